@@ -1,0 +1,1 @@
+"""The ``voice-insights`` command, one module a subcommand. Shell."""

@@ -1,0 +1,1 @@
+"""What leaves the worker: the outbox, CloudWatch, EMF, session records, dead letters."""

@@ -1,0 +1,1 @@
+"""From bytes to canonical events: envelopes, vocabularies, KPL aggregates. Pure."""

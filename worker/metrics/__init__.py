@@ -1,0 +1,1 @@
+"""The metric catalogue, exact distributions and their encoding. Pure."""

@@ -1,0 +1,1 @@
+"""Sessions, their turns, and the record that describes one. Pure."""

@@ -1,0 +1,1 @@
+"""Where commits go: the store protocol and its implementations. Shell."""

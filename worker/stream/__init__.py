@@ -1,0 +1,1 @@
+"""Where records come from: Kinesis streams and recordings. Shell."""

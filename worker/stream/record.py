@@ -1,0 +1,20 @@
+"""One Kinesis record, as every source hands it to the partition."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Record(NamedTuple):
+    """A record as the GetRecords API gives it.
+
+    ``arrival``: ApproximateArrivalTimestamp in epoch milliseconds, UTC.
+    ``sequence_number``: opaque; unique and increasing within its shard.
+    ``data``: the record's bytes, base64 already undone; perhaps a KPL aggregate.
+    """
+
+    shard: str
+    sequence_number: str
+    arrival: int
+    data: bytes
+    partition_key: str
