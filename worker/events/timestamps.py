@@ -1,0 +1,68 @@
+"""RFC 3339 timestamps to epoch milliseconds and back, exactly.
+
+Any offset is read; none means UTC; fractions of a millisecond are cut off, never rounded;
+a leap second (``:60``) is the first instant of the next minute.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SHAPE: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?",
+    re.ASCII,
+)
+_LONGEST: Final = 64
+
+
+def parse_ms(text: str) -> int | None:
+    """Epoch milliseconds of an RFC 3339 date-time; None if ``text`` is none."""
+    if len(text) == 24 and text[23] == "Z" and text.isascii():
+        # 2026-10-02T12:00:00.000Z, the form nearly every event has
+        minute = _minute(text[:16])
+        if minute is not None and text[16] == ":" and text[19] == ".":
+            seconds, millis = text[17:19], text[20:23]
+            if seconds.isdecimal() and millis.isdecimal() and seconds <= "60":
+                return minute + int(seconds) * 1000 + int(millis)
+    return _parse_any(text)
+
+
+def format_ms(ms: int) -> str:
+    """``2026-10-02T12:00:00.000Z`` for an instant in epoch milliseconds."""
+    moment = _EPOCH + timedelta(milliseconds=ms)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z".rjust(24, "0")
+
+
+def _parse_any(text: str) -> int | None:
+    if len(text) > _LONGEST:
+        return None
+    match = _SHAPE.fullmatch(text)
+    if match is None:
+        return None
+    date, clock, seconds, fraction, sign, hours, minutes = match.groups()
+    minute = _minute(f"{date}T{clock}")
+    if minute is None or seconds > "60":
+        return None
+    offset = 0
+    if sign is not None:
+        if hours > "23" or (minutes or "00") > "59":
+            return None
+        offset = (int(hours) * 60 + int(minutes or 0)) * (60_000 if sign == "+" else -60_000)
+    millis = int((fraction or "")[:3].ljust(3, "0"))
+    return minute - offset + int(seconds) * 1000 + millis
+
+
+@lru_cache(maxsize=4096)
+def _minute(text: str) -> int | None:
+    """Epoch milliseconds of ``2026-10-02T12:00``; None if there is no such minute."""
+    if len(text) != 16 or text[4] != "-" or text[10] not in "Tt " or text[13] != ":":
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace("t", "T")).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
