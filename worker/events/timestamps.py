@@ -17,6 +17,8 @@ _SHAPE: Final = re.compile(
     re.ASCII,
 )
 _LONGEST: Final = 64
+_FIRST: Final = -62_135_596_800_000  # 0001-01-01, the first day that can be written back
+_LAST: Final = 253_402_300_799_999
 
 
 def parse_ms(text: str) -> int | None:
@@ -53,13 +55,16 @@ def _parse_any(text: str) -> int | None:
             return None
         offset = (int(hours) * 60 + int(minutes or 0)) * (60_000 if sign == "+" else -60_000)
     millis = int((fraction or "")[:3].ljust(3, "0"))
-    return minute - offset + int(seconds) * 1000 + millis
+    instant = minute - offset + int(seconds) * 1000 + millis
+    return instant if _FIRST <= instant <= _LAST else None
 
 
 @lru_cache(maxsize=4096)
 def _minute(text: str) -> int | None:
     """Epoch milliseconds of ``2026-10-02T12:00``; None if there is no such minute."""
     if len(text) != 16 or text[4] != "-" or text[10] not in "Tt " or text[13] != ":":
+        return None
+    if text[11:13] > "23":  # later Pythons read 24:00 as the next day
         return None
     try:
         moment = datetime.fromisoformat(text.replace("t", "T")).replace(tzinfo=UTC)

@@ -1,0 +1,143 @@
+"""From the bytes of a user record to what it holds: CloudEvents, told apart and read.
+
+A user record normally holds one CloudEvent as a JSON object; a list of them is accepted.
+``data`` may be an object or a string that holds JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from worker.errors import Unreadable
+from worker.events.event import Event
+from worker.events.twilio import CallEvent, Loose, to_event
+
+GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
+TEST_TYPE: Final = "com.twilio.eventstreams.test-event"
+_TYPE_LENGTH: Final = 128
+
+
+class Ignored(msgspec.Struct, frozen=True):
+    """A readable CloudEvent that carries no ConversationRelay event."""
+
+    type: str
+
+
+class TestEvent(msgspec.Struct, frozen=True):
+    """The event by which a sink is validated; ``test_id`` is what must be posted back."""
+
+    test_id: str
+
+
+class Damaged(msgspec.Struct, frozen=True):
+    """An occurrence that can't be read: why, and the bytes that it came as."""
+
+    reason: str
+    data: bytes
+
+
+Occurrence = Event | Ignored | TestEvent | Damaged
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    type: Any = None
+    time: Any = None
+    data: CallEvent | Loose = None
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+_CALL_EVENT: Final = msgspec.json.Decoder(CallEvent)
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def read_user_record(data: bytes, arrival: int) -> list[Occurrence]:
+    """The occurrences in one user record, at least one, in the order in which they stand.
+
+    ``arrival`` in epoch milliseconds. Never raises: what can't be read is ``Damaged``.
+    """
+    if data[:1] == b"[" or data[:32].lstrip()[:1] == b"[":
+        return _read_list(data, arrival)
+    return [_read_one(data, arrival)]
+
+
+def _read_list(data: bytes, arrival: int) -> list[Occurrence]:
+    try:
+        elements = _LIST.decode(data.decode())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return [Damaged(_reason(error), data)]
+    if not elements:
+        return [Damaged("an empty list", data)]
+    return [_read_one(bytes(element), arrival) for element in elements]
+
+
+def _read_one(data: bytes, arrival: int) -> Occurrence:
+    try:
+        return _interpret(_decode(data, _ENVELOPE), arrival)
+    except (Unreadable, UnicodeDecodeError) as error:
+        return Damaged(_reason(error), data)
+
+
+def _interpret(envelope: _Envelope, arrival: int) -> Occurrence:
+    kind = envelope.type
+    if not isinstance(kind, str):
+        raise Unreadable("type: no string")
+    if kind == TEST_TYPE:
+        return TestEvent(_test_id(envelope.data))
+    if kind != GATEWAY_TYPE:
+        return Ignored(kind[:_TYPE_LENGTH])
+    call = envelope.data
+    if isinstance(call, str):
+        try:
+            call = _decode(call.encode(), _CALL_EVENT)
+        except (Unreadable, UnicodeEncodeError) as error:
+            raise Unreadable(f"data: a string that isn't JSON: {_reason(error)}") from None
+    if not isinstance(call, CallEvent):
+        raise Unreadable("data: no object")
+    return to_event(call, envelope.time, arrival) or Ignored(kind)
+
+
+def _decode(data: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+    text = data.decode()
+    try:
+        return decoder.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return _second_reading(text, decoder.type, _reason(error))
+
+
+def _second_reading(text: str, kind: Any, first_reason: str) -> Any:
+    """What msgspec refuses and JSON allows: a byte order mark, numbers beyond a double,
+    escapes of half a surrogate pair. Any such thing may stand in a field that isn't even read.
+    """
+    try:
+        value = json.loads(text.removeprefix("\ufeff"), parse_constant=_no_constant)
+        whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        return msgspec.convert(json.loads(whole), kind)
+    except (msgspec.ValidationError, ValueError, RecursionError):
+        raise Unreadable(first_reason) from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _test_id(data: object) -> str:
+    if isinstance(data, str):
+        try:
+            data = _decode(data.encode(), _CALL_EVENT)
+        except (Unreadable, UnicodeEncodeError):
+            return ""
+    test_id = data.test_id if isinstance(data, CallEvent) else None
+    return test_id[:_TYPE_LENGTH] if isinstance(test_id, str) else ""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, Unreadable):
+        return str(error)
+    return f"not JSON: {error}"

@@ -1,0 +1,71 @@
+"""The canonical event: one voice-platform occurrence after decoding, whatever its source."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+Payload = dict[str, Any]
+"""Known fields of an event, keys in ascending order, values as they came (scalars, or the
+two string maps of ``configurations``)."""
+
+
+class SessionKey(NamedTuple):
+    """What tells one session from all others; one call can hold several."""
+
+    platform: str
+    account_sid: str
+    call_sid: str
+    session_id: str
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One event of one session.
+
+    Its identity within the session is ``(timestamp, sequence_number, name)``: a redelivery
+    has the same, two different events never do. ``timestamp`` and ``arrival`` are epoch
+    milliseconds; ``arrival`` is when the record that carried it reached the stream.
+    ``sequence_number`` is a signed 64-bit integer.
+    """
+
+    key: SessionKey
+    timestamp: int
+    sequence_number: int
+    name: str
+    payload: Payload | None
+    arrival: int
+
+
+# In ascending order, so that an event's code sorts as its name does. Appending in the middle
+# would renumber stored events: a new name needs a new version of the stored format.
+KNOWN_NAMES: Final = (
+    "call_wrap_up",
+    "configurations",
+    "digit",
+    "dtmf",
+    "end_of_agent_speech",
+    "end_of_customer_speech",
+    "error_event",
+    "final_token_received",
+    "first_token_received",
+    "interrupt",
+    "language_changed",
+    "language_info",
+    "play_media",
+    "preempted",
+    "prompt_sent",
+    "start_of_agent_speech",
+    "start_of_customer_speech",
+    "stt_latency",
+    "tts_latency",
+)
+
+
+def canonical_json(payload: Payload | None) -> str:
+    """A payload's canonical JSON: keys sorted, no spaces; ``null`` without a payload.
+
+    Where two deliveries of one event differ, the one with the greater text wins.
+    """
+    return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

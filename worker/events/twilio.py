@@ -1,0 +1,217 @@
+"""Twilio's vocabulary: what a ConversationRelay event in a gateway call event says.
+
+Lenient by need. Real events leave ``edge``, ``level`` and the nested name out, carry fields
+that the published schema forbids, and, in Twilio's own reference example, every payload at
+once. Only what makes an event impossible to place is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from worker.errors import Unreadable
+from worker.events.event import Event, Payload, SessionKey
+from worker.events.timestamps import parse_ms
+
+PLATFORM: Final = "twilio"
+
+MAX_AHEAD_MS: Final = 3_600_000
+"""How far an event's time may lie ahead of its arrival before it can't be believed."""
+
+_INT64: Final = 1 << 63
+_NAME_LENGTH: Final = 128
+_ID_LENGTH: Final = 256
+_TEXT_LENGTH: Final = 200
+_LANGUAGES: Final = 50
+
+Loose = str | int | float | bool | None | list[Any]
+"""What may stand where an object belongs."""
+
+
+class RelayData(msgspec.Struct, gc=False):
+    """``conversation_relay_data``; every field may hold anything."""
+
+    session_id: Any = None
+    sequence_number: Any = None
+    name: Any = None
+    stt_latency: Any = None
+    tts_latency: Any = None
+    interrupt: Any = None
+    last_token_received: Any = None
+    configurations: Any = None
+    language_changed: Any = None
+    language_info: Any = None
+    call_wrap_up: Any = None
+    error: Any = None
+
+
+class CallEvent(msgspec.Struct, gc=False):
+    """``data`` of a gateway call event, as far as it is read."""
+
+    timestamp: Any = None
+    account_sid: Any = None
+    call_sid: Any = None
+    name: Any = None
+    group: Any = None
+    conversation_relay_data: RelayData | Loose = None
+    test_id: Any = None  # the one field of a sink's test event
+
+
+def to_event(call: CallEvent, envelope_time: object, arrival: int) -> Event | None:
+    """The canonical event of a gateway call event; None if it isn't a ConversationRelay one.
+
+    Raises ``Unreadable`` for a relay event that can't be placed in a session or in time.
+    """
+    relay = call.conversation_relay_data
+    if not isinstance(relay, RelayData):
+        if relay is None and call.group != "conversation_relay":
+            return None
+        raise Unreadable("conversation_relay_data: no object in an event of conversation_relay")
+    name = _name(relay, call)
+    return Event(
+        SessionKey(
+            PLATFORM,
+            _optional_id("account_sid", call.account_sid),
+            _optional_id("call_sid", call.call_sid),
+            _session_id(relay.session_id),
+        ),
+        _timestamp(call.timestamp, envelope_time, arrival),
+        _sequence_number(relay.sequence_number),
+        name,
+        _payload(name, relay),
+        arrival,
+    )
+
+
+_ALIASES: Final = {"error": "error_event", "last_token_received": "final_token_received"}
+
+
+def _name(relay: RelayData, call: CallEvent) -> str:
+    name = relay.name if isinstance(relay.name, str) and relay.name else call.name
+    if not isinstance(name, str):
+        return ""
+    return _ALIASES.get(name, name)[:_NAME_LENGTH]
+
+
+def _session_id(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Unreadable("session_id: empty or no string")
+    if len(value) > _ID_LENGTH:
+        raise Unreadable(f"session_id: longer than {_ID_LENGTH} characters")
+    return value
+
+
+def _optional_id(field: str, value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > _ID_LENGTH:
+        raise Unreadable(f"{field}: no string of at most {_ID_LENGTH} characters")
+    return value
+
+
+def _sequence_number(value: object) -> int:
+    # bool is a subclass of int, and a sequence number of true is no number
+    if type(value) is not int:
+        raise Unreadable("sequence_number: no integer")
+    if not -_INT64 <= value < _INT64:
+        raise Unreadable("sequence_number: beyond 64 bits")
+    return value
+
+
+def _timestamp(own: object, envelope: object, arrival: int) -> int:
+    instant = parse_ms(own) if isinstance(own, str) else None
+    if instant is None and isinstance(envelope, str):
+        instant = parse_ms(envelope)
+    if instant is None:
+        raise Unreadable("timestamp: none, or not RFC 3339")
+    if instant - arrival > MAX_AHEAD_MS:
+        raise Unreadable("timestamp: more than 1 h ahead of its arrival")
+    return instant
+
+
+def _payload(name: str, relay: RelayData) -> Payload | None:
+    """The payload that belongs to the name, its known fields only; all others are ignored."""
+    if name == "stt_latency":
+        return _fields(relay.stt_latency, ("latency_ms",))
+    if name == "tts_latency":
+        return _fields(relay.tts_latency, ("latency_ms",))
+    if name == "final_token_received":
+        return _fields(relay.last_token_received, ("total_tokens", "total_words"))
+    if name == "interrupt":
+        return _fields(relay.interrupt, ("type",))
+    if name == "configurations":
+        return _configurations(relay.configurations)
+    if name == "language_changed":
+        return _fields(relay.language_changed, _LANGUAGE_FIELDS)
+    if name == "language_info":
+        return _fields(relay.language_info or relay.language_changed, _LANGUAGE_FIELDS)
+    if name == "call_wrap_up":
+        return _fields(relay.call_wrap_up, ("duration_in_seconds", "end_status"))
+    if name == "error_event":
+        return _fields(relay.error, ("error_code", "message"))
+    return None
+
+
+_LANGUAGE_FIELDS: Final = (
+    "speech_model",
+    "transcription_language_code",
+    "transcription_provider",
+    "tts_language_code",
+    "tts_provider",
+    "voice",
+)
+_CONFIGURATION_FIELDS: Final = (
+    "dtmfDetection",
+    "interruptOptions",
+    "interruptible",
+    "partialPromptOnHangup",
+    "partialPrompts",
+    "preemptible",
+    "reportInputDuringAgentSpeech",
+    "speechProvider",
+    "speechTimeout",
+    "transcriptionLanguage",
+    "transcriptionProvider",
+    "ttsLanguage",
+    "ttsProvider",
+    "voice",
+    "welcomeGreetingInterruptible",
+)
+_LANGUAGE_CONFIGURATION_FIELDS: Final = (
+    "speech_model",
+    "transcription_provider",
+    "tts_provider",
+    "voice",
+)
+
+
+def _fields(value: object, names: tuple[str, ...]) -> Payload | None:
+    if not isinstance(value, dict):
+        return None
+    return {name: _scalar(value[name]) for name in names if name in value}
+
+
+def _scalar(value: object) -> object:
+    """A scalar as it is, within bounds; anything else counts as absent."""
+    if isinstance(value, str):
+        return value[:_TEXT_LENGTH]
+    if type(value) is int and not -_INT64 <= value < _INT64:
+        return float("inf") if value > 0 else float("-inf")
+    return value if isinstance(value, int | float) else None
+
+
+def _configurations(value: object) -> Payload | None:
+    if not isinstance(value, dict):
+        return None
+    languages = value.get("languages")
+    kept: Payload = {}
+    if "configurations" in value:
+        kept["configurations"] = _fields(value["configurations"], _CONFIGURATION_FIELDS) or {}
+    if isinstance(languages, dict):
+        codes = sorted(code for code in languages if len(code) <= _NAME_LENGTH)[:_LANGUAGES]
+        kept["languages"] = {
+            code: _fields(languages[code], _LANGUAGE_CONFIGURATION_FIELDS) or {} for code in codes
+        }
+    return kept
