@@ -1,0 +1,25 @@
+"""Several user records in one Kinesis record, in the format of the Kinesis Producer Library."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from aws_kinesis_agg.deaggregator import messages_pb2  # it alone makes its messages importable
+
+from worker.events.kpl import MAGIC
+
+
+def aggregate(partition_key: str, user_records: Sequence[bytes]) -> bytes:
+    """One aggregated record of ``user_records``, all under ``partition_key``."""
+    message = messages_pb2.AggregatedRecord()
+    message.partition_key_table.append(partition_key)
+    for data in user_records:
+        message.records.add(partition_key_index=0, data=data)
+    return sealed(message.SerializeToString())
+
+
+def sealed(body: bytes) -> bytes:
+    """``body`` between the magic number and the digest that make it an aggregated record."""
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    return MAGIC + body + digest
