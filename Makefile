@@ -1,0 +1,79 @@
+# Every target sets itself up in .venv first, on any machine that has Python 3.11 or newer.
+# Packages come from wherever your own pip is configured to look.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# A path that leads to other packages than the pinned ones would change what is tested.
+unexport PYTHONPATH PYTHONHOME
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+PIP := $(PY) -m pip -qq --no-input --disable-pip-version-check
+
+CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+CAN_MAKE_VENVS := import ensurepip, venv
+
+.PHONY: help run test test-quick check lock clean
+
+help: ## What there is
+	@echo "make TARGET, where TARGET is one of:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+	@echo "Each sets itself up in $(VENV). To choose the Python: make PYTHON=/path/to/python3 TARGET"
+
+run: $(READY) ## The worker at its main job: simulated calls, an embedded AWS, tables at the end
+	@$(PY) -m worker demo
+
+test: check ## Everything: what check does, then all tests
+	@$(PY) -m pytest
+
+test-quick: $(READY) ## The tests that take no more than a minute together
+	@$(PY) -m pytest -m "not slow"
+
+check: $(READY) ## Lint, format and types
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+lock: $(READY) ## Pin the dependencies anew (for maintainers; needs uv in .venv)
+	@$(PY) -m uv --version >/dev/null 2>&1 || \
+	  { echo "make lock needs uv. Install it with: $(PY) -m pip install uv" >&2; exit 1; }
+	@$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+	  --generate-hashes --no-header --no-annotate --output-file requirements.lock pyproject.toml
+
+clean: ## Remove the virtual environment, caches and the demo's output
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
+	@find worker tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# $(READY) is made last, and removed before anything is changed: without it, .venv may be
+# half made, so it is made anew; with it, an install on top is enough.
+$(READY): requirements.lock pyproject.toml
+	@set -eu; \
+	if [ -e $(READY) ] && $(PY) -c '' 2>/dev/null; then rm $(READY); else \
+	  python=; old=; bare=; \
+	  for name in $(if $(PYTHON),"$(PYTHON)",$(CANDIDATES)); do \
+	    "$$name" -c '' 2>/dev/null || continue; \
+	    "$$name" -c '$(NEW_ENOUGH)' || { old=$$name; continue; }; \
+	    "$$name" -c '$(CAN_MAKE_VENVS)' 2>/dev/null || { bare=$${bare:-$$name}; continue; }; \
+	    python=$$name; break; \
+	  done; \
+	  if [ -z "$$python" ]; then \
+	    if [ -n "$$bare" ]; then \
+	      echo "setup: $$bare can't make virtual environments; install its venv package (Debian, Ubuntu: python3-venv)"; \
+	    elif [ -n "$$old" ]; then \
+	      echo "setup: Python 3.11 or newer is needed, $$old is $$("$$old" --version 2>&1); name another with make PYTHON=..."; \
+	    else \
+	      echo "setup: Python 3.11 or newer is needed, no $(if $(PYTHON),$(PYTHON),python3) was found; name one with make PYTHON=..."; \
+	    fi >&2; exit 1; \
+	  fi; \
+	  echo "setup: making $(VENV) with $$python ($$("$$python" --version 2>&1))"; \
+	  rm -rf $(VENV); "$$python" -m venv $(VENV); \
+	fi; \
+	echo "setup: installing the pinned dependencies (the first time takes a minute or two)"; \
+	$(PIP) install --require-hashes -r requirements.lock; \
+	echo "setup: installing voice-insights"; \
+	$(PIP) install --no-build-isolation --no-deps -e .; \
+	touch $(READY); \
+	echo "setup: done"
