@@ -33,7 +33,7 @@ def with_damage(records: Iterable[Record], count: int, seed: int) -> list[Record
     """``records`` with ``count`` unreadable ones of every kind at random places among them.
 
     Each is one occurrence, arrives together with a good record and on the same shard. Sequence
-    numbers are new. Raises ValueError if there are no ``records`` to put them among.
+    numbers are new. Raises IndexError if there are no ``records`` to put them among.
     """
     good = list(records)
     rng = Random(f"{seed}:damage")

@@ -22,7 +22,7 @@ from worker.testing.bystanders import other_event, sink_test_event
 from worker.testing.conversation import Habits, Occurrence, converse
 from worker.testing.damage import damaged
 from worker.testing.envelopes import Call, Oddities, encode, new_call, relay_event, sid
-from worker.testing.personas import PERSONAS, Persona
+from worker.testing.personas import PERSONAS
 
 RETRY_LIMIT_MS: Final = 4 * 3_600_000
 """Event Streams retries a delivery for so long."""
@@ -115,70 +115,82 @@ _MEAN_BUNDLE: Final = 5
 
 def _deliveries(settings: Traffic, seed: int) -> Iterator[_Delivery]:
     """Everything that is delivered, by arrival."""
-    waiting: list[_Delivery] = []
-    post = _Post(settings, waiting)
     account_sid = sid(Random(f"{seed}:account"), "AC")
-    starts = Random(f"{seed}:starts")
-    before = _Session(new_call(starts, account_sid), settings.start_ms)
+    post = _Post(settings)
     if settings.test_event:
-        post.send(
-            starts, settings.start_ms, sink_test_event(starts, account_sid, settings.start_ms)
-        )
-    for number in range(settings.sessions):
-        spread_ms = settings.spread_s * 1000
-        start = settings.start_ms + int(spread_ms * (number + starts.random()) / settings.sessions)
-        while waiting and waiting[0].arrival < start:
-            yield heapq.heappop(waiting)
-        rng = Random(f"{seed}:session:{number}")
-        call = new_call(rng, account_sid)
-        if number and rng.random() < _SAME_CALL:
-            call = call._replace(call_sid=before.call.call_sid)
-            start = max(start, before.end + 800)
-        events = converse(rng, settings.habits, _persona(rng), start)
-        before = _Session(call, events[-1].at)
-        _deliver(post, settings, Random(f"{seed}:delivery:{number}"), call, events)
-    while waiting:
-        yield heapq.heappop(waiting)
+        rng = Random(f"{seed}:test event")
+        at = settings.start_ms
+        post.send(rng, at, sink_test_event(rng, account_sid, at))
+    for number, session in enumerate(_sessions(settings, seed, account_sid)):
+        yield from post.due_before(session.earliest)
+        rng = Random(f"{seed}:delivery:{number}")
+        for at, data in session.events:
+            post.send_event(rng, session.call, at, data)
+    yield from post.due_before(math.inf)
 
 
 class _Session(NamedTuple):
+    """``earliest``: no event of this or any later session lies before it, in epoch ms."""
+
+    earliest: int
     call: Call
-    end: int
+    events: list[tuple[int, bytes]]
+
+
+def _sessions(settings: Traffic, seed: int, account_sid: str) -> Iterator[_Session]:
+    starts = Random(f"{seed}:starts")
+    slot_ms = settings.spread_s * 1000 / max(1, settings.sessions)
+    call, end = new_call(starts, account_sid), settings.start_ms
+    for number in range(settings.sessions):
+        earliest = start = settings.start_ms + int(slot_ms * (number + starts.random()))
+        rng = Random(f"{seed}:session:{number}")
+        before, call = call, new_call(rng, account_sid)
+        if number and rng.random() < _SAME_CALL:
+            call = call._replace(call_sid=before.call_sid)
+            start = max(start, end + 800)
+        persona = rng.choices(PERSONAS, _PERSONA_WEIGHTS)[0]
+        occurrences = converse(rng, settings.habits, persona, start)
+        end = occurrences[-1].at
+        yield _Session(earliest, call, _encoded(rng, settings.oddities, call, occurrences))
 
 
 _SAME_CALL: Final = 0.03  # of the sessions are a further one of the call before
 _PERSONA_WEIGHTS: Final = tuple(persona.weight for persona in PERSONAS)
 
 
-def _persona(rng: Random) -> Persona:
-    return rng.choices(PERSONAS, _PERSONA_WEIGHTS)[0]
-
-
-def _deliver(
-    post: _Post, settings: Traffic, rng: Random, call: Call, events: list[Occurrence]
-) -> None:
-    for sequence_number, event in enumerate(events, 1):
-        if rng.random() < settings.other_types:
-            post.send(rng, event.at, other_event(rng, call, event.at))
-        if rng.random() < settings.malformed:
-            post.send(rng, event.at, damaged(rng, event.at))
-        data = encode(relay_event(rng, call, event, sequence_number, settings.oddities))
-        if rng.random() >= settings.lost:
-            post.send(rng, event.at, data)
+def _encoded(
+    rng: Random, oddities: Oddities, call: Call, occurrences: list[Occurrence]
+) -> list[tuple[int, bytes]]:
+    return [
+        (occurrence.at, encode(relay_event(rng, call, occurrence, sequence_number, oddities)))
+        for sequence_number, occurrence in enumerate(occurrences, 1)
+    ]
 
 
 class _Post:
-    """Delivers late, and some things again."""
+    """Holds what was sent until it arrives: later, and some of it again."""
 
-    def __init__(self, settings: Traffic, waiting: list[_Delivery]) -> None:
+    def __init__(self, settings: Traffic) -> None:
         self._settings = settings
-        self._waiting = waiting
-        self._log_median = (
-            math.log(settings.delay_median_s * 1000) if settings.delay_median_s else None
-        )
+        self._waiting: list[_Delivery] = []
         self._number = 0
 
+    def due_before(self, instant: float) -> Iterator[_Delivery]:
+        """What arrives before ``instant`` (epoch ms), by arrival."""
+        while self._waiting and self._waiting[0].arrival < instant:
+            yield heapq.heappop(self._waiting)
+
+    def send_event(self, rng: Random, call: Call, at: int, data: bytes) -> None:
+        """The event of a session, with what else is sent about its time."""
+        if rng.random() < self._settings.other_types:
+            self.send(rng, at, other_event(rng, call, at))
+        if rng.random() < self._settings.malformed:
+            self.send(rng, at, damaged(rng, at))
+        if rng.random() >= self._settings.lost:
+            self.send(rng, at, data)
+
     def send(self, rng: Random, at: int, data: bytes) -> None:
+        """Anything, at epoch ms ``at``."""
         delay = self._delay(rng)
         self._put(at + delay, data)
         for _ in range(_MOST_REPEATS):
