@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.events.event import KNOWN_NAMES
-from worker.testing.conversation import Habits, Occurrence, converse
+from worker.testing.conversation import Occurrence, converse
+from worker.testing.habits import Habits
 from worker.testing.personas import PERSONAS
 
 RATES = [field.name for field in fields(Habits) if field.name != "turns"]

@@ -19,9 +19,10 @@ from typing import Final, NamedTuple
 from worker.stream.record import Record
 from worker.testing.aggregates import aggregate
 from worker.testing.bystanders import other_event, sink_test_event
-from worker.testing.conversation import Habits, Occurrence, converse
+from worker.testing.conversation import Occurrence, converse
 from worker.testing.damage import damaged
 from worker.testing.envelopes import Call, Oddities, encode, new_call, relay_event, sid
+from worker.testing.habits import Habits
 from worker.testing.personas import PERSONAS
 
 RETRY_LIMIT_MS: Final = 4 * 3_600_000

@@ -1,0 +1,59 @@
+"""The embedded AWS: up on loopback, alone, and gone with its user."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+
+from worker.testing.moto_server import REGION, embedded_aws
+
+pytestmark = pytest.mark.slow
+
+
+def reachable(endpoint: str) -> bool:
+    parts = urlsplit(endpoint)
+    with socket.socket() as probe:
+        return probe.connect_ex((parts.hostname or "", parts.port or 0)) == 0
+
+
+def test_it_is_up_inside_the_block_and_gone_after_it() -> None:
+    with embedded_aws() as endpoint:
+        assert endpoint.startswith("http://127.0.0.1:")
+        kinesis = boto3.client(
+            "kinesis",
+            endpoint_url=endpoint,
+            region_name=REGION,
+            aws_access_key_id="any",
+            aws_secret_access_key="any",
+        )
+        kinesis.create_stream(StreamName="s", ShardCount=2)
+        assert kinesis.list_streams()["StreamNames"] == ["s"]
+    assert not reachable(endpoint)
+
+
+def test_it_ends_with_its_user_even_when_that_is_killed() -> None:
+    program = (
+        "from worker.testing.moto_server import embedded_aws\n"
+        "with embedded_aws() as endpoint:\n"
+        "    print(endpoint, flush=True)\n"
+        "    input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as user:
+        assert user.stdout is not None
+        endpoint = user.stdout.readline().strip()
+        assert reachable(endpoint)
+        parts = urlsplit(endpoint)
+        with socket.create_connection((parts.hostname or "", parts.port or 0)) as waiting:
+            os.kill(user.pid, signal.SIGKILL)
+            waiting.settimeout(30)
+            assert waiting.recv(1) == b""  # the server's end closes when it ends
+    assert not reachable(endpoint)

@@ -1,0 +1,70 @@
+"""An embedded AWS: moto's server on loopback, in a process of its own that ends with its user.
+
+It serves one request at a time. In threads it would lose acknowledged records and let two
+writers win one condition.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from worker.errors import Misconfigured, VoiceInsightsError
+
+REGION = "us-east-1"
+"""The region to ask the embedded AWS for; any serves, one keeps everything in one place."""
+
+
+@contextmanager
+def embedded_aws() -> Iterator[str]:
+    """The endpoint of a fresh, empty AWS on a free port of 127.0.0.1, up until the block ends.
+
+    It takes any credentials. Raises Misconfigured if moto isn't installed.
+    """
+    if find_spec("moto") is None:
+        raise Misconfigured("the embedded AWS needs moto; install voice-insights-worker[demo]")
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,  # the terminal's Ctrl-C is its user's to handle
+    )
+    with process:
+        try:
+            port = process.stdout.readline().strip() if process.stdout else ""
+            if not port.isdecimal():
+                raise VoiceInsightsError("the embedded AWS ended before it was up")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def serve() -> None:
+    """Serve until standard input ends, the port in one line on standard output first."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=False)
+    print(server.server_port, flush=True)  # noqa: T201
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    server.serve_forever()
+
+
+def _end_with_parent() -> None:
+    """However the parent ends, its end of the pipe closes with it."""
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    serve()
