@@ -1,0 +1,63 @@
+"""The command group. A subcommand's module is imported when it is asked for, not before."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+from worker import __version__
+from worker.errors import VoiceInsightsError
+
+_COMMANDS: Final = {
+    "run": "Consume a stream: the long-running worker.",
+    "replay": "Run a recording through the worker's core, or back into a stream.",
+    "record": "Write the shards of a live stream into a folder.",
+    "simulate": "Make realistic traffic, as a recording or into a stream.",
+    "session": "Show one call turn by turn.",
+    "config": "Show the settings in force and where each came from.",
+    "demo": "See the whole worker at work against an embedded AWS.",
+    "schema": "Print the JSON schema of the session record.",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"worker.cli.{name}"), name)
+        assert isinstance(command, click.Command)  # noqa: S101
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="voice-insights")
+def cli() -> None:
+    """Exact voice-agent latency metrics from Twilio VoiceInsights records on Kinesis.
+
+    \b
+    See it work:            voice-insights demo
+    Try your own records:   voice-insights replay FOLDER --sessions sessions.jsonl
+    Run it:                 VOICE_INSIGHTS_STREAM=my-stream voice-insights run
+
+    Settings are environment variables (VOICE_INSIGHTS_...) or a file voice-insights.toml;
+    `voice-insights config` explains each of them.
+    """
+
+
+def main() -> None:
+    """Run a command; what it raises on purpose ends it with one line and its exit code."""
+    try:
+        cli(prog_name="voice-insights")
+    except VoiceInsightsError as error:
+        click.echo(f"voice-insights: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,30 @@
+"""Dead letters and datums as lines of JSON, as files and replays hold them."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import msgspec
+
+from worker.events.timestamps import format_ms
+from worker.partition.outputs import DeadLetter
+
+
+def dead_letter_line(letter: DeadLetter) -> bytes:
+    """A dead letter with its reason, place and bytes (base64), without a line end."""
+    return json_line(
+        {
+            "reason": letter.reason,
+            "shard": letter.place.shard,
+            "sequence_number": letter.place.sequence_number,
+            "sub_sequence": letter.place.sub_sequence,
+            "arrival": format_ms(letter.place.arrival),
+            "data": base64.b64encode(letter.data).decode(),
+        }
+    )
+
+
+def json_line(value: Any) -> bytes:
+    """One line of JSON, without a line end."""
+    return msgspec.json.encode(value)

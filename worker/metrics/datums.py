@@ -1,0 +1,53 @@
+"""From distributions to CloudWatch datums: one series, one minute, Values and Counts.
+
+A datum takes at most 150 distinct values. Up to 300 go as two datums of one group; beyond,
+the distribution is coarsened. A group is never split over requests: should a request be
+applied twice, the whole minute of a series counts twice, which moves its sum and count, but
+neither its average nor any percentile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
+
+from worker.events.timestamps import format_ms
+from worker.metrics.catalogue import CATALOGUE
+from worker.metrics.distribution import Distribution, coarsen, unscaled
+from worker.metrics.series import Series
+
+VALUES_PER_DATUM: Final = 150
+DATUMS_PER_GROUP: Final = 2
+
+Datum = dict[str, Any]
+"""A MetricDatum as PutMetricData takes it, but ``Timestamp`` is ISO 8601 text."""
+
+
+def to_datums(series: Series, minute: int, distribution: Mapping[int, int]) -> list[Datum]:
+    """The one or two datums of a series' minute (epoch ms); values in published units."""
+    metric = CATALOGUE[series.metric]
+    coarse = coarsen(distribution, VALUES_PER_DATUM * DATUMS_PER_GROUP)
+    return [
+        {
+            "MetricName": series.metric,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
+            "Timestamp": format_ms(minute),
+            "Unit": metric.unit,
+            "Values": [unscaled(value, metric.scale) for value, _ in part],
+            "Counts": [count for _, count in part],
+        }
+        for part in _chunks(sorted(coarse.items()), VALUES_PER_DATUM)
+    ]
+
+
+def groups(window: Mapping[tuple[Series, int], Distribution]) -> Iterator[list[Datum]]:
+    """The datums of each series' minute, by minute and series."""
+    for series, minute in sorted(window, key=lambda key: (key[1], key[0])):
+        yield to_datums(series, minute, window[series, minute])
+
+
+def _chunks(items: Iterable[tuple[int, int]], size: int) -> Iterator[list[tuple[int, int]]]:
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part

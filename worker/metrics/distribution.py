@@ -1,0 +1,141 @@
+"""Exact distributions: ``{integer sample: count}``.
+
+They merge by addition, in any order, without loss. Only at the edge, where CloudWatch takes
+so many distinct values and no more, is one coarsened, and then by a known error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import floor, log2
+from typing import Final
+
+Distribution = dict[int, int]
+
+_FINEST_SCALE: Final = 20
+_COARSEST_SCALE: Final = -6
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Count and order statistics of a distribution; all but ``avg`` are samples of it.
+
+    Percentiles are by nearest rank: the sample at position ceil(p/100 x count). ``avg`` is
+    exact to 3 decimals, half up.
+    """
+
+    count: int
+    min: float
+    max: float
+    avg: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+
+
+def of(values: Iterable[int]) -> Distribution:
+    """The distribution of some samples."""
+    counts: Distribution = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return counts
+
+
+def add(into: Distribution, other: Mapping[int, int]) -> None:
+    """Merge ``other`` into a distribution."""
+    for value, count in other.items():
+        into[value] = into.get(value, 0) + count
+
+
+def total(distribution: Mapping[int, int]) -> int:
+    """The sum of all samples."""
+    return sum(value * count for value, count in distribution.items())
+
+
+def summarise(distribution: Mapping[int, int], scale: int = 1) -> Summary | None:
+    """The summary in published units (samples / ``scale``); None without a sample."""
+    if not distribution:
+        return None
+    count = sum(distribution.values())
+    ordered = sorted(distribution.items())
+    p50, p90, p95, p99 = _nearest_ranks(ordered, count)
+    thousandths = half_up(total(distribution) * 1000, count * scale)
+    return Summary(
+        count,
+        unscaled(ordered[0][0], scale),
+        unscaled(ordered[-1][0], scale),
+        thousandths / 1000,
+        unscaled(p50, scale),
+        unscaled(p90, scale),
+        unscaled(p95, scale),
+        unscaled(p99, scale),
+    )
+
+
+def unscaled(value: int, scale: int) -> float:
+    """A sample in published units; integers stay integers where the scale is 1."""
+    return value if scale == 1 else value / scale
+
+
+def half_up(dividend: int, divisor: int) -> int:
+    """``dividend / divisor`` rounded half up; ``divisor`` > 0."""
+    return (2 * dividend + divisor) // (2 * divisor)
+
+
+def coarsen(distribution: Mapping[int, int], most: int) -> Distribution:
+    """The distribution in at most ``most`` distinct values (``most`` >= 8).
+
+    Samples fall into the buckets of the finest base-2 exponential scale that fits (bucket
+    bounds are powers of 2**(2**-scale), as in OpenTelemetry's exponential histograms). A
+    bucket stands as its mean; as samples are integers, as the two integers around it, in the
+    proportion that keeps the sum. So count, sum, minimum and maximum stay exact, and any
+    percentile is off by no more than the ratio of a bucket's bounds.
+    """
+    if len(distribution) <= most:
+        return dict(distribution)
+    low, high = min(distribution), max(distribution)
+    extremes = {low: 1, high: 1}
+    rest = dict(distribution)
+    for extreme in extremes:
+        rest[extreme] -= 1
+    for scale in range(_FINEST_SCALE, _COARSEST_SCALE - 1, -1):
+        coarse = _bucketed(rest, scale)
+        add(coarse, extremes)
+        if len(coarse) <= most:
+            return coarse
+    raise AssertionError("the coarsest scale has a handful of buckets")
+
+
+def _bucketed(distribution: Mapping[int, int], scale: int) -> Distribution:
+    sums: dict[tuple[int, int], int] = {}
+    counts: dict[tuple[int, int], int] = {}
+    for value, count in distribution.items():
+        if count:
+            bucket = _bucket(value, scale)
+            sums[bucket] = sums.get(bucket, 0) + value * count
+            counts[bucket] = counts.get(bucket, 0) + count
+    coarse: Distribution = {}
+    for bucket, count in counts.items():
+        mean, above = divmod(sums[bucket], count)
+        add(coarse, {mean: count - above, mean + 1: above} if above else {mean: count})
+    return coarse
+
+
+def _bucket(value: int, scale: int) -> tuple[int, int]:
+    """Sign, and index of the bucket on the exponential scale; zero has one of its own."""
+    if value == 0:
+        return 0, 0
+    return (1 if value > 0 else -1), floor(log2(abs(value)) * 2.0**scale)
+
+
+def _nearest_ranks(ordered: list[tuple[int, int]], count: int) -> list[int]:
+    ranks = [-(-count * percent // 100) for percent in (50, 90, 95, 99)]
+    found: list[int] = []
+    seen = 0
+    for value, times in ordered:
+        seen += times
+        while len(found) < len(ranks) and ranks[len(found)] <= seen:
+            found.append(value)
+    return found

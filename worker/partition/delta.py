@@ -1,0 +1,93 @@
+"""A commit's delta: what changed in a partition since the commit before.
+
+Deltas form a monoid: restoring is merging all of them in order, and so is compaction, of
+a stretch of them. A commit therefore costs what changed, not what is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from worker.events.event import SessionKey
+from worker.metrics.series import Series
+from worker.sessions.session import Session
+
+VERSION: Final = 1
+
+
+class SessionChange(msgspec.Struct, array_like=True):
+    """A session's state as it now is, and the bytes that its log has grown by."""
+
+    state: Session
+    log: bytes
+
+
+class Delta(msgspec.Struct, array_like=True):
+    """``gone`` is taken away first, then ``sessions`` come in: a session in both starts anew.
+
+    ``positions``: per shard ``(kind, value)``; ``clocks``: per shard epoch ms; for both, an
+    entry in ``ended_shards`` is taken away first. ``counters`` are increments. ``series`` are
+    newly admitted ones in order.
+    """
+
+    version: int = VERSION
+    stream_time: int | None = None
+    ended_shards: list[str] = []
+    clocks: dict[str, int] = {}
+    positions: dict[str, tuple[str, str]] = {}
+    gone: list[SessionKey] = []
+    sessions: list[SessionChange] = []
+    series: list[Series] = []
+    counters: dict[str, int] = {}
+
+
+def merge(deltas: Iterable[Delta]) -> Delta:
+    """One delta that does what these do, one after the other."""
+    whole = Delta()
+    sessions: dict[SessionKey, SessionChange] = {}
+    logs: dict[SessionKey, bytearray] = {}
+    gone: dict[SessionKey, None] = {}
+    ended: dict[str, None] = {}
+    for delta in deltas:
+        if delta.stream_time is not None:
+            whole.stream_time = delta.stream_time
+        for shard in delta.ended_shards:
+            ended[shard] = None
+            whole.clocks.pop(shard, None)
+            whole.positions.pop(shard, None)
+        whole.clocks.update(delta.clocks)
+        whole.positions.update(delta.positions)
+        for key in delta.gone:
+            gone[key] = None
+            sessions.pop(key, None)
+            logs.pop(key, None)
+        for change in delta.sessions:
+            key = change.state.key
+            sessions[key] = change
+            logs.setdefault(key, bytearray()).extend(change.log)
+        whole.series.extend(delta.series)
+        for name, count in delta.counters.items():
+            whole.counters[name] = whole.counters.get(name, 0) + count
+    whole.ended_shards = list(ended)
+    whole.gone = list(gone)
+    whole.sessions = [
+        SessionChange(change.state, bytes(logs[key])) for key, change in sessions.items()
+    ]
+    return whole
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Delta)
+
+
+def encode(delta: Delta) -> bytes:
+    """A delta as bytes (msgpack)."""
+    return _ENCODER.encode(delta)
+
+
+def decode(data: bytes) -> Delta:
+    """A delta from its bytes. Raises ``msgspec.DecodeError`` if they are no delta."""
+    return _DECODER.decode(data)

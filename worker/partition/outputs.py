@@ -1,0 +1,59 @@
+"""What a partition gives out with a commit, before anything is encoded for its destination."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from worker.events.decode import Place
+from worker.events.event import SessionKey
+from worker.metrics.distribution import Distribution
+from worker.metrics.series import Series, SeriesBook
+from worker.sessions.session import Session, Told
+
+Window = dict[tuple[Series, int], Distribution]
+"""Samples to publish, by series and minute (epoch ms)."""
+
+
+class DeadLetter(NamedTuple):
+    """An occurrence that can't be counted: why, from where, and its bytes."""
+
+    reason: str
+    place: Place
+    data: bytes
+
+
+class RecordLine(NamedTuple):
+    """A session record: its key, revision and JSON without a line end."""
+
+    key: SessionKey
+    revision: int
+    line: bytes
+
+
+class Packed(NamedTuple):
+    """A closed session that has told all it had to tell: its state and whole log."""
+
+    state: Session
+    log: bytes
+
+
+@dataclass(slots=True)
+class Outputs:
+    """All that was produced since the last commit. ``packed`` replaces what a store has under
+    the same key; a late event may ask for any of it back.
+    """
+
+    window: Window = field(default_factory=dict)
+    records: list[RecordLine] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    test_ids: list[str] = field(default_factory=list)
+    packed: dict[SessionKey, Packed] = field(default_factory=dict)
+
+    def add(self, samples: Counter[Told], account: str, book: SeriesBook) -> None:
+        """Add samples of one account to the window, each to all of its series."""
+        for told, count in samples.items():
+            for series in book.of(told.metric, told.own, told.context, account):
+                distribution = self.window.setdefault((series, told.minute), {})
+                distribution[told.value] = distribution.get(told.value, 0) + count

@@ -1,0 +1,337 @@
+"""The partition: folds deliveries into sessions, and lets time decide what they tell.
+
+It does no I/O and knows no clock. Its owner brings deliveries (``fold``), says how far the
+stream's shards have come (``advance``), and takes what has become of it with each ``commit``.
+The order within one turn of the owner's loop is: recall strangers, fold, advance, commit.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from worker.events.decode import Delivery
+from worker.events.envelope import Ignored, TestEvent
+from worker.events.event import Event, SessionKey
+from worker.metrics.catalogue import Hold
+from worker.metrics.series import SeriesBook
+from worker.partition.delta import Delta, SessionChange
+from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
+from worker.partition.rules import Rules, minute_of
+from worker.partition.stream_time import StreamTime
+from worker.partition.telling import has_to_tell, summary, tell
+from worker.sessions.record import encode, to_record
+from worker.sessions.session import Arrival, Closed, CloseReason, Held, Session
+
+_FOREVER = 1 << 62
+
+
+class Partition:
+    """``restored``: the merge of all deltas committed so far. Not safe for threads."""
+
+    def __init__(self, rules: Rules, restored: Delta | None = None) -> None:
+        state = restored or Delta()
+        self._rules = rules
+        self._time = StreamTime(state.stream_time, state.clocks)
+        self._sessions = {
+            change.state.key: Held(change.state, change.log) for change in state.sessions
+        }
+        self._book = SeriesBook(rules.series, state.series)
+        self.positions: dict[str, tuple[str, str]] = dict(state.positions)
+        self.counters: Counter[str] = Counter(state.counters)
+        self._due: list[tuple[int, SessionKey]] = []
+        for held in self._sessions.values():
+            self._schedule(held)
+        self._ticked = state.stream_time
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the next commit."""
+        self._committed = Counter(self.counters)
+        self._changed: dict[SessionKey, int] = {}
+        self._gone: dict[SessionKey, None] = {}
+        self._ended: dict[str, None] = {}
+        self._moved: dict[str, None] = {}
+        self._out = Outputs()
+
+    # --- what the owner reads
+
+    @property
+    def now(self) -> int | None:
+        """Stream time in epoch ms."""
+        return self._time.now
+
+    @property
+    def time(self) -> StreamTime:
+        """The shards' clocks."""
+        return self._time
+
+    @property
+    def held(self) -> int:
+        """How many sessions are in memory."""
+        return len(self._sessions)
+
+    def keys(self) -> list[SessionKey]:
+        """The sessions in memory, in an order that doesn't depend on their arrival."""
+        return sorted(self._sessions)
+
+    def strangers(self, deliveries: Iterable[Delivery]) -> list[SessionKey]:
+        """Keys of events whose sessions aren't at hand: the owner should recall them."""
+        keys = {one.occurrence.key: None for one in deliveries if isinstance(one.occurrence, Event)}
+        return [key for key in keys if key not in self._sessions and key not in self._out.packed]
+
+    # --- what the owner brings
+
+    def fold(
+        self,
+        deliveries: Iterable[Delivery],
+        recalled: Mapping[SessionKey, Packed] = {},
+    ) -> None:
+        """Count each delivery and take in its event, if it is one."""
+        for delivery in deliveries:
+            occurrence, place = delivery.occurrence, delivery.place
+            self.counters["occurrences"] += 1
+            self._time.observe(place.shard, place.arrival)
+            if isinstance(occurrence, Event):
+                self._fold_event(occurrence, delivery, recalled)
+            elif isinstance(occurrence, Ignored):
+                self.counters["ignored"] += 1
+            elif isinstance(occurrence, TestEvent):
+                self.counters["test_events"] += 1
+                self._out.test_ids.append(occurrence.test_id)
+            else:
+                self._bury(occurrence.reason, delivery)
+
+    def move(self, shard: str, position: tuple[str, str]) -> None:
+        """All records of a shard up to that position have been folded."""
+        self.positions[shard] = position
+        self._moved[shard] = None
+
+    def tip(self, shard: str, instant: int) -> None:
+        """A shard was read to its tip at that time (epoch ms, the server's)."""
+        self._time.observe(shard, instant)
+        self._moved[shard] = None
+
+    def forget_shard(self, shard: str) -> None:
+        """A shard has left the stream."""
+        self._time.forget(shard)
+        self.positions.pop(shard, None)
+        self._ended[shard] = None
+        self._moved.pop(shard, None)
+
+    def advance(self, shards: Iterable[str]) -> None:
+        """Let time go on as far as these shards, those that can still deliver, allow."""
+        before = self._time.now
+        now = self._time.advance(shards)
+        if now is None or now == before:
+            return
+        if self._ticked is None:
+            self._ticked = now
+        for instant in self._instants(self._ticked, now):
+            self._close_due(instant)
+            for hold, length in (
+                (Hold.DIRECT, self._rules.hold_direct),
+                (Hold.TURN, self._rules.hold_turn),
+            ):
+                if (instant - length) % self._rules.release_every == 0:
+                    self._release(hold, instant)
+        self._close_due(now)
+        self._ticked = now
+
+    def finish(self, keys: Iterable[SessionKey]) -> None:
+        """The input has ended: these sessions close and tell everything."""
+        for key in keys:
+            held = self._sessions[key]
+            state = held.state
+            if state.closed is None:
+                ending: CloseReason = "wrap_up" if state.wrap_up_arrival else "end_of_input"
+                self._close(held, ending, self._time.now or state.last_arrival)
+            self._tell(held, Hold.DIRECT, _FOREVER)
+            self._tell_turns(held, _FOREVER)
+            self._pack(held)
+
+    # --- what the owner takes
+
+    def commit(self) -> tuple[Delta, Outputs]:
+        """What has changed since the last commit, and what it gives out."""
+        delta = Delta(
+            stream_time=self._time.now,
+            ended_shards=list(self._ended),
+            clocks={s: c for s, c in self._time.clocks.items() if s in self._moved},
+            positions={s: self.positions[s] for s in self._moved if s in self.positions},
+            gone=list(self._gone),
+            sessions=[
+                SessionChange(held.state, bytes(held.log[start:]))
+                for key, start in self._changed.items()
+                if (held := self._sessions.get(key)) is not None
+            ],
+            series=self._book.admitted_now,
+            counters=dict(self.counters - self._committed),
+        )
+        self._book.admitted_now = []
+        outputs = self._out
+        self._begin()
+        return delta, outputs
+
+    # --- folding
+
+    def _fold_event(
+        self, event: Event, delivery: Delivery, recalled: Mapping[SessionKey, Packed]
+    ) -> None:
+        held = self._sessions.get(event.key) or self._bring_back(event.key, recalled)
+        if held is None:
+            if self._expired(event):
+                self._bury("expired: older than any session still held", delivery)
+                return
+            held = self._open(event)
+        self.counters["events"] += 1
+        self._touch(held)
+        late = held.state.closed is not None
+        arrival = held.add(event, self._rules.max_events)
+        if arrival is Arrival.CONFLICT:
+            self.counters["conflicts"] += 1
+        self.counters[_COUNTED[arrival]] += 1
+        if late and arrival in (Arrival.FOLDED, Arrival.CONFLICT):
+            self.counters["late_events"] += 1
+        if event.name == "call_wrap_up":
+            self._schedule(held)
+
+    def _open(self, event: Event) -> Held:
+        held = Held(Session(event.key, event.timestamp, last_arrival=event.arrival))
+        self._sessions[event.key] = held
+        self.counters["sessions_opened"] += 1
+        self._schedule(held)
+        return held
+
+    def _bring_back(self, key: SessionKey, recalled: Mapping[SessionKey, Packed]) -> Held | None:
+        packed = self._out.packed.pop(key, None) or recalled.get(key)
+        if packed is None:
+            return None
+        self._gone[key] = None
+        held = Held(packed.state, packed.log)
+        self._sessions[key] = held
+        self._changed[key] = 0
+        return held
+
+    def _expired(self, event: Event) -> bool:
+        limit, now = self._rules.expire_after, self._time.now
+        return limit is not None and now is not None and event.timestamp < now - limit
+
+    def _bury(self, reason: str, delivery: Delivery) -> None:
+        self.counters["dead_letters"] += 1
+        self._out.dead_letters.append(DeadLetter(reason, delivery.place, delivery.data))
+
+    def _touch(self, held: Held) -> None:
+        self._changed.setdefault(held.state.key, len(held.log))
+
+    # --- time
+
+    def _instants(self, after: int, until: int) -> Iterator[int]:
+        """The instants after ``after`` up to ``until`` at which something may be released."""
+        every = self._rules.release_every
+        phases = sorted({self._rules.hold_direct % every, self._rules.hold_turn % every})
+        start = after - after % every
+        while start <= until and self._sessions:
+            for phase in phases:
+                if after < start + phase <= until:
+                    yield start + phase
+            start += every
+
+    def _schedule(self, held: Held) -> None:
+        if held.state.closed is None:
+            heapq.heappush(self._due, (self._closes_at(held), held.state.key))
+
+    def _closes_at(self, held: Held) -> int:
+        state = held.state
+        idle = state.last_arrival + self._rules.close_idle
+        if state.wrap_up_arrival is None:
+            return idle
+        return min(idle, state.wrap_up_arrival + self._rules.close_after_wrap_up)
+
+    def _close_due(self, instant: int) -> None:
+        while self._due and self._due[0][0] <= instant:
+            due, key = heapq.heappop(self._due)
+            held = self._sessions.get(key)
+            if held is None or held.state.closed is not None:
+                continue
+            closes_at = self._closes_at(held)
+            if closes_at > due:
+                heapq.heappush(self._due, (closes_at, key))
+                continue
+            reason: CloseReason = "idle" if held.state.wrap_up_arrival is None else "wrap_up"
+            self._close(held, reason, due)
+            held.forget_reading()
+
+    def _close(self, held: Held, reason: CloseReason, instant: int) -> None:
+        self._touch(held)
+        held.forget_reading()
+        held.state.closed = Closed(held.state.count, reason, instant)
+        held.state.revision = 1
+        self.counters["sessions_closed"] += 1
+        self._record(held)
+
+    def _record(self, held: Held) -> None:
+        state = held.state
+        state.recorded = state.count
+        record = to_record(state, held.reading())
+        self._out.records.append(RecordLine(state.key, state.revision, encode(record)))
+
+    # --- telling
+
+    def _release(self, hold: Hold, instant: int) -> None:
+        for held in list(self._sessions.values()):
+            if hold is Hold.DIRECT:
+                self._tell(held, hold, minute_of(instant - self._rules.hold_direct))
+            else:
+                self._tell_turns(held, self._turns_before(held, instant))
+                self._pack(held)
+            held.forget_reading()
+
+    def _turns_before(self, held: Held, instant: int) -> int:
+        """The end of the minutes whose turn metrics a session may tell at an instant."""
+        quiet = instant - held.state.last_arrival >= self._rules.quiet
+        return minute_of(instant - (self._rules.hold_turn if quiet else self._rules.hold_max))
+
+    def _tell_turns(self, held: Held, before: int) -> None:
+        self._tell(held, Hold.TURN, before)
+        state = held.state
+        if state.closed is None:
+            return
+        if state.recorded != state.count:
+            self._touch(held)
+            self.counters["sessions_revised"] += 1
+            self._record(held)
+        if not state.summarised and state.newest < before:
+            self._touch(held)
+            state.summarised = True
+            self._out.add(summary(held), state.key.account_sid, self._book)
+
+    def _tell(self, held: Held, hold: Hold, before: int) -> None:
+        if has_to_tell(held.state, hold, before):
+            self._touch(held)
+            telling = tell(held, hold, before)
+            self.counters["samples_retracted"] += telling.retracted
+            self._out.add(telling.samples, held.state.key.account_sid, self._book)
+
+    def _pack(self, held: Held) -> None:
+        """Let a closed session go once it has told all that it had to tell."""
+        state = held.state
+        told = all(
+            mark.count == state.count and mark.before > state.newest
+            for mark in (state.direct, state.turn)
+        )
+        if told and state.summarised and state.turn.closing:
+            key = state.key
+            del self._sessions[key]
+            self._changed.pop(key, None)
+            self._gone[key] = None
+            self._out.packed[key] = Packed(state, bytes(held.log))
+
+
+_COUNTED = {
+    Arrival.FOLDED: "folded",
+    Arrival.DUPLICATE: "duplicates",
+    Arrival.CONFLICT: "duplicates",
+    Arrival.CUT: "cut",
+}

@@ -1,0 +1,38 @@
+"""The numbers that the partition goes by. All times in ms of stream time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from worker.metrics.series import SeriesRules
+
+MINUTE = 60_000
+
+
+class Rules(NamedTuple):
+    """``hold_direct``, ``hold_turn``: how long after its end a minute is first published.
+
+    ``quiet``: turn metrics of a session also wait until nothing new has arrived for so long,
+    but at most ``hold_max`` after the minute's end. ``release_every``: how often something may
+    go out. ``close_after_wrap_up`` and ``close_idle``: when a session closes. ``keep_closed``:
+    how long a closed one can be brought back by a late event. ``expire_after``: how much older
+    than stream time an event of an unknown session may be; None: any. ``max_events``: the bound
+    on a session's size.
+    """
+
+    hold_direct: int = 30_000
+    hold_turn: int = 180_000
+    quiet: int = 30_000
+    hold_max: int = 600_000
+    release_every: int = MINUTE
+    close_after_wrap_up: int = 180_000
+    close_idle: int = 1_800_000
+    keep_closed: int = 14_400_000
+    expire_after: int | None = 21_600_000
+    max_events: int = 50_000
+    series: SeriesRules = SeriesRules()
+
+
+def minute_of(instant: int) -> int:
+    """The start of an instant's minute."""
+    return instant - instant % MINUTE

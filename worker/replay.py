@@ -1,0 +1,132 @@
+"""Replay of a recording through the partition, deterministic and without a clock.
+
+Offline, nothing is published before the end of the input, so every metric is exact whatever
+the order of the records. As live, stream time goes by the recording's arrival times, and
+everything is published when the live worker would have published it, late events and all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from worker.events.decode import Delivery, Place, decode
+from worker.events.envelope import Damaged
+from worker.events.event import SessionKey
+from worker.metrics.distribution import add
+from worker.partition.outputs import Outputs, Packed, Window
+from worker.partition.partition import Partition
+from worker.partition.rules import Rules
+from worker.stream.record import Record
+from worker.stream.recording import DamagedLine
+
+Item = Record | DamagedLine
+Take = Callable[[Outputs], None]
+"""Where outputs go as they come."""
+
+_AT_ONCE: Final = 500
+_CLOCK: Final = "recording"
+
+
+class Replay:
+    """Offline replay: ``feed`` all items in any order, then ``finish``."""
+
+    def __init__(self, rules: Rules, take: Take) -> None:
+        # offline every session ever seen is at hand, so no event is too old for it
+        self._partition = Partition(rules._replace(expire_after=None))
+        self._take = take
+        self._window: Window = {}
+
+    @property
+    def counters(self) -> Counter[str]:
+        """The counters of the accounting law, and others."""
+        return self._partition.counters
+
+    @property
+    def open(self) -> int:
+        """Sessions in memory."""
+        return self._partition.held
+
+    def feed(self, item: Item) -> None:
+        """Take in one record, or one damaged line as a dead letter."""
+        self._partition.fold(_deliveries(item))
+
+    def finish(self) -> None:
+        """Close all sessions; give out all that is left."""
+        keys = self._partition.keys()
+        for start in range(0, len(keys), _AT_ONCE):
+            self._partition.finish(keys[start : start + _AT_ONCE])
+            outputs = self._partition.commit()[1]
+            for series, distribution in outputs.window.items():
+                add(self._window.setdefault(series, {}), distribution)
+            outputs.window = {}
+            self._take(outputs)
+        rest = self._partition.commit()[1]
+        rest.window = self._window
+        self._take(rest)
+
+
+class LiveReplay(Replay):
+    """Replay with the live worker's holds and timers; ``feed`` in order of arrival."""
+
+    def __init__(self, rules: Rules, take: Take) -> None:
+        super().__init__(rules, take)
+        self._rules = rules
+        self._partition = Partition(rules)
+        self._archive: dict[SessionKey, Packed] = {}
+        self._pruned = 0
+
+    def feed(self, item: Item) -> None:
+        """Take in one record after letting stream time come up to its arrival."""
+        if isinstance(item, Record):
+            self._partition.tip(_CLOCK, item.arrival)
+            self._partition.advance((_CLOCK,))
+            self._give()
+        deliveries = _deliveries(item)
+        self._partition.fold(deliveries, self._recall(deliveries))
+
+    def _recall(self, deliveries: list[Delivery]) -> dict[SessionKey, Packed]:
+        return {
+            key: packed
+            for key in self._partition.strangers(deliveries)
+            if (packed := self._archive.pop(key, None)) is not None
+        }
+
+    def _give(self) -> None:
+        outputs = self._partition.commit()[1]
+        self._archive.update(outputs.packed)
+        self._prune()
+        self._take(outputs)
+
+    def _prune(self) -> None:
+        limit = (self._partition.now or 0) - self._rules.keep_closed
+        if limit - self._pruned > self._rules.keep_closed // 16:
+            self._pruned = limit
+            for key, packed in list(self._archive.items()):
+                if packed.state.closed is None or packed.state.closed.at < limit:
+                    del self._archive[key]
+
+
+def _deliveries(item: Item) -> list[Delivery]:
+    if isinstance(item, Record):
+        return decode(item)
+    place = Place(item.shard, f"line {item.line}", None, 0)
+    return [Delivery(Damaged(item.reason, item.data), place, item.data)]
+
+
+def run(
+    items: Iterable[Item], replay: Replay, progress: Callable[[int, int], None], every: int
+) -> int:
+    """Feed all items, then finish; ``progress(records, sessions)`` is called now and then.
+
+    Returns the number of records and damaged lines.
+    """
+    count = 0
+    for count, item in enumerate(items, 1):  # noqa: B007
+        replay.feed(item)
+        if not count % every:
+            progress(count, replay.open)
+    progress(count, replay.open)
+    replay.finish()
+    return count

@@ -1,0 +1,336 @@
+"""The session record: one JSON object that says all about a closed session.
+
+Its JSON schema is published with the project (``voice-insights schema``) and versioned by
+``schema_version``; fields are only ever added within a version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from worker.events.timestamps import format_ms
+from worker.metrics.catalogue import CATALOGUE
+from worker.metrics.distribution import Distribution, Summary, half_up, of, summarise
+from worker.sessions.log import Ordered
+from worker.sessions.reading import Reading
+from worker.sessions.rows import MAX_ROWS, Outcome, TurnRow
+from worker.sessions.session import CloseReason, Session
+
+SCHEMA_VERSION: Final = 1
+
+CONFIGURATION: Final = (
+    "interruptible",
+    "preemptible",
+    "welcomeGreetingInterruptible",
+    "partialPrompts",
+    "partialPromptOnHangup",
+    "dtmfDetection",
+    "reportInputDuringAgentSpeech",
+    "speechTimeout",
+    "interruptOptions",
+)
+"""The settings of a session that its record shows; no other leaves the worker."""
+
+Ms = Annotated[int, Field(description="milliseconds")]
+Instant = Annotated[str, Field(description="RFC 3339, UTC, milliseconds")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ContextPart(_Part):
+    """Languages, providers, voice and model at the session's end; ``unknown`` if not told."""
+
+    tts_language: str
+    transcription_language: str
+    tts_provider: str
+    voice: str
+    transcription_provider: str
+    speech_model: str
+
+
+class LatencyPart(_Part):
+    """Distributions of each latency in milliseconds; null without a sample."""
+
+    stt: Summary | None
+    tts: Summary | None
+    application: Summary | None
+    response: Summary | None
+    caller_wait: Summary | None
+    time_to_reply_end: Summary | None
+    reply_duration: Summary | None
+    token_stream: Summary | None
+    barge_in_stop: Summary | None
+    time_to_first_audio: int | None
+
+
+class InterruptionPart(_Part):
+    """Interruptions, by their reported type and by who broke in."""
+
+    total: int
+    by_type: dict[Literal["SPEECH", "DTMF", "UNKNOWN"], int]
+    by_customer: int
+    by_agent: int
+
+
+class TokenPart(_Part):
+    """Tokens and words of all replies; ``per_second`` in tokens a second, per reply."""
+
+    total: int
+    words: int
+    replies: int
+    per_second: Summary | None
+
+
+class TalkPart(_Part):
+    """Who talked how long; ``agent_share`` in percent, null if nobody did."""
+
+    customer_ms: Ms
+    agent_ms: Ms
+    agent_share: float | None
+    longest_silence_ms: Ms
+
+
+class ErrorPart(_Part):
+    """An error that the session reported."""
+
+    code: int | str | None
+    message: str
+    at: Instant
+
+
+class RowPart(_Part):
+    """One turn, greeting, unanswered prompt or abandoned wait."""
+
+    n: int
+    at: Instant
+    outcome: Outcome
+    caller_wait_ms: Ms | None
+    response_ms: Ms | None
+    application_ms: Ms | None
+    stt_ms: Ms | None
+    tts_ms: Ms | None
+    reply_ms: Ms | None
+    tokens: int | None
+    language: str
+
+
+class CompletenessPart(_Part):
+    """How much of the session was seen. ``missing``: sequence numbers absent between the
+    first and the last; ``cut``: events beyond the bound on a session's size.
+    """
+
+    events: int
+    duplicates: int
+    conflicts: int
+    order_conflicts: int
+    lost_ends: int
+    first_sequence: int
+    last_sequence: int
+    missing: int
+    cut: int
+
+
+class SessionRecord(_Part):
+    """A closed session. Of records with one key, the one with the highest revision holds."""
+
+    schema_version: int
+    platform: str
+    account_sid: str
+    call_sid: str
+    session_id: str
+    revision: int
+    started_at: Instant
+    ended_at: Instant
+    duration_s: int | None
+    end_status: str | None
+    close_reason: CloseReason
+    context: ContextPart
+    configuration: dict[str, str]
+    latency_ms: LatencyPart
+    turns: int
+    ambiguous_turns: int
+    prompts: int
+    unanswered_prompts: int
+    ambiguous_replies: int
+    unattributed_replies: int
+    agent_utterances: int
+    abandoned_waits: int
+    interruptions: InterruptionPart
+    preemptions: int
+    dtmf: int
+    digits: int
+    media: int
+    language_changes: int
+    invalid_latencies: int
+    tokens: TokenPart
+    talk: TalkPart
+    errors: Annotated[list[ErrorPart], Field(max_length=50)]
+    unknown_events: dict[str, int]
+    turn_rows: Annotated[list[RowPart], Field(max_length=MAX_ROWS)]
+    completeness: CompletenessPart
+
+
+def to_record(state: Session, reading: Reading) -> SessionRecord:
+    """The record of a closed session from a reading of all its events."""
+    by_metric: dict[str, Distribution] = _distributions(reading)
+
+    def count(metric: str) -> int:
+        return sum(by_metric.get(metric, {}).values())
+
+    def summary(metric: str) -> Summary | None:
+        return summarise(by_metric.get(metric, {}), CATALOGUE[metric].scale)
+
+    key, turns, wrap_up = state.key, reading.turns, reading.wrap_up or {}
+    end_status = wrap_up.get("end_status")
+    return SessionRecord(
+        schema_version=SCHEMA_VERSION,
+        platform=key.platform,
+        account_sid=key.account_sid,
+        call_sid=key.call_sid,
+        session_id=key.session_id,
+        revision=state.revision,
+        started_at=format_ms(reading.first),
+        ended_at=format_ms(reading.last),
+        duration_s=reading.duration_s,
+        end_status=end_status if isinstance(end_status, str) else None,
+        close_reason="end_of_input" if state.closed is None else state.closed.reason,
+        context=ContextPart(**reading.context._asdict()),
+        configuration=_configuration(reading),
+        latency_ms=LatencyPart(
+            stt=summary("SttLatency"),
+            tts=summary("TtsLatency"),
+            application=summary("ApplicationLatency"),
+            response=summary("ResponseLatency"),
+            caller_wait=summary("CallerWait"),
+            time_to_reply_end=summary("TimeToReplyEnd"),
+            reply_duration=summary("ReplyDuration"),
+            token_stream=summary("TokenStreamDuration"),
+            barge_in_stop=summary("BargeInStopTime"),
+            time_to_first_audio=next(iter(by_metric.get("TimeToFirstAudio", {})), None),
+        ),
+        turns=count("Turns"),
+        ambiguous_turns=count("AmbiguousTurns"),
+        prompts=count("Prompts"),
+        unanswered_prompts=count("UnansweredPrompts"),
+        ambiguous_replies=count("AmbiguousReplies"),
+        unattributed_replies=turns.unattributed_replies,
+        agent_utterances=turns.agent_utterances,
+        abandoned_waits=count("AbandonedWaits"),
+        interruptions=InterruptionPart(
+            total=count("Interruptions"),
+            by_type=_interruption_types(reading),
+            by_customer=count("InterruptionsByCustomer"),
+            by_agent=count("InterruptionsByAgent"),
+        ),
+        preemptions=count("Preemptions"),
+        dtmf=count("DtmfReceived"),
+        digits=count("DigitsSent"),
+        media=count("MediaRequested"),
+        language_changes=count("LanguageChanges"),
+        invalid_latencies=count("InvalidLatencies"),
+        tokens=TokenPart(
+            total=reading.tokens,
+            words=reading.words,
+            replies=reading.replies,
+            per_second=summary("TokensPerSecond"),
+        ),
+        talk=_talk(reading),
+        errors=[
+            ErrorPart(code=e.code, message=e.message, at=format_ms(e.at)) for e in reading.errors
+        ],
+        unknown_events=dict(sorted(reading.unknown.items())),
+        turn_rows=[_row(n, row) for n, row in enumerate(reading.rows, 1)],
+        completeness=_completeness(state, reading),
+    )
+
+
+def encode(record: SessionRecord) -> bytes:
+    """The record as one line of JSON, without a line end; equal records, equal bytes."""
+    return record.model_dump_json().encode()
+
+
+def missing(ordered: Ordered) -> int:
+    """Sequence numbers absent between the first and the last: at least so many are lost."""
+    numbers = {row.sequence_number for row in ordered.rows}
+    return max(numbers) - min(numbers) + 1 - len(numbers)
+
+
+def agent_share(reading: Reading) -> int | None:
+    """The agent's share of the talking in hundredths of a percent; None if nobody talked."""
+    agent, both = reading.turns.agent_ms, reading.turns.agent_ms + reading.turns.customer_ms
+    return half_up(agent * 10_000, both) if both else None
+
+
+def _distributions(reading: Reading) -> dict[str, Distribution]:
+    values: dict[str, list[int]] = {}
+    for sample in reading.samples:
+        values.setdefault(sample.metric, []).append(sample.value)
+    return {metric: of(samples) for metric, samples in values.items()}
+
+
+def _configuration(reading: Reading) -> dict[str, str]:
+    settings = reading.configuration
+    return {
+        name: value if isinstance(value, str) else str(value).lower()
+        for name in CONFIGURATION
+        if (value := settings.get(name)) is not None
+    }
+
+
+def _interruption_types(reading: Reading) -> dict[Literal["SPEECH", "DTMF", "UNKNOWN"], int]:
+    types = _by_own("Interruptions", reading)
+    return {
+        "SPEECH": types.count("SPEECH"),
+        "DTMF": types.count("DTMF"),
+        "UNKNOWN": types.count("UNKNOWN"),
+    }
+
+
+def _by_own(metric: str, reading: Reading) -> list[str | None]:
+    return [sample.own for sample in reading.samples if sample.metric == metric]
+
+
+def _talk(reading: Reading) -> TalkPart:
+    share = agent_share(reading)
+    return TalkPart(
+        customer_ms=reading.turns.customer_ms,
+        agent_ms=reading.turns.agent_ms,
+        agent_share=None if share is None else share / 100,
+        longest_silence_ms=reading.longest_silence,
+    )
+
+
+def _row(n: int, row: TurnRow) -> RowPart:
+    return RowPart(
+        n=n,
+        at=format_ms(row.at),
+        outcome=row.outcome,
+        caller_wait_ms=row.caller_wait_ms,
+        response_ms=row.response_ms,
+        application_ms=row.application_ms,
+        stt_ms=row.stt_ms,
+        tts_ms=row.tts_ms,
+        reply_ms=row.reply_ms,
+        tokens=row.tokens,
+        language=row.language,
+    )
+
+
+def _completeness(state: Session, reading: Reading) -> CompletenessPart:
+    numbers: Iterable[int] = [row.sequence_number for row in reading.ordered.rows]
+    return CompletenessPart(
+        events=len(reading.ordered.rows),
+        duplicates=state.duplicates,
+        conflicts=reading.ordered.conflicts,
+        order_conflicts=reading.ordered.order_conflicts,
+        lost_ends=reading.turns.lost_ends,
+        first_sequence=min(numbers),
+        last_sequence=max(numbers),
+        missing=missing(reading.ordered),
+        cut=state.cut,
+    )

@@ -1,0 +1,116 @@
+"""The rows of a call, turn by turn: what a person reads to see where a caller waited.
+
+A row is an agent utterance that answers the customer, the greeting, a prompt that stayed
+unanswered, or the wait in which the caller gave up. Measurements that precede an utterance
+(the transcript's latency, the application's, the synthesis's, the reply's tokens) stand in
+its row; tokens that arrive while it is spoken are added to it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+MAX_ROWS: Final = 200
+
+Outcome = Literal["answered", "ambiguous", "interrupted", "unanswered", "abandoned", "greeting"]
+
+
+class TurnRow(msgspec.Struct):
+    """One row. ``at``: the customer's end (a turn), the audio's start (the greeting), the
+    prompt (unanswered) or the begin of the wait (abandoned), in epoch ms. Durations in ms.
+    """
+
+    at: int
+    outcome: Outcome
+    language: str
+    caller_wait_ms: int | None = None
+    response_ms: int | None = None
+    application_ms: int | None = None
+    stt_ms: int | None = None
+    tts_ms: int | None = None
+    reply_ms: int | None = None
+    tokens: int | None = None
+
+
+class TurnRows:
+    """Collects the rows of one session; the first ``MAX_ROWS`` are kept."""
+
+    __slots__ = ("_ahead", "_current", "_measured", "_reply_ahead", "language", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[TurnRow] = []
+        self.language = ""
+        self._ahead: dict[str, int] = {}
+        self._measured: dict[str, int] = {}
+        self._reply_ahead = False
+        self._current: TurnRow | None = None
+
+    def latency(self, field: Literal["stt_ms", "tts_ms"], value: int) -> None:
+        """A latency that the next utterance's row will show."""
+        self._ahead[field] = value
+
+    def reply_begins(self, latency: int | None) -> None:
+        """A reply begins, after that many ms where its prompt is known."""
+        self._reply_ahead = True
+        if latency is not None:
+            self._ahead["application_ms"] = latency
+
+    def tokens(self, count: int) -> None:
+        """Tokens of a reply: of the current utterance's unless a newer reply has begun."""
+        if self._reply_ahead:
+            self._ahead["tokens"] = self._ahead.get("tokens", 0) + count
+        elif self._current is not None:
+            self._current.tokens = (self._current.tokens or 0) + count
+
+    def utterance(self) -> None:
+        """The agent begins to speak; what was measured since it last did belongs to this."""
+        self._measured, self._ahead = self._ahead, {}
+        self._reply_ahead = False
+        self._current = None
+
+    def turn(self, at: int, wait: int | None, response: int | None) -> None:
+        """An utterance that answers the customer, beyond doubt if there is a response time."""
+        outcome: Outcome = "ambiguous" if response is None else "answered"
+        row = TurnRow(at, outcome, self.language, caller_wait_ms=wait, response_ms=response)
+        self._open(row)
+
+    def greeting(self, at: int) -> None:
+        """The first utterance of the agent, before any reply."""
+        if self._current is None:
+            self._open(TurnRow(at, "greeting", self.language))
+
+    def reply(self, duration: int) -> None:
+        """The current utterance has ended."""
+        if self._current is not None:
+            self._current.reply_ms = duration
+            self._current = None
+
+    def interrupted(self) -> None:
+        """The current utterance was broken into."""
+        if self._current is not None and self._current.outcome != "greeting":
+            self._current.outcome = "interrupted"
+
+    def unanswered(self, prompt: int) -> None:
+        """A prompt that no reply answered."""
+        if not self._waiting_since(prompt):
+            self._keep(TurnRow(prompt, "unanswered", self.language))
+
+    def abandoned(self, since: int) -> None:
+        """The caller waited until the session's end; its prompts get no rows of their own."""
+        self._keep(TurnRow(since, "abandoned", self.language))
+
+    def _waiting_since(self, prompt: int) -> bool:
+        last = self.rows[-1] if self.rows else None
+        return last is not None and last.outcome == "abandoned" and last.at <= prompt
+
+    def _open(self, row: TurnRow) -> None:
+        for field, value in self._measured.items():
+            setattr(row, field, value)
+        self._keep(row)
+        self._current = row
+
+    def _keep(self, row: TurnRow) -> None:
+        if len(self.rows) < MAX_ROWS:
+            self.rows.append(row)

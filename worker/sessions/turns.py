@@ -1,0 +1,270 @@
+"""The turn rules: which audio answers which words, and how long a caller waited for it.
+
+No event links a prompt to its reply, or a reply to its audio. The rules pair only what can't
+be mistaken, and count the rest. They walk a session's events in order, one method an event;
+each sample goes out through ``emit(metric, time, value)``, each turn through ``rows``.
+
+State (times in epoch milliseconds):
+
+* ``customer_since``, ``agent_since``: who speaks, and since when;
+* ``customer_end`` (C): the end of the customer's last utterance, not yet answered;
+* ``wait_since`` (W): since when the caller waits for the agent;
+* ``owed``: times of prompts whose reply has not begun;
+* ``unheard``: replies begun since the agent last began to speak, each sure or not;
+* ``doubt``: more than one prompt was owed at once, so replies can't be attributed;
+* ``muddled``: the customer spoke again while a prompt was owed;
+* ``first_token`` (F): the begin of the one reply in progress.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from worker.sessions.rows import TurnRows
+
+Emit = Callable[[str, int, int], None]
+
+
+class Reply(NamedTuple):
+    """A reply that has begun but wasn't heard yet; ``sure`` if its prompt is beyond doubt."""
+
+    begun: int
+    sure: bool
+
+
+class TurnWalk:
+    """The rules' state. Feed it the session's events in order, then ``close`` it."""
+
+    def __init__(self, emit: Emit, rows: TurnRows) -> None:
+        self._emit = emit
+        self._rows = rows
+        self.customer_since: int | None = None
+        self.agent_since: int | None = None
+        self.customer_end: int | None = None
+        self.wait_since: int | None = None
+        self.owed: list[int] = []
+        self.unheard: list[Reply] = []
+        self.doubt = False
+        self.muddled = False
+        self.first_token: int | None = None
+        self._in_progress = 0
+        self._void = False
+        self._replies_begun = 0
+        self._configured_at: int | None = None
+        self._ended_since_prompt = False
+        self._speech_in_wait = 0
+        self._utterance_began = 0
+        self._utterance_over_agent = False
+        # what belongs to the agent's current utterance
+        self._answers: int | None = None
+        self._interrupted_at: int | None = None
+        # totals
+        self.agent_utterances = 0
+        self.unattributed_replies = 0
+        self.lost_ends = 0
+        self.customer_ms = 0
+        self.agent_ms = 0
+        self.longest_silence = 0
+        self.silent_since: int | None = None
+
+    def configured(self, t: int) -> None:
+        """A ``configurations`` event came; the earliest one counts."""
+        if self._configured_at is None:
+            self._configured_at = t
+
+    def start_of_customer_speech(self, t: int) -> None:
+        """The customer begins to speak."""
+        if self.customer_since is not None:
+            self.lost_ends += 1
+        if self.agent_since is not None:
+            self._emit("InterruptionsByCustomer", t, 1)
+        elif self._ended_since_prompt:
+            self._settle(t)
+        if self.owed:
+            self.muddled = True
+        self.customer_end = None
+        self._break_silence(t)
+        self.customer_since = t
+        self._utterance_began = t
+        self._utterance_over_agent = self.agent_since is not None
+
+    def end_of_customer_speech(self, t: int) -> None:
+        """The customer falls silent."""
+        if self.customer_since is not None:
+            self.customer_ms += t - self.customer_since
+            if self.wait_since is not None:
+                self._speech_in_wait += t - max(self.customer_since, self.wait_since)
+        self.customer_since = None
+        self.customer_end = t if self.agent_since is None else None
+        self._begin_silence(t)
+
+    def prompt_sent(self, t: int) -> None:
+        """What the customer said goes to the application."""
+        self._emit("Prompts", t, 1)
+        self.owed.append(t)
+        if len(self.owed) > 1:
+            self.doubt = True
+        if self.wait_since is None and self.agent_since is None:
+            self.wait_since = t if self.customer_end is None else self.customer_end
+            self._speech_in_wait = 0
+        self._ended_since_prompt = False
+
+    def first_token_received(self, t: int) -> None:
+        """A reply begins."""
+        latency = None
+        if not self.owed:
+            self.unattributed_replies += 1
+        elif self.doubt:
+            self._emit("AmbiguousReplies", t, 1)
+            self.owed.pop(0)
+        else:
+            latency = t - self.owed.pop(0)
+            self._emit("ApplicationLatency", t, latency)
+        self._rows.reply_begins(latency)
+        self.unheard.append(Reply(t, sure=latency is not None))
+        self._replies_begun += 1
+        if self._in_progress:
+            self._void = True
+        else:
+            self.first_token = t
+        self._in_progress += 1
+
+    def final_token_received(self, t: int, tokens: int | None) -> None:
+        """A reply is complete, with that many tokens (None: not told)."""
+        if self._in_progress == 1 and not self._void and self.first_token is not None:
+            duration = t - self.first_token
+            self._emit("TokenStreamDuration", t, duration)
+            if duration > 0 and tokens is not None:
+                # tokens/s in thousandths, half up
+                self._emit("TokensPerSecond", t, _half_up(tokens * 1_000_000, duration))
+        self._in_progress = max(0, self._in_progress - 1)
+        if not self._in_progress:
+            self.first_token = None
+            self._void = False
+        if tokens is not None:
+            self._rows.tokens(tokens)
+
+    def start_of_agent_speech(self, t: int) -> None:
+        """The agent begins to play audio."""
+        self._rows.utterance()
+        self.agent_utterances += 1
+        if self.agent_since is not None:
+            self.lost_ends += 1
+            self._forget_utterance()
+        if self.customer_since is not None:
+            self._emit("InterruptionsByAgent", t, 1)
+        wait = self._end_wait(t)
+        if self.customer_end is not None:
+            self._turn(t, self.customer_end, wait)
+        self.customer_end = None
+        self._greeting(t)
+        self.unheard.clear()
+        self.muddled = False
+        self._break_silence(t)
+        self.agent_since = t
+
+    def end_of_agent_speech(self, t: int) -> None:
+        """The agent falls silent."""
+        if self.agent_since is not None:
+            self.agent_ms += t - self.agent_since
+            self._emit("ReplyDuration", t, t - self.agent_since)
+            self._rows.reply(t - self.agent_since)
+            if self._answers is not None:
+                self._emit("TimeToReplyEnd", t, t - self._answers)
+            if self._interrupted_at is not None:
+                self._emit("BargeInStopTime", t, t - self._interrupted_at)
+        self.agent_since = None
+        self._forget_utterance()
+        self._ended_since_prompt = True
+        self._begin_silence(t)
+
+    def interrupt(self, t: int) -> None:
+        """One party broke in; prompts owed from before the customer did so are void."""
+        began = t
+        if self._utterance_over_agent:
+            began = self._utterance_began
+        if self.agent_since is not None and self._interrupted_at is None:
+            self._interrupted_at = t
+            self._rows.interrupted()
+        dropped = [prompt for prompt in self.owed if prompt < began]
+        self._unanswered(t, dropped)
+        self.owed = [prompt for prompt in self.owed if prompt >= began]
+        self.unheard.clear()
+        self.muddled = False
+        self.doubt = len(self.owed) > 1
+
+    def close(self, t: int) -> None:
+        """The session is over; ``t`` is its last event's time."""
+        if self.wait_since is not None:
+            self._emit("AbandonedWaits", t, 1)
+            self._rows.abandoned(self.wait_since)
+        self._settle(t)
+
+    def end_of_silence(self, t: int) -> int:
+        """The longest silence in ms if the session's last event is at ``t``."""
+        if self.silent_since is None:
+            return self.longest_silence
+        return max(self.longest_silence, t - self.silent_since)
+
+    def _turn(self, t: int, customer_end: int, wait: int | None) -> None:
+        """Does this utterance answer the customer, and is that beyond doubt?"""
+        begun_since = [reply for reply in self.unheard if reply.begun >= customer_end]
+        clear = not (self.doubt or self.muddled)
+        if clear and len(self.unheard) == 1 and begun_since and begun_since[0].sure:
+            self._emit("Turns", t, 1)
+            self._emit("ResponseLatency", t, t - customer_end)
+            self._answers = customer_end
+            self._rows.turn(customer_end, wait, t - customer_end)
+        elif begun_since or self.owed or not clear:
+            self._emit("Turns", t, 1)
+            self._emit("AmbiguousTurns", t, 1)
+            self._rows.turn(customer_end, wait, None)
+
+    def _greeting(self, t: int) -> None:
+        if (
+            self.agent_utterances == 1
+            and not self._replies_begun
+            and self._configured_at is not None
+        ):
+            self._emit("TimeToFirstAudio", t, t - self._configured_at)
+            self._rows.greeting(t)
+
+    def _end_wait(self, t: int) -> int | None:
+        if self.wait_since is None:
+            return None
+        wait = t - self.wait_since - self._speech_in_wait
+        if self.customer_since is not None:
+            wait -= t - max(self.customer_since, self.wait_since)
+        self._emit("CallerWait", t, wait)
+        self.wait_since = None
+        return wait
+
+    def _settle(self, t: int) -> None:
+        self._unanswered(t, self.owed)
+        self.owed.clear()
+        self.unheard.clear()
+        self.doubt = False
+        self.muddled = False
+
+    def _unanswered(self, t: int, prompts: list[int]) -> None:
+        for prompt in prompts:
+            self._emit("UnansweredPrompts", t, 1)
+            self._rows.unanswered(prompt)
+
+    def _forget_utterance(self) -> None:
+        self._answers = None
+        self._interrupted_at = None
+
+    def _break_silence(self, t: int) -> None:
+        if self.silent_since is not None:
+            self.longest_silence = max(self.longest_silence, t - self.silent_since)
+            self.silent_since = None
+
+    def _begin_silence(self, t: int) -> None:
+        if self.customer_since is None and self.agent_since is None and self.silent_since is None:
+            self.silent_since = t
+
+
+def _half_up(dividend: int, divisor: int) -> int:
+    return (2 * dividend + divisor) // (2 * divisor)
