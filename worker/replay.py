@@ -43,11 +43,6 @@ class Replay:
         """The counters of the accounting law, and others."""
         return self._partition.counters
 
-    @property
-    def open(self) -> int:
-        """Sessions in memory."""
-        return self._partition.held
-
     def feed(self, item: Item) -> None:
         """Take in one record, or one damaged line as a dead letter."""
         self._partition.fold(_deliveries(item))
@@ -115,18 +110,10 @@ def _deliveries(item: Item) -> list[Delivery]:
     return [Delivery(Damaged(item.reason, item.data), place, item.data)]
 
 
-def run(
-    items: Iterable[Item], replay: Replay, progress: Callable[[int, int], None], every: int
-) -> int:
-    """Feed all items, then finish; ``progress(records, sessions)`` is called now and then.
-
-    Returns the number of records and damaged lines.
-    """
-    count = 0
-    for count, item in enumerate(items, 1):  # noqa: B007
+def run(items: Iterable[Item], replay: Replay, progress: Callable[[int], None], every: int) -> None:
+    """Feed all items, then finish; ``progress`` is told their number, each ``every`` items."""
+    for count, item in enumerate(items, 1):
         replay.feed(item)
         if not count % every:
-            progress(count, replay.open)
-    progress(count, replay.open)
+            progress(count)
     replay.finish()
-    return count

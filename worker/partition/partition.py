@@ -26,6 +26,19 @@ from worker.sessions.session import Arrival, Closed, CloseReason, Held, Session
 
 _FOREVER = 1 << 62
 
+ACCOUNTED = (
+    "occurrences",
+    "test_events",
+    "ignored",
+    "dead_letters",
+    "events",
+    "folded",
+    "duplicates",
+    "cut",
+)
+"""The counters of the accounting law: occurrences = test_events + ignored + dead_letters +
+events, and events = folded + duplicates + cut."""
+
 
 class Partition:
     """``restored``: the merge of all deltas committed so far. Not safe for threads."""
@@ -39,7 +52,8 @@ class Partition:
         }
         self._book = SeriesBook(rules.series, state.series)
         self.positions: dict[str, tuple[str, str]] = dict(state.positions)
-        self.counters: Counter[str] = Counter(state.counters)
+        self.counters: Counter[str] = Counter(dict.fromkeys(ACCOUNTED, 0))
+        self.counters.update(state.counters)
         self._due: list[tuple[int, SessionKey]] = []
         for held in self._sessions.values():
             self._schedule(held)

@@ -1,0 +1,125 @@
+"""``voice-insights replay``: a recording through the core, or back into a stream."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic, sleep, time
+from typing import Any, Final
+
+import click
+
+from worker.cli.kinesis import aws_options, kinesis_client
+from worker.cli.progress import Progress
+from worker.cli.replay_files import Paths, ReplayFiles
+from worker.cli.replay_into import Clock, put_back
+from worker.errors import Misconfigured
+from worker.replay import LiveReplay, Replay, run
+from worker.settings_sources import load_settings
+from worker.stream.recording import read_recording
+from worker.wiring import rules_of
+
+_PROGRESS_EVERY: Final = 10_000
+_OFFLINE: Final = ("sessions", "metrics", "dead_letters", "counters", "as_live")
+_PUT_BACK: Final = ("speed", "shift_to_now", "endpoint_url", "region")
+
+
+@click.command(no_args_is_help=True)
+@click.argument("path")
+@click.option("--sessions", metavar="FILE", help="Write the session records, one a line.")
+@click.option("--metrics", metavar="FILE", help="Write the datums as CloudWatch would get them.")
+@click.option("--dead-letters", metavar="FILE", help="Write what can't be read, and why.")
+@click.option("--counters", metavar="FILE", help="Write the counters of the run, one object.")
+@click.option(
+    "--as-live",
+    is_flag=True,
+    help="Publish when the live worker would have, going by the recording's arrival times: "
+    "with late events, revisions and retracted samples.",
+)
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Settings file.")
+@click.option("--into", metavar="STREAM", help="Put the records back into a Kinesis stream.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    help="With --into: 1 as recorded, 10 ten times as fast, 0 flat out.  [default: 0]",
+)
+@click.option("--shift-to-now", is_flag=True, help="With --into: move the events' times to now.")
+@aws_options
+def replay(path: str, into: str | None, **options: Any) -> None:
+    """Run the recording at PATH through the worker's core.
+
+    PATH is a folder with one file per shard (NAME.jsonl, .jsonl.zst or .jsonl.gz; a line is a
+    record as GetRecords gives it), one such file, or - for standard input. FILE may be - for
+    standard output.
+
+    Without --into nothing is sent anywhere. At the end of the input all sessions close and all
+    minutes are published, into the files that you name; the result does not depend on the
+    order, the repetition or the sharding of the records. Settings that shape metrics
+    (namespace, dimensions, labels, holds) are those of the worker.
+
+    \b
+    Examples:
+      voice-insights replay shards/ --sessions s.jsonl --metrics m.jsonl
+      voice-insights replay shards/ --as-live --counters -
+      voice-insights replay shards/ --into my-stream --speed 10 --shift-to-now
+    """
+    _refuse(options, _OFFLINE if into else _PUT_BACK, "can't go with" if into else "needs")
+    if into:
+        _put_back(path, into, **{name: options[name] for name in _PUT_BACK})
+    else:
+        _replay(path, options.pop("config_file"), options.pop("as_live"), options)
+
+
+def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
+    for name in names:
+        if options[name] not in (None, False):
+            raise Misconfigured(f"--{name.replace('_', '-')} {why} --into")
+
+
+def _replay(path: str, config: Path | None, as_live: bool, options: dict[str, Any]) -> None:
+    settings = load_settings({}, os.environ, config).settings
+    items = read_recording(path)
+    paths = Paths(**{name: options[name] for name in Paths._fields})
+    with ReplayFiles(settings.namespace, paths) as files:
+        replay = (LiveReplay if as_live else Replay)(rules_of(settings), files.take)
+        run(items, replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
+        files.finish(replay.counters)
+    click.echo(_summary(replay.counters), err=True)
+
+
+def _summary(counters: Mapping[str, int]) -> str:
+    shown = (
+        ("occurrences", "occurrences"),
+        ("events", "events"),
+        ("duplicates", "of them repeated"),
+        ("ignored", "of other types"),
+        ("test_events", "test events"),
+        ("dead_letters", "dead letters"),
+        ("sessions_closed", "sessions"),
+        ("sessions_revised", "revisions"),
+        ("samples_retracted", "samples retracted"),
+    )
+    return ", ".join(f"{counters[name]:,} {text}" for name, text in shown if counters.get(name))
+
+
+def _put_back(
+    path: str,
+    stream: str,
+    *,
+    speed: float | None,
+    shift_to_now: bool,
+    endpoint_url: str | None,
+    region: str | None,
+) -> None:
+    done = put_back(
+        lambda: read_recording(path),
+        stream,
+        kinesis_client(endpoint_url, region),
+        Clock(lambda: int(time() * 1000), sleep),
+        speed=speed or 0.0,
+        shift_to_now=shift_to_now,
+        progress=Progress("put", monotonic),
+    )
+    damaged = f", {done.damaged:,} damaged lines left out" if done.damaged else ""
+    click.echo(f"{done.put:,} records put into {stream}{damaged}", err=True)

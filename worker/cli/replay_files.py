@@ -1,0 +1,82 @@
+"""The files that a replay writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import IO, NamedTuple, Self
+
+import click
+
+from worker.emit.lines import dead_letter_line, json_line
+from worker.errors import Misconfigured
+from worker.metrics.datums import groups
+from worker.partition.outputs import Outputs
+
+
+class Paths(NamedTuple):
+    """Where each output goes: a path, ``-`` for standard output, None for nowhere."""
+
+    sessions: str | None
+    metrics: str | None
+    dead_letters: str | None
+    counters: str | None
+
+
+class ReplayFiles:
+    """The files a replay writes; all are opened before anything is read."""
+
+    def __init__(self, namespace: str, paths: Paths) -> None:
+        self._namespace = namespace
+        self._stack = ExitStack()
+        self._sessions = self._opened(paths.sessions)
+        self._metrics = self._opened(paths.metrics)
+        self._dead_letters = self._opened(paths.dead_letters)
+        self._counters = self._opened(paths.counters)
+        self._last: dict[tuple[str, ...], bytes] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def _opened(self, path: str | None) -> IO[bytes] | None:
+        if path is None:
+            return None
+        if path == "-":
+            return click.get_binary_stream("stdout")
+        try:
+            file: IO[bytes] = Path(path).open("wb")
+        except OSError as error:
+            raise Misconfigured(f"can't write {path}: {error.strerror}") from error
+        return self._stack.enter_context(file)
+
+    def take(self, outputs: Outputs) -> None:
+        """Write datums and dead letters; keep records until no revision can come."""
+        if self._sessions is not None:
+            for record in outputs.records:
+                self._last[record.key] = record.line
+        if self._metrics is not None:
+            for group in groups(outputs.window):
+                for datum in group:
+                    line = json_line({"Namespace": self._namespace, **datum})
+                    self._metrics.write(line + b"\n")
+        if self._dead_letters is not None:
+            for letter in outputs.dead_letters:
+                self._dead_letters.write(dead_letter_line(letter) + b"\n")
+
+    def finish(self, counters: Mapping[str, int]) -> None:
+        """Write the last revision of each session, and the counters."""
+        if self._sessions is not None:
+            for key in sorted(self._last):
+                self._sessions.write(self._last[key] + b"\n")
+        if self._counters is not None:
+            self._counters.write(json_line(dict(sorted(counters.items()))) + b"\n")

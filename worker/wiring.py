@@ -1,0 +1,29 @@
+"""From the settings to the parts of the worker."""
+
+from __future__ import annotations
+
+from worker.config import Settings
+from worker.metrics.series import SeriesRules
+from worker.partition.rules import Rules
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The partition's rules, in ms of stream time."""
+    return Rules(
+        hold_direct=settings.hold_direct_s * 1000,
+        hold_turn=settings.hold_turn_s * 1000,
+        quiet=settings.quiet_s * 1000,
+        hold_max=settings.hold_max_s * 1000,
+        release_every=settings.release_every_s * 1000,
+        close_after_wrap_up=settings.close_after_wrap_up_s * 1000,
+        close_idle=settings.close_idle_s * 1000,
+        keep_closed=settings.keep_closed_s * 1000,
+        expire_after=settings.expire_after_s * 1000,
+        max_events=settings.max_events_per_session,
+        series=SeriesRules(
+            sets=settings.dimensions,
+            labels=settings.labels,
+            per_set=settings.max_series_per_set,
+            in_all=settings.max_series,
+        ),
+    )
