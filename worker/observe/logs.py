@@ -1,0 +1,140 @@
+"""Logs: JSON lines on a pipe, pretty on a terminal, redacted, and never in the worker's way.
+
+Rules kept here:
+
+* a log call never waits: the `LogPump` writes, and what it has no room for is dropped and counted;
+* a log call never raises, whatever it is given and whatever has become of the stream;
+* every line stays under 15 KB, the size up to which container runtimes keep lines whole.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final, TextIO
+
+import structlog
+
+from worker.observe.pump import LogPump
+from worker.observe.redaction import redact_fields
+
+LINE_AT_MOST: Final = 15_000
+"""Bytes of a line, its newline included."""
+
+_AT_EXIT_S: Final = 2.0
+_CUT: Final = "…[cut]…"
+_FIRST: Final = ("timestamp", "level", "event")
+
+Renderer = Callable[[dict[str, object]], str]
+
+
+def configure_logging(level: str, form: str, stream: TextIO) -> LogPump:
+    """Send structlog's and the standard library's logs to ``stream``; the pump must be closed.
+
+    ``level``: debug, info, warning or error, for the worker's own lines; others' lines are shown
+    from warning up. ``form``: json, pretty, or auto, which is pretty on a terminal.
+    """
+    pump = LogPump(stream)
+    atexit.register(pump.close, _AT_EXIT_S)
+    terminal = stream.isatty()
+    pretty = form == "pretty" or (form == "auto" and terminal)
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _Lines(_pretty(colors=terminal) if pretty else _json),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=lambda *_: _PumpLogger(pump),
+        cache_logger_on_first_use=False,
+    )
+    _take_over_standard_logging()
+    return pump
+
+
+class _PumpLogger:
+    """What structlog hands finished lines to."""
+
+    def __init__(self, pump: LogPump) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = pump.put
+
+
+class _Lines:
+    """structlog's last processor: an event as one redacted line of bounded size."""
+
+    def __init__(self, render: Renderer) -> None:
+        self._render = render
+
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
+        try:
+            return fitting_line(redact_fields(event), self._render)
+        except Exception as error:
+            return (
+                f'{{"event": "a log line could not be written: {type(error).__name__}"}}\n'.encode()
+            )
+
+
+def fitting_line(fields: dict[str, object], render: Renderer) -> bytes:
+    """``fields`` rendered; in a line that would be too long each is cut in its middle."""
+    line = _encoded(render(fields))
+    for longest in (4_000, 1_000, 200):
+        if len(line) <= LINE_AT_MOST:
+            return line
+        line = _encoded(render({key: _shortened(value, longest) for key, value in fields.items()}))
+    if len(line) <= LINE_AT_MOST:
+        return line
+    few = {key: fields[key] for key in _FIRST if key in fields}
+    return _encoded(render({key: _shortened(value, 400) for key, value in few.items()}))
+
+
+def _shortened(value: object, longest: int) -> object:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(text) <= longest:
+        return value
+    return f"{text[: longest // 2]}{_CUT}{text[-longest // 2 :]}"
+
+
+def _encoded(line: str) -> bytes:
+    return f"{line}\n".encode(errors="replace")
+
+
+def _json(fields: dict[str, object]) -> str:
+    first = {key: fields[key] for key in _FIRST if key in fields}
+    return json.dumps(first | fields, ensure_ascii=False)
+
+
+def _pretty(*, colors: bool) -> Renderer:
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=colors, exception_formatter=structlog.dev.plain_traceback
+    )
+    return lambda fields: str(renderer(None, "", dict(fields)))
+
+
+class _Bridge(logging.Handler):
+    """Standard-library log records, as lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except Exception:
+            message = f"{record.msg} (its arguments do not fit)"
+        log = structlog.get_logger()
+        log.log(
+            min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL),
+            message,
+            logger=record.name,
+            exc_info=record.exc_info,
+        )
+
+
+def _take_over_standard_logging() -> None:
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, _Bridge)]:
+        root.removeHandler(handler)
+    root.addHandler(_Bridge())
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(True)
