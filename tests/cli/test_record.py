@@ -1,0 +1,169 @@
+"""The command ``record``, against an embedded AWS and as a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+
+from worker.cli.record import record
+from worker.errors import Misconfigured
+from worker.stream.record import Record
+from worker.stream.recording import read_recording
+from worker.testing.moto_server import REGION, embedded_aws
+
+AWS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": REGION}
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with embedded_aws() as url:
+        yield url
+
+
+def kinesis(endpoint: str) -> Any:
+    return boto3.client(
+        "kinesis",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+    )
+
+
+def filled(endpoint: str, stream: str, count: int, shards: int = 3) -> Any:
+    client = kinesis(endpoint)
+    client.create_stream(StreamName=stream, ShardCount=shards)
+    put(client, stream, range(count))
+    return client
+
+
+def put(client: Any, stream: str, numbers: range) -> None:
+    for number in numbers:
+        client.put_record(StreamName=stream, Data=b"%d" % number, PartitionKey=f"k{number}")
+
+
+def run(endpoint: str, *arguments: str) -> Result:
+    runner = CliRunner(env=AWS)
+    return runner.invoke(record, [*arguments, "--endpoint-url", endpoint])
+
+
+def records(folder: Path) -> list[Record]:
+    return [item for item in read_recording(str(folder)) if isinstance(item, Record)]
+
+
+@pytest.mark.slow
+def test_up_to_the_tip_a_recording_holds_the_stream(endpoint: str, tmp_path: Path) -> None:
+    client = filled(endpoint, "whole", 40)
+    done = run(endpoint, "whole", "--out", str(tmp_path), "--until-tip")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == ""
+    assert "40 records" in done.stderr
+    assert sorted(int(r.data) for r in records(tmp_path)) == list(range(40))
+    assert all(r.partition_key == f"k{int(r.data)}" for r in records(tmp_path))
+    shards = [shard["ShardId"] for shard in client.list_shards(StreamName="whole")["Shards"]]
+    assert sorted(place.name for place in tmp_path.iterdir()) == [
+        f"{shard}.jsonl.zst" for shard in sorted(shards)
+    ]
+
+
+@pytest.mark.slow
+def test_after_a_split_parents_and_children_are_read(endpoint: str, tmp_path: Path) -> None:
+    client = filled(endpoint, "split", 20, shards=1)
+    client.split_shard(
+        StreamName="split",
+        ShardToSplit="shardId-000000000000",
+        NewStartingHashKey=str(2**127),
+    )
+    put(client, "split", range(20, 40))
+    done = run(endpoint, "split", "--out", str(tmp_path), "--until-tip", "--compress", "none")
+    assert done.exit_code == 0, done.output
+    assert sorted(int(r.data) for r in records(tmp_path)) == list(range(40))
+    assert len(list(tmp_path.glob("*.jsonl"))) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["latest", "2100-01-01T00:00:00Z"])
+def test_what_was_there_before_is_left_out(endpoint: str, tmp_path: Path, place: str) -> None:
+    stream = f"before-{place[0]}"
+    filled(endpoint, stream, 5)
+    done = run(endpoint, stream, "--out", str(tmp_path), "--until-tip", "--from", place)
+    assert done.exit_code == 0, done.output
+    assert records(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_an_instant_gives_what_came_from_then_on(endpoint: str, tmp_path: Path) -> None:
+    filled(endpoint, "since", 5)
+    start = "2020-01-01T00:00:00Z"
+    done = run(endpoint, "since", "--out", str(tmp_path), "--until-tip", "--from", start)
+    assert done.exit_code == 0, done.output
+    assert len(records(tmp_path)) == 5
+
+
+@pytest.mark.slow
+def test_it_ends_after_its_seconds(endpoint: str, tmp_path: Path) -> None:
+    filled(endpoint, "short", 5)
+    done = run(endpoint, "short", "--out", str(tmp_path), "--seconds", "1")
+    assert done.exit_code == 0, done.output
+    assert len(records(tmp_path)) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_complete_files(
+    endpoint: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    stream = f"signalled-{int(number)}"
+    filled(endpoint, stream, 30)
+    program = "from worker.cli.record import record; record()"
+    options = [stream, "--out", str(tmp_path), "--endpoint-url", endpoint]
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *options],
+        env={**os.environ, **AWS},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "records read" in line:
+                break
+        process.send_signal(number)
+        rest = process.stderr.read()
+    assert process.returncode == 0
+    found = list(read_recording(str(tmp_path)))
+    assert all(isinstance(item, Record) for item in found)
+    assert found
+    assert f"{len(found)} records in" in rest
+
+
+@pytest.mark.slow
+def test_a_stream_that_is_not_there_is_one_clear_line(endpoint: str, tmp_path: Path) -> None:
+    done = run(endpoint, "nowhere", "--out", str(tmp_path))
+    assert isinstance(done.exception, Misconfigured)
+    assert "no stream nowhere" in str(done.exception)
+
+
+def test_a_folder_with_a_recording_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "s.jsonl").write_text("")
+    done = run("http://127.0.0.1:1", "any", "--out", str(tmp_path))
+    assert isinstance(done.exception, Misconfigured)
+    assert "holds a recording already" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["s"], ["s", "--out", "r", "--from", "noon"], ["s", "--out", "r", "--seconds", "x"]],
+)
+def test_a_wrong_option_ends_with_2(arguments: list[str]) -> None:
+    done = run("http://127.0.0.1:1", *arguments)
+    assert done.exit_code == 2
+    assert "Error: " in done.stderr

@@ -1,0 +1,200 @@
+"""Putting records into a stream: all of them, in time, however the stream behaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.testing.reading import events
+from worker.cli.kinesis import PutEntry, PutRecordsAnswer, PutResult
+from worker.cli.replay_into import Clock, put_back
+from worker.errors import Misconfigured, VoiceInsightsError
+from worker.stream.record import Record
+from worker.stream.recording import DamagedLine
+from worker.testing.traffic import Traffic, simulate
+
+NOW = 1_800_000_000_000
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.ms = float(NOW)
+
+    def clock(self) -> Clock:
+        return Clock(lambda: int(self.ms), self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.ms += seconds * 1000
+
+
+class Stream:
+    """A stream that throttles when told to; no emulator does. Keeps what it takes, and when."""
+
+    def __init__(self, time: Time, refuses: Callable[[int], bool] = lambda _: False) -> None:
+        self.taken: list[tuple[float, PutEntry]] = []
+        self.requests: list[list[PutEntry]] = []
+        self._time = time
+        self._refuses = refuses
+        self._seen = 0
+
+    def put_records(self, **arguments: Any) -> PutRecordsAnswer:
+        entries: list[PutEntry] = arguments["Records"]
+        assert arguments["StreamName"] == "s"
+        self.requests.append(entries)
+        results: list[PutResult] = []
+        for entry in entries:
+            self._seen += 1
+            if self._refuses(self._seen):
+                results.append({"ErrorCode": "ProvisionedThroughputExceededException"})
+            else:
+                results.append({})
+                self.taken.append((self._time.ms, entry))
+        refused = sum("ErrorCode" in result for result in results)
+        return {"FailedRecordCount": refused, "Records": results}
+
+
+def record(arrival: int, data: bytes = b"x", key: str = "k") -> Record:
+    return Record("s", str(arrival), arrival, data, key)
+
+
+def test_data_and_partition_keys_are_the_recorded_ones() -> None:
+    time = Time()
+    stream = Stream(time)
+    records = list(simulate(Traffic(sessions=5), 1))
+    done = put_back(lambda: records, "s", stream, time.clock())
+    assert done == (len(records), 0)
+    assert [(entry["Data"], entry["PartitionKey"]) for _, entry in stream.taken] == [
+        (record.data, record.partition_key) for record in records
+    ]
+
+
+def test_a_missing_partition_key_is_made_up_and_a_damaged_line_left_out() -> None:
+    time = Time()
+    stream = Stream(time)
+    items: list[Record | DamagedLine] = [record(1, key=""), DamagedLine("s", 2, "no JSON", b"{")]
+    assert put_back(lambda: items, "s", stream, time.clock()) == (1, 1)
+    assert stream.taken[0][1]["PartitionKey"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 1_500_000), max_size=60), st.integers(0, 1200))
+def test_no_request_is_over_the_limits_of_put_records(sizes: list[int], small: int) -> None:
+    time = Time()
+    stream = Stream(time)
+    records = [record(0, bytes(size)) for size in sizes] + [record(0)] * small
+    put_back(lambda: records, "s", stream, time.clock())
+    assert len(stream.taken) == len(records)
+    for request in stream.requests:
+        assert 1 <= len(request) <= 500
+        size = sum(len(entry["Data"]) + len(entry["PartitionKey"]) for entry in request)
+        assert size <= 5 << 20
+
+
+@given(st.integers(2, 7), st.integers(1, 1200))
+def test_what_the_stream_refuses_is_put_again(every: int, count: int) -> None:
+    time = Time()
+    stream = Stream(time, lambda seen: seen % every == 0)
+    records = [record(0, str(number).encode()) for number in range(count)]
+    assert put_back(lambda: records, "s", stream, time.clock()).put == count
+    assert sorted(entry["Data"] for _, entry in stream.taken) == sorted(r.data for r in records)
+
+
+def test_a_stream_that_takes_nothing_ends_it() -> None:
+    time = Time()
+    stream = Stream(time, lambda _: True)
+    with pytest.raises(VoiceInsightsError, match="ProvisionedThroughputExceeded"):
+        put_back(lambda: [record(0)], "s", stream, time.clock())
+    assert time.ms > NOW + 30_000
+
+
+@given(
+    st.lists(st.integers(0, 100_000), min_size=1, max_size=30),
+    st.sampled_from([0.5, 1.0, 2.0, 60.0]),
+)
+def test_records_come_in_their_recorded_gaps_at_the_speed(gaps: list[int], speed: float) -> None:
+    time = Time()
+    stream = Stream(time)
+    arrivals = [sum(gaps[:n]) for n in range(len(gaps))]
+    put_back(lambda: map(record, arrivals), "s", stream, time.clock(), speed=speed)
+    for arrival, (at, _) in zip(arrivals, stream.taken, strict=True):
+        due = NOW + (arrival - arrivals[0]) / speed
+        assert due - 1 <= at <= due + 401
+
+
+def test_flat_out_never_sleeps() -> None:
+    time = Time()
+    stream = Stream(time)
+    put_back(lambda: [record(0), record(10**9)], "s", stream, time.clock())
+    assert time.ms == NOW
+
+
+RECORDS = list(simulate(Traffic(sessions=10, malformed=0, aggregates=0.2, delay_median_s=30), 2))
+
+
+def put_shifted(speed: float) -> list[tuple[Record, Record]]:
+    """Each record as it was, and as it came into the stream."""
+    time = Time()
+    stream = Stream(time)
+    put_back(lambda: RECORDS, "s", stream, time.clock(), speed=speed, shift_to_now=True)
+    return [
+        (before, before._replace(arrival=int(at), data=entry["Data"]))
+        for before, (at, entry) in zip(RECORDS, stream.taken, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.5, 1.0, 10.0])
+def test_all_times_move_by_one_constant_and_none_lies_ahead(speed: float) -> None:
+    pairs = put_shifted(speed)
+    moves = {
+        after.timestamp - before.timestamp
+        for old, new in pairs
+        for before, after in zip(events([old]), events([new]), strict=True)
+    }
+    assert len(moves) == 1
+    assert all(e.timestamp <= e.arrival for _, new in pairs for e in events([new]))
+
+
+def delays(pair: Record) -> list[int]:
+    return [e.arrival - e.timestamp for e in events([pair])]
+
+
+@pytest.mark.parametrize("speed", [0.0, 1.0, 10.0])
+def test_the_last_record_arrives_as_late_as_it_was_recorded(speed: float) -> None:
+    old, new = put_shifted(speed)[-1]
+    for before, after in zip(delays(old), delays(new), strict=True):
+        assert before <= after <= before + 401
+
+
+def test_at_recorded_speed_every_delay_is_the_recorded_one() -> None:
+    for old, new in put_shifted(1.0):
+        for before, after in zip(delays(old), delays(new), strict=True):
+            assert before <= after <= before + 401
+
+
+def test_no_records_are_no_trouble() -> None:
+    time = Time()
+    assert put_back(list, "s", Stream(time), time.clock(), shift_to_now=True) == (0, 0)
+
+
+def test_progress_ends_with_all_records() -> None:
+    time = Time()
+    told: list[int] = []
+    put_back(lambda: [record(0)] * 1200, "s", Stream(time), time.clock(), progress=told.append)
+    assert told == [500, 1000, 1200]
+
+
+def test_a_stream_that_is_not_there_is_named() -> None:
+    class Nowhere:
+        def put_records(self, **_: Any) -> PutRecordsAnswer:
+            error: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}
+            raise ClientError(error, "PutRecords")
+
+    with pytest.raises(Misconfigured, match="no stream s"):
+        put_back(lambda: [record(0)], "s", Nowhere(), Time().clock())

@@ -1,0 +1,132 @@
+"""The Kinesis client of the commands that record and feed streams, and its errors in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NotRequired, Protocol, TypedDict, TypeVar, cast
+
+import boto3
+import click
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from worker.errors import Misconfigured, VoiceInsightsError
+
+
+class RawRecord(TypedDict):
+    """A record as boto3 gives it."""
+
+    SequenceNumber: str
+    ApproximateArrivalTimestamp: datetime
+    Data: bytes
+    PartitionKey: str
+
+
+class GetRecordsAnswer(TypedDict):
+    """``NextShardIterator`` is missing or None at the end of a closed shard."""
+
+    Records: list[RawRecord]
+    NextShardIterator: NotRequired[str | None]
+    MillisBehindLatest: NotRequired[int]
+
+
+class PutEntry(TypedDict):
+    """One record of a PutRecords request."""
+
+    Data: bytes
+    PartitionKey: str
+
+
+class PutResult(TypedDict):
+    """What became of one record; an ``ErrorCode`` says that it was not taken."""
+
+    ErrorCode: NotRequired[str | None]
+
+
+class PutRecordsAnswer(TypedDict):
+    """Results in the order of the request's records."""
+
+    FailedRecordCount: int
+    Records: list[PutResult]
+
+
+class StreamWriter(Protocol):
+    """What feeding a stream needs of a client."""
+
+    def put_records(self, **arguments: Any) -> PutRecordsAnswer:
+        """Put up to 500 records."""
+        ...
+
+
+class StreamReader(Protocol):
+    """What recording a stream needs of a client."""
+
+    def list_shards(self, **arguments: Any) -> dict[str, Any]:
+        """One page of the stream's shards."""
+        ...
+
+    def get_shard_iterator(self, **arguments: Any) -> dict[str, str]:
+        """A place in a shard."""
+        ...
+
+    def get_records(self, **arguments: Any) -> GetRecordsAnswer:
+        """What a shard holds from a place on."""
+        ...
+
+
+class KinesisClient(StreamReader, StreamWriter, Protocol):
+    """Both."""
+
+
+def kinesis_client(endpoint_url: str | None, region: str | None) -> KinesisClient:
+    """A client by the usual AWS settings, but for what is given here.
+
+    Raises Misconfigured if no region is set anywhere.
+    """
+    config = Config(retries={"mode": "standard", "total_max_attempts": 8})
+    with aws_errors():
+        client = boto3.client(
+            "kinesis", endpoint_url=endpoint_url, region_name=region, config=config
+        )
+    return cast("KinesisClient", client)
+
+
+def stream_argument(stream: str) -> dict[str, str]:
+    """How a request names ``stream``, which may be a name or an ARN."""
+    return {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
+
+
+@contextmanager
+def aws_errors(stream: str = "") -> Iterator[None]:
+    """Turns what AWS refuses, or why it can't be asked, into an error of one line."""
+    try:
+        yield
+    except ClientError as error:
+        if error_code(error) == "ResourceNotFoundException":
+            raise Misconfigured(f"no stream {stream} in this account and region") from error
+        raise VoiceInsightsError(_one_line(error)) from error
+    except BotoCoreError as error:
+        raise Misconfigured(_one_line(error)) from error
+
+
+def error_code(error: ClientError) -> str:
+    """The code by which AWS names an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def aws_options(command: _Command) -> _Command:
+    """The options ``--endpoint-url`` and ``--region`` of a command."""
+    region = click.option("--region", metavar="NAME", help="AWS region, else as AWS is set up.")
+    endpoint = click.option(
+        "--endpoint-url", metavar="URL", help="Another Kinesis, such as an emulator's."
+    )
+    return endpoint(region(command))

@@ -1,0 +1,83 @@
+"""Kinds of values that options of several commands take."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final, Literal
+
+import click
+
+from worker.events.timestamps import parse_ms
+from worker.stream.recording_files import Compression
+
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.ASCII)
+
+
+class Duration(click.ParamType[float]):
+    """Seconds: a number, or one with a unit, as in ``90``, ``90s``, ``10m``, ``1.5h``, ``2d``."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The duration in seconds, 0 or more."""
+        if isinstance(value, int | float):
+            return float(value)
+        match = _DURATION.fullmatch(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is no duration; write 90, 90s, 10m or 1.5h", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+class Instant(click.ParamType[int]):
+    """A time in ISO 8601, as in ``2026-10-02T12:00:00Z``; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """The instant in epoch milliseconds."""
+        if isinstance(value, int):
+            return value
+        instant = parse_ms(str(value).strip())
+        if instant is None:
+            self.fail(f"{value!r} is no time; write 2026-10-02T12:00:00Z", param, ctx)
+        return instant
+
+
+class Rate(click.ParamType[float]):
+    """A share of 0 to 1."""
+
+    name = "rate"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The rate itself."""
+        try:
+            rate = float(str(value))
+        except ValueError:
+            rate = math.nan
+        if not 0 <= rate <= 1:
+            self.fail(f"{value!r} is no rate of 0 to 1", param, ctx)
+        return rate
+
+
+CompressionName = Literal["zst", "gz", "none"]
+
+compress_option = click.option(
+    "--compress",
+    type=click.Choice(["zst", "gz", "none"]),
+    default="zst",
+    show_default=True,
+    help="How to pack the files of the recording.",
+)
+
+
+def compression_of(name: CompressionName) -> Compression | None:
+    """The compression that an option names."""
+    return None if name == "none" else name

@@ -1,0 +1,24 @@
+"""How far a command is, on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+
+class Progress:
+    """Tells a count at most every ``interval_s`` seconds, and the first one at once."""
+
+    def __init__(self, verb: str, clock: Callable[[], float], interval_s: float = 2.0) -> None:
+        self._verb = verb
+        self._clock = clock
+        self._interval_s = interval_s
+        self._next: float | None = None
+
+    def __call__(self, count: int) -> None:
+        """``count`` so far; told or not, as time has passed."""
+        now = self._clock()
+        if count and (self._next is None or now >= self._next):
+            click.echo(f"{count:,} records {self._verb}", err=True)
+            self._next = now + self._interval_s
