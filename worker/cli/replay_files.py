@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
-
-import click
 
 from worker.emit.lines import dead_letter_line, json_line
 from worker.errors import Misconfigured
@@ -52,12 +51,11 @@ class ReplayFiles:
         if path is None:
             return None
         if path == "-":
-            return click.get_binary_stream("stdout")
+            return sys.stdout.buffer
         try:
-            file: IO[bytes] = Path(path).open("wb")
+            return self._stack.enter_context(Path(path).open("wb"))
         except OSError as error:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
-        return self._stack.enter_context(file)
 
     def take(self, outputs: Outputs) -> None:
         """Write datums and dead letters; keep records until no revision can come."""

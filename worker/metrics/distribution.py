@@ -26,13 +26,13 @@ class Summary:
     """
 
     count: int
-    min: float
-    max: float
+    min: int | float
+    max: int | float
     avg: float
-    p50: float
-    p90: float
-    p95: float
-    p99: float
+    p50: int | float
+    p90: int | float
+    p95: int | float
+    p99: int | float
 
 
 def of(values: Iterable[int]) -> Distribution:
@@ -74,7 +74,7 @@ def summarise(distribution: Mapping[int, int], scale: int = 1) -> Summary | None
     )
 
 
-def unscaled(value: int, scale: int) -> float:
+def unscaled(value: int, scale: int) -> int | float:
     """A sample in published units; integers stay integers where the scale is 1."""
     return value if scale == 1 else value / scale
 

@@ -1,0 +1,108 @@
+"""CloudWatch: one PutMetricData call an attempt, and what is known when it has ended.
+
+boto3 retries timeouts and server errors by default, and each silent retry of a request that
+was applied after all counts its minute twice. So its retries are off; the sender's own know
+what they do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ProxyConnectionError,
+    SSLError,
+)
+
+from worker.emit.outbox import Outcome, decode_groups
+
+_TIMEOUT_S: Final = 10
+_INVALID: Final = frozenset(
+    {
+        "InvalidFormat",
+        "InvalidParameterCombination",
+        "InvalidParameterCombinationException",
+        "InvalidParameterValue",
+        "InvalidParameterValueException",
+        "MissingParameter",
+        "MissingRequiredParameterException",
+        "RequestEntityTooLarge",
+        "SerializationException",
+        "ValidationError",
+        "ValidationException",
+    }
+)
+_BEFORE_SENDING: Final = (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ProxyConnectionError,
+    SSLError,
+)
+
+
+class MetricsApi(Protocol):
+    """What is needed of a CloudWatch client."""
+
+    def put_metric_data(self, **arguments: Any) -> object:
+        """One request. Raises what boto3 raises."""
+        ...
+
+
+def cloudwatch_client(region: str | None, endpoint_url: str | None) -> MetricsApi:
+    """A client that makes exactly one attempt a call."""
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        connect_timeout=_TIMEOUT_S,
+        read_timeout=_TIMEOUT_S,
+    )
+    client = boto3.client(
+        "cloudwatch", region_name=region, endpoint_url=endpoint_url, config=config
+    )
+    return cast("MetricsApi", client)
+
+
+class CloudWatchSink:
+    """Sends metrics entries to one namespace."""
+
+    def __init__(self, client: MetricsApi, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        """Make one attempt; its outcome, and the error's name or an empty text."""
+        datums = [datum for group in decode_groups(body) for datum in group]
+        try:
+            self._client.put_metric_data(Namespace=self._namespace, MetricData=datums)
+        except (ClientError, BotoCoreError) as error:
+            return outcome_of(error), _name(error)
+        return Outcome.APPLIED, ""
+
+
+def outcome_of(error: ClientError | BotoCoreError) -> Outcome:
+    """What a failed call tells of the request.
+
+    A 4xx but 408, or a failure before the request was sent: not applied. A timeout, a
+    connection lost after sending, 408 or 5xx: nobody knows.
+    """
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status in (0, 408) or status >= 500:
+            return Outcome.AMBIGUOUS
+        return Outcome.INVALID if _name(error) in _INVALID else Outcome.NOT_APPLIED
+    if isinstance(error, _BEFORE_SENDING) or not isinstance(error, HTTPClientError):
+        # no credentials, no region, a parameter that can't be encoded: nothing left the process
+        return Outcome.NOT_APPLIED
+    return Outcome.AMBIGUOUS
+
+
+def _name(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "unknown"))
+    return type(error).__name__

@@ -1,0 +1,48 @@
+"""Embedded metric format: metrics as log lines, for CloudWatch Logs to extract.
+
+A line takes at most 100 values a metric and has no bound on duplication: whoever delivers the
+log lines decides how often one counts. Lines stay below 15 KB, for container runtimes split
+longer ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from worker.emit.lines import json_line
+from worker.emit.outbox import decode_groups
+from worker.events.timestamps import parse_ms
+from worker.metrics.datums import Datum
+
+VALUES_PER_LINE: Final = 100
+
+
+def emf_lines(body: bytes, namespace: str) -> bytes:
+    """A metrics entry as lines of EMF, each with a line end."""
+    return b"".join(
+        json_line(line) + b"\n"
+        for group in decode_groups(body)
+        for datum in group
+        for line in _lines(datum, namespace)
+    )
+
+
+def _lines(datum: Datum, namespace: str) -> list[dict[str, Any]]:
+    name = datum["MetricName"]
+    dimensions = {one["Name"]: one["Value"] for one in datum["Dimensions"]}
+    directive = {
+        "Namespace": namespace,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name, "Unit": datum["Unit"]}],
+    }
+    return [
+        {
+            "_aws": {"Timestamp": parse_ms(datum["Timestamp"]), "CloudWatchMetrics": [directive]},
+            **dimensions,
+            name: {
+                "Values": datum["Values"][start : start + VALUES_PER_LINE],
+                "Counts": datum["Counts"][start : start + VALUES_PER_LINE],
+            },
+        }
+        for start in range(0, len(datum["Values"]), VALUES_PER_LINE)
+    ]

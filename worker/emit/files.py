@@ -1,0 +1,60 @@
+"""Lines into files or standard output: session records, dead letters, EMF."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from worker.emit.emf import emf_lines
+from worker.emit.outbox import Outcome
+from worker.errors import Misconfigured
+
+STDOUT: Final = "-"
+
+
+class LineSink:
+    """Appends entries of lines to a file, or writes them to standard output (``-``).
+
+    A file is flushed to disk before an entry counts as applied. A crash in between repeats
+    the entry: readers go by a record's key and revision.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Raises ``Misconfigured`` if the file can't be written."""
+        self._path = path
+        try:
+            self._file: BinaryIO = (
+                sys.stdout.buffer if path == STDOUT else Path(path).open("ab")  # noqa: SIM115
+            )
+        except OSError as error:
+            raise Misconfigured(f"can't write {path}: {error.strerror}") from error
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        """Write all lines of an entry."""
+        try:
+            self._file.write(body)
+            self._file.flush()
+            if self._path != STDOUT:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            return Outcome.AMBIGUOUS, type(error).__name__
+        return Outcome.APPLIED, ""
+
+    def close(self) -> None:
+        """Close the file; standard output stays open."""
+        if self._path != STDOUT:
+            self._file.close()
+
+
+class EmfSink:
+    """Writes metrics entries as lines of EMF."""
+
+    def __init__(self, lines: LineSink, namespace: str) -> None:
+        self._lines = lines
+        self._namespace = namespace
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        """Write a metrics entry."""
+        return self._lines.send(emf_lines(body, self._namespace))

@@ -1,0 +1,231 @@
+"""The embedded store: one SQLite file, which a person can also query.
+
+Commits are rows of ``deltas``, appended in order; compaction merges a stretch of them into its
+last row. The outbox and closed sessions have tables of their own, written in the transaction
+of the commit that made them. ``meta`` holds the format's version, the stream that the state
+belongs to, and the epoch: taking the partition raises it, and every later transaction of an
+earlier owner finds that out and changes nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import msgspec
+import zstandard
+
+from worker.emit.outbox import Entry, Outcome, Settled
+from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
+from worker.events.event import SessionKey
+from worker.partition.delta import VERSION, Delta, decode, encode, merge
+from worker.partition.outputs import Packed
+from worker.sessions.session import Session
+from worker.state.store import Backlog, Commit
+
+FORMAT: Final = 1
+_BUSY_S: Final = 30.0
+_COMPACT_BYTES: Final = 8_000_000
+_COMPACT_ROWS: Final = 500
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deltas (
+  n INTEGER PRIMARY KEY, merged INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS closed_sessions (
+  platform TEXT, account_sid TEXT, call_sid TEXT, session_id TEXT,
+  closed_at INTEGER NOT NULL, revision INTEGER NOT NULL, state BLOB NOT NULL, log BLOB NOT NULL,
+  PRIMARY KEY (session_id, call_sid, account_sid, platform)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS closed_sessions_by_time ON closed_sessions (closed_at);
+CREATE TABLE IF NOT EXISTS outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, ambiguous INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL
+);
+"""
+
+_LEVEL: Final = 1
+_STATE: Final = msgspec.msgpack.Decoder(Session)
+
+
+class SqliteStore:
+    """A ``Store`` in one file. Safe for threads: one transaction at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file. Raises ``Misconfigured`` if that can't be done."""
+        self._path = path
+        self._epoch = 0
+        self._lock = Lock()
+        try:
+            self._db = self._connect()
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise Misconfigured(f"state: can't use {path}: {error}") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(
+            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        # FULL: a commit outlives the machine, not only the process
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        return db
+
+    def take(self, stream: str) -> Delta:
+        """See ``Store.take``."""
+        with self._lock, _transaction(self._db) as db:
+            meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
+            if meta.get("format", FORMAT) != FORMAT:
+                raise CorruptState(
+                    f"{self._path}: format {meta['format']}, this release reads {FORMAT}"
+                )
+            if meta.get("stream", stream) != stream:
+                raise StreamReplaced(
+                    f"{self._path} holds the state of {meta['stream']}, not of {stream}: name "
+                    "another state file, or move this one away to start anew"
+                )
+            self._epoch = int(meta.get("epoch", 0)) + 1
+            db.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [("format", FORMAT), ("stream", stream), ("epoch", self._epoch)],
+            )
+            # a send that was under way when its owner ended: nobody knows what became of it
+            db.execute(
+                "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + 1"
+                " WHERE state = 'SENDING'"
+            )
+            rows = db.execute("SELECT n, data FROM deltas ORDER BY n").fetchall()
+        return merge(self._decoded(n, data) for n, data in rows)
+
+    def append(self, commit: Commit) -> None:
+        """See ``Store.append``."""
+        data = zstandard.compress(encode(commit.delta), _LEVEL)
+        packed = [_row(one) for one in commit.packed]
+        with self._lock, self._owned() as db:
+            db.execute("INSERT INTO deltas (merged, data) VALUES (0, ?)", (data,))
+            db.executemany(
+                "INSERT OR REPLACE INTO closed_sessions VALUES (?,?,?,?,?,?,?,?)", packed
+            )
+            db.executemany(
+                "INSERT INTO outbox (kind, state, body) VALUES (?, 'PENDING', ?)", commit.drafts
+            )
+            if commit.forget_before is not None:
+                db.execute(
+                    "DELETE FROM closed_sessions WHERE closed_at < ?", (commit.forget_before,)
+                )
+
+    def recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
+        """See ``Store.recall``."""
+        found: dict[SessionKey, Packed] = {}
+        with self._lock:
+            for key in keys:
+                row = self._db.execute(
+                    "SELECT state, log FROM closed_sessions WHERE session_id = ? AND call_sid = ?"
+                    " AND account_sid = ? AND platform = ?",
+                    (key.session_id, key.call_sid, key.account_sid, key.platform),
+                ).fetchone()
+                if row is not None:
+                    found[key] = _packed(*row)
+        return found
+
+    def claim(self, most: int) -> list[Entry]:
+        """See ``Store.claim``."""
+        with self._lock, self._owned() as db:
+            rows = db.execute(
+                "UPDATE outbox SET state = 'SENDING', attempts = attempts + 1 WHERE id IN"
+                " (SELECT id FROM outbox WHERE state = 'PENDING' ORDER BY id LIMIT ?)"
+                " RETURNING id, kind, body, attempts - 1, ambiguous",
+                (most,),
+            ).fetchall()
+        return sorted(Entry(*row) for row in rows)
+
+    def settle(self, settled: Iterable[Settled]) -> None:
+        """See ``Store.settle``."""
+        with self._lock, self._owned() as db:
+            for entry, outcome, instead in settled:
+                if outcome in (Outcome.APPLIED, Outcome.INVALID):
+                    db.execute("DELETE FROM outbox WHERE id = ?", (entry,))
+                else:
+                    db.execute(
+                        "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + ?"
+                        " WHERE id = ?",
+                        (outcome is Outcome.AMBIGUOUS, entry),
+                    )
+                db.executemany(
+                    "INSERT INTO outbox (kind, state, body) VALUES (?, 'PENDING', ?)", instead
+                )
+
+    def backlog(self) -> Backlog:
+        """See ``Store.backlog``."""
+        with self._lock:
+            row = self._db.execute("SELECT count(*), total(ambiguous) FROM outbox").fetchone()
+        return Backlog(row[0], int(row[1]))
+
+    def compact(self) -> None:
+        """See ``Store.compact``. Merges on a connection of its own, so that commits go on."""
+        with closing(self._connect()) as db:
+            rows = db.execute("SELECT n, merged, length(data) FROM deltas ORDER BY n").fetchall()
+            fresh = sum(size for _, merged, size in rows if not merged)
+            base = sum(size for _, merged, size in rows if merged)
+            if len(rows) < _COMPACT_ROWS and fresh < max(_COMPACT_BYTES, base):
+                return
+            last = rows[-1][0]
+            deltas = db.execute("SELECT n, data FROM deltas WHERE n <= ? ORDER BY n", (last,))
+            whole = zstandard.compress(
+                encode(merge(self._decoded(n, data) for n, data in deltas)), _LEVEL
+            )
+            with self._lock, self._owned() as owned:
+                owned.execute("DELETE FROM deltas WHERE n <= ?", (last,))
+                owned.execute("INSERT INTO deltas VALUES (?, 1, ?)", (last, whole))
+
+    def close(self) -> None:
+        """See ``Store.close``."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _owned(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that only the owner may make."""
+        with _transaction(self._db) as db:
+            (epoch,) = db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+            if epoch != self._epoch:
+                raise Fenced(f"another worker has taken {self._path} (epoch {epoch})")
+            yield db
+
+    def _decoded(self, n: int, data: bytes) -> Delta:
+        try:
+            delta = decode(zstandard.decompress(data))
+        except (msgspec.DecodeError, zstandard.ZstdError) as error:
+            raise CorruptState(
+                f"{self._path}: commit {n} can't be read ({error}); the last good one is {n - 1}"
+            ) from error
+        if delta.version != VERSION:
+            raise CorruptState(f"{self._path}: commit {n} is of version {delta.version}")
+        return delta
+
+
+def _row(packed: Packed) -> tuple[object, ...]:
+    state = packed.state
+    closed_at = 0 if state.closed is None else state.closed.at
+    log = zstandard.compress(packed.log, _LEVEL)
+    return *state.key, closed_at, state.revision, msgspec.msgpack.encode(state), log
+
+
+def _packed(state: bytes, log: bytes) -> Packed:
+    return Packed(_STATE.decode(state), zstandard.decompress(log))
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")

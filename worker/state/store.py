@@ -1,0 +1,73 @@
+"""What a store must do for the worker: keep commits whole, in order, and for one owner only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from worker.emit.outbox import Draft, Entry, Settled
+from worker.events.event import SessionKey
+from worker.partition.delta import Delta
+from worker.partition.outputs import Packed
+
+
+class Commit(NamedTuple):
+    """All that becomes durable at once. ``forget_before``: closed sessions that closed earlier
+    than that (epoch ms of stream time) may be dropped.
+    """
+
+    delta: Delta
+    drafts: list[Draft]
+    packed: list[Packed]
+    forget_before: int | None
+
+
+class Backlog(NamedTuple):
+    """What waits in the outbox; ``ambiguous``: attempts so far whose outcome nobody knows."""
+
+    entries: int
+    ambiguous: int
+
+
+class Store(Protocol):
+    """One partition's state. All methods may be called from any thread.
+
+    Every method but ``close`` raises ``Fenced`` once another owner has taken the partition,
+    and ``CorruptState`` for what can't be read back.
+    """
+
+    def take(self, stream: str) -> Delta:
+        """Become the owner, of state that belongs to ``stream``: all commits so far, merged.
+
+        ``stream`` names the stream and its creation; raises ``StreamReplaced`` if the state is
+        another's.
+        """
+        ...
+
+    def append(self, commit: Commit) -> None:
+        """Make a commit durable; when this returns it is."""
+        ...
+
+    def recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
+        """Those of the sessions that were packed away and are still kept."""
+        ...
+
+    def claim(self, most: int) -> list[Entry]:
+        """The oldest entries of the outbox, durably marked as being sent."""
+        ...
+
+    def settle(self, settled: Iterable[Settled]) -> None:
+        """Record the outcomes of attempts."""
+        ...
+
+    def backlog(self) -> Backlog:
+        """How much waits to be sent."""
+        ...
+
+    def compact(self) -> None:
+        """Merge commits so that the next start reads less; beside other calls if need be."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all resources."""
+        ...
