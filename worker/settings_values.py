@@ -1,0 +1,160 @@
+"""Kinds of values that settings take. A checker's message says, after the name, what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from worker.events.timestamps import parse_ms
+from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
+from worker.observe.redaction import identifies_someone
+
+_STREAM: Final = re.compile(
+    r"[A-Za-z0-9_.-]{1,128}|arn:[a-z-]+:kinesis:[a-z0-9-]+:\d{12}:stream/[A-Za-z0-9_.-]{1,128}"
+)
+_REGION: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NAMESPACE: Final = re.compile(r"(?!AWS/)(?=.*\S)[A-Za-z0-9._/# -][A-Za-z0-9._/#: -]{0,254}")
+_DIMENSION: Final = re.compile(r"(?!:)[!-~]{1,255}")
+_DIMENSION_VALUE: Final = re.compile(r"(?=.*\S)[ -~]{1,255}")
+_NEVER_DIMENSIONS: Final = re.compile(
+    r"(session|call|account)_?(s?id)?|from|to|caller|called|phone.*|ip", re.IGNORECASE
+)
+_OWN_DIMENSIONS: Final = frozenset(m.own_dimension for m in CATALOGUE.values() if m.own_dimension)
+_LABELS_AT_MOST: Final = 20  # with a dimension set this stays below CloudWatch's 30 dimensions
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """``; did you mean 'x'?`` for the known word that is nearest, empty if none is near."""
+    near = get_close_matches(word, sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _fitting(pattern: re.Pattern[str], otherwise: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(otherwise)
+        return value
+
+    return check
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _start(value: object) -> object:
+    if isinstance(value, date):  # TOML has dates and times of its own
+        value = value.isoformat()
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in {"trim_horizon", "latest"}:
+            return word
+        moment = parse_ms(f"{word}T00:00:00Z" if len(word) == len("2026-10-02") else word)
+        if moment is not None:
+            return moment
+    raise ValueError("takes trim_horizon, latest or a timestamp like 2026-10-02T12:00:00Z")
+
+
+def _address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        has_host = False
+    if not has_host or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+        raise ValueError("takes an address like http://127.0.0.1:4566")
+    return value
+
+
+def _file(value: Path) -> Path:
+    if not value.name:
+        raise ValueError("takes the path of a file")
+    return value
+
+
+def _release(value: int) -> int:
+    if 60 % value and value % 60:
+        raise ValueError("takes whole minutes, or seconds that divide a minute, up to 3600")
+    return value
+
+
+def _labels(value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    for account, dimensions in value.items():
+        if not account:
+            raise ValueError("takes account_sids, not empty names")
+        if len(dimensions) > _LABELS_AT_MOST:
+            raise ValueError(f"takes at most {_LABELS_AT_MOST} dimensions an account")
+        for name, label in dimensions.items():
+            _check_label(name, label)
+    return value
+
+
+def _check_label(name: str, label: str) -> None:
+    if not _DIMENSION.fullmatch(name):
+        raise ValueError(
+            "takes dimension names of 1 to 255 visible ASCII characters, no : in front"
+        )
+    if name in CONTEXT_DIMENSIONS or name in _OWN_DIMENSIONS:
+        raise ValueError(f"{name!r} is a dimension of the worker's own; choose another name")
+    if _NEVER_DIMENSIONS.fullmatch(name):
+        raise ValueError(f"{name!r} would identify a call or a person, which no dimension may")
+    if not _DIMENSION_VALUE.fullmatch(label):
+        raise ValueError(f"takes values of 1 to 255 printable ASCII characters for {name!r}")
+    if identifies_someone(label):
+        raise ValueError(f"the value of {name!r} looks like an id, a phone number or an address")
+
+
+DimensionSets = dict[str, tuple[tuple[str, ...], ...]]
+
+
+def _dimensions(value: DimensionSets, info: ValidationInfo) -> DimensionSets:
+    labels: Mapping[str, Mapping[str, str]] = info.data.get("labels", {})
+    names = {*CONTEXT_DIMENSIONS, *(name for one in labels.values() for name in one)}
+    for metric, sets in value.items():
+        if metric not in CATALOGUE:
+            raise ValueError(f"{metric!r} is no metric{did_you_mean(metric, CATALOGUE)}")
+        for one in sets:
+            _check_dimension_set(one, names)
+    return value
+
+
+def _check_dimension_set(names: tuple[str, ...], known: set[str]) -> None:
+    if not names or len(set(names)) < len(names):
+        raise ValueError("takes sets of one or more different dimensions")
+    for name in names:
+        if name not in known:
+            takes = did_you_mean(name, known) or f"; there are {', '.join(sorted(known))}"
+            raise ValueError(f"{name!r} is no dimension{takes}")
+
+
+StreamName = Annotated[
+    str, AfterValidator(_fitting(_STREAM, "takes the name of a Kinesis stream, or its ARN"))
+]
+Region = Annotated[str, AfterValidator(_fitting(_REGION, "takes a region like eu-west-1"))]
+Namespace = Annotated[
+    str,
+    AfterValidator(
+        _fitting(
+            _NAMESPACE,
+            "takes 1 to 255 letters, digits, spaces and . - _ / # :, and not AWS/ or : in front",
+        )
+    ),
+]
+Address = Annotated[str, AfterValidator(_address)]
+Start = Annotated[Literal["trim_horizon", "latest"] | int, BeforeValidator(_start)]
+FilePath = Annotated[Path, AfterValidator(_file)]
+ReleasePeriod = Annotated[int, AfterValidator(_release)]
+Labels = Annotated[dict[str, dict[str, str]], AfterValidator(_labels)]
+Dimensions = Annotated[DimensionSets, AfterValidator(_dimensions)]
+"""To be declared after a field ``labels``, whose names are dimensions too."""
+
+Sink = Annotated[Literal["cloudwatch", "emf"], BeforeValidator(_lower)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+LogFormat = Annotated[Literal["auto", "json", "pretty"], BeforeValidator(_lower)]
