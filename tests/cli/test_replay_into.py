@@ -198,3 +198,10 @@ def test_a_stream_that_is_not_there_is_named() -> None:
 
     with pytest.raises(Misconfigured, match="no stream s"):
         put_back(lambda: [record(0)], "s", Nowhere(), Time().clock())
+
+
+def test_what_can_be_read_only_once_is_not_taken_for_empty() -> None:
+    once = iter([record(0)])
+    time = Time()
+    with pytest.raises(Misconfigured, match="reads the records twice"):
+        put_back(lambda: once, "s", Stream(time), time.clock(), shift_to_now=True)

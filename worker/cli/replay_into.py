@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from worker.cli.kinesis import PutEntry, StreamWriter, aws_errors, stream_argument
 from worker.cli.time_shift import shifted
-from worker.errors import VoiceInsightsError
+from worker.errors import Misconfigured, VoiceInsightsError
 from worker.stream.record import Record
 from worker.stream.recording import DamagedLine
 
@@ -52,7 +52,8 @@ def put_back(
     ``shift_to_now`` reads twice and moves the times inside the events by one constant, by which
     the last record arrives now (at a speed: when it is put) and none before it has happened.
     ``progress`` is told the number put so far. Records that the stream refuses are tried again;
-    raises VoiceInsightsError when it keeps refusing, Misconfigured if it isn't there.
+    raises VoiceInsightsError when it keeps refusing, Misconfigured if it isn't there, or if what
+    has to be read twice can be read only once.
     """
     start = clock.now_ms()
     by_ms = _shift(read(), start, speed) if shift_to_now else 0
@@ -68,6 +69,8 @@ def put_back(
             clock.sleep(max(_TICK_S, wait_ms / 1000))
         feed.add(shifted(item.data, by_ms) if by_ms else item.data, item.partition_key)
     feed.flush()
+    if by_ms and not feed.put:
+        raise Misconfigured("moving times to now reads the records twice: name a file or a folder")
     return PutBack(feed.put, damaged)
 
 
