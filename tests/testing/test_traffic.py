@@ -64,6 +64,7 @@ def test_delivery_changes_nothing_of_what_was_said(traffic: Traffic, seed: int) 
         assert {record.data for record in clean} <= {record.data for record in delivered}
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(noise, st.integers(0, 1000))
 def test_records_come_by_arrival_and_sequence_numbers_grow_in_each_shard(
