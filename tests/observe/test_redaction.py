@@ -110,6 +110,11 @@ def test_a_value_named_as_a_secret_is_masked(name: str) -> None:
     assert redact_fields({name: "hunter2", f"{name}s": 2}) == {name: HIDDEN, f"{name}s": 2}
 
 
+def test_the_dimensions_of_a_metric_are_no_secret() -> None:
+    sets = {"Tokens": (("Language",),), "TokensPerSecond": ()}
+    assert mask_secrets("dimensions", sets) == sets
+
+
 def test_credentials_within_an_address_are_masked() -> None:
     address = "https://user:hunter2@example.test/x?access_token=hunter2&page=2"
     masked = mask_secrets("endpoint_url", address)

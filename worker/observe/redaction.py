@@ -83,12 +83,15 @@ def redact_text(text: str) -> str:
 
 
 def mask_secrets(name: str, value: object) -> object:
-    """``value`` of a setting of this name, with credentials replaced by ``***``."""
-    if _is_secret(name, value):
-        return HIDDEN
+    """``value`` of a setting of this name, with credentials replaced by ``***``.
+
+    Text alone can be a credential: the dimensions of a metric named Tokens are none.
+    """
     if isinstance(value, Mapping):
         return {key: mask_secrets(str(key), item) for key, item in value.items()}
-    return _mask_addresses(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return HIDDEN if _is_secret(name, value) else _mask_addresses(value)
 
 
 def identifies_someone(text: str) -> bool:

@@ -1,0 +1,120 @@
+"""``voice-insights config``: the settings in force, where each came from, and what series cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from worker.cli.series_estimate import USD_PER_SERIES, Estimate, estimate
+from worker.cli.settings_options import settings_options
+from worker.config import Settings
+from worker.events.timestamps import format_ms
+from worker.observe.redaction import mask_secrets
+from worker.settings_sources import Loaded, load_settings
+from worker.wiring import rules_of
+
+
+class _Row(NamedTuple):
+    name: str
+    value: object
+    source: str
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@settings_options
+def config(as_json: bool, config_file: Path | None, **options: str | None) -> None:
+    """Show the settings in force and where each came from.
+
+    Below, each setting is explained. NAME is taken from the option --NAME, else the
+    environment variable VOICE_INSIGHTS_NAME, else the TOML file, else its default. `labels`
+    and `dimensions` are mappings, for the file, or as JSON in a variable. Credentials are
+    masked.
+
+    \b
+    Examples:
+      voice-insights config
+      voice-insights config --config production.toml --json
+    """
+    loaded = load_settings(options, os.environ, config_file)
+    rows = list(_rows(loaded))
+    series = estimate(rules_of(loaded.settings).series)
+    if as_json:
+        click.echo(_as_json(rows, series))
+        return
+    if sys.stdout.isatty():
+        Console().print(_table(rows))
+    else:
+        click.echo(_plain(rows))
+    click.echo(f"\n{_about_series(series)}")
+
+
+def _rows(loaded: Loaded) -> Iterator[_Row]:
+    for name in Settings.model_fields:
+        yield _Row(name, _shown(name, getattr(loaded.settings, name)), loaded.sources[name])
+
+
+def _shown(name: str, value: Any) -> object:
+    """The value as JSON has it, written as a user would write it, and masked."""
+    if name == "start" and isinstance(value, int):
+        return format_ms(value)
+    return mask_secrets(name, str(value) if isinstance(value, Path) else value)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "(not set)"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _as_json(rows: list[_Row], series: Estimate) -> str:
+    return json.dumps(
+        {
+            "settings": {row.name: {"value": row.value, "source": row.source} for row in rows},
+            "series": {
+                "base": series.base,
+                "at_most": series.at_most,
+                "usd_per_series_and_month": USD_PER_SERIES,
+                "usd_per_month_base": round(series.base_usd, 2),
+                "usd_per_month_at_most": round(series.at_most_usd, 2),
+            },
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _table(rows: list[_Row]) -> Table:
+    table = Table("Setting", "From", "Value", box=None, pad_edge=False)
+    for row in rows:
+        style = "dim" if row.source == "default" else "bold"
+        cells = (row.name, row.source, _text(row.value))
+        table.add_row(*(Text(cell, overflow="fold") for cell in cells), style=style)
+    return table
+
+
+def _plain(rows: list[_Row]) -> str:
+    """Columns aligned; values, which may be long, stand last and whole."""
+    names = max(len(row.name) for row in rows)
+    sources = max(len(row.source) for row in rows)
+    return "\n".join(
+        f"{row.name:{names}}  {row.source:{sources}}  {_text(row.value)}" for row in rows
+    )
+
+
+def _about_series(series: Estimate) -> str:
+    return (
+        f"CloudWatch series: {series.base} without further dimensions, at most {series.at_most} "
+        f"with all dimension sets at their caps.\n"
+        f"Estimate at the list price of ${USD_PER_SERIES:.2f} a series a month: "
+        f"${series.base_usd:,.2f} to ${series.at_most_usd:,.2f} a month."
+    )

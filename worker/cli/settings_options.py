@@ -1,0 +1,47 @@
+"""Command-line options for the settings, made from their descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from pydantic.fields import FieldInfo
+
+from worker.config import Settings
+from worker.settings_sources import DEFAULT_FILE, FILE_VARIABLE
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_MAPPINGS: Final = frozenset({"labels", "dimensions"})  # for the file, or a variable of JSON
+
+
+def settings_options(command: Command) -> Command:
+    """Give a command ``--config FILE`` as ``config_file``, and an option for every setting.
+
+    Their values are None where not given; what they hold is checked by `load_settings`.
+    """
+    for name, field in reversed(Settings.model_fields.items()):
+        if name not in _MAPPINGS:
+            flag = f"--{name.replace('_', '-')}"
+            command = click.option(flag, name, metavar=_metavar(name), help=_help(field))(command)
+    return click.option(
+        "--config",
+        "config_file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help=f"TOML file of settings.  [default: ${FILE_VARIABLE}, else {DEFAULT_FILE} if there]",
+    )(command)
+
+
+def _metavar(name: str) -> str:
+    if name.endswith("_s"):
+        return "SECONDS"
+    return "NUMBER" if name.startswith("max_") else "VALUE"
+
+
+def _help(field: FieldInfo) -> str:
+    text = str(field.description)
+    default = "" if field.default is None else f"  [default: {field.default}]"
+    return f"{text[0].upper()}{text[1:]}.{default}"
