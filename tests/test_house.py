@@ -1,0 +1,223 @@
+"""The laws that the tree itself keeps, read from the files that git tracks."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Final
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from worker.cli.main import cli
+
+ROOT: Final = Path(__file__).parent.parent
+
+TOP_LEVEL: Final = {
+    *("worker", "infra", "tests", "localstack", "docs", ".ci"),
+    *("Makefile", "pyproject.toml", "requirements.lock"),
+    *("README.md", "CHANGELOG.md", "LICENSE"),
+    *(".gitignore", ".gitattributes", ".editorconfig", ".dockerignore", ".github"),
+}
+CORE: Final = ("worker.events", "worker.sessions", "worker.metrics", "worker.partition")
+CORE_MAY_IMPORT: Final = (*CORE, "worker.errors", "worker.stream.record")
+EFFECTS: Final = {
+    *("time", "random", "secrets", "uuid", "os", "io", "pathlib", "shutil", "tempfile", "sqlite3"),
+    *("socket", "select", "ssl", "http", "urllib", "requests", "boto3", "botocore"),
+    *("threading", "multiprocessing", "asyncio", "concurrent", "subprocess", "signal"),
+    *("logging", "structlog", "warnings", "click", "rich"),
+}
+CLOCKS: Final = {
+    f"{kind}.{call}"
+    for kind in ("datetime", "date", "datetime.datetime", "datetime.date")
+    for call in ("now", "utcnow", "today")
+}
+LINES_AT_MOST: Final = 400
+
+# in pieces, so that this file names none of them
+REGISTRIES: Final = re.compile(
+    "|".join(
+        re.escape(one)
+        for one in (
+            *("pypi.org", "pythonhosted", "npmjs.org", "npmjs.com", "yarnpkg"),
+            *("deb.debian", "archive.ubuntu", "crates.io", "maven.org", "ghcr.io"),
+            *("--index-url", "--extra-index", "--find-links", "--trusted-host"),
+        )
+    )
+)
+
+
+@cache
+def _tracked() -> tuple[str, ...]:
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return tuple(name for name in listed.stdout.split("\0") if name and (ROOT / name).exists())
+
+
+@cache
+def _modules() -> dict[str, ast.Module]:
+    """Every module of the program and its tests, by dotted name."""
+    found = {}
+    for name in _tracked():
+        path = Path(name)
+        if path.suffix == ".py" and path.parts[0] in {"worker", "tests"}:
+            dotted = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+            found[dotted] = ast.parse((ROOT / path).read_text(encoding="utf-8"), name)
+    assert "worker" in found
+    return found
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names that are imported anywhere in a module; relative imports are not ours."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _within(name: str, rooms: tuple[str, ...]) -> bool:
+    return any(name == room or name.startswith(f"{room}.") for room in rooms)
+
+
+def _core() -> dict[str, ast.Module]:
+    found = {name: tree for name, tree in _modules().items() if _within(name, CORE)}
+    assert {room for room in CORE if _within(room, tuple(found))} == set(CORE)
+    return found
+
+
+def test_the_core_imports_the_core_only() -> None:
+    outward = [
+        f"{name} imports {other}"
+        for name, tree in _core().items()
+        for other in _imported(tree)
+        if _within(other, ("worker",)) and not _within(other, CORE_MAY_IMPORT)
+    ]
+    assert outward == []
+
+
+def test_the_core_has_no_effects() -> None:
+    effects = [
+        f"{name} imports {other}"
+        for name, tree in _core().items()
+        for other in _imported(tree)
+        if other.partition(".")[0] in EFFECTS
+    ]
+    assert effects == []
+
+
+def test_the_core_has_no_clock_and_prints_nothing() -> None:
+    found = []
+    for name, tree in _core().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in CLOCKS:
+                found.append(f"{name}:{node.lineno} {ast.unparse(node)}")
+            if isinstance(node, ast.Name) and node.id in {"open", "print", "input"}:
+                found.append(f"{name}:{node.lineno} {node.id}")
+    assert found == []
+
+
+def test_nothing_but_the_commands_imports_the_commands() -> None:
+    outward = [
+        f"{name} imports {other}"
+        for name, tree in _modules().items()
+        if _within(name, ("worker",)) and not _within(name, ("worker.cli", "worker.__main__"))
+        for other in _imported(tree)
+        if _within(other, ("worker.cli",))
+    ]
+    assert outward == []
+
+
+def test_what_serves_tests_and_demos_is_not_in_the_workers_way() -> None:
+    outward = [
+        f"{name} imports {other}"
+        for name, tree in _modules().items()
+        if _within(name, ("worker",)) and not _within(name, ("worker.cli", "worker.testing"))
+        for other in _imported(tree)
+        if _within(other, ("worker.testing",))
+    ]
+    assert outward == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = _modules()
+    graph: dict[str, set[str]] = {}
+    for name, tree in modules.items():
+        wanted = {
+            other if other in modules else other.rpartition(".")[0] for other in _imported(tree)
+        }
+        graph[name] = {other for other in wanted if other in modules and other != name}
+    TopologicalSorter(graph).prepare()
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    long = {
+        name: lines
+        for name in _tracked()
+        if name.endswith(".py")
+        and (lines := len((ROOT / name).read_text(encoding="utf-8").splitlines())) > LINES_AT_MOST
+    }
+    assert long == {}
+
+
+def test_no_test_patches_what_it_tests() -> None:
+    patching = [
+        f"{name}:{getattr(node, 'lineno', 0)}"
+        for name, tree in _modules().items()
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.arg) and node.arg in {"monkeypatch", "mocker"})
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("unittest.mock"))
+        or (isinstance(node, ast.Import) and any(a.name == "unittest.mock" for a in node.names))
+    ]
+    assert patching == []
+
+
+def test_the_top_level_holds_what_belongs_there() -> None:
+    assert {Path(name).parts[0] for name in _tracked()} - TOP_LEVEL == set()
+
+
+def test_no_file_says_where_packages_come_from() -> None:
+    named = [
+        f"{name}: {found.group()}"
+        for name in _tracked()
+        if (found := REGISTRIES.search((ROOT / name).read_bytes().decode(errors="replace")))
+    ]
+    assert named == []
+
+
+def test_every_package_is_pinned_with_its_hashes() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins = re.split(r"\n(?=\S)", lock.strip())
+    assert len(pins) > 10
+    for pin in pins:
+        assert re.match(r"[a-z0-9-]+==\S+ .*\\\n\s+--hash=sha256:[0-9a-f]{64}", pin), pin[:80]
+
+
+def test_what_ci_runs_is_what_a_user_is_told_to_run() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert "\nmake test" in script.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", cli.list_commands(click.Context(cli)))
+def test_every_subcommand_explains_itself(name: str) -> None:
+    done = CliRunner().invoke(cli, [name, "--help"], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert f" {name} " in done.stdout.splitlines()[0]
