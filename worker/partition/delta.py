@@ -17,6 +17,9 @@ from worker.sessions.session import Session
 
 VERSION: Final = 1
 
+Mark = tuple[str, str, int]
+"""A position in a shard as its source writes it; the partition only keeps it."""
+
 
 class SessionChange(msgspec.Struct, array_like=True):
     """A session's state as it now is, and the bytes that its log has grown by."""
@@ -28,7 +31,7 @@ class SessionChange(msgspec.Struct, array_like=True):
 class Delta(msgspec.Struct, array_like=True):
     """``gone`` is taken away first, then ``sessions`` come in: a session in both starts anew.
 
-    ``positions``: per shard ``(kind, value)``; ``clocks``: per shard epoch ms; for both, an
+    ``positions``: how far each shard was read; ``clocks``: per shard epoch ms; for both, an
     entry in ``ended_shards`` is taken away first. ``counters`` are increments. ``series`` are
     newly admitted ones in order.
     """
@@ -37,7 +40,7 @@ class Delta(msgspec.Struct, array_like=True):
     stream_time: int | None = None
     ended_shards: list[str] = []
     clocks: dict[str, int] = {}
-    positions: dict[str, tuple[str, str]] = {}
+    positions: dict[str, Mark] = {}
     gone: list[SessionKey] = []
     sessions: list[SessionChange] = []
     series: list[Series] = []

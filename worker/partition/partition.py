@@ -16,7 +16,7 @@ from worker.events.envelope import Ignored, TestEvent
 from worker.events.event import Event, SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook
-from worker.partition.delta import Delta, SessionChange
+from worker.partition.delta import Delta, Mark, SessionChange
 from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
 from worker.partition.rules import Rules, minute_of
 from worker.partition.stream_time import StreamTime
@@ -51,7 +51,7 @@ class Partition:
             change.state.key: Held(change.state, change.log) for change in state.sessions
         }
         self._book = SeriesBook(rules.series, state.series)
-        self.positions: dict[str, tuple[str, str]] = dict(state.positions)
+        self.positions: dict[str, Mark] = dict(state.positions)
         self.counters: Counter[str] = Counter(dict.fromkeys(ACCOUNTED, 0))
         self.counters.update(state.counters)
         self._due: list[tuple[int, SessionKey]] = []
@@ -117,7 +117,7 @@ class Partition:
             else:
                 self._bury(occurrence.reason, delivery)
 
-    def move(self, shard: str, position: tuple[str, str]) -> None:
+    def move(self, shard: str, position: Mark) -> None:
         """All records of a shard up to that position have been folded."""
         self.positions[shard] = position
         self._moved[shard] = None

@@ -100,7 +100,7 @@ class SqliteStore:
                 " WHERE state = 'SENDING'"
             )
             rows = db.execute("SELECT n, data FROM deltas ORDER BY n").fetchall()
-        return merge(self._decoded(n, data) for n, data in rows)
+        return merge(decoded_delta(self._path, n, data) for n, data in rows)
 
     def append(self, commit: Commit) -> None:
         """See ``Store.append``."""
@@ -130,7 +130,7 @@ class SqliteStore:
                     (key.session_id, key.call_sid, key.account_sid, key.platform),
                 ).fetchone()
                 if row is not None:
-                    found[key] = _packed(*row)
+                    found[key] = unpacked(*row)
         return found
 
     def claim(self, most: int) -> list[Entry]:
@@ -177,7 +177,7 @@ class SqliteStore:
             last = rows[-1][0]
             deltas = db.execute("SELECT n, data FROM deltas WHERE n <= ? ORDER BY n", (last,))
             whole = zstandard.compress(
-                encode(merge(self._decoded(n, data) for n, data in deltas)), _LEVEL
+                encode(merge(decoded_delta(self._path, n, data) for n, data in deltas)), _LEVEL
             )
             with self._lock, self._owned() as owned:
                 owned.execute("DELETE FROM deltas WHERE n <= ?", (last,))
@@ -197,16 +197,23 @@ class SqliteStore:
                 raise Fenced(f"another worker has taken {self._path} (epoch {epoch})")
             yield db
 
-    def _decoded(self, n: int, data: bytes) -> Delta:
-        try:
-            delta = decode(zstandard.decompress(data))
-        except (msgspec.DecodeError, zstandard.ZstdError) as error:
-            raise CorruptState(
-                f"{self._path}: commit {n} can't be read ({error}); the last good one is {n - 1}"
-            ) from error
-        if delta.version != VERSION:
-            raise CorruptState(f"{self._path}: commit {n} is of version {delta.version}")
-        return delta
+
+def decoded_delta(path: Path, n: int, data: bytes) -> Delta:
+    """The delta in a row of ``deltas``. Raises ``CorruptState`` if it can't be read."""
+    try:
+        delta = decode(zstandard.decompress(data))
+    except (msgspec.DecodeError, zstandard.ZstdError) as error:
+        raise CorruptState(
+            f"{path}: commit {n} can't be read ({error}); the last good one is {n - 1}"
+        ) from error
+    if delta.version != VERSION:
+        raise CorruptState(f"{path}: commit {n} is of version {delta.version}, not {VERSION}")
+    return delta
+
+
+def unpacked(state: bytes, log: bytes) -> Packed:
+    """The closed session in a row of ``closed_sessions``."""
+    return Packed(_STATE.decode(state), zstandard.decompress(log))
 
 
 def _row(packed: Packed) -> tuple[object, ...]:
@@ -214,10 +221,6 @@ def _row(packed: Packed) -> tuple[object, ...]:
     closed_at = 0 if state.closed is None else state.closed.at
     log = zstandard.compress(packed.log, _LEVEL)
     return *state.key, closed_at, state.revision, msgspec.msgpack.encode(state), log
-
-
-def _packed(state: bytes, log: bytes) -> Packed:
-    return Packed(_STATE.decode(state), zstandard.decompress(log))
 
 
 @contextmanager

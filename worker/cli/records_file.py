@@ -1,0 +1,41 @@
+"""Session records from a file of lines, the last revision of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from worker.errors import BadInput
+from worker.sessions.record import SessionRecord
+
+
+def read_records(path: Path, sid: str | None = None) -> list[SessionRecord]:
+    """The records in a file; with ``sid``, only those of that session or call.
+
+    Raises ``BadInput`` for a file that can't be read or a line that is no session record.
+    """
+    last: dict[tuple[str, ...], SessionRecord] = {}
+    for number, line in enumerate(_lines(path), 1):
+        if sid is not None and sid.encode() not in line:
+            continue
+        try:
+            record = SessionRecord.model_validate_json(line)
+        except ValidationError as error:
+            why = error.errors()[0]["msg"]
+            raise BadInput(f"{path}, line {number}: no session record ({why})") from error
+        key = (record.platform, record.account_sid, record.call_sid, record.session_id)
+        if sid in (None, record.call_sid, record.session_id) and (
+            key not in last or last[key].revision <= record.revision
+        ):
+            last[key] = record
+    return list(last.values())
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as lines:
+            yield from lines
+    except OSError as error:
+        raise BadInput(f"can't read {path}: {error.strerror}") from error

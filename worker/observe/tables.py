@@ -1,0 +1,153 @@
+"""Tables for people: what CloudWatch holds, the worst sessions, one call turn by turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import IO, Any, Final, NamedTuple
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from worker.sessions.record import RowPart, SessionRecord
+
+_PIPE_WIDTH: Final = 160
+_OUTCOME_STYLES: Final = {
+    "ambiguous": "yellow",
+    "interrupted": "cyan",
+    "unanswered": "red",
+    "abandoned": "bold red",
+    "greeting": "dim",
+}
+
+
+class MetricRow(NamedTuple):
+    """What a metrics backend holds of one metric over a span; values in the metric's unit."""
+
+    name: str
+    unit: str
+    samples: float
+    average: float
+    minimum: float
+    maximum: float
+
+
+def console(stream: IO[str]) -> Console:
+    """A console that doesn't fold tables where nobody sees the width."""
+    if stream.isatty():
+        return Console(file=stream, highlight=False)
+    return Console(file=stream, highlight=False, width=_PIPE_WIDTH)
+
+
+def metrics_table(rows: Iterable[MetricRow], title: str) -> Table:
+    """One line a metric."""
+    table = _table(title, ("metric", "unit"), ("samples", "average", "min", "max"))
+    for row in rows:
+        numbers = (row.average, row.minimum, row.maximum)
+        table.add_row(row.name, row.unit, f"{row.samples:,.0f}", *(_number(n) for n in numbers))
+    return table
+
+
+def sessions_table(records: Sequence[SessionRecord], title: str) -> Table:
+    """One line a session: how long its caller waited, and how sure that is."""
+    table = _table(
+        title,
+        ("session", "started", "ended"),
+        ("s", "turns", "sure", "wait p50", "wait max", "response p95", "unanswered", "barge-ins"),
+    )
+    for record in records:
+        wait, response = record.latency_ms.caller_wait, record.latency_ms.response
+        table.add_row(
+            record.session_id,
+            record.started_at,
+            _ending(record),
+            _or_dash(record.duration_s),
+            str(record.turns),
+            f"{response.count if response else 0}/{record.turns}",
+            _or_dash(wait and wait.p50),
+            _or_dash(wait and wait.max),
+            _or_dash(response and response.p95),
+            str(record.unanswered_prompts),
+            str(record.interruptions.by_customer),
+        )
+    return table
+
+
+def worst(records: Iterable[SessionRecord], most: int) -> list[SessionRecord]:
+    """The sessions whose callers had it worst: given up first, then by the longest wait."""
+    return sorted(records, key=_misery, reverse=True)[:most]
+
+
+def call_table(record: SessionRecord) -> Table:
+    """One line a turn row; durations in milliseconds."""
+    context = record.context
+    title = (
+        f"{record.session_id}, {record.started_at}: {_ending(record)}, {record.turns} turns; "
+        f"{context.transcription_provider} {context.speech_model}, {context.tts_provider}"
+    )
+    table = _table(
+        title,
+        ("#", "at", "outcome"),
+        ("caller wait", "response", "application", "stt", "tts", "reply", "tokens"),
+    )
+    table.add_column("language", no_wrap=True)
+    for row in record.turn_rows:
+        table.add_row(
+            str(row.n),
+            row.at[11:23],
+            row.outcome,
+            *(_or_dash(value) for value in _measures(row)),
+            row.language,
+            style=_OUTCOME_STYLES.get(row.outcome, ""),
+        )
+    return table
+
+
+def call_notes(record: SessionRecord) -> list[str]:
+    """What a reader of one call should know beside its rows."""
+    seen = record.completeness
+    notes = [
+        f"{seen.events} events, {seen.duplicates} repeated, at least {seen.missing} missing; "
+        f"revision {record.revision}, closed by {record.close_reason}",
+    ]
+    notes += [f"error {error.code} at {error.at}: {error.message}" for error in record.errors]
+    notes += [f"unknown event {name!r}: {n}" for name, n in record.unknown_events.items()]
+    return notes
+
+
+def _measures(row: RowPart) -> tuple[int | None, ...]:
+    return (
+        row.caller_wait_ms,
+        row.response_ms,
+        row.application_ms,
+        row.stt_ms,
+        row.tts_ms,
+        row.reply_ms,
+        row.tokens,
+    )
+
+
+def _misery(record: SessionRecord) -> tuple[int, float]:
+    wait = record.latency_ms.caller_wait
+    return record.abandoned_waits, wait.max if wait else 0
+
+
+def _ending(record: SessionRecord) -> str:
+    return record.end_status or f"no wrap-up ({record.close_reason})"
+
+
+def _table(title: str, texts: Iterable[str], numbers: Iterable[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for name in texts:
+        table.add_column(name, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _or_dash(value: Any) -> str:
+    return "–" if value is None else _number(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"

@@ -1,0 +1,65 @@
+"""What the worker tells its operator, as log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from worker.emit.outbox import Entry, Outcome
+from worker.events.timestamps import format_ms
+from worker.service import Progress
+from worker.state.store import Backlog
+
+_EVERY_S: Final = 60.0
+
+
+class WorkerLog:
+    """Observer of the service, the sender and the reader."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._log = structlog.get_logger("voice_insights")
+        self._monotonic = monotonic
+        self._next = monotonic()
+
+    def test_event(self, test_id: str) -> None:
+        """The sink's test event came: its id validates the sink."""
+        self._log.info("sink test event", test_id=test_id)
+
+    def gap(self, shard: str) -> None:
+        """Records may have been trimmed unread."""
+        self._log.error("records may have been lost before they were read", shard=shard)
+
+    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+        """An attempt to send has ended."""
+        told = {"entry": entry.id, "kind": entry.kind, "attempt": entry.attempts + 1}
+        if outcome is Outcome.APPLIED:
+            self._log.debug("sent", bytes=len(entry.body), **told)
+        else:
+            self._log.warning("not sent", outcome=outcome.value, error=error, **told)
+
+    def progress(self, progress: Progress) -> None:
+        """Told after each commit; a line a minute."""
+        now = self._monotonic()
+        if now < self._next:
+            return
+        self._next = now + _EVERY_S
+        stream_time = progress.stream_time
+        self._log.info(
+            "progress",
+            stream_time=None if stream_time is None else format_ms(stream_time),
+            behind_ms=progress.behind_ms,
+            sessions_held=progress.sessions,
+            outbox=progress.backlog.entries,
+            ambiguous=progress.backlog.ambiguous,
+            **progress.counters,
+        )
+
+    def started(self, stream: str, restored: int) -> None:
+        """The partition was taken; so many sessions came back with it."""
+        self._log.info("started", stream=stream, sessions_restored=restored)
+
+    def stopped(self, backlog: Backlog) -> None:
+        """The end, in good order."""
+        self._log.info("stopped", left_in_outbox=backlog.entries, ambiguous=backlog.ambiguous)

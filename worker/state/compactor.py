@@ -1,0 +1,35 @@
+"""Compaction beside the worker's loop, in a thread of its own."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+
+from worker.state.store import Store
+
+
+class Compactor:
+    """Lets ``store`` compact every ``interval_s``, until stopped."""
+
+    def __init__(self, store: Store, interval_s: float) -> None:
+        self._store = store
+        self._interval_s = interval_s
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="compactor", daemon=True)
+        self.error: BaseException | None = None
+        """What ended the thread, if it wasn't ``stop``."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End, after a compaction that is under way."""
+        self._stopping.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.wait(self._interval_s):
+                self._store.compact()
+        except BaseException as error:
+            self.error = error
