@@ -30,7 +30,7 @@ def _admitted(rules: SeriesRules) -> int:
     return len(book.admitted_now)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     sets=st.dictionaries(
         st.sampled_from(["Turns", "SttLatency", "Errors", "SessionsEnded"]),
