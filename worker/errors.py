@@ -39,5 +39,11 @@ class CorruptState(VoiceInsightsError):
     exit_code = 5
 
 
+class Unreachable(VoiceInsightsError):
+    """The service's or the network's: it didn't answer for some time. Start again later."""
+
+    exit_code = 6
+
+
 class Unreadable(VoiceInsightsError):
     """The sender's: an occurrence can't be read. It becomes a dead letter with this reason."""

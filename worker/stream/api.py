@@ -1,0 +1,57 @@
+"""The few calls that reading a stream takes, as values: what may be asked and what comes back."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from worker.stream.lineage import Position, ShardInfo, Survey
+from worker.stream.record import Record
+
+
+class FailureKind(StrEnum):
+    """What a failed call means to the reader."""
+
+    THROTTLED = "throttled"  # too many calls or bytes, ours or another reader's
+    UNAVAILABLE = "unavailable"  # 5xx, no connection, timeout
+    EXPIRED = "expired"  # the iterator can't be used any more
+    REFUSED = "refused"  # an argument is no longer, or not yet, valid
+    GONE = "gone"  # no such stream or shard
+    DENIED = "denied"  # permissions, credentials, keys, and whatever else is the operator's
+
+
+class Failure(NamedTuple):
+    """Why a call gave no answer. ``detail``: one line, without the caller's data."""
+
+    kind: FailureKind
+    detail: str
+
+
+class Answer(NamedTuple):
+    """One GetRecords answer.
+
+    ``next_iterator``: None at the end of a closed shard. ``millis_behind``: of the shard's tip.
+    ``server_date``: epoch ms by the answer's Date header (whole seconds), None without one.
+    ``size``: bytes of data and partition keys. ``children``: named at a shard's end, by some
+    servers.
+    """
+
+    records: list[Record]
+    next_iterator: str | None
+    millis_behind: int
+    server_date: int | None
+    size: int
+    children: tuple[ShardInfo, ...] = ()
+
+
+class KinesisApi(Protocol):
+    """One stream. No method raises for what a service or a network does, and none retries."""
+
+    def survey(self) -> Survey | Failure:
+        """The stream's summary and all its shards."""
+
+    def shard_iterator(self, shard: str, position: Position) -> str | Failure:
+        """An iterator for what follows ``position``, which is not ended."""
+
+    def get_records(self, shard: str, iterator: str) -> Answer | Failure:
+        """The next records of ``shard``, perhaps none."""

@@ -1,0 +1,218 @@
+"""The Kinesis API through boto3. Shell.
+
+boto3 retries nothing here: the reader paces its calls itself, and a retry unseen by it would
+break the pace that a shard allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
+from botocore.parsers import ResponseParserError
+
+from worker.errors import Misconfigured
+from worker.stream.api import Answer, Failure, FailureKind
+from worker.stream.lineage import Position, ShardInfo, Survey
+from worker.stream.record import Record
+
+Fields = Mapping[str, Any]
+
+
+class KinesisClient(Protocol):
+    """What is used of boto3's client."""
+
+    def describe_stream_summary(self, **request: object) -> Fields:
+        """DescribeStreamSummary."""
+
+    def list_shards(self, **request: object) -> Fields:
+        """ListShards."""
+
+    def get_shard_iterator(self, **request: object) -> Fields:
+        """GetShardIterator."""
+
+    def get_records(self, **request: object) -> Fields:
+        """GetRecords."""
+
+
+CONNECT_TIMEOUT: Final = 5  # seconds
+READ_TIMEOUT: Final = 10
+
+_KINDS: Final = {
+    "ProvisionedThroughputExceededException": FailureKind.THROTTLED,
+    "LimitExceededException": FailureKind.THROTTLED,
+    "KMSThrottlingException": FailureKind.THROTTLED,
+    "ThrottlingException": FailureKind.THROTTLED,
+    "Throttling": FailureKind.THROTTLED,
+    "RequestLimitExceeded": FailureKind.THROTTLED,
+    "TooManyRequestsException": FailureKind.THROTTLED,
+    "ExpiredIteratorException": FailureKind.EXPIRED,
+    "ExpiredNextTokenException": FailureKind.UNAVAILABLE,  # the listing took too long
+    "ResourceInUseException": FailureKind.UNAVAILABLE,  # the stream is being made
+    "InvalidArgumentException": FailureKind.REFUSED,
+    "ResourceNotFoundException": FailureKind.GONE,
+}
+_ITERATOR_TYPES: Final = {
+    "after": "AFTER_SEQUENCE_NUMBER",
+    "at_timestamp": "AT_TIMESTAMP",
+    "trim_horizon": "TRIM_HORIZON",
+}
+_NO_ACCESS: Final = (
+    CredentialRetrievalError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
+
+
+def connect(stream: str, *, region: str | None, endpoint: str | None, threads: int) -> Kinesis:
+    """The stream of that name or ARN. Credentials as boto3 finds them.
+
+    ``threads``: how many will call at once.
+    ``region`` and ``endpoint``: None leaves them to boto3's environment and files.
+    Raises Misconfigured if there is no region, or the endpoint is no URL.
+    """
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 1},
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=threads,
+        tcp_keepalive=True,
+    )
+    try:
+        client: KinesisClient = boto3.client(
+            "kinesis", region_name=region, endpoint_url=endpoint, config=config
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise Misconfigured(f"Kinesis: {error}") from error
+    return Kinesis(client, stream)
+
+
+class Kinesis:
+    """One stream as the reader's KinesisApi; ``stream`` is its name or ARN. For many threads."""
+
+    def __init__(self, client: KinesisClient, stream: str) -> None:
+        self._client = client
+        self._stream = {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
+        # GetRecords needs no more than the iterator, but finds an account's own endpoint by ARN.
+        self._arn = {key: value for key, value in self._stream.items() if key == "StreamARN"}
+
+    def survey(self) -> Survey | Failure:
+        """DescribeStreamSummary, then ListShards, page by page."""
+        try:
+            answer = self._client.describe_stream_summary(**self._stream)
+            shards = self._list_shards()
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            return _failure(error)
+        summary = answer["StreamDescriptionSummary"]
+        server_date = _server_date(answer)
+        if server_date is None:
+            return Failure(FailureKind.UNAVAILABLE, "answer without a Date")
+        return Survey(
+            _epoch_ms(summary["StreamCreationTimestamp"]),
+            summary["RetentionPeriodHours"] * 3_600_000,
+            server_date,
+            shards,
+        )
+
+    def shard_iterator(self, shard: str, position: Position) -> str | Failure:
+        """GetShardIterator."""
+        request: dict[str, object] = {"ShardIteratorType": _ITERATOR_TYPES[position.kind]}
+        if position.kind == "after":
+            request["StartingSequenceNumber"] = position.value
+        elif position.kind == "at_timestamp":
+            request["Timestamp"] = datetime.fromtimestamp(int(position.value) / 1000, UTC)
+        try:
+            answer = self._client.get_shard_iterator(ShardId=shard, **request, **self._stream)
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            return _failure(error)
+        iterator: str = answer["ShardIterator"]
+        return iterator
+
+    def get_records(self, shard: str, iterator: str) -> Answer | Failure:
+        """GetRecords."""
+        try:
+            answer = self._client.get_records(ShardIterator=iterator, **self._arn)
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            failure = _failure(error)
+            if failure.kind is FailureKind.REFUSED:  # an iterator is the only argument
+                return failure._replace(kind=FailureKind.EXPIRED)
+            return failure
+        records = [_record(shard, fields) for fields in answer["Records"]]
+        return Answer(
+            records,
+            answer.get("NextShardIterator") or None,
+            answer.get("MillisBehindLatest") or 0,
+            _server_date(answer),
+            sum(len(record.data) + len(record.partition_key) for record in records),
+            tuple(_child(fields) for fields in answer.get("ChildShards") or ()),
+        )
+
+    def _list_shards(self) -> tuple[ShardInfo, ...]:
+        shards: list[ShardInfo] = []
+        request: Fields = self._stream
+        while True:
+            page = self._client.list_shards(**request)
+            shards += [_shard(fields) for fields in page["Shards"]]
+            if not page.get("NextToken"):
+                return tuple(shards)
+            request = {"NextToken": page["NextToken"]}
+
+
+def _record(shard: str, fields: Fields) -> Record:
+    return Record(
+        shard,
+        fields["SequenceNumber"],
+        _epoch_ms(fields["ApproximateArrivalTimestamp"]),
+        fields["Data"],
+        fields["PartitionKey"],
+    )
+
+
+def _shard(fields: Fields) -> ShardInfo:
+    parents = (fields.get("ParentShardId"), fields.get("AdjacentParentShardId"))
+    return ShardInfo(fields["ShardId"], tuple(parent for parent in parents if parent))
+
+
+def _child(fields: Fields) -> ShardInfo:
+    return ShardInfo(fields["ShardId"], tuple(fields["ParentShards"]))
+
+
+def _epoch_ms(stamp: datetime) -> int:
+    return round(stamp.timestamp() * 1000)
+
+
+def _server_date(answer: Fields) -> int | None:
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    try:
+        return None if date is None else _epoch_ms(parsedate_to_datetime(date))
+    except ValueError:
+        return None
+
+
+def _failure(error: BotoCoreError | ClientError | ResponseParserError) -> Failure:
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        kind = FailureKind.UNAVAILABLE if status >= 500 else FailureKind.DENIED
+        return Failure(_KINDS.get(code, kind), _one_line(error))
+    kind = FailureKind.DENIED if isinstance(error, _NO_ACCESS) else FailureKind.UNAVAILABLE
+    return Failure(kind, _one_line(error))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,121 @@
+"""Which shards of a stream may be read now, from where, and which may be forgotten. Pure.
+
+- A shard is read only when every parent of it that the stream still lists has been read to its
+  end, and that end has been handed over.
+- A shard that nothing is known of starts at TRIM_HORIZON; LATEST is a time, fixed once.
+- A shard that has been read to its end stays known until the stream has trimmed it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, Literal, NamedTuple
+
+Start = Literal["trim_horizon", "latest"] | int
+"""Where a stream is begun that has no stored positions; an int is epoch milliseconds, UTC."""
+
+
+class Position(NamedTuple):
+    """How far one shard has been read; what a consumer commits and starts from again.
+
+    ``value``: the last record's sequence number (after), epoch milliseconds (at_timestamp), or "".
+    ``seen_to``: epoch ms; whatever arrived in the shard before it has been handed over or is not
+    wanted. 0 if nothing is known. For a shard not begun it is how far its parents were read.
+    """
+
+    kind: Literal["after", "at_timestamp", "trim_horizon", "ended"]
+    value: str = ""
+    seen_to: int = 0
+
+
+class ShardInfo(NamedTuple):
+    """A shard and the one (split) or two (merge) that it came from."""
+
+    shard: str
+    parents: tuple[str, ...] = ()
+
+
+class Survey(NamedTuple):
+    """A stream at one moment.
+
+    ``created``, ``server_date``: epoch ms, the latter by the server's clock, at or before the
+    listing. ``retention``: how long the stream keeps records, ms.
+    """
+
+    created: int
+    retention: int
+    server_date: int
+    shards: tuple[ShardInfo, ...]
+
+
+_SECOND: Final = 1000
+_HEAD: Final = Position("trim_horizon")
+
+
+def at_time(stamp: int, seen_to: int) -> Position:
+    """The first record that arrived at ``stamp`` or later. Whole seconds: the API takes no less."""
+    return Position("at_timestamp", str(stamp - stamp % _SECOND), seen_to)
+
+
+def first_positions(survey: Survey, start: Start) -> dict[str, Position]:
+    """A position for every listed shard. To be committed before anything is read."""
+    if start == "trim_horizon":
+        position = _HEAD
+    else:
+        stamp = survey.server_date if start == "latest" else start
+        position = at_time(stamp, stamp)
+    return {info.shard: position for info in survey.shards}
+
+
+def child_position(parents: Iterable[Position]) -> Position:
+    """Where a shard starts whose parents stand at ``parents``."""
+    return _HEAD._replace(seen_to=max((parent.seen_to for parent in parents), default=0))
+
+
+def children_of(shard: str, shards: Iterable[ShardInfo]) -> tuple[ShardInfo, ...]:
+    """Those of ``shards`` that came from ``shard``."""
+    return tuple(info for info in shards if shard in info.parents)
+
+
+def may_begin(info: ShardInfo, known: Collection[str], handed_over: Collection[str]) -> bool:
+    """Whether each parent is unknown (trimmed away) or has handed its end over."""
+    return all(parent in handed_over or parent not in known for parent in info.parents)
+
+
+def trim_horizon(survey: Survey, now: int) -> int:
+    """The arrival time (epoch ms) before which the stream may have dropped records by ``now``.
+
+    0 while the stream is younger than its retention.
+    """
+    horizon = now - survey.retention
+    return horizon if horizon > survey.created else 0
+
+
+def may_have_lost(position: Position, horizon: int) -> bool:
+    """Whether records that were to be read next may have been trimmed away."""
+    return position.kind != "ended" and 0 < position.seen_to < horizon
+
+
+def after_refusal(position: Position, horizon: int) -> tuple[Position, bool]:
+    """Where to go on when the stream takes a sequence number no more, and whether with a gap.
+
+    A shard seen to be empty to within the retention has lost nothing although its last record is
+    gone: it goes on a minute before that time, since clocks of servers differ a little.
+    """
+    if position.seen_to > horizon:
+        return at_time(max(position.seen_to - 60 * _SECOND, 0), position.seen_to), False
+    return _HEAD._replace(seen_to=position.seen_to), True
+
+
+def forgettable(positions: Mapping[str, Position], survey: Survey) -> frozenset[str]:
+    """Ended shards whose marks can go: no longer listed, and old enough to have been trimmed.
+
+    Both, because a listing that misses a shard once would have it read again from its beginning.
+    """
+    listed = {info.shard for info in survey.shards}
+    horizon = survey.server_date - survey.retention
+    return frozenset(
+        shard
+        for shard, position in positions.items()
+        if position.kind == "ended" and shard not in listed and position.seen_to < horizon
+    )

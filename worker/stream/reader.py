@@ -1,0 +1,191 @@
+"""Reading a live stream with a few threads: the schedule, carried out. Shell.
+
+One thread asks the schedule what is due, the fetch threads carry the calls out, and the
+consumer's thread takes what came. All of them share one lock, held only around the schedule.
+"""
+
+from __future__ import annotations
+
+import queue
+import random as randomness
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from worker.errors import Misconfigured, Unreachable
+from worker.stream.api import FailureKind, KinesisApi
+from worker.stream.lineage import Position, Survey
+from worker.stream.pacing import STEADY, Random, after_failure
+from worker.stream.schedule import Call, Notice, Outcome, Schedule, ShardView, SurveyStream
+from worker.stream.shard import Batch, GetIterator
+
+Observer = Callable[[Notice], None]
+"""Told what happens, by any of the reader's threads; must neither block nor raise."""
+
+THREADS: Final = 8
+MAX_BYTES: Final = 64 << 20
+
+_FIRST_ATTEMPTS: Final = 8
+_STOP_WITHIN: Final = 1.0  # seconds
+
+
+def survey_stream(
+    api: KinesisApi,
+    sleep: Callable[[float], object] = time.sleep,
+    random: Random = randomness.random,
+) -> Survey:
+    """The stream as it is now: what a start needs for its first positions.
+
+    Tries again for some time, sleeping in seconds, if the service doesn't answer.
+    Raises Misconfigured if there is no such stream or no access to it, else Unreachable.
+    """
+    pace = STEADY
+    while True:
+        survey = api.survey()
+        if isinstance(survey, Survey):
+            return survey
+        if survey.kind not in (FailureKind.THROTTLED, FailureKind.UNAVAILABLE):
+            raise Misconfigured(f"the stream can't be read: {survey.detail}")
+        pace, wait = after_failure(pace, random)
+        if pace.failures == _FIRST_ATTEMPTS:
+            raise Unreachable(f"the stream can't be reached: {survey.detail}")
+        sleep(wait / 1000)
+
+
+class Reader:
+    """Reads all shards of one stream. Its methods are for one thread, the consumer's.
+
+    ``positions``: for each shard where to go on; a shard without one starts at its beginning.
+    ``created``: the stream's creation time (epoch ms) that belongs to them.
+    ``max_bytes``: of records not yet taken; the answer of each thread may exceed it once.
+    """
+
+    def __init__(
+        self,
+        api: KinesisApi,
+        positions: Mapping[str, Position],
+        created: int,
+        observer: Observer,
+        *,
+        threads: int = THREADS,
+        max_bytes: int = MAX_BYTES,
+        random: Random = randomness.random,
+    ) -> None:
+        self._api = api
+        self._observer = observer
+        self._schedule = Schedule(positions, created, random, max_bytes)
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)  # for the dispatcher
+        self._ready = threading.Condition(self._lock)  # for the consumer
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._idle = threads
+        self._stopping = False
+        self._error: BaseException | None = None
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(run,), name=f"kinesis-{n}", daemon=True)
+            for n, run in enumerate([self._dispatch, *[self._fetch] * threads])
+        ]
+
+    def start(self) -> None:
+        """Begin to read."""
+        for thread in self._threads:
+            thread.start()
+
+    def take(self, timeout_s: float) -> list[Batch]:
+        """All batches that are ready, in order; waits for one up to ``timeout_s``.
+
+        Empty when the time is over and after stop. Raises StreamReplaced if the stream was made
+        anew under its name while it was read.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._lock:
+            while True:
+                if self._stopping:
+                    return []
+                if self._error is not None:
+                    raise self._error
+                batches = self._schedule.take(_now())
+                left = deadline - time.monotonic()
+                if batches:
+                    self._changed.notify()
+                if batches or left <= 0:
+                    return batches
+                self._ready.wait(left)
+
+    def pause(self, shards: Iterable[str]) -> None:
+        """Ask for nothing more from ``shards``; what is under way or ready still comes."""
+        with self._lock:
+            self._schedule.pause(shards)
+
+    def resume(self, shards: Iterable[str]) -> None:
+        """Go on with ``shards``."""
+        with self._lock:
+            self._schedule.resume(shards)
+            self._changed.notify()
+
+    def forgotten(self) -> list[str]:
+        """Ended shards, each told once, that the stream no longer has: drop their positions."""
+        with self._lock:
+            return self._schedule.forgotten()
+
+    def shards(self) -> list[ShardView]:
+        """All shards known, by id. May be called by any thread."""
+        with self._lock:
+            return self._schedule.views()
+
+    def stop(self) -> None:
+        """Stop within about a second, calls under way or not. What wasn't taken is dropped."""
+        with self._lock:
+            self._stopping = True
+            self._changed.notify()
+            self._ready.notify()
+        for _ in self._threads:
+            self._calls.put(None)
+        deadline = time.monotonic() + _STOP_WITHIN
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _guarded(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except BaseException as error:  # the consumer's thread raises it
+            with self._lock:
+                self._error = self._error or error
+                self._ready.notify()
+
+    def _dispatch(self) -> None:
+        with self._lock:
+            while not self._stopping:
+                call = self._schedule.next_call(_now()) if self._idle else None
+                if call is not None:
+                    self._idle -= 1
+                    self._calls.put(call)
+                    continue
+                wake_at = self._schedule.wake_at() if self._idle else None
+                self._changed.wait(None if wake_at is None else max(0, wake_at - _now()) / 1000)
+
+    def _fetch(self) -> None:
+        while (call := self._calls.get()) is not None:
+            outcome = self._carry_out(call)
+            with self._lock:
+                if self._stopping:
+                    return
+                self._idle += 1
+                notices = self._schedule.completed(call, outcome, _now())
+                self._changed.notify()
+                self._ready.notify()
+            for notice in notices:
+                self._observer(notice)
+
+    def _carry_out(self, call: Call) -> Outcome:
+        if isinstance(call, SurveyStream):
+            return self._api.survey()
+        if isinstance(call, GetIterator):
+            return self._api.shard_iterator(call.shard, call.position)
+        return self._api.get_records(call.shard, call.iterator)
+
+
+def _now() -> int:
+    return time.monotonic_ns() // 1_000_000
