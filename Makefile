@@ -10,6 +10,7 @@ unexport PYTHONPATH PYTHONHOME
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+PYTEST := $(PY) -m pytest -n 2
 PIP := $(PY) -m pip -qq --no-input --disable-pip-version-check
 
 CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
@@ -27,10 +28,10 @@ run: $(READY) ## The worker at its main job: simulated calls, an embedded AWS, t
 	@$(PY) -m worker demo
 
 test: check ## Everything: what check does, then all tests
-	@$(PY) -m pytest
+	@$(PYTEST)
 
 test-quick: $(READY) ## The tests that take no more than a minute together
-	@$(PY) -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 check: $(READY) ## Lint, format and types
 	@$(PY) -m ruff check .
