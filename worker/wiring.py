@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
 from worker.config import Settings
+from worker.emit.cloudwatch import CloudWatchSink, cloudwatch_client
+from worker.emit.files import STDOUT, EmfSink, LineSink
+from worker.emit.outbox import Kind
+from worker.emit.sender import Sender, Sink
+from worker.events.timestamps import format_ms
 from worker.metrics.series import SeriesRules
+from worker.observe.worker_log import WorkerLog
+from worker.partition.partition import Partition
 from worker.partition.rules import Rules
+from worker.service import Limits, Service
+from worker.state.compactor import Compactor
+from worker.state.sqlite import SqliteStore
+from worker.stream.kinesis import connect
+from worker.stream.lineage import Position, first_positions
+from worker.stream.reader import THREADS, Reader, survey_stream
+
+_COMPACT_EVERY_S: Final = 30.0
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -27,3 +47,50 @@ def rules_of(settings: Settings) -> Rules:
             in_all=settings.max_series,
         ),
     )
+
+
+def build(
+    settings: Settings,
+    stream: str,
+    log: WorkerLog,
+    monotonic: Callable[[], float],
+    random: Callable[[], float],
+) -> Service:
+    """The worker for ``stream``, its state taken and its beginning committed."""
+    api = connect(stream, region=settings.region, endpoint=settings.endpoint_url, threads=THREADS)
+    survey = survey_stream(api)
+    store = SqliteStore(settings.state)
+    restored = store.take(f"{stream}, created {format_ms(survey.created)}")
+    rules = rules_of(settings)
+    partition = Partition(rules, restored)
+    log.started(stream, len(restored.sessions))
+    stored = msgspec.convert(restored.positions, dict[str, Position])
+    positions = stored or first_positions(survey, settings.start)
+    service = Service(
+        Reader(api, positions, survey.created, log.notice),
+        partition,
+        store,
+        Sender(store, _sinks(settings), log, random),
+        Compactor(store, _COMPACT_EVERY_S),
+        rules,
+        Limits(settings.commit_every_s, settings.shard_lead_s * 1000, settings.shutdown_s),
+        log,
+        monotonic,
+    )
+    service.begin(positions)
+    return service
+
+
+def _sinks(settings: Settings) -> dict[Kind, Sink]:
+    records = LineSink(settings.records)
+    metrics: Sink
+    if settings.sink == "emf":
+        metrics = EmfSink(LineSink(STDOUT), settings.namespace)
+    else:
+        client = cloudwatch_client(settings.region, settings.endpoint_url)
+        metrics = CloudWatchSink(client, settings.namespace)
+    return {
+        "metrics": metrics,
+        "records": records,
+        "dead_letters": LineSink(str(settings.dead_letters)),
+    }

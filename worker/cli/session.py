@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import click
+
 from worker.cli.records_file import read_records
 from worker.errors import BadInput
 from worker.observe.tables import call_notes, call_table, console

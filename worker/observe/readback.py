@@ -1,4 +1,9 @@
-"""What CloudWatch holds of a namespace, read back through its API."""
+"""What CloudWatch holds of a namespace, read back through its API.
+
+Emulators answer a question without dimensions with the samples of all dimension sets together,
+where CloudWatch has a series of its own. So a metric that has series by dimension is read by
+those, which every implementation tells apart, and not without them.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +17,15 @@ from worker.observe.tables import MetricRow
 _DAY: Final = timedelta(days=1)
 _STATISTICS: Final = ("SampleCount", "Sum", "Minimum", "Maximum")
 
+_Dimensions = tuple[tuple[str, str], ...]
+
 
 class StatisticsApi(Protocol):
     """What is needed of a CloudWatch client."""
+
+    def list_metrics(self, **arguments: Any) -> dict[str, Any]:
+        """One page of a namespace's series."""
+        ...
 
     def get_metric_statistics(self, **arguments: Any) -> dict[str, Any]:
         """Statistics of one series over a span."""
@@ -22,24 +33,48 @@ class StatisticsApi(Protocol):
 
 
 def totals(client: StatisticsApi, namespace: str, now: datetime) -> Iterator[MetricRow]:
-    """All metrics of the catalogue that the last two days have samples of, without dimensions."""
-    end = datetime.combine(now.date(), datetime.min.time(), UTC) + _DAY
+    """What each series has samples of in the last two days, in the catalogue's order."""
+    held = _series(client, namespace)
     for metric in CATALOGUE.values():
-        points = client.get_metric_statistics(
-            Namespace=namespace,
-            MetricName=metric.name,
-            StartTime=end - 2 * _DAY,
-            EndTime=end,
-            Period=int(_DAY.total_seconds()),
-            Statistics=list(_STATISTICS),
-        )["Datapoints"]
-        if points:
-            count = sum(point["SampleCount"] for point in points)
-            yield MetricRow(
-                metric.name,
-                metric.unit,
-                count,
-                sum(point["Sum"] for point in points) / count,
-                min(point["Minimum"] for point in points),
-                max(point["Maximum"] for point in points),
-            )
+        all_series = held.get(metric.name, set())
+        for dimensions in sorted(all_series - {()} or all_series):
+            yield from _total(client, namespace, metric.name, dimensions, now)
+
+
+def _series(client: StatisticsApi, namespace: str) -> dict[str, set[_Dimensions]]:
+    held: dict[str, set[_Dimensions]] = {}
+    page: dict[str, Any] = {}
+    while True:
+        answer = client.list_metrics(Namespace=namespace, **page)
+        for metric in answer["Metrics"]:
+            dimensions = tuple(sorted((d["Name"], d["Value"]) for d in metric["Dimensions"]))
+            held.setdefault(metric["MetricName"], set()).add(dimensions)
+        if not answer.get("NextToken"):
+            return held
+        page = {"NextToken": answer["NextToken"]}
+
+
+def _total(
+    client: StatisticsApi, namespace: str, metric: str, dimensions: _Dimensions, now: datetime
+) -> Iterator[MetricRow]:
+    end = datetime.combine(now.date(), datetime.min.time(), UTC) + _DAY
+    points = client.get_metric_statistics(
+        Namespace=namespace,
+        MetricName=metric,
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions],
+        StartTime=end - 2 * _DAY,
+        EndTime=end,
+        Period=int(_DAY.total_seconds()),
+        Statistics=list(_STATISTICS),
+    )["Datapoints"]
+    if points:
+        count = sum(point["SampleCount"] for point in points)
+        yield MetricRow(
+            metric,
+            ", ".join(value for _, value in dimensions),
+            CATALOGUE[metric].unit,
+            count,
+            sum(point["Sum"] for point in points) / count,
+            min(point["Minimum"] for point in points),
+            max(point["Maximum"] for point in points),
+        )

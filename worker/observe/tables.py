@@ -22,9 +22,10 @@ _OUTCOME_STYLES: Final = {
 
 
 class MetricRow(NamedTuple):
-    """What a metrics backend holds of one metric over a span; values in the metric's unit."""
+    """What a metrics backend holds of one series over a span; values in the metric's unit."""
 
     name: str
+    dimensions: str
     unit: str
     samples: float
     average: float
@@ -40,11 +41,17 @@ def console(stream: IO[str]) -> Console:
 
 
 def metrics_table(rows: Iterable[MetricRow], title: str) -> Table:
-    """One line a metric."""
-    table = _table(title, ("metric", "unit"), ("samples", "average", "min", "max"))
+    """One line a series."""
+    table = _table(title, ("metric", "by", "unit"), ("samples", "average", "min", "max"))
     for row in rows:
         numbers = (row.average, row.minimum, row.maximum)
-        table.add_row(row.name, row.unit, f"{row.samples:,.0f}", *(_number(n) for n in numbers))
+        table.add_row(
+            row.name,
+            row.dimensions,
+            row.unit,
+            f"{row.samples:,.0f}",
+            *(_number(n) for n in numbers),
+        )
     return table
 
 
@@ -83,7 +90,7 @@ def call_table(record: SessionRecord) -> Table:
     context = record.context
     title = (
         f"{record.session_id}, {record.started_at}: {_ending(record)}, {record.turns} turns; "
-        f"{context.transcription_provider} {context.speech_model}, {context.tts_provider}"
+        f"{context.transcription_provider} {context.speech_model}, {context.tts_provider} (ms)"
     )
     table = _table(
         title,

@@ -11,6 +11,7 @@ from worker.emit.outbox import Entry, Outcome
 from worker.events.timestamps import format_ms
 from worker.service import Progress
 from worker.state.store import Backlog
+from worker.stream.schedule import BackedOff, Notice
 
 _EVERY_S: Final = 60.0
 
@@ -30,6 +31,20 @@ class WorkerLog:
     def gap(self, shard: str) -> None:
         """Records may have been trimmed unread."""
         self._log.error("records may have been lost before they were read", shard=shard)
+
+    def notice(self, notice: Notice) -> None:
+        """What the reader tells of shards and failed calls."""
+        if isinstance(notice, BackedOff):
+            self._log.warning(
+                "stream call failed",
+                shard=notice.shard or None,
+                why=notice.failure.kind.value,
+                detail=notice.failure.detail,
+                attempt=notice.attempt,
+                wait_ms=notice.wait,
+            )
+        else:
+            self._log.info("shard", shard=notice.shard, stage=notice.stage.value)
 
     def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
         """An attempt to send has ended."""

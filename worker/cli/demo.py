@@ -1,0 +1,205 @@
+"""``voice-insights demo``: the whole worker at work, with nothing but this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+import boto3
+import click
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from worker.cli.records_file import read_records
+from worker.cli.replay_into import Clock, put_back
+from worker.errors import VoiceInsightsError
+from worker.observe.readback import totals
+from worker.observe.tables import (
+    call_notes,
+    call_table,
+    console,
+    metrics_table,
+    sessions_table,
+    worst,
+)
+from worker.state.sqlite_reading import peek
+from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.traffic import Traffic, simulate
+
+_STREAM: Final = "voice-insights-demo"
+_SHARDS: Final = 4
+_SPEED: Final = 40
+_PATIENCE_S: Final = 90
+_END_S: Final = 30
+_SHORTENED: Final = {
+    "hold_direct_s": 2,
+    "hold_turn_s": 4,
+    "quiet_s": 2,
+    "hold_max_s": 20,
+    "release_every_s": 2,
+    "close_after_wrap_up_s": 3,
+    "close_idle_s": 8,
+    "commit_every_s": 0.5,
+}
+
+
+@click.command()
+@click.option("--sessions", default=40, show_default=True, type=click.IntRange(1, 500))
+@click.option("--seed", default=1, show_default=True, help="Other seeds make other calls.")
+@click.option(
+    "--out",
+    default="demo-output",
+    show_default=True,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Where to write; what an earlier demo wrote there is replaced.",
+)
+def demo(sessions: int, seed: int, out: Path) -> None:
+    """See the whole worker at work against an embedded AWS; takes about half a minute.
+
+    Starts an AWS of its own on this machine, puts simulated traffic on a Kinesis stream there,
+    runs the real worker against it, and shows what CloudWatch then holds, the sessions whose
+    callers had it worst, and one call turn by turn. Needs no account and no network.
+    """
+    folder = _fresh(out)
+    traffic = Traffic(
+        sessions=sessions,
+        shards=_SHARDS,
+        spread_s=300,
+        delay_median_s=5,
+        stragglers=0,
+        malformed=0.002,
+        aggregates=0.05,
+    )
+    shortened = ", ".join(f"{name}={value}" for name, value in _SHORTENED.items())
+    click.echo(f"An embedded AWS, {sessions} calls at {_SPEED} times their speed.", err=True)
+    click.echo(f"Settings shortened so that nobody waits for minutes: {shortened}", err=True)
+    with embedded_aws() as endpoint:
+        client = _clients(endpoint)
+        _make_stream(client("kinesis"))
+        with _worker(endpoint, folder) as worker:
+            feeder = Thread(target=_feed, args=(traffic, seed, client("kinesis")), daemon=True)
+            feeder.start()
+            _watch(worker, folder, sessions)
+            feeder.join()
+        _show(client("cloudwatch"), folder)
+
+
+def _show(cloudwatch: Any, folder: Path) -> None:
+    out = console(sys.stdout)
+    rows = totals(cloudwatch, "VoiceInsights", datetime.now(UTC))
+    out.print(metrics_table(rows, "What CloudWatch holds (namespace VoiceInsights, read back)"))
+    records = read_records(folder / "sessions.jsonl")
+    worst_sessions = worst(records, 5)
+    out.print(sessions_table(worst_sessions, "The sessions whose callers had it worst (ms)"))
+    if worst_sessions:
+        out.print(call_table(worst_sessions[0]))
+        for note in call_notes(worst_sessions[0]):
+            out.print(f"  {note}")
+    out.print("\nWritten:")
+    for path in sorted(folder.iterdir()):
+        out.print(f"  {path}  ({path.stat().st_size:,} bytes)")
+    out.print(f"\nAny other call: voice-insights session SID --records {folder / 'sessions.jsonl'}")
+
+
+def _watch(worker: subprocess.Popen[bytes], folder: Path, sessions: int) -> None:
+    """Show how far the worker is, until it has told all sessions and sent everything."""
+    deadline = time.monotonic() + _PATIENCE_S
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
+    bar = Progress(*columns, TimeElapsedColumn(), console=console(sys.stderr))
+    with bar:
+        task = bar.add_task("sessions told", total=sessions, state="")
+        while time.monotonic() < deadline:
+            if worker.poll() is not None:
+                raise VoiceInsightsError(f"the worker ended early; see {folder / 'worker.log'}")
+            seen = peek(folder / "state.sqlite")
+            state = f"{seen.packed} of {sessions} sessions, {seen.outbox} requests to send"
+            bar.update(task, completed=seen.packed, state=state)
+            if seen.packed >= sessions and not seen.outbox:
+                return
+            time.sleep(0.5)
+    raise VoiceInsightsError(f"not done in {_PATIENCE_S} s; see {folder / 'worker.log'}")
+
+
+@contextmanager
+def _worker(endpoint: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The real worker as a process of its own, stopped as an orchestrator would stop it."""
+    settings: Mapping[str, object] = {
+        "stream": _STREAM,
+        "region": REGION,
+        "endpoint_url": endpoint,
+        "state": folder / "state.sqlite",
+        "records": folder / "sessions.jsonl",
+        "dead_letters": folder / "dead-letters.jsonl",
+        "log_format": "json",
+        **_SHORTENED,
+    }
+    own = {f"VOICE_INSIGHTS_{name.upper()}": str(value) for name, value in settings.items()}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("VOICE_INSIGHTS_")}
+    with (folder / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "worker", "run"],
+            env={**inherited, **_CREDENTIALS, **own},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield worker
+            worker.send_signal(signal.SIGTERM)
+            if worker.wait(_END_S):
+                raise VoiceInsightsError(f"the worker failed; see {folder / 'worker.log'}")
+        finally:
+            worker.kill()
+            worker.wait()
+
+
+_CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
+
+
+def _clients(endpoint: str) -> Any:
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            region_name=REGION,
+            aws_access_key_id=_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    return client
+
+
+def _make_stream(kinesis: Any) -> None:
+    kinesis.create_stream(StreamName=_STREAM, ShardCount=_SHARDS)
+    kinesis.get_waiter("stream_exists").wait(StreamName=_STREAM)
+
+
+def _feed(traffic: Traffic, seed: int, kinesis: Any) -> None:
+    put_back(
+        lambda: simulate(traffic, seed),
+        _STREAM,
+        kinesis,
+        Clock(lambda: time.time_ns() // 1_000_000, time.sleep),
+        speed=_SPEED,
+        shift_to_now=True,
+    )
+
+
+def _fresh(folder: Path) -> Path:
+    """The folder, without what an earlier demo left there; anything else is not touched."""
+    if folder.is_dir():
+        for name in ("sessions.jsonl", "dead-letters.jsonl", "worker.log"):
+            (folder / name).unlink(missing_ok=True)
+        for path in folder.glob("state.sqlite*"):
+            path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,217 @@
+"""The long-running worker: one loop that reads, folds, lets time go on, and commits.
+
+Everything that counts happens in this one thread; fetching, sending and compaction have their
+own and meet it at the reader's queue and in the store. A crash at any point costs nothing: the
+next start goes on from the last commit, which holds positions, sessions and outbox together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple, Protocol
+
+from worker.emit.outbox import drafts
+from worker.emit.sender import Sender
+from worker.events.decode import decode
+from worker.partition.partition import Partition
+from worker.partition.rules import Rules
+from worker.state.compactor import Compactor
+from worker.state.store import Backlog, Commit, Store
+from worker.stream.lineage import Position
+from worker.stream.shard import Batch
+
+_WAIT_S: Final = 0.2
+_FOLDED_AT_MOST: Final = 50_000
+"""Records folded before a commit is made, however little time has passed."""
+
+
+class Source(Protocol):
+    """Where batches come from; ``Reader`` is one. Its methods are for the service's thread."""
+
+    def start(self) -> None:
+        """Begin to fetch."""
+        ...
+
+    def take(self, timeout_s: float) -> list[Batch]:
+        """What has been fetched, waiting up to ``timeout_s`` for something."""
+        ...
+
+    def pause(self, shards: Iterable[str]) -> None:
+        """Fetch nothing more of these shards."""
+        ...
+
+    def resume(self, shards: Iterable[str]) -> None:
+        """Go on with these shards."""
+        ...
+
+    def forgotten(self) -> list[str]:
+        """Ended shards that have left the stream, each told once."""
+        ...
+
+    def stop(self) -> None:
+        """End all fetching, soon."""
+        ...
+
+
+class Observer(Protocol):
+    """Who is told what the service does."""
+
+    def test_event(self, test_id: str) -> None:
+        """The sink's test event came."""
+        ...
+
+    def gap(self, shard: str) -> None:
+        """Records of a shard may have been trimmed before they were read."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """Told after each commit."""
+        ...
+
+
+class Progress(NamedTuple):
+    """How the service does. ``behind_ms``: of the shard furthest behind its tip."""
+
+    stream_time: int | None
+    behind_ms: int
+    sessions: int
+    counters: dict[str, int]
+    backlog: Backlog
+
+
+class Limits(NamedTuple):
+    """``commit_every_s``: by the monotonic clock. ``shard_lead_ms``: of stream time."""
+
+    commit_every_s: float
+    shard_lead_ms: int
+    shutdown_s: float
+
+
+class Service:
+    """Wires a source, a partition, a store and a sender into one worker."""
+
+    def __init__(
+        self,
+        source: Source,
+        partition: Partition,
+        store: Store,
+        sender: Sender,
+        compactor: Compactor,
+        rules: Rules,
+        limits: Limits,
+        observer: Observer,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._source = source
+        self._partition = partition
+        self._store = store
+        self._sender = sender
+        self._compactor = compactor
+        self._rules = rules
+        self._limits = limits
+        self._observer = observer
+        self._monotonic = monotonic
+        self._behind: dict[str, int] = {}
+        self._paused: set[str] = set()
+        self._folded = 0
+        self._commit_at = monotonic()
+
+    def run(self, stopping: Callable[[], bool]) -> Backlog:
+        """Work until ``stopping``, then shut down; what could not be sent in time stays."""
+        self._sender.start()
+        self._compactor.start()
+        self._source.start()
+        try:
+            while not stopping():
+                self.turn(_WAIT_S)
+        finally:
+            self._source.stop()
+        return self._shut_down()
+
+    def begin(self, positions: Mapping[str, Position]) -> None:
+        """Commit where to begin, before anything is read."""
+        for shard, position in positions.items():
+            self._move(shard, position)
+        self.commit()
+
+    def turn(self, wait_s: float) -> None:
+        """One turn of the loop. Raises what ended the sender or the compactor, if one has."""
+        for batch in self._source.take(wait_s):
+            self._fold(batch)
+        for shard in self._source.forgotten():
+            self._partition.forget_shard(shard)
+        self._let_time_go_on()
+        if self._folded >= _FOLDED_AT_MOST or self._monotonic() >= self._commit_at:
+            self.commit()
+        for part in (self._sender, self._compactor):
+            if part.error is not None:
+                raise part.error
+
+    def commit(self) -> None:
+        """Make durable what has happened, and let the sender have what has to leave."""
+        delta, outputs = self._partition.commit()
+        now = self._partition.now
+        self._store.append(
+            Commit(
+                delta,
+                drafts(outputs),
+                list(outputs.packed.values()),
+                None if now is None else now - self._rules.keep_closed,
+            )
+        )
+        self._sender.wake()
+        self._folded = 0
+        self._commit_at = self._monotonic() + self._limits.commit_every_s
+        for test_id in outputs.test_ids:
+            self._observer.test_event(test_id)
+        self._observer.progress(self._progress())
+
+    def _fold(self, batch: Batch) -> None:
+        partition = self._partition
+        if batch.gap:
+            partition.counters["input_gaps"] += 1
+            self._observer.gap(batch.shard)
+        deliveries = [delivery for record in batch.records for delivery in decode(record)]
+        recalled = self._store.recall(partition.strangers(deliveries)) if deliveries else {}
+        partition.fold(deliveries, recalled)
+        if batch.clock is not None:
+            partition.tip(batch.shard, batch.clock)
+        self._move(batch.shard, batch.position)
+        for child, position in batch.children.items():
+            self._move(child, position)
+        self._behind[batch.shard] = batch.millis_behind
+        if batch.ended:
+            del self._behind[batch.shard]
+        self._folded += len(batch.records)
+
+    def _move(self, shard: str, position: Position) -> None:
+        if position.seen_to:
+            self._partition.tip(shard, position.seen_to)
+        self._partition.move(shard, (position.kind, position.value, position.seen_to))
+
+    def _let_time_go_on(self) -> None:
+        positions = self._partition.positions
+        live = [shard for shard, position in positions.items() if position[0] != "ended"]
+        self._partition.advance(live)
+        ahead = self._partition.time.ahead(live, self._limits.shard_lead_ms)
+        self._source.pause(ahead - self._paused)
+        self._source.resume(self._paused - ahead)
+        self._paused = ahead
+
+    def _progress(self) -> Progress:
+        return Progress(
+            self._partition.now,
+            max(self._behind.values(), default=0),
+            self._partition.held,
+            dict(self._partition.counters),
+            self._store.backlog(),
+        )
+
+    def _shut_down(self) -> Backlog:
+        deadline = self._monotonic() + self._limits.shutdown_s
+        self.commit()
+        self._sender.stop(max(0.0, deadline - self._monotonic()))
+        self._compactor.stop(max(0.0, deadline - self._monotonic()))
+        backlog = self._store.backlog()
+        self._store.close()
+        return backlog
