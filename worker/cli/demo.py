@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -37,6 +38,7 @@ from worker.testing.traffic import Traffic, simulate
 _STREAM: Final = "voice-insights-demo"
 _SHARDS: Final = 4
 _SPEED: Final = 40
+_LENGTH_MS: Final = 15 * 60_000  # the few repeats that come later would only be waited for
 _PATIENCE_S: Final = 90
 _END_S: Final = 30
 _SHORTENED: Final = {
@@ -184,8 +186,9 @@ def _make_stream(kinesis: Any) -> None:
 
 
 def _feed(traffic: Traffic, seed: int, kinesis: Any) -> None:
+    last = traffic.start_ms + _LENGTH_MS
     put_back(
-        lambda: simulate(traffic, seed),
+        lambda: takewhile(lambda record: record.arrival < last, simulate(traffic, seed)),
         _STREAM,
         kinesis,
         Clock(lambda: time.time_ns() // 1_000_000, time.sleep),
