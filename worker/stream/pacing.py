@@ -13,7 +13,7 @@ FLOWING: Final = 250  # ms between an answer and the next call while records com
 QUIET: Final = 2000  # ms, the most, at the tip of a shard that gets no records
 LONGEST_BACKOFF: Final = 15_000  # ms
 
-_BYTES_PER_MS: Final = 2 * (1 << 20) / 1000
+_BYTES_A_SECOND: Final = 2 << 20
 _MOST_DOUBLINGS: Final = 10
 
 Random = Callable[[], float]
@@ -33,7 +33,7 @@ STEADY: Final = Pace()
 def after_answer(pace: Pace, records: int, size: int, millis_behind: int) -> tuple[Pace, int]:
     """The pace after an answer of ``records`` records and ``size`` bytes, and the wait in ms."""
     gap = FLOWING if records or millis_behind else min(pace.gap * 2, QUIET)
-    return Pace(gap), max(gap, round(size / _BYTES_PER_MS))
+    return Pace(gap), max(gap, -(-size * 1000 // _BYTES_A_SECOND))
 
 
 def after_failure(pace: Pace, random: Random) -> tuple[Pace, int]:

@@ -1,0 +1,385 @@
+"""The reader's schedule against a stream in memory that is as strict as the service."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.stream.simulation import Simulation
+from worker.errors import StreamReplaced
+from worker.stream.api import Failure, FailureKind
+from worker.stream.lineage import Position, Survey
+from worker.stream.schedule import SURVEY_EVERY, BackedOff, SurveyStream
+from worker.stream.shard import GetIterator, GetRecords, Stage
+from worker.testing.strict_kinesis import DAY, ITERATOR_LIFE, Fault, Operation
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+STEPS: dict[str, Callable[[Simulation, int], object]] = {
+    "write": lambda simulation, n: simulation.write(n % 20 + 1),
+    "issue": lambda simulation, n: simulation.issue(),
+    "issue another": lambda simulation, n: simulation.issue(),
+    "complete": lambda simulation, n: simulation.complete(n),
+    "complete another": lambda simulation, n: simulation.complete(n),
+    "take": lambda simulation, n: simulation.take(),
+    "run": lambda simulation, n: simulation.run(n * 50),
+    "pass": lambda simulation, n: simulation.sleep(n * 20),
+    "pass long": lambda simulation, n: simulation.sleep(n * ITERATOR_LIFE // 50),
+    "split": lambda simulation, n: simulation.split(),
+    "merge": lambda simulation, n: simulation.merge(),
+    "fail": lambda simulation, n: simulation.fail(n / 100),
+    "pause": lambda simulation, n: simulation.pause(),
+    "resume": lambda simulation, n: simulation.resume(),
+    "commit": lambda simulation, n: simulation.commit(),
+    "restart": lambda simulation, n: simulation.restart(),
+}
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(list(STEPS)), st.integers(0, 100)), max_size=60),
+    seed=st.integers(0, 1 << 32),
+    shards=st.integers(1, 3),
+    names_children=st.booleans(),
+    max_bytes=st.sampled_from([1, 1000, 64 << 20]),
+)
+def test_whatever_happens_each_record_is_handed_over_once_in_order_and_after_its_parents(
+    steps: list[tuple[str, int]], seed: int, shards: int, names_children: bool, max_bytes: int
+) -> None:
+    simulation = Simulation(shards, seed=seed, names_children=names_children, max_bytes=max_bytes)
+    for step, number in steps:
+        STEPS[step](simulation, number)
+    simulation.read_out()
+
+    by_shard: dict[str, list[str]] = {}
+    for record in simulation.put:
+        by_shard.setdefault(record.shard, []).append(record.sequence_number)
+    for shard, expected in by_shard.items():
+        assert [r.sequence_number for r in simulation.records(shard)] == expected
+    assert len(simulation.all_records()) == len(simulation.put)
+
+    survey = simulation.kinesis.survey()
+    assert isinstance(survey, Survey)
+    first, ends = simulation.first_batches(), simulation.ends()
+    for info in survey.shards:
+        assert all(ends[parent] < first[info.shard] for parent in info.parents)
+        assert (info.shard in ends) != (info.shard in simulation.kinesis.open_shards())
+    assert simulation.kinesis.limits_broken == 0
+    assert not any(batch.gap for batch in simulation.taken)
+
+
+def test_five_calls_a_second_and_shard_are_never_exceeded_at_full_flow() -> None:
+    simulation = Simulation(2, threads=4)
+    for _ in range(200):
+        simulation.write(100)
+        simulation.run(50, latency=1)
+    assert simulation.kinesis.limits_broken == 0
+    calls = Counter(call.shard for _, call in simulation.calls if isinstance(call, GetRecords))
+    assert all(30 < n <= 50 for n in calls.values())  # of 10 s
+
+
+def test_large_answers_slow_a_shard_down_to_two_mebibytes_a_second() -> None:
+    simulation = Simulation(1)
+    simulation.write(30, size=(1 << 20) - 100)
+    begun = simulation.now
+    while len(simulation.all_records()) < 30:
+        simulation.run(100)
+    assert simulation.kinesis.limits_broken == 0
+    assert 10_000 <= simulation.now - begun <= 11_000  # the last 10 MiB come without a wait
+
+
+def test_a_quiet_shard_is_polled_every_two_seconds() -> None:
+    simulation = Simulation(1)
+    simulation.run(10_000)
+    calls = len(simulation.calls)
+    simulation.run(2 * SURVEY_EVERY)
+    assert len(simulation.calls) - calls <= 2 * SURVEY_EVERY // 2000 + 2
+
+
+def test_throttling_is_backed_off_from_without_end_and_told() -> None:
+    simulation = Simulation(1)
+    simulation.run(1000)
+    simulation.write(1)
+    throttle = Failure(FailureKind.THROTTLED, "injected")
+    simulation.faults = lambda operation, shard: throttle if operation == "get_records" else None
+    simulation.run(60 * MINUTE)
+    told = [notice for notice in simulation.notices if isinstance(notice, BackedOff)]
+    assert [notice.attempt for notice in told] == list(range(1, len(told) + 1))
+    assert all(notice.failure is throttle for notice in told)
+    assert 60 * 60 / 15 < len(told) < 60 * 60 / 15 * 3
+    assert simulation.schedule.views()[0].failure is throttle
+    simulation.read_out()
+    assert len(simulation.all_records()) == 1
+    assert simulation.schedule.views()[0].failure is None
+
+
+def test_one_shards_trouble_leaves_the_others_alone() -> None:
+    simulation = Simulation(2)
+    troubled, well = simulation.kinesis.open_shards()
+
+    def faults(operation: Operation, shard: str) -> Fault:
+        return Failure(FailureKind.UNAVAILABLE, "injected") if shard == troubled else None
+
+    simulation.faults = faults
+    simulation.write(50)
+    simulation.run(2000)
+    assert simulation.records(well) == [r for r in simulation.put if r.shard == well]
+    assert simulation.records(troubled) == []
+
+
+def test_an_expired_iterator_is_renewed_after_the_last_record_fetched() -> None:
+    simulation = Simulation(1)
+    simulation.write(5)
+    simulation.run(1000)
+    simulation.schedule.pause(["shardId-000000000000"])
+    simulation.run(ITERATOR_LIFE + MINUTE)
+    simulation.write(5)
+    simulation.schedule.resume(["shardId-000000000000"])
+    simulation.run(2000)
+    assert simulation.all_records() == simulation.put
+    last = [call for _, call in simulation.calls if isinstance(call, GetIterator)][-1]
+    assert last.position.value == simulation.put[4].sequence_number
+
+
+def test_a_paused_shard_is_not_read_and_the_others_are() -> None:
+    simulation = Simulation(2)
+    simulation.run(1000)
+    paused, other = simulation.kinesis.open_shards()
+    simulation.schedule.pause([paused])
+    simulation.write(50)
+    simulation.run(5000)
+    assert simulation.records(paused) == []
+    assert simulation.records(other)
+    assert [view.paused for view in simulation.schedule.views()] == [True, False]
+
+
+def test_a_slow_consumer_stops_the_fetching() -> None:
+    simulation = Simulation(1, max_bytes=1000)
+    simulation.write(50_000, size=100)
+    for _ in range(100):
+        while simulation.issue():
+            pass
+        simulation.complete()
+        simulation.now += 1000
+    (view,) = simulation.schedule.views()
+    assert view.undelivered == 1
+    assert simulation.schedule.wake_at() is not None  # the next survey
+    simulation.read_out()
+    assert simulation.all_records() == simulation.put
+
+
+def test_a_shard_has_at_most_two_batches_waiting() -> None:
+    simulation = Simulation(1)
+    for _ in range(100):
+        while simulation.issue():
+            pass
+        simulation.complete()
+        simulation.now += 1000
+    assert simulation.schedule.views()[0].undelivered == 2
+
+
+def test_a_shards_end_names_the_first_positions_of_its_children_with_and_without_help() -> None:
+    for names_children in (True, False):
+        simulation = Simulation(1, names_children=names_children)
+        simulation.write(3)
+        left, right = simulation.kinesis.split("shardId-000000000000")
+        simulation.run(5000)
+        end = simulation.taken[simulation.ends()["shardId-000000000000"]]
+        start = Position("trim_horizon", "", simulation.put[-1].arrival)
+        assert end.children == {left: start, right: start}
+
+
+def test_a_closed_shards_last_answer_tells_no_time() -> None:
+    simulation = Simulation(1)
+    simulation.run(MINUTE)
+    simulation.kinesis.split("shardId-000000000000")
+    simulation.run(MINUTE)
+    end = simulation.taken[simulation.ends()["shardId-000000000000"]]
+    assert end.clock is None
+    clocks = [batch.clock for batch in simulation.taken if batch.shard != end.shard]
+    assert all(clock is not None for clock in clocks)
+
+
+def test_the_clock_of_an_empty_tip_is_the_servers_date() -> None:
+    simulation = Simulation(1)
+    simulation.run(10_400)
+    last = simulation.taken[-1]
+    assert last.clock is not None
+    assert last.clock % 1000 == 0
+    assert simulation.now - 4000 < last.clock <= simulation.now
+    assert last.position.seen_to == last.clock
+    simulation.write(1)
+    simulation.run(3000)
+    (batch,) = [batch for batch in simulation.taken if batch.records]
+    assert batch.clock is None
+
+
+def test_an_answer_empty_on_the_way_to_the_tip_tells_no_time() -> None:
+    simulation = Simulation(1)
+    simulation.write(1)
+    simulation.faults = lambda operation, shard: "empty"
+    simulation.run(5000)
+    assert all(batch.clock is None and batch.millis_behind > 0 for batch in simulation.taken)
+
+
+def test_latest_reads_what_comes_after_the_start_also_after_a_crash_before_the_first_read() -> None:
+    simulation = Simulation(2)
+    simulation.write(10)
+    simulation.now += 5000
+    simulation.start = "latest"
+    simulation._open()
+    positions = dict(simulation.positions)
+    later = len(simulation.put)
+    simulation.write(10)
+    simulation.now += 5 * MINUTE
+    simulation.restart(positions)
+    simulation.run(5000)
+    assert sorted(simulation.all_records()) == sorted(simulation.put[later:])
+
+
+def test_a_shard_begun_before_a_restart_goes_on_and_an_ended_one_stays_ended() -> None:
+    simulation = Simulation(1)
+    simulation.write(5)
+    simulation.split()
+    simulation.write(5)
+    simulation.run(5000)
+    simulation.commit()
+    simulation.restart()
+    simulation.write(5)
+    simulation.run(5000)
+    assert len(simulation.all_records()) == 15
+    assert len(simulation.ends()) == 1
+    asked = {call.shard for _, call in simulation.calls[-10:]}
+    assert "shardId-000000000000" not in asked
+
+
+@pytest.mark.parametrize("refuses_trimmed", [False, True])
+def test_a_position_that_was_trimmed_goes_on_at_the_trim_horizon_with_a_gap(
+    refuses_trimmed: bool,
+) -> None:
+    simulation = Simulation(1, refuses_trimmed=refuses_trimmed)
+    simulation.write(5)
+    simulation.run(1000)
+    simulation.write(5)  # never read
+    simulation.now += DAY + 2000
+    simulation.write(5)
+    simulation.commit()
+    simulation.restart()
+    simulation.run(5000)
+    assert simulation.all_records() == simulation.put[:5] + simulation.put[10:]
+    gaps = [batch for batch in simulation.taken if batch.gap]
+    assert len(gaps) == 1
+    assert simulation.put[10] in gaps[0].records
+
+
+@pytest.mark.parametrize("refuses_trimmed", [False, True])
+def test_a_shard_seen_to_be_empty_has_no_gap_when_its_last_record_is_trimmed(
+    refuses_trimmed: bool,
+) -> None:
+    simulation = Simulation(1, refuses_trimmed=refuses_trimmed, retention=HOUR)
+    simulation.write(5)
+    simulation.run(2000)
+    simulation.run(HOUR)
+    simulation.now += ITERATOR_LIFE + MINUTE
+    simulation.write(5)
+    simulation.run(5000)
+    assert simulation.all_records() == simulation.put
+    assert not any(batch.gap for batch in simulation.taken)
+
+
+def test_a_shard_trimmed_away_unread_ends_with_a_gap_and_its_children_begin() -> None:
+    simulation = Simulation(1)
+    simulation.write(5)
+    simulation.split()
+    simulation.now += DAY + 1
+    simulation.write(5)
+    simulation.restart()
+    simulation.run(10_000)
+    end = simulation.taken[0]
+    assert (end.shard, end.ended, end.gap) == ("shardId-000000000000", True, True)
+    assert sorted(simulation.all_records()) == sorted(simulation.put[5:])
+
+
+def test_grandchildren_that_came_while_nobody_read_are_read_with_a_gap() -> None:
+    simulation = Simulation(1)
+    left, right = simulation.kinesis.split("shardId-000000000000")
+    simulation.now += 1000
+    simulation.kinesis.split(left)
+    simulation.kinesis.split(right)
+    simulation.now += DAY + 1
+    simulation.write(20)
+    simulation.restart()
+    simulation.run(10_000)
+    assert len(simulation.all_records()) == 20
+    assert {batch.shard for batch in simulation.taken if batch.gap} == {
+        "shardId-000000000000",
+        *simulation.kinesis.open_shards(),
+    }
+
+
+def test_an_ended_shard_is_forgotten_once_the_stream_has_trimmed_it() -> None:
+    simulation = Simulation(1, retention=HOUR)
+    simulation.write(5)
+    simulation.split()
+    simulation.run(HOUR - MINUTE)
+    assert simulation.positions["shardId-000000000000"].kind == "ended"
+    assert simulation.forgotten == []
+    simulation.run(2 * MINUTE)
+    assert simulation.forgotten == ["shardId-000000000000"]
+    assert sorted(simulation.positions) == sorted(simulation.kinesis.open_shards())
+
+
+def test_a_listing_that_misses_a_shard_changes_nothing() -> None:
+    simulation = Simulation(1)
+    simulation.run(1000)
+    survey = simulation.kinesis.survey()
+    assert isinstance(survey, Survey)
+    simulation.schedule.completed(SurveyStream(), survey._replace(shards=()), simulation.now)
+    simulation.write(5)
+    simulation.run(5000)
+    assert simulation.all_records() == simulation.put
+    assert simulation.ends() == {}
+
+
+def test_a_refusal_waits_for_proof_that_the_stream_is_still_the_same() -> None:
+    simulation = Simulation(1, refuses_trimmed=True)
+    simulation.write(1)
+    simulation.run(1000)
+    simulation.now += 2 * DAY
+    simulation.commit()
+    simulation.restart()
+    survey = simulation.kinesis.survey()
+    assert isinstance(survey, Survey)
+    assert simulation.issue()  # the first survey
+    simulation.complete()
+    assert simulation.issue()  # the iterator, which is refused
+    simulation.complete()
+    assert [view.stage for view in simulation.schedule.views()] == [Stage.DOUBTED]
+    with pytest.raises(StreamReplaced):
+        simulation.schedule.completed(
+            SurveyStream(), survey._replace(created=survey.created + 1), simulation.now
+        )
+
+
+def test_nothing_is_read_before_the_first_survey() -> None:
+    simulation = Simulation(2)
+    assert simulation.issue()
+    assert not simulation.issue()
+    assert [call for _, call in simulation.calls] == [SurveyStream()]
+
+
+def test_failing_surveys_are_backed_off_from_and_reading_goes_on() -> None:
+    simulation = Simulation(1)
+    simulation.run(1000)
+    gone = Failure(FailureKind.GONE, "injected")
+    simulation.faults = lambda operation, shard: gone if operation == "survey" else None
+    simulation.write(5)
+    simulation.run(10 * MINUTE)
+    assert simulation.all_records() == simulation.put
+    told = [n for n in simulation.notices if isinstance(n, BackedOff) and n.shard == ""]
+    assert 10 * 60 / 15 / 2 < len(told) < 10 * 60 / 15 * 4
