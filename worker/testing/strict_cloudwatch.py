@@ -1,0 +1,222 @@
+"""CloudWatch's PutMetricData in memory, as strict as the service and as unreliable as asked.
+
+No emulator refuses what CloudWatch refuses, and none is ever away. This one reads the body
+that botocore would send, holds it to the service's limits, and keeps what it accepts. One
+invalid datum has the whole request rejected.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from functools import cache
+from random import Random
+from typing import Any, Final
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+)
+from botocore.serialize import create_serializer
+from botocore.session import Session
+from botocore.validate import validate_parameters
+
+MAX_DATUMS: Final = 1000
+MAX_BYTES: Final = 1_000_000
+MAX_VALUES: Final = 150
+MAX_DIMENSIONS: Final = 30
+LARGEST: Final = 2.0**360
+PAST_MS: Final = 14 * 86_400_000
+FUTURE_MS: Final = 2 * 3_600_000
+
+_SIZES: Final = [
+    f"{prefix}{unit}" for prefix in ("", "Kilo", "Mega", "Giga", "Tera") for unit in ("byte", "bit")
+]
+_AMOUNTS: Final = [*(f"{size.capitalize()}s" for size in _SIZES), "Count"]
+UNITS: Final = frozenset(
+    {
+        *("Seconds", "Microseconds", "Milliseconds", "Percent", "None"),
+        *_AMOUNTS,
+        *(f"{amount}/Second" for amount in _AMOUNTS),
+    }
+)
+
+_NAMESPACE: Final = re.compile(r"(?!AWS/)(?!:)(?=.*\S)[A-Za-z0-9._/#: -]{1,255}")
+_PRINTABLE: Final = re.compile(r"(?=.*\S)[ -~]+")
+_URL: Final = "https://monitoring.example"
+
+Dimensions = tuple[tuple[str, str], ...]
+Key = tuple[str, Dimensions, int]
+"""A metric's name, its dimensions by name in ascending order, and a minute (epoch ms)."""
+
+
+class Fault(Enum):
+    """Ways for a call to fail; ``AFTER`` ones fail once the request has been applied."""
+
+    THROTTLED = "400 Throttling"
+    REQUEST_TIMEOUT = "408"
+    SERVER_ERROR = "500"
+    SERVER_ERROR_AFTER = "500, applied"
+    READ_TIMEOUT = "read timeout"
+    READ_TIMEOUT_AFTER = "read timeout, applied"
+    CONNECT_TIMEOUT = "connect timeout"
+
+
+APPLIES: Final = frozenset({Fault.SERVER_ERROR_AFTER, Fault.READ_TIMEOUT_AFTER})
+NEVER_ARRIVES: Final = frozenset({Fault.THROTTLED, Fault.CONNECT_TIMEOUT})
+"""Faults that tell the caller for sure that the request was not applied."""
+
+
+class StrictCloudWatch:
+    """Takes PutMetricData requests. ``clock`` gives epoch ms; ``faults`` what becomes of each
+    call in turn, None for one that goes well, and all go well once it is exhausted.
+
+    ``StatisticValues`` and ``EntityMetricData`` are not understood. Not safe for threads.
+    """
+
+    def __init__(self, clock: Callable[[], int], faults: Iterable[Fault | None] = ()) -> None:
+        self._clock = clock
+        self._faults = iter(faults)
+        self.kept: dict[Key, dict[float, int]] = {}
+        """What was accepted: values with their counts."""
+        self.calls: list[Fault | None] = []
+        """What became of each call so far; a rejected one counts as one that went well."""
+
+    def put_metric_data(self, **arguments: Any) -> object:
+        """One request. Raises what boto3 would raise."""
+        body = _serialised(arguments)
+        fault = next(self._faults, None)
+        self.calls.append(fault)
+        if fault is None or fault in APPLIES:
+            self._accept(body)
+        if fault is not None:
+            raise _error_of(fault)
+        return {"ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
+
+    def _accept(self, body: bytes) -> None:
+        if len(body) > MAX_BYTES:
+            raise _rejection("RequestEntityTooLarge", f"{len(body)} bytes", 413)
+        request = json.loads(body)
+        if not _NAMESPACE.fullmatch(request["Namespace"]):
+            raise _invalid("Namespace", request["Namespace"])
+        data = request.get("MetricData")
+        if not data:
+            raise _rejection("MissingParameter", "MetricData")
+        if len(data) > MAX_DATUMS:
+            raise _invalid("MetricData", f"{len(data)} datums")
+        now = self._clock()
+        checked = [_checked(datum, now) for datum in data]
+        for key, values in checked:
+            kept = self.kept.setdefault(key, {})
+            for value, count in values:
+                kept[value] = kept.get(value, 0) + count
+
+
+def random_faults(random: Random, rate: float) -> Iterator[Fault | None]:
+    """Faults without end: each call fails with probability ``rate``, in any of the ways."""
+    every = list(Fault)
+    while True:
+        yield random.choice(every) if random.random() < rate else None
+
+
+def _checked(datum: dict[str, Any], now: int) -> tuple[Key, list[tuple[float, int]]]:
+    _check_text("MetricName", datum["MetricName"], 255)
+    if datum.get("Unit", "None") not in UNITS:
+        raise _invalid("Unit", datum["Unit"])
+    at = round(datum["Timestamp"] * 1000) if "Timestamp" in datum else now
+    if not now - PAST_MS <= at <= now + FUTURE_MS:
+        raise _invalid("Timestamp", datum["Timestamp"])
+    key = datum["MetricName"], _dimensions(datum.get("Dimensions", [])), at - at % 60_000
+    return key, _values(datum)
+
+
+def _dimensions(dimensions: list[dict[str, str]]) -> Dimensions:
+    if len(dimensions) > MAX_DIMENSIONS:
+        raise _invalid("Dimensions", f"{len(dimensions)} of them")
+    for one in dimensions:
+        _check_text("Dimensions.Name", one["Name"], 255)
+        _check_text("Dimensions.Value", one["Value"], 1024)
+        if one["Name"].startswith(":"):
+            raise _invalid("Dimensions.Name", one["Name"])
+    by_name = {one["Name"]: one["Value"] for one in dimensions}
+    if len(by_name) < len(dimensions):
+        raise _invalid("Dimensions", "a name is repeated")
+    return tuple(sorted(by_name.items()))
+
+
+def _values(datum: dict[str, Any]) -> list[tuple[float, int]]:
+    if "StatisticValues" in datum:
+        raise NotImplementedError("StatisticValues")
+    if ("Value" in datum) == ("Values" in datum):
+        raise _rejection("InvalidParameterCombination", "one of Value and Values")
+    if "Value" in datum:
+        if "Counts" in datum:
+            raise _rejection("InvalidParameterCombination", "Value with Counts")
+        return [(_number("Value", datum["Value"]), 1)]
+    values = [_number("Values", value) for value in datum["Values"]]
+    counts = [_number("Counts", count) for count in datum.get("Counts", [1] * len(values))]
+    if not 0 < len(values) <= MAX_VALUES:
+        raise _invalid("Values", f"{len(values)} of them")
+    if len(counts) != len(values):
+        raise _invalid("Counts", f"{len(counts)} for {len(values)} values")
+    if any(count <= 0 or count % 1 for count in counts):
+        raise _invalid("Counts", "not a positive whole number")
+    return [(value, int(count)) for value, count in zip(values, counts, strict=True)]
+
+
+def _number(name: str, value: float | str) -> float:
+    # botocore writes what isn't finite as a string
+    if isinstance(value, str) or not math.isfinite(value) or abs(value) > LARGEST:
+        raise _invalid(name, value)
+    return value
+
+
+def _check_text(name: str, text: str, longest: int) -> None:
+    if len(text) > longest or not _PRINTABLE.fullmatch(text):
+        raise _invalid(name, text)
+
+
+def _invalid(name: str, value: object) -> ClientError:
+    return _rejection("InvalidParameterValue", f"The value {value} for {name} is invalid.")
+
+
+def _rejection(code: str, message: str, status: int = 400) -> ClientError:
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        },
+        "PutMetricData",
+    )
+
+
+def _error_of(fault: Fault) -> ClientError | BotoCoreError:
+    match fault:
+        case Fault.CONNECT_TIMEOUT:
+            return ConnectTimeoutError(endpoint_url=_URL)
+        case Fault.READ_TIMEOUT | Fault.READ_TIMEOUT_AFTER:
+            return ReadTimeoutError(endpoint_url=_URL)
+        case Fault.THROTTLED:
+            return _rejection("Throttling", "Rate exceeded")
+        case Fault.REQUEST_TIMEOUT:
+            return _rejection("RequestTimeout", "The request took too long.", 408)
+        case _:
+            return _rejection("InternalFailure", "Internal failure", 500)
+
+
+@cache
+def _operation() -> Any:
+    return Session().get_service_model("cloudwatch").operation_model("PutMetricData")
+
+
+def _serialised(arguments: dict[str, Any]) -> bytes:
+    """The body as botocore sends it, before compression. Raises ``ParamValidationError``."""
+    operation = _operation()
+    validate_parameters(arguments, operation.input_shape)
+    body: bytes = create_serializer("json").serialize_to_request(arguments, operation)["body"]
+    return body
