@@ -28,7 +28,7 @@ class Fenced(VoiceInsightsError):
 
 
 class StreamReplaced(VoiceInsightsError):
-    """The operator's: the stream was made anew under its old name, so stored positions mean nothing."""
+    """The operator's: the stream was made anew under its old name; positions mean nothing there."""
 
     exit_code = 4
 

@@ -69,6 +69,11 @@ def test_whatever_happens_each_record_is_handed_over_once_in_order_and_after_its
     for info in survey.shards:
         assert all(ends[parent] < first[info.shard] for parent in info.parents)
         assert (info.shard in ends) != (info.shard in simulation.kinesis.open_shards())
+        if info.shard in ends:
+            children = simulation.taken[ends[info.shard]].children
+            assert children.keys() == {
+                child.shard for child in survey.shards if info.shard in child.parents
+            }
     assert simulation.kinesis.limits_broken == 0
     assert not any(batch.gap for batch in simulation.taken)
 
@@ -192,6 +197,57 @@ def test_a_shards_end_names_the_first_positions_of_its_children_with_and_without
         end = simulation.taken[simulation.ends()["shardId-000000000000"]]
         start = Position("trim_horizon", "", simulation.put[-1].arrival)
         assert end.children == {left: start, right: start}
+
+
+def test_children_are_not_asked_for_until_their_parents_end_was_taken() -> None:
+    simulation = Simulation(1)
+    simulation.split()
+    for _ in range(200):
+        while simulation.issue():
+            pass
+        simulation.complete()
+        simulation.now += 1000
+    assert {call.shard for _, call in simulation.calls} == {"", "shardId-000000000000"}
+    simulation.take()
+    simulation.run(1000)
+    asked = {call.shard for _, call in simulation.calls}
+    assert asked >= {"shardId-000000000001", "shardId-000000000002"}
+
+
+def test_a_merges_child_waits_for_a_parent_that_no_survey_has_told_of_yet() -> None:
+    simulation = Simulation(2)
+    simulation.run(1000)
+    quiet, split = simulation.kinesis.open_shards()
+    simulation.schedule.pause([split])
+    middle, _ = simulation.kinesis.split(split)
+    merged = simulation.kinesis.merge(quiet, middle)
+    simulation.write(50)
+    simulation.run(5000)  # the quiet one's end names the merged one and its unheard-of parent
+    assert quiet in simulation.ends()
+    assert merged not in simulation.first_batches()
+    simulation.schedule.resume([split])
+    simulation.run(10_000)
+    assert simulation.ends()[middle] < simulation.first_batches()[merged]
+    assert len(simulation.all_records()) == 50
+
+
+def test_a_survey_begun_before_a_shard_ended_does_not_tell_its_children() -> None:
+    simulation = Simulation(1, names_children=False)
+    simulation.run(SURVEY_EVERY - 1500)
+    while not any(isinstance(call, SurveyStream) for call, _ in simulation.under_way):
+        simulation.now += 10
+        simulation.issue()
+    simulation.split()
+    while len(simulation.under_way) == 1:
+        simulation.now += 10
+        simulation.issue()
+    simulation.complete(1)
+    assert [view.stage for view in simulation.schedule.views()] == [Stage.ENDING]
+    simulation.complete(0)
+    assert [view.stage for view in simulation.schedule.views()] == [Stage.ENDING]
+    simulation.run(5000)
+    end = simulation.taken[simulation.ends()["shardId-000000000000"]]
+    assert end.children.keys() == {"shardId-000000000001", "shardId-000000000002"}
 
 
 def test_a_closed_shards_last_answer_tells_no_time() -> None:

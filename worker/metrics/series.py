@@ -23,6 +23,14 @@ class Series(NamedTuple):
     dimensions: tuple[tuple[str, str], ...]
 
 
+class Told(NamedTuple):
+    """A sample as it is told to one series; ``minute`` in epoch ms, ``value`` scaled."""
+
+    series: Series
+    minute: int
+    value: int
+
+
 class SeriesRules(NamedTuple):
     """``sets``: further dimension sets by metric name; ``labels``: fixed dimensions by
     account_sid, which all series of that account carry; the rest are caps on admission.

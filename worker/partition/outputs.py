@@ -9,8 +9,8 @@ from typing import NamedTuple
 from worker.events.decode import Place
 from worker.events.event import SessionKey
 from worker.metrics.distribution import Distribution
-from worker.metrics.series import Series, SeriesBook
-from worker.sessions.session import Session, Told
+from worker.metrics.series import Series, Told
+from worker.sessions.session import Session
 
 Window = dict[tuple[Series, int], Distribution]
 """Samples to publish, by series and minute (epoch ms)."""
@@ -51,9 +51,8 @@ class Outputs:
     test_ids: list[str] = field(default_factory=list)
     packed: dict[SessionKey, Packed] = field(default_factory=dict)
 
-    def add(self, samples: Counter[Told], account: str, book: SeriesBook) -> None:
-        """Add samples of one account to the window, each to all of its series."""
-        for told, count in samples.items():
-            for series in book.of(told.metric, told.own, told.context, account):
-                distribution = self.window.setdefault((series, told.minute), {})
-                distribution[told.value] = distribution.get(told.value, 0) + count
+    def add(self, samples: Counter[Told]) -> None:
+        """Add told samples to the window."""
+        for (series, minute, value), count in samples.items():
+            distribution = self.window.setdefault((series, minute), {})
+            distribution[value] = distribution.get(value, 0) + count

@@ -319,14 +319,14 @@ class Partition:
         if not state.summarised and state.newest < before:
             self._touch(held)
             state.summarised = True
-            self._out.add(summary(held), state.key.account_sid, self._book)
+            self._out.add(summary(held, self._book))
 
     def _tell(self, held: Held, hold: Hold, before: int) -> None:
         if has_to_tell(held.state, hold, before):
             self._touch(held)
-            telling = tell(held, hold, before)
+            telling = tell(held, hold, before, self._book)
             self.counters["samples_retracted"] += telling.retracted
-            self._out.add(telling.samples, held.state.key.account_sid, self._book)
+            self._out.add(telling.samples)
 
     def _pack(self, held: Held) -> None:
         """Let a closed session go once it has told all that it had to tell."""

@@ -12,12 +12,14 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from worker.metrics.catalogue import CATALOGUE, Hold
+from worker.metrics.series import SeriesBook, Told
 from worker.partition.rules import minute_of
-from worker.sessions.reading import Reading
+from worker.sessions.reading import Reading, Sample
 from worker.sessions.record import agent_share, missing
-from worker.sessions.session import Held, Mark, Session, Told
+from worker.sessions.session import Held, Mark, Session
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
+_END_OF_TIME: Final = 1 << 62
 _END_STATUSES: Final = ("unknown", "failure", "ended", "hung_up")
 
 
@@ -39,7 +41,7 @@ def has_to_tell(state: Session, hold: Hold, before: int) -> bool:
     return mark.before < before and mark.before <= state.newest and state.oldest < before
 
 
-def tell(held: Held, hold: Hold, before: int) -> Telling:
+def tell(held: Held, hold: Hold, before: int, book: SeriesBook) -> Telling:
     """What ``held`` has to tell of the minutes before ``before`` (epoch ms), marked as told.
 
     ``hold`` is DIRECT or TURN. What was once told up to some minute stays told up to there.
@@ -47,13 +49,14 @@ def tell(held: Held, hold: Hold, before: int) -> Telling:
     state = held.state
     mark = _mark(state, hold)
     before = max(before, mark.before)
-    others = [(one, n) for one, n in state.surplus if _HOLDS[one.metric] is not hold]
-    surplus = Counter({one: n for one, n in state.surplus if _HOLDS[one.metric] is hold})
-    now = _samples(held.reading(), hold, before)
+    account = state.key.account_sid
+    others = [(one, n) for one, n in state.surplus if _HOLDS[one.series.metric] is not hold]
+    surplus = Counter({one: n for one, n in state.surplus if _HOLDS[one.series.metric] is hold})
+    now = _told(held.reading().samples, hold, before, book, account)
     told = Counter(surplus)
     if mark.count:
         earlier = held.reading_of(mark.count, closing=mark.closing)
-        told.update(_samples(earlier, hold, mark.before))
+        told.update(_told(earlier.samples, hold, mark.before, book, account))
     untrue = told - now
     state.surplus = others + list(untrue.items())
     mark.count, mark.before, mark.oldest_new = state.count, before, None
@@ -61,16 +64,17 @@ def tell(held: Held, hold: Hold, before: int) -> Telling:
     return Telling(now - told, (untrue - surplus).total())
 
 
-def summary(held: Held) -> Counter[Told]:
+def summary(held: Held, book: SeriesBook) -> Counter[Told]:
     """The per-session samples of a closed session, as its events were at its first close."""
     closed = held.state.closed
     if closed is None:
         return Counter()
     reading = held.reading_of(closed.count, closing=True)
-    return Counter(
-        Told(metric, own, reading.context, minute_of(reading.last), value)
+    samples = [
+        Sample(metric, reading.last, value, own, reading.context)
         for metric, own, value in _session_values(reading)
-    )
+    ]
+    return _told(samples, Hold.SESSION, _END_OF_TIME, book, held.state.key.account_sid)
 
 
 def _mark(state: Session, hold: Hold) -> Mark:
@@ -112,9 +116,13 @@ def _count(reading: Reading, metric: str) -> int:
     return sum(sample.metric == metric for sample in reading.samples)
 
 
-def _samples(reading: Reading, hold: Hold, before: int) -> Counter[Told]:
+def _told(
+    samples: list[Sample], hold: Hold, before: int, book: SeriesBook, account: str
+) -> Counter[Told]:
+    """The samples of minutes before ``before``, each as told to all of its series."""
     return Counter(
-        Told(sample.metric, sample.own, sample.context, minute, sample.value)
-        for sample in reading.samples
+        Told(series, minute, sample.value)
+        for sample in samples
         if _HOLDS[sample.metric] is hold and (minute := minute_of(sample.time)) < before
+        for series in book.of(sample.metric, sample.own, sample.context, account)
     )

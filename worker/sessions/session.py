@@ -8,26 +8,16 @@ told, and is packed away after that; an event that still arrives brings it back.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
 from worker.events.event import Event, SessionKey, canonical_json
-from worker.sessions.context import Context
+from worker.metrics.series import Told
 from worker.sessions.log import Row, append, as_row, unpack
 from worker.sessions.reading import Reading, read
 
 CloseReason = Literal["wrap_up", "idle", "end_of_input"]
-
-
-class Told(NamedTuple):
-    """What a contributed sample is told apart by; ``minute`` in epoch ms."""
-
-    metric: str
-    own: str | None
-    context: Context
-    minute: int
-    value: int
 
 
 class Arrival(Enum):
