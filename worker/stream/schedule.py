@@ -130,7 +130,7 @@ class Schedule:
             self._answered(shard, outcome, now)
         else:
             shard.iterator_came(outcome, self._horizon(), now)
-        if _in_suspense(shard) and not self._survey_pace.failures:
+        if _in_suspense(shard):
             self._survey_due = min(self._survey_due, max(now, self._surveyed_at + SURVEY_AGAIN))
         return notices + _changes(shard, stage)
 
