@@ -55,14 +55,24 @@ class MetricsApi(Protocol):
         ...
 
 
-def cloudwatch_client(region: str | None, endpoint_url: str | None) -> MetricsApi:
-    """A client that makes exactly one attempt a call."""
+def cloudwatch_client(
+    region: str | None,
+    endpoint_url: str | None,
+    *,
+    session: boto3.Session | None = None,
+    timeout_s: float = _TIMEOUT_S,
+) -> MetricsApi:
+    """A client that makes exactly one attempt a call.
+
+    ``session``: whose credentials it uses, boto3's default one's if None. ``timeout_s``: for
+    the connection, and again for the answer.
+    """
     config = Config(
         retries={"total_max_attempts": 1, "mode": "standard"},
-        connect_timeout=_TIMEOUT_S,
-        read_timeout=_TIMEOUT_S,
+        connect_timeout=timeout_s,
+        read_timeout=timeout_s,
     )
-    client = boto3.client(
+    client = (session or boto3).client(
         "cloudwatch", region_name=region, endpoint_url=endpoint_url, config=config
     )
     return cast("MetricsApi", client)
