@@ -7,6 +7,7 @@ what they do.
 
 from __future__ import annotations
 
+from ssl import SSLCertVerificationError
 from typing import Any, Final, Protocol, cast
 
 import boto3
@@ -20,6 +21,7 @@ from botocore.exceptions import (
     ProxyConnectionError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 
 from worker.emit.outbox import Outcome, decode_groups
 
@@ -39,12 +41,7 @@ _INVALID: Final = frozenset(
         "ValidationException",
     }
 )
-_BEFORE_SENDING: Final = (
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ProxyConnectionError,
-    SSLError,
-)
+_BEFORE_SENDING: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
 
 
 class MetricsApi(Protocol):
@@ -90,12 +87,12 @@ class CloudWatchSink:
         datums = [datum for group in decode_groups(body) for datum in group]
         try:
             self._client.put_metric_data(Namespace=self._namespace, MetricData=datums)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
             return outcome_of(error), _name(error)
         return Outcome.APPLIED, ""
 
 
-def outcome_of(error: ClientError | BotoCoreError) -> Outcome:
+def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> Outcome:
     """What a failed call tells of the request.
 
     A 4xx but 408, or a failure before the request was sent: not applied. A timeout, a
@@ -106,13 +103,25 @@ def outcome_of(error: ClientError | BotoCoreError) -> Outcome:
         if status in (0, 408) or status >= 500:
             return Outcome.AMBIGUOUS
         return Outcome.INVALID if _name(error) in _INVALID else Outcome.NOT_APPLIED
-    if isinstance(error, _BEFORE_SENDING) or not isinstance(error, HTTPClientError):
-        # no credentials, no region, a parameter that can't be encoded: nothing left the process
-        return Outcome.NOT_APPLIED
-    return Outcome.AMBIGUOUS
+    if isinstance(error, SSLError):
+        return Outcome.NOT_APPLIED if _distrusts(error) else Outcome.AMBIGUOUS
+    if isinstance(error, (HTTPClientError, ResponseParserError)):
+        return Outcome.NOT_APPLIED if isinstance(error, _BEFORE_SENDING) else Outcome.AMBIGUOUS
+    # no credentials, no region: nothing left the process
+    return Outcome.NOT_APPLIED
 
 
-def _name(error: ClientError | BotoCoreError) -> str:
+def _distrusts(error: BaseException) -> bool:
+    """Whether the server's certificate was refused, so that no request was sent. Any other
+    failure of TLS may as well have come while the answer was read.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
+
+
+def _name(error: ClientError | BotoCoreError | ResponseParserError) -> str:
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "unknown"))
     return type(error).__name__
