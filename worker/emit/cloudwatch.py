@@ -18,6 +18,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    ParamValidationError,
     ProxyConnectionError,
     SSLError,
 )
@@ -41,6 +42,7 @@ _INVALID: Final = frozenset(
         "ValidationException",
     }
 )
+_TOO_LARGE: Final = 413
 _BEFORE_SENDING: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
 
 
@@ -102,7 +104,10 @@ def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> Outc
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status in (0, 408) or status >= 500:
             return Outcome.AMBIGUOUS
-        return Outcome.INVALID if _name(error) in _INVALID else Outcome.NOT_APPLIED
+        invalid = status == _TOO_LARGE or _name(error) in _INVALID
+        return Outcome.INVALID if invalid else Outcome.NOT_APPLIED
+    if isinstance(error, ParamValidationError):
+        return Outcome.INVALID
     if isinstance(error, SSLError):
         return Outcome.NOT_APPLIED if _distrusts(error) else Outcome.AMBIGUOUS
     if isinstance(error, (HTTPClientError, ResponseParserError)):
