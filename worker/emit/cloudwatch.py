@@ -101,6 +101,8 @@ def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> Outc
     connection lost after sending, 408 or 5xx: nobody knows.
     """
     if isinstance(error, ClientError):
+        if error.operation_name != "PutMetricData":  # a call for credentials, made before it
+            return Outcome.NOT_APPLIED
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status in (0, 408) or status >= 500:
             return Outcome.AMBIGUOUS
