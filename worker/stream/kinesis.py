@@ -19,6 +19,7 @@ from botocore.exceptions import (
     CredentialRetrievalError,
     NoAuthTokenError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     TokenRetrievalError,
 )
@@ -70,13 +71,27 @@ _ITERATOR_TYPES: Final = {
     "at_timestamp": "AT_TIMESTAMP",
     "trim_horizon": "TRIM_HORIZON",
 }
-_NO_ACCESS: Final = (
+_OPERATORS: Final = (
     CredentialRetrievalError,
     NoAuthTokenError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     TokenRetrievalError,
 )
+_FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, KeyError, ValueError)
+"""What a call may raise; boto3 takes a body that is no JSON for an answer without fields."""
+
+
+def client_config(threads: int) -> Config:
+    """A client's settings for ``threads`` calls at once: one attempt each, given up in time."""
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": 1},
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=threads,
+        tcp_keepalive=True,
+    )
 
 
 def connect(stream: str, *, region: str | None, endpoint: str | None, threads: int) -> Kinesis:
@@ -86,16 +101,9 @@ def connect(stream: str, *, region: str | None, endpoint: str | None, threads: i
     ``region`` and ``endpoint``: None leaves them to boto3's environment and files.
     Raises Misconfigured if there is no region, or the endpoint is no URL.
     """
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 1},
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        max_pool_connections=threads,
-        tcp_keepalive=True,
-    )
     try:
         client: KinesisClient = boto3.client(
-            "kinesis", region_name=region, endpoint_url=endpoint, config=config
+            "kinesis", region_name=region, endpoint_url=endpoint, config=client_config(threads)
         )
     except (BotoCoreError, ValueError) as error:
         raise Misconfigured(f"Kinesis: {error}") from error
@@ -115,19 +123,15 @@ class Kinesis:
         """DescribeStreamSummary, then ListShards, page by page."""
         try:
             answer = self._client.describe_stream_summary(**self._stream)
-            shards = self._list_shards()
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            summary = answer["StreamDescriptionSummary"]
+            return Survey(
+                _epoch_ms(summary["StreamCreationTimestamp"]),
+                summary["RetentionPeriodHours"] * 3_600_000,
+                _epoch_ms(parsedate_to_datetime(_headers(answer)["date"])),
+                self._list_shards(),
+            )
+        except _FAILURES as error:
             return _failure(error)
-        summary = answer["StreamDescriptionSummary"]
-        server_date = _server_date(answer)
-        if server_date is None:
-            return Failure(FailureKind.UNAVAILABLE, "answer without a Date")
-        return Survey(
-            _epoch_ms(summary["StreamCreationTimestamp"]),
-            summary["RetentionPeriodHours"] * 3_600_000,
-            server_date,
-            shards,
-        )
 
     def shard_iterator(self, shard: str, position: Position) -> str | Failure:
         """GetShardIterator."""
@@ -138,29 +142,20 @@ class Kinesis:
             request["Timestamp"] = datetime.fromtimestamp(int(position.value) / 1000, UTC)
         try:
             answer = self._client.get_shard_iterator(ShardId=shard, **request, **self._stream)
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            return str(answer["ShardIterator"])
+        except _FAILURES as error:
             return _failure(error)
-        iterator: str = answer["ShardIterator"]
-        return iterator
 
     def get_records(self, shard: str, iterator: str) -> Answer | Failure:
         """GetRecords."""
         try:
             answer = self._client.get_records(ShardIterator=iterator, **self._arn)
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            return _answer(shard, answer)
+        except _FAILURES as error:
             failure = _failure(error)
             if failure.kind is FailureKind.REFUSED:  # an iterator is the only argument
                 return failure._replace(kind=FailureKind.EXPIRED)
             return failure
-        records = [_record(shard, fields) for fields in answer["Records"]]
-        return Answer(
-            records,
-            answer.get("NextShardIterator") or None,
-            answer.get("MillisBehindLatest") or 0,
-            _server_date(answer),
-            sum(len(record.data) + len(record.partition_key) for record in records),
-            tuple(_child(fields) for fields in answer.get("ChildShards") or ()),
-        )
 
     def _list_shards(self) -> tuple[ShardInfo, ...]:
         shards: list[ShardInfo] = []
@@ -171,6 +166,19 @@ class Kinesis:
             if not page.get("NextToken"):
                 return tuple(shards)
             request = {"NextToken": page["NextToken"]}
+
+
+def _answer(shard: str, answer: Fields) -> Answer:
+    records = [_record(shard, fields) for fields in answer["Records"]]
+    date = _headers(answer).get("date")
+    return Answer(
+        records,
+        answer.get("NextShardIterator") or None,
+        answer.get("MillisBehindLatest") or 0,
+        None if date is None else _epoch_ms(parsedate_to_datetime(date)),
+        sum(len(record.data) + len(record.partition_key) for record in records),
+        tuple(_child(fields) for fields in answer.get("ChildShards") or ()),
+    )
 
 
 def _record(shard: str, fields: Fields) -> Record:
@@ -196,21 +204,20 @@ def _epoch_ms(stamp: datetime) -> int:
     return round(stamp.timestamp() * 1000)
 
 
-def _server_date(answer: Fields) -> int | None:
-    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-    try:
-        return None if date is None else _epoch_ms(parsedate_to_datetime(date))
-    except ValueError:
-        return None
+def _headers(answer: Fields) -> Mapping[str, str]:
+    headers: Mapping[str, str] = answer["ResponseMetadata"]["HTTPHeaders"]
+    return headers
 
 
-def _failure(error: BotoCoreError | ClientError | ResponseParserError) -> Failure:
+def _failure(error: Exception) -> Failure:
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         kind = FailureKind.UNAVAILABLE if status >= 500 else FailureKind.DENIED
         return Failure(_KINDS.get(code, kind), _one_line(error))
-    kind = FailureKind.DENIED if isinstance(error, _NO_ACCESS) else FailureKind.UNAVAILABLE
+    if isinstance(error, KeyError | ValueError):
+        return Failure(FailureKind.UNAVAILABLE, f"no Kinesis answer: {_one_line(error)}")
+    kind = FailureKind.DENIED if isinstance(error, _OPERATORS) else FailureKind.UNAVAILABLE
     return Failure(kind, _one_line(error))
 
 

@@ -1,0 +1,231 @@
+"""The reader with its threads, over a stream in memory that goes by the real clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from worker.errors import Misconfigured, StreamReplaced, Unreachable
+from worker.stream.api import Answer, Failure, FailureKind, KinesisApi
+from worker.stream.lineage import Position, Survey, first_positions
+from worker.stream.reader import Reader, survey_stream
+from worker.stream.record import Record
+from worker.stream.schedule import BackedOff, Notice, StageChanged
+from worker.stream.shard import Batch, Stage
+from worker.testing.strict_kinesis import StrictKinesis
+
+PATIENCE = 20.0  # seconds; only a broken reader uses it up
+
+
+def wall_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def ignore(notice: Notice) -> None:
+    pass
+
+
+@contextmanager
+def reading(
+    api: KinesisApi, observer: Callable[[Notice], None] = ignore, threads: int = 4
+) -> Iterator[Reader]:
+    survey = survey_stream(api)
+    positions = first_positions(survey, "trim_horizon")
+    reader = Reader(api, positions, survey.created, observer, threads=threads)
+    reader.start()
+    try:
+        yield reader
+    finally:
+        reader.stop()
+
+
+def take_until(reader: Reader, enough: Callable[[list[Batch]], bool]) -> list[Batch]:
+    taken: list[Batch] = []
+    deadline = time.monotonic() + PATIENCE
+    while not enough(taken):
+        assert time.monotonic() < deadline, "the reader never got there"
+        taken += reader.take(PATIENCE)
+    return taken
+
+
+def records_of(batches: list[Batch]) -> list[Record]:
+    return [record for batch in batches for record in batch.records]
+
+
+class Hanging:
+    """A stream whose answers for one shard never come, until let go."""
+
+    def __init__(self, kinesis: StrictKinesis, shard: str) -> None:
+        self._kinesis = kinesis
+        self._shard = shard
+        self.hangs = threading.Event()
+        self.go = threading.Event()
+
+    def survey(self) -> Survey | Failure:
+        return self._kinesis.survey()
+
+    def shard_iterator(self, shard: str, position: Position) -> str | Failure:
+        return self._kinesis.shard_iterator(shard, position)
+
+    def get_records(self, shard: str, iterator: str) -> Answer | Failure:
+        if shard == self._shard:
+            self.hangs.set()
+            self.go.wait()
+        return self._kinesis.get_records(shard, iterator)
+
+
+def test_all_records_of_all_shards_come_each_once_through_splits_and_merges() -> None:
+    kinesis = StrictKinesis(wall_clock, 2)
+    put = [kinesis.put(b"x", str(n)) for n in range(100)]
+    left, right = kinesis.open_shards()
+    kinesis.split(left)
+    put += [kinesis.put(b"y", str(n)) for n in range(100)]
+    with reading(kinesis) as reader:
+        _, middle, last = kinesis.open_shards()
+        kinesis.merge(middle, last)
+        put += [kinesis.put(b"z", str(n)) for n in range(100)]
+        taken = take_until(reader, lambda taken: len(records_of(taken)) >= 300)
+        assert {view.shard for view in reader.shards()} >= {left, right}
+    assert sorted(records_of(taken)) == sorted(put)
+    assert kinesis.limits_broken == 0
+
+
+def test_a_call_that_hangs_leaves_the_other_shards_alone() -> None:
+    kinesis = StrictKinesis(wall_clock, 2)
+    shard, other = kinesis.open_shards()
+    api = Hanging(kinesis, shard)
+    with reading(api, threads=2) as reader:
+        assert api.hangs.wait(PATIENCE)
+        put = [kinesis.put(b"x", str(n)) for n in range(20)]
+        expected = [record for record in put if record.shard == other]
+        taken = take_until(reader, lambda taken: len(records_of(taken)) >= len(expected))
+        assert records_of(taken) == expected
+        api.go.set()
+        taken += take_until(reader, lambda more: len(records_of(more)) >= len(put) - len(expected))
+    assert sorted(records_of(taken)) == sorted(put)
+
+
+@pytest.mark.slow
+def test_stopping_does_not_wait_for_a_call_that_hangs() -> None:
+    kinesis = StrictKinesis(wall_clock, 1)
+    api = Hanging(kinesis, "shardId-000000000000")
+    with reading(api, threads=1) as reader:
+        assert api.hangs.wait(PATIENCE)
+        reader.stop()
+        assert not api.go.is_set()
+        assert reader.take(PATIENCE) == []
+        api.go.set()
+
+
+def test_stopping_wakes_a_consumer_that_waits() -> None:
+    kinesis = StrictKinesis(wall_clock, 1)
+    reader = Reader(kinesis, {}, kinesis.created, ignore, threads=1)
+    came: list[list[Batch]] = []
+    consumer = threading.Thread(target=lambda: came.append(reader.take(1000)))
+    consumer.start()
+    reader.stop()
+    consumer.join(PATIENCE)
+    assert came == [[]]
+
+
+def test_taking_gives_nothing_when_nothing_comes_in_time() -> None:
+    kinesis = StrictKinesis(wall_clock, 1)
+    reader = Reader(kinesis, {}, kinesis.created, ignore)
+    assert reader.take(0) == []
+    assert reader.take(0.01) == []
+
+
+def test_a_stream_made_anew_reaches_the_consumer_as_its_error() -> None:
+    kinesis = StrictKinesis(wall_clock, 1)
+    reader = Reader(kinesis, {}, kinesis.created - 1, ignore)
+    reader.start()
+    with pytest.raises(StreamReplaced):
+        reader.take(PATIENCE)
+    reader.stop()
+
+
+def test_a_bug_in_a_thread_reaches_the_consumer() -> None:
+    def faults(operation: str, shard: str) -> None:
+        if operation == "get_records":
+            raise ZeroDivisionError
+
+    kinesis = StrictKinesis(wall_clock, 1, faults=faults)
+    with reading(kinesis) as reader, pytest.raises(ZeroDivisionError):
+        reader.take(PATIENCE)
+
+
+def test_the_observer_is_told_of_stages_and_failures() -> None:
+    failures = [Failure(FailureKind.THROTTLED, "once")]
+
+    def faults(operation: str, shard: str) -> Failure | None:
+        return failures.pop() if operation == "get_records" and failures else None
+
+    kinesis = StrictKinesis(wall_clock, 1, faults=faults)
+    told: list[Notice] = []
+    with reading(kinesis, told.append) as reader:
+        kinesis.put(b"x", "key")
+        take_until(reader, lambda taken: len(records_of(taken)) == 1)
+    (backed_off,) = [notice for notice in told if isinstance(notice, BackedOff)]
+    assert backed_off.failure.kind is FailureKind.THROTTLED
+    assert backed_off.attempt == 1
+    assert StageChanged("shardId-000000000000", Stage.READING) in told
+
+
+def test_a_paused_shard_gives_nothing_until_it_is_resumed() -> None:
+    kinesis = StrictKinesis(wall_clock, 2)
+    paused, other = kinesis.open_shards()
+    put = [kinesis.put(b"x", str(n)) for n in range(20)]
+    expected = [record for record in put if record.shard == other]
+    survey = survey_stream(kinesis)
+    reader = Reader(kinesis, first_positions(survey, "trim_horizon"), survey.created, ignore)
+    reader.pause([paused])
+    reader.start()
+    taken = take_until(reader, lambda taken: len(records_of(taken)) >= len(expected))
+    assert records_of(taken) == expected
+    assert [view.paused for view in reader.shards()] == [True, False]
+    reader.resume([paused])
+    taken += take_until(reader, lambda more: len(records_of(more)) >= len(put) - len(expected))
+    assert sorted(records_of(taken)) == sorted(put)
+    reader.stop()
+
+
+def test_an_ended_shard_that_the_stream_has_trimmed_is_told_to_be_forgotten() -> None:
+    kinesis = StrictKinesis(wall_clock, 1)
+    positions = {
+        "shardId-gone": Position("ended", "", 1),
+        "shardId-000000000000": Position("trim_horizon"),
+    }
+    reader = Reader(kinesis, positions, kinesis.created, ignore)
+    reader.start()
+    take_until(reader, bool)
+    assert reader.forgotten() == ["shardId-gone"]
+    assert reader.forgotten() == []
+    reader.stop()
+
+
+def test_a_start_tries_again_while_the_service_is_away() -> None:
+    failures = [Failure(FailureKind.UNAVAILABLE, "503"), Failure(FailureKind.THROTTLED, "rate")]
+    kinesis = StrictKinesis(
+        wall_clock, 1, faults=lambda *call: failures.pop() if failures else None
+    )
+    slept: list[float] = []
+    assert survey_stream(kinesis, slept.append, lambda: 0.5).shards[0].parents == ()
+    assert slept == [0.375, 0.5]
+
+
+def test_a_start_gives_up_when_the_service_stays_away() -> None:
+    away = Failure(FailureKind.UNAVAILABLE, "no connection")
+    kinesis = StrictKinesis(wall_clock, 1, faults=lambda *call: away)
+    with pytest.raises(Unreachable, match="no connection"):
+        survey_stream(kinesis, lambda seconds: None)
+
+
+@pytest.mark.parametrize("kind", [FailureKind.GONE, FailureKind.DENIED, FailureKind.REFUSED])
+def test_a_start_on_no_stream_or_without_access_ends_at_once(kind: FailureKind) -> None:
+    kinesis = StrictKinesis(wall_clock, 1, faults=lambda *call: Failure(kind, "why"))
+    with pytest.raises(Misconfigured, match="why"):
+        survey_stream(kinesis, lambda seconds: pytest.fail("tried again"))
