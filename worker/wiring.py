@@ -9,7 +9,7 @@ import msgspec
 
 from worker.config import Settings
 from worker.emit.cloudwatch import CloudWatchSink, cloudwatch_client
-from worker.emit.files import STDOUT, EmfSink, LineSink
+from worker.emit.files import STDOUT, EmfSink, LineSink, StdoutRecords
 from worker.emit.outbox import Kind
 from worker.emit.sender import Sender, Sink
 from worker.events.timestamps import format_ms
@@ -82,7 +82,7 @@ def build(
 
 
 def _sinks(settings: Settings) -> dict[Kind, Sink]:
-    records = LineSink(settings.records)
+    records = StdoutRecords() if settings.records == STDOUT else LineSink(settings.records)
     metrics: Sink
     if settings.sink == "emf":
         metrics = EmfSink(LineSink(STDOUT), settings.namespace)

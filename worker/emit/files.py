@@ -10,8 +10,10 @@ from typing import BinaryIO, Final
 from worker.emit.emf import emf_lines
 from worker.emit.outbox import Outcome
 from worker.errors import Misconfigured
+from worker.sessions.record import encode_within
 
 STDOUT: Final = "-"
+LINE_AT_MOST: Final = 15_000
 
 
 class LineSink:
@@ -46,6 +48,21 @@ class LineSink:
         """Close the file; standard output stays open."""
         if self._path != STDOUT:
             self._file.close()
+
+
+class StdoutRecords:
+    """Session records on standard output, each line short enough for container runtimes.
+
+    They split lines at 16 KB; a record that is longer leaves out its last turn rows.
+    """
+
+    def __init__(self) -> None:
+        self._lines = LineSink(STDOUT)
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        """Write all records of an entry."""
+        lines = (encode_within(line, LINE_AT_MOST) for line in body.splitlines())
+        return self._lines.send(b"".join(line + b"\n" for line in lines))
 
 
 class EmfSink:

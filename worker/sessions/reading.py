@@ -72,6 +72,11 @@ class Reading:
         return sorted(self._rows.rows, key=lambda row: row.at)
 
     @property
+    def rows_omitted(self) -> int:
+        """How many turn rows there would be beyond those kept."""
+        return self._rows.omitted
+
+    @property
     def duration_s(self) -> int | None:
         """The session's duration in s as its wrap-up gives it."""
         return count_of((self.wrap_up or {}).get("duration_in_seconds"))

@@ -172,6 +172,7 @@ class SessionRecord(_Part):
     errors: Annotated[list[ErrorPart], Field(max_length=50)]
     unknown_events: dict[str, int]
     turn_rows: Annotated[list[RowPart], Field(max_length=MAX_ROWS)]
+    turn_rows_omitted: Annotated[int, Field(description="rows left out to bound the record")]
     completeness: CompletenessPart
 
 
@@ -245,6 +246,7 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         ],
         unknown_events=dict(sorted(reading.unknown.items())),
         turn_rows=[_row(n, row) for n, row in enumerate(reading.rows, 1)],
+        turn_rows_omitted=reading.rows_omitted,
         completeness=_completeness(state, reading),
     )
 
@@ -252,6 +254,21 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
 def encode(record: SessionRecord) -> bytes:
     """The record as one line of JSON, without a line end; equal records, equal bytes."""
     return record.model_dump_json().encode()
+
+
+def encode_within(line: bytes, most: int) -> bytes:
+    """An encoded record in at most ``most`` bytes, if leaving out turn rows can achieve that."""
+    if len(line) <= most:
+        return line
+    record = SessionRecord.model_validate_json(line)
+    rows = record.turn_rows
+    while rows and len(line) > most:
+        # rows are of about one size: leave out what is too much, at least one
+        rows = rows[: min(len(rows) - 1, len(rows) * most // len(line))]
+        omitted = record.turn_rows_omitted + len(record.turn_rows) - len(rows)
+        shorter = record.model_copy(update={"turn_rows": rows, "turn_rows_omitted": omitted})
+        line = encode(shorter)
+    return line
 
 
 def missing(ordered: Ordered) -> int:

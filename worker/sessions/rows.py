@@ -37,10 +37,11 @@ class TurnRow(msgspec.Struct):
 class TurnRows:
     """Collects the rows of one session; the first ``MAX_ROWS`` are kept."""
 
-    __slots__ = ("_ahead", "_current", "_measured", "_reply_ahead", "language", "rows")
+    __slots__ = ("_ahead", "_current", "_measured", "_reply_ahead", "language", "omitted", "rows")
 
     def __init__(self) -> None:
         self.rows: list[TurnRow] = []
+        self.omitted = 0
         self.language = ""
         self._ahead: dict[str, int] = {}
         self._measured: dict[str, int] = {}
@@ -114,3 +115,5 @@ class TurnRows:
     def _keep(self, row: TurnRow) -> None:
         if len(self.rows) < MAX_ROWS:
             self.rows.append(row)
+        else:
+            self.omitted += 1
