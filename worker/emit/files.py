@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO, Final
 
 from worker.emit.emf import emf_lines
@@ -30,6 +31,7 @@ class LineSink:
             self._file: BinaryIO = (
                 sys.stdout.buffer if path == STDOUT else Path(path).open("ab")  # noqa: SIM115
             )
+            self._on_disk = path != STDOUT and S_ISREG(os.fstat(self._file.fileno()).st_mode)
         except OSError as error:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
 
@@ -38,7 +40,7 @@ class LineSink:
         try:
             self._file.write(body)
             self._file.flush()
-            if self._path != STDOUT:
+            if self._on_disk:
                 os.fsync(self._file.fileno())
         except OSError as error:
             return Outcome.AMBIGUOUS, type(error).__name__
