@@ -21,7 +21,8 @@ class LineSink:
     """Appends entries of lines to a file, or writes them to standard output (``-``).
 
     A file is flushed to disk before an entry counts as applied. A crash in between repeats
-    the entry: readers go by a record's key and revision.
+    the entry: readers go by a record's key and revision. A line that the crash tore stays, and
+    gets an end.
     """
 
     def __init__(self, path: str) -> None:
@@ -32,6 +33,8 @@ class LineSink:
                 sys.stdout.buffer if path == STDOUT else Path(path).open("ab")  # noqa: SIM115
             )
             self._on_disk = path != STDOUT and S_ISREG(os.fstat(self._file.fileno()).st_mode)
+            if self._on_disk and _torn(Path(path)):
+                self._file.write(b"\n")
         except OSError as error:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
 
@@ -65,6 +68,14 @@ class StdoutRecords:
         """Write all records of an entry."""
         lines = (encode_within(line, LINE_AT_MOST) for line in body.splitlines())
         return self._lines.send(b"".join(line + b"\n" for line in lines))
+
+
+def _torn(path: Path) -> bool:
+    """Whether a crash left the file's last line without an end."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read(1) not in (b"", b"\n")
 
 
 class EmfSink:

@@ -1,0 +1,98 @@
+"""Lines into files and onto standard output: whole entries, durable before they count."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from worker.emit.files import EmfSink, LineSink
+from worker.emit.outbox import Outcome, drafts
+from worker.errors import Misconfigured
+from worker.metrics.series import Series
+from worker.partition.outputs import Outputs
+
+DONE = (Outcome.APPLIED, "")
+
+
+def test_entries_are_appended_and_in_the_file_before_they_count_as_applied(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_bytes(b"earlier\n")
+    sink = LineSink(str(path))
+    assert sink.send(b"a\nb\n") == DONE
+    assert path.read_bytes() == b"earlier\na\nb\n"
+    assert sink.send(b"c\n") == DONE
+    assert path.read_bytes() == b"earlier\na\nb\nc\n"
+    sink.close()
+
+
+def test_a_line_torn_by_a_crash_spoils_no_line_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_bytes(b'{"n":1}\n{"n":')
+    sink = LineSink(str(path))
+    assert sink.send(b'{"n":2}\n{"n":3}\n') == DONE
+    sink.close()
+    assert path.read_bytes().splitlines() == [b'{"n":1}', b'{"n":', b'{"n":2}', b'{"n":3}']
+
+
+@pytest.mark.parametrize("content", [b"", b"a\n"])
+def test_to_open_a_whole_file_changes_nothing_in_it(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_bytes(content)
+    LineSink(str(path)).close()
+    assert path.read_bytes() == content
+
+
+def test_lines_into_a_pipe_are_written_once_and_count_as_applied(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    sink = LineSink(str(path))
+    assert sink.send(b"a\n") == DONE
+    sink.close()
+    assert os.read(reading, 100) == b"a\n"
+    os.close(reading)
+
+
+@pytest.mark.parametrize("name", [".", "missing/records.jsonl"])
+def test_a_path_that_cannot_be_written_is_named_on_one_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with pytest.raises(Misconfigured) as caught:
+        LineSink(str(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_full_disk_leaves_the_entry_to_be_written_again() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    outcome, error = LineSink("/dev/full").send(b"a\n")
+    assert (outcome, error) == (Outcome.AMBIGUOUS, "OSError")
+
+
+def test_a_dash_is_standard_output_which_stays_open() -> None:
+    program = (
+        "from worker.emit.files import LineSink\n"
+        "sink = LineSink('-')\n"
+        "sink.send(b'a\\n')\n"
+        "sink.close()\n"
+        "LineSink('-').send(b'b\\n')\n"
+        "import os\n"
+        "os._exit(0)  # nothing is left to be flushed\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"a\nb\n", b"")
+
+
+def test_emf_goes_where_its_lines_go(tmp_path: Path) -> None:
+    path = tmp_path / "emf.jsonl"
+    lines = LineSink(str(path))
+    (draft,) = drafts(Outputs(window={(Series("Tokens", ()), 0): {1: 1}}))
+    assert EmfSink(lines, "Mine").send(draft.body) == DONE
+    lines.close()
+    (line,) = path.read_bytes().splitlines()
+    assert json.loads(line)["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Mine"
