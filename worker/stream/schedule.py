@@ -27,6 +27,8 @@ SURVEY_AGAIN: Final = 1_000  # ms, while a shard waits for a later one
 
 _MOST_UNDELIVERED: Final = 2
 _NEVER: Final = 1 << 62
+_ASKING: Final = (Stage.SEEKING, Stage.READING)
+_IN_SUSPENSE: Final = (Stage.DOUBTED, Stage.ENDING)
 
 
 class SurveyStream(NamedTuple):
@@ -130,7 +132,7 @@ class Schedule:
             self._answered(shard, outcome, now)
         else:
             shard.iterator_came(outcome, self._horizon(), now)
-        if _in_suspense(shard):
+        if shard.stage in _IN_SUSPENSE:
             self._survey_due = min(self._survey_due, max(now, self._surveyed_at + SURVEY_AGAIN))
         return notices + _changes(shard, stage)
 
@@ -185,15 +187,17 @@ class Schedule:
     def _soonest(self) -> Shard | None:
         if self._queued_bytes >= self._max_bytes:
             return None
-        ready = (
-            shard
-            for name, shard in self._shards.items()
-            if shard.stage in (Stage.SEEKING, Stage.READING)
-            and not shard.busy
-            and shard.undelivered < _MOST_UNDELIVERED
-            and name not in self._paused
-        )
-        return min(ready, key=lambda shard: shard.due, default=None)
+        soonest, due = None, _NEVER
+        for name, shard in self._shards.items():  # a plain loop: it runs twice a call
+            if (
+                shard.due < due
+                and not shard.busy
+                and shard.stage in _ASKING
+                and shard.undelivered < _MOST_UNDELIVERED
+                and name not in self._paused
+            ):
+                soonest, due = shard, shard.due
+        return soonest
 
     def _answered(self, shard: Shard, answer: Answer, now: int) -> None:
         self._server_now = max(self._server_now, answer.server_date or 0)
@@ -239,7 +243,7 @@ class Schedule:
             for name in self._stored:
                 self._add(ShardInfo(name))
         notices = self._settle(survey)
-        waiting = any(_in_suspense(shard) for shard in self._shards.values())
+        waiting = any(shard.stage in _IN_SUSPENSE for shard in self._shards.values())
         self._surveyed_at = now
         self._survey_due = now + (SURVEY_AGAIN if waiting else SURVEY_EVERY)
         self._promote(now)
@@ -258,7 +262,7 @@ class Schedule:
         notices: list[Notice] = []
         listed = {info.shard for info in survey.shards}
         for name, shard in self._shards.items():
-            if not _in_suspense(shard) or shard.survey_awaited > self._surveys_begun:
+            if shard.stage not in _IN_SUSPENSE or shard.survey_awaited > self._surveys_begun:
                 continue
             stage = shard.stage
             children = lineage.children_of(name, survey.shards)
@@ -297,10 +301,6 @@ class Schedule:
         for name in lineage.forgettable(ended, survey):
             del self._shards[name]
             self._forgotten.add(name)
-
-
-def _in_suspense(shard: Shard) -> bool:
-    return shard.stage in (Stage.DOUBTED, Stage.ENDING)
 
 
 def _changes(shard: Shard, stage: Stage) -> list[Notice]:
