@@ -1,0 +1,288 @@
+"""The workers of a run, and who moves them: one thread, one step at a time, time included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Final, NamedTuple
+
+import msgspec
+
+from worker.emit.cloudwatch import CloudWatchSink
+from worker.emit.outbox import Entry, Kind, Outcome
+from worker.emit.sender import Sender
+from worker.errors import Fenced
+from worker.partition.partition import Partition
+from worker.service import Limits, Progress, Service
+from worker.state.compactor import Compactor
+from worker.state.store import Store
+from worker.stream.lineage import Position, Survey, first_positions
+from worker.stream.schedule import Schedule
+from worker.testing.simulation.faults import Crashed
+from worker.testing.simulation.plan import Crash, Point, StandStill, Stall
+from worker.testing.simulation.watched import InlineSource, Watch, WatchedSink, WatchedStore
+from worker.testing.simulation.world import NAMESPACE, World
+
+OpenStore = Callable[[], Store]
+
+STREAM: Final = "calls, created when the simulation began"
+_LEAD_MS: Final = 300_000
+_MAX_BYTES: Final = 64 << 20
+_LONGEST_STEP: Final = 60_000
+_REST_STEPS: Final = 1500
+
+
+class _Observer:
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def test_event(self, test_id: str) -> None:
+        self._say(f"test event {test_id}")
+
+    def gap(self, shard: str) -> None:
+        self._say(f"gap in {shard}")
+
+    def progress(self, progress: Progress) -> None:
+        pass
+
+    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+        pass
+
+
+class _LineSink:
+    def __init__(self, world: World, kind: Kind) -> None:
+        self._world = world
+        self._kind = kind
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        return self._world.write(self._kind, body)
+
+
+class Worker(NamedTuple):
+    """One process. ``store`` is the real one, watched."""
+
+    name: str
+    store: Store
+    partition: Partition
+    sender: Sender
+    service: Service
+
+
+class Driver:
+    """Runs one plan in its world. ``open_store`` opens the same state again and again."""
+
+    def __init__(self, world: World, open_store: OpenStore) -> None:
+        self.world = world
+        self.active: Worker | None = None
+        self._open_store = open_store
+        self._random = Random(f"{world.plan.seed}:driver")
+        self._slowness = self._random.choice((0.0, 0.3))
+        self._made = 0
+        self._up_at = 0
+        self._send_at: dict[str, float] = {}
+        self._standing: list[tuple[int, Worker]] = []
+        self._steps = 0
+        start = world.plan.traffic.start_ms
+        self._at_times = sorted(
+            ((start + one.at, one) for one in world.plan.faults if isinstance(one, _TIMED)),
+            key=lambda timed: timed[0],
+        )
+
+    def run(self) -> None:
+        """All of it: the disturbed part, then rest without faults."""
+        while self.world.next_record() is not None or self._at_times:
+            self.step()
+        self.world.say("from here on without faults")
+        self.world.faults.ended = True
+        self._up_at = 0
+        for _ in range(_REST_STEPS):
+            self.step()
+            if self._at_rest():
+                return
+        self.world.breaks("it never comes to rest")
+
+    def stop(self) -> None:
+        """Let go of all workers."""
+        for worker in (self.active, *(worker for _, worker in self._standing)):
+            if worker is not None:
+                worker.store.close()
+
+    def step(self) -> None:
+        """Let a moment go by; then each worker that is up does what is due."""
+        self._steps += 1
+        self.world.pass_time(self._moment())
+        self._disturb()
+        for until, worker in list(self._standing):
+            if until <= self._steps:
+                self._standing.remove((until, worker))
+                self._wake(worker)
+        if self.active is None and self.world.now >= self._up_at:
+            self._boot()
+        elif self.active is not None:
+            self._work(self.active)
+
+    def _moment(self) -> int:
+        coming = self.world.next_record()
+        usual = int(self._random.uniform(200, 3000))
+        if coming is None:
+            return _LONGEST_STEP
+        quiet = coming - self.world.now
+        return usual if quiet < 2 * _LONGEST_STEP else _LONGEST_STEP
+
+    def _disturb(self) -> None:
+        while self._at_times and self._at_times[0][0] <= self.world.now:
+            fault = self._at_times.pop(0)[1]
+            if isinstance(fault, Stall):
+                self.world.say(f"nothing moves for {fault.length} ms")
+                self.world.pass_time(fault.length)
+            elif self.active is not None:
+                self.world.say(f"{self.active.name} stands still")
+                self._put_aside(self.active, fault.steps)
+                self.active = None
+                self._up_at = 0
+
+    # --- one worker
+
+    def _boot(self) -> None:
+        self._made += 1
+        name = f"worker-{self._made}"
+        self.world.say(f"{name} starts")
+        store: Store | None = None
+        try:
+            store = self._store(name)
+            worker = self._built(name, store)
+        except (Crashed, Fenced) as end:
+            self.world.say(f"{name} ended while it started: {end!r}")
+            if store is not None:
+                store.close()
+            return
+        if self.active is not None:  # came up while this one stood still on its way
+            self._put_aside(self.active, 1)
+        self.active = worker
+
+    def _put_aside(self, worker: Worker, steps: int) -> None:
+        self._standing.append((self._steps + steps, worker))
+
+    def _store(self, name: str) -> Store:
+        return WatchedStore(self._open_store(), self._watch(name))
+
+    def _built(self, name: str, store: Store) -> Worker:
+        world, watch = self.world, self._watch(name)
+        survey = world.kinesis.survey()
+        while not isinstance(survey, Survey):
+            world.pass_time(500)
+            survey = world.kinesis.survey()
+        restored = store.take(STREAM)
+        partition = Partition(world.plan.rules, restored)
+        stored = msgspec.convert(restored.positions, dict[str, Position])
+        positions = stored or first_positions(survey, world.plan.start)
+        random = Random(f"{world.plan.seed}:{name}")
+        observer = _Observer(watch.say)
+        sender = Sender(store, self._sinks(watch), observer, random.random)
+        service = Service(
+            self._source(positions, survey.created, random, watch),
+            partition,
+            store,
+            sender,
+            Compactor(store, 1.0),
+            world.plan.rules,
+            Limits(world.plan.commit_every_s, _LEAD_MS, 1.0),
+            observer,
+            lambda: world.now / 1000,
+        )
+        service.begin(positions)
+        return Worker(name, store, partition, sender, service)
+
+    def _source(
+        self, positions: Mapping[str, Position], created: int, random: Random, watch: Watch
+    ) -> InlineSource:
+        schedule = Schedule(positions, created, random.random, _MAX_BYTES)
+        clock = lambda: self.world.now  # noqa: E731
+        return InlineSource(self.world.kinesis, schedule, clock, random, self._slowness, watch)
+
+    def _sinks(self, watch: Watch) -> dict[Kind, WatchedSink]:
+        world = self.world
+        return {
+            "metrics": WatchedSink("metrics", CloudWatchSink(world.cloudwatch, NAMESPACE), watch),
+            "records": WatchedSink("records", _LineSink(world, "records"), watch),
+            "dead_letters": WatchedSink("dead_letters", _LineSink(world, "dead_letters"), watch),
+        }
+
+    def _work(self, worker: Worker) -> None:
+        try:
+            worker.service.turn(0.0)
+            if self.world.now >= self._send_at.get(worker.name, 0):
+                worker.sender.send_some()
+                pause = worker.sender.pause_s() * 1000
+                self._send_at[worker.name] = self.world.now + pause
+            if self._random.random() < _COMPACTS:
+                worker.store.compact()
+        except (Crashed, Fenced) as end:
+            self._end(worker, end)
+
+    def _wake(self, worker: Worker) -> None:
+        """A worker that others have overtaken goes on; its first write must tell it so."""
+        self.world.say(f"{worker.name} goes on")
+        act = self._random.choice((worker.service.commit, worker.sender.send_some))
+        try:
+            worker.service.turn(0.0)
+            act()
+        except (Crashed, Fenced) as end:
+            self._end(worker, end)
+        else:
+            if self.world.ledger.owner != worker.name:
+                self.world.breaks(f"law 4: {worker.name} was overtaken and didn't learn of it")
+            self._end(worker, Crashed())
+
+    def _end(self, worker: Worker, end: BaseException) -> None:
+        self.world.say(f"{worker.name} ended: {end!r}")
+        worker.store.close()
+        if self.active is worker:
+            self.active = None
+
+    # --- interruptions
+
+    def _watch(self, name: str) -> Watch:
+        def pass_point(point: Point) -> None:
+            self._pass(name, point)
+
+        return Watch(
+            name, self.world.ledger, pass_point, lambda text: self.world.say(f"{name} {text}")
+        )
+
+    def _pass(self, name: str, point: Point) -> None:
+        fault = self.world.faults.at(point)
+        if isinstance(fault, Crash):
+            self.world.say(f"{name} crashes at {point}")
+            self._up_at = self.world.now + fault.down_ms
+            raise Crashed
+        if fault is not None:
+            self.world.say(f"{name} stands still at {point}")
+            self._let_others_work(name, fault.steps)
+            self.world.say(f"{name} goes on from {point}")
+
+    def _let_others_work(self, name: str, steps: int) -> None:
+        stood, self.active = self.active, None
+        if stood is not None and stood.name != name:
+            self._put_aside(stood, steps)
+            stood = None
+        self._up_at = 0
+        for _ in range(steps):
+            self.step()
+        if self.active is None:
+            self.active = stood
+
+    def _at_rest(self) -> bool:
+        """Whether everything was read, told, committed and sent."""
+        worker = self.active
+        if worker is None or self._standing or worker.partition.held:
+            return False
+        now = worker.partition.now
+        if now is None or (self.world.put and now <= self.world.put[-1].arrival):
+            return False
+        worker.service.commit()
+        return not worker.store.backlog().entries
+
+
+_COMPACTS: Final = 0.02
+_TIMED: Final = (StandStill, Stall)

@@ -1,0 +1,200 @@
+"""What must hold after a run, whatever happened in it.
+
+The yardstick is the offline replay of the very records that the stream took. What it leaves
+out, because it depends on when things were delivered and not on what was:
+
+- ``revision`` and ``close_reason``: a session that a live worker closes by its timers may get
+  events afterwards, each a revision; offline every session closes once, at the end of input.
+- ``completeness.duplicates``: a repeat that comes after a session's last record makes no other.
+- the values of DeliveryDelay: the worker may read the later copy of an event, from another
+  shard, before the earlier one. How many samples there are does not depend on that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from worker.emit.outbox import Kind
+from worker.errors import VoiceInsightsError
+from worker.events.event import SessionKey
+from worker.metrics.catalogue import CATALOGUE, Hold
+from worker.metrics.distribution import unscaled
+from worker.metrics.series import SeriesBook
+from worker.partition.delta import Delta
+from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
+from worker.partition.partition import ACCOUNTED
+from worker.partition.rules import Rules
+from worker.partition.telling import summary
+from worker.replay import Replay
+from worker.sessions.session import Held
+from worker.state.store import Store
+from worker.stream.record import Record
+from worker.testing.simulation.world import World
+from worker.testing.strict_cloudwatch import Key
+
+Samples = dict[Key, Counter[float]]
+
+_COUNTED: Final = (*ACCOUNTED, "conflicts", "sessions_opened", "sessions_closed")
+_TIMING: Final = "DeliveryDelay"
+_SHOWN: Final = 5
+
+
+class Undisturbed:
+    """The offline replay of some records."""
+
+    def __init__(self, rules: Rules, records: Iterable[Record]) -> None:
+        self.records: dict[SessionKey, RecordLine] = {}
+        self.letters: list[DeadLetter] = []
+        self.samples: Samples = {}
+        replay = Replay(rules, self._take)
+        for record in records:
+            replay.feed(record)
+        replay.finish()
+        self.counters = replay.counters
+
+    def _take(self, outputs: Outputs) -> None:
+        self.records.update((one.key, one) for one in outputs.records)
+        self.letters += outputs.dead_letters
+        for (series, minute), distribution in outputs.window.items():
+            counts = self.samples.setdefault((*series, minute), Counter())
+            for value, count in distribution.items():
+                counts[_published(series.metric, value)] += count
+
+
+def broken(world: World, store: Store, restored: Delta) -> list[str]:
+    """The laws that a run that came to rest has broken, a line each."""
+    calm = Undisturbed(world.plan.rules, world.put)
+    packed = store.recall(list(calm.records))
+    return [
+        *world.broken,
+        *_counters(calm, restored),
+        *_records(calm, _lines(world, "records")),
+        *_letters(calm, _lines(world, "dead_letters")),
+        *_sessions(calm, restored, packed),
+        *_patience(world, restored),
+        *_samples(_expected(world.plan.rules, calm, packed.values()), world),
+    ]
+
+
+def _counters(calm: Undisturbed, restored: Delta) -> Iterator[str]:
+    now = Counter(restored.counters)
+    if now["occurrences"] != sum(
+        now[name] for name in ("test_events", "ignored", "dead_letters", "events")
+    ) or now["events"] != sum(now[name] for name in ("folded", "duplicates", "cut")):
+        yield f"law 8: occurrences unaccounted for: {dict(now)}"
+    for name in _COUNTED:
+        if now[name] != calm.counters[name]:
+            yield f"law 8: {name} is {now[name]}, undisturbed {calm.counters[name]}"
+    if now["input_gaps"]:
+        yield "law 5: a gap in the input, though nothing was trimmed"
+
+
+def _records(calm: Undisturbed, lines: list[bytes]) -> Iterator[str]:
+    seen: dict[tuple[SessionKey, int], bytes] = {}
+    last: dict[SessionKey, dict[str, Any]] = {}
+    for line in lines:
+        record = json.loads(line)
+        key = SessionKey(*(record[name] for name in SessionKey._fields))
+        if seen.setdefault((key, record["revision"]), line) != line:
+            yield f"{key.session_id}: two records of revision {record['revision']} differ"
+        if key not in last or last[key]["revision"] <= record["revision"]:
+            last[key] = record
+    for key in calm.records.keys() | last.keys():
+        if key not in last:
+            yield f"{key.session_id}: no record"
+        elif key not in calm.records:
+            yield f"{key.session_id}: a record of a session that isn't"
+        else:
+            ours, theirs = comparable(last[key]), comparable(json.loads(calm.records[key].line))
+            for name in sorted(theirs):
+                if ours[name] != theirs[name]:
+                    yield (
+                        f"{key.session_id}: {name} is {ours[name]}, undisturbed {theirs[name]}"
+                    )
+
+
+def comparable(record: dict[str, Any]) -> dict[str, Any]:
+    """A session record without what depends on when its events were delivered."""
+    rest = {k: v for k, v in record.items() if k not in ("revision", "close_reason")}
+    completeness = {k: v for k, v in rest["completeness"].items() if k != "duplicates"}
+    return {**rest, "completeness": completeness}
+
+
+def _letters(calm: Undisturbed, lines: list[bytes]) -> Iterator[str]:
+    theirs = Counter(
+        (one.place.shard, one.place.sequence_number, one.place.sub_sequence, one.reason)
+        for one in calm.letters
+    )
+    blocks = [json.loads(line) for line in lines]
+    ours = {
+        (one["shard"], one["sequence_number"], one["sub_sequence"], one["reason"])
+        for one in blocks
+    }
+    if ours != theirs.keys():
+        yield f"law 8: dead letters lost {theirs.keys() - ours}, made up {ours - theirs.keys()}"
+
+
+def _sessions(
+    calm: Undisturbed, restored: Delta, packed: Mapping[SessionKey, Packed]
+) -> Iterator[str]:
+    if restored.sessions:
+        yield f"law 3: {len(restored.sessions)} sessions restored that had told everything"
+    for key in calm.records.keys() - packed.keys():
+        yield f"law 9: {key.session_id} isn't kept"
+
+
+def _patience(world: World, restored: Delta) -> Iterator[str]:
+    if world.plan.patient:
+        for name in ("samples_retracted", "sessions_revised", "late_events"):
+            if restored.counters.get(name):
+                yield f"nothing came too late, and {name} is {restored.counters[name]}"
+
+
+def _expected(rules: Rules, calm: Undisturbed, packed: Iterable[Packed]) -> Samples:
+    """What CloudWatch must hold, but for ambiguous attempts: what the events say; what was told
+    and is no longer true; and of each session what it was at its first close.
+    """
+    expected = {
+        key: Counter(counts)
+        for key, counts in calm.samples.items()
+        if CATALOGUE[key[0]].hold is not Hold.SESSION
+    }
+    book = SeriesBook(rules.series)
+    for one in packed:
+        told = Counter(dict(one.state.surplus))
+        told.update(summary(Held(one.state, one.log), book))
+        for (series, minute, value), count in told.items():
+            counts = expected.setdefault((*series, minute), Counter())
+            counts[_published(series.metric, value)] += count
+    return expected
+
+
+def _samples(expected: Samples, world: World) -> list[str]:
+    """Each series' minute: not less than expected, and more by no more than its bound."""
+    kept = {key: Counter(values) for key, values in world.cloudwatch.kept.items()}
+    wrong = []
+    for key in sorted(expected.keys() | kept.keys()):
+        ours, theirs = (_comparable(key, of.get(key, Counter())) for of in (kept, expected))
+        bound = _comparable(key, world.ledger.bound.get(key, Counter()))
+        for value in sorted(ours.keys() | theirs.keys()):
+            least, most = theirs[value], theirs[value] + bound[value]
+            if not least <= ours[value] <= most:
+                wrong.append(
+                    f"law 6: {key}: {ours[value]} samples of {value}, expected {least} to {most}"
+                )
+    return wrong[:_SHOWN]
+
+
+def _comparable(key: Key, counts: Counter[float]) -> Counter[float]:
+    return Counter({0.0: counts.total()}) if key[0] == _TIMING else counts
+
+
+def _published(metric: str, value: int) -> float:
+    return float(unscaled(value, CATALOGUE[metric].scale))
+
+
+def _lines(world: World, kind: Kind) -> list[bytes]:
+    return [line for block in world.written[kind] for line in block.splitlines()]

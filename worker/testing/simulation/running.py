@@ -1,0 +1,54 @@
+"""One run of a plan from its beginning to the verdict, and the search for a smaller one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from worker.state.sqlite import SqliteStore
+from worker.testing.simulation.drivers import STREAM, Driver
+from worker.testing.simulation.laws import broken
+from worker.testing.simulation.plan import Plan
+from worker.testing.simulation.world import Say, World
+
+
+def silent(_line: str) -> None:
+    """No trace."""
+
+
+def run(plan: Plan, say: Say = silent) -> list[str]:
+    """The laws that a run of ``plan`` breaks, a line each; ``say`` gets the trace."""
+    with tempfile.TemporaryDirectory(prefix="simulation-", dir=_in_memory()) as folder:
+        path = Path(folder) / "state.sqlite"
+        world = World(plan, say)
+        driver = Driver(world, lambda: SqliteStore(path))
+        try:
+            driver.run()
+        finally:
+            driver.stop()
+        store = SqliteStore(path)
+        try:
+            return broken(world, store, store.take(STREAM))
+        finally:
+            store.close()
+
+
+def shrunk(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
+    """A failing plan none of whose faults can be left out alone."""
+    size = max(1, len(plan.faults) // 2)
+    while True:
+        for start in reversed(range(0, len(plan.faults), size)):
+            smaller = replace(plan, faults=plan.faults[:start] + plan.faults[start + size :])
+            if fails(smaller):
+                plan = smaller
+        if size == 1:
+            return plan
+        size //= 2
+
+
+def _in_memory() -> str | None:
+    """Where files need no disk, if there is such a place."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
