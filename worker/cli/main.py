@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "record": "Write the shards of a live stream into a folder.",
     "simulate": "Make realistic traffic, as a recording or into a stream.",
     "session": "Show one call turn by turn.",
+    "dead-letters": "Look at what could not be read, and put it back.",
     "config": "Show the settings in force and where each came from.",
     "demo": "See the whole worker at work against an embedded AWS.",
     "schema": "Print the JSON schema of the session record.",
@@ -30,7 +31,8 @@ class _Lazy(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"worker.cli.{name}"), name)
+        module = name.replace("-", "_")
+        command = getattr(import_module(f"worker.cli.{module}"), module)
         assert isinstance(command, click.Command)  # noqa: S101
         return command
 

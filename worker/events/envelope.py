@@ -74,6 +74,8 @@ def _read_list(data: bytes, arrival: int) -> list[Occurrence]:
 
 
 def _read_one(data: bytes, arrival: int) -> Occurrence:
+    if not data:
+        return Damaged("empty", data)
     try:
         return _interpret(_decode(data, _ENVELOPE), arrival)
     except (Unreadable, UnicodeDecodeError) as error:

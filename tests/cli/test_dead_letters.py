@@ -1,0 +1,84 @@
+"""What could not be read can be looked at, and put back safely."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import boto3
+import pytest
+from click.testing import CliRunner
+
+from worker.cli.dead_letters import dead_letters
+from worker.emit.lines import dead_letter_line
+from worker.errors import BadInput
+from worker.events.decode import Place
+from worker.partition.outputs import DeadLetter
+from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.traffic import Traffic, simulate
+
+READABLE = next(iter(simulate(Traffic(sessions=1, malformed=0, other_types=0), 1))).data
+LETTERS = (
+    DeadLetter("not UTF-8", Place("shard-1", "17", None, 1_790_942_400_000), b"\xff\xfe"),
+    DeadLetter("not UTF-8", Place("shard-1", "18", None, 1_790_942_401_000), b"\xff"),
+    DeadLetter("session_id: empty", Place("shard-2", "3", 4, 1_790_942_402_000), READABLE),
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "dead-letters.jsonl"
+    path.write_bytes(b"".join(dead_letter_line(letter) + b"\n" for letter in LETTERS))
+    return path
+
+
+def test_letters_are_counted_by_reason(file: Path) -> None:
+    result = CliRunner().invoke(dead_letters, ["list", str(file)])
+    assert result.exit_code == 0
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert ["2", "not", "UTF-8", "2", "2026-10-02T12:00:01.000Z", "shard-1"] in rows
+
+
+def test_a_letter_shows_its_place_and_its_bytes(file: Path) -> None:
+    result = CliRunner().invoke(dead_letters, ["show", str(file), "1"])
+    assert "shard-1, sequence number 17" in result.stdout
+    assert "\\xff\\xfe" in result.stdout
+
+
+def test_a_letter_that_is_not_there_is_told_on_one_line(file: Path) -> None:
+    result = CliRunner().invoke(dead_letters, ["show", str(file), "9"])
+    assert isinstance(result.exception, BadInput)
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other"
+    path.write_text("no letters")
+    result = CliRunner().invoke(dead_letters, ["list", str(path)])
+    assert isinstance(result.exception, BadInput)
+
+
+@pytest.mark.slow
+def test_only_what_can_now_be_read_goes_back_with_its_very_bytes(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with embedded_aws() as endpoint:
+        kinesis = boto3.client("kinesis", endpoint_url=endpoint, region_name=REGION)
+        kinesis.create_stream(StreamName="s", ShardCount=1)
+        options = ["--into", "s", "--endpoint-url", endpoint, "--region", REGION]
+        result = CliRunner().invoke(dead_letters, ["redrive", str(file), *options])
+        assert result.exit_code == 0, result.output
+        assert result.stdout == "1 dead letters put into s, 2 left: still unreadable\n"
+        shard = kinesis.list_shards(StreamName="s")["Shards"][0]["ShardId"]
+        iterator = kinesis.get_shard_iterator(
+            StreamName="s", ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert [record["Data"] for record in records] == [READABLE]
+
+
+def test_a_line_holds_the_bytes_in_base64(file: Path) -> None:
+    first = json.loads(file.read_bytes().splitlines()[0])
+    assert base64.b64decode(first["data"]) == b"\xff\xfe"
