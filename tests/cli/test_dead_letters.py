@@ -60,15 +60,20 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_only_what_can_now_be_read_goes_back_with_its_very_bytes(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path,
 ) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    anybody = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     with embedded_aws() as endpoint:
-        kinesis = boto3.client("kinesis", endpoint_url=endpoint, region_name=REGION)
+        kinesis = boto3.client(
+            "kinesis",
+            endpoint_url=endpoint,
+            region_name=REGION,
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+        )
         kinesis.create_stream(StreamName="s", ShardCount=1)
         options = ["--into", "s", "--endpoint-url", endpoint, "--region", REGION]
-        result = CliRunner().invoke(dead_letters, ["redrive", str(file), *options])
+        result = CliRunner(env=anybody).invoke(dead_letters, ["redrive", str(file), *options])
         assert result.exit_code == 0, result.output
         assert result.stdout == "1 dead letters put into s, 2 left: still unreadable\n"
         shard = kinesis.list_shards(StreamName="s")["Shards"][0]["ShardId"]
