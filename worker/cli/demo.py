@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -115,20 +115,35 @@ def _show(cloudwatch: Any, folder: Path) -> None:
 def _watch(worker: subprocess.Popen[bytes], folder: Path, sessions: int) -> None:
     """Show how far the worker is, until it has told all sessions and sent everything."""
     deadline = time.monotonic() + _PATIENCE_S
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
-    bar = Progress(*columns, TimeElapsedColumn(), console=console(sys.stderr))
-    with bar:
-        task = bar.add_task("sessions told", total=sessions, state="")
+    with _progress(sessions) as show:
         while time.monotonic() < deadline:
             if worker.poll() is not None:
                 raise VoiceInsightsError(f"the worker ended early; see {folder / 'worker.log'}")
             seen = peek(folder / "state.sqlite")
-            state = f"{seen.packed} of {sessions} sessions, {seen.outbox} requests to send"
-            bar.update(task, completed=seen.packed, state=state)
+            show(seen.packed, f"{seen.packed} of {sessions} sessions, {seen.outbox} to send")
             if seen.packed >= sessions and not seen.outbox:
                 return
             time.sleep(0.5)
     raise VoiceInsightsError(f"not done in {_PATIENCE_S} s; see {folder / 'worker.log'}")
+
+
+@contextmanager
+def _progress(sessions: int) -> Iterator[Callable[[int, str], None]]:
+    """A bar on a terminal, a line now and then elsewhere."""
+    if not sys.stderr.isatty():
+        told = [""]
+
+        def line(done: int, state: str) -> None:
+            if state != told[0] and (done % 5 == 0 or done == sessions):
+                told[0] = state
+                click.echo(f"told: {state}", err=True)
+
+        yield line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console(sys.stderr)) as bar:
+        task = bar.add_task("sessions told", total=sessions, state="")
+        yield lambda done, state: bar.update(task, completed=done, state=state)
 
 
 @contextmanager
