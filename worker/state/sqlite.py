@@ -99,12 +99,12 @@ class SqliteStore:
                 "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + 1"
                 " WHERE state = 'SENDING'"
             )
-            rows = db.execute("SELECT n, data FROM deltas ORDER BY n").fetchall()
-        return merge(decoded_delta(self._path, n, data) for n, data in rows)
+            # still within the transaction, so that what can't be read changes nothing
+            return whole_state(self._path, db)
 
     def append(self, commit: Commit) -> None:
         """See ``Store.append``."""
-        data = zstandard.compress(encode(commit.delta), _LEVEL)
+        data = _compress(encode(commit.delta))
         packed = [_row(one) for one in commit.packed]
         with self._lock, self._owned() as db:
             db.execute("INSERT INTO deltas (merged, data) VALUES (0, ?)", (data,))
@@ -175,10 +175,7 @@ class SqliteStore:
             if len(rows) < _COMPACT_ROWS and fresh < max(_COMPACT_BYTES, base):
                 return
             last = rows[-1][0]
-            deltas = db.execute("SELECT n, data FROM deltas WHERE n <= ? ORDER BY n", (last,))
-            whole = zstandard.compress(
-                encode(merge(decoded_delta(self._path, n, data) for n, data in deltas)), _LEVEL
-            )
+            whole = _compress(encode(whole_state(self._path, db, last)))
             with self._lock, self._owned() as owned:
                 owned.execute("DELETE FROM deltas WHERE n <= ?", (last,))
                 owned.execute("INSERT INTO deltas VALUES (?, 1, ?)", (last, whole))
@@ -198,17 +195,33 @@ class SqliteStore:
             yield db
 
 
-def decoded_delta(path: Path, n: int, data: bytes) -> Delta:
-    """The delta in a row of ``deltas``. Raises ``CorruptState`` if it can't be read."""
-    try:
-        delta = decode(zstandard.decompress(data))
-    except (msgspec.DecodeError, zstandard.ZstdError) as error:
-        raise CorruptState(
-            f"{path}: commit {n} can't be read ({error}); the last good one is {n - 1}"
-        ) from error
-    if delta.version != VERSION:
-        raise CorruptState(f"{path}: commit {n} is of version {delta.version}, not {VERSION}")
-    return delta
+def whole_state(path: Path, db: sqlite3.Connection, last: int | None = None) -> Delta:
+    """What all commits, or those up to ``last``, amount to.
+
+    Raises ``CorruptState``, with the last good commit, if one can't be read.
+    """
+    rows = db.execute(
+        "SELECT n, data FROM deltas WHERE n <= coalesce(?, n) ORDER BY n", (last,)
+    )
+    whole = merge(_decoded(path, rows))
+    # nothing lies before the first commit that these could still take away
+    whole.gone, whole.ended_shards = [], []
+    return whole
+
+
+def _decoded(path: Path, rows: Iterable[tuple[int, bytes]]) -> Iterator[Delta]:
+    good = "there is no good one before it"
+    for n, data in rows:
+        try:
+            delta = decode(zstandard.decompress(data))
+        except (msgspec.DecodeError, zstandard.ZstdError) as error:
+            raise CorruptState(f"{path}: commit {n} can't be read ({error}); {good}") from error
+        if delta.version != VERSION:
+            raise CorruptState(
+                f"{path}: commit {n} is of version {delta.version}, not {VERSION}; {good}"
+            )
+        yield delta
+        good = f"the last good one is {n}"
 
 
 def unpacked(state: bytes, log: bytes) -> Packed:
@@ -219,8 +232,13 @@ def unpacked(state: bytes, log: bytes) -> Packed:
 def _row(packed: Packed) -> tuple[object, ...]:
     state = packed.state
     closed_at = 0 if state.closed is None else state.closed.at
-    log = zstandard.compress(packed.log, _LEVEL)
+    log = _compress(packed.log)
     return *state.key, closed_at, state.revision, msgspec.msgpack.encode(state), log
+
+
+def _compress(data: bytes) -> bytes:
+    """With a checksum, so that damage is noticed and not read as something else."""
+    return zstandard.ZstdCompressor(_LEVEL, write_checksum=True).compress(data)
 
 
 @contextmanager

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from worker.errors import CorruptState
-from worker.partition.delta import merge
 from worker.partition.outputs import Packed
-from worker.state.sqlite import decoded_delta, unpacked
+from worker.state.sqlite import unpacked, whole_state
 
 
 class Peek(NamedTuple):
@@ -36,21 +35,23 @@ def peek(path: Path) -> Peek:
 def find_sessions(path: Path, sid: str) -> list[Packed]:
     """The sessions, open or closed, whose session_id or call_sid is ``sid``.
 
-    Raises ``CorruptState`` if the file is no state file.
+    A session that a late event brought back is found as it now is. Raises ``CorruptState`` if
+    the file is no state file.
     """
     try:
         with closing(_connect(path)) as db:
+            db.execute("BEGIN")  # one view of both tables: a session may be on its way between
             closed = db.execute(
                 "SELECT state, log FROM closed_sessions WHERE session_id = ? OR call_sid = ?",
                 (sid, sid),
             ).fetchall()
-            deltas = db.execute("SELECT n, data FROM deltas ORDER BY n").fetchall()
+            held = whole_state(path, db).sessions
     except sqlite3.DatabaseError as error:
         raise CorruptState(f"{path}: {error}") from error
-    held = merge(decoded_delta(path, n, data) for n, data in deltas).sessions
-    found = [Packed(change.state, change.log) for change in held]
-    open_ones = [one for one in found if sid in (one.state.key.session_id, one.state.key.call_sid)]
-    return open_ones + [unpacked(*row) for row in closed]
+    found = [unpacked(*row) for row in closed]
+    found += [Packed(change.state, change.log) for change in held]
+    named = [one for one in found if sid in (one.state.key.session_id, one.state.key.call_sid)]
+    return list({one.state.key: one for one in named}.values())
 
 
 def _connect(path: Path) -> sqlite3.Connection:
