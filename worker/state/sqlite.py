@@ -130,7 +130,7 @@ class SqliteStore:
                     (key.session_id, key.call_sid, key.account_sid, key.platform),
                 ).fetchone()
                 if row is not None:
-                    found[key] = unpacked(*row)
+                    found[key] = unpacked(self._path, key.session_id, *row)
         return found
 
     def claim(self, most: int) -> list[Entry]:
@@ -200,9 +200,7 @@ def whole_state(path: Path, db: sqlite3.Connection, last: int | None = None) -> 
 
     Raises ``CorruptState``, with the last good commit, if one can't be read.
     """
-    rows = db.execute(
-        "SELECT n, data FROM deltas WHERE n <= coalesce(?, n) ORDER BY n", (last,)
-    )
+    rows = db.execute("SELECT n, data FROM deltas WHERE n <= coalesce(?, n) ORDER BY n", (last,))
     whole = merge(_decoded(path, rows))
     # nothing lies before the first commit that these could still take away
     whole.gone, whole.ended_shards = [], []
@@ -224,9 +222,14 @@ def _decoded(path: Path, rows: Iterable[tuple[int, bytes]]) -> Iterator[Delta]:
         good = f"the last good one is {n}"
 
 
-def unpacked(state: bytes, log: bytes) -> Packed:
-    """The closed session in a row of ``closed_sessions``."""
-    return Packed(_STATE.decode(state), zstandard.decompress(log))
+def unpacked(path: Path, session_id: str, state: bytes, log: bytes) -> Packed:
+    """The closed session in a row of ``closed_sessions``. Raises ``CorruptState``."""
+    try:
+        return Packed(_STATE.decode(state), zstandard.decompress(log))
+    except (msgspec.DecodeError, zstandard.ZstdError) as error:
+        raise CorruptState(
+            f"{path}: the closed session {session_id} can't be read ({error})"
+        ) from error
 
 
 def _row(packed: Packed) -> tuple[object, ...]:

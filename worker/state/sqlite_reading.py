@@ -42,13 +42,13 @@ def find_sessions(path: Path, sid: str) -> list[Packed]:
         with closing(_connect(path)) as db:
             db.execute("BEGIN")  # one view of both tables: a session may be on its way between
             closed = db.execute(
-                "SELECT state, log FROM closed_sessions WHERE session_id = ? OR call_sid = ?",
+                "SELECT session_id, state, log FROM closed_sessions WHERE session_id = ? OR call_sid = ?",
                 (sid, sid),
             ).fetchall()
             held = whole_state(path, db).sessions
     except sqlite3.DatabaseError as error:
         raise CorruptState(f"{path}: {error}") from error
-    found = [unpacked(*row) for row in closed]
+    found = [unpacked(path, *row) for row in closed]
     found += [Packed(change.state, change.log) for change in held]
     named = [one for one in found if sid in (one.state.key.session_id, one.state.key.call_sid)]
     return list({one.state.key: one for one in named}.values())
