@@ -18,8 +18,9 @@ from worker.state.compactor import Compactor
 from worker.state.store import Store
 from worker.stream.lineage import Position, Survey, first_positions
 from worker.stream.schedule import Schedule
+from worker.testing.simulation.destinations import LineWriter, MetricsClient
 from worker.testing.simulation.faults import Crashed
-from worker.testing.simulation.plan import Crash, Point, StandStill, Stall
+from worker.testing.simulation.plan import Crash, Point, Stall, StandStill
 from worker.testing.simulation.watched import InlineSource, Watch, WatchedSink, WatchedStore
 from worker.testing.simulation.world import NAMESPACE, World
 
@@ -47,15 +48,6 @@ class _Observer:
 
     def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
         pass
-
-
-class _LineSink:
-    def __init__(self, world: World, kind: Kind) -> None:
-        self._world = world
-        self._kind = kind
-
-    def send(self, body: bytes) -> tuple[Outcome, str]:
-        return self._world.write(self._kind, body)
 
 
 class Worker(NamedTuple):
@@ -123,11 +115,9 @@ class Driver:
 
     def _moment(self) -> int:
         coming = self.world.next_record()
-        usual = int(self._random.uniform(200, 3000))
-        if coming is None:
-            return _LONGEST_STEP
-        quiet = coming - self.world.now
-        return usual if quiet < 2 * _LONGEST_STEP else _LONGEST_STEP
+        usual = int(self._random.uniform(*_STEP))
+        quiet = _LONGEST_STEP if coming is None else coming - self.world.now
+        return min(max(usual, quiet), _LONGEST_STEP)
 
     def _disturb(self) -> None:
         while self._at_times and self._at_times[0][0] <= self.world.now:
@@ -152,7 +142,7 @@ class Driver:
             store = self._store(name)
             worker = self._built(name, store)
         except (Crashed, Fenced) as end:
-            self.world.say(f"{name} ended while it started: {end!r}")
+            self.world.say(f"{name} ended while it started: {type(end).__name__}")
             if store is not None:
                 store.close()
             return
@@ -203,15 +193,17 @@ class Driver:
     def _sinks(self, watch: Watch) -> dict[Kind, WatchedSink]:
         world = self.world
         return {
-            "metrics": WatchedSink("metrics", CloudWatchSink(world.cloudwatch, NAMESPACE), watch),
-            "records": WatchedSink("records", _LineSink(world, "records"), watch),
-            "dead_letters": WatchedSink("dead_letters", _LineSink(world, "dead_letters"), watch),
+            "metrics": WatchedSink(
+                "metrics", CloudWatchSink(MetricsClient(world), NAMESPACE), watch
+            ),
+            "records": WatchedSink("records", LineWriter(world, "records"), watch),
+            "dead_letters": WatchedSink("dead_letters", LineWriter(world, "dead_letters"), watch),
         }
 
     def _work(self, worker: Worker) -> None:
         try:
             worker.service.turn(0.0)
-            if self.world.now >= self._send_at.get(worker.name, 0):
+            if self._random.random() < _SENDS and self._may_send(worker):
                 worker.sender.send_some()
                 pause = worker.sender.pause_s() * 1000
                 self._send_at[worker.name] = self.world.now + pause
@@ -219,6 +211,9 @@ class Driver:
                 worker.store.compact()
         except (Crashed, Fenced) as end:
             self._end(worker, end)
+
+    def _may_send(self, worker: Worker) -> bool:
+        return self.world.now >= self._send_at.get(worker.name, 0)
 
     def _wake(self, worker: Worker) -> None:
         """A worker that others have overtaken goes on; its first write must tell it so."""
@@ -235,7 +230,7 @@ class Driver:
             self._end(worker, Crashed())
 
     def _end(self, worker: Worker, end: BaseException) -> None:
-        self.world.say(f"{worker.name} ended: {end!r}")
+        self.world.say(f"{worker.name} ended: {type(end).__name__}")
         worker.store.close()
         if self.active is worker:
             self.active = None
@@ -284,5 +279,9 @@ class Driver:
         return not worker.store.backlog().entries
 
 
+_STEP: Final = 200, 5000  # ms
+_SENDS: Final = 0.6
 _COMPACTS: Final = 0.02
+"""Shares of a worker's steps."""
+
 _TIMED: Final = (StandStill, Stall)

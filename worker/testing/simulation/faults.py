@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from worker.stream.api import Failure
+from worker.stream.api import Failure, FailureKind
 from worker.testing import strict_cloudwatch, strict_kinesis
 from worker.testing.simulation.plan import (
     Crash,
@@ -50,7 +50,7 @@ class Faults:
         if fault is None or (fault == "empty" and operation != "get_records"):
             return None
         self._say(f"kinesis: {operation} {shard}: {fault}")
-        return fault if fault == "empty" else Failure(fault, "injected")
+        return Failure(fault, "injected") if isinstance(fault, FailureKind) else fault
 
     def sends(self) -> Iterator[strict_cloudwatch.Fault | None]:
         """What befalls each call to CloudWatch in turn."""

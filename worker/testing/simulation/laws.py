@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from worker.emit.outbox import Kind
-from worker.errors import VoiceInsightsError
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.distribution import unscaled
@@ -32,6 +31,7 @@ from worker.replay import Replay
 from worker.sessions.session import Held
 from worker.state.store import Store
 from worker.stream.record import Record
+from worker.testing.simulation.ledger import key_of
 from worker.testing.simulation.world import World
 from worker.testing.strict_cloudwatch import Key
 
@@ -68,14 +68,15 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
     """The laws that a run that came to rest has broken, a line each."""
     calm = Undisturbed(world.plan.rules, world.put)
     packed = store.recall(list(calm.records))
+    letters = [json.loads(line) for line in _lines(world, "dead_letters")]
     return [
         *world.broken,
         *_counters(calm, restored),
         *_records(calm, _lines(world, "records")),
-        *_letters(calm, _lines(world, "dead_letters")),
+        *_letters(calm, letters),
         *_sessions(calm, restored, packed),
         *_patience(world, restored),
-        *_samples(_expected(world.plan.rules, calm, packed.values()), world),
+        *_samples(_expected(world.plan.rules, calm, packed.values()), _buried(letters), world),
     ]
 
 
@@ -111,9 +112,7 @@ def _records(calm: Undisturbed, lines: list[bytes]) -> Iterator[str]:
             ours, theirs = comparable(last[key]), comparable(json.loads(calm.records[key].line))
             for name in sorted(theirs):
                 if ours[name] != theirs[name]:
-                    yield (
-                        f"{key.session_id}: {name} is {ours[name]}, undisturbed {theirs[name]}"
-                    )
+                    yield (f"{key.session_id}: {name} is {ours[name]}, undisturbed {theirs[name]}")
 
 
 def comparable(record: dict[str, Any]) -> dict[str, Any]:
@@ -123,18 +122,29 @@ def comparable(record: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "completeness": completeness}
 
 
-def _letters(calm: Undisturbed, lines: list[bytes]) -> Iterator[str]:
-    theirs = Counter(
+def _letters(calm: Undisturbed, letters: list[dict[str, Any]]) -> Iterator[str]:
+    theirs = {
         (one.place.shard, one.place.sequence_number, one.place.sub_sequence, one.reason)
         for one in calm.letters
-    )
-    blocks = [json.loads(line) for line in lines]
+    }
     ours = {
         (one["shard"], one["sequence_number"], one["sub_sequence"], one["reason"])
-        for one in blocks
+        for one in letters
+        if "datums" not in one
     }
-    if ours != theirs.keys():
-        yield f"law 8: dead letters lost {theirs.keys() - ours}, made up {ours - theirs.keys()}"
+    if ours != theirs:
+        yield f"law 8: dead letters lost {theirs - ours}, made up {ours - theirs}"
+
+
+def _buried(letters: list[dict[str, Any]]) -> Samples:
+    """The samples in dead letters of datums that CloudWatch would not have."""
+    buried: Samples = {}
+    for letter in letters:
+        for datum in letter.get("datums", ()):
+            counts = buried.setdefault(key_of(datum), Counter())
+            for value, count in zip(datum["Values"], datum["Counts"], strict=True):
+                counts[float(value)] += count
+    return buried
 
 
 def _sessions(
@@ -172,19 +182,27 @@ def _expected(rules: Rules, calm: Undisturbed, packed: Iterable[Packed]) -> Samp
     return expected
 
 
-def _samples(expected: Samples, world: World) -> list[str]:
-    """Each series' minute: not less than expected, and more by no more than its bound."""
+def _samples(expected: Samples, buried: Samples, world: World) -> list[str]:
+    """Each series' minute: not less than expected, and more by no more than its bound.
+
+    What CloudWatch won't have is among the dead letters, perhaps more than once.
+    """
     kept = {key: Counter(values) for key, values in world.cloudwatch.kept.items()}
     wrong = []
-    for key in sorted(expected.keys() | kept.keys()):
-        ours, theirs = (_comparable(key, of.get(key, Counter())) for of in (kept, expected))
-        bound = _comparable(key, world.ledger.bound.get(key, Counter()))
+    for key in sorted(expected.keys() | kept.keys() | buried.keys()):
+        poisoned = key[0] in world.plan.poison
+        theirs, ours, allowed = (
+            _comparable(key, one.get(key, Counter()))
+            for one in (expected, buried if poisoned else kept, world.ledger.bound)
+        )
         for value in sorted(ours.keys() | theirs.keys()):
-            least, most = theirs[value], theirs[value] + bound[value]
-            if not least <= ours[value] <= most:
+            least, most = theirs[value], theirs[value] + allowed[value]
+            if not least <= ours[value] <= (ours[value] if poisoned and least else most):
                 wrong.append(
                     f"law 6: {key}: {ours[value]} samples of {value}, expected {least} to {most}"
                 )
+        if key in (kept if poisoned else buried):
+            wrong.append(f"law 6: {key}: valid and buried, or invalid and kept")
     return wrong[:_SHOWN]
 
 

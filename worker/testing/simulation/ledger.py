@@ -81,4 +81,12 @@ class Ledger:
 def key_of(datum: dict[str, Any]) -> Key:
     """The series and minute of a datum, as the CloudWatch of the simulation keeps them."""
     dimensions = sorted((one["Name"], one["Value"]) for one in datum["Dimensions"])
-    return datum["MetricName"], tuple(dimensions), parse_ms(datum["Timestamp"])
+    return datum["MetricName"], tuple(dimensions), stamp_of(datum)
+
+
+def stamp_of(datum: dict[str, Any]) -> int:
+    """A datum's time in epoch ms."""
+    stamp = parse_ms(datum["Timestamp"])
+    if stamp is None:
+        raise ValueError(f"a datum with the stamp {datum['Timestamp']!r}")
+    return stamp

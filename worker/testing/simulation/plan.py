@@ -87,6 +87,12 @@ class WriteFault(NamedTuple):
     written: bool
 
 
+class Poison(NamedTuple):
+    """CloudWatch calls every request invalid that holds this metric."""
+
+    metric: str
+
+
 class Reshard(NamedTuple):
     """A shard is split, or merged with its neighbour, after ``at`` ms."""
 
@@ -111,6 +117,7 @@ Fault = (
     | ReadFault
     | SendFault
     | WriteFault
+    | Poison
     | Reshard
     | Redelivery
 )
@@ -135,6 +142,11 @@ class Plan:
     def rules(self) -> Rules:
         """The partition's rules."""
         return PATIENT if self.patient else LIVE
+
+    @property
+    def poison(self) -> frozenset[str]:
+        """The metrics that CloudWatch won't have."""
+        return frozenset(one.metric for one in self.faults if isinstance(one, Poison))
 
 
 _MINUTE: Final = 60_000
@@ -222,7 +234,11 @@ def _faults(rng: Random, patient: bool) -> list[Fault]:
             faults.append(StandStill(rng.randrange(span), rng.randrange(1, 40)))
         else:
             faults.append(Stall(rng.randrange(span), rng.choice((20_000, 400_000))))
-        faults.append(Reshard(rng.randrange(span), rng.choice(("split", "merge")), rng.randrange(9)))
+        faults.append(
+            Reshard(rng.randrange(span), rng.choice(("split", "merge")), rng.randrange(9))
+        )
+    if rng.random() < 0.1:
+        faults.append(Poison(rng.choice(("DeliveryDelay", "SessionsEnded", "SttLatency"))))
     for _ in range(rng.randrange(1, 2 + 2 * most)):
         faults.append(ReadFault(rng.randrange(600), rng.choice(_READ_FAULTS)))
         faults.append(SendFault(rng.randrange(60), rng.choice(tuple(MetricsFault))))

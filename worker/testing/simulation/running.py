@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from worker.state.sqlite import SqliteStore
+from worker.state.store import Store
 from worker.testing.simulation.drivers import STREAM, Driver
 from worker.testing.simulation.laws import broken
 from worker.testing.simulation.plan import Plan
@@ -19,34 +21,46 @@ def silent(_line: str) -> None:
     """No trace."""
 
 
-def run(plan: Plan, say: Say = silent) -> list[str]:
-    """The laws that a run of ``plan`` breaks, a line each; ``say`` gets the trace."""
+def run(
+    plan: Plan, say: Say = silent, open_store: Callable[[Path], Store] = SqliteStore
+) -> list[str]:
+    """The laws that a run of ``plan`` breaks, a line each; ``say`` gets the trace.
+
+    ``open_store``: the store of a path in a folder that is the run's own; each worker opens it.
+    """
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=_in_memory()) as folder:
         path = Path(folder) / "state.sqlite"
         world = World(plan, say)
-        driver = Driver(world, lambda: SqliteStore(path))
+        driver = Driver(world, lambda: open_store(path))
         try:
             driver.run()
+            return _verdict(world, open_store(path))
+        except Exception as error:
+            say(traceback.format_exc())
+            return [*world.broken, f"it raised {error!r}"]
         finally:
             driver.stop()
-        store = SqliteStore(path)
-        try:
-            return broken(world, store, store.take(STREAM))
-        finally:
-            store.close()
+
+
+def _verdict(world: World, store: Store) -> list[str]:
+    try:
+        return broken(world, store, store.take(STREAM))
+    finally:
+        store.close()
 
 
 def shrunk(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
     """A failing plan none of whose faults can be left out alone."""
     size = max(1, len(plan.faults) // 2)
-    while True:
+    while plan.faults:
         for start in reversed(range(0, len(plan.faults), size)):
             smaller = replace(plan, faults=plan.faults[:start] + plan.faults[start + size :])
             if fails(smaller):
                 plan = smaller
         if size == 1:
-            return plan
+            break
         size //= 2
+    return plan
 
 
 def _in_memory() -> str | None:

@@ -19,7 +19,8 @@ from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
 from worker.state.store import Backlog, Commit, Store
 from worker.stream.api import KinesisApi
-from worker.stream.schedule import Call, Outcome as CallOutcome, Schedule, SurveyStream
+from worker.stream.schedule import Call, Schedule, SurveyStream
+from worker.stream.schedule import Outcome as CallOutcome
 from worker.stream.shard import Batch, GetIterator
 from worker.testing.simulation.ledger import Ledger
 from worker.testing.simulation.plan import Point
@@ -159,7 +160,7 @@ class InlineSource:
     def stop(self) -> None:
         """Nothing to end."""
 
-    def take(self, timeout_s: float) -> list[Batch]:
+    def take(self, timeout_s: float) -> list[Batch]:  # noqa: ARG002
         """What has come by now; time doesn't pass in here, so there is no waiting."""
         now = self._clock()
         late, self._under_way = self._under_way, []

@@ -50,9 +50,7 @@ class World:
         self.cloudwatch = StrictCloudWatch(lambda: self._instant, self.faults.sends())
         self._coming = _coming(plan)
         self._reshards = sorted(
-            (plan.traffic.start_ms + one.at, one)
-            for one in plan.faults
-            if isinstance(one, Reshard)
+            (plan.traffic.start_ms + one.at, one) for one in plan.faults if isinstance(one, Reshard)
         )
 
     def say(self, text: str) -> None:

@@ -1,0 +1,49 @@
+"""Where requests of a worker arrive in the simulation, on the far side of its real sinks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from worker.emit.outbox import Kind, Outcome
+from worker.testing.simulation.ledger import stamp_of
+from worker.testing.simulation.world import World
+
+
+class MetricsClient:
+    """CloudWatch's client. It turns stamps into numbers, since parsing texts as boto3 does
+    would take half the time of a run.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def put_metric_data(self, **arguments: Any) -> object:
+        """One request. Raises what boto3 raises."""
+        datums = arguments["MetricData"]
+        if any(datum["MetricName"] in self._world.plan.poison for datum in datums):
+            raise _INVALID
+        stamped = [{**datum, "Timestamp": stamp_of(datum) / 1000} for datum in datums]
+        return self._world.cloudwatch.put_metric_data(**{**arguments, "MetricData": stamped})
+
+
+class LineWriter:
+    """A ``Sink`` of lines."""
+
+    def __init__(self, world: World, kind: Kind) -> None:
+        self._world = world
+        self._kind = kind
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        """Append a block of lines."""
+        return self._world.write(self._kind, body)
+
+
+_INVALID = ClientError(
+    {
+        "Error": {"Code": "InvalidParameterValue", "Message": "injected"},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    },
+    "PutMetricData",
+)
