@@ -61,10 +61,11 @@ class SqliteStore:
         self._path = path
         self._epoch = 0
         self._lock = Lock()
+        self._compacting = Lock()
         try:
             self._db = self._connect()
             self._db.executescript(_SCHEMA)
-        except sqlite3.Error as error:
+        except sqlite3.DatabaseError as error:
             raise Misconfigured(f"state: can't use {path}: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
@@ -78,7 +79,7 @@ class SqliteStore:
 
     def take(self, stream: str) -> Delta:
         """See ``Store.take``."""
-        with self._lock, _transaction(self._db) as db:
+        with self._lock, _usable(self._path), _transaction(self._db) as db:
             meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
             if meta.get("format", FORMAT) != FORMAT:
                 raise CorruptState(
@@ -122,7 +123,7 @@ class SqliteStore:
     def recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
         """See ``Store.recall``."""
         found: dict[SessionKey, Packed] = {}
-        with self._lock:
+        with self._lock, _usable(self._path):
             for key in keys:
                 row = self._db.execute(
                     "SELECT state, log FROM closed_sessions WHERE session_id = ? AND call_sid = ?"
@@ -162,13 +163,13 @@ class SqliteStore:
 
     def backlog(self) -> Backlog:
         """See ``Store.backlog``."""
-        with self._lock:
+        with self._lock, _usable(self._path):
             row = self._db.execute("SELECT count(*), total(ambiguous) FROM outbox").fetchone()
         return Backlog(row[0], int(row[1]))
 
     def compact(self) -> None:
         """See ``Store.compact``. Merges on a connection of its own, so that commits go on."""
-        with closing(self._connect()) as db:
+        with self._compacting, _usable(self._path), closing(self._connect()) as db:
             rows = db.execute("SELECT n, merged, length(data) FROM deltas ORDER BY n").fetchall()
             fresh = sum(size for _, merged, size in rows if not merged)
             base = sum(size for _, merged, size in rows if merged)
@@ -188,11 +189,26 @@ class SqliteStore:
     @contextmanager
     def _owned(self) -> Iterator[sqlite3.Connection]:
         """A transaction that only the owner may make."""
-        with _transaction(self._db) as db:
+        with _usable(self._path), _transaction(self._db) as db:
             (epoch,) = db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
             if epoch != self._epoch:
                 raise Fenced(f"another worker has taken {self._path} (epoch {epoch})")
             yield db
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    """Says what SQLite finds wrong in the worker's own errors: a file that can't be written or
+    is no state file (``Misconfigured``), or one that is damaged (``CorruptState``).
+    """
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except sqlite3.OperationalError as error:
+        raise Misconfigured(f"state: can't use {path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise CorruptState(f"{path}: {error}") from error
 
 
 def whole_state(path: Path, db: sqlite3.Connection, last: int | None = None) -> Delta:
@@ -249,7 +265,8 @@ def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield db
+        db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:  # SQLite itself rolls some failures back
+            db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")

@@ -32,8 +32,9 @@ class Backlog(NamedTuple):
 class Store(Protocol):
     """One partition's state. All methods may be called from any thread.
 
-    Every method but ``close`` raises ``Fenced`` once another owner has taken the partition,
-    and ``CorruptState`` for what can't be read back.
+    Every method that writes raises ``Fenced``, and changes nothing, once another owner has
+    taken the partition. All but ``close`` raise ``CorruptState`` for what can't be read back,
+    and ``Misconfigured`` if where the state lies can't be used (any longer).
     """
 
     def take(self, stream: str) -> Delta:
