@@ -1,0 +1,94 @@
+"""Looking into a state file from outside, while its owner is at work."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.state.commits import bulky, change, commit, draft, execute, key, packed, taken
+from worker.errors import CorruptState
+from worker.partition.delta import Delta
+from worker.partition.outputs import Packed
+from worker.sessions.session import Session
+from worker.state.sqlite_reading import Peek, find_sessions, peek
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.sqlite"
+
+
+def revisions(found: list[Packed]) -> list[tuple[str, int]]:
+    return sorted((one.state.key.session_id, one.state.revision) for one in found)
+
+
+def test_a_glance_counts_closed_sessions_and_what_waits(path: Path) -> None:
+    assert peek(path) == Peek(0, 0)
+    with closing(taken(path)) as store:
+        store.append(commit(drafts=[draft(1), draft(2)], away=[packed(1)]))
+        store.claim(1)
+        assert peek(path) == Peek(1, 2)
+    assert peek(path) == Peek(1, 2)
+
+
+def test_a_glance_at_a_file_that_is_just_being_made_sees_nothing(path: Path) -> None:
+    path.touch()
+    assert peek(path) == Peek(0, 0)
+
+
+def test_sessions_are_found_open_or_closed_by_session_or_by_call(path: Path) -> None:
+    with closing(taken(path)) as store:
+        store.append(commit(Delta(sessions=[change(1), change(2)]), away=[packed(4), packed(5)]))
+        assert revisions(find_sessions(path, "VX1")) == [("VX1", 0)]
+        assert revisions(find_sessions(path, "VX4")) == [("VX4", 1)]
+        assert revisions(find_sessions(path, "CA1")) == [("VX1", 0), ("VX4", 1)]
+        assert find_sessions(path, "VX9") == []
+
+
+def test_a_sessions_log_is_found_whole_over_commits_and_compactions(path: Path) -> None:
+    with closing(taken(path)) as store:
+        store.append(commit(Delta(sessions=[change(1, b"one ")])))
+        store.append(commit(bulky(9)))
+        store.compact()
+        store.append(commit(Delta(sessions=[change(1, b"two", 2)])))
+        (found,) = find_sessions(path, "VX1")
+    assert found == Packed(Session(key(1), found.state.base, 2), b"one two")
+
+
+def test_a_session_that_a_late_event_brought_back_is_found_once_as_it_now_is(path: Path) -> None:
+    with closing(taken(path)) as store:
+        store.append(commit(Delta(sessions=[change(1)])))
+        store.append(commit(Delta(gone=[key(1)]), away=[packed(1)]))
+        assert revisions(find_sessions(path, "VX1")) == [("VX1", 1)]
+        back = change(1)
+        back.state.revision = 2
+        store.append(commit(Delta(gone=[key(1)], sessions=[back])))
+        assert revisions(find_sessions(path, "VX1")) == [("VX1", 2)]
+
+
+def test_looking_changes_nothing_and_hinders_nobody(path: Path) -> None:
+    with closing(taken(path)) as store:
+        store.append(commit(Delta(counters={"n": 1}), away=[packed(1)]))
+        find_sessions(path, "VX1")
+        peek(path)
+        store.append(commit(Delta(counters={"n": 1})))  # still the owner
+        assert execute(path, "SELECT count(*) FROM deltas") == [(2,)]
+
+
+def test_a_file_that_is_no_state_file_is_corrupt_state(path: Path) -> None:
+    path.write_bytes(b"no database, but text that is long enough\n" * 99)
+    with pytest.raises(CorruptState, match=path.name):
+        find_sessions(path, "VX1")
+
+
+def test_a_damaged_commit_or_closed_session_is_corrupt_state(path: Path) -> None:
+    with closing(taken(path)) as store:
+        store.append(commit(Delta(counters={"n": 1}), away=[packed(1)]))
+    execute(path, "UPDATE closed_sessions SET log = x'00'")
+    with pytest.raises(CorruptState, match="VX1"):
+        find_sessions(path, "VX1")
+    execute(path, "UPDATE deltas SET data = x'00'")
+    with pytest.raises(CorruptState, match="commit 1 "):
+        find_sessions(path, "VX9")
