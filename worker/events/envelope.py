@@ -26,7 +26,7 @@ class Ignored(msgspec.Struct, frozen=True):
     type: str
 
 
-class TestEvent(msgspec.Struct, frozen=True):
+class SinkTest(msgspec.Struct, frozen=True):
     """The event by which a sink is validated; ``test_id`` is what must be posted back."""
 
     test_id: str
@@ -39,7 +39,7 @@ class Damaged(msgspec.Struct, frozen=True):
     data: bytes
 
 
-Occurrence = Event | Ignored | TestEvent | Damaged
+Occurrence = Event | Ignored | SinkTest | Damaged
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -87,7 +87,7 @@ def _interpret(envelope: _Envelope, arrival: int) -> Occurrence:
     if not isinstance(kind, str):
         raise Unreadable("type: no string")
     if kind == TEST_TYPE:
-        return TestEvent(_test_id(envelope.data))
+        return SinkTest(_test_id(envelope.data))
     if kind != GATEWAY_TYPE:
         return Ignored(kind[:_TYPE_LENGTH])
     call = envelope.data

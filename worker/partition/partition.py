@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from worker.events.decode import Delivery
-from worker.events.envelope import Ignored, TestEvent
+from worker.events.envelope import Ignored, SinkTest
 from worker.events.event import Event, SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook
@@ -111,7 +111,7 @@ class Partition:
                 self._fold_event(occurrence, delivery, recalled)
             elif isinstance(occurrence, Ignored):
                 self.counters["ignored"] += 1
-            elif isinstance(occurrence, TestEvent):
+            elif isinstance(occurrence, SinkTest):
                 self.counters["test_events"] += 1
                 self._out.test_ids.append(occurrence.test_id)
             else:

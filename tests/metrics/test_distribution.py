@@ -1,0 +1,93 @@
+"""Distributions merge by addition; coarsening keeps what it promises."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import log2
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.scenes import BASE
+from worker.metrics.catalogue import CATALOGUE
+from worker.metrics.datums import VALUES_PER_DATUM, to_datums
+from worker.metrics.distribution import add, coarsen, of, summarise, total
+from worker.metrics.series import Series
+
+samples = st.lists(st.integers(-(10**6), 10**7), max_size=60)
+many = st.lists(st.integers(-50, 10**6), min_size=301, max_size=900, unique=True)
+
+
+@given(samples, samples)
+def test_merging_distributions_is_joining_samples(one: list[int], other: list[int]) -> None:
+    merged = of(one)
+    add(merged, of(other))
+    assert merged == of(one + other)
+
+
+@given(st.lists(st.integers(-1000, 10**6), min_size=1, max_size=200))
+def test_percentiles_are_by_nearest_rank(values: list[int]) -> None:
+    summary = summarise(of(values))
+    assert summary is not None
+    ordered = sorted(values)
+    for percent, found in ((50, summary.p50), (90, summary.p90), (95, summary.p95)):
+        assert found == ordered[-(-percent * len(values) // 100) - 1]
+    assert (summary.min, summary.max, summary.count) == (ordered[0], ordered[-1], len(values))
+    assert abs(Fraction(summary.avg) - Fraction(sum(values), len(values))) < Fraction(6, 10_000)
+
+
+def test_no_samples_no_summary() -> None:
+    assert summarise({}) is None
+
+
+@given(many, st.sampled_from([8, 50, 300]))
+def test_coarsening_keeps_count_sum_minimum_and_maximum(values: list[int], most: int) -> None:
+    exact = of(values)
+    coarse = coarsen(exact, most)
+    assert len(coarse) <= most
+    assert sum(coarse.values()) == len(values)
+    assert total(coarse) == sum(values)
+    assert (min(coarse), max(coarse)) == (min(values), max(values))
+    assert all(count > 0 for count in coarse.values())
+
+
+@given(st.lists(st.integers(1, 10**6), min_size=301, max_size=900, unique=True))
+def test_percentiles_of_300_values_err_by_no_more_than_a_bucket(values: list[int]) -> None:
+    coarse = sorted(coarsen(of(values), 300).items())
+    ranked = [value for value, count in coarse for _ in range(count)]
+    ratio = _ratio(values, 300)
+    for one, exact in zip(ranked, sorted(values), strict=True):
+        assert exact / ratio - 1 <= one <= exact * ratio + 1
+
+
+def _ratio(values: list[int], most: int) -> float:
+    """The bucket ratio of the finest scale that surely fits: two values a bucket, two extremes."""
+    for scale in range(20, -7, -1):
+        ratio: float = 2.0 ** (2.0**-scale)
+        buckets = {int(_log(value, ratio)) for value in values}
+        if 2 * len(buckets) + 2 <= most:
+            return ratio
+    raise AssertionError
+
+
+def _log(value: int, base: float) -> float:
+    return log2(value) / log2(base)
+
+
+@given(st.dictionaries(st.integers(0, 10**6), st.integers(1, 5), min_size=1, max_size=500))
+def test_datums_hold_a_minute_in_at_most_two_of_150_values(exact: dict[int, int]) -> None:
+    datums = to_datums(Series("SttLatency", (("Language", "en"),)), BASE, exact)
+    assert len(datums) <= 2
+    values = [value for datum in datums for value in datum["Values"]]
+    counts = [count for datum in datums for count in datum["Counts"]]
+    assert all(len(datum["Values"]) <= VALUES_PER_DATUM for datum in datums)
+    assert values == sorted(set(values))
+    assert sum(counts) == sum(exact.values())
+    assert sum(v * n for v, n in zip(values, counts, strict=True)) == total(exact)
+    assert datums[0]["Timestamp"] == "2026-10-02T12:00:00.000Z"
+    assert datums[0]["Unit"] == CATALOGUE["SttLatency"].unit
+
+
+def test_scaled_metrics_are_published_in_their_unit() -> None:
+    (datum,) = to_datums(Series("TokensPerSecond", ()), BASE, {52_500: 2})
+    assert (datum["Values"], datum["Counts"], datum["Unit"]) == ([52.5], [2], "Count/Second")
