@@ -104,10 +104,10 @@ class Driver:
         self._steps += 1
         self.world.pass_time(self._moment())
         self._disturb()
-        for until, worker in list(self._standing):
-            if until <= self._steps:
-                self._standing.remove((until, worker))
-                self._wake(worker)
+        due = [worker for until, worker in self._standing if until <= self._steps]
+        self._standing = [one for one in self._standing if one[1] not in due]
+        for worker in due:
+            self._wake(worker)
         if self.active is None and self.world.now >= self._up_at:
             self._boot()
         elif self.active is not None:

@@ -164,18 +164,18 @@ PATIENT: Final = Rules(
 """Holds that outlast every first delivery: none takes 10 minutes, late ones included."""
 
 _OFTEN: Final[dict[Point, int]] = {
-    "read": 150,
-    "recall": 120,
+    "read": 60,
+    "recall": 60,
     "before take": 4,
     "after take": 4,
-    "before append": 80,
-    "after append": 80,
-    "before claim": 120,
-    "after claim": 120,
-    "before send": 45,
-    "after send": 45,
-    "before settle": 30,
-    "after settle": 30,
+    "before append": 50,
+    "after append": 50,
+    "before claim": 40,
+    "after claim": 40,
+    "before send": 15,
+    "after send": 15,
+    "before settle": 10,
+    "after settle": 10,
 }
 """About how often a run comes to each point."""
 
@@ -240,8 +240,8 @@ def _faults(rng: Random, patient: bool) -> list[Fault]:
     if rng.random() < 0.1:
         faults.append(Poison(rng.choice(("DeliveryDelay", "SessionsEnded", "SttLatency"))))
     for _ in range(rng.randrange(1, 2 + 2 * most)):
-        faults.append(ReadFault(rng.randrange(600), rng.choice(_READ_FAULTS)))
-        faults.append(SendFault(rng.randrange(60), rng.choice(tuple(MetricsFault))))
+        faults.append(ReadFault(rng.randrange(200), rng.choice(_READ_FAULTS)))
+        faults.append(SendFault(rng.randrange(20), rng.choice(tuple(MetricsFault))))
         faults.append(WriteFault(rng.randrange(12), rng.random() < 0.5))
         faults.append(_redelivery(rng, patient))
     return list(dict.fromkeys(faults))
@@ -251,4 +251,4 @@ def _redelivery(rng: Random, patient: bool) -> Redelivery:
     again = rng.random() < 0.5
     longest = _LATEST_PATIENT if patient and not again else 120 * _MINUTE
     later = int(longest ** rng.uniform(0.6, 1.0))
-    return Redelivery(rng.randrange(400), later, again)
+    return Redelivery(rng.randrange(150), later, again)
