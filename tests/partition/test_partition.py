@@ -1,0 +1,228 @@
+"""What time decides: when samples are told, when sessions close, come back and expire."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.scenes import BASE, cloud_event
+from worker.events.decode import decode
+from worker.events.event import SessionKey
+from worker.partition.outputs import Outputs, Packed
+from worker.partition.partition import Partition
+from worker.partition.rules import Rules
+from worker.stream.record import Record
+
+SECOND = 1000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+
+
+class Live:
+    """A partition driven by arrivals; times in ms since BASE."""
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self.partition = Partition(rules or Rules())
+        self.told: list[tuple[int, str, int, dict[int, int]]] = []
+        self.records: list[tuple[int, dict[str, Any]]] = []
+        self.letters: list[tuple[str, bytes]] = []
+        self.archive: dict[SessionKey, Packed] = {}
+        self.number = 0
+
+    def arrive(
+        self, now: int, at: int, name: str, payload: Any = None, n: int | None = None
+    ) -> None:
+        """An event of time ``at`` arrives at ``now``."""
+        self.until(now)
+        self.number += 1
+        data = cloud_event(at, name, payload, self.number if n is None else n)
+        deliveries = decode(Record("s", str(self.number), BASE + now, data, ""))
+        strangers = self.partition.strangers(deliveries)
+        self.partition.fold(
+            deliveries, {k: self.archive[k] for k in strangers if k in self.archive}
+        )
+
+    def until(self, now: int) -> None:
+        """Let time go on, second by second so that it is known when something is told."""
+        current = (self.partition.now or BASE) - BASE
+        for second in range(current - current % SECOND + SECOND, now + 1, SECOND):
+            self._tick(second)
+        self._tick(now)
+
+    def _tick(self, now: int) -> None:
+        self.partition.tip("s", BASE + now)
+        self.partition.advance(["s"])
+        outputs = self.partition.commit()[1]
+        self._note(now, outputs)
+
+    def _note(self, now: int, outputs: Outputs) -> None:
+        self.archive.update(outputs.packed)
+        self.letters += [(letter.reason, letter.data) for letter in outputs.dead_letters]
+        self.records += [(now, json.loads(one.line)) for one in outputs.records]
+        for (series, minute), distribution in outputs.window.items():
+            if not series.dimensions:
+                self.told.append((now, series.metric, minute - BASE, distribution))
+
+    def when(self, metric: str) -> list[int]:
+        """The times at which something of a metric was told."""
+        return [now for now, name, _, _ in self.told if name == metric]
+
+
+def test_a_direct_minute_is_told_once_whole_half_a_minute_after_its_end() -> None:
+    live = Live()
+    live.arrive(1 * SECOND, 500, "stt_latency", {"latency_ms": 100})
+    live.arrive(80 * SECOND, 59_999, "stt_latency", {"latency_ms": 200})
+    live.until(5 * MINUTE)
+    told = [row for row in live.told if row[1] == "SttLatency"]
+    assert told == [(90 * SECOND, "SttLatency", 0, {100: 1, 200: 1})]
+
+
+def test_what_comes_later_is_told_at_most_once_a_minute() -> None:
+    live = Live()
+    for second in (1, 95, 100, 149, 151):
+        live.arrive(second * SECOND, second, "dtmf")
+    live.until(10 * MINUTE)
+    assert live.when("DtmfReceived") == [90 * SECOND, 150 * SECOND, 210 * SECOND]
+
+
+def turn(live: Live, start: int, delay: int = 0) -> None:
+    for after, name in (
+        (0, "end_of_customer_speech"),
+        (0, "prompt_sent"),
+        (600, "first_token_received"),
+        (800, "start_of_agent_speech"),
+    ):
+        live.arrive(start + after + delay, start + after, name)
+
+
+def test_a_turn_minute_is_told_three_minutes_after_its_end() -> None:
+    live = Live()
+    turn(live, 10 * SECOND)
+    live.until(10 * MINUTE)
+    assert live.when("ResponseLatency") == [4 * MINUTE]
+
+
+def test_turns_wait_until_the_session_is_quiet() -> None:
+    live = Live()
+    turn(live, 10 * SECOND)
+    for second in range(20, 280, 20):
+        live.arrive(second * SECOND, second * SECOND, "dtmf")
+    live.until(10 * MINUTE)
+    assert live.when("ResponseLatency") == [5 * MINUTE]
+
+
+def test_turns_wait_for_quiet_no_longer_than_ten_minutes() -> None:
+    live = Live()
+    turn(live, 10 * SECOND)
+    for second in range(20, 1200, 20):
+        live.arrive(second * SECOND, second * SECOND, "dtmf")
+    live.until(20 * MINUTE)
+    assert live.when("ResponseLatency") == [11 * MINUTE]
+
+
+def test_a_session_closes_three_minutes_after_its_wrap_up_arrived() -> None:
+    live = Live()
+    live.arrive(5 * SECOND, 0, "dtmf")
+    live.arrive(70 * SECOND, 10 * SECOND, "call_wrap_up", {"end_status": "ended"})
+    live.until(10 * MINUTE)
+    ((when, record),) = live.records
+    assert when == 250 * SECOND
+    assert (record["close_reason"], record["revision"]) == ("wrap_up", 1)
+
+
+def test_a_session_closes_when_nothing_new_has_arrived_for_half_an_hour() -> None:
+    live = Live()
+    live.arrive(5 * SECOND, 0, "dtmf", n=1)
+    live.arrive(65 * SECOND, 0, "digit", n=2)
+    live.arrive(20 * MINUTE, 0, "dtmf", n=1)  # a repeat is nothing new
+    live.until(60 * MINUTE)
+    ((when, record),) = live.records
+    assert when == 65 * SECOND + 30 * MINUTE
+    assert record["close_reason"] == "idle"
+
+
+def test_an_event_after_the_close_makes_a_revision_and_a_repeat_makes_none() -> None:
+    live = Live()
+    live.arrive(1 * SECOND, 0, "dtmf", n=1)
+    live.arrive(2 * SECOND, 1 * SECOND, "call_wrap_up", n=2)
+    live.arrive(2 * HOUR, 500, "dtmf", n=3)
+    live.until(2 * HOUR + 5 * MINUTE)
+    live.arrive(3 * HOUR, 500, "dtmf", n=3)
+    live.until(3 * HOUR + 5 * MINUTE)
+    assert [(r["revision"], r["dtmf"]) for _, r in live.records] == [(1, 1), (2, 2)]
+    assert live.partition.counters["sessions_revised"] == 1
+    assert live.partition.counters["late_events"] == 1
+
+
+def test_per_session_metrics_are_told_once_at_the_first_close() -> None:
+    live = Live()
+    live.arrive(1 * SECOND, 0, "call_wrap_up", {"duration_in_seconds": 7}, n=1)
+    live.arrive(2 * HOUR, 500, "dtmf", n=3)
+    live.until(3 * HOUR)
+    assert len(live.when("SessionsEnded")) == 1
+    assert len(live.when("SessionDuration")) == 1
+
+
+def test_a_late_event_tells_what_is_new_and_counts_what_is_no_longer_true() -> None:
+    live = Live()
+    live.arrive(1 * SECOND, 0, "prompt_sent", n=1)
+    live.arrive(2 * SECOND, 2 * SECOND, "first_token_received", n=2)
+    live.arrive(3 * SECOND, 3 * SECOND, "call_wrap_up", n=4)
+    live.until(30 * MINUTE)
+    live.arrive(30 * MINUTE, 1 * SECOND, "prompt_sent", n=3)  # now the reply is in doubt
+    live.until(60 * MINUTE)
+    assert len(live.when("ApplicationLatency")) == 1
+    assert len(live.when("AmbiguousReplies")) == 1
+    assert len(live.when("UnansweredPrompts")) == 1
+    # the base series and the one by language
+    assert live.partition.counters["samples_retracted"] == 2
+
+
+def test_what_was_told_and_becomes_true_again_is_not_told_twice() -> None:
+    live = Live()
+    live.arrive(1 * SECOND, 0, "prompt_sent", n=1)
+    live.arrive(2 * SECOND, 2 * SECOND, "first_token_received", n=4)
+    live.until(20 * MINUTE)
+    live.arrive(20 * MINUTE, 1 * SECOND, "prompt_sent", n=2)
+    live.until(30 * MINUTE)
+    live.arrive(30 * MINUTE, 1500, "interrupt", n=3)  # both prompts are void: no latency at all
+    live.until(60 * MINUTE)
+    live.arrive(60 * MINUTE, 1 * SECOND, "start_of_agent_speech", n=9)
+    live.until(80 * MINUTE)
+    told = [row for row in live.told if row[1] == "ApplicationLatency"]
+    assert sum(sum(distribution.values()) for *_, distribution in told) == 1
+
+
+def test_a_packed_session_leaves_memory_and_comes_back_as_it_was() -> None:
+    live = Live()
+    live.arrive(1 * SECOND, 0, "dtmf", n=1)
+    live.arrive(2 * SECOND, 1 * SECOND, "call_wrap_up", n=2)
+    live.until(20 * MINUTE)
+    assert live.partition.held == 0
+    live.arrive(21 * MINUTE, 500, "digit", n=3)
+    assert live.partition.held == 1
+    live.until(40 * MINUTE)
+    assert live.partition.held == 0
+    assert (live.records[-1][1]["dtmf"], live.records[-1][1]["digits"]) == (1, 1)
+
+
+def test_an_event_too_old_for_any_session_still_held_is_a_dead_letter() -> None:
+    live = Live()
+    live.until(7 * HOUR)
+    live.arrive(7 * HOUR + SECOND, 0, "dtmf")
+    live.until(7 * HOUR + MINUTE)
+    ((reason, data),) = live.letters
+    assert reason.startswith("expired")
+    assert data == cloud_event(0, "dtmf", None, 1)
+    assert live.partition.held == 0
+
+
+def test_a_shard_without_a_clock_holds_time_back() -> None:
+    partition = Partition(Rules())
+    seen = []
+    for shard, clock, live in (("a", 0, "ab"), ("b", -5, "ab"), ("b", -5, "a"), ("b", -5, "ab")):
+        partition.tip(shard, BASE + clock)
+        partition.advance(live)
+        seen.append(partition.now)
+    assert seen == [None, BASE - 5, BASE, BASE]
+    assert partition.time.behind("ab") == "b"
