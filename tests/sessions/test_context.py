@@ -1,0 +1,106 @@
+"""The context at a sample is a function of the configuration events up to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.scenes import play
+from worker.sessions.context import UNKNOWN, plain, provider, voice
+
+FULL: dict[str, Any] = {
+    "configurations": {
+        "voice": "3liN8q8YoeB9Hk6AboKe-1.0_0.7_0.8",
+        "ttsProvider": "block_elevenlabs",
+        "transcriptionProvider": "Deepgram",
+        "speechProvider": "nova-3-general",
+        "ttsLanguage": "en-US",
+        "transcriptionLanguage": "en-GB",
+        "interruptible": "TRUE",
+        "debug": "[SPEAKER_EVENT_REPORT]",
+    },
+    "languages": {
+        "es-US": {
+            "tts_provider": "block_google",
+            "voice": "Aoede",
+            "transcription_provider": "google",
+            "speech_model": "telephony",
+        }
+    },
+}
+STT = {"latency_ms": 100}
+SPANISH = {"tts_language_code": "es-US", "transcription_language_code": "es-US"}
+
+
+def test_configurations_set_the_context_normalised() -> None:
+    result = play((0, "configurations", FULL), (10, "stt_latency", STT))
+    assert result.record["context"] == {
+        "tts_language": "en-US",
+        "transcription_language": "en-GB",
+        "tts_provider": "elevenlabs",
+        "voice": "3liN8q8YoeB9Hk6AboKe",
+        "transcription_provider": "deepgram",
+        "speech_model": "nova-3-general",
+    }
+    by = {"TranscriptionProvider": "deepgram", "SpeechModel": "nova-3-general"}
+    assert result.samples("SttLatency", **by) == [100]
+
+
+def test_before_any_configuration_all_is_unknown() -> None:
+    result = play((0, "stt_latency", STT), (10, "configurations", FULL))
+    by = {"TranscriptionProvider": "unknown", "SpeechModel": "unknown"}
+    assert result.samples("SttLatency", **by) == [100]
+
+
+@pytest.mark.parametrize("name", ["language_changed", "language_info"])
+def test_a_change_of_language_takes_the_tables_entry(name: str) -> None:
+    result = play((0, "configurations", FULL), (10, name, SPANISH), (20, "stt_latency", STT))
+    by = {"TranscriptionProvider": "google", "SpeechModel": "telephony"}
+    assert result.samples("SttLatency", **by) == [100]
+    assert result.record["context"]["voice"] == "Aoede"
+
+
+def test_the_events_own_fields_go_before_the_table() -> None:
+    own = {**SPANISH, "voice": "Mine", "tts_provider": "block_Amazon"}
+    context = play((0, "configurations", FULL), (10, "language_changed", own)).record["context"]
+    assert (context["voice"], context["tts_provider"]) == ("Mine", "amazon")
+    assert context["speech_model"] == "telephony"
+
+
+def test_a_language_that_no_table_knows_keeps_nothing_of_the_old_one() -> None:
+    change = {"tts_language_code": "fr-FR"}
+    context = play((0, "configurations", FULL), (10, "language_changed", change)).record["context"]
+    assert (context["tts_language"], context["voice"]) == ("fr-FR", UNKNOWN)
+    assert context["transcription_provider"] == "deepgram"
+
+
+def test_the_language_heard_stands_in_for_the_language_spoken() -> None:
+    only_heard = {"configurations": {"transcriptionLanguage": "de-DE"}}
+    scene = ((0, "configurations", only_heard), (1, "prompt_sent"), (9, "first_token_received"))
+    assert play(*scene).samples("ApplicationLatency", Language="de-DE") == [8]
+
+
+def test_only_allowed_settings_leave_in_the_record() -> None:
+    assert play((0, "configurations", FULL)).record["configuration"] == {"interruptible": "TRUE"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("Vicki-Generative", "Vicki-Generative"),
+        ("Qm4-0.9_0.75_0.8", "Qm4"),
+        ("a-1.0_0.7_0.8-b", "a-1.0_0.7_0.8-b"),
+        ("", UNKNOWN),
+        (None, UNKNOWN),
+    ],
+)
+def test_a_voice_loses_its_tuning_and_nothing_else(given: object, kept: str) -> None:
+    assert voice(given) == kept
+
+
+def test_values_are_printable_ascii_of_at_most_255_characters() -> None:
+    assert plain("caf\u00e9\n") == "caf??"
+    assert len(plain("x" * 999)) == 255
+    assert plain("   ") == UNKNOWN
+    assert provider("block_") == UNKNOWN
