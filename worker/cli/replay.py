@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Any, Final
@@ -14,14 +15,14 @@ from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.progress import Progress
 from worker.cli.replay_files import Paths, ReplayFiles
 from worker.cli.replay_into import Clock, put_back
-from worker.errors import Misconfigured
+from worker.errors import Misconfigured, VoiceInsightsError
 from worker.replay import LiveReplay, Replay, run
 from worker.settings_sources import load_settings
 from worker.stream.recording import read_recording
 from worker.wiring import rules_of
 
 _PROGRESS_EVERY: Final = 10_000
-_OFFLINE: Final = ("sessions", "metrics", "dead_letters", "counters", "as_live")
+_OFFLINE: Final = ("sessions", "metrics", "dead_letters", "counters", "as_live", "config")
 _PUT_BACK: Final = ("speed", "shift_to_now", "endpoint_url", "region")
 
 
@@ -37,7 +38,7 @@ _PUT_BACK: Final = ("speed", "shift_to_now", "endpoint_url", "region")
     help="Publish when the live worker would have, going by the recording's arrival times: "
     "with late events, revisions and retracted samples.",
 )
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Settings file.")
+@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings file.")
 @click.option("--into", metavar="STREAM", help="Put the records back into a Kinesis stream.")
 @click.option(
     "--speed",
@@ -68,12 +69,12 @@ def replay(path: str, into: str | None, **options: Any) -> None:
     if into:
         _put_back(path, into, **{name: options[name] for name in _PUT_BACK})
     else:
-        _replay(path, options.pop("config_file"), options.pop("as_live"), options)
+        _replay(path, options.pop("config"), options.pop("as_live"), options)
 
 
 def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
     for name in names:
-        if options[name] not in (None, False):
+        if options[name] is not None and options[name] is not False:
             raise Misconfigured(f"--{name.replace('_', '-')} {why} --into")
 
 
@@ -81,11 +82,21 @@ def _replay(path: str, config: Path | None, as_live: bool, options: dict[str, An
     settings = load_settings({}, os.environ, config).settings
     items = read_recording(path)
     paths = Paths(**{name: options[name] for name in Paths._fields})
-    with ReplayFiles(settings.namespace, paths) as files:
+    with _full_disks_told(), ReplayFiles(settings.namespace, paths, path) as files:
         replay = (LiveReplay if as_live else Replay)(rules_of(settings), files.take)
         run(items, replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
         files.finish(replay.counters)
     click.echo(_summary(replay.counters), err=True)
+
+
+@contextmanager
+def _full_disks_told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # whoever read has read enough
+        raise
+    except OSError as error:
+        raise VoiceInsightsError(f"can't write the results: {error.strerror}") from error
 
 
 def _summary(counters: Mapping[str, int]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -13,6 +15,7 @@ from worker.emit.lines import dead_letter_line, json_line
 from worker.errors import Misconfigured
 from worker.metrics.datums import groups
 from worker.partition.outputs import Outputs
+from worker.stream.recording_files import STANDARD_INPUT, shard_of_file
 
 
 class Paths(NamedTuple):
@@ -25,16 +28,28 @@ class Paths(NamedTuple):
 
 
 class ReplayFiles:
-    """The files a replay writes; all are opened before anything is read."""
+    """The files a replay writes; all are opened before anything is read.
 
-    def __init__(self, namespace: str, paths: Paths) -> None:
+    What a file holds already is written over only when all could be opened. Raises
+    ``Misconfigured`` if one can't be, would take the place of a file of ``recording`` or become
+    one, or is named twice.
+    """
+
+    def __init__(self, namespace: str, paths: Paths, recording: str) -> None:
         self._namespace = namespace
         self._stack = ExitStack()
-        self._sessions = self._opened(paths.sessions)
-        self._metrics = self._opened(paths.metrics)
-        self._dead_letters = self._opened(paths.dead_letters)
-        self._counters = self._opened(paths.counters)
         self._last: dict[tuple[str, ...], bytes] = {}
+        _refuse_clashes(paths, recording)
+        with ExitStack() as opening:
+            opening.push(self._stack)
+            self._sessions = self._opened(paths.sessions)
+            self._metrics = self._opened(paths.metrics)
+            self._dead_letters = self._opened(paths.dead_letters)
+            self._counters = self._opened(paths.counters)
+            opening.pop_all()
+        for file in (self._sessions, self._metrics, self._dead_letters, self._counters):
+            if file is not None and file is not sys.stdout.buffer:
+                _empty(file)
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +68,7 @@ class ReplayFiles:
         if path == "-":
             return sys.stdout.buffer
         try:
-            return self._stack.enter_context(Path(path).open("wb"))
+            return self._stack.enter_context(Path(path).open("ab"))
         except OSError as error:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
 
@@ -78,3 +93,30 @@ class ReplayFiles:
                 self._sessions.write(self._last[key] + b"\n")
         if self._counters is not None:
             self._counters.write(json_line(dict(sorted(counters.items()))) + b"\n")
+
+
+def _empty(file: IO[bytes]) -> None:
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.truncate(0)
+
+
+def _refuse_clashes(paths: Paths, recording: str) -> None:
+    taken: set[Path] = set()
+    for path in paths:
+        if path in (None, "-"):
+            continue
+        place = Path(str(path)).resolve()
+        if place.exists() and not place.is_file():
+            continue  # a device or a pipe takes what comes
+        if place in taken:
+            raise Misconfigured(f"{path}: named for two outputs")
+        if recording != STANDARD_INPUT and _is_of(place, Path(recording).resolve()):
+            raise Misconfigured(f"{path}: belongs to the recording; name a file elsewhere")
+        taken.add(place)
+
+
+def _is_of(place: Path, recording: Path) -> bool:
+    """Whether a file is one of the recording's, or would be at the next reading."""
+    if recording.is_dir():
+        return place.parent == recording and shard_of_file(place.name) is not None
+    return place == recording
