@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from worker.errors import BadInput
-from worker.sessions.record import SessionRecord
+from worker.sessions.schema import SessionRecord
 
 
 def read_records(path: Path, sid: str | None = None) -> list[SessionRecord]:

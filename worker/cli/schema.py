@@ -6,7 +6,7 @@ import json
 
 import click
 
-from worker.sessions.record import SessionRecord
+from worker.sessions.schema import SessionRecord
 
 
 @click.command()

@@ -10,7 +10,8 @@ import click
 from worker.cli.records_file import read_records
 from worker.errors import BadInput
 from worker.observe.tables import call_notes, call_table, console
-from worker.sessions.record import SessionRecord, encode, to_record
+from worker.sessions.record import encode, to_record
+from worker.sessions.schema import SessionRecord
 from worker.sessions.session import Held
 from worker.state.sqlite_reading import find_sessions
 

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from worker.sessions.record import RowPart, SessionRecord
+from worker.sessions.schema import RowPart, SessionRecord
 
 _PIPE_WIDTH: Final = 160
 _OUTCOME_STYLES: Final = {

@@ -7,9 +7,8 @@ The order within one turn of the owner's loop is: recall strangers, fold, advanc
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from worker.events.decode import Delivery
 from worker.events.envelope import Ignored, SinkTest
@@ -21,6 +20,7 @@ from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
 from worker.partition.rules import Rules, minute_of
 from worker.partition.stream_time import StreamTime
 from worker.partition.telling import has_to_tell, summary, tell
+from worker.partition.timing import Deadlines, releases
 from worker.sessions.record import encode, to_record
 from worker.sessions.session import Arrival, Closed, CloseReason, Held, Session
 
@@ -54,9 +54,9 @@ class Partition:
         self.positions: dict[str, Mark] = dict(state.positions)
         self.counters: Counter[str] = Counter(dict.fromkeys(ACCOUNTED, 0))
         self.counters.update(state.counters)
-        self._due: list[tuple[int, SessionKey]] = []
+        self._deadlines = Deadlines(rules)
         for held in self._sessions.values():
-            self._schedule(held)
+            self._deadlines.watch(held.state)
         self._ticked = state.stream_time
         self._begin()
 
@@ -142,7 +142,7 @@ class Partition:
             return
         if self._ticked is None:
             self._ticked = now
-        for instant in self._instants(self._ticked, now):
+        for instant in releases(self._rules, self._ticked, now, lambda: bool(self._sessions)):
             self._close_due(instant)
             for hold, length in (
                 (Hold.DIRECT, self._rules.hold_direct),
@@ -209,13 +209,13 @@ class Partition:
         if late and arrival in (Arrival.FOLDED, Arrival.CONFLICT):
             self.counters["late_events"] += 1
         if event.name == "call_wrap_up":
-            self._schedule(held)
+            self._deadlines.watch(held.state)
 
     def _open(self, event: Event) -> Held:
         held = Held(Session(event.key, event.timestamp, last_arrival=event.arrival))
         self._sessions[event.key] = held
         self.counters["sessions_opened"] += 1
-        self._schedule(held)
+        self._deadlines.watch(held.state)
         return held
 
     def _bring_back(self, key: SessionKey, recalled: Mapping[SessionKey, Packed]) -> Held | None:
@@ -241,40 +241,9 @@ class Partition:
 
     # --- time
 
-    def _instants(self, after: int, until: int) -> Iterator[int]:
-        """The instants after ``after`` up to ``until`` at which something may be released."""
-        every = self._rules.release_every
-        phases = sorted({self._rules.hold_direct % every, self._rules.hold_turn % every})
-        start = after - after % every
-        while start <= until and self._sessions:
-            for phase in phases:
-                if after < start + phase <= until:
-                    yield start + phase
-            start += every
-
-    def _schedule(self, held: Held) -> None:
-        if held.state.closed is None:
-            heapq.heappush(self._due, (self._closes_at(held), held.state.key))
-
-    def _closes_at(self, held: Held) -> int:
-        state = held.state
-        idle = state.last_arrival + self._rules.close_idle
-        if state.wrap_up_arrival is None:
-            return idle
-        return min(idle, state.wrap_up_arrival + self._rules.close_after_wrap_up)
-
     def _close_due(self, instant: int) -> None:
-        while self._due and self._due[0][0] <= instant:
-            due, key = heapq.heappop(self._due)
-            held = self._sessions.get(key)
-            if held is None or held.state.closed is not None:
-                continue
-            closes_at = self._closes_at(held)
-            if closes_at > due:
-                heapq.heappush(self._due, (closes_at, key))
-                continue
-            reason: CloseReason = "idle" if held.state.wrap_up_arrival is None else "wrap_up"
-            self._close(held, reason, due)
+        for due, held in self._deadlines.reached(instant, self._sessions):
+            self._close(held, "idle" if held.state.wrap_up_arrival is None else "wrap_up", due)
             held.forget_reading()
 
     def _close(self, held: Held, reason: CloseReason, instant: int) -> None:

@@ -1,0 +1,158 @@
+"""What a session record is: one JSON object that says all about a closed session.
+
+Its JSON schema is published with the project (``voice-insights schema``) and versioned by
+``schema_version``; fields are only ever added within a version.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from worker.metrics.distribution import Summary
+from worker.sessions.rows import MAX_ROWS, Outcome
+from worker.sessions.session import CloseReason
+
+SCHEMA_VERSION: Final = 1
+
+Ms = Annotated[int, Field(description="milliseconds")]
+Instant = Annotated[str, Field(description="RFC 3339, UTC, milliseconds")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ContextPart(_Part):
+    """Languages, providers, voice and model at the session's end; ``unknown`` if not told."""
+
+    tts_language: str
+    transcription_language: str
+    tts_provider: str
+    voice: str
+    transcription_provider: str
+    speech_model: str
+
+
+class LatencyPart(_Part):
+    """Distributions of each latency in milliseconds; null without a sample."""
+
+    stt: Summary | None
+    tts: Summary | None
+    application: Summary | None
+    response: Summary | None
+    caller_wait: Summary | None
+    time_to_reply_end: Summary | None
+    reply_duration: Summary | None
+    token_stream: Summary | None
+    barge_in_stop: Summary | None
+    time_to_first_audio: int | None
+
+
+class InterruptionPart(_Part):
+    """Interruptions, by their reported type and by who broke in."""
+
+    total: int
+    by_type: dict[Literal["SPEECH", "DTMF", "UNKNOWN"], int]
+    by_customer: int
+    by_agent: int
+
+
+class TokenPart(_Part):
+    """Tokens and words of all replies; ``per_second`` in tokens a second, per reply."""
+
+    total: int
+    words: int
+    replies: int
+    per_second: Summary | None
+
+
+class TalkPart(_Part):
+    """Who talked how long; ``agent_share`` in percent, null if nobody did."""
+
+    customer_ms: Ms
+    agent_ms: Ms
+    agent_share: float | None
+    longest_silence_ms: Ms
+
+
+class ErrorPart(_Part):
+    """An error that the session reported."""
+
+    code: int | str | None
+    message: str
+    at: Instant
+
+
+class RowPart(_Part):
+    """One turn, greeting, unanswered prompt or abandoned wait."""
+
+    n: int
+    at: Instant
+    outcome: Outcome
+    caller_wait_ms: Ms | None
+    response_ms: Ms | None
+    application_ms: Ms | None
+    stt_ms: Ms | None
+    tts_ms: Ms | None
+    reply_ms: Ms | None
+    tokens: int | None
+    language: str
+
+
+class CompletenessPart(_Part):
+    """How much of the session was seen. ``missing``: sequence numbers absent between the
+    first and the last; ``cut``: events beyond the bound on a session's size.
+    """
+
+    events: int
+    duplicates: int
+    conflicts: int
+    order_conflicts: int
+    lost_ends: int
+    first_sequence: int
+    last_sequence: int
+    missing: int
+    cut: int
+
+
+class SessionRecord(_Part):
+    """A closed session. Of records with one key, the one with the highest revision holds."""
+
+    schema_version: int
+    platform: str
+    account_sid: str
+    call_sid: str
+    session_id: str
+    revision: int
+    started_at: Instant
+    ended_at: Instant
+    duration_s: int | None
+    end_status: str | None
+    close_reason: CloseReason
+    context: ContextPart
+    configuration: dict[str, str]
+    latency_ms: LatencyPart
+    turns: int
+    ambiguous_turns: int
+    prompts: int
+    unanswered_prompts: int
+    ambiguous_replies: int
+    unattributed_replies: int
+    agent_utterances: int
+    abandoned_waits: int
+    interruptions: InterruptionPart
+    preemptions: int
+    dtmf: int
+    digits: int
+    media: int
+    language_changes: int
+    invalid_latencies: int
+    tokens: TokenPart
+    talk: TalkPart
+    errors: Annotated[list[ErrorPart], Field(max_length=50)]
+    unknown_events: dict[str, int]
+    turn_rows: Annotated[list[RowPart], Field(max_length=MAX_ROWS)]
+    turn_rows_omitted: Annotated[int, Field(description="rows left out to bound the record")]
+    completeness: CompletenessPart
