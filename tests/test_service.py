@@ -1,0 +1,431 @@
+"""The service's loop, turn by turn: a scripted source, a real partition, a real store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.scenes import BASE, cloud_event
+from worker.emit.outbox import Entry, Kind, Outcome
+from worker.emit.sender import Sender, Sink
+from worker.errors import CorruptState, Fenced
+from worker.partition.delta import Delta, merge
+from worker.partition.partition import Partition
+from worker.partition.rules import Rules
+from worker.service import Limits, Progress, Service
+from worker.state.compactor import Compactor
+from worker.state.sqlite import SqliteStore
+from worker.state.store import Commit
+from worker.stream.lineage import Position
+from worker.stream.record import Record
+from worker.stream.shard import Batch
+
+HOUR: Final = 3_600_000
+LEAD: Final = 300_000
+COMMIT_EVERY_S: Final = 1.0
+HEAD: Final = Position("trim_horizon")
+SCENE: Final = (
+    (0, "start_of_customer_speech"),
+    (1000, "prompt_sent"),
+    (1800, "first_token_received"),
+    (2000, "start_of_agent_speech"),
+    (5000, "end_of_agent_speech"),
+    (6000, "call_wrap_up", {"duration_in_seconds": 6, "end_status": "ended"}),
+)
+
+
+class Script:
+    """A source that gives what it is told to, and remembers what it is asked."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.gone: list[str] = []
+        self.paused: set[str] = set()
+        self.asked: list[str] = []
+        self.error: Exception | None = None
+
+    def start(self) -> None:
+        self.asked.append("start")
+
+    def take(self, timeout_s: float) -> list[Batch]:
+        self.asked.append("take")
+        if self.error is not None:
+            raise self.error
+        batches, self.batches = self.batches, []
+        return batches
+
+    def pause(self, shards: Iterable[str]) -> None:
+        self.paused |= set(shards)
+
+    def resume(self, shards: Iterable[str]) -> None:
+        self.paused -= set(shards)
+
+    def forgotten(self) -> list[str]:
+        gone, self.gone = self.gone, []
+        return gone
+
+    def stop(self) -> None:
+        self.asked.append("stop")
+
+
+class Store(SqliteStore):
+    """A real one that keeps what was committed, in order."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.commits: list[Commit] = []
+
+    def append(self, commit: Commit) -> None:
+        super().append(commit)
+        self.commits.append(commit)
+
+    @property
+    def state(self) -> Delta:
+        return merge(commit.delta for commit in self.commits)
+
+
+class Heard:
+    """What the service and the sender tell."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def test_event(self, test_id: str) -> None:
+        self.told.append(("test event", test_id))
+
+    def gap(self, shard: str) -> None:
+        self.told.append(("gap", shard))
+
+    def progress(self, progress: Progress) -> None:
+        self.told.append(progress)
+
+    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+        self.told.append((entry.kind, outcome))
+
+
+class Lines:
+    """A sink that keeps what it is sent, or takes nothing."""
+
+    def __init__(self, outcome: Outcome = Outcome.APPLIED) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self._outcome = outcome
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        if self._outcome is Outcome.APPLIED:
+            self.lines += [json.loads(line) for line in body.splitlines()]
+        return self._outcome, ""
+
+
+class Worker:
+    """A service and all around it, its clock moved by hand."""
+
+    def __init__(
+        self,
+        path: Path = Path(":memory:"),
+        positions: Mapping[str, Position] = {"a": HEAD},
+        outcome: Outcome = Outcome.APPLIED,
+        shutdown_s: float = 60,
+    ) -> None:
+        self.now = 0.0
+        self.source = Script()
+        self.store = Store(path)
+        self.partition = Partition(Rules(), self.store.take("s"))
+        self.records = Lines(outcome)
+        sinks: dict[Kind, Sink] = {
+            "metrics": Lines(outcome),
+            "records": self.records,
+            "dead_letters": Lines(outcome),
+        }
+        self.sender = Sender(self.store, sinks, Heard(), lambda: 0.0)
+        self.compactor = Compactor(self.store, HOUR)
+        self.heard = Heard()
+        self.service = Service(
+            self.source,
+            self.partition,
+            self.store,
+            self.sender,
+            self.compactor,
+            Rules(),
+            Limits(COMMIT_EVERY_S, LEAD, shutdown_s),
+            self.heard,
+            lambda: self.now,
+        )
+        self.service.begin(positions)
+        self._numbers = count(1)
+
+    def turn(self, *batches: Batch) -> None:
+        self.source.batches += batches
+        self.service.turn(0)
+
+    def turn_and_commit(self, *batches: Batch) -> None:
+        self.now += COMMIT_EVERY_S
+        self.turn(*batches)
+
+    def record(self, shard: str, arrival: int, data: bytes = b"") -> Record:
+        return Record(shard, str(next(self._numbers)), arrival, data, "")
+
+    def batch(self, shard: str, arrival: int, *data: bytes, **more: Any) -> Batch:
+        """Records that arrived at ``arrival``, ms since BASE; ``more`` replaces fields."""
+        records = [self.record(shard, BASE + arrival, one) for one in data]
+        last = records[-1].sequence_number if records else str(next(self._numbers))
+        position = Position("after", last, BASE + arrival)
+        batch = Batch(shard, records, position, None, 0, gap=False, children={})
+        return batch._replace(**more)
+
+    def sent_records(self) -> list[dict[str, Any]]:
+        while self.sender.send_some():
+            pass
+        return self.records.lines
+
+
+def scene(*more: tuple[Any, ...]) -> list[bytes]:
+    return [
+        cloud_event(at, name, payload[0] if payload else None, number)
+        for number, (at, name, *payload) in enumerate((*SCENE, *more), 1)
+    ]
+
+
+def test_where_to_begin_is_committed_before_anything_is_read() -> None:
+    worker = Worker(positions={"a": HEAD, "b": Position("at_timestamp", "1000", 1000)})
+    assert worker.source.asked == []
+    (first,) = worker.store.commits
+    assert first.delta.positions == {
+        "a": ("trim_horizon", "", 0),
+        "b": ("at_timestamp", "1000", 1000),
+    }
+
+
+def test_nothing_is_committed_before_its_time() -> None:
+    worker = Worker()
+    worker.turn(worker.batch("a", 0, *scene()))
+    assert len(worker.store.commits) == 1
+    worker.turn_and_commit()
+    assert len(worker.store.commits) == 2
+    assert worker.store.state.counters["folded"] == len(SCENE)
+    assert worker.store.state.positions["a"] == ("after", str(len(SCENE)), BASE)
+
+
+@pytest.mark.slow
+def test_a_flood_is_committed_before_its_time() -> None:
+    worker = Worker()
+    batch = worker.batch("a", 0, *[b""] * 50_000)
+    worker.turn(batch)
+    assert len(worker.store.commits) == 2
+    assert worker.store.state.counters["dead_letters"] == 50_000
+
+
+STEP = st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.booleans(), st.booleans())
+
+
+@settings(max_examples=60)
+@given(st.lists(STEP, max_size=12))
+def test_a_commit_holds_what_its_positions_say_no_more_and_no_less(
+    steps: list[tuple[str, int, bool, bool]],
+) -> None:
+    worker = Worker(positions=dict.fromkeys("abc", HEAD))
+    read: dict[tuple[str, str], int] = {}
+    sizes = dict.fromkeys("abc", 0)
+    for n, (shard, size, commit, together) in enumerate(steps):
+        batches = [worker.batch(shard, n, *[b"%d" % n] * size)]
+        if together:
+            batches.append(worker.batch("a", n, b"more"))
+        for batch in batches:
+            sizes[batch.shard] += len(batch.records)
+            read[batch.shard, batch.position.value] = sizes[batch.shard]
+        (worker.turn_and_commit if commit else worker.turn)(*batches)
+        for until in range(1, len(worker.store.commits) + 1):
+            state = merge(one.delta for one in worker.store.commits[:until])
+            held = sum(read.get((s, mark[1]), 0) for s, mark in state.positions.items())
+            letters = sum(
+                draft.body.count(b"\n")
+                for one in worker.store.commits[:until]
+                for draft in one.drafts
+            )
+            assert state.counters.get("occurrences", 0) == held == letters
+
+
+def test_what_a_worker_leaves_uncommitted_its_successor_reads_again(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    first = Worker(path)
+    whole = scene()
+    first.turn_and_commit(first.batch("a", 0, *whole[:3]))
+    first.turn(first.batch("a", 0, *whole[3:]))
+    second = Worker(path)
+    assert second.partition.positions["a"] == ("trim_horizon", "", 0)
+    assert second.partition.counters["folded"] == 3
+    second.turn_and_commit(second.batch("a", 0, *whole[3:]))
+    second.turn_and_commit(second.batch("a", HOUR))
+    (record,) = second.sent_records()
+    assert record["completeness"]["events"] == len(SCENE)
+    assert record["completeness"]["duplicates"] == 0
+
+
+def test_the_one_who_comes_later_fences_the_earlier(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    first = Worker(path)
+    Worker(path)
+    with pytest.raises(Fenced):
+        first.turn_and_commit(first.batch("a", 0, *scene()))
+
+
+def test_a_late_event_brings_a_session_back_from_the_store() -> None:
+    worker = Worker()
+    worker.turn_and_commit(worker.batch("a", 0, *scene()))
+    worker.turn_and_commit(worker.batch("a", HOUR))
+    assert worker.partition.held == 0
+    late = scene((5500, "dtmf"))
+    worker.turn_and_commit(worker.batch("a", HOUR, *late[-2:]))
+    worker.turn_and_commit(worker.batch("a", 2 * HOUR))
+    records = worker.sent_records()
+    assert [record["revision"] for record in records] == [1, 2]
+    assert [record["dtmf"] for record in records] == [0, 1]
+    assert records[1]["completeness"]["duplicates"] == 1
+    assert worker.partition.held == 0
+
+
+def test_a_session_is_dropped_from_the_store_when_it_can_change_no_more() -> None:
+    worker = Worker()
+    worker.turn_and_commit(worker.batch("a", 0, *scene()))
+    worker.turn_and_commit(worker.batch("a", HOUR))
+    key = worker.store.commits[-1].packed[0].state.key
+    assert key in worker.store.recall([key])
+    worker.turn_and_commit(worker.batch("a", 6 * HOUR))
+    assert worker.store.recall([key]) == {}
+
+
+def test_a_gap_is_counted_and_told() -> None:
+    worker = Worker()
+    worker.turn_and_commit(worker.batch("a", 0, gap=True))
+    assert worker.store.state.counters["input_gaps"] == 1
+    assert ("gap", "a") in worker.heard.told
+
+
+def test_the_test_event_is_told_when_it_is_committed() -> None:
+    worker = Worker()
+    event = {"type": "com.twilio.eventstreams.test-event", "data": {"test_id": "T1"}}
+    worker.turn(worker.batch("a", 0, json.dumps(event).encode()))
+    assert ("test event", "T1") not in worker.heard.told
+    worker.turn_and_commit()
+    assert ("test event", "T1") in worker.heard.told
+
+
+def test_progress_names_the_shard_furthest_behind_and_what_waits() -> None:
+    worker = Worker(positions={"a": HEAD, "b": HEAD})
+    worker.turn_and_commit(
+        worker.batch("a", 0, b"?", millis_behind=7000), worker.batch("b", 5, millis_behind=0)
+    )
+    progress = worker.heard.told[-1]
+    assert progress.behind_ms == 7000
+    assert progress.stream_time == BASE
+    assert progress.counters["dead_letters"] == 1
+    assert progress.backlog.entries == 1
+    ended = worker.batch("a", 0, position=Position("ended", "", BASE))
+    worker.turn_and_commit(ended)
+    assert worker.heard.told[-1].behind_ms == 0
+
+
+def test_a_shard_that_runs_ahead_waits_for_the_others() -> None:
+    worker = Worker(positions={"a": HEAD, "b": HEAD})
+    worker.turn(worker.batch("a", 0), worker.batch("b", LEAD))
+    assert worker.source.paused == set()
+    worker.turn(worker.batch("b", LEAD + 1))
+    assert worker.source.paused == {"b"}
+    worker.turn()
+    assert worker.source.paused == {"b"}
+    worker.turn(worker.batch("a", 1))
+    assert worker.source.paused == set()
+
+
+def test_time_waits_for_every_shard_that_can_still_deliver() -> None:
+    worker = Worker(positions={"a": HEAD, "b": HEAD})
+    worker.turn(worker.batch("a", 9000))
+    before = worker.partition.now
+    worker.turn(worker.batch("b", 0, clock=BASE + 4000))
+    assert (before, worker.partition.now) == (None, BASE + 4000)
+    worker.turn(worker.batch("b", 4000, position=Position("ended", "", BASE + 4000)))
+    assert worker.partition.now == BASE + 9000
+
+
+def test_children_hold_time_from_their_parents_end_on() -> None:
+    worker = Worker(positions={"a": HEAD, "b": HEAD})
+    worker.turn(worker.batch("a", 0), worker.batch("b", 0))
+    children = {name: Position("trim_horizon", "", BASE + 1000) for name in ("a1", "a2")}
+    end = Position("ended", "", BASE + 1000)
+    worker.turn_and_commit(
+        worker.batch("a", 1000, position=end, children=children), worker.batch("b", HOUR)
+    )
+    assert worker.partition.now == BASE + 1000
+    positions = worker.store.state.positions
+    assert positions["a"] == ("ended", "", BASE + 1000)
+    assert positions["a1"] == positions["a2"] == ("trim_horizon", "", BASE + 1000)
+    worker.turn(worker.batch("a1", HOUR))
+    assert worker.partition.now == BASE + 1000
+    worker.turn(worker.batch("a2", 2000))
+    assert worker.partition.now == BASE + 2000
+
+
+def test_a_shard_that_has_left_the_stream_leaves_the_state() -> None:
+    worker = Worker(positions={"a": HEAD, "b": HEAD})
+    worker.turn_and_commit(
+        worker.batch("a", 0, position=Position("ended", "", BASE)), worker.batch("b", 0)
+    )
+    worker.source.gone = ["a"]
+    worker.turn_and_commit()
+    assert set(worker.store.state.positions) == {"b"}
+    assert set(worker.store.state.clocks) == {"b"}
+
+
+def _break_sender(worker: Worker, error: Exception) -> None:
+    worker.sender.error = error
+
+
+def _break_compactor(worker: Worker, error: Exception) -> None:
+    worker.compactor.error = error
+
+
+def _break_source(worker: Worker, error: Exception) -> None:
+    worker.source.error = error
+
+
+@pytest.mark.parametrize("break_it", [_break_sender, _break_compactor, _break_source])
+def test_what_ends_a_part_ends_the_worker(
+    break_it: Callable[[Worker, Exception], None],
+) -> None:
+    worker = Worker()
+    worker.turn()
+    error = CorruptState("gone")
+    break_it(worker, error)
+    with pytest.raises(CorruptState) as caught:
+        worker.service.run(lambda: False)
+    assert caught.value is error
+    assert worker.source.asked[-1] == "stop"
+
+
+def test_at_the_end_all_that_was_folded_is_committed_and_sent(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    worker = Worker(path)
+    worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
+    turns = iter([False, True])
+    backlog = worker.service.run(lambda: next(turns))
+    assert backlog == (0, 0)
+    assert worker.source.asked == ["start", "take", "stop"]
+    assert [record["session_id"] for record in worker.records.lines] == ["VX1"]
+    assert Worker(path).partition.counters["folded"] == len(SCENE)
+
+
+def test_what_cannot_be_sent_in_time_stays_for_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    worker = Worker(path, outcome=Outcome.NOT_APPLIED, shutdown_s=0.1)
+    worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
+    turns = iter([False, True])
+    backlog = worker.service.run(lambda: next(turns))
+    assert backlog.entries > 0
+    (record,) = Worker(path).sent_records()
+    assert record["session_id"] == "VX1"
