@@ -54,7 +54,13 @@ _SHORTENED: Final = {
 
 
 @click.command()
-@click.option("--sessions", default=40, show_default=True, type=click.IntRange(1, 500))
+@click.option(
+    "--sessions",
+    default=40,
+    show_default=True,
+    type=click.IntRange(1, 500),
+    help="How many calls to make.",
+)
 @click.option("--seed", default=1, show_default=True, help="Other seeds make other calls.")
 @click.option(
     "--out",

@@ -11,5 +11,13 @@ from worker.sessions.schema import SessionRecord
 
 @click.command()
 def schema() -> None:
-    """Print the JSON schema of the session record, for those who read the records."""
+    """Print the JSON schema of the session record, for those who read the records.
+
+    Every line that `run` and `replay` write as a session record keeps to it. Within one
+    schema_version fields are only ever added.
+
+    \b
+    Example:
+      voice-insights schema > session-record.schema.json
+    """
     click.echo(json.dumps(SessionRecord.model_json_schema(), indent=2))

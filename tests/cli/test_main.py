@@ -1,0 +1,77 @@
+"""The command group: what it knows, how it teaches, and how a command ends."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tests.processes import run
+from worker import __version__
+from worker.cli.main import cli
+
+COMMANDS = cli.list_commands(click.Context(cli))
+
+
+def helped(*names: str) -> str:
+    done = CliRunner().invoke(cli, [*names, "--help"])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_the_version_is_the_packages() -> None:
+    done = CliRunner().invoke(cli, ["--version"])
+    assert done.stdout == f"voice-insights, version {__version__}\n"
+
+
+def test_help_lists_every_command_with_what_it_is_for() -> None:
+    for name in COMMANDS:
+        assert re.search(rf"^  {name}  +[A-Z]\w+ \w+", helped(), re.MULTILINE)
+
+
+def test_help_begins_with_how_to_see_it_work() -> None:
+    assert "voice-insights demo" in helped()
+    assert "voice-insights replay" in helped()
+
+
+def test_the_short_option_helps_too() -> None:
+    assert CliRunner().invoke(cli, ["-h"]).stdout == helped()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_each_command_teaches(name: str) -> None:
+    text = helped(name)
+    sentences = re.findall(r"[A-Z][^.]+\.(?:\s|$)", text.partition("Options:")[0])
+    assert len(sentences) > 1 or f"voice-insights {name} " in text.partition("\n")[2]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_each_command_is_explained(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+
+
+def test_an_unknown_command_is_refused() -> None:
+    done = CliRunner().invoke(cli, ["rum"])
+    assert done.exit_code == 2
+    assert "rum" in done.stderr
+
+
+@pytest.mark.slow
+def test_as_a_process_it_ends_as_its_commands_say(tmp_path: Path) -> None:
+    for arguments, code, told in (
+        (["--version"], 0, ""),
+        (["rum"], 2, "rum"),
+        (["replay", "nowhere"], 2, "voice-insights: nowhere: No such file or directory"),
+    ):
+        done = run(*arguments, cwd=tmp_path)
+        assert done.returncode == code
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
+        assert bool(done.stdout) == (code == 0)
