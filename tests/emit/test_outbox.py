@@ -94,7 +94,7 @@ def count_and_sum(distribution: Mapping[int, int]) -> tuple[int, int]:
     return sum(distribution.values()), sum(v * n for v, n in distribution.items())
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(windows)
 def test_cloudwatch_takes_every_request_and_has_each_minutes_count_sum_and_extremes(
     window: Window,
@@ -112,7 +112,7 @@ def test_cloudwatch_takes_every_request_and_has_each_minutes_count_sum_and_extre
             assert kept == distribution
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(windows)
 def test_a_series_minute_is_one_group_of_one_entry(window: Window) -> None:
     requests = [decode_groups(draft.body) for draft in metrics(window)]

@@ -121,7 +121,7 @@ windows = st.dictionaries(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(st.lists(windows, min_size=1, max_size=6), st.integers(0, 10**6), st.floats(0, 0.8))
 def test_each_minute_is_exact_or_above_by_no_more_than_its_unknown_attempts(
     made: list[Window], seed: int, rate: float
@@ -147,7 +147,7 @@ def test_each_minute_is_exact_or_above_by_no_more_than_its_unknown_attempts(
         assert exact[key] <= Counter(kept) <= exact[key] + above[key]
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.floats(0, 0.8))
 def test_an_entry_counts_twice_as_a_whole_or_not_at_all(seed: int, rate: float) -> None:
     window: Window = {(Series("Tokens", ()), NOON): {n: 1 + n % 3 for n in range(200)}}
@@ -163,7 +163,7 @@ def test_an_entry_counts_twice_as_a_whole_or_not_at_all(seed: int, rate: float) 
     assert kept == {n: applied * (1 + n % 3) for n in range(200)}
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.floats(0, 0.8))
 def test_the_store_counts_attempts_and_those_that_nobody_knows_about(
     seed: int, rate: float

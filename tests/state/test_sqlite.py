@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 # --- what was committed is what comes back
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(st.lists(deltas, max_size=6), st.integers(0, 6))
 def test_what_is_taken_is_the_merge_of_all_commits_so_far(made: list[Delta], middle: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -173,7 +173,7 @@ def _writes(store: SqliteStore) -> list[Callable[[], object]]:
     ]
 
 
-Outbox.TestCase.settings = settings(max_examples=15, stateful_step_count=25)
+Outbox.TestCase.settings = settings(max_examples=8, stateful_step_count=25)
 TestOutbox = Outbox.TestCase
 
 
@@ -225,7 +225,7 @@ def test_the_state_of_another_stream_is_refused_and_left_alone(path: Path) -> No
 # --- compaction
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(st.lists(deltas, max_size=5), st.lists(deltas, max_size=3))
 def test_compaction_changes_nothing_that_is_taken(before: list[Delta], after: list[Delta]) -> None:
     before = [*before, bulky(7)]
@@ -243,6 +243,7 @@ def test_compaction_changes_nothing_that_is_taken(before: list[Delta], after: li
         assert state_in(path) == state_of([*before, *after])
 
 
+@pytest.mark.slow
 def test_commits_and_other_compactions_go_on_beside_a_compaction(path: Path) -> None:
     made = [bulky(n, 2) for n in range(12)]
     errors: list[BaseException] = []

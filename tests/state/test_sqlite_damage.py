@@ -132,6 +132,7 @@ store.append(commit(Delta(counters={"m": 1})))
 """
 
 
+@pytest.mark.slow
 def test_a_commit_that_finds_no_room_leaves_nothing_and_the_next_one_may_succeed(
     path: Path,
 ) -> None:
@@ -209,7 +210,8 @@ def compressed(data: bytes) -> bytes:
     return bytes(zstandard.compress(data))
 
 
-@settings(max_examples=40)
+@pytest.mark.slow
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.integers(0, 7))
 def test_a_flipped_bit_is_noticed_or_changes_nothing(at: int, bit: int) -> None:
     made = [Delta(counters={"n": n}, sessions=[change(n, bytes(range(99)))]) for n in range(3)]
