@@ -94,7 +94,7 @@ def test_without_malformed_records_all_is_readable() -> None:
         for occurrence in occurrences(record)
     )
     assert kinds[envelope.Damaged] == 0
-    assert kinds[envelope.TestEvent] >= 1
+    assert kinds[envelope.SinkTest] >= 1
     assert kinds[envelope.Ignored] > 0
 
 
