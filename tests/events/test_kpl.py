@@ -84,3 +84,29 @@ def test_each_sub_record_knows_its_place() -> None:
         ("7", 0),
         ("7", 1),
     ]
+
+
+WHOLE = aggregate([b'{"type": "a"}', b'{"type": "b"}'])
+
+
+def test_an_aggregate_cut_off_anywhere_is_refused_whole() -> None:
+    for size in range(len(MAGIC), len(WHOLE)):
+        with pytest.raises(Unreadable, match="KPL aggregate"):
+            user_records(WHOLE[:size])
+
+
+def test_a_flipped_bit_anywhere_is_noticed() -> None:
+    for place in range(len(MAGIC), len(WHOLE)):
+        spoilt = bytearray(WHOLE)
+        spoilt[place] ^= 1
+        with pytest.raises(Unreadable, match="KPL aggregate"):
+            user_records(bytes(spoilt))
+
+
+@given(st.binary(max_size=60))
+def test_any_message_under_a_right_checksum_is_opened_or_refused(message: bytes) -> None:
+    try:
+        found = user_records(sealed(message))
+    except Unreadable:
+        return
+    assert found

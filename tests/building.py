@@ -1,0 +1,123 @@
+"""Events, sessions in memory, and a driven partition: what tests of the core are built from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from tests.scenes import BASE, Scene
+from worker.events.decode import Delivery, decode
+from worker.events.event import Event, SessionKey
+from worker.metrics.series import Told
+from worker.partition.delta import Delta, encode
+from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
+from worker.partition.partition import Partition
+from worker.partition.rules import Rules
+from worker.sessions.log import as_row
+from worker.sessions.reading import Reading, read
+from worker.sessions.session import Closed, Held, Session
+from worker.stream.record import Record
+
+KEY = SessionKey("twilio", "AC1", "CA1", "VX1")
+
+
+def event(at: int, name: str, payload: Any = None, number: int = 1, delay: int = 1000) -> Event:
+    """An event ``at`` ms after BASE, arriving ``delay`` ms after that."""
+    return Event(KEY, BASE + at, number, name, payload, BASE + at + delay)
+
+
+def reading_of(*scene: tuple[Any, ...], closing: bool = True) -> Reading:
+    """The reading of a session, numbered in the order written."""
+    return read([as_row(one, BASE) for one in _events(scene)], BASE, closing=closing)
+
+
+def held_of(*scene: tuple[Any, ...], most: int = 50_000) -> Held:
+    """An open session that holds these events."""
+    held = Held(Session(KEY, BASE))
+    for one in _events(scene):
+        held.add(one, most)
+    return held
+
+
+def closed(held: Held) -> Held:
+    """The session, closed at its last arrival."""
+    state = held.state
+    state.closed = Closed(state.count, "wrap_up", state.last_arrival)
+    state.revision = 1
+    held.forget_reading()
+    return held
+
+
+def _events(scene: Scene) -> list[Event]:
+    return [
+        event(at, name, payload[0] if payload else None, number)
+        for number, (at, name, *payload) in enumerate(scene, 1)
+    ]
+
+
+class Driven:
+    """A partition with an owner that keeps all it gives out, and recalls what it asks for."""
+
+    def __init__(self, rules: Rules, restored: Delta | None = None) -> None:
+        self.partition = Partition(rules, restored)
+        self.archive: dict[SessionKey, Packed] = {}
+        self.deltas: list[bytes] = []
+        self.records: list[RecordLine] = []
+        self.dead_letters: list[DeadLetter] = []
+        self.told: list[tuple[int | None, Told, int]] = []
+        """Stream time at the commit, what was told, and how often."""
+
+    def take(self, batch: Iterable[Record]) -> None:
+        """Fold a batch; each record's shard has then been read up to it."""
+        batch = list(batch)
+        deliveries: list[Delivery] = [one for record in batch for one in decode(record)]
+        strangers = self.partition.strangers(deliveries)
+        recalled = {key: self.archive[key] for key in strangers if key in self.archive}
+        self.partition.fold(deliveries, recalled)
+        for record in batch:
+            self.partition.move(record.shard, ("after", record.sequence_number, record.arrival))
+
+    def commit(self) -> Outputs:
+        """Commit; the delta is kept as bytes."""
+        delta, outputs = self.partition.commit()
+        self.deltas.append(encode(delta))
+        self.archive.update(outputs.packed)
+        self.records += outputs.records
+        self.dead_letters += outputs.dead_letters
+        self.told += [
+            (self.partition.now, Told(series, minute, value), count)
+            for (series, minute), distribution in outputs.window.items()
+            for value, count in distribution.items()
+        ]
+        return outputs
+
+    def finish(self) -> Outputs:
+        """End the input and commit."""
+        self.partition.finish(self.partition.keys())
+        return self.commit()
+
+    @property
+    def told_in_all(self) -> Counter[Told]:
+        """Everything told so far, as a multiset."""
+        whole: Counter[Told] = Counter()
+        for _, told, count in self.told:
+            whole[told] += count
+        return whole
+
+    @property
+    def surplus(self) -> Counter[Told]:
+        """What packed sessions told and is no longer true."""
+        whole: Counter[Told] = Counter()
+        for packed in self.archive.values():
+            whole.update(dict(packed.state.surplus))
+        return whole
+
+
+def accounts_add_up(counters: Counter[str]) -> bool:
+    """The accounting law."""
+    c = counters
+    return (
+        c["occurrences"] == c["test_events"] + c["ignored"] + c["dead_letters"] + c["events"]
+        and c["events"] == c["folded"] + c["duplicates"] + c["cut"]
+    )
