@@ -193,10 +193,20 @@ class Service:
         positions = self._partition.positions
         live = [shard for shard, position in positions.items() if position[0] != "ended"]
         self._partition.advance(live)
-        ahead = self._partition.time.ahead(live, self._limits.shard_lead_ms)
+        ahead = self._running_ahead(live)
         self._source.pause(ahead - self._paused)
         self._source.resume(self._paused - ahead)
         self._paused = ahead
+
+    def _running_ahead(self, live: list[str]) -> set[str]:
+        """The shards to pause. None while a shard that has not begun holds time back: it may
+        be waiting for the end of one that runs ahead.
+        """
+        time = self._partition.time
+        behind = time.behind(live)
+        if behind is None or self._partition.positions[behind][0] == "trim_horizon":
+            return set()
+        return time.ahead(live, self._limits.shard_lead_ms)
 
     def _progress(self) -> Progress:
         return Progress(
