@@ -18,6 +18,7 @@ _CLAIM: Final = 4
 _IDLE_S: Final = 0.5
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 30.0
+_LAST_PAUSE_S: Final = 1.0
 
 
 class Sink(Protocol):
@@ -102,10 +103,17 @@ class Sender:
             while not self._halted.is_set():
                 self._wake.clear()
                 if self.send_some():
-                    self._halted.wait(self.pause_s())
+                    self._rest()
                 elif self._stopping.is_set():
                     return
                 else:
                     self._wake.wait(_IDLE_S)
         except BaseException as error:
             self.error = error
+
+    def _rest(self) -> None:
+        """Pause after a failure; a stop ends the pause and shortens those that follow."""
+        if self._stopping.is_set():
+            self._halted.wait(min(self.pause_s(), _LAST_PAUSE_S))
+        else:
+            self._stopping.wait(self.pause_s())
