@@ -63,8 +63,10 @@ class Ledger:
     def settled(self, outcomes: Iterable[Settled]) -> None:
         """Outcomes were recorded, durably."""
         for one in outcomes:
-            entry = self._in_flight.pop(one.id)
-            if one.outcome is Outcome.AMBIGUOUS:
+            entry = self._in_flight.pop(one.id, None)
+            if entry is None:
+                self._broken(f"law 6: entry {one.id} has an outcome, and is in nobody's hands")
+            elif one.outcome is Outcome.AMBIGUOUS:
                 self._ambiguous[one.id] += 1
             elif one.outcome is Outcome.APPLIED and entry.kind == "metrics":
                 self._allow(entry)
