@@ -204,11 +204,18 @@ class Schedule:
         children = answer.children
         if any(parent not in self._shards for child in children for parent in child.parents):
             children = ()  # a merge's other parent may be new too: let a survey tell
+        if not answer.records and self._is_closed(shard.info.shard):
+            # its children may hold records from before the date of this answer
+            answer = answer._replace(server_date=None)
         batch = shard.answer_came(answer, children, self._surveys_begun + 1, now)
         if batch.ended:
             for child in children:
                 self._add(child)
         self._hand_over(shard, batch, answer.size)
+
+    def _is_closed(self, name: str) -> bool:
+        """Whether a shard is known to have come to its end, read or not: it has children."""
+        return any(name in shard.info.parents for shard in self._shards.values())
 
     def _hand_over(self, shard: Shard, batch: Batch, size: int) -> None:
         shard.undelivered += 1
