@@ -172,3 +172,16 @@ def test_failing_surveys_are_backed_off_from_and_reading_goes_on() -> None:
     assert simulation.all_records() == simulation.put
     told = [n for n in simulation.notices if isinstance(n, BackedOff) and n.shard == ""]
     assert 10 * 60 / 15 / 2 < len(told) < 10 * 60 / 15 * 4
+
+
+def test_a_shard_known_to_be_closed_tells_no_time_even_before_its_last_answer() -> None:
+    simulation = Simulation(1)
+    simulation.run(MINUTE)
+    simulation.kinesis.split("shardId-000000000000")
+    simulation.faults = lambda operation, shard: "empty"
+    simulation.run(MINUTE)  # by now a survey has told of the children
+    told = len(simulation.taken)
+    simulation.run(MINUTE)
+    later = simulation.taken[told:]
+    assert {batch.shard for batch in later} <= {"shardId-000000000000"}
+    assert all(batch.clock is None for batch in later)
