@@ -133,6 +133,7 @@ def test_a_test_event_is_one_even_without_its_id(data: object) -> None:
     assert read_user_record(json.dumps(whole).encode(), ARRIVAL) == [SinkTest("")]
 
 
+finite = st.floats(allow_nan=False, allow_infinity=False)
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()
