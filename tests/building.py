@@ -21,6 +21,11 @@ from worker.stream.record import Record
 
 KEY = SessionKey("twilio", "AC1", "CA1", "VX1")
 
+CUSTOMER, CUSTOMER_ENDS = "start_of_customer_speech", "end_of_customer_speech"
+AGENT, AGENT_ENDS = "start_of_agent_speech", "end_of_agent_speech"
+PROMPT, FIRST, FINAL = "prompt_sent", "first_token_received", "final_token_received"
+INTERRUPT = "interrupt"
+
 
 def event(at: int, name: str, payload: Any = None, number: int = 1, delay: int = 1000) -> Event:
     """An event ``at`` ms after BASE, arriving ``delay`` ms after that."""
@@ -30,6 +35,18 @@ def event(at: int, name: str, payload: Any = None, number: int = 1, delay: int =
 def reading_of(*scene: tuple[Any, ...], closing: bool = True) -> Reading:
     """The reading of a session, numbered in the order written."""
     return read([as_row(one, BASE) for one in _events(scene)], BASE, closing=closing)
+
+
+def samples(reading: Reading, metric: str) -> list[tuple[int, int]]:
+    return [(one.time - BASE, one.value) for one in reading.samples if one.metric == metric]
+
+
+def said(*scene: tuple[Any, ...]) -> dict[str, list[tuple[int, int]]]:
+    """The samples of all turn metrics, by metric."""
+    reading = reading_of(*scene)
+    direct = {"SessionsStarted", "DeliveryDelay", "Prompts", "Tokens", "Words", "Interruptions"}
+    metrics = {one.metric for one in reading.samples} - direct
+    return {metric: samples(reading, metric) for metric in metrics}
 
 
 def held_of(*scene: tuple[Any, ...], most: int = 50_000) -> Held:

@@ -1,0 +1,140 @@
+"""A log is the events appended to it, no more, no less; order is by time, number and name."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.building import event
+from tests.scenes import BASE
+from worker.events.event import KNOWN_NAMES, Event
+from worker.sessions.log import CODES, Row, append, as_row, in_order, name_of, unpack
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+payloads: st.SearchStrategy[dict[str, Any] | None] = st.none() | st.dictionaries(
+    st.sampled_from(["latency_ms", "type", "message"]),
+    st.none() | st.booleans() | INT64 | st.floats(allow_nan=False) | st.text(max_size=5),
+)
+names = st.sampled_from([*KNOWN_NAMES, "", "brand_new", "17"])
+events = st.builds(
+    event,
+    st.integers(-(10**13), 10**12),
+    names,
+    payloads,
+    INT64,
+    st.integers(-3_600_000, 10**12),
+)
+
+
+@given(st.lists(events, max_size=12))
+def test_what_is_appended_is_unpacked_in_the_order_of_arrival(some: list[Event]) -> None:
+    log = bytearray()
+    for one in some:
+        append(log, one, BASE)
+    assert unpack(log, len(some)) == [as_row(one, BASE) for one in some]
+    assert unpack(bytes(log), len(some)) == unpack(log, len(some))
+
+
+@given(events)
+def test_a_row_says_all_that_its_event_says(one: Event) -> None:
+    row = as_row(one, BASE)
+    assert row.timestamp + BASE == one.timestamp
+    assert row.timestamp + BASE + row.delay == one.arrival
+    assert name_of(row.name) == one.name
+    assert (row.sequence_number, row.payload) == (one.sequence_number, one.payload)
+
+
+def test_a_common_event_takes_a_few_bytes() -> None:
+    log = bytearray()
+    append(log, event(60_000, "prompt_sent", None, 7), BASE)
+    assert len(log) <= 12
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_log_of_another_length_is_refused(count: int) -> None:
+    log = bytearray()
+    append(log, event(0, "dtmf"), BASE)
+    append(log, event(5, "dtmf"), BASE)
+    with pytest.raises(msgspec.DecodeError):
+        unpack(log, count)
+
+
+def test_bytes_that_are_no_log_are_refused() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        unpack(b"\xc1\xc1", 1)
+
+
+def test_codes_sort_as_their_names_do() -> None:
+    assert list(KNOWN_NAMES) == sorted(KNOWN_NAMES)
+    assert [name_of(CODES[name]) for name in KNOWN_NAMES] == list(KNOWN_NAMES)
+
+
+def rows(*written: tuple[int, int, str] | tuple[int, int, str, Any]) -> list[Row]:
+    return [
+        as_row(event(at, name, payload[0] if payload else None, number), BASE)
+        for at, number, name, *payload in written
+    ]
+
+
+def test_order_is_by_time_then_number_then_name() -> None:
+    ordered = rows((5, 9, "dtmf"), (7, 1, "zoo"), (7, 2, "aaa"), (7, 2, "dtmf"), (7, 2, "ze"))
+    shuffled = [ordered[n] for n in (3, 0, 4, 2, 1)]
+    assert in_order(shuffled).rows == ordered
+
+
+def test_every_neighbour_with_a_smaller_number_is_an_order_conflict() -> None:
+    assert in_order(rows((1, 1, "a"), (2, 2, "a"), (3, 3, "a"))).order_conflicts == 0
+    assert in_order(rows((1, 5, "a"), (2, 2, "a"), (3, 4, "a"), (4, 1, "a"))).order_conflicts == 2
+    assert in_order(rows((1, 5, "a"), (2, 5, "a"), (2, 5, "b"))).order_conflicts == 0
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            rows(
+                *(
+                    (at, number, name, payload)
+                    for at in (0, 1)
+                    for number in (1, 2)
+                    for name in ("dtmf", "odd")
+                    for payload in (None, {"a": 1}, {"a": "1"}, {"b": 0})
+                )
+            )
+        ),
+        min_size=1,
+        unique_by=repr,
+    ),
+    st.integers(),
+)
+def test_settling_is_a_function_of_the_set(some: list[Row], seed: int) -> None:
+    found = in_order(some)
+    shuffled = Random(seed).sample(some, len(some))
+    assert in_order(shuffled) == found
+    identities = {row[:3] for row in some}
+    assert len(found.rows) == len(identities)
+    assert found.conflicts == len(some) - len(identities)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "winner"),
+    [
+        (None, {"a": 1}, {"a": 1}),  # "{" > "n"
+        ({"a": 10}, {"a": 9}, {"a": 9}),  # as text, not as numbers
+        ({"a": 1}, {"a": "1"}, {"a": 1}),  # "1" > the quotation mark
+        ({"a": 1}, {"b": 0}, {"b": 0}),
+        ({"a": "é"}, {"a": "z"}, {"a": "é"}),
+        ({"a": True}, {"a": 1}, {"a": True}),
+    ],
+)
+def test_of_conflicting_payloads_the_greater_canonical_json_wins(
+    one: Any, other: Any, winner: Any
+) -> None:
+    for first, second in ((one, other), (other, one)):
+        found = in_order(rows((0, 1, "dtmf", first), (0, 1, "dtmf", second)))
+        assert [row.payload for row in found.rows] == [winner]
+        assert found.conflicts == 1

@@ -1,0 +1,126 @@
+"""What a session's events say beyond its turns: latencies, counts, errors, and the unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.building import reading_of
+from tests.scenes import BASE
+from worker.events.event import KNOWN_NAMES
+from worker.metrics.catalogue import CATALOGUE
+from worker.sessions.context import UNKNOWN
+from worker.sessions.reading import MAX_ERRORS, MAX_UNKNOWN_NAMES, Reading, count_of
+
+
+def own(reading: Reading, metric: str) -> list[str | None]:
+    return [one.own for one in reading.samples if one.metric == metric]
+
+
+def values(reading: Reading, metric: str) -> list[int]:
+    return [one.value for one in reading.samples if one.metric == metric]
+
+
+@pytest.mark.parametrize("name", [*KNOWN_NAMES, "", "unheard_of"])
+@pytest.mark.parametrize("payload", [None, {}])
+def test_every_event_is_read_even_without_its_payload(name: str, payload: Any) -> None:
+    reading = reading_of((0, name, payload))
+    assert values(reading, "SessionsStarted") == [1]
+    assert {one.metric for one in reading.samples} <= set(CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "read_as"),
+    [
+        ("SPEECH", "SPEECH"),
+        ("DTMF", "DTMF"),
+        ("speech", "UNKNOWN"),
+        ("", "UNKNOWN"),
+        (None, "UNKNOWN"),
+        (5, "UNKNOWN"),
+    ],
+)
+def test_an_interrupts_type_is_one_of_two_or_unknown(kind: object, read_as: str) -> None:
+    assert own(reading_of((0, "interrupt", {"type": kind})), "Interruptions") == [read_as]
+
+
+@pytest.mark.parametrize(
+    ("code", "kept", "dimension"),
+    [
+        (64107, 64107, "64107"),
+        ("64107", 64107, "64107"),
+        ("E12", "E12", "E12"),
+        ("  ", "unknown", "unknown"),
+        ("caf\u00e9", "caf?", "caf?"),
+        ("\u0663", "?", "?"),
+        (True, None, "unknown"),
+        (1.5, None, "unknown"),
+        (None, None, "unknown"),
+        ("9" * 20, "9" * 20, "9" * 20),
+    ],
+)
+def test_an_error_is_told_by_its_code(code: object, kept: object, dimension: str) -> None:
+    reading = reading_of((70, "error_event", {"error_code": code, "message": 5}))
+    assert own(reading, "Errors") == [dimension]
+    (error,) = reading.errors
+    assert (error.code, error.message, error.at) == (kept, "", BASE + 70)
+
+
+def test_all_errors_count_and_the_first_50_are_told() -> None:
+    reading = reading_of(*((n, "error_event", {"error_code": n}) for n in range(MAX_ERRORS + 9)))
+    assert len(values(reading, "Errors")) == MAX_ERRORS + 9
+    assert [error.code for error in reading.errors] == list(range(MAX_ERRORS))
+
+
+def test_names_beyond_50_unknown_ones_count_as_other() -> None:
+    reading = reading_of(*((n, f"new_{n}") for n in range(MAX_UNKNOWN_NAMES + 5)), (99, "new_0"))
+    assert len(reading.unknown) == MAX_UNKNOWN_NAMES + 1
+    assert (reading.unknown["other"], reading.unknown["new_0"]) == (5, 2)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2**53])
+def test_a_count_is_an_integer_up_to_what_a_double_holds_exactly(count: int) -> None:
+    assert count_of(count) == count
+
+
+@pytest.mark.parametrize("value", [-1, 2**53 + 1, True, 1.0, "1", None, float("inf")])
+def test_anything_else_is_no_count(value: object) -> None:
+    assert count_of(value) is None
+    reading = reading_of((0, "final_token_received", {"total_tokens": value}))
+    assert (values(reading, "Tokens"), reading.tokens, reading.replies) == ([], 0, 1)
+    assert reading_of((0, "call_wrap_up", {"duration_in_seconds": value})).duration_s is None
+
+
+def test_a_wrap_up_without_a_payload_still_wraps_up() -> None:
+    reading = reading_of((0, "call_wrap_up"))
+    assert reading.wrap_up is not None
+    assert reading.duration_s is None
+
+
+def test_the_last_configuration_counts_for_the_record_and_language_events_change_none() -> None:
+    reading = reading_of(
+        (0, "configurations", {"configurations": {"preemptible": "TRUE"}}),
+        (10, "configurations", {"configurations": {"interruptible": "FALSE"}}),
+        (20, "language_changed", {"tts_language_code": "de-DE"}),
+    )
+    assert reading.configuration == {"interruptible": "FALSE"}
+    assert reading.context.tts_language == "de-DE"
+
+
+def test_language_info_sets_the_language_and_is_no_change_of_it() -> None:
+    reading = reading_of((0, "language_info", {"tts_language_code": "de-DE"}))
+    assert values(reading, "LanguageChanges") == []
+    assert reading.context.language == "de-DE"
+
+
+def test_a_sample_has_the_context_of_its_own_place_in_the_order() -> None:
+    reading = reading_of(
+        (0, "tts_latency", {"latency_ms": 1}),
+        (0, "configurations", {"configurations": {"voice": "V"}}),
+        (0, "tts_latency", {"latency_ms": 2}),
+        (5, "language_changed", {"tts_language_code": "xx", "voice": "W"}),
+        (5, "tts_latency", {"latency_ms": 3}),
+    )
+    voices = [one.context.voice for one in reading.samples if one.metric == "TtsLatency"]
+    assert voices == [UNKNOWN, "V", "W"]

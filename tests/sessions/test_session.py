@@ -1,0 +1,131 @@
+"""A session in memory knows every repeat, keeps what is new, and never more than it may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.building import KEY, closed, event, held_of
+from tests.scenes import BASE
+from worker.events.event import Event, canonical_json
+from worker.sessions.session import Arrival, Held, Session
+
+MOST = 50_000
+
+
+def fresh() -> Held:
+    return Held(Session(KEY, BASE))
+
+
+some_events = st.builds(
+    event,
+    st.integers(0, 3),
+    st.sampled_from(["dtmf", "stt_latency", "odd"]),
+    st.sampled_from([None, {"latency_ms": 1}, {"latency_ms": 2}]),
+    st.sampled_from([-1, 0, 1, 4095, 4096, 2**63 - 1]),
+)
+
+
+@given(st.lists(some_events, max_size=30), st.integers(1, 8))
+def test_an_arrival_is_new_a_repeat_a_conflict_or_cut_as_the_set_so_far_says(
+    some: list[Event], most: int
+) -> None:
+    held, known = fresh(), dict[tuple[int, int, str], set[str]]()
+    folded = duplicates = cut = 0
+    for one in some:
+        payloads = known.setdefault((one.timestamp, one.sequence_number, one.name), set())
+        text = canonical_json(one.payload)
+        if text in payloads:
+            wanted, duplicates = Arrival.DUPLICATE, duplicates + 1
+        elif folded == most:
+            wanted, cut = Arrival.CUT, cut + 1
+        else:
+            wanted = Arrival.CONFLICT if payloads else Arrival.FOLDED
+            duplicates += bool(payloads)
+            folded += 1
+            payloads.add(text)
+        assert held.add(one, most) is wanted
+    state = held.state
+    assert (state.count, state.duplicates, state.cut) == (folded, duplicates, cut)
+    assert len(held.rows()) == folded
+
+
+@given(st.lists(some_events, max_size=30), st.integers(0, 30))
+def test_a_session_restored_from_its_log_knows_the_same_repeats(
+    some: list[Event], cut: int
+) -> None:
+    kept, restored = fresh(), fresh()
+    for n, one in enumerate(some):
+        if n == cut:
+            restored = Held(restored.state, bytes(restored.log))
+        assert kept.add(one, MOST) is restored.add(one, MOST)
+    assert kept.state == restored.state
+    assert kept.log == restored.log
+
+
+@pytest.mark.parametrize("first_number", [0, 4096])
+def test_repeats_are_found_in_a_long_session_too(first_number: int) -> None:
+    held = fresh()
+    long = [event(n, "dtmf", None, first_number + n) for n in range(300)]
+    assert {held.add(one, MOST) for one in long} == {Arrival.FOLDED}
+    assert {held.add(one, MOST) for one in long} == {Arrival.DUPLICATE}
+    other = event(299, "dtmf", {"a": 1}, first_number + 299)
+    assert [held.add(other, MOST), held.add(other, MOST)] == [Arrival.CONFLICT, Arrival.DUPLICATE]
+
+
+def test_a_full_session_still_knows_its_repeats() -> None:
+    held = held_of((0, "dtmf"), (1, "dtmf"), most=2)
+    assert held.add(event(9, "dtmf", None, 9), 2) is Arrival.CUT
+    assert held.add(event(0, "dtmf", None, 1), 2) is Arrival.DUPLICATE
+
+
+def test_the_same_number_and_name_at_another_time_is_another_event() -> None:
+    held = fresh()
+    assert held.add(event(0, "dtmf"), MOST) is Arrival.FOLDED
+    assert held.add(event(1, "dtmf"), MOST) is Arrival.FOLDED
+    assert held.add(event(0, "digit"), MOST) is Arrival.FOLDED
+
+
+def test_a_repeat_is_a_repeat_whenever_it_arrives() -> None:
+    held = fresh()
+    held.add(event(0, "dtmf", delay=0), MOST)
+    assert held.add(event(0, "dtmf", delay=999_999), MOST) is Arrival.DUPLICATE
+    assert held.state.last_arrival == BASE
+
+
+def test_times_of_the_first_and_the_latest_event_are_kept_up() -> None:
+    held = held_of((50, "dtmf"), (-20, "dtmf"), (30, "dtmf"))
+    assert (held.state.oldest, held.state.newest) == (BASE - 20, BASE + 50)
+    assert held.state.last_arrival == BASE + 1050
+
+
+def test_the_first_wrap_up_to_arrive_sets_the_clock_of_the_close() -> None:
+    held = held_of((0, "dtmf"), (10, "call_wrap_up"), (90, "call_wrap_up"))
+    assert held.state.wrap_up_arrival == BASE + 1010
+
+
+def test_each_event_after_the_close_is_one_revision_and_a_repeat_none() -> None:
+    held = closed(held_of((0, "dtmf")))
+    held.add(event(5, "dtmf", None, 2), MOST)
+    held.add(event(5, "dtmf", None, 2), MOST)
+    held.add(event(6, "dtmf", None, 3), MOST)
+    assert held.state.revision == 3
+
+
+def test_a_reading_is_of_all_events_and_of_the_first_few_on_demand() -> None:
+    held = held_of((0, "prompt_sent"), (10, "prompt_sent"))
+    assert sum(one.metric == "Prompts" for one in held.reading().samples) == 2
+    earlier = held.reading_of(1, closing=True)
+    assert [one.metric for one in earlier.samples if one.metric == "AbandonedWaits"]
+    held.add(event(20, "prompt_sent", None, 9), MOST)
+    assert sum(one.metric == "Prompts" for one in held.reading().samples) == 3
+
+
+def test_forgetting_a_reading_loses_nothing() -> None:
+    held = held_of((0, "prompt_sent"), (10, "dtmf"))
+    before: list[Any] = held.reading().samples
+    held.forget_reading()
+    assert held.reading().samples == before
