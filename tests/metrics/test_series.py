@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from worker.metrics.series import Series, SeriesBook, SeriesRules
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.metrics.series import OTHER, Series, SeriesBook, SeriesRules
 from worker.sessions.context import Context
 
 
@@ -58,3 +61,55 @@ def test_labels_stand_on_all_series_of_their_account_only() -> None:
         Series("CallerWait", (("Environment", "prod"), ("Language", "a"))),
     )
     assert languages(book, "a", "AC2")[0] == BASE
+
+
+def test_a_set_asks_for_dimensions_of_the_context_and_of_labels() -> None:
+    sets = {"Prompts": (("Language", "Environment"), ("Voice",))}
+    labels = {"AC1": {"Environment": "prod"}}
+    book = SeriesBook(SeriesRules(sets=sets, labels=labels))
+    context = Context(tts_language="en", voice="V")
+    assert [one.dimensions for one in book.of("Prompts", None, context, "AC1")] == [
+        (("Environment", "prod"),),
+        (("Environment", "prod"), ("Language", "en")),
+        (("Environment", "prod"), ("Voice", "V")),
+    ]
+
+
+def test_a_set_that_an_account_has_no_label_for_adds_no_series_twice() -> None:
+    book = SeriesBook(SeriesRules(sets={"Prompts": (("Environment",),)}))
+    assert book.of("Prompts", None, Context(), "AC2") == (Series("Prompts", ()),)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["CallerWait", "SttLatency"]), st.integers(0, 30))),
+    st.integers(0, 6),
+    st.integers(0, 12),
+)
+def test_caps_hold_whatever_comes(asked: list[tuple[str, int]], per_set: int, in_all: int) -> None:
+    book = SeriesBook(SeriesRules(per_set=per_set, in_all=in_all))
+    for metric, number in asked:
+        context = Context(tts_language=f"l{number}", speech_model=f"m{number}")
+        bare, further = book.of(metric, None, context, "AC1")
+        assert bare == Series(metric, ())
+        assert book.of(metric, None, context, "AC1") == (bare, further)
+    admitted = book.admitted_now
+    assert len(set(admitted)) == len(admitted)
+    proper = [one for one in admitted if one.dimensions and one.dimensions[0][1] != OTHER]
+    for metric in ("CallerWait", "SttLatency"):
+        assert sum(one.metric == metric for one in proper) <= per_set
+    bare_and_other = len(admitted) - len(proper)
+    assert bare_and_other <= 4
+    assert len(proper) <= in_all
+
+
+@given(st.lists(st.integers(0, 9), max_size=30), st.integers(0, 30))
+def test_a_restart_at_any_point_admits_the_same_series(asked: list[int], cut: int) -> None:
+    rules = SeriesRules(per_set=4)
+    steady, restarted = SeriesBook(rules), SeriesBook(rules)
+    committed: list[Series] = []
+    for n, number in enumerate(asked):
+        if n == cut:
+            committed += restarted.admitted_now
+            restarted = SeriesBook(rules, committed)
+        assert languages(steady, f"l{number}") == languages(restarted, f"l{number}")
+    assert committed + restarted.admitted_now == steady.admitted_now

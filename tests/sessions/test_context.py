@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.scenes import play
 from worker.sessions.context import UNKNOWN, plain, provider, voice
@@ -104,3 +106,66 @@ def test_values_are_printable_ascii_of_at_most_255_characters() -> None:
     assert len(plain("x" * 999)) == 255
     assert plain("   ") == UNKNOWN
     assert provider("block_") == UNKNOWN
+
+
+def context_after(*scene: tuple[Any, ...]) -> dict[str, str]:
+    found: dict[str, str] = play(*scene).record["context"]
+    return found
+
+
+def test_what_configurations_leave_out_comes_from_the_entry_of_its_language() -> None:
+    spanish = {"configurations": {"ttsLanguage": "es-US", "transcriptionLanguage": "es-US"}}
+    context = context_after((0, "configurations", {**FULL, **spanish}))
+    assert (context["voice"], context["tts_provider"]) == ("Aoede", "google")
+    assert (context["transcription_provider"], context["speech_model"]) == ("google", "telephony")
+
+
+def test_a_later_configuration_starts_over() -> None:
+    context = context_after((0, "configurations", FULL), (10, "configurations", {}))
+    assert set(context.values()) == {UNKNOWN}
+
+
+def test_each_side_changes_its_language_by_itself() -> None:
+    heard = context_after(
+        (0, "configurations", FULL),
+        (10, "language_changed", {"transcription_language_code": "es-US"}),
+    )
+    assert (heard["transcription_language"], heard["speech_model"]) == ("es-US", "telephony")
+    assert (heard["tts_language"], heard["voice"]) == ("en-US", "3liN8q8YoeB9Hk6AboKe")
+
+
+def test_a_change_to_the_language_in_force_keeps_what_was_in_force() -> None:
+    same = {"tts_language_code": "en-US", "transcription_language_code": "en-GB"}
+    before = context_after((0, "configurations", FULL))
+    assert context_after((0, "configurations", FULL), (10, "language_changed", same)) == before
+    assert context_after((0, "configurations", FULL), (10, "language_changed", {})) == before
+
+
+def test_a_language_comes_back_with_its_entry_of_the_table() -> None:
+    table = {"en-US": {"voice": "Ann"}, "es-US": {"voice": "Eva"}}
+    english = {"configurations": {"ttsLanguage": "en-US", "voice": "Ann"}, "languages": table}
+    there_and_back = [
+        (10, "language_changed", {"tts_language_code": "es-US"}),
+        (20, "language_changed", {"tts_language_code": "en-US"}),
+    ]
+    assert context_after((0, "configurations", english), *there_and_back)["voice"] == "Ann"
+
+
+def test_language_events_before_any_configuration_are_taken_at_their_word() -> None:
+    context = context_after((0, "language_info", {**SPANISH, "voice": "Eva-1.0_0.5_0.5"}))
+    assert (context["tts_language"], context["voice"]) == ("es-US", "Eva")
+
+
+@pytest.mark.parametrize("odd", [5, True, None, ""])
+def test_what_is_no_text_is_unknown(odd: object) -> None:
+    context = context_after((0, "configurations", {"configurations": {"voice": odd}}))
+    assert context["voice"] == UNKNOWN
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_made_fit_for_a_dimension(text: str) -> None:
+    for made in (plain(text), provider(text), voice(text)):
+        assert 1 <= len(made) <= 255
+        assert made.isascii()
+        assert made.isprintable()
+        assert made == made.strip()
