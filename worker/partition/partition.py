@@ -159,7 +159,8 @@ class Partition:
             held = self._sessions[key]
             state = held.state
             if state.closed is None:
-                ending: CloseReason = "wrap_up" if state.wrap_up_arrival else "end_of_input"
+                wrapped_up = state.wrap_up_arrival is not None
+                ending: CloseReason = "wrap_up" if wrapped_up else "end_of_input"
                 self._close(held, ending, self._time.now or state.last_arrival)
             self._tell(held, Hold.DIRECT, _FOREVER)
             self._tell_turns(held, _FOREVER)
