@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from tests.scenes import BASE, Scene
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
 from worker.metrics.series import Told
 from worker.partition.delta import Delta, encode
-from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
+from worker.partition.outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.sessions.log import as_row
@@ -74,24 +76,24 @@ def _events(scene: Scene) -> list[Event]:
 
 
 class Driven:
-    """A partition with an owner that keeps all it gives out, and recalls what it asks for."""
+    """A partition with an owner that keeps all it gives out, and recalls what it asks for.
+
+    Packed sessions are kept as bytes, as a store keeps them.
+    """
 
     def __init__(self, rules: Rules, restored: Delta | None = None) -> None:
         self.partition = Partition(rules, restored)
-        self.archive: dict[SessionKey, Packed] = {}
+        self.archive: dict[SessionKey, tuple[bytes, bytes]] = {}
         self.deltas: list[bytes] = []
-        self.records: list[RecordLine] = []
-        self.dead_letters: list[DeadLetter] = []
-        self.told: list[tuple[int | None, Told, int]] = []
-        """Stream time at the commit, what was told, and how often."""
+        self.told: list[tuple[int, Told, int]] = []
+        """Stream time at the commit (-1 before any), what was told, and how often."""
 
     def take(self, batch: Iterable[Record]) -> None:
         """Fold a batch; each record's shard has then been read up to it."""
         batch = list(batch)
         deliveries: list[Delivery] = [one for record in batch for one in decode(record)]
         strangers = self.partition.strangers(deliveries)
-        recalled = {key: self.archive[key] for key in strangers if key in self.archive}
-        self.partition.fold(deliveries, recalled)
+        self.partition.fold(deliveries, {k: self.packed(k) for k in strangers if k in self.archive})
         for record in batch:
             self.partition.move(record.shard, ("after", record.sequence_number, record.arrival))
 
@@ -99,11 +101,11 @@ class Driven:
         """Commit; the delta is kept as bytes."""
         delta, outputs = self.partition.commit()
         self.deltas.append(encode(delta))
-        self.archive.update(outputs.packed)
-        self.records += outputs.records
-        self.dead_letters += outputs.dead_letters
+        for key, packed in outputs.packed.items():
+            self.archive[key] = msgspec.msgpack.encode(packed.state), packed.log
+        now = -1 if self.partition.now is None else self.partition.now
         self.told += [
-            (self.partition.now, Told(series, minute, value), count)
+            (now, Told(series, minute, value), count)
             for (series, minute), distribution in outputs.window.items()
             for value, count in distribution.items()
         ]
@@ -114,21 +116,10 @@ class Driven:
         self.partition.finish(self.partition.keys())
         return self.commit()
 
-    @property
-    def told_in_all(self) -> Counter[Told]:
-        """Everything told so far, as a multiset."""
-        whole: Counter[Told] = Counter()
-        for _, told, count in self.told:
-            whole[told] += count
-        return whole
-
-    @property
-    def surplus(self) -> Counter[Told]:
-        """What packed sessions told and is no longer true."""
-        whole: Counter[Told] = Counter()
-        for packed in self.archive.values():
-            whole.update(dict(packed.state.surplus))
-        return whole
+    def packed(self, key: SessionKey) -> Packed:
+        """A packed session as a store would give it back."""
+        state, log = self.archive[key]
+        return Packed(msgspec.msgpack.decode(state, type=Session), log)
 
 
 def accounts_add_up(counters: Counter[str]) -> bool:

@@ -1,0 +1,207 @@
+"""What is told over time adds up to what the session's events say in the end.
+
+Whatever arrives when, and whenever the session is asked: told = true in the end + surplus,
+where surplus is what was told and turned out untrue.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.building import closed, event, held_of
+from tests.scenes import BASE
+from worker.events.event import KNOWN_NAMES, Event
+from worker.metrics.catalogue import CATALOGUE, Hold
+from worker.metrics.series import Series, SeriesBook, SeriesRules, Told
+from worker.partition.rules import MINUTE, minute_of
+from worker.partition.telling import has_to_tell, summary, tell
+from worker.sessions.session import Held, Session
+
+END = 1 << 61
+PAYLOADS: dict[str, list[Any]] = {
+    "stt_latency": [{"latency_ms": 100}, {"latency_ms": 200}],
+    "final_token_received": [{"total_tokens": 5}, None],
+    "interrupt": [{"type": "SPEECH"}, None],
+    "configurations": [{"configurations": {"ttsLanguage": "en"}}],
+    "language_changed": [{"tts_language_code": "es"}, {"tts_language_code": "fr"}],
+}
+
+
+def book() -> SeriesBook:
+    return SeriesBook(SeriesRules(per_set=2))
+
+
+def told_to(series: SeriesBook, held: Held) -> Counter[Told]:
+    """All direct and turn samples of the session as it stands."""
+    return Counter(
+        Told(one, minute_of(sample.time), sample.value)
+        for sample in held.reading().samples
+        if CATALOGUE[sample.metric].hold is not Hold.SESSION
+        for one in series.of(sample.metric, sample.own, sample.context, "AC1")
+    )
+
+
+def copied(held: Held) -> Held:
+    """The session as a store gives it back."""
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode(held.state), type=Session)
+    return Held(state, bytes(held.log))
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Event:
+    name = draw(st.sampled_from([*KNOWN_NAMES, "odd"]))
+    payload = draw(st.sampled_from(PAYLOADS.get(name, [None])))
+    at = draw(st.integers(0, 14)) * 12_000
+    return event(at, name, payload, draw(st.integers(0, 9)))
+
+
+@settings(max_examples=150)
+@given(st.lists(events(), min_size=1, max_size=25), st.integers(0, 10**6))
+def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
+    some: list[Event], seed: int
+) -> None:
+    rng, series = Random(seed), book()
+    held = held_of()
+    told, retracted = Counter[Told](), 0
+    for one in some:
+        held.add(one, 50_000)
+        for hold in (Hold.DIRECT, Hold.TURN):
+            if rng.random() < 0.3:
+                before = minute_of(BASE + rng.randrange(0, 5) * MINUTE)
+                due = has_to_tell(held.state, hold, before)
+                telling = tell(held, hold, before, series)
+                assert due or not telling.samples
+                assert due or not telling.retracted
+                told += telling.samples
+                retracted += telling.retracted
+        if rng.random() < 0.1 and held.state.closed is None:
+            closed(held)
+        if rng.random() < 0.2:
+            held = copied(held)
+    for hold in (Hold.DIRECT, Hold.TURN):
+        telling = tell(held, hold, END, series)
+        told += telling.samples
+        retracted += telling.retracted
+    surplus = Counter(dict(held.state.surplus))
+    assert told == told_to(series, held) + surplus
+    assert retracted >= surplus.total()
+
+
+@given(st.lists(events(), min_size=1, max_size=15), st.integers(0, 5))
+def test_nothing_of_a_minute_that_is_still_held_is_told(some: list[Event], minutes: int) -> None:
+    held = held_of()
+    for one in some:
+        held.add(one, 50_000)
+    before = BASE + minutes * MINUTE
+    for hold in (Hold.DIRECT, Hold.TURN):
+        assert all(told.minute < before for told in tell(held, hold, before, book()).samples)
+
+
+@given(st.lists(events(), min_size=1, max_size=15))
+def test_told_once_is_told_for_good(some: list[Event]) -> None:
+    held, series = held_of(), book()
+    for one in some:
+        held.add(one, 50_000)
+    for hold in (Hold.DIRECT, Hold.TURN):
+        tell(held, hold, END, series)
+        assert not has_to_tell(held.state, hold, END)
+        again = tell(held, hold, END, series)
+        assert (again.samples, again.retracted) == (Counter(), 0)
+
+
+def test_a_limit_that_moves_back_takes_nothing_back() -> None:
+    held, series = held_of((0, "prompt_sent"), (600, "first_token_received")), book()
+    assert tell(held, Hold.TURN, BASE + MINUTE, series).samples
+    later = tell(held, Hold.TURN, BASE, series)
+    assert (later.samples, later.retracted) == (Counter(), 0)
+
+
+def test_the_close_tells_what_only_it_decides() -> None:
+    held, series = held_of((0, "prompt_sent"), (10, "dtmf")), book()
+    tell(held, Hold.TURN, END, series)
+    assert not has_to_tell(held.state, Hold.TURN, END)
+    closed(held)
+    assert has_to_tell(held.state, Hold.TURN, END)
+    found = {told.series.metric for told in tell(held, Hold.TURN, END, series).samples}
+    assert found == {"AbandonedWaits", "UnansweredPrompts"}
+
+
+def values(told: Counter[Told]) -> dict[str, list[int]]:
+    """Values by metric, of the series without dimensions."""
+    found: dict[str, list[int]] = {}
+    for one in told.elements():
+        if not one.series.dimensions:
+            found.setdefault(one.series.metric, []).append(one.value)
+    return found
+
+
+def test_an_open_session_has_no_summary() -> None:
+    assert summary(held_of((0, "dtmf")), book()) == Counter()
+
+
+def test_a_summary_has_each_per_session_metric_once_at_the_last_events_minute() -> None:
+    held = held_of(
+        (0, "start_of_customer_speech"),
+        (1000, "end_of_customer_speech"),
+        (1000, "prompt_sent"),
+        (1500, "first_token_received"),
+        (2000, "start_of_agent_speech"),
+        (2500, "final_token_received", {"total_tokens": 12}),
+        (5000, "end_of_agent_speech"),
+        (6000, "interrupt"),
+        (6500, "interrupt", {"type": "DTMF"}),
+        (70_000, "call_wrap_up", {"duration_in_seconds": 70, "end_status": "hung_up"}),
+    )
+    told = summary(closed(held), book())
+    assert {one.minute for one in told} == {BASE + MINUTE}
+    assert values(told) == {
+        "SessionsEnded": [1],
+        "SessionDuration": [70],
+        "TokensPerSession": [12],
+        "InterruptionsPerSession": [2],
+        "TurnsPerSession": [1],
+        "LongestSilence": [65_000],
+        "AgentTalkShare": [7500],
+        "MissingEvents": [0],
+    }
+    assert Told(Series("SessionsEnded", (("EndStatus", "hung_up"),)), BASE + MINUTE, 1) in told
+
+
+def test_a_summary_is_of_the_first_close_whatever_came_later() -> None:
+    held = closed(held_of((0, "final_token_received", {"total_tokens": 5})))
+    before = summary(held, book())
+    held.add(event(90_000, "final_token_received", {"total_tokens": 7}, 9), 50_000)
+    assert summary(held, book()) == before
+
+
+@pytest.mark.parametrize(
+    ("scene", "status"),
+    [
+        ([(0, "dtmf")], "none"),
+        ([(0, "call_wrap_up")], "unknown"),
+        ([(0, "call_wrap_up", {"end_status": None})], "unknown"),
+        ([(0, "call_wrap_up", {"end_status": "unknown"})], "unknown"),
+        ([(0, "call_wrap_up", {"end_status": "failure"})], "failure"),
+        ([(0, "call_wrap_up", {"end_status": "ended"})], "ended"),
+        ([(0, "call_wrap_up", {"end_status": "hung_up"})], "hung_up"),
+        ([(0, "call_wrap_up", {"end_status": "Ended"})], "other"),
+        ([(0, "call_wrap_up", {"end_status": True})], "other"),
+    ],
+)
+def test_an_end_status_is_one_of_six(scene: list[tuple[Any, ...]], status: str) -> None:
+    told = summary(closed(held_of(*scene)), book())
+    by_status = [one.series.dimensions for one in told if one.series.metric == "SessionsEnded"]
+    assert sorted(by_status) == [(), (("EndStatus", status),)]
+
+
+def test_what_nobody_knows_has_no_sample() -> None:
+    found = values(summary(closed(held_of((0, "dtmf"))), book()))
+    assert "SessionDuration" not in found
+    assert "AgentTalkShare" not in found
