@@ -188,7 +188,7 @@ class Driver:
     ) -> InlineSource:
         schedule = Schedule(positions, created, random.random, _MAX_BYTES)
         clock = lambda: self.world.now  # noqa: E731
-        return InlineSource(self.world.kinesis, schedule, clock, random, self._slowness, watch)
+        return InlineSource(self.world.stream, schedule, clock, random, self._slowness, watch)
 
     def _sinks(self, watch: Watch) -> dict[Kind, WatchedSink]:
         world = self.world

@@ -193,7 +193,7 @@ def draw(seed: int) -> Plan:
     """The plan of a seed."""
     rng = Random(f"{seed}:plan")
     patient = rng.random() < 0.5
-    sessions = rng.randrange(3, 7)
+    sessions = rng.randrange(3, 6)
     traffic = Traffic(
         sessions=sessions,
         shards=1,
@@ -205,7 +205,7 @@ def draw(seed: int) -> Plan:
         malformed=0.02,
         other_types=0.05,
         aggregates=rng.choice((0.0, 0.3)),
-        habits=Habits(turns=rng.choice((1.0, 3.0)), no_wrap_up=0.1, novelties=0.01),
+        habits=Habits(turns=rng.choice((1.0, 2.0)), no_wrap_up=0.1, novelties=0.01),
     )
     return Plan(
         seed=seed,
@@ -219,7 +219,7 @@ def draw(seed: int) -> Plan:
 
 
 def _faults(rng: Random, patient: bool) -> list[Fault]:
-    span = 8 * _MINUTE
+    span = rng.choice((8, 40)) * _MINUTE
     most = rng.choice((1, 3, 8))
     faults: list[Fault] = []
     for _ in range(rng.randrange(1, most + 1)):
@@ -233,7 +233,7 @@ def _faults(rng: Random, patient: bool) -> list[Fault]:
         if rng.random() < 0.5:
             faults.append(StandStill(rng.randrange(span), rng.randrange(1, 40)))
         else:
-            faults.append(Stall(rng.randrange(span), rng.choice((20_000, 400_000))))
+            faults.append(Stall(rng.randrange(span), rng.choice((20_000, 400_000, 900_000))))
         faults.append(
             Reshard(rng.randrange(span), rng.choice(("split", "merge")), rng.randrange(9))
         )

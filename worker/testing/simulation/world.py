@@ -9,6 +9,8 @@ from random import Random
 from typing import Final
 
 from worker.emit.outbox import Kind, Outcome
+from worker.stream.api import Answer, Failure, KinesisApi
+from worker.stream.lineage import Position, Survey
 from worker.stream.record import Record
 from worker.testing.simulation.faults import Faults
 from worker.testing.simulation.ledger import Ledger
@@ -21,6 +23,33 @@ NAMESPACE: Final = "VoiceInsights"
 _MOST_SHARDS: Final = 5
 
 Say = Callable[[str], None]
+
+
+class LateEnds:
+    """A stream whose shards end with an answer of its own, after that of their last records."""
+
+    def __init__(self, real: KinesisApi) -> None:
+        self._real = real
+        self._ends: dict[str, Answer] = {}
+
+    def survey(self) -> Survey | Failure:
+        """See ``KinesisApi.survey``."""
+        return self._real.survey()
+
+    def shard_iterator(self, shard: str, position: Position) -> str | Failure:
+        """See ``KinesisApi.shard_iterator``."""
+        return self._real.shard_iterator(shard, position)
+
+    def get_records(self, shard: str, iterator: str) -> Answer | Failure:
+        """See ``KinesisApi.get_records``."""
+        if iterator in self._ends:
+            return self._ends[iterator]
+        answer = self._real.get_records(shard, iterator)
+        if isinstance(answer, Failure) or answer.next_iterator is not None or not answer.records:
+            return answer
+        iterator = f"the end of {shard}"
+        self._ends[iterator] = answer._replace(records=[], size=0)
+        return answer._replace(next_iterator=iterator, children=())
 
 
 class World:
@@ -47,6 +76,8 @@ class World:
             names_children=rng.random() < 0.5,
             faults=self.faults.read,
         )
+        self.stream: KinesisApi = LateEnds(self.kinesis) if rng.random() < 0.5 else self.kinesis
+        """What readers read."""
         self.cloudwatch = StrictCloudWatch(lambda: self._instant, self.faults.sends())
         self._coming = _coming(plan)
         self._reshards = sorted(
