@@ -1,0 +1,219 @@
+"""From Kinesis records to events, and where everything else goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, NoReturn
+
+from aws_kinesis_agg.deaggregator import messages_pb2
+
+from worker.stream.record import Record
+
+GATEWAY = "com.twilio.voice.insights.call-event.gateway"
+TEST_EVENT = "com.twilio.eventstreams.test-event"
+MAGIC = b"\xf3\x89\x9a\xc2"
+HOUR_MS = 3_600_000
+
+# event name -> key of its payload
+PAYLOAD_KEYS = {
+    "stt_latency": "stt_latency",
+    "tts_latency": "tts_latency",
+    "interrupt": "interrupt",
+    "final_token_received": "last_token_received",
+    "configurations": "configurations",
+    "language_changed": "language_changed",
+    "language_info": "language_info",
+    "call_wrap_up": "call_wrap_up",
+    "error_event": "error",
+}
+ALIASES = {"error": "error_event"}
+
+
+class Event(NamedTuple):
+    """One ConversationRelay occurrence; ``timestamp`` and ``arrival`` in epoch ms."""
+
+    platform: str
+    account_sid: str
+    call_sid: str
+    session_id: str
+    sequence_number: int
+    name: str
+    timestamp: int
+    payload: Any
+    arrival: int
+
+    @property
+    def session_key(self) -> tuple[str, str, str, str]:
+        return (self.platform, self.account_sid, self.call_sid, self.session_id)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        return (self.session_key, self.sequence_number, self.name, self.timestamp)
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        return (self.timestamp, self.sequence_number, self.name)
+
+
+class Unreadable(Exception):
+    """The occurrence is a dead letter."""
+
+
+class Decoded(NamedTuple):
+    """All occurrences of some records: the events, and how many were something else."""
+
+    occurrences: int
+    test_events: int
+    ignored: int
+    dead_letters: int
+    events: list[Event]
+
+
+def decode_all(records: list[Record]) -> Decoded:
+    occurrences = test_events = ignored = dead_letters = 0
+    events = []
+    for record in records:
+        for user_record in user_records(record.data):
+            for item in items_of(user_record):
+                occurrences += 1
+                try:
+                    result = classify(item, record.arrival)
+                except Unreadable:
+                    dead_letters += 1
+                    continue
+                if result == "test event":
+                    test_events += 1
+                elif result == "ignored":
+                    ignored += 1
+                else:
+                    assert isinstance(result, Event)
+                    events.append(result)
+    return Decoded(occurrences, test_events, ignored, dead_letters, events)
+
+
+def user_records(data: bytes) -> list[bytes]:
+    """A plain record is its own user record; so is a broken aggregate, which nobody can read."""
+    if not data.startswith(MAGIC):
+        return [data]
+    body, digest = data[4:-16], data[-16:]
+    if len(data) < 20 or hashlib.md5(body).digest() != digest:
+        return [data]
+    message = messages_pb2.AggregatedRecord()
+    try:
+        message.ParseFromString(body)
+    except Exception:
+        return [data]
+    return [sub_record.data for sub_record in message.records]
+
+
+NOT_JSON = object()
+
+
+def items_of(user_record: bytes) -> list[Any]:
+    """The CloudEvents of a user record; an unreadable or empty one is one occurrence."""
+    try:
+        value = parse_json(user_record.decode("utf-8"))
+    except (UnicodeDecodeError, Unreadable):
+        return [NOT_JSON]
+    if isinstance(value, list):
+        return value or [NOT_JSON]
+    return [value]
+
+
+def parse_json(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        raise Unreadable from None
+
+
+def refuse(constant: str) -> NoReturn:
+    """JSON has no NaN and no Infinity."""
+    raise ValueError(constant)
+
+
+def classify(item: Any, arrival: int) -> Event | str:
+    """An event, "test event" or "ignored". Raises Unreadable."""
+    if not isinstance(item, dict) or not isinstance(item.get("type"), str):
+        raise Unreadable
+    if item["type"] == TEST_EVENT:
+        return "test event"
+    if item["type"] != GATEWAY:
+        return "ignored"
+    data = item.get("data")
+    if isinstance(data, str):
+        data = parse_json(data)
+    if not isinstance(data, dict):
+        raise Unreadable
+    relay = data.get("conversation_relay_data")
+    if relay is None and data.get("group") != "conversation_relay":
+        return "ignored"
+    if not isinstance(relay, dict):
+        raise Unreadable
+    return relay_event(item, data, relay, arrival)
+
+
+def relay_event(item: Any, data: Any, relay: Any, arrival: int) -> Event:
+    session_id = relay.get("session_id")
+    if not isinstance(session_id, str) or session_id == "":
+        raise Unreadable
+    sequence_number = relay.get("sequence_number")
+    if not is_integer(sequence_number):
+        raise Unreadable
+    timestamp = epoch_ms(data.get("timestamp"))
+    if timestamp is None:
+        timestamp = epoch_ms(item.get("time"))
+    if timestamp is None or timestamp > arrival + HOUR_MS:
+        raise Unreadable
+    name = text(relay.get("name")) or text(data.get("name"))
+    name = ALIASES.get(name, name)
+    key = PAYLOAD_KEYS.get(name)
+    return Event(
+        platform="twilio",
+        account_sid=text(data.get("account_sid")),
+        call_sid=text(data.get("call_sid")),
+        session_id=session_id,
+        sequence_number=sequence_number,
+        name=name,
+        timestamp=timestamp,
+        payload=relay.get(key) if key else None,
+        arrival=arrival,
+    )
+
+
+def is_integer(value: Any) -> bool:
+    """No boolean, no string."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+RFC_3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))?",
+    re.ASCII,
+)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def epoch_ms(value: Any) -> int | None:
+    """RFC 3339 with any offset, none = UTC, truncated to ms; None if it is nothing such."""
+    match = RFC_3339.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    *clock, fraction, _, sign, hours, minutes = match.groups()
+    try:
+        moment = datetime(*map(int, clock), tzinfo=UTC)  # type: ignore[arg-type, misc]
+    except ValueError:
+        return None
+    ms = (moment - EPOCH) // timedelta(milliseconds=1) + int(((fraction or "") + "000")[:3])
+    if sign is None:
+        return ms
+    if int(hours) > 23 or int(minutes) > 59:
+        return None
+    offset_ms = (int(hours) * 60 + int(minutes)) * 60_000
+    return ms - offset_ms if sign == "+" else ms + offset_ms

@@ -1,0 +1,44 @@
+"""All records of a recording, to all that an offline replay has to say of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from tests.oracle.decoding import Event, decode_all
+from tests.oracle.session import Series, result_of
+from worker.stream.record import Record
+
+
+class Expected(NamedTuple):
+    """``records`` by session key; ``samples``: published values, by series and minute."""
+
+    records: dict[tuple[str, str, str, str], dict[str, Any]]
+    samples: dict[Series, Counter[float | int]]
+    dead_letters: int
+    counters: dict[str, int]
+
+
+def replay(records: Iterable[Record]) -> Expected:
+    decoded = decode_all(list(records))
+    sessions: dict[tuple[str, str, str, str], list[Event]] = {}
+    for event in decoded.events:
+        sessions.setdefault(event.session_key, []).append(event)
+    results = {key: result_of(deliveries) for key, deliveries in sessions.items()}
+    samples: dict[Series, Counter[float | int]] = {}
+    for result in results.values():
+        for series, values in result.published.items():
+            samples.setdefault(series, Counter()).update(values)
+    counters = {
+        "occurrences": decoded.occurrences,
+        "test_events": decoded.test_events,
+        "ignored": decoded.ignored,
+        "dead_letters": decoded.dead_letters,
+        "events": len(decoded.events),
+        "folded": sum(result.folded for result in results.values()),
+        "duplicates": sum(result.duplicates for result in results.values()),
+        "cut": 0,
+    }
+    records_by_key = {key: result.record for key, result in results.items()}
+    return Expected(records_by_key, samples, decoded.dead_letters, counters)

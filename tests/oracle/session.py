@@ -1,0 +1,221 @@
+"""One session: from its deliveries to its record and its samples."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from tests.oracle.context import Context, language_of
+from tests.oracle.decoding import Event, is_integer
+from tests.oracle.numbers import distribution, half_up, iso, plain, published
+from tests.oracle.turns import Sample, Walk
+
+Series = tuple[str, tuple[tuple[str, str], ...], int]
+"""Metric, dimensions sorted by name, and the minute in epoch ms."""
+
+DIMENSION_SETS = {
+    "SttLatency": ("TranscriptionProvider", "SpeechModel"),
+    "TtsLatency": ("TtsProvider", "Voice"),
+    "ApplicationLatency": ("Language",),
+    "ResponseLatency": ("Language",),
+    "CallerWait": ("Language",),
+}
+END_STATUSES = ("unknown", "failure", "ended", "hung_up")
+
+
+class Result(NamedTuple):
+    record: dict[str, Any]
+    published: dict[Series, Counter[float | int]]
+    duplicates: int
+    folded: int
+
+
+class Merged(NamedTuple):
+    """The set of a session's events in order, and what it took to get there."""
+
+    events: list[Event]
+    first_arrivals: list[int]
+    conflicts: int
+
+
+def result_of(deliveries: list[Event]) -> Result:
+    merged = merge(deliveries)
+    walk, contexts = Walk(), []
+    context = Context()
+    for event in merged.events:
+        context.take(event)
+        contexts.append(context.normalised())
+        walk.take(event)
+    walk.close()
+    duplicates = len(deliveries) - len(merged.events)
+    record = record_of(merged, walk, context, duplicates)
+    add_session_samples(walk, merged, record)
+    at = {event.identity: values for event, values in zip(merged.events, contexts, strict=True)}
+    samples: dict[Series, Counter[float | int]] = {}
+    for sample in walk.samples:
+        for dimensions in dimensions_of(sample, at[sample.event.identity]):
+            minute = sample.event.timestamp // 60_000 * 60_000
+            series = (sample.metric, dimensions, minute)
+            value = published(sample.metric, sample.value)
+            samples.setdefault(series, Counter())[value] += 1
+    return Result(record, samples, duplicates, len(merged.events))
+
+
+def merge(deliveries: list[Event]) -> Merged:
+    by_identity: dict[tuple[Any, ...], list[Event]] = {}
+    for event in deliveries:
+        by_identity.setdefault(event.identity, []).append(event)
+    winners, conflicts = [], 0
+    for same in by_identity.values():
+        conflicts += len({canonical(event.payload) for event in same}) - 1
+        winners.append(max(same, key=lambda event: canonical(event.payload)))
+    winners.sort(key=lambda event: event.order)
+    arrivals = [min(event.arrival for event in by_identity[winner.identity]) for winner in winners]
+    return Merged(winners, arrivals, conflicts)
+
+
+def canonical(payload: Any) -> str:
+    return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def record_of(merged: Merged, walk: Walk, context: Context, duplicates: int) -> dict[str, Any]:
+    events, samples, count = merged.events, walk.samples, walk.count
+    first, last = events[0], events[-1]
+    duration, end_status = wrap_up_of(walk)
+    talk = count["agent_ms"] + count["customer_ms"]
+    share = half_up(Fraction(100 * count["agent_ms"], talk), 100) if talk else None
+    return {
+        "schema_version": 1,
+        "platform": first.platform,
+        "account_sid": first.account_sid,
+        "call_sid": first.call_sid,
+        "session_id": first.session_id,
+        "revision": 1,
+        "started_at": iso(first.timestamp),
+        "ended_at": iso(last.timestamp),
+        "duration_s": duration,
+        "end_status": end_status,
+        "close_reason": "wrap_up" if walk.wrap_up else "end_of_input",
+        "context": context.normalised(),
+        "configuration": context.settings,
+        "latency_ms": {
+            "stt": distribution(samples, "SttLatency"),
+            "tts": distribution(samples, "TtsLatency"),
+            "application": distribution(samples, "ApplicationLatency"),
+            "response": distribution(samples, "ResponseLatency"),
+            "caller_wait": distribution(samples, "CallerWait"),
+            "time_to_reply_end": distribution(samples, "TimeToReplyEnd"),
+            "reply_duration": distribution(samples, "ReplyDuration"),
+            "token_stream": distribution(samples, "TokenStreamDuration"),
+            "barge_in_stop": distribution(samples, "BargeInStopTime"),
+            "time_to_first_audio": walk.time_to_first_audio,
+        },
+        **{
+            name: count[name]
+            for name in (
+                *("turns", "ambiguous_turns", "prompts", "unanswered_prompts"),
+                *("ambiguous_replies", "unattributed_replies", "agent_utterances"),
+                *("abandoned_waits", "preemptions", "dtmf", "digits", "media"),
+                *("language_changes", "invalid_latencies"),
+            )
+        },
+        "interruptions": {
+            "total": sum(walk.interruptions.values()),
+            "by_type": dict(walk.interruptions),
+            "by_customer": count["interruptions_by_customer"],
+            "by_agent": count["interruptions_by_agent"],
+        },
+        "tokens": {
+            "total": count["tokens"],
+            "words": count["words"],
+            "replies": count["replies"],
+            "per_second": distribution(samples, "TokensPerSecond"),
+        },
+        "talk": {
+            "customer_ms": count["customer_ms"],
+            "agent_ms": count["agent_ms"],
+            "agent_share": None if share is None else plain(share),
+            "longest_silence_ms": walk.longest_silence(first.timestamp, last.timestamp),
+        },
+        "errors": [
+            {"code": one["code"], "message": one["message"], "at": iso(one["event"].timestamp)}
+            for one in walk.errors[:50]
+        ],
+        "unknown_events": dict(walk.unknown_events),
+        "completeness": completeness(merged, walk, duplicates),
+    }
+
+
+def wrap_up_of(walk: Walk) -> tuple[int | None, str | None]:
+    """Duration in s and end status of the last wrap-up in order."""
+    payload = walk.wrap_up.payload if walk.wrap_up else None
+    if not isinstance(payload, dict):
+        return None, None
+    duration, status = payload.get("duration_in_seconds"), payload.get("end_status")
+    return duration if is_integer(duration) else None, status if isinstance(status, str) else None
+
+
+def completeness(merged: Merged, walk: Walk, duplicates: int) -> dict[str, int]:
+    numbers = [event.sequence_number for event in merged.events]
+    return {
+        "events": len(numbers),
+        "duplicates": duplicates,
+        "conflicts": merged.conflicts,
+        "order_conflicts": sum(later < earlier for earlier, later in pairwise(numbers)),
+        "lost_ends": walk.count["lost_ends"],
+        "first_sequence": min(numbers),
+        "last_sequence": max(numbers),
+        "missing": max(numbers) - min(numbers) + 1 - len(set(numbers)),
+        "cut": 0,
+    }
+
+
+def add_session_samples(walk: Walk, merged: Merged, record: dict[str, Any]) -> None:
+    """What is sampled per event and per session rather than by a turn rule."""
+    for event, arrival in zip(merged.events, merged.first_arrivals, strict=True):
+        walk.event = event
+        walk.sample("DeliveryDelay", arrival - event.timestamp)
+    walk.event = merged.events[0]
+    walk.sample("SessionsStarted", 1)
+    walk.event = merged.events[-1]
+    walk.sample("SessionsEnded", 1, ("EndStatus", end_status_of(walk, record)))
+    if record["duration_s"] is not None:
+        walk.sample("SessionDuration", record["duration_s"])
+    walk.sample("TokensPerSession", record["tokens"]["total"])
+    walk.sample("InterruptionsPerSession", record["interruptions"]["total"])
+    walk.sample("TurnsPerSession", record["turns"])
+    walk.sample("LongestSilence", record["talk"]["longest_silence_ms"])
+    agent, customer = record["talk"]["agent_ms"], record["talk"]["customer_ms"]
+    if agent + customer:
+        walk.sample("AgentTalkShare", Fraction(100 * agent, agent + customer))
+    walk.sample("MissingEvents", record["completeness"]["missing"])
+
+
+def end_status_of(walk: Walk, record: dict[str, Any]) -> str:
+    if walk.wrap_up is None:
+        return "none"
+    status = record["end_status"]
+    if status is None:
+        return "unknown"
+    return status if status in END_STATUSES else "other"
+
+
+def dimensions_of(sample: Sample, context: dict[str, str]) -> list[tuple[tuple[str, str], ...]]:
+    """Without any dimension; by its own; by the default dimension set of its metric."""
+    values = {
+        "TranscriptionProvider": context["transcription_provider"],
+        "SpeechModel": context["speech_model"],
+        "TtsProvider": context["tts_provider"],
+        "Voice": context["voice"],
+        "Language": language_of(context),
+    }
+    result: list[tuple[tuple[str, str], ...]] = [()]
+    if sample.own:
+        result.append((sample.own,))
+    if sample.metric in DIMENSION_SETS:
+        names = sorted(DIMENSION_SETS[sample.metric])
+        result.append(tuple((name, values[name]) for name in names))
+    return result

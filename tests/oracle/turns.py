@@ -1,0 +1,343 @@
+"""The turn rules, word by word: one method an event name, one statement a clause."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from tests.oracle.decoding import Event, is_integer
+
+LONGEST_LATENCY_MS = 600_000
+
+
+class Sample(NamedTuple):
+    """``value`` as measured, before any scale. ``own``: the metric's own dimension, if any."""
+
+    metric: str
+    value: Fraction
+    event: Event
+    own: tuple[str, str] | None
+
+
+class Speech(NamedTuple):
+    """A stretch of speech with a known start, epoch ms."""
+
+    start: int
+    end: int
+
+
+class Walk:
+    """A walk through the events of one session in order."""
+
+    def __init__(self) -> None:
+        self.customer_since: int | None = None
+        self.agent_since: int | None = None
+        self.C: int | None = None
+        self.W: int | None = None
+        self.owed: list[int] = []
+        self.unheard: list[tuple[int, bool]] = []
+        self.doubt = False
+        self.muddled = False
+        self.F: int | None = None
+        self.in_progress = 0
+        self.void = False
+
+        self.agent_ended_since_last_prompt = False
+        self.reply_has_begun = False
+        self.first_configurations: int | None = None
+        self.remembered_C: int | None = None
+        self.interrupted_at: int | None = None
+        self.utterance_began: int | None = None  # the customer's current or last
+        self.it_began_while_agent_spoke = False
+        self.customer_speech: list[Speech] = []
+        self.agent_speech: list[Speech] = []
+        self.voided: list[Speech] = []
+        self.time_to_first_audio: int | None = None
+
+        self.count: Counter[str] = Counter()
+        self.interruptions: Counter[str] = Counter({"SPEECH": 0, "DTMF": 0, "UNKNOWN": 0})
+        self.unknown_events: Counter[str] = Counter()
+        self.errors: list[dict[str, Any]] = []
+        self.wrap_up: Event | None = None
+        self.samples: list[Sample] = []
+        self.event: Event
+
+    def sample(
+        self, metric: str, value: int | Fraction, own: tuple[str, str] | None = None
+    ) -> None:
+        self.samples.append(Sample(metric, Fraction(value), self.event, own))
+
+    def tally(self, field: str, metric: str | None = None, times: int = 1) -> None:
+        """Count something; where it has a metric, each time is a sample of 1."""
+        self.count[field] += times
+        if metric is not None:
+            for _ in range(times):
+                self.sample(metric, 1)
+
+    def field(self, key: str) -> Any:
+        payload = self.event.payload
+        return payload.get(key) if isinstance(payload, dict) else None
+
+    def settle(self) -> None:
+        self.tally("unanswered_prompts", "UnansweredPrompts", len(self.owed))
+        self.owed = []
+        self.unheard = []
+        self.doubt = False
+        self.muddled = False
+
+    def take(self, event: Event) -> None:
+        self.event = event
+        rule = RULES.get(event.name)
+        if rule is None:
+            self.unknown_events[event.name] += 1
+        else:
+            rule(self, event.timestamp)
+
+    def start_of_customer_speech(self, t: int) -> None:
+        if self.customer_since is not None:
+            self.tally("lost_ends")
+            self.voided.append(Speech(self.customer_since, t))
+        agent_speaks = self.agent_since is not None
+        if agent_speaks:
+            self.tally("interruptions_by_customer", "InterruptionsByCustomer")
+        elif self.agent_ended_since_last_prompt:
+            self.settle()
+        if self.owed:
+            self.muddled = True
+        self.C = None
+        self.customer_since = t
+        self.utterance_began = t
+        self.it_began_while_agent_spoke = agent_speaks
+
+    def end_of_customer_speech(self, t: int) -> None:
+        if self.customer_since is not None:
+            self.count["customer_ms"] += t - self.customer_since
+            self.customer_speech.append(Speech(self.customer_since, t))
+        else:
+            self.utterance_began = None  # an utterance, but of unknown start
+        self.customer_since = None
+        self.C = t if self.agent_since is None else None
+
+    def prompt_sent(self, t: int) -> None:
+        self.tally("prompts", "Prompts")
+        self.owed.append(t)
+        if len(self.owed) > 1:
+            self.doubt = True
+        if self.W is None and self.agent_since is None:
+            self.W = self.C if self.C is not None else t
+        self.agent_ended_since_last_prompt = False
+
+    def first_token_received(self, t: int) -> None:
+        if not self.owed:
+            self.tally("unattributed_replies")
+            sure = False
+        elif self.doubt:
+            self.tally("ambiguous_replies", "AmbiguousReplies")
+            self.owed.pop(0)
+            sure = False
+        else:
+            self.sample("ApplicationLatency", t - self.owed[0])
+            self.owed.pop(0)
+            sure = True
+        self.unheard.append((t, sure))
+        if self.in_progress > 0:
+            self.void = True
+        else:
+            self.F = t
+        self.in_progress += 1
+        self.reply_has_begun = True
+
+    def final_token_received(self, t: int) -> None:
+        self.tally("replies")
+        tokens, words = self.field("total_tokens"), self.field("total_words")
+        if is_integer(tokens):
+            self.count["tokens"] += tokens
+            self.sample("Tokens", tokens)
+        if is_integer(words):
+            self.count["words"] += words
+            self.sample("Words", words)
+        if self.in_progress == 1 and not self.void:
+            assert self.F is not None
+            duration = t - self.F
+            self.sample("TokenStreamDuration", duration)
+            if duration > 0 and is_integer(tokens):
+                self.sample("TokensPerSecond", Fraction(tokens) / Fraction(duration, 1000))
+        self.in_progress = max(0, self.in_progress - 1)
+        if self.in_progress == 0:
+            self.F = None
+            self.void = False
+
+    def latency(self, metric: str) -> None:
+        latency = self.field("latency_ms")
+        if is_integer(latency) and 0 <= latency <= LONGEST_LATENCY_MS:
+            self.sample(metric, latency)
+        else:
+            self.tally("invalid_latencies", "InvalidLatencies")
+
+    def stt_latency(self, _: int) -> None:
+        self.latency("SttLatency")
+
+    def tts_latency(self, _: int) -> None:
+        self.latency("TtsLatency")
+
+    def start_of_agent_speech(self, t: int) -> None:
+        self.tally("agent_utterances")
+        if self.agent_since is not None:
+            self.tally("lost_ends")
+            self.voided.append(Speech(self.agent_since, t))
+            self.remembered_C = None
+            self.interrupted_at = None
+        if self.customer_since is not None:
+            self.tally("interruptions_by_agent", "InterruptionsByAgent")
+        if self.W is not None:
+            self.sample("CallerWait", t - self.W - self.customer_spoke_between(self.W, t))
+            self.W = None
+        if self.C is not None:
+            self.turn_ends(t, self.C)
+        self.C = None
+        if (
+            self.count["agent_utterances"] == 1
+            and not self.reply_has_begun
+            and self.first_configurations is not None
+        ):
+            self.time_to_first_audio = t - self.first_configurations
+            self.sample("TimeToFirstAudio", self.time_to_first_audio)
+        self.unheard = []
+        self.muddled = False
+        self.agent_since = t
+
+    def turn_ends(self, t: int, c: int) -> None:
+        beyond_doubt = (
+            len(self.unheard) == 1
+            and self.unheard[0][1]
+            and self.unheard[0][0] >= c
+            and not self.doubt
+            and not self.muddled
+        )
+        if beyond_doubt:
+            self.tally("turns", "Turns")
+            self.sample("ResponseLatency", t - c)
+            self.remembered_C = c
+        elif (
+            any(begun >= c for begun, _ in self.unheard) or self.owed or self.doubt or self.muddled
+        ):
+            self.tally("turns", "Turns")
+            self.tally("ambiguous_turns", "AmbiguousTurns")
+
+    def customer_spoke_between(self, since: int, t: int) -> int:
+        """Ms of the customer's own speech, of known start, the present one included."""
+        speech = list(self.customer_speech)
+        if self.customer_since is not None:
+            speech.append(Speech(self.customer_since, t))
+        return sum(max(0, min(end, t) - max(start, since)) for start, end in speech)
+
+    def end_of_agent_speech(self, t: int) -> None:
+        if self.agent_since is not None:
+            self.count["agent_ms"] += t - self.agent_since
+            self.agent_speech.append(Speech(self.agent_since, t))
+            self.sample("ReplyDuration", t - self.agent_since)
+            if self.remembered_C is not None:
+                self.sample("TimeToReplyEnd", t - self.remembered_C)
+            if self.interrupted_at is not None:
+                self.sample("BargeInStopTime", t - self.interrupted_at)
+        self.agent_since = None
+        self.remembered_C = None
+        self.interrupted_at = None
+        self.agent_ended_since_last_prompt = True
+
+    def interrupt(self, t: int) -> None:
+        kind = self.field("type")
+        if kind not in ("SPEECH", "DTMF"):
+            kind = "UNKNOWN"
+        self.interruptions[kind] += 1
+        self.sample("Interruptions", 1, ("Type", kind))
+        if self.agent_since is not None and self.interrupted_at is None:
+            self.interrupted_at = t
+        if self.utterance_began is not None and self.it_began_while_agent_spoke:
+            b = self.utterance_began
+        else:
+            b = t
+        from_before = [prompt for prompt in self.owed if prompt < b]
+        self.tally("unanswered_prompts", "UnansweredPrompts", len(from_before))
+        self.owed = [prompt for prompt in self.owed if not prompt < b]
+        self.unheard = []
+        self.muddled = False
+        self.doubt = len(self.owed) > 1
+
+    def preempted(self, _: int) -> None:
+        self.tally("preemptions", "Preemptions")
+
+    def dtmf(self, _: int) -> None:
+        self.tally("dtmf", "DtmfReceived")
+
+    def digit(self, _: int) -> None:
+        self.tally("digits", "DigitsSent")
+
+    def play_media(self, _: int) -> None:
+        self.tally("media", "MediaRequested")
+
+    def configurations(self, t: int) -> None:
+        if self.first_configurations is None:
+            self.first_configurations = t
+
+    def language_changed(self, _: int) -> None:
+        self.tally("language_changes", "LanguageChanges")
+
+    def language_info(self, _: int) -> None:
+        """Context only."""
+
+    def error_event(self, _: int) -> None:
+        code, message = self.field("error_code"), self.field("message")
+        code = code if is_integer(code) else None
+        message = message[:200] if isinstance(message, str) else None
+        self.errors.append({"code": code, "message": message, "event": self.event})
+        self.sample("Errors", 1, ("ErrorCode", "unknown" if code is None else str(code)))
+
+    def call_wrap_up(self, _: int) -> None:
+        self.wrap_up = self.event
+
+    def close(self) -> None:
+        """Both are stamped with the last event, which is still the present one."""
+        if self.W is not None:
+            self.tally("abandoned_waits", "AbandonedWaits")
+        self.settle()
+
+    def longest_silence(self, first: int, last: int) -> int:
+        """The longest stretch between the first and the last event in which neither speaks."""
+        speech = self.customer_speech + self.agent_speech + self.voided
+        for since in (self.customer_since, self.agent_since):
+            if since is not None:
+                speech.append(Speech(since, last))
+        longest, silent_since = 0, first
+        for start, end in sorted(speech):
+            longest = max(longest, start - silent_since)
+            silent_since = max(silent_since, end)
+        return max(longest, last - silent_since)
+
+
+RULES: dict[str, Callable[[Walk, int], None]] = {
+    name: getattr(Walk, name)
+    for name in (
+        "start_of_customer_speech",
+        "end_of_customer_speech",
+        "prompt_sent",
+        "first_token_received",
+        "final_token_received",
+        "stt_latency",
+        "tts_latency",
+        "start_of_agent_speech",
+        "end_of_agent_speech",
+        "interrupt",
+        "preempted",
+        "dtmf",
+        "digit",
+        "play_media",
+        "configurations",
+        "language_changed",
+        "language_info",
+        "error_event",
+        "call_wrap_up",
+    )
+}
