@@ -3,193 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.scenes import BASE, cloud_event
-from worker.emit.outbox import Entry, Kind, Outcome
-from worker.emit.sender import Sender, Sink
-from worker.errors import CorruptState, Fenced
-from worker.partition.delta import Delta, merge
-from worker.partition.partition import Partition
-from worker.partition.rules import Rules
-from worker.service import Limits, Progress, Service
-from worker.state.compactor import Compactor
-from worker.state.sqlite import SqliteStore
-from worker.state.store import Commit
-from worker.stream.lineage import Position
-from worker.stream.record import Record
-from worker.stream.shard import Batch
-
-HOUR: Final = 3_600_000
-LEAD: Final = 300_000
-COMMIT_EVERY_S: Final = 1.0
-HEAD: Final = Position("trim_horizon")
-SCENE: Final = (
-    (0, "start_of_customer_speech"),
-    (1000, "prompt_sent"),
-    (1800, "first_token_received"),
-    (2000, "start_of_agent_speech"),
-    (5000, "end_of_agent_speech"),
-    (6000, "call_wrap_up", {"duration_in_seconds": 6, "end_status": "ended"}),
+from tests.scenes import BASE
+from tests.servicing import (
+    HEAD,
+    HOUR,
+    LEAD,
+    SCENE,
+    Worker,
+    scene,
 )
-
-
-class Script:
-    """A source that gives what it is told to, and remembers what it is asked."""
-
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-        self.gone: list[str] = []
-        self.paused: set[str] = set()
-        self.asked: list[str] = []
-        self.error: Exception | None = None
-
-    def start(self) -> None:
-        self.asked.append("start")
-
-    def take(self, timeout_s: float) -> list[Batch]:
-        self.asked.append("take")
-        if self.error is not None:
-            raise self.error
-        batches, self.batches = self.batches, []
-        return batches
-
-    def pause(self, shards: Iterable[str]) -> None:
-        self.paused |= set(shards)
-
-    def resume(self, shards: Iterable[str]) -> None:
-        self.paused -= set(shards)
-
-    def forgotten(self) -> list[str]:
-        gone, self.gone = self.gone, []
-        return gone
-
-    def stop(self) -> None:
-        self.asked.append("stop")
-
-
-class Store(SqliteStore):
-    """A real one that keeps what was committed, in order."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.commits: list[Commit] = []
-
-    def append(self, commit: Commit) -> None:
-        super().append(commit)
-        self.commits.append(commit)
-
-    @property
-    def state(self) -> Delta:
-        return merge(commit.delta for commit in self.commits)
-
-
-class Heard:
-    """What the service and the sender tell."""
-
-    def __init__(self) -> None:
-        self.told: list[Any] = []
-
-    def test_event(self, test_id: str) -> None:
-        self.told.append(("test event", test_id))
-
-    def gap(self, shard: str) -> None:
-        self.told.append(("gap", shard))
-
-    def progress(self, progress: Progress) -> None:
-        self.told.append(progress)
-
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
-        self.told.append((entry.kind, outcome))
-
-
-class Lines:
-    """A sink that keeps what it is sent, or takes nothing."""
-
-    def __init__(self, outcome: Outcome = Outcome.APPLIED) -> None:
-        self.lines: list[dict[str, Any]] = []
-        self._outcome = outcome
-
-    def send(self, body: bytes) -> tuple[Outcome, str]:
-        if self._outcome is Outcome.APPLIED:
-            self.lines += [json.loads(line) for line in body.splitlines()]
-        return self._outcome, ""
-
-
-class Worker:
-    """A service and all around it, its clock moved by hand."""
-
-    def __init__(
-        self,
-        path: Path = Path(":memory:"),
-        positions: Mapping[str, Position] = {"a": HEAD},
-        outcome: Outcome = Outcome.APPLIED,
-        shutdown_s: float = 60,
-    ) -> None:
-        self.now = 0.0
-        self.source = Script()
-        self.store = Store(path)
-        self.partition = Partition(Rules(), self.store.take("s"))
-        self.records = Lines(outcome)
-        sinks: dict[Kind, Sink] = {
-            "metrics": Lines(outcome),
-            "records": self.records,
-            "dead_letters": Lines(outcome),
-        }
-        self.sender = Sender(self.store, sinks, Heard(), lambda: 0.0)
-        self.compactor = Compactor(self.store, HOUR)
-        self.heard = Heard()
-        self.service = Service(
-            self.source,
-            self.partition,
-            self.store,
-            self.sender,
-            self.compactor,
-            Rules(),
-            Limits(COMMIT_EVERY_S, LEAD, shutdown_s),
-            self.heard,
-            lambda: self.now,
-        )
-        self.service.begin(positions)
-        self._numbers = count(1)
-
-    def turn(self, *batches: Batch) -> None:
-        self.source.batches += batches
-        self.service.turn(0)
-
-    def turn_and_commit(self, *batches: Batch) -> None:
-        self.now += COMMIT_EVERY_S
-        self.turn(*batches)
-
-    def record(self, shard: str, arrival: int, data: bytes = b"") -> Record:
-        return Record(shard, str(next(self._numbers)), arrival, data, "")
-
-    def batch(self, shard: str, arrival: int, *data: bytes, **more: Any) -> Batch:
-        """Records that arrived at ``arrival``, ms since BASE; ``more`` replaces fields."""
-        records = [self.record(shard, BASE + arrival, one) for one in data]
-        last = records[-1].sequence_number if records else str(next(self._numbers))
-        position = Position("after", last, BASE + arrival)
-        batch = Batch(shard, records, position, None, 0, gap=False, children={})
-        return batch._replace(**more)
-
-    def sent_records(self) -> list[dict[str, Any]]:
-        while self.sender.send_some():
-            pass
-        return self.records.lines
-
-
-def scene(*more: tuple[Any, ...]) -> list[bytes]:
-    return [
-        cloud_event(at, name, payload[0] if payload else None, number)
-        for number, (at, name, *payload) in enumerate((*SCENE, *more), 1)
-    ]
+from worker.emit.outbox import Outcome
+from worker.errors import CorruptState, Fenced
+from worker.partition.delta import merge
+from worker.stream.lineage import Position
 
 
 def test_where_to_begin_is_committed_before_anything_is_read() -> None:
@@ -429,3 +262,15 @@ def test_what_cannot_be_sent_in_time_stays_for_the_next_start(tmp_path: Path) ->
     assert backlog.entries > 0
     (record,) = Worker(path).sent_records()
     assert record["session_id"] == "VX1"
+
+
+def test_no_shard_waits_for_one_that_waits_for_its_end() -> None:
+    """After a merge the child holds time where its first parent ended, and can begin only when
+    the other one has ended, too: that one must not pause for running ahead.
+    """
+    worker = Worker(positions={"a": HEAD, "b": HEAD})
+    child = {"child": Position("trim_horizon", "", BASE)}
+    ended = Position("ended", "", BASE)
+    worker.turn(worker.batch("a", 0, position=ended, children=child))
+    worker.turn(worker.batch("b", 0, clock=BASE + 10 * LEAD))
+    assert worker.source.paused == set()
