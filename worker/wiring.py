@@ -55,10 +55,16 @@ def build(
     log: WorkerLog,
     monotonic: Callable[[], float],
     random: Callable[[], float],
+    sleep: Callable[[float], None],
 ) -> Service:
-    """The worker for ``stream``, its state taken and its beginning committed."""
+    """The worker for ``stream``, its state taken and its beginning committed.
+
+    The state is taken last: a worker that can't start doesn't end the one at work.
+    ``sleep``: seconds, between attempts to reach the stream; what it raises ends them.
+    """
     api = connect(stream, region=settings.region, endpoint=settings.endpoint_url, threads=THREADS)
-    survey = survey_stream(api)
+    survey = survey_stream(api, sleep, random)
+    sinks = _sinks(settings)
     store = SqliteStore(settings.state)
     restored = store.take(f"{stream}, created {format_ms(survey.created)}")
     rules = rules_of(settings)
@@ -70,7 +76,7 @@ def build(
         Reader(api, positions, survey.created, log.notice),
         partition,
         store,
-        Sender(store, _sinks(settings), log, random),
+        Sender(store, sinks, log, random),
         Compactor(store, _COMPACT_EVERY_S),
         rules,
         Limits(settings.commit_every_s, settings.shard_lead_s * 1000, settings.shutdown_s),

@@ -7,13 +7,11 @@ import signal
 import sys
 from pathlib import Path
 from random import random
-from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
 from typing import Final
 
 import click
-import structlog
 
 from worker.cli.settings_options import settings_options
 from worker.config import Settings
@@ -25,6 +23,7 @@ from worker.wiring import build
 
 _INTERRUPTED: Final = 130
 _LAST_LINES_S: Final = 2.0
+_LOOK_EVERY_S: Final = 0.2
 
 
 @click.command()
@@ -51,28 +50,58 @@ def run(config_file: Path | None, **options: str | None) -> None:
     settings = loaded.settings
     pump = configure_logging(settings.log_level, settings.log_format, sys.stderr)
     try:
-        _work(settings, stream)
-    except VoiceInsightsError as error:
-        structlog.get_logger("voice_insights").error("stopped", error=str(error))
-        raise
+        sys.exit(_work(settings, stream))
     finally:
         pump.close(_LAST_LINES_S)
 
 
-def _work(settings: Settings, stream: str) -> None:
+def _work(settings: Settings, stream: str) -> int:
+    """Work to the end; the exit code. What ends it is told as a log line, and only there."""
     log = WorkerLog(monotonic)
-    stopping = Event()
-    _end_on_signals(stopping)
-    service = build(settings, stream, log, monotonic, random)
-    backlog = service.run(stopping.is_set)
-    log.stopped(backlog)
+    signals = _Signals()
+    try:
+        service = build(settings, stream, log, monotonic, random, signals.sleep)
+        log.stopped(service.run(signals.stopping))
+    except _Stopped:
+        log.never_began()
+    except VoiceInsightsError as error:
+        log.failed(str(error))
+        return error.exit_code
+    except Exception:
+        log.crashed()
+        return VoiceInsightsError.exit_code
+    return 0
 
 
-def _end_on_signals(stopping: Event) -> None:
-    def end(_number: int, _frame: FrameType | None) -> None:
-        if stopping.is_set():
+class _Stopped(Exception):
+    """Told to stop before there was anything to stop."""
+
+
+class _Signals:
+    """SIGTERM and SIGINT: the first asks the worker to end, a second one ends it.
+
+    A plain flag: a handler runs amid any line of the main thread, and a lock that this thread
+    holds at that moment would never come free.
+    """
+
+    def __init__(self) -> None:
+        self._told = False
+        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGINT, self._end)
+
+    def stopping(self) -> bool:
+        """Whether the worker has been asked to end."""
+        return self._told
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass. Raises ``_Stopped`` soon after the worker has been asked to end."""
+        until = monotonic() + seconds
+        while not self._told and (left := until - monotonic()) > 0:
+            sleep(min(left, _LOOK_EVERY_S))
+        if self._told:
+            raise _Stopped
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        if self._told:
             os._exit(_INTERRUPTED)
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+        self._told = True

@@ -78,3 +78,15 @@ class WorkerLog:
     def stopped(self, backlog: Backlog) -> None:
         """The end, in good order."""
         self._log.info("stopped", left_in_outbox=backlog.entries, ambiguous=backlog.ambiguous)
+
+    def never_began(self) -> None:
+        """Told to stop while the stream could not be reached yet."""
+        self._log.info("stopped before it had begun")
+
+    def failed(self, error: str) -> None:
+        """What ended the worker, and what may be done about it."""
+        self._log.error("stopped", error=error)
+
+    def crashed(self) -> None:
+        """A defect, with the traceback that is being handled."""
+        self._log.error("crashed", exc_info=True)

@@ -1,0 +1,349 @@
+"""The command ``run`` as a process: it consumes, ends, and goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from email.utils import parsedate_to_datetime
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import pytest
+
+from tests.live import (
+    Aws,
+    Live,
+    Series,
+    Statistics,
+    beyond,
+    but_for_the_close,
+    last_revisions,
+    replayed,
+    statistics,
+    working,
+)
+from tests.processes import AWS, LONGEST_S
+from tests.scenes import BASE, envelope
+from tests.state.commits import execute
+from worker.emit.outbox import decode_groups
+from worker.partition.partition import ACCOUNTED
+from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.traffic import Traffic, simulate
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with embedded_aws() as url:
+        yield url
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_aws(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A worker that tries in vain to reach its stream, begun early: it takes its time."""
+    aws = Aws(endpoint, "out-of-reach", shards=1)
+    folder = tmp_path_factory.mktemp("out-of-reach")
+    with working(aws, folder, endpoint_url="http://127.0.0.1:1") as worker:
+        yield worker
+
+
+def calls(sessions: int = 12, **more: float) -> Traffic:
+    """Half an hour ago, so that all their minutes are over."""
+    half_an_hour_ago = time.time_ns() // 1_000_000 - 1_800_000
+    return Traffic(
+        sessions=sessions,
+        start_ms=half_an_hour_ago,
+        spread_s=120.0,
+        delay_median_s=0.0,
+        **{"malformed": 0.01, "aggregates": 0.05, **more},  # type: ignore[arg-type]
+    )
+
+
+def test_what_is_put_comes_out_as_a_replay_has_it_and_only_once(
+    endpoint: str, tmp_path: Path
+) -> None:
+    aws = Aws(endpoint, "whole")
+    traffic = calls(30)
+    aws.feed(simulate(traffic, 1))
+    offline = replayed(aws.put, tmp_path)
+    with working(aws, tmp_path, namespace="Whole") as worker:
+        worker.wait_for_sessions(30)
+        assert worker.end() == 0
+        first = worker.out
+        assert worker.log_lines[-1]["event"] == "stopped"
+        assert worker.log_lines[-1]["left_in_outbox"] == 0
+    assert len(first.splitlines()) == 30
+    assert but_for_the_close(last_revisions(first)) == but_for_the_close(offline.records)
+    found = aws.statistics("Whole", offline.statistics)
+    assert beyond(found, offline.statistics) == {}
+    state = worker.state
+    assert {name: state.counters.get(name, 0) for name in ACCOUNTED} == {
+        name: offline.counters[name] for name in ACCOUNTED
+    }
+    letters = (tmp_path / "dead-letters.jsonl").read_text().splitlines()
+    assert len(letters) == offline.counters["dead_letters"] > 0
+
+    with working(aws, tmp_path, namespace="Whole") as worker:
+        read_to = min(state.clocks.values())
+        worker.wait_for(
+            lambda: worker.counted("occurrences") and min(worker.state.clocks.values()) > read_to,
+            "every shard to be read again",
+        )
+        assert worker.end() == 0
+        assert worker.out == b""
+        assert worker.state.counters == state.counters
+    assert aws.statistics("Whole", offline.statistics) == found
+
+
+def test_what_can_not_be_sent_in_time_is_sent_by_the_next_start(
+    endpoint: str, tmp_path: Path
+) -> None:
+    aws = Aws(endpoint, "late")
+    aws.feed(simulate(calls(5, malformed=0.0), 2))
+    offline = replayed(aws.put, tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as never_answers:
+        cloudwatch = f"http://127.0.0.1:{never_answers.getsockname()[1]}"
+        apart = {"AWS_ENDPOINT_URL_KINESIS": endpoint, "AWS_ENDPOINT_URL_CLOUDWATCH": cloudwatch}
+        with working(aws, tmp_path, env={**AWS, **apart}, endpoint_url="", shutdown_s=1) as worker:
+            worker.wait_for(lambda: worker.peek().packed == 5, "all sessions")
+            assert worker.end() == 0
+            assert worker.log_lines[-1]["left_in_outbox"] > 0
+            out = worker.out
+    with working(aws, tmp_path, namespace="Late") as worker:
+        worker.wait_for_sessions(5)
+        assert worker.end() == 0
+        out += worker.out
+    assert but_for_the_close(last_revisions(out)) == but_for_the_close(offline.records)
+    assert beyond(aws.statistics("Late", offline.statistics), offline.statistics) == {}
+
+
+def _being_sent(state_file: Path) -> Statistics:
+    """What was on its way when a worker was killed: nobody knows whether it got there."""
+    bodies = execute(
+        state_file, "SELECT body FROM outbox WHERE state = 'SENDING' AND kind = 'metrics'"
+    )
+    return statistics(datum for (body,) in bodies for one in decode_groups(body) for datum in one)
+
+
+def _something_to_send(worker: Live, sessions: int) -> bool:
+    seen = worker.peek()
+    return seen.outbox > 0 or seen.packed == sessions
+
+
+KILLED_AT: Final[tuple[Callable[[Live, int], object], ...]] = (
+    lambda worker, _: worker.log,
+    lambda worker, _: worker.counted("occurrences"),
+    _something_to_send,
+    _something_to_send,
+    lambda worker, _: worker.peek().packed,
+    _something_to_send,
+)
+
+
+def test_killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice(
+    endpoint: str, tmp_path: Path
+) -> None:
+    random = Random(7)
+    everything = 20
+    aws = Aws(endpoint, "killed", shards=5)
+    aws.feed(simulate(calls(everything), 7))
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "whole").mkdir()
+    lines = b""
+    unknown: Counter[Series] = Counter()
+    for moment in KILLED_AT:
+        with working(aws, tmp_path / "killed", namespace="Killed", commit_every_s=0.02) as worker:
+            worker.wait_for(partial(moment, worker, everything), "a moment to kill it")
+            time.sleep(random.random() / 4)
+            worker.end(signal.SIGKILL)
+            lines += worker.out[: worker.out.rfind(b"\n") + 1]
+        for series, total in _being_sent(worker.state_file).items():
+            unknown[series] += int(total.samples)
+    with working(aws, tmp_path / "killed", namespace="Killed") as worker:
+        worker.wait_for_sessions(everything)
+        assert worker.end() == 0
+        lines += worker.out
+        killed = worker.state
+    with working(aws, tmp_path / "whole", namespace="Undisturbed") as worker:
+        worker.wait_for_sessions(everything)
+        assert worker.end() == 0
+        undisturbed = worker.state
+        assert last_revisions(lines) == last_revisions(worker.out)
+    assert killed.counters == undisturbed.counters
+    assert killed.positions.keys() == undisturbed.positions.keys()
+    letters = [
+        sorted(set((tmp_path / name / "dead-letters.jsonl").read_bytes().splitlines()))
+        for name in ("killed", "whole")
+    ]
+    assert letters[0] == letters[1]
+    offline = replayed(aws.put, tmp_path)
+    expected = aws.statistics("Undisturbed", offline.statistics)
+    assert beyond(expected, offline.statistics) == {}
+    for series, more in beyond(aws.statistics("Killed", expected), expected).items():
+        assert 0 <= more.samples <= unknown[series], series
+
+
+def test_a_second_worker_on_the_same_state_ends_the_first(endpoint: str, tmp_path: Path) -> None:
+    aws = Aws(endpoint, "fenced")
+    aws.feed(simulate(calls(2), 3))
+    (tmp_path / "second").mkdir()
+    state = tmp_path / "state.sqlite"
+    with working(aws, tmp_path) as first:
+        first.wait_for_sessions(2)
+        with working(aws, tmp_path / "second", state=state, records="no/such/file") as broken:
+            assert broken.process.wait(LONGEST_S) == 2
+        before = max(first.state.clocks.values())
+        first.wait_for(lambda: max(first.state.clocks.values()) > before, "another commit")
+        with working(aws, tmp_path / "second", state=state):
+            assert first.process.wait(LONGEST_S) == 3
+    last = first.log_lines[-1]
+    assert last["level"] == "error"
+    assert "another worker has taken" in last["error"]
+    assert len([line for line in first.log_lines if line["level"] == "error"]) == 1
+
+
+def server_time(aws: Aws) -> float:
+    answer = aws.kinesis.describe_stream_summary(StreamName=aws.stream)
+    date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+    return parsedate_to_datetime(date).timestamp()
+
+
+def test_latest_is_when_it_was_first_started(endpoint: str, tmp_path: Path) -> None:
+    aws = Aws(endpoint, "latest", shards=2)
+    aws.feed(simulate(calls(3), 4))
+    (tmp_path / "offline").mkdir()
+    put = time.time()
+    while server_time(aws) <= put:  # places in time are whole seconds, by the server's clock
+        time.sleep(0.05)
+    with working(aws, tmp_path, start="latest") as worker:
+        worker.wait_for(lambda: worker.log_lines, "its start")
+        worker.wait_for(lambda: worker.state.positions, "its positions")
+        assert {kind for kind, _, _ in worker.state.positions.values()} == {"at_timestamp"}
+        assert worker.end(signal.SIGKILL) < 0
+    # put while it was down, and after its start
+    later = list(simulate(calls(3), 5))
+    aws.feed(later)
+    with working(aws, tmp_path, start="latest") as worker:
+        worker.wait_for_sessions(3)
+        assert worker.end() == 0
+        offline = replayed(later, tmp_path / "offline")
+        assert but_for_the_close(last_revisions(worker.out)) == but_for_the_close(offline.records)
+        assert worker.state.counters["occurrences"] == offline.counters["occurrences"]
+
+
+def test_a_stream_made_anew_under_its_name_is_refused(endpoint: str, tmp_path: Path) -> None:
+    aws = Aws(endpoint, "anew", shards=1)
+    aws.feed(simulate(calls(1), 8))
+    with working(aws, tmp_path) as worker:
+        worker.wait_for_occurrences(1)
+        aws.kinesis.delete_stream(StreamName="anew")
+        worker.wait_for(lambda: '"doubted"' in worker.log, "the stream's absence")
+        aws.kinesis.create_stream(StreamName="anew", ShardCount=1)
+        assert worker.process.wait(LONGEST_S) == 4
+        assert "made anew" in worker.log_lines[-1]["error"]
+    with working(aws, tmp_path) as worker:
+        assert worker.process.wait(LONGEST_S) == 4
+        assert "holds the state of anew" in worker.log_lines[-1]["error"]
+        assert len(worker.log_lines) == 1
+
+
+SECRETS: Final = ("15550100123", "203.0.113.77", "my mother's maiden name")
+
+
+def test_its_log_is_json_and_shows_nobodys_number_address_or_words(
+    endpoint: str, tmp_path: Path
+) -> None:
+    aws = Aws(endpoint, "private", shards=1)
+    number, address, words = SECRETS
+    start = time.time_ns() // 1_000_000 - 600_000 - BASE
+    private = {"from": f"+{number}", "to": f"sip:{number}@{address}", "transcript": words}
+    for n, name in enumerate(("prompt_sent", "first_token_received", words, "call_wrap_up")):
+        relay = {"session_id": "VX1", "sequence_number": n, "name": name, **private}
+        payload = {"prompt_sent": {"text": words}, "error": {"error_message": words}}
+        event = envelope({**relay, **payload}, start + n, carrier_edge=private, **private)
+        aws.kinesis.put_record(StreamName="private", Data=event, PartitionKey=number)
+        aws.kinesis.put_record(StreamName="private", Data=event[:-1], PartitionKey=address)
+    with working(aws, tmp_path, log_level="debug") as worker:
+        worker.wait_for_sessions(1)
+        assert worker.end() == 0
+        assert all(line["event"] and line["level"] for line in worker.log_lines)
+        assert not [secret for secret in SECRETS if secret in worker.log]
+        (record,) = [json.loads(line) for line in worker.out.splitlines()]
+    assert record["session_id"] == "VX1"
+    assert number not in json.dumps(record)
+    assert address not in json.dumps(record)
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up(endpoint: str, tmp_path: Path) -> None:
+    aws = Aws(endpoint, "unread", shards=1)
+    aws.feed(simulate(calls(3), 6))
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"-" * 4096)
+        os.set_blocking(writing, True)
+        with working(aws, tmp_path, stderr=writing, log_level="debug", shutdown_s=1) as worker:
+            worker.wait_for_sessions(3)
+            assert worker.end() == 0
+            assert len(worker.out.splitlines()) == 3
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_what_keeps_it_from_starting_is_one_line(endpoint: str, tmp_path: Path) -> None:
+    keys = {name: value for name, value in AWS.items() if name != "AWS_DEFAULT_REGION"}
+    starts: dict[str, tuple[dict[str, Any], dict[str, str], int, str]] = {
+        "no stream": ({"stream": "nowhere"}, AWS, 2, "nowhere"),
+        "stream not set": ({"stream": ""}, AWS, 2, "VOICE_INSIGHTS_STREAM"),
+        "no region": ({}, keys, 2, "region"),
+        "no credentials": ({}, {"AWS_DEFAULT_REGION": REGION}, 2, "credentials"),
+        "wrong setting": ({"hold_turn_s": "soon"}, AWS, 2, "hold_turn_s"),
+        "no state": ({"state": "no/such/folder/state"}, AWS, 2, "no/such/folder"),
+        "no records": ({"records": "no/such/folder/records"}, AWS, 2, "no/such/folder"),
+    }
+    aws = Aws(endpoint, "there", shards=1)
+    with ExitStack() as stack:
+        live = {}
+        for name, (wrong, env, _, _) in starts.items():
+            (tmp_path / name).mkdir()
+            one = working(aws, tmp_path / name, env=env, **wrong)
+            live[name] = stack.enter_context(one)
+        for name, (_, _, code, told) in starts.items():
+            worker = live[name]
+            assert worker.process.wait(LONGEST_S) == code, name
+            (line,) = worker.log.splitlines()
+            assert told in line
+            assert worker.out == b""
+
+
+def test_a_service_out_of_reach_is_given_up(without_aws: Live) -> None:
+    assert without_aws.process.wait(LONGEST_S) == 6
+    (line,) = without_aws.log_lines
+    assert "can't be reached" in line["error"]
+
+
+def test_it_can_be_ended_while_it_tries_to_reach_the_stream(endpoint: str, tmp_path: Path) -> None:
+    aws = Aws(endpoint, "unreached", shards=1)
+    with working(aws, tmp_path, endpoint_url="http://127.0.0.1:1") as worker:
+        worker.wait_for(lambda: handles(worker.process.pid, signal.SIGTERM), "its handler")
+        assert worker.end() == 0
+        assert [line["event"] for line in worker.log_lines] == ["stopped before it had begun"]
+
+
+def handles(pid: int, number: signal.Signals) -> bool:
+    """Whether a process catches a signal, as Linux tells it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return bool(caught >> (number - 1) & 1)
