@@ -6,15 +6,18 @@ from functools import reduce
 from random import Random
 from typing import Any
 
+import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.events.decode import decode as decode_record
 from worker.events.event import SessionKey
-from worker.partition.delta import Delta, decode, encode, merge
+from worker.partition.delta import Delta, SessionChange, decode, encode, merge
 from worker.partition.outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
+from worker.sessions.session import Session
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate
 
@@ -112,3 +115,39 @@ def test_merging_is_associative_and_the_empty_delta_changes_nothing(seed: int) -
     assert encode(one_by_one) == whole
     assert encode(halves) == whole
     assert encode(merge([Delta(), *map(copied, all_deltas), Delta()])) == whole
+
+
+def test_no_deltas_merge_into_the_empty_one() -> None:
+    assert merge([]) == Delta()
+
+
+def test_a_shard_that_left_and_came_back_has_only_its_new_clock() -> None:
+    merged = merge(
+        [
+            Delta(clocks={"a": 5, "b": 6}, positions={"a": ("after", "1", 0)}),
+            Delta(ended_shards=["a"]),
+            Delta(clocks={"a": 9}),
+        ]
+    )
+    assert (merged.clocks, merged.positions) == ({"a": 9, "b": 6}, {})
+    assert merged.ended_shards == ["a"]
+
+
+def test_stream_time_is_the_last_that_was_told() -> None:
+    assert merge([Delta(stream_time=5), Delta(), Delta(stream_time=9), Delta()]).stream_time == 9
+
+
+def test_a_session_that_went_and_came_back_starts_anew() -> None:
+    state = Session(SessionKey("twilio", "AC1", "CA1", "VX1"), 0)
+    grown = [SessionChange(state, b"a"), SessionChange(state, b"b")]
+    back = Delta(gone=[state.key], sessions=[SessionChange(state, b"whole")])
+    merged = merge([Delta(sessions=[grown[0]]), Delta(sessions=[grown[1]]), back])
+    assert [change.log for change in merged.sessions] == [b"whole"]
+    assert [c.log for c in merge([Delta(sessions=[one]) for one in grown]).sessions] == [b"ab"]
+    assert merge([back, Delta(gone=[state.key])]).sessions == []
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x01", encode(Delta())[:-1], b"\x91\xa1x"])
+def test_bytes_that_are_no_delta_are_refused(data: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(data)

@@ -1,0 +1,217 @@
+"""Laws of a partition under simulated traffic, whatever the batches and the points of commit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.building import Driven, accounts_add_up
+from worker.metrics.catalogue import CATALOGUE, Hold
+from worker.metrics.series import SeriesRules
+from worker.partition.delta import Delta, decode, merge
+from worker.partition.outputs import Outputs
+from worker.partition.rules import MINUTE, Rules
+from worker.stream.record import Record
+from worker.testing.traffic import Traffic, shard_id, simulate
+
+SHARDS = [shard_id(n) for n in range(3)]
+RULES = Rules(max_events=90, series=SeriesRules(per_set=2, in_all=30))
+seeds = st.integers(0, 10**6)
+
+
+def traffic(seed: int, sessions: int = 5) -> list[Record]:
+    """Traffic over two quarters of an hour, some of it hours late, twice, damaged, bundled."""
+    settings = Traffic(
+        sessions=sessions,
+        shards=len(SHARDS),
+        spread_s=900,
+        stragglers=0.01,
+        duplicates=0.1,
+        malformed=0.02,
+        aggregates=0.1,
+    )
+    return list(simulate(settings, seed))
+
+
+def batches(records: list[Record], rng: Random) -> list[list[Record]]:
+    some, rest = [], list(records)
+    while rest:
+        size = rng.randrange(1, 60)
+        some.append(rest[:size])
+        rest = rest[size:]
+    return some
+
+
+def advanced(driven: Driven, batch: list[Record]) -> None:
+    """Fold a batch, and let time go on as if all shards had been read to their tips."""
+    driven.take(batch)
+    for shard in SHARDS:
+        driven.partition.tip(shard, batch[-1].arrival)
+    driven.partition.advance(SHARDS)
+
+
+def said(outputs: Outputs) -> tuple[Any, ...]:
+    """Outputs in a form that can be compared."""
+    packed = {key: (repr(one.state), one.log) for key, one in outputs.packed.items()}
+    return (
+        outputs.window,
+        sorted(outputs.records),
+        sorted(outputs.dead_letters),
+        outputs.test_ids,
+        packed,
+    )
+
+
+def in_any_order(deltas: list[bytes]) -> list[Delta]:
+    """Deltas that do the same are equal, in whatever order they name sessions."""
+    some = [decode(data) for data in deltas]
+    for one in some:
+        one.sessions.sort(key=lambda change: change.state.key)
+        one.gone.sort()
+    return some
+
+
+@settings(max_examples=12)
+@given(seeds)
+def test_restored_at_any_commit_it_goes_on_as_if_it_had_never_stopped(seed: int) -> None:
+    rng = Random(seed)
+    steady, given_out = Driven(RULES), []
+    archives: list[dict[Any, Any]] = []
+    cut = batches(traffic(seed), rng)
+    for batch in cut:
+        advanced(steady, batch)
+        given_out.append(said(steady.commit()))
+        archives.append(dict(steady.archive))
+    given_out.append(said(steady.finish()))
+    for stop in rng.sample(range(len(cut)), k=min(3, len(cut))):
+        restored = Driven(RULES, merge(map(decode, steady.deltas[: stop + 1])))
+        restored.archive = archives[stop]
+        later = []
+        for batch in cut[stop + 1 :]:
+            advanced(restored, batch)
+            later.append(said(restored.commit()))
+        later.append(said(restored.finish()))
+        assert later == given_out[stop + 1 :]
+        assert restored.partition.counters == steady.partition.counters
+        assert restored.partition.positions == steady.partition.positions
+        assert restored.partition.time.clocks == steady.partition.time.clocks
+        assert in_any_order(restored.deltas) == in_any_order(steady.deltas[stop + 1 :])
+
+
+@settings(max_examples=12)
+@given(seeds)
+def test_the_accounts_add_up_after_every_step_and_over_all_commits(seed: int) -> None:
+    rng, driven = Random(seed), Driven(RULES)
+    dead_letters = 0
+    for batch in batches(traffic(seed), rng):
+        advanced(driven, batch)
+        assert accounts_add_up(driven.partition.counters)
+        dead_letters += len(driven.commit().dead_letters)
+    driven.finish()
+    counters = driven.partition.counters
+    assert accounts_add_up(counters)
+    assert counters["dead_letters"] == dead_letters
+    whole: Counter[str] = Counter()
+    for data in driven.deltas:
+        whole.update(decode(data).counters)
+    assert whole == +counters
+
+
+@settings(max_examples=12)
+@given(seeds)
+def test_no_sample_is_told_before_its_hold(seed: int) -> None:
+    rng, driven = Random(seed), Driven(Rules())
+    for batch in batches(traffic(seed), rng):
+        advanced(driven, batch)
+        driven.commit()
+    assert driven.told
+    for now, told, _ in driven.told:
+        direct = CATALOGUE[told.series.metric].hold is Hold.DIRECT
+        assert now >= told.minute + MINUTE + (30_000 if direct else 180_000)
+
+
+@settings(max_examples=12)
+@given(seeds)
+def test_time_may_go_on_in_any_steps(seed: int) -> None:
+    rng = Random(seed)
+    leaping, creeping = Driven(RULES), Driven(RULES)
+    records = traffic(seed, sessions=3)
+    for driven in (leaping, creeping):
+        advanced(driven, records[:1])
+    for batch in batches(records, rng):
+        for driven in (leaping, creeping):
+            driven.take(batch)
+        for instant in sorted(rng.choices([one.arrival for one in batch], k=3)):
+            for shard in SHARDS:
+                creeping.partition.tip(shard, instant)
+            creeping.partition.advance(SHARDS)
+        for driven in (leaping, creeping):
+            for shard in SHARDS:
+                driven.partition.tip(shard, batch[-1].arrival)
+            driven.partition.advance(SHARDS)
+            driven.commit()
+    assert leaping.told == creeping.told
+    assert leaping.archive == creeping.archive
+    assert leaping.deltas == creeping.deltas
+
+
+@settings(max_examples=10)
+@given(seeds)
+def test_how_often_it_commits_changes_nothing_of_what_is_given_out(seed: int) -> None:
+    rng, often, seldom = Random(seed), Driven(RULES), Driven(RULES)
+    for batch in batches(traffic(seed, sessions=3), rng):
+        for driven in (often, seldom):
+            advanced(driven, batch)
+        often.commit()
+        if rng.random() < 0.2:
+            seldom.commit()
+    for driven in (often, seldom):
+        driven.finish()
+    assert in_all(often) == in_all(seldom)
+    assert often.archive == seldom.archive
+    assert often.partition.counters == seldom.partition.counters
+
+
+def in_all(driven: Driven) -> Counter[Any]:
+    whole: Counter[Any] = Counter()
+    for _, told, count in driven.told:
+        whole[told] += count
+    return whole
+
+
+@settings(max_examples=10)
+@given(seeds)
+def test_memory_is_bounded_by_what_is_open(seed: int) -> None:
+    """Four hours after the last arrival nothing is held, and all of it is at hand to recall."""
+    driven = Driven(Rules())
+    records = traffic(seed)
+    for batch in batches(records, Random(seed)):
+        advanced(driven, batch)
+        driven.commit()
+    for shard in SHARDS:
+        driven.partition.tip(shard, records[-1].arrival + 4 * 60 * MINUTE)
+    driven.partition.advance(SHARDS)
+    driven.commit()
+    assert driven.partition.held == 0
+    assert len(driven.archive) == driven.partition.counters["sessions_opened"]
+    restored = merge(map(decode, driven.deltas))
+    assert restored.sessions == []
+
+
+def test_an_idle_commit_is_an_empty_delta_but_for_time() -> None:
+    driven = Driven(Rules())
+    assert decode_first(driven) == Delta()
+    for batch in batches(traffic(1), Random(1)):
+        advanced(driven, batch)
+    driven.commit()
+    driven.commit()
+    assert decode(driven.deltas[-1]) == Delta(stream_time=driven.partition.now)
+
+
+def decode_first(driven: Driven) -> Delta:
+    driven.commit()
+    return decode(driven.deltas[0])
