@@ -1,0 +1,59 @@
+"""The command ``demo``, as a newcomer runs it."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.live import last_revisions
+from tests.processes import run
+from worker.state.sqlite import SqliteStore
+
+pytestmark = pytest.mark.slow
+
+SESSIONS = 5
+
+
+def left_by_an_earlier_one(folder: Path) -> None:
+    """What a demo leaves, of a stream that is no more, and something of the user's own."""
+    folder.mkdir()
+    with closing(SqliteStore(folder / "state.sqlite")) as store:
+        store.take("an earlier demo's stream")
+    for name in ("sessions.jsonl", "dead-letters.jsonl", "worker.log"):
+        (folder / name).write_text('{"session_id": "VX-earlier"}\n')
+    (folder / "notes.txt").write_text("mine")
+
+
+def test_it_shows_the_whole_worker_at_work_and_can_be_run_again(tmp_path: Path) -> None:
+    folder = tmp_path / "demo-output"
+    left_by_an_earlier_one(folder)
+    done = run("demo", "--sessions", SESSIONS, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    for title in ("What CloudWatch holds", "had it worst", "Written:"):
+        assert title in done.stdout
+        assert title not in done.stderr
+    for metric in ("CallerWait", "ResponseLatency", "SessionsEnded", "DeliveryDelay"):
+        assert metric in done.stdout
+    for progress in ("embedded AWS", "shortened", "hold_turn_s=", f"of {SESSIONS} sessions"):
+        assert progress in done.stderr
+    named = re.findall(r"^  (\S+)  \([\d,]+ bytes\)$", done.stdout, re.MULTILINE)
+    assert {Path(name).name for name in named} >= {"sessions.jsonl", "state.sqlite", "worker.log"}
+    assert all((tmp_path / name).exists() for name in named)
+    assert len(last_revisions((folder / "sessions.jsonl").read_bytes())) == SESSIONS
+    for name in ("sessions.jsonl", "dead-letters.jsonl", "worker.log"):
+        assert "VX-earlier" not in (folder / name).read_text()
+    assert (folder / "notes.txt").read_text() == "mine"
+    worst = re.findall(r"VX[0-9a-f]{32}", done.stdout)[0]
+    shown = run("session", worst, "--records", folder / "sessions.jsonl", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.strip() in done.stdout
+
+
+def test_as_few_sessions_as_show_nothing_are_refused(tmp_path: Path) -> None:
+    done = run("demo", "--sessions", 0, cwd=tmp_path)
+    assert done.returncode == 2
+    assert list(tmp_path.iterdir()) == []

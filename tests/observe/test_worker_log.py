@@ -1,0 +1,138 @@
+"""What the worker tells its operator: once, in numbers, and no more often than is of use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from worker.emit.outbox import Entry, Outcome
+from worker.observe.worker_log import WorkerLog
+from worker.partition.partition import ACCOUNTED
+from worker.service import Progress
+from worker.state.store import Backlog
+from worker.stream.api import Failure, FailureKind
+from worker.stream.schedule import BackedOff, StageChanged
+from worker.stream.shard import Stage
+
+ENTRY = Entry(7, "metrics", b"[[]]", attempts=2, ambiguous=1)
+PROGRESS = Progress(
+    1_790_942_400_000, 1500, 12, {**dict.fromkeys(ACCOUNTED, 0), "occurrences": 9}, Backlog(3, 1)
+)
+
+
+class Clock:
+    """Moved by hand; seconds."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def lines() -> Iterator[list[Any]]:
+    with capture_logs() as captured:
+        yield captured
+
+
+def test_progress_is_told_at_once_and_then_once_a_minute(lines: list[Any]) -> None:
+    clock = Clock()
+    log = WorkerLog(clock)
+    for seconds in range(181):
+        clock.now = 100.0 + seconds
+        log.progress(PROGRESS)
+    assert len(lines) == 4
+
+
+def test_progress_carries_time_lag_backlog_and_every_counter(lines: list[Any]) -> None:
+    WorkerLog(Clock()).progress(PROGRESS)
+    assert lines == [
+        {
+            "event": "progress",
+            "log_level": "info",
+            "stream_time": "2026-10-02T12:00:00.000Z",
+            "behind_ms": 1500,
+            "sessions_held": 12,
+            "outbox": 3,
+            "ambiguous": 1,
+            **PROGRESS.counters,
+        }
+    ]
+
+
+def test_before_anything_is_read_there_is_no_stream_time(lines: list[Any]) -> None:
+    WorkerLog(Clock()).progress(PROGRESS._replace(stream_time=None))
+    assert lines[0]["stream_time"] is None
+
+
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.APPLIED])
+def test_what_was_not_sent_is_a_warning_with_its_reason(outcome: Outcome, lines: list[Any]) -> None:
+    WorkerLog(Clock()).sent(ENTRY, outcome, "ReadTimeoutError")
+    (line,) = lines
+    assert line["log_level"] == "warning"
+    assert (line["entry"], line["kind"], line["attempt"]) == (7, "metrics", 3)
+    assert (line["outcome"], line["error"]) == (outcome.value, "ReadTimeoutError")
+
+
+def test_what_was_sent_is_told_to_those_who_look_for_it_only(lines: list[Any]) -> None:
+    WorkerLog(Clock()).sent(ENTRY, Outcome.APPLIED, "")
+    assert [line["log_level"] for line in lines] == ["debug"]
+
+
+def test_a_failed_call_is_told_with_what_it_means_and_when_the_next_is(lines: list[Any]) -> None:
+    failure = Failure(FailureKind.THROTTLED, "too fast")
+    WorkerLog(Clock()).notice(BackedOff("shard-1", failure, 4, 900))
+    (line,) = lines
+    assert line["log_level"] == "warning"
+    told = {name: line[name] for name in ("shard", "why", "detail", "attempt", "wait_ms")}
+    assert told == {
+        "shard": "shard-1",
+        "why": "throttled",
+        "detail": "too fast",
+        "attempt": 4,
+        "wait_ms": 900,
+    }
+
+
+def test_a_failed_survey_is_of_no_shard(lines: list[Any]) -> None:
+    WorkerLog(Clock()).notice(BackedOff("", Failure(FailureKind.GONE, "no stream"), 1, 250))
+    assert lines[0]["shard"] is None
+
+
+def test_a_shards_life_is_told(lines: list[Any]) -> None:
+    WorkerLog(Clock()).notice(StageChanged("shard-1", Stage.ENDED))
+    assert (lines[0]["shard"], lines[0]["stage"]) == ("shard-1", "ended")
+
+
+def test_a_gap_is_an_error_and_the_test_event_shows_its_id(lines: list[Any]) -> None:
+    log = WorkerLog(Clock())
+    log.gap("shard-1")
+    log.test_event("T1")
+    assert (lines[0]["log_level"], lines[0]["shard"]) == ("error", "shard-1")
+    assert (lines[1]["log_level"], lines[1]["test_id"]) == ("info", "T1")
+
+
+def test_start_and_end_are_told_with_what_was_there_and_what_is_left(lines: list[Any]) -> None:
+    log = WorkerLog(Clock())
+    log.started("calls", 5)
+    log.stopped(Backlog(2, 1))
+    log.never_began()
+    assert (lines[0]["stream"], lines[0]["sessions_restored"]) == ("calls", 5)
+    assert (lines[1]["left_in_outbox"], lines[1]["ambiguous"]) == (2, 1)
+    assert {line["log_level"] for line in lines} == {"info"}
+
+
+def test_what_ends_the_worker_is_an_error_and_a_defect_shows_where(lines: list[Any]) -> None:
+    log = WorkerLog(Clock())
+    log.failed("another worker has taken it")
+    try:
+        raise KeyError("a defect")
+    except KeyError:
+        log.crashed()
+    assert [line["log_level"] for line in lines] == ["error", "error"]
+    assert lines[0]["error"] == "another worker has taken it"
+    assert lines[1]["exc_info"]
