@@ -34,10 +34,9 @@ def edge(odd: bytes) -> bytes:
 
 
 def in_string(data: bytes) -> bytes:
-    """The event with its ``data`` as a string that holds JSON."""
-    whole = json.loads(data)
-    whole["data"] = data[data.index(b'"data": ') + len(b'"data": ') : -1].decode()
-    return json.dumps(whole).encode()
+    """The event with its ``data``, which comes last, as a string that holds JSON."""
+    head, name, call = data[:-1].partition(b'"data": ')
+    return head + name + json.dumps(call.decode()).encode() + b"}"
 
 
 def test_white_space_around_an_event_is_nothing() -> None:
@@ -73,6 +72,8 @@ def test_a_list_that_is_cut_off_is_one_damaged_occurrence_with_all_its_bytes() -
     [
         b"1e400",
         b"-1" + b"0" * 400,
+        b"1" * 5000,
+        b"1" * 5000 + b"e-5000",
         b'"\\udc00\\ud800"',
         b'"\\u0000"',
         b"[" * 300 + b"]" * 300,
@@ -88,6 +89,11 @@ def test_oddities_do_no_harm_within_data_that_is_a_string(odd: bytes) -> None:
 @pytest.mark.parametrize("odd", [b"NaN", b"Infinity", b"-Infinity", b"01", b"'x'", b"\x01", b"+1"])
 def test_what_json_does_not_know_is_damage_wherever_it_stands(odd: bytes) -> None:
     assert kinds(edge(odd)) == [Damaged]
+
+
+@pytest.mark.xfail(strict=True, reason="Python turns no text of over 4300 digits into an integer")
+def test_a_number_of_any_length_in_a_payload_is_left_to_the_rules() -> None:
+    assert kinds(GOOD.replace(b"120", b"1" * 4301)) == [Event]
 
 
 def test_nesting_beyond_any_use_is_damage_and_stops_nothing() -> None:

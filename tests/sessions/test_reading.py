@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.building import reading_of
+from tests.building import event, reading_of
 from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES
 from worker.metrics.catalogue import CATALOGUE
 from worker.sessions.context import UNKNOWN
-from worker.sessions.reading import MAX_ERRORS, MAX_UNKNOWN_NAMES, Reading, count_of
+from worker.sessions.log import as_row
+from worker.sessions.reading import MAX_ERRORS, MAX_UNKNOWN_NAMES, Reading, count_of, read
 
 
 def own(reading: Reading, metric: str) -> list[str | None]:
@@ -124,3 +125,16 @@ def test_a_sample_has_the_context_of_its_own_place_in_the_order() -> None:
     )
     voices = [one.context.voice for one in reading.samples if one.metric == "TtsLatency"]
     assert voices == [UNKNOWN, "V", "W"]
+
+
+def test_a_delivery_delay_is_told_for_every_event_even_a_negative_one() -> None:
+    rows = [as_row(event(n, "dtmf", None, n, delay=-n), BASE) for n in range(3)]
+    assert values(read(rows, BASE, closing=True), "DeliveryDelay") == [0, -1, -2]
+
+
+@pytest.mark.xfail(strict=True, reason="the delay is that of the payload that won")
+def test_where_payloads_conflict_the_delay_is_that_of_the_first_arrival() -> None:
+    late = event(0, "interrupt", {"type": "SPEECH"}, delay=60_000)
+    early = event(0, "interrupt", {"type": "DTMF"}, delay=1000)
+    reading = read([as_row(one, BASE) for one in (early, late)], BASE, closing=True)
+    assert values(reading, "DeliveryDelay") == [1000]
