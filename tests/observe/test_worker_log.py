@@ -121,9 +121,11 @@ def test_start_and_end_are_told_with_what_was_there_and_what_is_left(lines: list
     log.started("calls", 5)
     log.stopped(Backlog(2, 1))
     log.never_began()
+    log.not_reached(0.25)
     assert (lines[0]["stream"], lines[0]["sessions_restored"]) == ("calls", 5)
     assert (lines[1]["left_in_outbox"], lines[1]["ambiguous"]) == (2, 1)
-    assert {line["log_level"] for line in lines} == {"info"}
+    assert [line["log_level"] for line in lines] == ["info", "info", "info", "warning"]
+    assert lines[3]["wait_ms"] == 250
 
 
 def test_what_ends_the_worker_is_an_error_and_a_defect_shows_where(lines: list[Any]) -> None:

@@ -59,8 +59,13 @@ def _work(settings: Settings, stream: str) -> int:
     """Work to the end; the exit code. What ends it is told as a log line, and only there."""
     log = WorkerLog(monotonic)
     signals = _Signals()
+
+    def patiently(seconds: float) -> None:
+        log.not_reached(seconds)
+        signals.sleep(seconds)
+
     try:
-        service = build(settings, stream, log, monotonic, random, signals.sleep)
+        service = build(settings, stream, log, monotonic, random, patiently)
         log.stopped(service.run(signals.stopping))
     except _Stopped:
         log.never_began()

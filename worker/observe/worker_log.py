@@ -79,6 +79,10 @@ class WorkerLog:
         """The end, in good order."""
         self._log.info("stopped", left_in_outbox=backlog.entries, ambiguous=backlog.ambiguous)
 
+    def not_reached(self, wait_s: float) -> None:
+        """The stream did not answer at the start; it is asked again after ``wait_s``."""
+        self._log.warning("stream not reached yet", wait_ms=round(wait_s * 1000))
+
     def never_began(self) -> None:
         """Told to stop while the stream could not be reached yet."""
         self._log.info("stopped before it had begun")
