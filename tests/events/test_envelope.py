@@ -91,7 +91,6 @@ def test_what_json_does_not_know_is_damage_wherever_it_stands(odd: bytes) -> Non
     assert kinds(edge(odd)) == [Damaged]
 
 
-@pytest.mark.xfail(strict=True, reason="Python turns no text of over 4300 digits into an integer")
 def test_a_number_of_any_length_in_a_payload_is_left_to_the_rules() -> None:
     assert kinds(GOOD.replace(b"120", b"1" * 4301)) == [Event]
 
@@ -163,7 +162,7 @@ def test_any_bytes_are_at_least_one_occurrence_and_never_an_exception(data: byte
     assert len(read_user_record(data, ARRIVAL)) >= 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.sampled_from(RELAY), json_values, max_size=4),
     st.dictionaries(st.sampled_from(FIELDS[:-1]), json_values, max_size=2),

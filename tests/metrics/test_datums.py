@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scenes import BASE
@@ -19,6 +19,7 @@ def spread(distinct: int) -> Distribution:
     return {n * 7: 1 + n % 3 for n in range(distinct)}
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 1000))
 def test_a_minute_takes_as_few_datums_as_its_values_need_and_never_a_third(distinct: int) -> None:
     datums = to_datums(PLAIN, BASE, spread(distinct))

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import log2
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scenes import BASE
@@ -50,6 +50,7 @@ def test_no_samples_no_summary() -> None:
     assert summarise({}) is None
 
 
+@settings(max_examples=30)
 @given(drawn(-50), st.sampled_from([8, 50, 300]))
 def test_coarsening_keeps_count_sum_minimum_and_maximum(values: list[int], most: int) -> None:
     exact = of(values)
@@ -61,6 +62,7 @@ def test_coarsening_keeps_count_sum_minimum_and_maximum(values: list[int], most:
     assert all(count > 0 for count in coarse.values())
 
 
+@settings(max_examples=30)
 @given(drawn(1))
 def test_percentiles_of_300_values_err_by_no_more_than_a_bucket(values: list[int]) -> None:
     coarse = sorted(coarsen(of(values), 300).items())

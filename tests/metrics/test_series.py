@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,12 +120,10 @@ def labelled(per_set: int, in_all: int) -> tuple[Series, ...]:
     return languages(SeriesBook(SeriesRules(labels=labels, per_set=per_set, in_all=in_all)), "en")
 
 
-@pytest.mark.xfail(strict=True, reason="labels, too, become other beyond a cap")
 def test_the_bare_series_of_a_labelled_account_is_always_admitted() -> None:
     assert labelled(per_set=200, in_all=0)[0].dimensions == (("Environment", "prod"),)
 
 
-@pytest.mark.xfail(strict=True, reason="labels, too, become other beyond a cap")
 def test_an_overflow_keeps_the_labels_of_its_account() -> None:
     bare, further = labelled(per_set=200, in_all=1)
     assert bare.dimensions == (("Environment", "prod"),)

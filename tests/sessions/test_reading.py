@@ -132,7 +132,6 @@ def test_a_delivery_delay_is_told_for_every_event_even_a_negative_one() -> None:
     assert values(read(rows, BASE, closing=True), "DeliveryDelay") == [0, -1, -2]
 
 
-@pytest.mark.xfail(strict=True, reason="the delay is that of the payload that won")
 def test_where_payloads_conflict_the_delay_is_that_of_the_first_arrival() -> None:
     late = event(0, "interrupt", {"type": "SPEECH"}, delay=60_000)
     early = event(0, "interrupt", {"type": "DTMF"}, delay=1000)

@@ -18,6 +18,7 @@ from worker.events.twilio import CallEvent, Loose, to_event
 GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
 TEST_TYPE: Final = "com.twilio.eventstreams.test-event"
 _TYPE_LENGTH: Final = 128
+_LONGEST_INTEGER: Final = 400
 
 
 class Ignored(msgspec.Struct, frozen=True):
@@ -114,11 +115,18 @@ def _second_reading(text: str, kind: Any, first_reason: str) -> Any:
     escapes of half a surrogate pair. Any such thing may stand in a field that isn't even read.
     """
     try:
-        value = json.loads(text.removeprefix("\ufeff"), parse_constant=_no_constant)
+        value = json.loads(
+            text.removeprefix("\ufeff"), parse_int=_integer, parse_constant=_no_constant
+        )
         whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
         return msgspec.convert(json.loads(whole), kind)
     except (msgspec.ValidationError, ValueError, RecursionError):
         raise Unreadable(first_reason) from None
+
+
+def _integer(digits: str) -> int | float:
+    """Numbers too long for Python to turn into integers are beyond any bound anyway."""
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float("inf")
 
 
 def _no_constant(name: str) -> NoReturn:

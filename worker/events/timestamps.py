@@ -16,6 +16,7 @@ _SHAPE: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?",
     re.ASCII,
 )
+_MINUTE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 _LONGEST: Final = 64
 _FIRST: Final = -62_135_596_800_000  # 0001-01-01, the first day that can be written back
 _LAST: Final = 253_402_300_799_999
@@ -28,7 +29,7 @@ def parse_ms(text: str) -> int | None:
         minute = _minute(text[:16])
         if minute is not None and text[16] == ":" and text[19] == ".":
             seconds, millis = text[17:19], text[20:23]
-            if seconds.isdecimal() and millis.isdecimal() and seconds <= "60":
+            if seconds.isdecimal() and millis.isdecimal() and seconds < "60":
                 return minute + int(seconds) * 1000 + int(millis)
     return _parse_any(text)
 
@@ -62,9 +63,8 @@ def _parse_any(text: str) -> int | None:
 @lru_cache(maxsize=4096)
 def _minute(text: str) -> int | None:
     """Epoch milliseconds of ``2026-10-02T12:00``; None if there is no such minute."""
-    if len(text) != 16 or text[4] != "-" or text[10] not in "Tt " or text[13] != ":":
-        return None
-    if text[11:13] > "23":  # later Pythons read 24:00 as the next day
+    # fromisoformat alone would read week dates and, in later Pythons, 24:00
+    if _MINUTE.fullmatch(text) is None or text[11:13] > "23":
         return None
     try:
         moment = datetime.fromisoformat(text.replace("t", "T")).replace(tzinfo=UTC)

@@ -63,7 +63,10 @@ class SeriesBook:
         known = self._known.get(key)
         if known is None:
             known = tuple(
-                dict.fromkeys(self._admit(s) for s in self._expand(metric, own, context, account))
+                dict.fromkeys(
+                    self._admit(one, self._rules.labels.get(account, {}))
+                    for one in self._expand(metric, own, context, account)
+                )
             )
             if len(self._known) > _MEMO:
                 self._known.clear()
@@ -83,12 +86,16 @@ class SeriesBook:
         )
         return [Series(metric, tuple(sorted({**one, **labels}.items()))) for one in sets]
 
-    def _admit(self, series: Series) -> Series:
+    def _admit(self, series: Series, labels: Mapping[str, str]) -> Series:
         if series in self._admitted:
             return series
-        overflow = Series(series.metric, tuple((name, OTHER) for name, _ in series.dimensions))
-        if series.dimensions and series != overflow and not self._room(series):
-            return self._admit(overflow)
+        overflow = Series(
+            series.metric,
+            tuple((name, labels.get(name, OTHER)) for name, _ in series.dimensions),
+        )
+        # a series that has nothing but labels is its own overflow: it is always admitted
+        if series != overflow and not self._room(series):
+            return self._admit(overflow, labels)
         self._note(series)
         self.admitted_now.append(series)
         return series

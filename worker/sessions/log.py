@@ -82,8 +82,9 @@ def in_order(rows: list[Row]) -> Ordered:
                 order_conflicts += 1
             elif last[:3] == row[:3]:
                 conflicts += 1
-                if canonical_json(row.payload) > canonical_json(last.payload):
-                    kept[-1] = row
+                greater = canonical_json(row.payload) > canonical_json(last.payload)
+                first = min(row.delay, last.delay)
+                kept[-1] = (row if greater else last)._replace(delay=first)
                 continue
         kept.append(row)
     return Ordered(kept, conflicts, order_conflicts)
