@@ -69,7 +69,7 @@ def per_session(told: Counter[Told]) -> Counter[Told]:
     )
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(st.integers(0, 10**6), st.sampled_from([0.0, 60.0, 600.0]))
 def test_live_comes_to_the_same_records_and_samples_as_offline(seed: int, delay_s: float) -> None:
     items = list(
@@ -103,7 +103,7 @@ def test_live_comes_to_the_same_records_and_samples_as_offline(seed: int, delay_
         assert kept.counters["dead_letters"] == len(kept.letters)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.integers(0, 10**6))
 def test_revisions_only_rise_and_every_session_is_recorded(seed: int) -> None:
     items = list(simulate(Traffic(sessions=8, spread_s=300, stragglers=0.02), seed))

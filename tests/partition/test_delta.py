@@ -67,7 +67,7 @@ class Owner:
             self.records[record.key] = record.line
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_stopping_and_restoring_at_any_commit_changes_nothing(seed: int) -> None:
     rng = Random(seed)
@@ -104,7 +104,7 @@ def deltas(seed: int) -> list[Delta]:
     return [decode(data) for data in owner.log]
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_merging_is_associative_and_the_empty_delta_changes_nothing(seed: int) -> None:
     all_deltas = deltas(seed)

@@ -75,7 +75,7 @@ def in_any_order(deltas: list[bytes]) -> list[Delta]:
     return some
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(seeds)
 def test_restored_at_any_commit_it_goes_on_as_if_it_had_never_stopped(seed: int) -> None:
     rng = Random(seed)
@@ -102,7 +102,7 @@ def test_restored_at_any_commit_it_goes_on_as_if_it_had_never_stopped(seed: int)
         assert in_any_order(restored.deltas) == in_any_order(steady.deltas[stop + 1 :])
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(seeds)
 def test_the_accounts_add_up_after_every_step_and_over_all_commits(seed: int) -> None:
     rng, driven = Random(seed), Driven(RULES)
@@ -121,7 +121,7 @@ def test_the_accounts_add_up_after_every_step_and_over_all_commits(seed: int) ->
     assert whole == +counters
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(seeds)
 def test_no_sample_is_told_before_its_hold(seed: int) -> None:
     rng, driven = Random(seed), Driven(Rules())
@@ -134,7 +134,7 @@ def test_no_sample_is_told_before_its_hold(seed: int) -> None:
         assert now >= told.minute + MINUTE + (30_000 if direct else 180_000)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(seeds)
 def test_time_may_go_on_in_any_steps(seed: int) -> None:
     rng = Random(seed)
@@ -159,7 +159,7 @@ def test_time_may_go_on_in_any_steps(seed: int) -> None:
     assert leaping.deltas == creeping.deltas
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(seeds)
 def test_how_often_it_commits_changes_nothing_of_what_is_given_out(seed: int) -> None:
     rng, often, seldom = Random(seed), Driven(RULES), Driven(RULES)
@@ -183,7 +183,7 @@ def in_all(driven: Driven) -> Counter[Any]:
     return whole
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(seeds)
 def test_memory_is_bounded_by_what_is_open(seed: int) -> None:
     """Four hours after the last arrival nothing is held, and all of it is at hand to recall."""
