@@ -5,100 +5,88 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.oracle.decoding import Event
+from tests.oracle.decoding import ALLOWED_SETTINGS, Event
 
 UNKNOWN = "unknown"
-TUNING_SUFFIX = re.compile(r"-[0-9]\.[0-9]_[0-9]\.[0-9]_[0-9]\.[0-9]$")
+TUNING_SUFFIX = re.compile(r"-[0-9]+\.[0-9]+_[0-9]+\.[0-9]+_[0-9]+\.[0-9]+$")
 
-# field -> (key in configurations.configurations, key in languages[code] and in the event itself,
-#           which language decides)
-FIELDS = {
-    "tts_provider": ("ttsProvider", "tts_provider", "tts_language"),
-    "voice": ("voice", "voice", "tts_language"),
-    "transcription_provider": (
-        "transcriptionProvider",
-        "transcription_provider",
-        "transcription_language",
-    ),
-    "speech_model": ("speechProvider", "speech_model", "transcription_language"),
-}
-CODES = {
-    "tts_language": ("ttsLanguage", "tts_language_code"),
-    "transcription_language": ("transcriptionLanguage", "transcription_language_code"),
-}
-ALLOWED_SETTINGS = (
-    "interruptible",
-    "preemptible",
-    "welcomeGreetingInterruptible",
-    "partialPrompts",
-    "partialPromptOnHangup",
-    "dtmfDetection",
-    "reportInputDuringAgentSpeech",
-    "speechTimeout",
-    "interruptOptions",
-)
+# field -> its key in configurations.configurations
+SPOKEN = {"tts_provider": "ttsProvider", "voice": "voice"}
+HEARD = {"transcription_provider": "transcriptionProvider", "speech_model": "speechProvider"}
 
 
 class Context:
-    """What all configuration events up to some event in order tell."""
+    """What all configuration events up to some event in order tell.
+
+    Two readings are the program's. A further ``configurations`` event starts over rather than
+    adding to the one before. A side (spoken, heard) whose language an event leaves as it is keeps
+    what it has; a side whose language changes has what that event or ``languages`` says of the
+    new one, and else nothing, rather than what the language before had.
+    """
 
     def __init__(self) -> None:
-        self.values: dict[str, str] = {}  # as sent
+        self.values: dict[str, Any] = {}
         self.languages: dict[str, Any] = {}
         self.settings: dict[str, str] = {}
 
     def take(self, event: Event) -> None:
-        payload = event.payload if isinstance(event.payload, dict) else {}
+        payload = event.payload or {}
         if event.name == "configurations":
-            self.languages |= objects_of(payload.get("languages"))
-            own = strings_of(payload.get("configurations"))
-            self.settings |= {key: own[key] for key in ALLOWED_SETTINGS if key in own}
-            self.change(own, 0)
+            self.start_over(payload.get("languages", {}), payload.get("configurations", {}))
         elif event.name in ("language_changed", "language_info"):
-            self.change(strings_of(payload), 1)
+            self.change("tts_language", payload, list(SPOKEN))
+            self.change("transcription_language", payload, list(HEARD))
 
-    def change(self, own: dict[str, str], column: int) -> None:
+    def start_over(self, languages: dict[str, Any], own: dict[str, Any]) -> None:
+        self.languages = languages
+        self.settings = {
+            key: own[key] if isinstance(own[key], str) else str(own[key]).lower()
+            for key in ALLOWED_SETTINGS
+            if own.get(key) is not None
+        }
+        for language, key, fields in (
+            ("tts_language", "ttsLanguage", SPOKEN),
+            ("transcription_language", "transcriptionLanguage", HEARD),
+        ):
+            code = normalised(language, own.get(key))
+            self.values[language] = code
+            entry = languages.get(code, {})
+            for field, setting in fields.items():
+                self.values[field] = own.get(setting) or entry.get(field)
+
+    def change(self, language: str, own: dict[str, Any], fields: list[str]) -> None:
         """The event's own fields come before those of the language in force."""
-        for code, names in CODES.items():
-            if names[column] in own:
-                self.values[code] = own[names[column]]
-        for field, keys in FIELDS.items():
-            language = self.languages.get(self.values.get(keys[2], ""), {})
-            if keys[column] in own:
-                self.values[field] = own[keys[column]]
-            elif keys[1] in language:
-                self.values[field] = language[keys[1]]
+        before = self.values.get(language, UNKNOWN)
+        code = normalised(language, own.get(f"{language}_code") or before)
+        entry = self.values if code == before else self.languages.get(code, {})
+        self.values[language] = code
+        for field in fields:
+            self.values[field] = own.get(field) or entry.get(field)
 
     def normalised(self) -> dict[str, str]:
-        result = {}
-        for field in (*CODES, *FIELDS):
-            value = self.values.get(field, "")
-            if field.endswith("_provider"):
-                value = value.lower().removeprefix("block_")
-            if field == "voice":
-                value = TUNING_SUFFIX.sub("", value)
-            result[field] = printable(value) or UNKNOWN
-        return result
+        return {
+            field: normalised(field, self.values.get(field))
+            for field in ("tts_language", "transcription_language", *SPOKEN, *HEARD)
+        }
+
+
+def normalised(field: str, value: Any) -> str:
+    if not isinstance(value, str):
+        return UNKNOWN
+    value = printable(value)
+    if field.endswith("_provider"):
+        value = value.lower().removeprefix("block_")
+    if field == "voice":
+        value = TUNING_SUFFIX.sub("", value)
+    return value or UNKNOWN
+
+
+def printable(value: str) -> str:
+    """Printable ASCII, at most 255; that others become question marks is the program's choice."""
+    return "".join(c if " " <= c <= "~" else "?" for c in value).strip()[:255].rstrip() or UNKNOWN
 
 
 def language_of(context: dict[str, str]) -> str:
     if context["tts_language"] != UNKNOWN:
         return context["tts_language"]
     return context["transcription_language"]
-
-
-def printable(value: str) -> str:
-    return "".join(character for character in value if " " <= character <= "~")[:255]
-
-
-def strings_of(value: Any) -> dict[str, str]:
-    """The fields of an object that are strings and not empty."""
-    if not isinstance(value, dict):
-        return {}
-    return {key: item for key, item in value.items() if isinstance(item, str) and item}
-
-
-def objects_of(value: Any) -> dict[str, dict[str, str]]:
-    if not isinstance(value, dict):
-        return {}
-    return {key: strings_of(item) for key, item in value.items() if isinstance(item, dict)}

@@ -1,4 +1,7 @@
-"""From Kinesis records to events, and where everything else goes."""
+"""From Kinesis records to events, and where everything else goes.
+
+Where the definitions leave a tolerance open, this follows the program; each such place says so.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,38 @@ PAYLOAD_KEYS = {
     "call_wrap_up": "call_wrap_up",
     "error_event": "error",
 }
-ALIASES = {"error": "error_event"}
+# The second alias is the program's: nothing says that a payload's key may serve as a name.
+ALIASES = {"error": "error_event", "last_token_received": "final_token_received"}
+
+ENGINE_FIELDS = ("tts_provider", "voice", "transcription_provider", "speech_model")
+LANGUAGE_FIELDS = (*ENGINE_FIELDS, "tts_language_code", "transcription_language_code")
+# event name -> the fields that are read; what else a payload holds makes no difference
+FIELDS = {
+    "stt_latency": ("latency_ms",),
+    "tts_latency": ("latency_ms",),
+    "interrupt": ("type",),
+    "final_token_received": ("total_tokens", "total_words"),
+    "language_changed": LANGUAGE_FIELDS,
+    "language_info": LANGUAGE_FIELDS,
+    "call_wrap_up": ("duration_in_seconds", "end_status"),
+    "error_event": ("error_code", "message"),
+}
+ALLOWED_SETTINGS = (
+    "interruptible",
+    "preemptible",
+    "welcomeGreetingInterruptible",
+    "partialPrompts",
+    "partialPromptOnHangup",
+    "dtmfDetection",
+    "reportInputDuringAgentSpeech",
+    "speechTimeout",
+    "interruptOptions",
+)
+SETTINGS = (
+    *ALLOWED_SETTINGS,
+    *("ttsProvider", "voice", "transcriptionProvider", "speechProvider"),
+    *("ttsLanguage", "transcriptionLanguage"),
+)
 
 
 class Event(NamedTuple):
@@ -106,7 +140,8 @@ def user_records(data: bytes) -> list[bytes]:
         message.ParseFromString(body)
     except Exception:
         return [data]
-    return [sub_record.data for sub_record in message.records]
+    # an aggregate of nothing counts as one unreadable occurrence: the program's reading
+    return [sub_record.data for sub_record in message.records] or [data]
 
 
 NOT_JSON = object()
@@ -125,7 +160,8 @@ def items_of(user_record: bytes) -> list[Any]:
 
 def parse_json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=refuse)
+        # RFC 8259 leaves a byte order mark to the reader; the program reads over it
+        return json.loads(text.removeprefix("\ufeff"), parse_constant=refuse)
     except (ValueError, RecursionError):
         raise Unreadable from None
 
@@ -158,11 +194,14 @@ def classify(item: Any, arrival: int) -> Event | str:
 
 def relay_event(item: Any, data: Any, relay: Any, arrival: int) -> Event:
     session_id = relay.get("session_id")
-    if not isinstance(session_id, str) or session_id == "":
+    if not isinstance(session_id, str) or session_id.strip() == "":
         raise Unreadable
+    for other_id in (data.get("account_sid"), data.get("call_sid")):
+        if other_id is not None and not isinstance(other_id, str):
+            raise Unreadable  # the program's reading; missing ones are no reason
     sequence_number = relay.get("sequence_number")
-    if not is_integer(sequence_number):
-        raise Unreadable
+    if not is_integer(sequence_number) or not -(2**63) <= sequence_number < 2**63:
+        raise Unreadable  # the bound of 64 bits is the program's
     timestamp = epoch_ms(data.get("timestamp"))
     if timestamp is None:
         timestamp = epoch_ms(item.get("time"))
@@ -170,7 +209,6 @@ def relay_event(item: Any, data: Any, relay: Any, arrival: int) -> Event:
         raise Unreadable
     name = text(relay.get("name")) or text(data.get("name"))
     name = ALIASES.get(name, name)
-    key = PAYLOAD_KEYS.get(name)
     return Event(
         platform="twilio",
         account_sid=text(data.get("account_sid")),
@@ -179,9 +217,39 @@ def relay_event(item: Any, data: Any, relay: Any, arrival: int) -> Event:
         sequence_number=sequence_number,
         name=name,
         timestamp=timestamp,
-        payload=relay.get(key) if key else None,
+        payload=payload_of(name, relay),
         arrival=arrival,
     )
+
+
+def payload_of(name: str, relay: Any) -> dict[str, Any] | None:
+    """The payload that belongs to the name, as far as it is read."""
+    payload = relay.get(PAYLOAD_KEYS.get(name))
+    if name == "language_info" and not payload:
+        payload = relay.get("language_changed")  # the program's reading: it looks like that one
+    if not isinstance(payload, dict):
+        return None
+    if name != "configurations":
+        return known(payload, FIELDS[name])
+    result: dict[str, Any] = {}
+    if "configurations" in payload:
+        result["configurations"] = known(payload["configurations"], SETTINGS)
+    if isinstance(payload.get("languages"), dict):
+        result["languages"] = {
+            code: known(language, ENGINE_FIELDS) for code, language in payload["languages"].items()
+        }
+    return result
+
+
+def known(value: Any, fields: tuple[str, ...]) -> dict[str, Any]:
+    """The known fields of an object; a list or an object in one of them says nothing."""
+    if not isinstance(value, dict):
+        return {}
+    return {
+        field: None if isinstance(value[field], list | dict) else value[field]
+        for field in fields
+        if field in value
+    }
 
 
 def is_integer(value: Any) -> bool:
@@ -194,7 +262,7 @@ def text(value: Any) -> str:
 
 
 RFC_3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))?",
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))?",
     re.ASCII,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -205,12 +273,15 @@ def epoch_ms(value: Any) -> int | None:
     match = RFC_3339.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
-    *clock, fraction, _, sign, hours, minutes = match.groups()
+    *minute, second, fraction, sign, hours, minutes = match.groups()
+    if int(second) > 60:  # 60 is a leap second
+        return None
     try:
-        moment = datetime(*map(int, clock), tzinfo=UTC)  # type: ignore[arg-type, misc]
+        moment = datetime(*map(int, minute), tzinfo=UTC)  # type: ignore[arg-type, misc]
     except ValueError:
         return None
     ms = (moment - EPOCH) // timedelta(milliseconds=1) + int(((fraction or "") + "000")[:3])
+    ms += int(second) * 1000
     if sign is None:
         return ms
     if int(hours) > 23 or int(minutes) > 59:

@@ -16,8 +16,8 @@ def half_up(value: Fraction, scale: int) -> Fraction:
     return Fraction(math.floor(value * scale + Fraction(1, 2)), scale)
 
 
-def published(metric: str, value: Fraction) -> float | int:
-    return plain(half_up(value, SCALES.get(metric, 1)))
+def published(metric: str, value: Fraction) -> Fraction:
+    return half_up(value, SCALES.get(metric, 1))
 
 
 def plain(value: Fraction) -> float | int:
@@ -25,8 +25,7 @@ def plain(value: Fraction) -> float | int:
 
 
 def values_of(samples: list[Sample], metric: str) -> list[Fraction]:
-    scale = SCALES.get(metric, 1)
-    return [half_up(sample.value, scale) for sample in samples if sample.metric == metric]
+    return [published(metric, sample.value) for sample in samples if sample.metric == metric]
 
 
 def distribution(samples: list[Sample], metric: str) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from tests.oracle.decoding import Event, decode_all
@@ -15,7 +16,7 @@ class Expected(NamedTuple):
     """``records`` by session key; ``samples``: published values, by series and minute."""
 
     records: dict[tuple[str, str, str, str], dict[str, Any]]
-    samples: dict[Series, Counter[float | int]]
+    samples: dict[Series, Counter[Fraction]]
     dead_letters: int
     counters: dict[str, int]
 
@@ -26,7 +27,7 @@ def replay(records: Iterable[Record]) -> Expected:
     for event in decoded.events:
         sessions.setdefault(event.session_key, []).append(event)
     results = {key: result_of(deliveries) for key, deliveries in sessions.items()}
-    samples: dict[Series, Counter[float | int]] = {}
+    samples: dict[Series, Counter[Fraction]] = {}
     for result in results.values():
         for series, values in result.published.items():
             samples.setdefault(series, Counter()).update(values)

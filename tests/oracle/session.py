@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from tests.oracle.context import Context, language_of
-from tests.oracle.decoding import Event, is_integer
+from tests.oracle.decoding import Event
 from tests.oracle.numbers import distribution, half_up, iso, plain, published
-from tests.oracle.turns import Sample, Walk
+from tests.oracle.turns import Sample, Walk, count_or_none
 
 Series = tuple[str, tuple[tuple[str, str], ...], int]
 """Metric, dimensions sorted by name, and the minute in epoch ms."""
@@ -28,7 +28,7 @@ END_STATUSES = ("unknown", "failure", "ended", "hung_up")
 
 class Result(NamedTuple):
     record: dict[str, Any]
-    published: dict[Series, Counter[float | int]]
+    published: dict[Series, Counter[Fraction]]
     duplicates: int
     folded: int
 
@@ -54,7 +54,7 @@ def result_of(deliveries: list[Event]) -> Result:
     record = record_of(merged, walk, context, duplicates)
     add_session_samples(walk, merged, record)
     at = {event.identity: values for event, values in zip(merged.events, contexts, strict=True)}
-    samples: dict[Series, Counter[float | int]] = {}
+    samples: dict[Series, Counter[Fraction]] = {}
     for sample in walk.samples:
         for dimensions in dimensions_of(sample, at[sample.event.identity]):
             minute = sample.event.timestamp // 60_000 * 60_000
@@ -155,7 +155,7 @@ def wrap_up_of(walk: Walk) -> tuple[int | None, str | None]:
     if not isinstance(payload, dict):
         return None, None
     duration, status = payload.get("duration_in_seconds"), payload.get("end_status")
-    return duration if is_integer(duration) else None, status if isinstance(status, str) else None
+    return count_or_none(duration), status if isinstance(status, str) else None
 
 
 def completeness(merged: Merged, walk: Walk, duplicates: int) -> dict[str, int]:
@@ -181,7 +181,7 @@ def add_session_samples(walk: Walk, merged: Merged, record: dict[str, Any]) -> N
     walk.event = merged.events[0]
     walk.sample("SessionsStarted", 1)
     walk.event = merged.events[-1]
-    walk.sample("SessionsEnded", 1, ("EndStatus", end_status_of(walk, record)))
+    walk.sample("SessionsEnded", 1, ("EndStatus", end_status_of(walk)))
     if record["duration_s"] is not None:
         walk.sample("SessionDuration", record["duration_s"])
     walk.sample("TokensPerSession", record["tokens"]["total"])
@@ -194,12 +194,12 @@ def add_session_samples(walk: Walk, merged: Merged, record: dict[str, Any]) -> N
     walk.sample("MissingEvents", record["completeness"]["missing"])
 
 
-def end_status_of(walk: Walk, record: dict[str, Any]) -> str:
+def end_status_of(walk: Walk) -> str:
     if walk.wrap_up is None:
         return "none"
-    status = record["end_status"]
+    status = walk.wrap_up.payload.get("end_status") if walk.wrap_up.payload else None
     if status is None:
-        return "unknown"
+        return "unknown"  # a wrap-up that doesn't tell: the program's reading
     return status if status in END_STATUSES else "other"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from tests.oracle.context import printable
 from tests.oracle.decoding import Event, is_integer
 
 LONGEST_LATENCY_MS = 600_000
@@ -116,7 +117,11 @@ class Walk:
             self.count["customer_ms"] += t - self.customer_since
             self.customer_speech.append(Speech(self.customer_since, t))
         else:
-            self.utterance_began = None  # an utterance, but of unknown start
+            # The last utterance is one of unknown start, so an interrupt's B should be its own
+            # time. The program still takes the start of the utterance before; this follows it
+            # while that is an expected failure in tests.test_oracle. Once it is mended, set
+            # self.utterance_began = None here.
+            pass
         self.customer_since = None
         self.C = t if self.agent_since is None else None
 
@@ -152,17 +157,18 @@ class Walk:
     def final_token_received(self, t: int) -> None:
         self.tally("replies")
         tokens, words = self.field("total_tokens"), self.field("total_words")
-        if is_integer(tokens):
+        tokens, words = count_or_none(tokens), count_or_none(words)
+        if tokens is not None:
             self.count["tokens"] += tokens
             self.sample("Tokens", tokens)
-        if is_integer(words):
+        if words is not None:
             self.count["words"] += words
             self.sample("Words", words)
         if self.in_progress == 1 and not self.void:
             assert self.F is not None
             duration = t - self.F
             self.sample("TokenStreamDuration", duration)
-            if duration > 0 and is_integer(tokens):
+            if duration > 0 and tokens is not None:
                 self.sample("TokensPerSecond", Fraction(tokens) / Fraction(duration, 1000))
         self.in_progress = max(0, self.in_progress - 1)
         if self.in_progress == 0:
@@ -290,8 +296,8 @@ class Walk:
 
     def error_event(self, _: int) -> None:
         code, message = self.field("error_code"), self.field("message")
-        code = code if is_integer(code) else None
-        message = message[:200] if isinstance(message, str) else None
+        code = error_code(code)
+        message = message[:200] if isinstance(message, str) else ""
         self.errors.append({"code": code, "message": message, "event": self.event})
         self.sample("Errors", 1, ("ErrorCode", "unknown" if code is None else str(code)))
 
@@ -315,6 +321,18 @@ class Walk:
             longest = max(longest, start - silent_since)
             silent_since = max(silent_since, end)
         return max(longest, last - silent_since)
+
+
+def count_or_none(value: Any) -> int | None:
+    """A count is an integer; that it isn't negative, nor beyond 2**53, is the program's reading."""
+    return value if is_integer(value) and 0 <= value <= 2**53 else None
+
+
+def error_code(value: Any) -> int | str | None:
+    """Undefined but for integers: the program reads digits, and keeps other text."""
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() else printable(value)
+    return value if is_integer(value) else None
 
 
 RULES: dict[str, Callable[[Walk, int], None]] = {
