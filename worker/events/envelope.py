@@ -59,7 +59,7 @@ def read_user_record(data: bytes, arrival: int) -> list[Occurrence]:
 
     ``arrival`` in epoch milliseconds. Never raises: what can't be read is ``Damaged``.
     """
-    if data[:1] == b"[" or data[:32].lstrip()[:1] == b"[":
+    if data[:1] == b"[" or (data[:1].isspace() and data.lstrip()[:1] == b"["):
         return _read_list(data, arrival)
     return [_read_one(data, arrival)]
 

@@ -95,6 +95,9 @@ class TurnWalk:
             self.customer_ms += t - self.customer_since
             if self.wait_since is not None:
                 self._speech_in_wait += t - max(self.customer_since, self.wait_since)
+        else:
+            # nobody knows when this utterance began, so nobody knows that it was over the agent
+            self._utterance_over_agent = False
         self.customer_since = None
         self.customer_end = t if self.agent_since is None else None
         self._begin_silence(t)
