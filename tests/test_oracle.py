@@ -94,7 +94,7 @@ def test_any_course_of_a_dialogue_is_read_alike(events: list[dict[str, Any]], se
 
 @pytest.mark.slow
 @given(plain_dialogue(80), seeds)
-@settings(max_examples=1500)
+@settings(max_examples=400)
 def test_any_long_course_of_a_dialogue_is_read_alike(
     events: list[dict[str, Any]], seed: int
 ) -> None:
@@ -111,7 +111,7 @@ def test_odd_payloads_ties_and_conflicts_are_read_alike(
 
 @pytest.mark.slow
 @given(any_occurrences, seeds)
-@settings(max_examples=1500)
+@settings(max_examples=400)
 def test_more_odd_payloads_ties_and_conflicts_are_read_alike(
     events: list[dict[str, Any]], seed: int
 ) -> None:
@@ -126,7 +126,7 @@ def test_broken_occurrences_are_told_apart_alike(events: list[dict[str, Any]], s
 
 @pytest.mark.slow
 @given(mostly_broken, seeds)
-@settings(max_examples=1500)
+@settings(max_examples=400)
 def test_more_broken_occurrences_are_told_apart_alike(
     events: list[dict[str, Any]], seed: int
 ) -> None:

@@ -117,11 +117,7 @@ class Walk:
             self.count["customer_ms"] += t - self.customer_since
             self.customer_speech.append(Speech(self.customer_since, t))
         else:
-            # The last utterance is one of unknown start, so an interrupt's B should be its own
-            # time. The program still takes the start of the utterance before; this follows it
-            # while that is an expected failure in tests.test_oracle. Once it is mended, set
-            # self.utterance_began = None here.
-            pass
+            self.utterance_began = None  # an utterance, but of unknown start
         self.customer_since = None
         self.C = t if self.agent_since is None else None
 
