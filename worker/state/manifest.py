@@ -1,0 +1,250 @@
+"""The manifest: the one small object that says what an S3 state consists of. Pure.
+
+It names the segments whose deltas, in order, are the state, and the archives that closed
+sessions and outbox bodies were moved to; it holds the epoch of the owner and the marks of the
+outbox. Everything that changes a state makes a new manifest out of the one before, by one of
+the methods below, and a nonce makes its bytes unlike those of any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+from msgspec.structs import replace
+
+from worker.emit.outbox import Kind, Outcome, Settled
+from worker.errors import CorruptState
+from worker.state.store import Backlog
+
+VERSION: Final = 1
+SEGMENTS: Final = "segments/"
+"""What all segments' names begin with."""
+
+_MAGIC: Final = "voice-insights-state"
+
+
+class Ref(msgspec.Struct, array_like=True, frozen=True):
+    """A segment. ``number`` is its own within a manifest; ``tail``: where its tail begins."""
+
+    number: int
+    nonce: str
+    size: int
+    tail: int
+
+    @property
+    def name(self) -> str:
+        """The object's key; in ascending order of numbers."""
+        return f"{SEGMENTS}{self.number:012d}-{self.nonce}"
+
+
+class Stretch(msgspec.Struct, array_like=True, frozen=True):
+    """A segment whose delta counts: of the commits ``first`` to ``last``."""
+
+    ref: Ref
+    first: int
+    last: int
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a commit wrote it; only then can it hold sessions and bodies."""
+        return self.ref.number == self.first
+
+    @property
+    def weight(self) -> int:
+        """Bytes that a start reads."""
+        return self.ref.size - self.ref.tail
+
+
+class Archive(msgspec.Struct, array_like=True, frozen=True):
+    """A segment of closed sessions and bodies. ``newest``: when the last of its sessions closed
+    (epoch ms), None if it holds none.
+    """
+
+    ref: Ref
+    newest: int | None
+
+
+class Place(NamedTuple):
+    """A piece of the segment ``number``, in bytes."""
+
+    number: int
+    start: int
+    length: int
+
+
+class Held(msgspec.Struct, array_like=True, frozen=True):
+    """An entry of the outbox; its body is the piece at ``place``."""
+
+    id: int
+    kind: Kind
+    place: Place
+    sending: bool = False
+    attempts: int = 0
+    ambiguous: int = 0
+
+
+class Placed(NamedTuple):
+    """A draft whose body has been written."""
+
+    kind: Kind
+    place: Place
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """``forget_before``: closed sessions that closed earlier (epoch ms) count as gone. ``log``
+    is in the order of the commits, ``archives`` in that of their making, and all older than any
+    fresh one of the log; ``outbox`` is in the order of the ids.
+    """
+
+    stream: str
+    epoch: int = 0
+    nonce: str = ""
+    next_number: int = 1
+    next_entry: int = 1
+    forget_before: int | None = None
+    log: tuple[Stretch, ...] = ()
+    archives: tuple[Archive, ...] = ()
+    outbox: tuple[Held, ...] = ()
+
+    def refs(self) -> list[Ref]:
+        """All segments that are needed."""
+        return [*(one.ref for one in self.archives), *(one.ref for one in self.log)]
+
+    def pending(self, most: int) -> list[Held]:
+        """The oldest entries that nobody is sending."""
+        pending = (one for one in self.outbox if not one.sending)
+        return [one for one, _ in zip(pending, range(most), strict=False)]
+
+    def place_of(self, id_: int) -> Place | None:
+        """Where an entry's body is; None if it isn't in the outbox any more."""
+        return next((one.place for one in self.outbox if one.id == id_), None)
+
+    def backlog(self) -> Backlog:
+        """How much waits in the outbox."""
+        return Backlog(len(self.outbox), sum(one.ambiguous for one in self.outbox))
+
+    def taken(self, nonce: str) -> Manifest:
+        """With a new owner. What was being sent then has an outcome that nobody knows."""
+        outbox = tuple(
+            replace(one, sending=False, ambiguous=one.ambiguous + 1) if one.sending else one
+            for one in self.outbox
+        )
+        return replace(self, epoch=self.epoch + 1, nonce=nonce, outbox=outbox)
+
+    def appended(
+        self, nonce: str, ref: Ref, drafts: Iterable[Placed], forget_before: int | None
+    ) -> Manifest:
+        """With one more commit."""
+        horizons = [one for one in (self.forget_before, forget_before) if one is not None]
+        return replace(
+            self._logged(ref)._enqueued(drafts),
+            nonce=nonce,
+            forget_before=max(horizons, default=None),
+        )
+
+    def claimed(self, nonce: str, ids: Iterable[int]) -> Manifest:
+        """With these entries as being sent."""
+        claimed = set(ids)
+        outbox = tuple(
+            replace(one, sending=True, attempts=one.attempts + 1) if one.id in claimed else one
+            for one in self.outbox
+        )
+        return replace(self, nonce=nonce, outbox=outbox)
+
+    def settled(
+        self, nonce: str, settled: Iterable[Settled], ref: Ref | None, instead: Iterable[Placed]
+    ) -> Manifest:
+        """With these outcomes; ``instead``: what takes the place of invalid entries, and has
+        been written to the segment ``ref``.
+        """
+        entries = {one.id: one for one in self.outbox}
+        for id_, outcome, _ in settled:
+            if outcome in (Outcome.APPLIED, Outcome.INVALID):
+                entries.pop(id_, None)
+            elif id_ in entries:
+                more = outcome is Outcome.AMBIGUOUS
+                one = entries[id_]
+                entries[id_] = replace(one, sending=False, ambiguous=one.ambiguous + more)
+        changed = replace(self, nonce=nonce, outbox=tuple(entries.values()))
+        return changed if ref is None else changed._logged(ref)._enqueued(instead)
+
+    def compacted(
+        self,
+        nonce: str,
+        replaced: Sequence[Stretch],
+        merged: Ref,
+        archive: Archive | None,
+        bodies: Mapping[int, Place],
+    ) -> Manifest:
+        """With ``merged`` in the place of a stretch of the log, and what else its segments held
+        in ``archive``: of the outbox the bodies of entries by id. Archives that nobody can need
+        any more go.
+        """
+        whole = Stretch(merged, replaced[0].first, replaced[-1].last)
+        at = self.log.index(replaced[0])
+        outbox = tuple(
+            replace(one, place=bodies[one.id]) if one.id in bodies else one for one in self.outbox
+        )
+        used = {one.place.number for one in outbox}
+        archives = (*self.archives, *((archive,) if archive else ()))
+        new = [merged, *((archive.ref,) if archive else ())]
+        return replace(
+            self,
+            nonce=nonce,
+            next_number=max(self.next_number, *(ref.number + 1 for ref in new)),
+            log=(*self.log[:at], whole, *self.log[at + len(replaced) :]),
+            archives=tuple(one for one in archives if self._keeps(one) or one.ref.number in used),
+            outbox=outbox,
+        )
+
+    def _keeps(self, archive: Archive) -> bool:
+        if archive.newest is None:
+            return False
+        return self.forget_before is None or archive.newest >= self.forget_before
+
+    def _logged(self, ref: Ref) -> Manifest:
+        return replace(
+            self,
+            next_number=max(self.next_number, ref.number + 1),
+            log=(*self.log, Stretch(ref, ref.number, ref.number)),
+        )
+
+    def _enqueued(self, drafts: Iterable[Placed]) -> Manifest:
+        new = tuple(
+            Held(id_, draft.kind, draft.place) for id_, draft in enumerate(drafts, self.next_entry)
+        )
+        return replace(self, next_entry=self.next_entry + len(new), outbox=self.outbox + new)
+
+
+def encode(manifest: Manifest) -> bytes:
+    """A line with the version and a checksum, and a line of JSON."""
+    body = _ENCODER.encode(manifest)
+    return b"%s %d %08x\n%s\n" % (_MAGIC.encode(), VERSION, crc32(body), body)
+
+
+def decode(data: bytes) -> Manifest:
+    """A manifest from its bytes. Raises ``CorruptState``, for an unknown version, too."""
+    head, _, body = data.partition(b"\n")
+    words = head.decode("ascii", "replace").split(" ")
+    if len(words) != 3 or words[0] != _MAGIC or not words[1].isdecimal():
+        raise CorruptState("it is no manifest")
+    decoder = _DECODERS.get(int(words[1]))
+    if decoder is None:
+        raise CorruptState(f"it is of version {words[1]}, this release reads {_KNOWN}")
+    body = body.removesuffix(b"\n")
+    if words[2] != f"{crc32(body):08x}":
+        raise CorruptState("its checksum is wrong")
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise CorruptState(str(error)) from error
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODERS: Final = {1: msgspec.json.Decoder(Manifest)}
+"""By version; a release that writes N keeps the decoder of N-1."""
+
+_KNOWN: Final = " and ".join(map(str, _DECODERS))

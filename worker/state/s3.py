@@ -1,0 +1,200 @@
+"""The production store: one prefix of an S3 bucket, with fencing and without a server.
+
+A commit writes a segment under a name that is never used again, then compares and swaps the
+manifest, which names all segments that count and holds the outbox's marks and the owner's
+epoch. Only a swap changes a state; whoever finds the manifest changed by another has been
+fenced. What a swap no longer names is deleted later, by a sweep.
+"""
+
+from __future__ import annotations
+
+import random as randomness
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import Final, TypeVar
+
+from worker.emit.outbox import Draft, Entry, Settled
+from worker.errors import CorruptState
+from worker.events.event import SessionKey
+from worker.partition.delta import Delta
+from worker.partition.outputs import Packed
+from worker.state import manifest as manifests
+from worker.state.manifest import Held, Place, Placed, Ref
+from worker.state.s3_access import Access, CallFailed
+from worker.state.s3_index import PackedIndex
+from worker.state.s3_objects import ObjectStore
+from worker.state.s3_ownership import MANIFEST, Ownership, corrupt
+from worker.state.s3_parallel import each
+from worker.state.s3_restoring import Restoring, find, find_readable
+from worker.state.s3_upkeep import Upkeep, Upkeeper
+from worker.state.segment import Segment, build, digest, from_piece, pack, to_piece, unpack
+from worker.state.store import Backlog, Commit
+
+READERS: Final = 8
+
+T = TypeVar("T")
+
+
+class S3Store:
+    """A ``Store`` in a bucket. For many threads: swaps come one after the other, while bodies
+    and sessions are read and written beside them.
+
+    ``sleep`` (seconds) waits between attempts while S3 is away; what it raises ends the call,
+    and the ownership, if nobody knows then whether a swap was made. ``random`` gives numbers in
+    [0, 1), ``nonce`` texts that are never the same twice. ``readers``: calls made at once.
+    """
+
+    def __init__(
+        self,
+        objects: ObjectStore,
+        *,
+        observer: Callable[[CallFailed], object],
+        sleep: Callable[[float], object] = time.sleep,
+        random: Callable[[], float] = randomness.random,
+        nonce: Callable[[], str] = lambda: secrets.token_hex(8),
+        upkeep: Upkeep = Upkeep(),  # noqa: B008
+        readers: int = READERS,
+    ) -> None:
+        self._access = Access(objects, sleep, random, observer)
+        self._owner = Ownership(self._access, nonce)
+        self._upkeeper = Upkeeper(self._access, self._owner, upkeep, readers)
+        self._readers = readers
+        self._compacting = Lock()
+        self._index = PackedIndex()
+
+    def take(self, stream: str) -> Delta:
+        """See ``Store.take``.
+
+        All is read once before the epoch is raised, so that what can't be read changes nothing
+        and the owner so far goes on meanwhile; what it still commits is read after that.
+        """
+        with self._compacting, self._owner.lock:
+            restoring = Restoring(self._access, self._readers)
+            found = find_readable(self._access, stream, restoring)
+            while True:
+                taken = found.manifest.taken(self._owner.nonce())
+                etag = self._access.replace(MANIFEST, manifests.encode(taken), found.etag)
+                if etag is not None:
+                    break
+                found = find(self._access, stream)
+            if (missing := restoring.read(taken)) is not None:
+                raise corrupt(self._access.url, taken, missing, "it is missing")
+            whole, index = restoring.whole(taken), restoring.index(taken)
+            self._index.close()
+            self._index = index
+            self._owner.own(taken, etag)
+        return whole
+
+    def append(self, commit: Commit) -> None:
+        """See ``Store.append``."""
+        bodies = (to_piece(draft.body) for draft in commit.drafts)
+        segment = build(commit.delta, bodies, map(pack, commit.packed))
+        owner = self._owner
+        with owner.written(segment) as ref, owner.lock:
+            drafts = _placed(commit.drafts, ref, segment)
+            owner.swap(owner.manifest.appended(owner.nonce(), ref, drafts, commit.forget_before))
+            self._index.add(ref.number, segment.packed)
+            self._index.forget(owner.manifest.forget_before)
+
+    def recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
+        """See ``Store.recall``."""
+        digests = {digest(key): key for key in keys}
+        kept = [one for one in digests if self._index.find(one) is not None]
+        recalled = zip(kept, each(self._packed, kept, self._readers), strict=True)
+        return {digests[one]: packed for one, packed in recalled if packed is not None}
+
+    def claim(self, most: int) -> list[Entry]:
+        """See ``Store.claim``. Bodies are read before they are marked: what can't be read isn't
+        being sent.
+        """
+        owner = self._owner
+        bodies: dict[int, bytes] = {}
+        while True:
+            wanted = [one for one in owner.manifest.pending(most) if one.id not in bodies]
+            read = zip(wanted, each(self._body, wanted, self._readers), strict=True)
+            bodies.update((one.id, body) for one, body in read if body is not None)
+            with owner.lock:
+                pending = owner.manifest.pending(most)
+                if not pending:
+                    owner.confirm()
+                    return []
+                if all(one.id in bodies for one in pending):
+                    ids = [one.id for one in pending]
+                    owner.swap(owner.manifest.claimed(owner.nonce(), ids))
+                    return [_entry(one, bodies[one.id]) for one in pending]
+
+    def settle(self, settled: Iterable[Settled]) -> None:
+        """See ``Store.settle``. One swap for all of them."""
+        outcomes = list(settled)
+        drafts = [draft for one in outcomes for draft in one.instead]
+        owner = self._owner
+        if drafts:
+            segment = build(None, (to_piece(draft.body) for draft in drafts))
+            with owner.written(segment) as ref, owner.lock:
+                self._settle(outcomes, ref, _placed(drafts, ref, segment))
+        else:
+            with owner.lock:
+                if outcomes:
+                    self._settle(outcomes, None, [])
+                else:
+                    owner.confirm()
+
+    def backlog(self) -> Backlog:
+        """See ``Store.backlog``."""
+        return self._owner.manifest.backlog()
+
+    def compact(self) -> None:
+        """See ``Store.compact``. Reads and writes beside commits; only the swap is among them."""
+        with self._compacting:
+            self._upkeeper.keep_up(self._index)
+
+    def close(self) -> None:
+        """See ``Store.close``."""
+        self._index.close()
+
+    def _settle(self, settled: list[Settled], ref: Ref | None, instead: list[Placed]) -> None:
+        manifest = self._owner.manifest
+        self._owner.swap(manifest.settled(self._owner.nonce(), settled, ref, instead))
+
+    def _packed(self, key: bytes) -> Packed | None:
+        return self._piece(lambda: self._index.find(key), unpack)
+
+    def _body(self, entry: Held) -> bytes | None:
+        return self._piece(lambda: self._owner.manifest.place_of(entry.id), from_piece)
+
+    def _piece(self, locate: Callable[[], Place | None], read: Callable[[bytes], T]) -> T | None:
+        """What a piece holds; None if it is no longer anywhere. Compaction may move it while it
+        is looked for.
+        """
+        place = locate()
+        while place is not None:
+            name = self._owner.name(place.number)
+            if name is not None:
+                piece = self._access.read_range(name, place.start, place.length)
+                if piece is not None:
+                    return self._read(name, piece, read)
+            with self._owner.lock:  # a swap and the index's change are one
+                moved = locate()
+            if moved == place:
+                raise self._owner.missing(name or f"the segment {place.number}")
+            place = moved
+        return None
+
+    def _read(self, name: str, piece: bytes, read: Callable[[bytes], T]) -> T:
+        try:
+            return read(piece)
+        except CorruptState as error:
+            raise corrupt(self._access.url, self._owner.manifest, name, error) from error
+
+
+def _entry(held: Held, body: bytes) -> Entry:
+    return Entry(held.id, held.kind, body, held.attempts, held.ambiguous)
+
+
+def _placed(drafts: Iterable[Draft], ref: Ref, segment: Segment) -> list[Placed]:
+    return [
+        Placed(draft.kind, Place(ref.number, *spot))
+        for draft, spot in zip(drafts, segment.bodies, strict=True)
+    ]

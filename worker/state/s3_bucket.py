@@ -1,0 +1,196 @@
+"""A bucket's objects through boto3. Shell.
+
+boto3 retries nothing here: a conditional write that is repeated unseen would find its own first
+attempt and call it another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
+from botocore.parsers import ResponseParserError
+
+from worker.errors import Misconfigured
+from worker.state.s3_objects import Failure, FailureKind, Object
+
+T = TypeVar("T")
+Fields = Mapping[str, Any]
+
+
+class S3Client(Protocol):
+    """What is used of boto3's client. Raises what boto3 raises."""
+
+    def get_object(self, **request: object) -> Fields:
+        """GetObject."""
+
+    def head_object(self, **request: object) -> Fields:
+        """HeadObject."""
+
+    def put_object(self, **request: object) -> Fields:
+        """PutObject."""
+
+    def delete_object(self, **request: object) -> Fields:
+        """DeleteObject."""
+
+    def list_objects_v2(self, **request: object) -> Fields:
+        """ListObjectsV2."""
+
+
+CONNECT_TIMEOUT: Final = 5  # seconds
+READ_TIMEOUT: Final = 10
+
+_BY_CODE: Final = {
+    "NoSuchBucket": FailureKind.REFUSED,
+    "RequestTimeout": FailureKind.UNKNOWN,  # the body took too long to arrive
+    "RequestTimeTooSkewed": FailureKind.UNKNOWN,
+    "ExpiredToken": FailureKind.UNKNOWN,  # boto3 is about to get another
+}
+_BY_STATUS: Final = {
+    404: FailureKind.MISSING,
+    408: FailureKind.UNKNOWN,
+    409: FailureKind.CONFLICT,
+    412: FailureKind.CHANGED,
+    429: FailureKind.UNKNOWN,
+}
+_OPERATORS: Final = (
+    CredentialRetrievalError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
+
+
+def connect(url: str, *, region: str | None, endpoint: str | None, threads: int) -> Bucket:
+    """The objects at ``s3://bucket/prefix``; the prefix may be missing. Credentials as boto3
+    finds them.
+
+    ``threads``: how many will call at once. ``region`` and ``endpoint``: None leaves them to
+    boto3's environment and files. Raises Misconfigured if ``url`` is none, there is no region,
+    or the endpoint is no URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+        raise Misconfigured(f"state: {url} isn't s3://bucket/prefix")
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 1},
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=threads,
+        tcp_keepalive=True,
+        s3=None if endpoint is None else {"addressing_style": "path"},
+    )
+    try:
+        client: S3Client = boto3.client(
+            "s3", region_name=region, endpoint_url=endpoint, config=config
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise Misconfigured(f"S3: {error}") from error
+    return Bucket(client, parts.netloc, parts.path.strip("/"))
+
+
+class Bucket:
+    """An ``ObjectStore``."""
+
+    def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self.url = f"s3://{bucket}/{prefix}".rstrip("/")
+
+    def get(self, key: str) -> Object | Failure:
+        """See ``ObjectStore.get``."""
+
+        def call() -> Object:
+            answer = self._client.get_object(**self._at(key))
+            return Object(answer["Body"].read(), answer["ETag"])
+
+        return _answer(call)
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | Failure:
+        """See ``ObjectStore.get_range``."""
+
+        def call() -> bytes:
+            span = f"bytes={start}-{start + length - 1}"
+            data: bytes = self._client.get_object(**self._at(key), Range=span)["Body"].read()
+            return data
+
+        return _answer(call)
+
+    def etag(self, key: str) -> str | Failure:
+        """See ``ObjectStore.etag``."""
+        return _answer(lambda: str(self._client.head_object(**self._at(key))["ETag"]))
+
+    def put(self, key: str, data: bytes, expected: str | None) -> str | Failure:
+        """See ``ObjectStore.put``."""
+        condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
+        request = {**self._at(key), **condition, "Body": data}
+        return _answer(lambda: str(self._client.put_object(**request)["ETag"]))
+
+    def delete(self, key: str) -> Failure | None:
+        """See ``ObjectStore.delete``."""
+
+        def call() -> None:
+            self._client.delete_object(**self._at(key))
+
+        return _answer(call)
+
+    def keys(self, prefix: str) -> list[str] | Failure:
+        """See ``ObjectStore.keys``, page by page."""
+
+        def call() -> list[str]:
+            names: list[str] = []
+            more: dict[str, str] = {}
+            while True:
+                page = self._client.list_objects_v2(
+                    Bucket=self._bucket, Prefix=self._prefix + prefix, **more
+                )
+                names += (one["Key"] for one in page.get("Contents", ()))
+                if not page.get("IsTruncated"):
+                    return sorted(name.removeprefix(self._prefix) for name in names)
+                more = {"ContinuationToken": page["NextContinuationToken"]}
+
+        return _answer(call)
+
+    def _at(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": self._prefix + key}
+
+
+def _answer(call: Callable[[], T]) -> T | Failure:
+    try:
+        return call()
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
+        return failure_of(error)
+
+
+def failure_of(error: ClientError | BotoCoreError | ResponseParserError) -> Failure:
+    """What a failed call tells. Whatever may have been applied is ``UNKNOWN``."""
+    if not isinstance(error, ClientError):
+        refused = isinstance(error, _OPERATORS)
+        kind = FailureKind.REFUSED if refused else FailureKind.UNKNOWN
+        return Failure(
+            kind, f"{type(error).__name__}: {error}" if refused else type(error).__name__
+        )
+    code = str(error.response.get("Error", {}).get("Code", "unknown"))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    detail = f"{error.operation_name}: {code} ({status})"
+    if code in _BY_CODE:
+        return Failure(_BY_CODE[code], detail)
+    if status == 0 or status >= 500:
+        return Failure(FailureKind.UNKNOWN, detail)
+    return Failure(_BY_STATUS.get(status, FailureKind.REFUSED), detail)

@@ -1,0 +1,69 @@
+"""What the S3 store needs of a bucket, as values: what may be asked and what comes back."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+
+class FailureKind(StrEnum):
+    """What a failed call means to the store."""
+
+    MISSING = "missing"  # 404: there is no such object
+    CHANGED = "changed"  # 412: the object isn't, or isn't any longer, what the condition says
+    CONFLICT = "conflict"  # 409: another conditional write was under way
+    UNKNOWN = "unknown"  # a timeout, a lost connection, 5xx, a throttle: a write may be applied
+    REFUSED = "refused"  # permissions, credentials, a bucket that isn't there: the operator's
+
+
+class Failure(NamedTuple):
+    """Why a call gave no answer. ``detail``: one line, without any data."""
+
+    kind: FailureKind
+    detail: str
+
+
+class Object(NamedTuple):
+    """An object's bytes, and the tag that changes whenever they do."""
+
+    data: bytes
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """The objects under one prefix of a bucket, by keys relative to it; for many threads.
+
+    No method raises for what a service or a network does, and none retries.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where it lies, for messages: ``s3://bucket/prefix``."""
+        ...
+
+    def get(self, key: str) -> Object | Failure:
+        """A whole object."""
+        ...
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | Failure:
+        """``length`` bytes (at least 1) of an object, fewer if it ends before."""
+        ...
+
+    def etag(self, key: str) -> str | Failure:
+        """An object's tag alone."""
+        ...
+
+    def put(self, key: str, data: bytes, expected: str | None) -> str | Failure:
+        """Replace the object whose tag is ``expected``; None: make one where there is none.
+
+        The new tag. A ``CHANGED``, ``CONFLICT`` or ``MISSING`` one was not applied.
+        """
+        ...
+
+    def delete(self, key: str) -> Failure | None:
+        """Remove an object, if there is one."""
+        ...
+
+    def keys(self, prefix: str) -> list[str] | Failure:
+        """The keys that begin with ``prefix``, in ascending order."""
+        ...

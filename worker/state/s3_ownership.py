@@ -1,0 +1,134 @@
+"""Who owns a state in a bucket, and the swaps that only the owner can make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from threading import Lock
+from typing import Final, NamedTuple
+
+from worker.errors import CorruptState, Fenced, Unreachable, VoiceInsightsError
+from worker.state import manifest as manifests
+from worker.state.manifest import SEGMENTS, Manifest, Ref
+from worker.state.s3_access import Access
+from worker.state.segment import Segment
+
+MANIFEST: Final = "manifest"
+"""The manifest's key."""
+
+
+class _Owned(NamedTuple):
+    """The state as the last swap left it."""
+
+    manifest: Manifest
+    etag: str
+    names: dict[int, str]
+
+
+class Ownership:
+    """``lock`` is held around each swap and whatever must agree with it.
+
+    Once fenced, or once nobody knows whether a swap was made, it is over: all that asks for the
+    manifest is told so, without a call.
+    """
+
+    def __init__(self, access: Access, nonce: Callable[[], str]) -> None:
+        self.lock = Lock()
+        self.nonce = nonce
+        self._access = access
+        self._owned: _Owned | None = None
+        self._over: VoiceInsightsError = Fenced(f"{access.url} has not been taken")
+        self._numbers = count(1)
+        self._writing: dict[str, None] = {}
+
+    @property
+    def manifest(self) -> Manifest:
+        """The state as it is. Raises ``Fenced`` if it is another's by now, as far as is known."""
+        return self._mine().manifest
+
+    def name(self, number: int) -> str | None:
+        """The name of a segment; None if it is no longer needed."""
+        return self._mine().names.get(number)
+
+    def own(self, manifest: Manifest, etag: str) -> None:
+        """This manifest, under that tag, is this owner's. The lock is held."""
+        self._numbers = count(manifest.next_number)
+        self._set(manifest, etag)
+
+    def swap(self, new: Manifest) -> None:
+        """Make ``new``, which came of ``manifest``, the state. The lock is held."""
+        etag = self._mine().etag
+        try:
+            swapped = self._access.replace(MANIFEST, manifests.encode(new), etag)
+        except BaseException:
+            self._end(Unreachable(f"{self._access.url}: a commit was given up, made or not"))
+            raise
+        if swapped is None:
+            raise self._lost()
+        self._set(new, swapped)
+
+    def confirm(self) -> None:
+        """Raise ``Fenced`` if another has changed the manifest. The lock is held."""
+        if self._access.etag(MANIFEST) != self._mine().etag:
+            raise self._lost()
+
+    @contextmanager
+    def written(self, segment: Segment) -> Iterator[Ref]:
+        """Write a segment, to be named by a swap within; meanwhile it counts as needed."""
+        self._mine()
+        ref = Ref(next(self._numbers), self.nonce(), len(segment.data), segment.tail)
+        self._writing[ref.name] = None
+        try:
+            self._access.create(ref.name, segment.data)
+            yield ref
+        finally:
+            del self._writing[ref.name]
+
+    def needed(self) -> set[str]:
+        """The names of all segments that count or will. The lock is held."""
+        return {*self._mine().names.values(), *list(self._writing)}
+
+    def missing(self, name: str) -> CorruptState:
+        """What to raise for a segment that isn't there; or ``Fenced``, if that is why."""
+        with self.lock:
+            self.confirm()
+            return corrupt(self._access.url, self.manifest, name, "it is missing")
+
+    def _mine(self) -> _Owned:
+        owned = self._owned
+        if owned is None:
+            raise type(self._over)(*self._over.args)
+        return owned
+
+    def _set(self, manifest: Manifest, etag: str) -> None:
+        self._owned = _Owned(manifest, etag, {ref.number: ref.name for ref in manifest.refs()})
+
+    def _lost(self) -> Fenced:
+        epoch = self._mine().manifest.epoch
+        fenced = Fenced(f"another worker has taken {self._access.url}, ending epoch {epoch}")
+        self._end(fenced)
+        return fenced
+
+    def _end(self, error: VoiceInsightsError) -> None:
+        self._over = error
+        self._owned = None
+
+
+def corrupt(url: str, manifest: Manifest, name: str, why: object) -> CorruptState:
+    """What to raise for a segment that can't be read: it is named, and the last good commit."""
+    good = 0
+    for stretch in manifest.log:
+        if stretch.ref.name == name:
+            break
+        good = stretch.last
+    last = f"the last good commit is {good}" if good else "there is no good commit before it"
+    return CorruptState(f"{url}/{name} can't be read ({why}); {last}")
+
+
+def last_in(names: list[str]) -> str:
+    """What to say of the commits beside a manifest that can't be read."""
+    if not names:
+        return "there are no commits beside it"
+    number = names[-1].removeprefix(SEGMENTS).partition("-")[0].lstrip("0")
+    return f"the last commit beside it is {number}"

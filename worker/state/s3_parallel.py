@@ -1,0 +1,41 @@
+"""The same for many things at once, in threads that never keep a process from ending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Lock, Thread
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def each(function: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
+    """What ``function`` returns for each item, in their order; with one thread one by one, in
+    the caller's. Raises what the first call that failed did.
+    """
+    results: dict[int, R] = {}
+    errors: list[BaseException] = []
+    numbers = iter(range(len(items)))
+    lock = Lock()
+
+    def work() -> None:
+        try:
+            while not errors:
+                with lock:
+                    n = next(numbers, None)
+                if n is None:
+                    return
+                results[n] = function(items[n])
+        except BaseException as error:
+            errors.append(error)
+
+    helpers = [Thread(target=work, daemon=True) for _ in range(min(threads, len(items)) - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
+    return [results[n] for n in range(len(items))]

@@ -1,0 +1,103 @@
+"""Reading a state back from its manifest: the tails of its segments, several at once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from worker.errors import CorruptState, StreamReplaced
+from worker.partition.delta import Delta, merge
+from worker.state import manifest as manifests
+from worker.state.manifest import SEGMENTS, Manifest, Ref
+from worker.state.s3_access import Access
+from worker.state.s3_index import PackedIndex
+from worker.state.s3_ownership import MANIFEST, corrupt, last_in
+from worker.state.s3_parallel import each
+from worker.state.segment import Tail, read_tail
+
+
+class Found(NamedTuple):
+    """A manifest as it was found; without a tag, the one that there would be first."""
+
+    manifest: Manifest
+    etag: str | None
+
+
+class Restoring:
+    """The tails of segments by name, each read once, while the manifest may still change."""
+
+    def __init__(self, access: Access, readers: int) -> None:
+        self._access = access
+        self._readers = readers
+        self._tails: dict[str, Tail] = {}
+
+    def read(self, manifest: Manifest) -> str | None:
+        """Read what is needed and wasn't read yet; the name of a segment that is missing.
+
+        Raises ``CorruptState``, with the last good commit, if one can't be read.
+        """
+        new = [ref for ref in manifest.refs() if ref.name not in self._tails]
+        for ref, data in zip(new, each(self._fetch, new, self._readers), strict=True):
+            if data is None:
+                return ref.name
+            try:
+                self._tails[ref.name] = read_tail(data)
+            except CorruptState as error:
+                raise corrupt(self._access.url, manifest, ref.name, error) from error
+        return None
+
+    def whole(self, manifest: Manifest) -> Delta:
+        """What all commits amount to. All must have been read."""
+        tails = (self._tails[stretch.ref.name] for stretch in manifest.log)
+        whole = merge(tail.delta for tail in tails if tail.delta is not None)
+        # nothing lies before the first commit that these could still take away
+        whole.gone, whole.ended_shards = [], []
+        return whole
+
+    def index(self, manifest: Manifest) -> PackedIndex:
+        """Where the packed sessions lie. All must have been read."""
+        index = PackedIndex()
+        index.forget(manifest.forget_before)
+        for ref in manifest.refs():  # archives first: what is in the log is newer
+            index.add(ref.number, self._tails[ref.name].packed)
+        index.prune()
+        return index
+
+    def _fetch(self, ref: Ref) -> bytes | None:
+        return self._access.read_range(ref.name, ref.tail, ref.size - ref.tail)
+
+
+def find(access: Access, stream: str) -> Found:
+    """The manifest, or a first one if nothing was ever kept here.
+
+    Raises ``CorruptState`` if it can't be read or has gone, ``StreamReplaced`` if it belongs to
+    another stream.
+    """
+    found = access.read(MANIFEST)
+    if found is None:
+        if names := access.keys(SEGMENTS):
+            raise CorruptState(f"{access.url}/{MANIFEST} is missing; {last_in(names)}")
+        return Found(Manifest(stream), None)
+    try:
+        manifest = manifests.decode(found.data)
+    except CorruptState as error:
+        beside = last_in(access.keys(SEGMENTS))
+        raise CorruptState(f"{access.url}/{MANIFEST} can't be read ({error}); {beside}") from error
+    if manifest.stream != stream:
+        raise StreamReplaced(
+            f"{access.url} holds the state of {manifest.stream}, not of {stream}: name another "
+            "prefix, or move this one away to start anew"
+        )
+    return Found(manifest, found.etag)
+
+
+def find_readable(access: Access, stream: str, restoring: Restoring) -> Found:
+    """The manifest, all that it names having been read. Its owner may be at work meanwhile:
+    what compaction has taken away is looked for anew.
+    """
+    found = find(access, stream)
+    while (missing := restoring.read(found.manifest)) is not None:
+        again = find(access, stream)
+        if again == found:
+            raise corrupt(access.url, found.manifest, missing, "it is missing")
+        found = again
+    return found

@@ -1,0 +1,111 @@
+"""Compaction and sweeping of a state in a bucket, beside its owner's commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from worker.errors import CorruptState
+from worker.state.manifest import SEGMENTS, Archive, Place, Stretch
+from worker.state.s3_access import Access
+from worker.state.s3_compaction import Compacted, Part, compacted, due
+from worker.state.s3_index import PackedIndex
+from worker.state.s3_ownership import Ownership, corrupt
+from worker.state.s3_parallel import each
+from worker.state.segment import read_tail
+
+
+class Upkeep(NamedTuple):
+    """When to merge: after so many commits, or so many bytes in them; and at which of the calls
+    to sweep. What two sweeps in a row find unnamed is deleted, so a reader from outside has that
+    long to read what its manifest named.
+    """
+
+    commits: int = 64
+    size: int = 8_000_000
+    sweep_every: int = 10
+
+
+class Upkeeper:
+    """``keep_up`` is for one thread at a time. ``readers``: segments read at once."""
+
+    def __init__(self, access: Access, owner: Ownership, upkeep: Upkeep, readers: int) -> None:
+        self._access = access
+        self._owner = owner
+        self._upkeep = upkeep
+        self._readers = readers
+        self._calls = 0
+        self._unnamed: set[str] = set()
+
+    def keep_up(self, index: PackedIndex) -> None:
+        """Do what is due."""
+        log = self._owner.manifest.log
+        stretch = due(log, self._upkeep.commits, self._upkeep.size)
+        if stretch:
+            self._compact(stretch, index, from_the_first=stretch[0] == log[0])
+        self._calls += 1
+        if self._calls % self._upkeep.sweep_every == 0:
+            self._sweep()
+
+    def _compact(
+        self, stretch: Sequence[Stretch], index: PackedIndex, *, from_the_first: bool
+    ) -> None:
+        parts = each(self._part, stretch, self._readers)
+        outbox = self._owner.manifest.outbox
+        result = compacted(parts, from_the_first=from_the_first, outbox=outbox, locate=index.find)
+        with ExitStack() as written, ExitStack() as locked:
+            merged = written.enter_context(self._owner.written(result.merged))
+            archive = None
+            if result.archive is not None:
+                ref = written.enter_context(self._owner.written(result.archive))
+                archive = Archive(ref, result.newest)
+            bodies, packed = _places(result, archive)
+            locked.enter_context(self._owner.lock)
+            manifest, nonce = self._owner.manifest, self._owner.nonce()
+            self._owner.swap(manifest.compacted(nonce, stretch, merged, archive, bodies))
+            index.move(packed)
+        index.prune()
+
+    def _part(self, stretch: Stretch) -> Part:
+        ref = stretch.ref
+        start = 0 if stretch.fresh else ref.tail
+        data = self._access.read_range(ref.name, start, ref.size - start)
+        if data is None:
+            raise self._owner.missing(ref.name)
+        try:
+            return Part(stretch, start, data, read_tail(data[ref.tail - start :]))
+        except CorruptState as error:
+            raise corrupt(self._access.url, self._owner.manifest, ref.name, error) from error
+
+    def _sweep(self) -> None:
+        """Delete what this sweep and the one before found unnamed.
+
+        Ownership is confirmed after the listing: all that was listed is this owner's or an
+        earlier one's, and what those don't name by now nobody ever will.
+        """
+        listed = self._access.keys(SEGMENTS)
+        with self._owner.lock:
+            self._owner.confirm()
+            unnamed = set(listed) - self._owner.needed()
+        for name in sorted(unnamed & self._unnamed):
+            self._access.delete(name)
+        self._unnamed = unnamed
+
+
+def _places(
+    result: Compacted, archive: Archive | None
+) -> tuple[dict[int, Place], list[tuple[bytes, Place, Place]]]:
+    """Where the archive has bodies, by entry, and sessions: from where and to where they went."""
+    if archive is None or result.archive is None:
+        return {}, []
+    number = archive.ref.number
+    bodies = {
+        id_: Place(number, *spot)
+        for id_, spot in zip(result.bodies, result.archive.bodies, strict=True)
+    }
+    packed = [
+        (key, old, Place(number, spot.start, spot.length))
+        for (key, old), spot in zip(result.moves, result.archive.packed, strict=True)
+    ]
+    return bodies, packed

@@ -1,0 +1,176 @@
+"""Segments: the immutable objects that hold what was committed. Pure.
+
+A segment is a row of *pieces*, each compressed and checked by itself, and a tail::
+
+    outbox bodies | packed sessions | delta | index | trailer
+                                    '------- tail --------'
+
+The tail is what a start reads: the delta, and the index that says where each packed session
+lies. Any one piece can be fetched alone by its place. An archive is a segment without a delta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from itertools import chain
+from struct import Struct
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+import zstandard
+
+from worker.errors import CorruptState
+from worker.events.event import SessionKey
+from worker.partition import delta as deltas
+from worker.partition.delta import Delta
+from worker.partition.outputs import Packed
+
+VERSION: Final = 1
+
+_MAGIC: Final = b"VI-SEG"
+_TRAILER: Final = Struct("<IIH6s")  # sizes of delta and index, version, magic
+_SUM: Final = Struct("<I")
+_LEVEL: Final = 3
+
+
+class Spot(NamedTuple):
+    """Where a piece lies within its segment, in bytes."""
+
+    start: int
+    length: int
+
+
+class PackedSpot(NamedTuple):
+    """Where a packed session lies, by its key's digest; ``closed_at`` in epoch ms."""
+
+    digest: bytes
+    closed_at: int
+    start: int
+    length: int
+
+
+class PackedPiece(NamedTuple):
+    """A packed session as a piece."""
+
+    digest: bytes
+    closed_at: int
+    piece: bytes
+
+
+class Segment(NamedTuple):
+    """A segment to be written. ``tail``: where its tail begins."""
+
+    data: bytes
+    tail: int
+    bodies: list[Spot]
+    packed: list[PackedSpot]
+
+
+class Tail(NamedTuple):
+    """A segment's tail, read. ``delta`` is None in one that changes no state."""
+
+    delta: Delta | None
+    packed: list[PackedSpot]
+
+
+def digest(key: SessionKey) -> bytes:
+    """What stands for a session's key in an index: 16 bytes."""
+    return blake2b(msgspec.msgpack.encode(key), digest_size=16).digest()
+
+
+def to_piece(data: bytes) -> bytes:
+    """Bytes as a piece: a checksum, then the bytes compressed."""
+    compressed = zstandard.ZstdCompressor(_LEVEL).compress(data)
+    return _SUM.pack(crc32(compressed)) + compressed
+
+
+def from_piece(piece: bytes) -> bytes:
+    """The bytes in a piece. Raises ``CorruptState`` if it isn't what was written."""
+    if len(piece) < _SUM.size or _SUM.unpack_from(piece)[0] != crc32(piece[_SUM.size :]):
+        raise CorruptState("its checksum is wrong")
+    try:
+        return zstandard.decompress(piece[_SUM.size :])
+    except zstandard.ZstdError as error:
+        raise CorruptState(str(error)) from error
+
+
+def pack(packed: Packed) -> PackedPiece:
+    """A closed session as a piece."""
+    closed = packed.state.closed
+    piece = to_piece(_PACKED_ENCODER.encode(packed))
+    return PackedPiece(digest(packed.state.key), 0 if closed is None else closed.at, piece)
+
+
+def unpack(piece: bytes) -> Packed:
+    """The closed session in a piece. Raises ``CorruptState``."""
+    data = from_piece(piece)
+    try:
+        return _PACKED.decode(data)
+    except msgspec.DecodeError as error:
+        raise CorruptState(str(error)) from error
+
+
+def build(
+    delta: Delta | None, bodies: Iterable[bytes] = (), packed: Iterable[PackedPiece] = ()
+) -> Segment:
+    """A segment of a delta and pieces."""
+    bodies, packed = list(bodies), list(packed)
+    pieces = [*bodies, *(one.piece for one in packed)]
+    spots = list(_spots(pieces))
+    packed_spots = [
+        PackedSpot(one.digest, one.closed_at, *spot)
+        for one, spot in zip(packed, spots[len(bodies) :], strict=True)
+    ]
+    delta_piece = b"" if delta is None else to_piece(deltas.encode(delta))
+    index_piece = to_piece(_INDEX_ENCODER.encode(packed_spots))
+    trailer = _TRAILER.pack(len(delta_piece), len(index_piece), VERSION, _MAGIC)
+    data = b"".join(chain(pieces, (delta_piece, index_piece, trailer)))
+    tail = len(data) - len(trailer) - len(index_piece) - len(delta_piece)
+    return Segment(data, tail, spots[: len(bodies)], packed_spots)
+
+
+def read_tail(data: bytes) -> Tail:
+    """What a segment's tail says. Raises ``CorruptState``, for an unknown version, too."""
+    if len(data) < _TRAILER.size:
+        raise CorruptState("it is cut short")
+    delta_size, index_size, version, magic = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)
+    if magic != _MAGIC:
+        raise CorruptState("it is no segment")
+    read = _READERS.get(version)
+    if read is None:
+        raise CorruptState(f"it is of version {version}, this release reads {_KNOWN}")
+    if delta_size + index_size + _TRAILER.size != len(data):
+        raise CorruptState("its parts don't fit together")
+    return read(data[:delta_size], data[delta_size : delta_size + index_size])
+
+
+def _read_1(delta_piece: bytes, index_piece: bytes) -> Tail:
+    try:
+        packed = _INDEX.decode(from_piece(index_piece))
+        if not delta_piece:
+            return Tail(None, packed)
+        delta = deltas.decode(from_piece(delta_piece))
+    except msgspec.DecodeError as error:
+        raise CorruptState(str(error)) from error
+    if delta.version != deltas.VERSION:
+        raise CorruptState(f"its delta is of version {delta.version}, not {deltas.VERSION}")
+    return Tail(delta, packed)
+
+
+def _spots(pieces: Iterable[bytes]) -> Iterable[Spot]:
+    start = 0
+    for piece in pieces:
+        yield Spot(start, len(piece))
+        start += len(piece)
+
+
+_READERS: Final = {1: _read_1}
+"""By version; a release that writes N keeps the reader of N-1."""
+
+_KNOWN: Final = " and ".join(map(str, _READERS))
+_PACKED_ENCODER: Final = msgspec.msgpack.Encoder()
+_PACKED: Final = msgspec.msgpack.Decoder(Packed)
+_INDEX_ENCODER: Final = msgspec.msgpack.Encoder()
+_INDEX: Final = msgspec.msgpack.Decoder(list[PackedSpot])
