@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from worker.cli.series_estimate import estimate
@@ -30,7 +30,8 @@ def _admitted(rules: SeriesRules) -> int:
     return len(book.admitted_now)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
+@example(sets={}, labels=[LABELS[1], LABELS[2]], per_set=1, in_all=11)
 @given(
     sets=st.dictionaries(
         st.sampled_from(["Turns", "SttLatency", "Errors", "SessionsEnded"]),

@@ -6,15 +6,19 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.building import Driven, accounts_add_up
+from tests.scenes import BASE, records
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import SeriesRules
 from worker.partition.delta import Delta, decode, merge
-from worker.partition.outputs import Outputs
+from worker.partition.outputs import Outputs, Packed
 from worker.partition.rules import MINUTE, Rules
+from worker.sessions.log import unpack
+from worker.sessions.session import Session
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, shard_id, simulate
 
@@ -37,8 +41,8 @@ def traffic(seed: int, sessions: int = 5) -> list[Record]:
     return list(simulate(settings, seed))
 
 
-def batches(records: list[Record], rng: Random) -> list[list[Record]]:
-    some, rest = [], list(records)
+def batches(arriving: list[Record], rng: Random) -> list[list[Record]]:
+    some, rest = [], list(arriving)
     while rest:
         size = rng.randrange(1, 60)
         some.append(rest[:size])
@@ -139,10 +143,10 @@ def test_no_sample_is_told_before_its_hold(seed: int) -> None:
 def test_time_may_go_on_in_any_steps(seed: int) -> None:
     rng = Random(seed)
     leaping, creeping = Driven(RULES), Driven(RULES)
-    records = traffic(seed, sessions=3)
+    arriving = traffic(seed, sessions=3)
     for driven in (leaping, creeping):
-        advanced(driven, records[:1])
-    for batch in batches(records, rng):
+        advanced(driven, arriving[:1])
+    for batch in batches(arriving, rng):
         for driven in (leaping, creeping):
             driven.take(batch)
         for instant in sorted(rng.choices([one.arrival for one in batch], k=3)):
@@ -188,18 +192,45 @@ def in_all(driven: Driven) -> Counter[Any]:
 def test_memory_is_bounded_by_what_is_open(seed: int) -> None:
     """Four hours after the last arrival nothing is held, and all of it is at hand to recall."""
     driven = Driven(Rules())
-    records = traffic(seed)
-    for batch in batches(records, Random(seed)):
+    arriving = traffic(seed)
+    for batch in batches(arriving, Random(seed)):
         advanced(driven, batch)
         driven.commit()
     for shard in SHARDS:
-        driven.partition.tip(shard, records[-1].arrival + 4 * 60 * MINUTE)
+        driven.partition.tip(shard, arriving[-1].arrival + 4 * 60 * MINUTE)
     driven.partition.advance(SHARDS)
     driven.commit()
     assert driven.partition.held == 0
     assert len(driven.archive) == driven.partition.counters["sessions_opened"]
     restored = merge(map(decode, driven.deltas))
     assert restored.sessions == []
+
+
+def test_a_session_brought_back_is_whole_in_the_commit_that_brings_it_back() -> None:
+    scene = [(0, "dtmf"), (10, "odd"), (20, "call_wrap_up", {"end_status": "ended"})]
+    steady = Driven(Rules())
+    for one in records(scene):
+        steady.take([one])
+        let_time_go_on(steady, one.arrival - BASE)
+    let_time_go_on(steady, 60 * MINUTE)
+    assert steady.partition.held == 0
+    late = records([(5, "digit")])[0]
+    steady.take([late._replace(arrival=BASE + 61 * MINUTE)])
+    steady.commit()
+    restored = Driven(Rules(), merge(map(decode, steady.deltas)))
+    for driven in (steady, restored):
+        let_time_go_on(driven, 70 * MINUTE)
+    assert restored.archive == steady.archive
+    ((state, log),) = restored.archive.values()
+    packed = Packed(msgspec.msgpack.decode(state, type=Session), log)
+    assert (packed.state.count, packed.state.revision) == (4, 2)
+    assert len(unpack(packed.log, 4)) == 4
+
+
+def let_time_go_on(driven: Driven, until: int) -> None:
+    driven.partition.tip("shard-0", BASE + until)
+    driven.partition.advance(["shard-0"])
+    driven.commit()
 
 
 def test_an_idle_commit_is_an_empty_delta_but_for_time() -> None:

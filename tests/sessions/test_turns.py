@@ -303,6 +303,21 @@ def test_a_reply_is_heard_once() -> None:
     assert found["Turns"] == [(200, 1)]
 
 
+def test_a_heard_reply_casts_no_doubt_on_the_next() -> None:
+    found = said(
+        (0, CUSTOMER_ENDS),
+        (0, PROMPT),
+        (100, FIRST),
+        (200, AGENT),
+        (300, AGENT_ENDS),
+        (400, CUSTOMER_ENDS),
+        (400, PROMPT),
+        (500, FIRST),
+        (600, AGENT),
+    )
+    assert found["ResponseLatency"] == [(200, 200), (600, 200)]
+
+
 def test_the_greeting_counts_from_the_earliest_configuration() -> None:
     found = said((0, "configurations"), (100, "configurations"), (400, AGENT))
     assert found["TimeToFirstAudio"] == [(400, 400)]

@@ -32,6 +32,7 @@ def test_without_words_over_the_agent_all_prompts_before_the_interrupt_are_void(
 def test_a_prompt_of_the_interrupts_own_moment_is_not_from_before_it() -> None:
     found = said((300, PROMPT), (300, INTERRUPT), (400, FIRST))
     assert found["ApplicationLatency"] == [(400, 100)]
+    assert "UnansweredPrompts" not in found
 
 
 def test_the_words_that_broke_in_keep_their_prompt_even_after_they_have_ended() -> None:

@@ -38,29 +38,40 @@ class Estimate(NamedTuple):
 
 def estimate(rules: SeriesRules) -> Estimate:
     """Count the series that ``rules`` admit, whatever the events hold."""
-    sets = _possible(rules)
-    undimensioned = len(CATALOGUE)
-    dimensioned = {one: values for one, values in sets.items() if len(one) > 1}
-    admitted = undimensioned + sum(min(values, rules.per_set) for values in dimensioned.values())
-    full = sum(values > rules.per_set for values in dimensioned.values())
-    at_most = int(admitted + full)
+    sets = _sets(rules)
+    always = sum(one.labellings for one in sets if one.values == 1)
+    capped = [one for one in sets if one.values > 1]
+    admitted = always + sum(min(one.series, rules.per_set) for one in capped)
+    at_most = admitted + sum(one.labellings for one in capped if one.series > rules.per_set)
     if at_most > rules.in_all:
-        # beyond the cap come only series without dimensions, and one overflow of each set
-        beyond = rules.in_all + undimensioned + len(dimensioned)
-        at_most = min(int(admitted) + len(dimensioned), beyond)
-    return Estimate(undimensioned * max(1, len(_label_sets(rules)) - 1), at_most)
+        # beyond the cap come only series of labels alone, and one overflow a set and labelling
+        overflows = sum(one.labellings for one in capped)
+        at_most = min(admitted, rules.in_all + always) + overflows
+    return Estimate(len(CATALOGUE) * max(1, len(_label_sets(rules)) - 1), int(at_most))
 
 
-def _possible(rules: SeriesRules) -> dict[tuple[str, ...], float]:
-    """Per metric and dimension names, how many combinations of values there can be."""
+class _Set(NamedTuple):
+    """A metric with the same dimension names: with how many different ``labellings`` it comes,
+    and how many combinations of ``values`` its other dimensions can have.
+    """
+
+    labellings: int
+    values: float
+
+    @property
+    def series(self) -> float:
+        return self.labellings * self.values
+
+
+def _sets(rules: SeriesRules) -> list[_Set]:
     found: dict[tuple[str, ...], set[tuple[tuple[str, str], ...]]] = {}
     for labels in _label_sets(rules):
         for names in _name_sets(rules, dict(labels)):
             found.setdefault(names, set()).add(labels)
-    return {
-        names: len(combinations) * prod(_values(name, rules) for name in names[1:])
-        for names, combinations in found.items()
-    }
+    return [
+        _Set(len(labellings), prod(_values(name, rules) for name in names[1:]))
+        for names, labellings in found.items()
+    ]
 
 
 def _values(name: str, rules: SeriesRules) -> float:

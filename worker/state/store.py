@@ -13,7 +13,7 @@ from worker.partition.outputs import Packed
 
 class Commit(NamedTuple):
     """All that becomes durable at once. ``forget_before``: closed sessions that closed earlier
-    than that (epoch ms of stream time) may be dropped.
+    than that (epoch ms of stream time) are dropped; it never falls from commit to commit.
     """
 
     delta: Delta
@@ -33,8 +33,9 @@ class Store(Protocol):
     """One partition's state. All methods may be called from any thread.
 
     Every method that writes raises ``Fenced``, and changes nothing, once another owner has
-    taken the partition. All but ``close`` raise ``CorruptState`` for what can't be read back,
-    and ``Misconfigured`` if where the state lies can't be used (any longer).
+    taken the partition; those that only read may, too. All but ``close`` raise ``CorruptState``
+    for what can't be read back, and ``Misconfigured`` if where the state lies can't be used (any
+    longer).
     """
 
     def take(self, stream: str) -> Delta:

@@ -1,0 +1,106 @@
+"""Stores in strict buckets, and ways to disturb them at any one of their calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import count
+
+from tests.state.commits import STREAM
+from worker.partition.delta import Delta
+from worker.state import manifest as manifests
+from worker.state.manifest import Manifest
+from worker.state.s3 import S3Store
+from worker.state.s3_ownership import MANIFEST
+from worker.state.s3_upkeep import Upkeep
+from worker.testing.strict_s3 import Fault, Operation, StrictS3
+
+EAGER = Upkeep(commits=2, size=1 << 40, sweep_every=1)
+NEVER = Upkeep(commits=1 << 40, size=1 << 40, sweep_every=1 << 40)
+
+_nonces = count()
+
+
+class Crashed(BaseException):
+    """The process is no more."""
+
+
+def store_in(
+    bucket: StrictS3, upkeep: Upkeep = EAGER, sleep: Callable[[float], object] = lambda _: None
+) -> S3Store:
+    return S3Store(
+        bucket,
+        observer=lambda _: None,
+        sleep=sleep,
+        random=lambda: 0.5,
+        nonce=lambda: f"{next(_nonces):x}",
+        upkeep=upkeep,
+        readers=1,
+    )
+
+
+def taken_in(bucket: StrictS3, upkeep: Upkeep = EAGER) -> S3Store:
+    store = store_in(bucket, upkeep)
+    store.take(STREAM)
+    return store
+
+
+def copied(bucket: StrictS3) -> StrictS3:
+    copy = StrictS3()
+    copy.objects = dict(bucket.objects)
+    return copy
+
+
+def state_in(bucket: StrictS3) -> Delta:
+    """What a new owner would find; nothing is changed by that."""
+    return store_in(copied(bucket)).take(STREAM)
+
+
+def manifest_in(bucket: StrictS3) -> Manifest:
+    return manifests.decode(bucket.objects[MANIFEST])
+
+
+def segments_in(bucket: StrictS3) -> list[str]:
+    return sorted(name for name in bucket.objects if name != MANIFEST)
+
+
+def needed_in(bucket: StrictS3) -> list[str]:
+    return sorted(ref.name for ref in manifest_in(bucket).refs())
+
+
+def swaps(bucket: StrictS3) -> int:
+    """How often a swap of the manifest was tried."""
+    return sum(call.operation == "put" and call.key == MANIFEST for call in bucket.calls)
+
+
+def nth(n: int, fault: Fault) -> Callable[[Operation, str], Fault | None]:
+    """The nth call from now (from 0) fails."""
+    calls = count()
+    return lambda _operation, _key: fault if next(calls) == n else None
+
+
+def at_call(n: int, act: Callable[[], object]) -> Callable[[Operation, str], None]:
+    """Something happens at the nth call from now (from 0); not at those of its own."""
+    calls = count()
+    busy: list[bool] = []
+
+    def at(_operation: Operation, _key: str) -> None:
+        if not busy and next(calls) == n:
+            busy.append(True)
+            act()
+
+    return at
+
+
+def crash() -> None:
+    raise Crashed
+
+
+def calls_of(bucket: StrictS3, act: Callable[[], object]) -> int:
+    """How many calls it makes."""
+    before = len(bucket.calls)
+    act()
+    return len(bucket.calls) - before
+
+
+def all_but(*left_out: Fault) -> Iterable[Fault]:
+    return [fault for fault in Fault if fault not in left_out]

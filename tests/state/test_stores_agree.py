@@ -1,0 +1,163 @@
+"""Both stores are one: whatever is done to them, they give the same answers."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from tests.state.commits import NOON, STREAM, commit, deltas, draft, key, packed
+from tests.state.s3_buckets import needed_in, store_in
+from worker.emit.outbox import Draft, Outcome, Settled
+from worker.errors import Fenced, StreamReplaced
+from worker.partition.delta import Delta
+from worker.state.s3_upkeep import Upkeep
+from worker.state.sqlite import SqliteStore
+from worker.state.store import Store
+from worker.testing.strict_s3 import Fault, Operation, StrictS3
+
+_FAULTS = [fault for fault in Fault if fault is not Fault.DENIED]
+_INSTEAD = (draft(20), Draft("dead_letters", b"bad\n"))
+
+T = TypeVar("T")
+Pair = tuple[Store, Store]
+
+
+class Stores(RuleBasedStateMachine):
+    """A SQLite and an S3 store side by side; the bucket of the latter fails all the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.mkdtemp()
+        self.bucket = StrictS3()
+        self.earlier: list[Pair] = []
+        self.sending: list[int] = []
+        self.now = NOON
+        self.horizon: int | None = None
+
+    @initialize(seed=st.integers(0, 2**32), rate=st.sampled_from([0.0, 0.1, 0.4]))
+    def begin(self, seed: int, rate: float) -> None:
+        random = Random(seed)
+
+        def faults(_operation: Operation, _key: str) -> Fault | None:
+            return random.choice(_FAULTS) if random.random() < rate else None
+
+        self.bucket.faults = faults
+        self.upkeep = Upkeep(random.randrange(2, 5), 1 << 40, random.randrange(1, 4))
+        self.stores = self.opened()
+        assert self.same(lambda store: store.take(STREAM)) == Delta()
+
+    def teardown(self) -> None:
+        for store in (one for pair in (self.stores, *self.earlier) for one in pair):
+            store.close()
+        shutil.rmtree(self.folder)
+
+    def opened(self) -> Pair:
+        return SqliteStore(Path(self.folder) / "state"), store_in(self.bucket, self.upkeep)
+
+    def same(self, ask: Callable[[Store], T]) -> T:
+        expected, answer = (ask(store) for store in self.stores)
+        assert answer == expected
+        return answer
+
+    @rule(
+        delta=deltas,
+        drafts=st.lists(st.integers(0, 9).map(draft), max_size=3),
+        away=st.lists(st.integers(0, 4), max_size=3, unique=True),
+        passed=st.integers(0, 5),
+        kept=st.none() | st.integers(0, 12),
+    )
+    def append(
+        self, delta: Delta, drafts: list[Draft], away: list[int], passed: int, kept: int | None
+    ) -> None:
+        self.now += passed
+        sessions = [packed(n, self.now, passed) for n in away]
+        # however long it is, what is forgotten once isn't kept again
+        if kept is not None:
+            self.horizon = max(self.horizon or 0, self.now - kept)
+        made = commit(delta, drafts, sessions, self.horizon)
+        self.same(lambda store: store.append(made))
+
+    @rule(most=st.integers(1, 4))
+    def claim(self, most: int) -> None:
+        self.sending += [one.id for one in self.same(lambda store: store.claim(most))]
+
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        chosen = data.draw(
+            st.lists(st.sampled_from(self.sending), max_size=3, unique=True)
+            if self.sending
+            else st.just([])
+        )
+        outcomes = [data.draw(st.sampled_from(Outcome)) for _ in chosen]
+        settled = [
+            Settled(id_, outcome, _INSTEAD if outcome is Outcome.INVALID else ())
+            for id_, outcome in zip(chosen, outcomes, strict=True)
+        ]
+        self.same(lambda store: store.settle(settled))
+        self.sending = [id_ for id_ in self.sending if id_ not in chosen]
+
+    @rule()
+    def compact(self) -> None:
+        self.same(lambda store: store.compact())
+
+    @rule()
+    def another_owner(self) -> None:
+        self.earlier.append(self.stores)
+        self.stores = self.opened()
+        self.same(lambda store: store.take(STREAM))
+        self.sending = []
+
+    @precondition(lambda self: self.earlier)
+    @rule(write=st.integers(0, 3), data=st.data())
+    def an_earlier_owner_writes(self, write: int, data: st.DataObject) -> None:
+        for store in data.draw(st.sampled_from(self.earlier)):
+            with pytest.raises(Fenced):
+                _writes(store)[write]()
+
+    @rule()
+    def a_worker_of_another_stream_comes(self) -> None:
+        for store in self.opened():
+            with pytest.raises(StreamReplaced):
+                store.take("calls, created 2026-10-09T08:00:00.000Z")
+            store.close()
+
+    @invariant()
+    def the_same_waits_to_be_sent(self) -> None:
+        self.same(lambda store: store.backlog())
+
+    @invariant()
+    def the_same_closed_sessions_are_kept(self) -> None:
+        self.same(lambda store: store.recall([key(n) for n in range(6)]))
+
+    @invariant()
+    def all_that_is_needed_is_there(self) -> None:
+        assert set(needed_in(self.bucket)) <= set(self.bucket.objects)
+
+
+def _writes(store: Store) -> list[Callable[[], object]]:
+    everything = commit(Delta(counters={"events": 1}), [draft(1)], [packed(1, 99)], 99)
+    return [
+        lambda: store.append(everything),
+        lambda: store.claim(3),
+        lambda: store.settle([Settled(1, Outcome.APPLIED)]),
+        lambda: store.settle([]),
+    ]
+
+
+Stores.TestCase.settings = settings(max_examples=30, stateful_step_count=30)
+TestStores = Stores.TestCase
