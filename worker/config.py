@@ -22,6 +22,7 @@ from worker.settings_values import (
     LogFormat,
     LogLevel,
     Namespace,
+    OnAmbiguous,
     Region,
     ReleasePeriod,
     Sink,
@@ -69,6 +70,10 @@ class Settings(BaseSettings):
     sink: Sink = Field(default="cloudwatch", description="where metrics go")
     namespace: Namespace = Field(
         default="VoiceInsights", description="CloudWatch namespace of the metrics"
+    )
+    on_ambiguous: OnAmbiguous = Field(
+        default="resend",
+        description="what nobody knows to have arrived: resend (may count twice) or drop",
     )
     records: str = Field(
         default="-", min_length=1, description="file of session records; - is stdout"

@@ -87,6 +87,13 @@ class Limits(NamedTuple):
     shutdown_s: float
 
 
+class Clocks(NamedTuple):
+    """``monotonic`` gives seconds, ``now`` epoch ms."""
+
+    monotonic: Callable[[], float]
+    now: Callable[[], int]
+
+
 class Service:
     """Wires a source, a partition, a store and a sender into one worker."""
 
@@ -100,7 +107,7 @@ class Service:
         rules: Rules,
         limits: Limits,
         observer: Observer,
-        monotonic: Callable[[], float],
+        clocks: Clocks,
     ) -> None:
         self._source = source
         self._partition = partition
@@ -110,11 +117,12 @@ class Service:
         self._rules = rules
         self._limits = limits
         self._observer = observer
-        self._monotonic = monotonic
+        self._monotonic = clocks.monotonic
+        self._now = clocks.now
         self._behind: dict[str, int] = {}
         self._paused: set[str] = set()
         self._folded = 0
-        self._commit_at = monotonic()
+        self._commit_at = clocks.monotonic()
 
     def run(self, stopping: Callable[[], bool]) -> Backlog:
         """Work until ``stopping``, then shut down; what could not be sent in time stays."""
@@ -154,7 +162,7 @@ class Service:
         self._store.append(
             Commit(
                 delta,
-                drafts(outputs),
+                drafts(outputs, self._now()),
                 list(outputs.packed.values()),
                 None if now is None else now - self._rules.keep_closed,
             )

@@ -157,4 +157,5 @@ Dimensions = Annotated[DimensionSets, AfterValidator(_dimensions)]
 
 Sink = Annotated[Literal["cloudwatch", "emf"], BeforeValidator(_lower)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+OnAmbiguous = Annotated[Literal["resend", "drop"], BeforeValidator(_lower)]
 LogFormat = Annotated[Literal["auto", "json", "pretty"], BeforeValidator(_lower)]

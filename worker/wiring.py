@@ -10,14 +10,15 @@ import msgspec
 from worker.config import Settings
 from worker.emit.cloudwatch import CloudWatchSink, cloudwatch_client
 from worker.emit.files import STDOUT, EmfSink, LineSink, StdoutRecords
+from worker.emit.lane import Lane, Policy, Sink
 from worker.emit.outbox import Kind
-from worker.emit.sender import Sender, Sink
+from worker.emit.sender import Sender
 from worker.events.timestamps import format_ms
 from worker.metrics.series import SeriesRules
 from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service import Limits, Service
+from worker.service import Clocks, Limits, Service
 from worker.state.compactor import Compactor
 from worker.state.sqlite import SqliteStore
 from worker.stream.kinesis import connect
@@ -53,7 +54,7 @@ def build(
     settings: Settings,
     stream: str,
     log: WorkerLog,
-    monotonic: Callable[[], float],
+    clocks: Clocks,
     random: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> Service:
@@ -68,6 +69,7 @@ def build(
     store = SqliteStore(settings.state)
     restored = store.take(f"{stream}, created {format_ms(survey.created)}")
     rules = rules_of(settings)
+    policy = Policy(settings.on_ambiguous, clocks.now, random)
     partition = Partition(rules, restored)
     log.started(stream, len(restored.sessions))
     stored = msgspec.convert(restored.positions, dict[str, Position])
@@ -76,12 +78,12 @@ def build(
         Reader(api, positions, survey.created, log.notice),
         partition,
         store,
-        Sender(store, sinks, log, random),
+        Sender(Lane(kind, store, sink, log, policy) for kind, sink in sinks.items()),
         Compactor(store, _COMPACT_EVERY_S),
         rules,
         Limits(settings.commit_every_s, settings.shard_lead_s * 1000, settings.shutdown_s),
         log,
-        monotonic,
+        clocks,
     )
     service.begin(positions)
     return service

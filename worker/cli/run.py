@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 from random import random
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from types import FrameType
 from typing import Final
 
@@ -18,6 +18,7 @@ from worker.config import Settings
 from worker.errors import VoiceInsightsError
 from worker.observe.logs import configure_logging
 from worker.observe.worker_log import WorkerLog
+from worker.service import Clocks
 from worker.settings_sources import load_settings
 from worker.wiring import build
 
@@ -65,7 +66,7 @@ def _work(settings: Settings, stream: str) -> int:
         signals.sleep(seconds)
 
     try:
-        service = build(settings, stream, log, monotonic, random, patiently)
+        service = build(settings, stream, log, Clocks(monotonic, _now), random, patiently)
         log.stopped(service.run(signals.stopping))
     except _Stopped:
         log.never_began()
@@ -76,6 +77,10 @@ def _work(settings: Settings, stream: str) -> int:
         log.crashed()
         return VoiceInsightsError.exit_code
     return 0
+
+
+def _now() -> int:
+    return int(time() * 1000)
 
 
 class _Stopped(Exception):

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
 from worker.events.timestamps import format_ms
 from worker.service import Progress
@@ -52,7 +53,18 @@ class WorkerLog:
         if outcome is Outcome.APPLIED:
             self._log.debug("sent", bytes=len(entry.body), **told)
         else:
-            self._log.warning("not sent", outcome=outcome.value, error=error, **told)
+            self._log.warning("not sent", outcome=outcome.value, error=error or None, **told)
+
+    def noted(self, note: Note) -> None:
+        """Metrics have left for good; a warning, if they may count more often than they should."""
+        if note.bound:
+            self._log.warning(
+                "metrics may count more than once" if note.least else "metrics given up",
+                entry=note.entry,
+                samples_at_most=note.bound,
+                of_one_minute_at_most=note.widest,
+                newest_minute=format_ms(note.newest),
+            )
 
     def progress(self, progress: Progress) -> None:
         """Told after each commit; a line a minute."""
@@ -67,6 +79,7 @@ class WorkerLog:
             behind_ms=progress.behind_ms,
             sessions_held=progress.sessions,
             outbox=progress.backlog.entries,
+            outbox_bytes=progress.backlog.size,
             ambiguous=progress.backlog.ambiguous,
             **progress.counters,
         )
