@@ -6,7 +6,6 @@ name, value and source before what a validator says.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from pydantic import Field, field_validator, model_validator
@@ -17,12 +16,11 @@ from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.settings_values import (
     Address,
     Dimensions,
-    FilePath,
     Labels,
     LogFormat,
     LogLevel,
     Namespace,
-    OnAmbiguous,
+    Place,
     Region,
     ReleasePeriod,
     Sink,
@@ -63,23 +61,22 @@ class Settings(BaseSettings):
     start: Start = Field(
         default="trim_horizon", description="where to begin without a stored position"
     )
-    state: FilePath = Field(
-        default=Path("voice-insights.sqlite"), description="SQLite file that holds the state"
+    state: Place = Field(
+        default="voice-insights.sqlite",
+        description="where the state is kept: a SQLite file, or s3://bucket/prefix",
     )
 
     sink: Sink = Field(default="cloudwatch", description="where metrics go")
     namespace: Namespace = Field(
         default="VoiceInsights", description="CloudWatch namespace of the metrics"
     )
-    on_ambiguous: OnAmbiguous = Field(
-        default="resend",
-        description="what nobody knows to have arrived: resend (may count twice) or drop",
+    records: Place = Field(
+        default="-",
+        description="where session records go: a file, s3://bucket/prefix, or - for stdout",
     )
-    records: str = Field(
-        default="-", min_length=1, description="file of session records; - is stdout"
-    )
-    dead_letters: FilePath = Field(
-        default=Path("dead-letters.jsonl"), description="file of what could not be read, and why"
+    dead_letters: Place = Field(
+        default="dead-letters.jsonl",
+        description="where goes what could not be read, and why: a file, or s3://bucket/prefix",
     )
 
     hold_direct_s: int = Field(

@@ -84,14 +84,6 @@ class Limits(NamedTuple):
 
     commit_every_s: float
     shard_lead_ms: int
-    shutdown_s: float
-
-
-class Clocks(NamedTuple):
-    """``monotonic`` gives seconds, ``now`` epoch ms."""
-
-    monotonic: Callable[[], float]
-    now: Callable[[], int]
 
 
 class Service:
@@ -107,7 +99,7 @@ class Service:
         rules: Rules,
         limits: Limits,
         observer: Observer,
-        clocks: Clocks,
+        monotonic: Callable[[], float],
     ) -> None:
         self._source = source
         self._partition = partition
@@ -117,24 +109,25 @@ class Service:
         self._rules = rules
         self._limits = limits
         self._observer = observer
-        self._monotonic = clocks.monotonic
-        self._now = clocks.now
+        self._monotonic = monotonic
         self._behind: dict[str, int] = {}
         self._paused: set[str] = set()
         self._folded = 0
-        self._commit_at = clocks.monotonic()
+        self._commit_at = monotonic()
 
-    def run(self, stopping: Callable[[], bool]) -> Backlog:
-        """Work until ``stopping``, then shut down; what could not be sent in time stays."""
+    def run(self, deadline: Callable[[], float | None]) -> Backlog:
+        """Work until there is a ``deadline`` (by the monotonic clock), and shut down before it;
+        what could not be sent in time stays.
+        """
         self._sender.start()
         self._compactor.start()
         self._source.start()
         try:
-            while not stopping():
+            while (end := deadline()) is None:
                 self.turn(_WAIT_S)
         finally:
             self._source.stop()
-        return self._shut_down()
+        return self._shut_down(end)
 
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Commit where to begin, before anything is read."""
@@ -162,7 +155,7 @@ class Service:
         self._store.append(
             Commit(
                 delta,
-                drafts(outputs, self._now()),
+                drafts(outputs),
                 list(outputs.packed.values()),
                 None if now is None else now - self._rules.keep_closed,
             )
@@ -225,8 +218,7 @@ class Service:
             self._store.backlog(),
         )
 
-    def _shut_down(self) -> Backlog:
-        deadline = self._monotonic() + self._limits.shutdown_s
+    def _shut_down(self, deadline: float) -> Backlog:
         self.commit()
         self._sender.stop(max(0.0, deadline - self._monotonic()))
         self._compactor.stop(max(0.0, deadline - self._monotonic()))

@@ -11,8 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from worker.emit.ledger import Note
-from worker.emit.outbox import Draft, Kind
+from worker.emit.outbox import Draft
 from worker.events.event import SessionKey
 from worker.metrics.series import Series
 from worker.partition.delta import Delta, SessionChange, merge
@@ -22,7 +21,6 @@ from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit
 
 NOON = 1_790_942_400_000
-KINDS: list[Kind] = ["metrics", "records", "dead_letters"]
 STREAM = "calls, created 2026-10-01T08:00:00.000Z"
 
 
@@ -49,11 +47,7 @@ def commit(
 
 
 def draft(n: int) -> Draft:
-    return Draft("metrics", b"request %d" % n, NOON)
-
-
-def note_on(entry: int) -> Note:
-    return Note(entry, 1, 1 + entry % 3, ((Series("Tokens", ()), NOON, entry),))
+    return Draft("metrics", b"request %d" % n)
 
 
 def bulky(n: int, megabytes: float = 8.1) -> Delta:

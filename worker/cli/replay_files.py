@@ -13,7 +13,6 @@ from typing import IO, NamedTuple, Self
 
 from worker.emit.lines import dead_letter_line, json_line
 from worker.errors import Misconfigured
-from worker.events.timestamps import format_ms
 from worker.metrics.datums import groups
 from worker.partition.outputs import Outputs
 from worker.stream.recording_files import STANDARD_INPUT, shard_of_file
@@ -81,8 +80,7 @@ class ReplayFiles:
         if self._metrics is not None:
             for group in groups(outputs.window):
                 for datum in group:
-                    stamp = format_ms(datum["Timestamp"] * 1000)
-                    line = json_line({"Namespace": self._namespace, **datum, "Timestamp": stamp})
+                    line = json_line({"Namespace": self._namespace, **datum})
                     self._metrics.write(line + b"\n")
         if self._dead_letters is not None:
             for letter in outputs.dead_letters:

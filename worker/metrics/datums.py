@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from worker.events.timestamps import format_ms
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import Distribution, coarsen, unscaled
 from worker.metrics.series import Series
@@ -20,7 +21,7 @@ VALUES_PER_DATUM: Final = 150
 DATUMS_PER_GROUP: Final = 2
 
 Datum = dict[str, Any]
-"""A MetricDatum as PutMetricData takes it; ``Timestamp`` in epoch seconds."""
+"""A MetricDatum as PutMetricData takes it, but ``Timestamp`` is ISO 8601 text."""
 
 
 def to_datums(series: Series, minute: int, distribution: Mapping[int, int]) -> list[Datum]:
@@ -31,7 +32,7 @@ def to_datums(series: Series, minute: int, distribution: Mapping[int, int]) -> l
         {
             "MetricName": series.metric,
             "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
-            "Timestamp": minute // 1000,
+            "Timestamp": format_ms(minute),
             "Unit": metric.unit,
             "Values": [unscaled(value, metric.scale) for value, _ in part],
             "Counts": [count for _, count in part],
