@@ -65,11 +65,11 @@ class Aws:
         self.endpoint = endpoint
         self.stream = stream
         self.put: list[Record] = []
-        self.kinesis = self.client("kinesis")
-        self._cloudwatch = self.client("cloudwatch")
+        self.kinesis = self._client("kinesis")
+        self._cloudwatch = self._client("cloudwatch")
         self.kinesis.create_stream(StreamName=stream, ShardCount=shards)
 
-    def client(self, service: str) -> Any:
+    def _client(self, service: str) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
@@ -110,12 +110,19 @@ class Aws:
         return found
 
 
+def _minute(stamp: int | str) -> str:
+    """HH:MM of a datum's stamp, as it is sent (epoch seconds) or as a replay writes it."""
+    if isinstance(stamp, str):
+        return stamp[11:16]
+    return datetime.fromtimestamp(stamp, UTC).strftime("%H:%M")
+
+
 def statistics(datums: Iterable[Mapping[str, Any]]) -> Statistics:
     """Of datums as they are sent; added up as the emulator does."""
     exact: Statistics = {}
     for datum in datums:
         dimensions = tuple((one["Name"], one["Value"]) for one in datum["Dimensions"])
-        minute = str(datum["Timestamp"])[11:16]
+        minute = _minute(datum["Timestamp"])
         series = (datum["MetricName"], dimensions, minute)
         pairs = list(zip(datum["Values"], datum["Counts"], strict=True))
         exact[series] = exact.get(series, Total(0, 0)).plus(
@@ -183,13 +190,13 @@ def but_for_the_close(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[s
 
 
 class Live:
-    """A running worker, its folder and its state."""
+    """A worker, soon running, its folder and its state."""
 
-    look_every_s = 0.02
+    process: subprocess.Popen[bytes]
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
-        self.process = process
+    def __init__(self, folder: Path) -> None:
         self.state_file = folder / "state.sqlite"
+        self._epoch = self._last_epoch()
         self._folder = folder
 
     def wait_for(self, done: Callable[[], object], what: str) -> None:
@@ -198,11 +205,13 @@ class Live:
         while not done():
             assert self.process.poll() is None, f"ended before {what}: {self.log[-2000:]}"
             assert time.monotonic() < deadline, f"waited in vain for {what}: {self.log[-2000:]}"
-            time.sleep(self.look_every_s)
+            time.sleep(0.02)
 
     def wait_for_sessions(self, sessions: int) -> None:
         """Until so many have told everything, and all of it is sent."""
-        self.wait_for(lambda: self.peek() == Peek(sessions, 0), f"{sessions} sessions")
+        self.wait_for(
+            lambda: self.begun and self.peek() == Peek(sessions, 0), f"{sessions} sessions"
+        )
 
     def wait_for_occurrences(self, least: int) -> None:
         """Until so many are folded and committed, over all starts."""
@@ -210,8 +219,12 @@ class Live:
 
     def counted(self, name: str) -> int:
         """A counter, as it is committed."""
-        begun = any(line["event"] == "started" for line in self.log_lines)
-        return self.state.counters.get(name, 0) if begun else 0
+        return self.state.counters.get(name, 0) if self.begun else 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether this worker has taken the state; signals are minded by then."""
+        return self._last_epoch() > self._epoch
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -225,6 +238,16 @@ class Live:
         """What is committed, looked at from outside."""
         with closing(sqlite3.connect(f"{self.state_file.as_uri()}?mode=ro", uri=True)) as db:
             return whole_state(self.state_file, db)
+
+    def _last_epoch(self) -> int:
+        if not self.state_file.exists():
+            return 0
+        try:
+            with closing(sqlite3.connect(f"{self.state_file.as_uri()}?mode=ro", uri=True)) as db:
+                row = db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+        except sqlite3.OperationalError:  # its owner is just making it
+            return 0
+        return 0 if row is None else int(row[0])
 
     @property
     def log(self) -> str:
@@ -265,5 +288,6 @@ def working(
     with ExitStack() as stack:
         out, log = (stack.enter_context((folder / n).open("wb")) for n in ("stdout", "stderr"))
         pipes = {"stdout": out, "stderr": log if stderr is None else stderr}
-        process = stack.enter_context(started("run", cwd=folder, env={**env, **own}, **pipes))
-        yield Live(process, folder)
+        live = Live(folder)
+        live.process = stack.enter_context(started("run", cwd=folder, env={**env, **own}, **pipes))
+        yield live

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.scenes import BASE, cloud_event
+from worker.emit.lane import Lane, Policy, Sink
+from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Kind, Outcome
-from worker.emit.sender import Sender, Sink
+from worker.emit.sender import Sender
 from worker.partition.delta import Delta, merge
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service import Limits, Progress, Service
+from worker.service import Clocks, Limits, Progress, Service
 from worker.state.compactor import Compactor
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit
@@ -104,6 +106,9 @@ class Heard:
     def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
         self.told.append((entry.kind, outcome))
 
+    def noted(self, note: Note) -> None:
+        self.told.append(note)
+
 
 class Lines:
     """A sink that keeps what it is sent, or takes nothing."""
@@ -126,6 +131,7 @@ class Worker:
         path: Path = Path(":memory:"),
         positions: Mapping[str, Position] = {"a": HEAD},
         outcome: Outcome = Outcome.APPLIED,
+        shutdown_s: float = 60,
     ) -> None:
         self.now = 0.0
         self.source = Script()
@@ -137,7 +143,10 @@ class Worker:
             "records": self.records,
             "dead_letters": Lines(outcome),
         }
-        self.sender = Sender(self.store, sinks, Heard(), lambda: 0.0)
+        policy = Policy("resend", lambda: int(self.now * 1000), lambda: 0.0)
+        self.sender = Sender(
+            Lane(kind, self.store, sink, Heard(), policy) for kind, sink in sinks.items()
+        )
         self.compactor = Compactor(self.store, HOUR)
         self.heard = Heard()
         self.service = Service(
@@ -147,9 +156,9 @@ class Worker:
             self.sender,
             self.compactor,
             Rules(),
-            Limits(COMMIT_EVERY_S, LEAD),
+            Limits(COMMIT_EVERY_S, LEAD, shutdown_s),
             self.heard,
-            lambda: self.now,
+            Clocks(lambda: self.now, lambda: int(self.now * 1000)),
         )
         self.service.begin(positions)
         self._numbers = count(1)
@@ -174,7 +183,7 @@ class Worker:
         return batch._replace(**more)
 
     def sent_records(self) -> list[dict[str, Any]]:
-        while self.sender.send_some():
+        while any(lane.send_some() for lane in self.sender.lanes):
             pass
         return self.records.lines
 

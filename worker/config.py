@@ -6,6 +6,7 @@ name, value and source before what a validator says.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from pydantic import Field, field_validator, model_validator
@@ -16,11 +17,12 @@ from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.settings_values import (
     Address,
     Dimensions,
+    FilePath,
     Labels,
     LogFormat,
     LogLevel,
     Namespace,
-    Place,
+    OnAmbiguous,
     Region,
     ReleasePeriod,
     Sink,
@@ -61,22 +63,23 @@ class Settings(BaseSettings):
     start: Start = Field(
         default="trim_horizon", description="where to begin without a stored position"
     )
-    state: Place = Field(
-        default="voice-insights.sqlite",
-        description="where the state is kept: a SQLite file, or s3://bucket/prefix",
+    state: FilePath = Field(
+        default=Path("voice-insights.sqlite"), description="SQLite file that holds the state"
     )
 
     sink: Sink = Field(default="cloudwatch", description="where metrics go")
     namespace: Namespace = Field(
         default="VoiceInsights", description="CloudWatch namespace of the metrics"
     )
-    records: Place = Field(
-        default="-",
-        description="where session records go: a file, s3://bucket/prefix, or - for stdout",
+    on_ambiguous: OnAmbiguous = Field(
+        default="resend",
+        description="what nobody knows to have arrived: resend (may count twice) or drop",
     )
-    dead_letters: Place = Field(
-        default="dead-letters.jsonl",
-        description="where goes what could not be read, and why: a file, or s3://bucket/prefix",
+    records: str = Field(
+        default="-", min_length=1, description="file of session records; - is stdout"
+    )
+    dead_letters: FilePath = Field(
+        default=Path("dead-letters.jsonl"), description="file of what could not be read, and why"
     )
 
     hold_direct_s: int = Field(

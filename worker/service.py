@@ -84,6 +84,14 @@ class Limits(NamedTuple):
 
     commit_every_s: float
     shard_lead_ms: int
+    shutdown_s: float
+
+
+class Clocks(NamedTuple):
+    """``monotonic`` gives seconds, ``now`` epoch ms."""
+
+    monotonic: Callable[[], float]
+    now: Callable[[], int]
 
 
 class Service:
@@ -99,7 +107,7 @@ class Service:
         rules: Rules,
         limits: Limits,
         observer: Observer,
-        monotonic: Callable[[], float],
+        clocks: Clocks,
     ) -> None:
         self._source = source
         self._partition = partition
@@ -109,25 +117,24 @@ class Service:
         self._rules = rules
         self._limits = limits
         self._observer = observer
-        self._monotonic = monotonic
+        self._monotonic = clocks.monotonic
+        self._now = clocks.now
         self._behind: dict[str, int] = {}
         self._paused: set[str] = set()
         self._folded = 0
-        self._commit_at = monotonic()
+        self._commit_at = clocks.monotonic()
 
-    def run(self, deadline: Callable[[], float | None]) -> Backlog:
-        """Work until there is a ``deadline`` (by the monotonic clock), and shut down before it;
-        what could not be sent in time stays.
-        """
+    def run(self, stopping: Callable[[], bool]) -> Backlog:
+        """Work until ``stopping``, then shut down; what could not be sent in time stays."""
         self._sender.start()
         self._compactor.start()
         self._source.start()
         try:
-            while (end := deadline()) is None:
+            while not stopping():
                 self.turn(_WAIT_S)
         finally:
             self._source.stop()
-        return self._shut_down(end)
+        return self._shut_down()
 
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Commit where to begin, before anything is read."""
@@ -155,7 +162,7 @@ class Service:
         self._store.append(
             Commit(
                 delta,
-                drafts(outputs),
+                drafts(outputs, self._now()),
                 list(outputs.packed.values()),
                 None if now is None else now - self._rules.keep_closed,
             )
@@ -218,7 +225,8 @@ class Service:
             self._store.backlog(),
         )
 
-    def _shut_down(self, deadline: float) -> Backlog:
+    def _shut_down(self) -> Backlog:
+        deadline = self._monotonic() + self._limits.shutdown_s
         self.commit()
         self._sender.stop(max(0.0, deadline - self._monotonic()))
         self._compactor.stop(max(0.0, deadline - self._monotonic()))

@@ -22,7 +22,7 @@ LONGEST: Final = 15_000
 
 
 def lines_of(window: Window, namespace: str = "VoiceInsights") -> list[bytes]:
-    made = b"".join(emf_lines(draft.body, namespace) for draft in drafts(Outputs(window=window)))
+    made = b"".join(emf_lines(draft.body, namespace) for draft in drafts(Outputs(window=window), 0))
     assert made.endswith(b"\n")
     return made.splitlines()
 

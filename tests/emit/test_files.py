@@ -91,7 +91,7 @@ def test_a_dash_is_standard_output_which_stays_open() -> None:
 def test_emf_goes_where_its_lines_go(tmp_path: Path) -> None:
     path = tmp_path / "emf.jsonl"
     lines = LineSink(str(path))
-    (draft,) = drafts(Outputs(window={(Series("Tokens", ()), 0): {1: 1}}))
+    (draft,) = drafts(Outputs(window={(Series("Tokens", ()), 0): {1: 1}}), 0)
     assert EmfSink(lines, "Mine").send(draft.body) == DONE
     lines.close()
     (line,) = path.read_bytes().splitlines()

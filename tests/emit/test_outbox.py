@@ -16,13 +16,15 @@ from worker.emit.cloudwatch import CloudWatchSink
 from worker.emit.outbox import (
     MAX_BYTES,
     MAX_DATUMS,
+    OLDEST,
     Draft,
     Entry,
     Outcome,
     decode_groups,
     drafts,
     encode_groups,
-    halves,
+    halved,
+    without_too_old,
 )
 from worker.events.decode import Place
 from worker.events.event import SessionKey
@@ -58,11 +60,11 @@ windows = st.dictionaries(
 
 
 def metrics(window: Window) -> list[Draft]:
-    return [one for one in drafts(Outputs(window=window)) if one.kind == "metrics"]
+    return [one for one in drafts(Outputs(window=window), NOON) if one.kind == "metrics"]
 
 
 def entry(draft: Draft) -> Entry:
-    return Entry(1, draft.kind, draft.body, 0, 0)
+    return Entry(1, draft.kind, draft.body, draft.made, 0, draft.ambiguous)
 
 
 def series_minutes(body: bytes) -> set[tuple[Any, ...]]:
@@ -175,14 +177,15 @@ def test_the_order_of_samples_changes_no_byte_of_a_request() -> None:
 
 
 def test_nothing_to_send_makes_no_entry() -> None:
-    assert drafts(Outputs()) == []
+    assert drafts(Outputs(), NOON) == []
 
 
 def test_records_and_dead_letters_leave_as_whole_lines_in_order_in_blocks_of_a_megabyte() -> None:
     lines = [b'{"n":%d,"pad":"%s"}' % (n, b"x" * 90_000) for n in range(30)]
     letters = [DeadLetter("no JSON", Place("s-1", str(n), n, NOON), b"\xff") for n in range(3)]
     made = drafts(
-        Outputs(records=[RecordLine(SESSION, 1, line) for line in lines], dead_letters=letters)
+        Outputs(records=[RecordLine(SESSION, 1, line) for line in lines], dead_letters=letters),
+        NOON,
     )
     records = [one.body for one in made if one.kind == "records"]
     assert len(records) > 1
@@ -213,7 +216,7 @@ def isolate(
         attempts += 1
         found = series_minutes(draft.body)
         if found & bad:
-            waiting.extend(halves(entry(draft)))
+            waiting.extend(halved(entry(draft)).drafts)
         else:
             sent.extend(found)
     return sent, dead, attempts
@@ -240,7 +243,7 @@ def test_halving_never_parts_the_two_datums_of_a_series_minute() -> None:
     (draft,) = metrics(plain_window(0, 1))
     (group,) = decode_groups(draft.body)
     assert len(group) == 2
-    (letter,) = halves(entry(draft))
+    (letter,) = halved(entry(draft)).drafts
     assert letter.kind == "dead_letters"
     assert letter.body.count(b"\n") == 1
     assert letter.body.endswith(b"\n")
@@ -249,10 +252,43 @@ def test_halving_never_parts_the_two_datums_of_a_series_minute() -> None:
 
 def test_the_halves_of_an_entry_are_its_series_minutes_in_order() -> None:
     (draft,) = metrics(plain_window(4, 1))
-    parts = halves(entry(draft))
+    parts = halved(entry(draft)).drafts
     assert [len(decode_groups(part.body)) for part in parts] == [2, 3]
     joined = list(_groups(parts))
     assert joined == decode_groups(draft.body)
+
+
+@given(st.integers(1, 9), st.integers(1, 4), st.integers(0, 3))
+def test_what_takes_an_entrys_place_inherits_when_it_was_made_and_what_nobody_knows(
+    young: int, old: int, ambiguous: int
+) -> None:
+    window = plain_window(young, 0)
+    window |= {
+        (Series("Words", (("N", str(n)),)), NOON - OLDEST - MINUTE): {1: 1} for n in range(old)
+    }
+    made = [
+        one for draft in metrics(window) for one in [entry(draft)._replace(ambiguous=ambiguous)]
+    ]
+    parts = [part for one in made for part in halved(one).drafts]
+    parts += [part for one in made if (rest := without_too_old(one, NOON)) for part in rest.drafts]
+    assert {part.made for part in parts} == {NOON}
+    assert {part.ambiguous for part in parts if part.kind == "metrics"} <= {ambiguous}
+
+
+def test_only_what_cloudwatch_would_call_too_old_is_buried_and_the_rest_goes_on() -> None:
+    window = {
+        (Series("Tokens", ()), NOON - days * 86_400_000): {days: 1} for days in (0, 1, 13, 14, 15)
+    }
+    (draft,) = metrics(window)
+    replacement = without_too_old(entry(draft), NOON)
+    assert replacement is not None
+    rest, letter = replacement.drafts
+    assert [group[0]["Values"] for group in decode_groups(rest.body)] == [[13], [1], [0]]
+    assert [datum["Values"] for datum in msgspec.json.decode(letter.body)["datums"]] == [[15], [14]]
+    assert without_too_old(entry(rest), NOON) is None
+    with_all_old = without_too_old(entry(draft), NOON + 14 * 86_400_000)
+    assert with_all_old is not None
+    assert [one.kind for one in with_all_old.drafts] == ["dead_letters"]
 
 
 def _groups(parts: Iterable[Draft]) -> Iterator[Any]:

@@ -51,7 +51,7 @@ def test_a_datum_names_its_series_minute_and_unit() -> None:
                 {"Name": "SpeechModel", "Value": "nova"},
                 {"Name": "TranscriptionProvider", "Value": "dg"},
             ],
-            "Timestamp": "2026-10-02T12:00:00.000Z",
+            "Timestamp": 1_790_942_400,
             "Unit": "Milliseconds",
             "Values": [90, 120],
             "Counts": [1, 2],

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
+from worker.metrics.series import Series
 from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import ACCOUNTED
 from worker.service import Progress
@@ -17,9 +19,13 @@ from worker.stream.api import Failure, FailureKind
 from worker.stream.schedule import BackedOff, StageChanged
 from worker.stream.shard import Stage
 
-ENTRY = Entry(7, "metrics", b"[[]]", attempts=2, ambiguous=1)
+ENTRY = Entry(7, "metrics", b"[[]]", 1_790_942_400_000, attempts=2, ambiguous=1)
 PROGRESS = Progress(
-    1_790_942_400_000, 1500, 12, {**dict.fromkeys(ACCOUNTED, 0), "occurrences": 9}, Backlog(3, 1)
+    1_790_942_400_000,
+    1500,
+    12,
+    {**dict.fromkeys(ACCOUNTED, 0), "occurrences": 9},
+    Backlog(3, 70, 1, 1_790_942_400_000),
 )
 
 
@@ -58,6 +64,7 @@ def test_progress_carries_time_lag_backlog_and_every_counter(lines: list[Any]) -
             "behind_ms": 1500,
             "sessions_held": 12,
             "outbox": 3,
+            "outbox_bytes": 70,
             "ambiguous": 1,
             **PROGRESS.counters,
         }
@@ -119,7 +126,7 @@ def test_a_gap_is_an_error_and_the_test_event_shows_its_id(lines: list[Any]) -> 
 def test_start_and_end_are_told_with_what_was_there_and_what_is_left(lines: list[Any]) -> None:
     log = WorkerLog(Clock())
     log.started("calls", 5)
-    log.stopped(Backlog(2, 1))
+    log.stopped(Backlog(2, 50, 1, 1_790_942_400_000))
     log.never_began()
     log.not_reached(0.25)
     assert (lines[0]["stream"], lines[0]["sessions_restored"]) == ("calls", 5)
@@ -138,3 +145,19 @@ def test_what_ends_the_worker_is_an_error_and_a_defect_shows_where(lines: list[A
     assert [line["log_level"] for line in lines] == ["error", "error"]
     assert lines[0]["error"] == "another worker has taken it"
     assert lines[1]["exc_info"]
+
+
+def test_metrics_that_may_count_twice_or_were_given_up_are_told_with_their_bound(
+    lines: list[Any],
+) -> None:
+    log = WorkerLog(Clock())
+    counts = ((Series("Tokens", ()), 1_790_942_400_000, 5), (Series("Words", ()), 0, 2))
+    log.noted(Note(7, 1, 1, counts))
+    log.noted(Note(8, 1, 3, counts))
+    log.noted(Note(9, 0, 1, counts))
+    assert [
+        (one["event"], one["samples_at_most"], one["of_one_minute_at_most"]) for one in lines
+    ] == [
+        ("metrics may count more than once", 14, 10),
+        ("metrics given up", 7, 5),
+    ]

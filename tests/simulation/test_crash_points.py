@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.emit.outbox import Entry, Settled
+from worker.emit.outbox import Entry, Kind, Settled
 from worker.errors import Fenced
 from worker.partition.delta import Delta
 from worker.state.sqlite import SqliteStore
@@ -94,9 +94,9 @@ class Unfenced(SqliteStore):
         self._insist()
         super().append(commit)
 
-    def claim(self, most: int) -> list[Entry]:
+    def claim(self, kind: Kind, most: int) -> list[Entry]:
         self._insist()
-        return super().claim(most)
+        return super().claim(kind, most)
 
     def settle(self, settled: Iterable[Settled]) -> None:
         self._insist()

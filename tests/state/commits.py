@@ -11,7 +11,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from worker.emit.outbox import Draft
+from worker.emit.ledger import Note
+from worker.emit.outbox import Draft, Kind
 from worker.events.event import SessionKey
 from worker.metrics.series import Series
 from worker.partition.delta import Delta, SessionChange, merge
@@ -21,6 +22,7 @@ from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit
 
 NOON = 1_790_942_400_000
+KINDS: list[Kind] = ["metrics", "records", "dead_letters"]
 STREAM = "calls, created 2026-10-01T08:00:00.000Z"
 
 
@@ -47,7 +49,11 @@ def commit(
 
 
 def draft(n: int) -> Draft:
-    return Draft("metrics", b"request %d" % n)
+    return Draft("metrics", b"request %d" % n, NOON)
+
+
+def note_on(entry: int) -> Note:
+    return Note(entry, 1, 1 + entry % 3, ((Series("Tokens", ()), NOON, entry),))
 
 
 def bulky(n: int, megabytes: float = 8.1) -> Delta:

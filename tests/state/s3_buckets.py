@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from tests.state.commits import STREAM
+from worker.emit.ledger import Note
 from worker.partition.delta import Delta
 from worker.state import manifest as manifests
-from worker.state.manifest import Manifest
+from worker.state.manifest import SEGMENTS, Manifest
 from worker.state.s3 import S3Store
+from worker.state.s3_access import Access
+from worker.state.s3_ledger import notes_since
 from worker.state.s3_ownership import MANIFEST
 from worker.state.s3_upkeep import Upkeep
 from worker.testing.strict_s3 import Fault, Operation, StrictS3
@@ -55,12 +58,17 @@ def state_in(bucket: StrictS3) -> Delta:
     return store_in(copied(bucket)).take(STREAM)
 
 
+def ledger_in(bucket: StrictS3) -> list[Note]:
+    access = Access(copied(bucket), lambda _: None, lambda: 0.5, lambda _: None)
+    return notes_since(access, 0)
+
+
 def manifest_in(bucket: StrictS3) -> Manifest:
     return manifests.decode(bucket.objects[MANIFEST])
 
 
 def segments_in(bucket: StrictS3) -> list[str]:
-    return sorted(name for name in bucket.objects if name != MANIFEST)
+    return sorted(name for name in bucket.objects if name.startswith(SEGMENTS))
 
 
 def needed_in(bucket: StrictS3) -> list[str]:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.state.commits import (
+    KINDS,
+    NOON,
     STREAM,
     bulky,
     commit,
@@ -23,17 +25,20 @@ from tests.state.commits import (
     draft,
     execute,
     key,
+    note_on,
     packed,
     state_in,
     state_of,
     taken,
 )
-from worker.emit.outbox import Draft, Entry, Outcome, Settled
+from worker.emit.ledger import Note
+from worker.emit.outbox import Draft, Entry, Kind, Outcome, Settled
 from worker.errors import Fenced, StreamReplaced
 from worker.events.event import SessionKey
 from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
 from worker.state.sqlite import SqliteStore
+from worker.state.sqlite_reading import notes_since
 from worker.state.store import Backlog
 
 
@@ -79,6 +84,7 @@ class Outbox(RuleBasedStateMachine):
         self.sending: list[int] = []
         self.away: dict[SessionKey, Packed] = {}
         self.deltas: list[Delta] = []
+        self.notes: list[Note] = []
         self.next_id = 1
 
     def teardown(self) -> None:
@@ -88,7 +94,9 @@ class Outbox(RuleBasedStateMachine):
 
     def enqueue(self, drafts: list[Draft]) -> None:
         for one in drafts:
-            self.entries[self.next_id] = Entry(self.next_id, one.kind, one.body, 0, 0)
+            self.entries[self.next_id] = Entry(
+                self.next_id, one.kind, one.body, one.made, 0, one.ambiguous
+            )
             self.next_id += 1
 
     @rule(
@@ -113,10 +121,11 @@ class Outbox(RuleBasedStateMachine):
             if forget_before is not None and closed is not None and closed.at < forget_before:
                 del self.away[one.state.key]
 
-    @rule(most=st.integers(1, 3))
-    def claim(self, most: int) -> None:
-        pending = [one for id_, one in self.entries.items() if id_ not in self.sending][:most]
-        assert self.store.claim(most) == pending
+    @rule(most=st.integers(1, 3), kind=st.sampled_from(KINDS))
+    def claim(self, most: int, kind: Kind) -> None:
+        waiting = (one for id_, one in self.entries.items() if id_ not in self.sending)
+        pending = [one for one in waiting if one.kind == kind][:most]
+        assert self.store.claim(kind, most) == pending
         for one in pending:
             self.entries[one.id] = one._replace(attempts=one.attempts + 1)
             self.sending.append(one.id)
@@ -125,12 +134,14 @@ class Outbox(RuleBasedStateMachine):
     @rule(outcome=st.sampled_from(Outcome), data=st.data())
     def settle(self, outcome: Outcome, data: st.DataObject) -> None:
         id_ = data.draw(st.sampled_from(self.sending))
-        parts = (draft(20), Draft("dead_letters", b"bad\n"))
+        parts = (draft(20)._replace(ambiguous=2), Draft("dead_letters", b"bad\n", NOON))
         instead = parts if outcome is Outcome.INVALID else ()
-        self.store.settle([Settled(id_, outcome, instead)])
+        note = note_on(id_) if outcome.ends else None
+        self.store.settle([Settled(id_, outcome, instead, note)])
+        self.notes += [note] if note is not None else []
         self.sending.remove(id_)
         entry = self.entries.pop(id_)
-        if outcome in (Outcome.NOT_APPLIED, Outcome.AMBIGUOUS):
+        if not outcome.ends:
             more = outcome is Outcome.AMBIGUOUS
             self.entries[id_] = entry._replace(ambiguous=entry.ambiguous + more)
             self.entries = dict(sorted(self.entries.items()))
@@ -155,8 +166,17 @@ class Outbox(RuleBasedStateMachine):
 
     @invariant()
     def the_backlog_counts_entries_and_unknown_outcomes(self) -> None:
-        ambiguous = sum(entry.ambiguous for entry in self.entries.values())
-        assert self.store.backlog() == Backlog(len(self.entries), ambiguous)
+        waiting = self.entries.values()
+        size, ambiguous = (
+            sum(len(one.body) for one in waiting),
+            sum(one.ambiguous for one in waiting),
+        )
+        oldest = min((one.made for one in waiting), default=None)
+        assert self.store.backlog() == Backlog(len(self.entries), size, ambiguous, oldest)
+
+    @invariant()
+    def all_notes_are_kept(self) -> None:
+        assert notes_since(self.path, 0) == sorted(self.notes, key=lambda one: one.entry)
 
     @invariant()
     def closed_sessions_come_back_as_they_went_until_forgotten(self) -> None:
@@ -167,7 +187,7 @@ def _writes(store: SqliteStore) -> list[Callable[[], object]]:
     everything = commit(Delta(counters={"events": 1}), [draft(1)], [packed(1, 99)], 99)
     return [
         lambda: store.append(everything),
-        lambda: store.claim(3),
+        lambda: store.claim("metrics", 3),
         lambda: store.settle([Settled(1, Outcome.APPLIED)]),
         lambda: store.settle([]),
     ]
@@ -203,11 +223,11 @@ def test_a_fenced_owner_compacts_nothing(path: Path) -> None:
 def test_what_was_being_sent_when_its_owner_ended_counts_as_unknown(path: Path) -> None:
     with closing(taken(path)) as store:
         store.append(commit(drafts=[draft(1), draft(2)]))
-        assert [one.id for one in store.claim(1)] == [1]
+        assert [one.id for one in store.claim("metrics", 1)] == [1]
     with closing(taken(path)) as store:
-        assert store.claim(2) == [
-            Entry(1, "metrics", b"request 1", 1, 1),
-            Entry(2, "metrics", b"request 2", 0, 0),
+        assert store.claim("metrics", 2) == [
+            Entry(1, "metrics", b"request 1", NOON, 1, 1),
+            Entry(2, "metrics", b"request 2", NOON, 0, 0),
         ]
 
 

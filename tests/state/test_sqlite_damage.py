@@ -168,7 +168,7 @@ def damaged(path: Path, commits: int, damage: Callable[[bytes], bytes], n: int) 
     with closing(taken(path)) as store:
         for count in range(1, commits + 1):
             store.append(commit(Delta(counters={"n": count}), [draft(count)]))
-        store.claim(1)
+        store.claim("metrics", 1)
     ((data,),) = execute(path, "SELECT data FROM deltas WHERE n = ?", n)
     execute(path, "UPDATE deltas SET data = ? WHERE n = ?", damage(data), n)
 

@@ -28,7 +28,7 @@ def test_a_glance_counts_closed_sessions_and_what_waits(path: Path) -> None:
     assert peek(path) == Peek(0, 0)
     with closing(taken(path)) as store:
         store.append(commit(drafts=[draft(1), draft(2)], away=[packed(1)]))
-        store.claim(1)
+        store.claim("metrics", 1)
         assert peek(path) == Peek(1, 2)
     assert peek(path) == Peek(1, 2)
 

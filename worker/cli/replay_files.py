@@ -13,6 +13,7 @@ from typing import IO, NamedTuple, Self
 
 from worker.emit.lines import dead_letter_line, json_line
 from worker.errors import Misconfigured
+from worker.events.timestamps import format_ms
 from worker.metrics.datums import groups
 from worker.partition.outputs import Outputs
 from worker.stream.recording_files import STANDARD_INPUT, shard_of_file
@@ -80,7 +81,8 @@ class ReplayFiles:
         if self._metrics is not None:
             for group in groups(outputs.window):
                 for datum in group:
-                    line = json_line({"Namespace": self._namespace, **datum})
+                    stamp = format_ms(datum["Timestamp"] * 1000)
+                    line = json_line({"Namespace": self._namespace, **datum, "Timestamp": stamp})
                     self._metrics.write(line + b"\n")
         if self._dead_letters is not None:
             for letter in outputs.dead_letters:

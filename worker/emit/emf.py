@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from worker.emit.lines import json_line
 from worker.emit.outbox import decode_groups
-from worker.events.timestamps import parse_ms
 from worker.metrics.datums import Datum
 
 VALUES_PER_LINE: Final = 100
@@ -37,7 +36,7 @@ def _lines(datum: Datum, namespace: str) -> list[dict[str, Any]]:
     }
     return [
         {
-            "_aws": {"Timestamp": parse_ms(datum["Timestamp"]), "CloudWatchMetrics": [directive]},
+            "_aws": {"Timestamp": datum["Timestamp"] * 1000, "CloudWatchMetrics": [directive]},
             **dimensions,
             name: {
                 "Values": datum["Values"][start : start + VALUES_PER_LINE],

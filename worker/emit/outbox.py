@@ -3,7 +3,8 @@
 An entry is PENDING until an attempt begins, SENDING (durably, before the first byte leaves)
 until its outcome is known, and then gone; or PENDING again, if it wasn't applied or nobody
 knows. An entry found SENDING at a start is one whose outcome nobody knows. Of each entry the
-ambiguous attempts are counted: that count bounds by how much CloudWatch may have too much.
+ambiguous attempts are counted, and what takes its place inherits them: that count bounds by
+how much CloudWatch may have too much.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from worker.emit.lines import dead_letter_line
+from worker.emit.ledger import Note
+from worker.emit.lines import dead_letter_line, json_line
 from worker.metrics.datums import Datum, groups
 from worker.partition.outputs import Outputs
 
@@ -28,14 +30,22 @@ MAX_BYTES: Final = 640_000
 """Bytes of a request in compact JSON. The limit is 1 MB before compression; botocore's own
 JSON has a space after each comma and colon, which adds at most a half."""
 
+OLDEST: Final = 14 * 86_400_000 - 300_000
+"""How old a stamp may be (ms) when it is sent: CloudWatch takes two weeks, less a margin for
+the way there and for clocks that differ."""
+
 _LINES_BYTES: Final = 1_000_000
 
 
 class Draft(NamedTuple):
-    """An entry before a commit gives it its place."""
+    """An entry before a commit gives it its place. ``made``: when its contents left the
+    partition (epoch ms); ``ambiguous``: attempts of the entry whose place it takes.
+    """
 
     kind: Kind
     body: bytes
+    made: int
+    ambiguous: int = 0
 
 
 class Entry(NamedTuple):
@@ -44,34 +54,45 @@ class Entry(NamedTuple):
     id: int
     kind: Kind
     body: bytes
+    made: int
     attempts: int
     ambiguous: int
 
 
 class Outcome(Enum):
-    """What is known of an attempt to send."""
+    """What is known of an attempt to send, or why there is to be no other."""
 
     APPLIED = "applied"
     NOT_APPLIED = "not applied"
     AMBIGUOUS = "ambiguous"
     INVALID = "invalid"
+    TOO_OLD = "too old"
+    DROPPED = "dropped"
+
+    @property
+    def ends(self) -> bool:
+        """Whether the entry leaves the outbox."""
+        return self not in (Outcome.NOT_APPLIED, Outcome.AMBIGUOUS)
 
 
 class Settled(NamedTuple):
-    """An attempt's outcome; ``instead``: what takes the place of an invalid entry."""
+    """An attempt's outcome. ``instead``: what takes the place of an entry that has ended;
+    ``note``: what the ledger keeps of it.
+    """
 
     id: int
     outcome: Outcome
     instead: tuple[Draft, ...] = ()
+    note: Note | None = None
 
 
-def drafts(outputs: Outputs) -> list[Draft]:
+def drafts(outputs: Outputs, made: int) -> list[Draft]:
     """What a commit's outputs have to send, in complete requests."""
     letters = (dead_letter_line(letter) for letter in outputs.dead_letters)
     return [
-        *(Draft("metrics", encode_groups(one)) for one in _requests(groups(outputs.window))),
-        *(Draft("records", body) for body in _blocks(one.line for one in outputs.records)),
-        *(Draft("dead_letters", body) for body in _blocks(letters)),
+        *(Draft("metrics", encode_groups(one), made) for one in _requests(groups(outputs.window))),
+        *(Draft("records", body, made) for body in _blocks(one.line for one in outputs.records)),
+        *(Draft("dead_letters", body, made) for body in _blocks(letters)),
     ]
 
 
@@ -85,18 +106,46 @@ def decode_groups(body: bytes) -> list[Group]:
     return _GROUPS.decode(body)
 
 
-def halves(entry: Entry) -> tuple[Draft, ...]:
-    """What to send instead of a metrics entry that is invalid as a whole: its two halves, or,
-    when a single series' minute is left, a dead letter that holds it.
+class Replacement(NamedTuple):
+    """What goes on in the place of a metrics entry, and the groups that don't."""
+
+    drafts: tuple[Draft, ...]
+    buried: list[Group]
+
+
+def halved(entry: Entry) -> Replacement:
+    """For a metrics entry that is invalid as a whole: its two halves, or, when a single series'
+    minute is left, a dead letter that holds it.
     """
     request = decode_groups(entry.body)
     if len(request) == 1:
-        letter = {"reason": "CloudWatch calls it invalid", "datums": request[0]}
-        return (Draft("dead_letters", msgspec.json.encode(letter) + b"\n"),)
+        return Replacement((_letter("CloudWatch calls it invalid", request, entry),), request)
     middle = len(request) // 2
-    return tuple(
-        Draft("metrics", encode_groups(half)) for half in (request[:middle], request[middle:])
-    )
+    halves = request[:middle], request[middle:]
+    return Replacement(tuple(_part(half, entry) for half in halves), [])
+
+
+def without_too_old(entry: Entry, now: int) -> Replacement | None:
+    """For a metrics entry of which CloudWatch would refuse a part as too old at ``now`` (epoch
+    ms): the rest, and a dead letter of that part. None if all of it is young enough.
+    """
+    request = decode_groups(entry.body)
+    limit = (now - OLDEST) / 1000
+    old = [group for group in request if group[0]["Timestamp"] < limit]
+    if not old:
+        return None
+    young = [group for group in request if group[0]["Timestamp"] >= limit]
+    letter = _letter("too old for CloudWatch", old, entry)
+    return Replacement((_part(young, entry), letter) if young else (letter,), old)
+
+
+def _part(request: list[Group], entry: Entry) -> Draft:
+    return Draft("metrics", encode_groups(request), entry.made, entry.ambiguous)
+
+
+def _letter(reason: str, request: list[Group], entry: Entry) -> Draft:
+    letter = {"reason": reason, "datums": [datum for group in request for datum in group]}
+    return Draft("dead_letters", json_line(letter) + b"\n", entry.made)
 
 
 _GROUPS: Final = msgspec.json.Decoder(list[list[Datum]])

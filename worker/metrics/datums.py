@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from worker.events.timestamps import format_ms
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import Distribution, coarsen, unscaled
 from worker.metrics.series import Series
@@ -21,7 +20,7 @@ VALUES_PER_DATUM: Final = 150
 DATUMS_PER_GROUP: Final = 2
 
 Datum = dict[str, Any]
-"""A MetricDatum as PutMetricData takes it, but ``Timestamp`` is ISO 8601 text."""
+"""A MetricDatum as PutMetricData takes it; ``Timestamp`` in epoch seconds."""
 
 
 def to_datums(series: Series, minute: int, distribution: Mapping[int, int]) -> list[Datum]:
@@ -32,7 +31,7 @@ def to_datums(series: Series, minute: int, distribution: Mapping[int, int]) -> l
         {
             "MetricName": series.metric,
             "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
-            "Timestamp": format_ms(minute),
+            "Timestamp": minute // 1000,
             "Unit": metric.unit,
             "Values": [unscaled(value, metric.scale) for value, _ in part],
             "Counts": [count for _, count in part],

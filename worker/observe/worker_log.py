@@ -7,10 +7,10 @@ from typing import Final
 
 import structlog
 
+from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
 from worker.events.timestamps import format_ms
 from worker.service import Progress
-from worker.state.s3_access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.schedule import BackedOff, Notice
 
@@ -53,19 +53,18 @@ class WorkerLog:
         if outcome is Outcome.APPLIED:
             self._log.debug("sent", bytes=len(entry.body), **told)
         else:
-            self._log.warning("not sent", outcome=outcome.value, error=error, **told)
+            self._log.warning("not sent", outcome=outcome.value, error=error or None, **told)
 
-    def state_call_failed(self, failed: CallFailed) -> None:
-        """A call to the state's bucket failed; it is made again."""
-        self._log.warning(
-            "state call failed",
-            operation=failed.operation,
-            key=failed.key,
-            why=failed.failure.kind.value,
-            detail=failed.failure.detail,
-            attempt=failed.attempt,
-            wait_ms=round(failed.wait_s * 1000),
-        )
+    def noted(self, note: Note) -> None:
+        """Metrics have left for good; a warning, if they may count more often than they should."""
+        if note.bound:
+            self._log.warning(
+                "metrics may count more than once" if note.least else "metrics given up",
+                entry=note.entry,
+                samples_at_most=note.bound,
+                of_one_minute_at_most=note.widest,
+                newest_minute=format_ms(note.newest),
+            )
 
     def progress(self, progress: Progress) -> None:
         """Told after each commit; a line a minute."""
@@ -80,6 +79,7 @@ class WorkerLog:
             behind_ms=progress.behind_ms,
             sessions_held=progress.sessions,
             outbox=progress.backlog.entries,
+            outbox_bytes=progress.backlog.size,
             ambiguous=progress.backlog.ambiguous,
             **progress.counters,
         )

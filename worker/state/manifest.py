@@ -81,6 +81,7 @@ class Held(msgspec.Struct, array_like=True, frozen=True):
     id: int
     kind: Kind
     place: Place
+    made: int
     sending: bool = False
     attempts: int = 0
     ambiguous: int = 0
@@ -91,6 +92,8 @@ class Placed(NamedTuple):
 
     kind: Kind
     place: Place
+    made: int
+    ambiguous: int
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -113,9 +116,9 @@ class Manifest(msgspec.Struct, frozen=True):
         """All segments that are needed."""
         return [*(one.ref for one in self.archives), *(one.ref for one in self.log)]
 
-    def pending(self, most: int) -> list[Held]:
-        """The oldest entries that nobody is sending."""
-        pending = (one for one in self.outbox if not one.sending)
+    def pending(self, kind: Kind, most: int) -> list[Held]:
+        """The oldest entries of a kind that nobody is sending."""
+        pending = (one for one in self.outbox if one.kind == kind and not one.sending)
         return [one for one, _ in zip(pending, range(most), strict=False)]
 
     def place_of(self, id_: int) -> Place | None:
@@ -124,7 +127,12 @@ class Manifest(msgspec.Struct, frozen=True):
 
     def backlog(self) -> Backlog:
         """How much waits in the outbox."""
-        return Backlog(len(self.outbox), sum(one.ambiguous for one in self.outbox))
+        return Backlog(
+            len(self.outbox),
+            sum(one.place.length for one in self.outbox),
+            sum(one.ambiguous for one in self.outbox),
+            min((one.made for one in self.outbox), default=None),
+        )
 
     def taken(self, nonce: str) -> Manifest:
         """With a new owner. What was being sent then has an outcome that nobody knows."""
@@ -157,17 +165,17 @@ class Manifest(msgspec.Struct, frozen=True):
     def settled(
         self, nonce: str, settled: Iterable[Settled], ref: Ref | None, instead: Iterable[Placed]
     ) -> Manifest:
-        """With these outcomes; ``instead``: what takes the place of invalid entries, and has
-        been written to the segment ``ref``.
+        """With these outcomes; ``instead``: what takes the place of entries that have ended, and
+        has been written to the segment ``ref``.
         """
         entries = {one.id: one for one in self.outbox}
-        for id_, outcome, _ in settled:
-            if outcome in (Outcome.APPLIED, Outcome.INVALID):
-                entries.pop(id_, None)
-            elif id_ in entries:
-                more = outcome is Outcome.AMBIGUOUS
-                one = entries[id_]
-                entries[id_] = replace(one, sending=False, ambiguous=one.ambiguous + more)
+        for one in settled:
+            if one.outcome.ends:
+                entries.pop(one.id, None)
+            elif one.id in entries:
+                held = entries[one.id]
+                more = one.outcome is Outcome.AMBIGUOUS
+                entries[one.id] = replace(held, sending=False, ambiguous=held.ambiguous + more)
         changed = replace(self, nonce=nonce, outbox=tuple(entries.values()))
         return changed if ref is None else changed._logged(ref)._enqueued(instead)
 
@@ -214,7 +222,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
     def _enqueued(self, drafts: Iterable[Placed]) -> Manifest:
         new = tuple(
-            Held(id_, draft.kind, draft.place) for id_, draft in enumerate(drafts, self.next_entry)
+            Held(id_, draft.kind, draft.place, draft.made, ambiguous=draft.ambiguous)
+            for id_, draft in enumerate(drafts, self.next_entry)
         )
         return replace(self, next_entry=self.next_entry + len(new), outbox=self.outbox + new)
 

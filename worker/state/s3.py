@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Final, TypeVar
 
-from worker.emit.outbox import Draft, Entry, Settled
+from worker.emit.outbox import Draft, Entry, Kind, Settled
 from worker.errors import CorruptState
 from worker.events.event import SessionKey
 from worker.partition.delta import Delta
@@ -24,6 +24,7 @@ from worker.state import manifest as manifests
 from worker.state.manifest import Held, Place, Placed, Ref
 from worker.state.s3_access import Access, CallFailed
 from worker.state.s3_index import PackedIndex
+from worker.state.s3_ledger import Ledger
 from worker.state.s3_objects import ObjectStore
 from worker.state.s3_ownership import MANIFEST, Ownership, corrupt
 from worker.state.s3_parallel import each
@@ -63,6 +64,7 @@ class S3Store:
         self._readers = readers
         self._compacting = Lock()
         self._index = PackedIndex()
+        self._ledger = Ledger(self._access)
 
     def take(self, stream: str) -> Delta:
         """See ``Store.take``.
@@ -72,7 +74,7 @@ class S3Store:
         """
         with self._compacting, self._owner.lock:
             restoring = Restoring(self._access, self._readers)
-            found = find_readable(lambda: find(self._access, stream), self._access, restoring)
+            found = find_readable(self._access, stream, restoring)
             while True:
                 taken = found.manifest.taken(self._owner.nonce())
                 etag = self._access.replace(MANIFEST, manifests.encode(taken), found.etag)
@@ -105,18 +107,18 @@ class S3Store:
         recalled = zip(kept, each(self._packed, kept, self._readers), strict=True)
         return {digests[one]: packed for one, packed in recalled if packed is not None}
 
-    def claim(self, most: int) -> list[Entry]:
+    def claim(self, kind: Kind, most: int) -> list[Entry]:
         """See ``Store.claim``. Bodies are read before they are marked: what can't be read isn't
         being sent.
         """
         owner = self._owner
         bodies: dict[int, bytes] = {}
         while True:
-            wanted = [one for one in owner.manifest.pending(most) if one.id not in bodies]
+            wanted = [one for one in owner.manifest.pending(kind, most) if one.id not in bodies]
             read = zip(wanted, each(self._body, wanted, self._readers), strict=True)
             bodies.update((one.id, body) for one, body in read if body is not None)
             with owner.lock:
-                pending = owner.manifest.pending(most)
+                pending = owner.manifest.pending(kind, most)
                 if not pending:
                     owner.confirm()
                     return []
@@ -126,10 +128,13 @@ class S3Store:
                     return [_entry(one, bodies[one.id]) for one in pending]
 
     def settle(self, settled: Iterable[Settled]) -> None:
-        """See ``Store.settle``. One swap for all of them."""
+        """See ``Store.settle``. One swap for all of them, after their notes have been written."""
         outcomes = list(settled)
         drafts = [draft for one in outcomes for draft in one.instead]
         owner = self._owner
+        self._ledger.keep(
+            [one.note for one in outcomes if one.note is not None], owner.manifest.epoch
+        )
         if drafts:
             segment = build(None, (to_piece(draft.body) for draft in drafts))
             with owner.written(segment) as ref, owner.lock:
@@ -149,6 +154,7 @@ class S3Store:
         """See ``Store.compact``. Reads and writes beside commits; only the swap is among them."""
         with self._compacting:
             self._upkeeper.keep_up(self._index)
+            self._ledger.forget()
 
     def close(self) -> None:
         """See ``Store.close``."""
@@ -190,11 +196,11 @@ class S3Store:
 
 
 def _entry(held: Held, body: bytes) -> Entry:
-    return Entry(held.id, held.kind, body, held.attempts, held.ambiguous)
+    return Entry(held.id, held.kind, body, held.made, held.attempts, held.ambiguous)
 
 
 def _placed(drafts: Iterable[Draft], ref: Ref, segment: Segment) -> list[Placed]:
     return [
-        Placed(draft.kind, Place(ref.number, *spot))
+        Placed(draft.kind, Place(ref.number, *spot), draft.made, draft.ambiguous)
         for draft, spot in zip(drafts, segment.bodies, strict=True)
     ]

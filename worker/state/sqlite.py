@@ -19,7 +19,9 @@ from typing import Final
 import msgspec
 import zstandard
 
-from worker.emit.outbox import Entry, Outcome, Settled
+from worker.emit import ledger
+from worker.emit.ledger import Note
+from worker.emit.outbox import Draft, Entry, Kind, Outcome, Settled
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
 from worker.events.event import SessionKey
 from worker.partition.delta import VERSION, Delta, decode, encode, merge
@@ -44,9 +46,14 @@ CREATE TABLE IF NOT EXISTS closed_sessions (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS closed_sessions_by_time ON closed_sessions (closed_at);
 CREATE TABLE IF NOT EXISTS outbox (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0, ambiguous INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL
+  id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'PENDING',
+  made INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, ambiguous INTEGER NOT NULL,
+  body BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS ledger (
+  entry INTEGER PRIMARY KEY, newest INTEGER NOT NULL, note BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS ledger_by_time ON ledger (newest);
 """
 
 _LEVEL: Final = 1
@@ -112,9 +119,7 @@ class SqliteStore:
             db.executemany(
                 "INSERT OR REPLACE INTO closed_sessions VALUES (?,?,?,?,?,?,?,?)", packed
             )
-            db.executemany(
-                "INSERT INTO outbox (kind, state, body) VALUES (?, 'PENDING', ?)", commit.drafts
-            )
+            _enqueue(db, commit.drafts)
             if commit.forget_before is not None:
                 db.execute(
                     "DELETE FROM closed_sessions WHERE closed_at < ?", (commit.forget_before,)
@@ -134,22 +139,23 @@ class SqliteStore:
                     found[key] = unpacked(self._path, key.session_id, *row)
         return found
 
-    def claim(self, most: int) -> list[Entry]:
+    def claim(self, kind: Kind, most: int) -> list[Entry]:
         """See ``Store.claim``."""
         with self._lock, self._owned() as db:
             rows = db.execute(
                 "UPDATE outbox SET state = 'SENDING', attempts = attempts + 1 WHERE id IN"
-                " (SELECT id FROM outbox WHERE state = 'PENDING' ORDER BY id LIMIT ?)"
-                " RETURNING id, kind, body, attempts - 1, ambiguous",
-                (most,),
+                " (SELECT id FROM outbox WHERE state = 'PENDING' AND kind = ?"
+                " ORDER BY id LIMIT ?)"
+                " RETURNING id, kind, body, made, attempts - 1, ambiguous",
+                (kind, most),
             ).fetchall()
         return sorted(Entry(*row) for row in rows)
 
     def settle(self, settled: Iterable[Settled]) -> None:
         """See ``Store.settle``."""
         with self._lock, self._owned() as db:
-            for entry, outcome, instead in settled:
-                if outcome in (Outcome.APPLIED, Outcome.INVALID):
+            for entry, outcome, instead, note in settled:
+                if outcome.ends:
                     db.execute("DELETE FROM outbox WHERE id = ?", (entry,))
                 else:
                     db.execute(
@@ -157,15 +163,17 @@ class SqliteStore:
                         " WHERE id = ?",
                         (outcome is Outcome.AMBIGUOUS, entry),
                     )
-                db.executemany(
-                    "INSERT INTO outbox (kind, state, body) VALUES (?, 'PENDING', ?)", instead
-                )
+                _enqueue(db, instead)
+                if note is not None:
+                    _keep(db, note)
 
     def backlog(self) -> Backlog:
         """See ``Store.backlog``."""
         with self._lock, _usable(self._path):
-            row = self._db.execute("SELECT count(*), total(ambiguous) FROM outbox").fetchone()
-        return Backlog(row[0], int(row[1]))
+            entries, size, ambiguous, oldest = self._db.execute(
+                "SELECT count(*), total(length(body)), total(ambiguous), min(made) FROM outbox"
+            ).fetchone()
+        return Backlog(entries, int(size), int(ambiguous), oldest)
 
     def compact(self) -> None:
         """See ``Store.compact``. Merges on a connection of its own, so that commits go on."""
@@ -246,6 +254,16 @@ def unpacked(path: Path, session_id: str, state: bytes, log: bytes) -> Packed:
         raise CorruptState(
             f"{path}: the closed session {session_id} can't be read ({error})"
         ) from error
+
+
+def _enqueue(db: sqlite3.Connection, made: Iterable[Draft]) -> None:
+    db.executemany("INSERT INTO outbox (kind, body, made, ambiguous) VALUES (?, ?, ?, ?)", made)
+
+
+def _keep(db: sqlite3.Connection, note: Note) -> None:
+    row = note.entry, note.newest, _compress(ledger.encode([note]))
+    db.execute("INSERT INTO ledger VALUES (?, ?, ?)", row)
+    db.execute("DELETE FROM ledger WHERE newest < ?", (note.newest - ledger.KEPT,))
 
 
 def _row(packed: Packed) -> tuple[object, ...]:

@@ -7,6 +7,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+import zstandard
+
+from worker.emit import ledger
+from worker.emit.ledger import Note
 from worker.errors import CorruptState
 from worker.partition.outputs import Packed
 from worker.state.sqlite import unpacked, whole_state
@@ -53,6 +58,21 @@ def find_sessions(path: Path, sid: str) -> list[Packed]:
     found += [Packed(change.state, change.log) for change in held]
     named = [one for one in found if sid in (one.state.key.session_id, one.state.key.call_sid)]
     return list({one.state.key: one for one in named}.values())
+
+
+def notes_since(path: Path, since: int) -> list[Note]:
+    """The ledger's notes that can hold a minute at or after ``since`` (epoch ms), by entry.
+
+    Raises ``CorruptState`` if the file is no state file.
+    """
+    try:
+        with closing(_connect(path)) as db:
+            rows = db.execute(
+                "SELECT note FROM ledger WHERE newest >= ? ORDER BY entry", (since,)
+            ).fetchall()
+        return [note for (data,) in rows for note in ledger.decode(zstandard.decompress(data))]
+    except (sqlite3.DatabaseError, zstandard.ZstdError, msgspec.DecodeError) as error:
+        raise CorruptState(f"{path}: {error}") from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

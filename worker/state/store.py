@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from worker.emit.outbox import Draft, Entry, Settled
+from worker.emit.outbox import Draft, Entry, Kind, Settled
 from worker.events.event import SessionKey
 from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
@@ -23,10 +23,15 @@ class Commit(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """What waits in the outbox; ``ambiguous``: attempts so far whose outcome nobody knows."""
+    """What waits in the outbox, in entries and about so many bytes. ``ambiguous``: attempts so
+    far whose outcome nobody knows; ``oldest``: when the first of it was made (epoch ms), None if
+    there is none.
+    """
 
     entries: int
+    size: int
     ambiguous: int
+    oldest: int | None
 
 
 class Store(Protocol):
@@ -54,12 +59,12 @@ class Store(Protocol):
         """Those of the sessions that were packed away and are still kept."""
         ...
 
-    def claim(self, most: int) -> list[Entry]:
-        """The oldest entries of the outbox, durably marked as being sent."""
+    def claim(self, kind: Kind, most: int) -> list[Entry]:
+        """The oldest entries of a kind in the outbox, durably marked as being sent."""
         ...
 
     def settle(self, settled: Iterable[Settled]) -> None:
-        """Record the outcomes of attempts."""
+        """Record the outcomes of attempts, and keep their notes."""
         ...
 
     def backlog(self) -> Backlog:

@@ -9,11 +9,13 @@ from typing import Final, NamedTuple
 import msgspec
 
 from worker.emit.cloudwatch import CloudWatchSink
+from worker.emit.lane import Lane, Policy
+from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Kind, Outcome
 from worker.emit.sender import Sender
 from worker.errors import Fenced
 from worker.partition.partition import Partition
-from worker.service import Limits, Progress, Service
+from worker.service import Clocks, Limits, Progress, Service
 from worker.state.compactor import Compactor
 from worker.state.store import Store
 from worker.stream.lineage import Position, Survey, first_positions
@@ -49,6 +51,9 @@ class _Observer:
     def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
         pass
 
+    def noted(self, note: Note) -> None:
+        pass
+
 
 class Worker(NamedTuple):
     """One process. ``store`` is the real one, watched."""
@@ -71,7 +76,7 @@ class Driver:
         self._slowness = self._random.choice((0.0, 0.3))
         self._made = 0
         self._up_at = 0
-        self._send_at: dict[str, float] = {}
+        self._send_at: dict[tuple[str, Kind], float] = {}
         self._standing: list[tuple[int, Worker]] = []
         self._steps = 0
         start = world.plan.traffic.start_ms
@@ -168,7 +173,10 @@ class Driver:
         positions = stored or first_positions(survey, world.plan.start)
         random = Random(f"{world.plan.seed}:{name}")
         observer = _Observer(watch.say)
-        sender = Sender(store, self._sinks(watch), observer, random.random)
+        policy = Policy(world.plan.on_ambiguous, lambda: world.now, random.random)
+        sender = Sender(
+            Lane(kind, store, sink, observer, policy) for kind, sink in self._sinks(watch).items()
+        )
         service = Service(
             self._source(positions, survey.created, random, watch),
             partition,
@@ -176,9 +184,9 @@ class Driver:
             sender,
             Compactor(store, 1.0),
             world.plan.rules,
-            Limits(world.plan.commit_every_s, _LEAD_MS),
+            Limits(world.plan.commit_every_s, _LEAD_MS, 1.0),
             observer,
-            lambda: world.now / 1000,
+            Clocks(lambda: world.now / 1000, lambda: world.now),
         )
         service.begin(positions)
         return Worker(name, store, partition, sender, service)
@@ -203,22 +211,24 @@ class Driver:
     def _work(self, worker: Worker) -> None:
         try:
             worker.service.turn(0.0)
-            if self._random.random() < _SENDS and self._may_send(worker):
-                worker.sender.send_some()
-                pause = worker.sender.pause_s() * 1000
-                self._send_at[worker.name] = self.world.now + pause
+            for lane in worker.sender.lanes:
+                if self._random.random() < _SENDS and self._may_send(worker, lane):
+                    lane.send_some()
+                    pause = lane.pause_s() * 1000
+                    self._send_at[worker.name, lane.kind] = self.world.now + pause
             if self._random.random() < _COMPACTS:
                 worker.store.compact()
         except (Crashed, Fenced) as end:
             self._end(worker, end)
 
-    def _may_send(self, worker: Worker) -> bool:
-        return self.world.now >= self._send_at.get(worker.name, 0)
+    def _may_send(self, worker: Worker, lane: Lane) -> bool:
+        return self.world.now >= self._send_at.get((worker.name, lane.kind), 0)
 
     def _wake(self, worker: Worker) -> None:
         """A worker that others have overtaken goes on; its first write must tell it so."""
         self.world.say(f"{worker.name} goes on")
-        act = self._random.choice((worker.service.commit, worker.sender.send_some))
+        sends = [lane.send_some for lane in worker.sender.lanes]
+        act = self._random.choice((worker.service.commit, self._random.choice(sends)))
         try:
             worker.service.turn(0.0)
             act()

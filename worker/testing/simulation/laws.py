@@ -15,13 +15,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
+from worker.emit.ledger import tally_of
 from worker.emit.outbox import Kind
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.distribution import unscaled
-from worker.metrics.series import SeriesBook
+from worker.metrics.series import Series, SeriesBook
 from worker.partition.delta import Delta
 from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
 from worker.partition.partition import ACCOUNTED
@@ -76,6 +78,7 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
         *_letters(calm, letters),
         *_sessions(calm, restored, packed),
         *_patience(world, restored),
+        *islice(_noted(world), _SHOWN),
         *_samples(_expected(world.plan.rules, calm, packed.values()), _buried(letters), world),
     ]
 
@@ -183,20 +186,28 @@ def _expected(rules: Rules, calm: Undisturbed, packed: Iterable[Packed]) -> Samp
 
 
 def _samples(expected: Samples, buried: Samples, world: World) -> list[str]:
-    """Each series' minute: not less than expected, and more by no more than its bound.
+    """Each series' minute: less than expected only by what was dropped, and more by no more
+    than its bound, which is none where what nobody knows is dropped.
 
     What CloudWatch won't have is among the dead letters, perhaps more than once.
     """
     kept = {key: Counter(values) for key, values in world.cloudwatch.kept.items()}
     wrong = []
+    if world.plan.on_ambiguous == "drop" and world.ledger.bound:
+        wrong.append("law 6: what nobody knows about was sent again, and is to be dropped")
     for key in sorted(expected.keys() | kept.keys() | buried.keys()):
         poisoned = key[0] in world.plan.poison
-        theirs, ours, allowed = (
+        theirs, ours, allowed, dropped = (
             _comparable(key, one.get(key, Counter()))
-            for one in (expected, buried if poisoned else kept, world.ledger.bound)
+            for one in (
+                expected,
+                buried if poisoned else kept,
+                world.ledger.bound,
+                world.ledger.dropped,
+            )
         )
         for value in sorted(ours.keys() | theirs.keys()):
-            least, most = theirs[value], theirs[value] + allowed[value]
+            least, most = theirs[value] - dropped[value], theirs[value] + allowed[value]
             if not least <= ours[value] <= (ours[value] if poisoned and least else most):
                 wrong.append(
                     f"law 6: {key}: {ours[value]} samples of {value}, expected {least} to {most}"
@@ -204,6 +215,20 @@ def _samples(expected: Samples, buried: Samples, world: World) -> list[str]:
         if key in (kept if poisoned else buried):
             wrong.append(f"law 6: {key}: valid and buried, or invalid and kept")
     return wrong[:_SHOWN]
+
+
+def _noted(world: World) -> Iterator[str]:
+    """The ledger's notes say what CloudWatch has, minute by minute."""
+    tally = tally_of(world.ledger.notes)
+    kept = {
+        (Series(metric, dimensions), minute): sum(values.values())
+        for (metric, dimensions, minute), values in world.cloudwatch.kept.items()
+    }
+    for minute in sorted(tally.keys() | kept.keys()):
+        least, most = tally.get(minute, (0, 0))
+        count = kept.get(minute, 0)
+        if not least <= count <= most:
+            yield f"law 6: {minute}: {count} samples, the ledger says {least} to {most}"
 
 
 def _comparable(key: Key, counts: Counter[float]) -> Counter[float]:

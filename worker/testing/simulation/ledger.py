@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from worker.emit.ledger import Note, minute_of
 from worker.emit.outbox import Entry, Outcome, Settled, decode_groups
-from worker.events.timestamps import parse_ms
 from worker.testing.strict_cloudwatch import Key
 
 
@@ -21,10 +21,15 @@ class Ledger:
     def __init__(self, broken: Callable[[str], None]) -> None:
         self.bound: dict[Key, Counter[float]] = {}
         """By the store's own counts: how much each value of a series' minute may be over."""
+        self.dropped: dict[Key, Counter[float]] = {}
+        """What was given up: how much of each value may be missing."""
+        self.notes: list[Note] = []
+        """All notes that were kept."""
         self.owner = ""
         self._broken = broken
         self._in_flight: dict[int, Entry] = {}
         self._ambiguous: Counter[int] = Counter()
+        self._inherited: dict[bytes, int] = {}
         self._fenced: set[str] = set()
 
     def taken(self, worker: str) -> None:
@@ -52,7 +57,7 @@ class Ledger:
     def claimed(self, entries: Iterable[Entry]) -> None:
         """Attempts were begun, durably."""
         for entry in entries:
-            known = self._ambiguous[entry.id]
+            known = self._ambiguous[entry.id] + self._inherited.get(entry.body, 0)
             if entry.ambiguous != known:
                 self._broken(
                     f"law 6: entry {entry.id} has {known} ambiguous attempts, and the store"
@@ -68,27 +73,30 @@ class Ledger:
                 self._broken(f"law 6: entry {one.id} has an outcome, and is in nobody's hands")
             elif one.outcome is Outcome.AMBIGUOUS:
                 self._ambiguous[one.id] += 1
-            elif one.outcome is Outcome.APPLIED and entry.kind == "metrics":
-                self._allow(entry)
+            elif entry.kind == "metrics":
+                self._end(entry, one)
 
-    def _allow(self, entry: Entry) -> None:
-        if entry.ambiguous:
-            for group in decode_groups(entry.body):
-                for datum in group:
-                    allowed = self.bound.setdefault(key_of(datum), Counter())
-                    for value, count in zip(datum["Values"], datum["Counts"], strict=True):
-                        allowed[float(value)] += count * entry.ambiguous
+    def _end(self, entry: Entry, settled: Settled) -> None:
+        if settled.note is not None:
+            self.notes.append(settled.note)
+        for draft in settled.instead:
+            if draft.kind == "metrics":
+                self._inherited[draft.body] = draft.ambiguous
+        if settled.outcome is Outcome.APPLIED and entry.ambiguous:
+            _add(self.bound, entry.body, entry.ambiguous)
+        elif settled.outcome is Outcome.DROPPED:
+            _add(self.dropped, entry.body, 1)
+
+
+def _add(samples: dict[Key, Counter[float]], body: bytes, times: int) -> None:
+    for group in decode_groups(body):
+        for datum in group:
+            counts = samples.setdefault(key_of(datum), Counter())
+            for value, count in zip(datum["Values"], datum["Counts"], strict=True):
+                counts[float(value)] += count * times
 
 
 def key_of(datum: dict[str, Any]) -> Key:
     """The series and minute of a datum, as the CloudWatch of the simulation keeps them."""
-    dimensions = sorted((one["Name"], one["Value"]) for one in datum["Dimensions"])
-    return datum["MetricName"], tuple(dimensions), stamp_of(datum)
-
-
-def stamp_of(datum: dict[str, Any]) -> int:
-    """A datum's time in epoch ms."""
-    stamp = parse_ms(datum["Timestamp"])
-    if stamp is None:
-        raise ValueError(f"a datum with the stamp {datum['Timestamp']!r}")
-    return stamp
+    series, minute = minute_of(datum)
+    return *series, minute

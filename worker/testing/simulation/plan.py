@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Literal, NamedTuple
 
+from worker.emit.lane import OnAmbiguous
 from worker.partition.rules import Rules
 from worker.stream.api import FailureKind
 from worker.stream.lineage import Start
@@ -136,6 +137,7 @@ class Plan:
     quiet_ms: int
     start: Start
     commit_every_s: float
+    on_ambiguous: OnAmbiguous
     faults: tuple[Fault, ...]
 
     @property
@@ -214,6 +216,7 @@ def draw(seed: int) -> Plan:
         quiet_ms=rng.choice((0, 0, rng.randrange(5, 45) * _MINUTE)),
         start=rng.choice(("trim_horizon", traffic.start_ms)),
         commit_every_s=rng.choice((0.5, 3.0, 15.0)),
+        on_ambiguous=rng.choice(("resend", "resend", "drop")),
         faults=tuple(_faults(rng, patient)),
     )
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple
 
+from worker.emit.lane import Sink
 from worker.emit.outbox import Entry, Kind, Outcome, Settled
-from worker.emit.sender import Sink
 from worker.errors import Fenced
 from worker.events.event import SessionKey
 from worker.partition.delta import Delta
@@ -70,13 +70,13 @@ class WatchedStore:
         self._watch.pass_point("recall")
         return self._real.recall(keys)
 
-    def claim(self, most: int) -> list[Entry]:
+    def claim(self, kind: Kind, most: int) -> list[Entry]:
         """See ``Store.claim``."""
         with self._writing("claim", "before claim"):
-            entries = self._real.claim(most)
+            entries = self._real.claim(kind, most)
         self._watch.ledger.claimed(entries)
         if entries:
-            self._watch.say(f"claim: {[entry.id for entry in entries]}")
+            self._watch.say(f"claim {kind}: {[entry.id for entry in entries]}")
         self._watch.pass_point("after claim")
         return entries
 

@@ -1,0 +1,95 @@
+"""An outbox with something in it, and sinks that do as they are told."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+from worker.emit.lane import Lane, OnAmbiguous, Policy, Sink
+from worker.emit.ledger import Note
+from worker.emit.outbox import Draft, Entry, Kind, Outcome, drafts
+from worker.metrics.series import Series
+from worker.partition.delta import Delta
+from worker.partition.outputs import Outputs, Window
+from worker.state.sqlite import SqliteStore
+from worker.state.store import Backlog, Commit
+
+NOON: Final = 1_790_942_400_000
+MINUTE: Final = 60_000
+STREAM: Final = "calls"
+EMPTY: Final = Backlog(0, 0, 0, None)
+
+
+class Log:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.attempts: list[tuple[Entry, Outcome, str]] = []
+        self.notes: list[Note] = []
+
+    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+        self.attempts.append((entry, outcome, error))
+
+    def noted(self, note: Note) -> None:
+        self.notes.append(note)
+
+    def outcomes(self) -> list[Outcome]:
+        return [outcome for _, outcome, _ in self.attempts]
+
+
+class Failing:
+    """A sink that does the same each time."""
+
+    def __init__(self, does: Callable[[], tuple[Outcome, str]]) -> None:
+        self._does = does
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        return self._does()
+
+
+def away() -> tuple[Outcome, str]:
+    return Outcome.NOT_APPLIED, "EndpointConnectionError"
+
+
+@contextmanager
+def store_at(path: Path, *made: Draft) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(path)) as store:
+        store.take(STREAM)
+        store.append(Commit(Delta(), list(made), [], None))
+        yield store
+
+
+@contextmanager
+def store_with(*made: Draft) -> Iterator[SqliteStore]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        store_at(Path(folder) / "state.sqlite", *made) as store,
+    ):
+        yield store
+
+
+def lane_of(
+    store: SqliteStore,
+    sink: Sink,
+    log: Log | None = None,
+    kind: Kind = "metrics",
+    on_ambiguous: OnAmbiguous = "resend",
+    random: Callable[[], float] = lambda: 0.0,
+) -> Lane:
+    return Lane(kind, store, sink, log or Log(), Policy(on_ambiguous, lambda: NOON, random))
+
+
+def emptied(*lanes: Lane) -> None:
+    while any(lane.send_some() for lane in lanes):
+        pass
+
+
+def metrics(window: Window) -> list[Draft]:
+    return drafts(Outputs(window=window), NOON)
+
+
+def tokens(**values: int) -> Window:
+    return {(Series("Tokens", (("Voice", voice),)), NOON): {n: 2} for voice, n in values.items()}

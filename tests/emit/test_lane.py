@@ -1,0 +1,275 @@
+"""A lane: nothing is lost, nothing counts twice but by what is counted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.emit.outboxes import (
+    EMPTY,
+    MINUTE,
+    NOON,
+    Failing,
+    Log,
+    away,
+    emptied,
+    lane_of,
+    metrics,
+    store_at,
+    store_with,
+    tokens,
+)
+from worker.emit.cloudwatch import CloudWatchSink
+from worker.emit.files import LineSink
+from worker.emit.lane import OnAmbiguous
+from worker.emit.ledger import minute_of, tally_of
+from worker.emit.outbox import Draft, Outcome, decode_groups
+from worker.metrics.series import Series
+from worker.partition.outputs import Window
+from worker.testing.strict_cloudwatch import Fault, Key, StrictCloudWatch, random_faults
+
+Kept = dict[Key, dict[float, int]]
+
+
+def samples(body: bytes) -> Kept:
+    found: Kept = {}
+    for group in decode_groups(body):
+        for datum in group:
+            series, minute = minute_of(datum)
+            kept = found.setdefault((*series, minute), {})
+            kept.update(zip(datum["Values"], datum["Counts"], strict=True))
+    return found
+
+
+windows = st.dictionaries(
+    st.tuples(
+        st.builds(lambda voice: Series("Tokens", (("Voice", voice),)), st.sampled_from("abc")),
+        st.sampled_from([NOON, NOON + MINUTE]),
+    ),
+    st.dictionaries(st.integers(0, 200), st.integers(1, 5), min_size=1, max_size=3),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=12)
+@given(st.lists(windows, min_size=1, max_size=6), st.integers(0, 10**6), st.floats(0, 0.8))
+def test_each_minute_is_exact_or_above_by_no_more_than_its_unknown_attempts(
+    made: list[Window], seed: int, rate: float
+) -> None:
+    api = StrictCloudWatch(lambda: NOON, random_faults(Random(seed), rate))
+    log = Log()
+    with store_with(*(one for window in made for one in metrics(window))) as store:
+        lane = lane_of(store, CloudWatchSink(api, "Ns"), log)
+        emptied(lane)
+        assert store.backlog() == EMPTY
+    exact: dict[Key, Counter[float]] = {}
+    above: dict[Key, Counter[float]] = {}
+    ambiguous = Counter(entry.id for entry, out, _ in log.attempts if out is Outcome.AMBIGUOUS)
+    bodies = {entry.id: entry.body for entry, _, _ in log.attempts}
+    for id_, body in bodies.items():
+        for key, values in samples(body).items():
+            for value, count in values.items():
+                exact.setdefault(key, Counter())[value] += count
+                above.setdefault(key, Counter())[value] += count * ambiguous[id_]
+    assert set(api.kept) == set(exact)
+    for key, kept in api.kept.items():
+        assert exact[key] <= Counter(kept) <= exact[key] + above[key]
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 10**6), st.floats(0, 0.8))
+def test_an_entry_counts_twice_as_a_whole_or_not_at_all(seed: int, rate: float) -> None:
+    window: Window = {(Series("Tokens", ()), NOON): {n: 1 + n % 3 for n in range(200)}}
+    api = StrictCloudWatch(lambda: NOON, random_faults(Random(seed), rate))
+    with store_with(*metrics(window)) as store:
+        lane = lane_of(store, CloudWatchSink(api, "Ns"))
+        emptied(lane)
+    ((_, kept),) = api.kept.items()
+    applied = 1 + sum(
+        fault in (Fault.SERVER_ERROR_AFTER, Fault.READ_TIMEOUT_AFTER) for fault in api.calls
+    )
+    assert kept == {n: applied * (1 + n % 3) for n in range(200)}
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 10**6), st.floats(0, 0.8))
+def test_the_store_counts_attempts_and_those_that_nobody_knows_about(
+    seed: int, rate: float
+) -> None:
+    api = StrictCloudWatch(lambda: NOON, random_faults(Random(seed), rate))
+    log = Log()
+    attempts: Counter[int] = Counter()
+    ambiguous: Counter[int] = Counter()
+    with store_with(*metrics(tokens(a=1)), *metrics(tokens(b=2))) as store:
+        lane = lane_of(store, CloudWatchSink(api, "Ns"), log)
+        while lane.send_some():
+            left = {entry.id for entry, _, _ in log.attempts} - {
+                entry.id for entry, out, _ in log.attempts if out is Outcome.APPLIED
+            }
+            unknown = Counter(
+                entry.id for entry, out, _ in log.attempts if out is Outcome.AMBIGUOUS
+            )
+            assert store.backlog()[::2] == (len(left), sum(unknown[id_] for id_ in left))
+    for entry, outcome, _ in log.attempts:
+        assert (entry.attempts, entry.ambiguous) == (attempts[entry.id], ambiguous[entry.id])
+        attempts[entry.id] += 1
+        ambiguous[entry.id] += outcome is Outcome.AMBIGUOUS
+
+
+def test_what_was_not_applied_is_tried_until_it_is_and_leaves_no_doubt() -> None:
+    faults = [Fault.THROTTLED, Fault.CONNECT_TIMEOUT] * 20
+    api = StrictCloudWatch(lambda: NOON, faults)
+    log = Log()
+    with store_with(*metrics(tokens(a=7))) as store:
+        lane = lane_of(store, CloudWatchSink(api, "Ns"), log)
+        emptied(lane)
+    assert log.outcomes() == [Outcome.NOT_APPLIED] * 40 + [Outcome.APPLIED]
+    assert [entry.ambiguous for entry, _, _ in log.attempts] == [0] * 41
+    assert list(api.kept.values()) == [{7: 2}]
+
+
+def test_a_minute_that_cloudwatch_refuses_is_buried_and_every_other_one_arrives(
+    tmp_path: Path,
+) -> None:
+    window = tokens(a=1, b=2, c=3, d=4, e=5)
+    window[Series("Tokens", (("Voice", "é"),)), NOON] = {9: 1}
+    api = StrictCloudWatch(lambda: NOON)
+    dead = LineSink(str(tmp_path / "dead.jsonl"))
+    with store_with(*metrics(window)) as store:
+        emptied(
+            lane_of(store, CloudWatchSink(api, "Ns")), lane_of(store, dead, kind="dead_letters")
+        )
+    dead.close()
+    (line,) = (tmp_path / "dead.jsonl").read_bytes().splitlines()
+    assert [datum["Values"] for datum in json.loads(line)["datums"]] == [[9]]
+    assert sorted(api.kept.values(), key=repr) == [{n: 2} for n in range(1, 6)]
+
+
+def test_a_crash_between_sending_and_settling_counts_as_unknown(tmp_path: Path) -> None:
+    api = StrictCloudWatch(lambda: NOON)
+    sink = CloudWatchSink(api, "Ns")
+    log = Log()
+    with store_at(tmp_path / "state.sqlite", *metrics(tokens(a=7))) as store:
+        (entry,) = store.claim("metrics", 1)
+        assert sink.send(entry.body) == (Outcome.APPLIED, "")
+    with store_at(tmp_path / "state.sqlite") as store:
+        lane = lane_of(store, sink, log)
+        emptied(lane)
+    ((again, outcome, _),) = log.attempts
+    assert (again.attempts, again.ambiguous, outcome) == (1, 1, Outcome.APPLIED)
+    assert list(api.kept.values()) == [{7: 2 * (1 + again.ambiguous)}]
+
+
+def test_pauses_grow_with_full_jitter_while_nothing_goes_through_and_end_with_a_success() -> None:
+    draws = iter([0.0, 1.0, 0.5])
+    results = iter([away()] * 12 + [(Outcome.APPLIED, "")])
+    with store_with(*metrics(tokens(a=1))) as store:
+        sink = Failing(lambda: next(results))
+        lane = lane_of(store, sink, random=lambda: next(draws, 1.0))
+        assert lane.pause_s() == 0
+        lane.send_some()
+        assert [lane.pause_s() for _ in range(3)] == [0.0, 0.4, 0.2]
+        longest = []
+        for _ in range(11):
+            lane.send_some()
+            longest.append(lane.pause_s())
+        assert longest[:3] == [0.8, 1.6, 3.2]
+        assert longest == sorted(longest)
+        assert longest[-1] == 30.0
+        lane.send_some()
+        assert lane.pause_s() == 0
+
+
+def test_metrics_too_old_for_cloudwatch_are_buried_without_an_attempt(tmp_path: Path) -> None:
+    window = tokens(a=1)
+    window[Series("Tokens", ()), NOON - 15 * 86_400_000] = {9: 1}
+    api = StrictCloudWatch(lambda: NOON)
+    dead = LineSink(str(tmp_path / "dead.jsonl"))
+    with store_with(*metrics(window)) as store:
+        emptied(
+            lane_of(store, CloudWatchSink(api, "Ns")), lane_of(store, dead, kind="dead_letters")
+        )
+        assert store.backlog() == EMPTY
+    dead.close()
+    (line,) = (tmp_path / "dead.jsonl").read_bytes().splitlines()
+    letter = json.loads(line)
+    assert letter["reason"] == "too old for CloudWatch"
+    assert [datum["Values"] for datum in letter["datums"]] == [[9]]
+    assert api.calls == [None]
+    assert list(api.kept.values()) == [{1: 2}]
+
+
+# --- what nobody knows about
+
+
+@settings(max_examples=15)
+@given(
+    st.integers(0, 10**6),
+    st.floats(0, 0.8),
+    st.sampled_from(["resend", "drop"]),
+    st.booleans(),
+)
+def test_the_notes_say_how_much_cloudwatch_has_at_least_and_at_most(
+    seed: int, rate: float, on_ambiguous: OnAmbiguous, bad: bool
+) -> None:
+    window = tokens(a=1, b=2, c=3)
+    if bad:
+        window[Series("Tokens", (("Voice", "é"),)), NOON] = {9: 1}
+    api = StrictCloudWatch(lambda: NOON, random_faults(Random(seed), rate))
+    log = Log()
+    with store_with(*metrics(window), *metrics(tokens(a=4, d=5))) as store:
+        emptied(lane_of(store, CloudWatchSink(api, "Ns"), log, on_ambiguous=on_ambiguous))
+    tally = tally_of(log.notes)
+    kept = {
+        (Series(metric, dimensions), minute): sum(values.values())
+        for (metric, dimensions, minute), values in api.kept.items()
+    }
+    assert kept.keys() <= tally.keys()
+    for minute, (least, most) in tally.items():
+        assert least <= kept.get(minute, 0) <= most
+    if on_ambiguous == "drop":
+        sent = Counter(dict.fromkeys(kept, 0))
+        for key in (*window, *tokens(a=4, d=5)):
+            sent[key] += 2
+        assert all(count <= sent[minute] for minute, count in kept.items())
+
+
+def test_to_drop_is_to_give_up_after_the_first_attempt_that_nobody_knows_about() -> None:
+    api = StrictCloudWatch(lambda: NOON, [Fault.THROTTLED, Fault.READ_TIMEOUT_AFTER])
+    log = Log()
+    with store_with(*metrics(tokens(a=7))) as store:
+        emptied(lane_of(store, CloudWatchSink(api, "Ns"), log, on_ambiguous="drop"))
+        assert store.backlog() == EMPTY
+    assert log.outcomes() == [Outcome.NOT_APPLIED, Outcome.AMBIGUOUS, Outcome.DROPPED]
+    assert [(note.least, note.most) for note in log.notes] == [(0, 1)]
+    assert list(api.kept.values()) == [{7: 2}]
+
+
+def test_to_drop_is_to_send_nothing_again_that_was_being_sent_in_a_crash(tmp_path: Path) -> None:
+    api = StrictCloudWatch(lambda: NOON)
+    sink = CloudWatchSink(api, "Ns")
+    with store_at(tmp_path / "state.sqlite", *metrics(tokens(a=7))) as store:
+        (entry,) = store.claim("metrics", 1)
+        sink.send(entry.body)
+    log = Log()
+    with store_at(tmp_path / "state.sqlite") as store:
+        emptied(lane_of(store, sink, log, on_ambiguous="drop"))
+    assert log.outcomes() == [Outcome.DROPPED]
+    assert list(api.kept.values()) == [{7: 2}]
+
+
+def test_records_and_dead_letters_are_never_dropped() -> None:
+    results = iter([(Outcome.AMBIGUOUS, "OSError")] * 3 + [(Outcome.APPLIED, "")])
+    log = Log()
+    with store_with(Draft("records", b"{}\n", NOON)) as store:
+        lane = lane_of(store, Failing(lambda: next(results)), log, "records", "drop")
+        emptied(lane)
+        assert store.backlog() == EMPTY
+    assert log.outcomes() == [Outcome.AMBIGUOUS] * 3 + [Outcome.APPLIED]
+    assert log.notes == []

@@ -1,0 +1,70 @@
+"""The ledger: notes add up, and survive being kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.emit.outboxes import MINUTE, NOON, metrics
+from worker.emit.ledger import Note, decode, encode, note_of, tally_of
+from worker.emit.outbox import decode_groups
+from worker.metrics.series import Series
+
+series = st.builds(
+    lambda name, voice: Series(name, (("Voice", voice),) if voice else ()),
+    st.sampled_from(["Tokens", "Words"]),
+    st.sampled_from(["", "a", "b"]),
+)
+counts = st.lists(
+    st.tuples(series, st.integers(-2, 2).map(lambda n: NOON + n * MINUTE), st.integers(1, 9)),
+    min_size=1,
+    max_size=6,
+).map(tuple)
+notes = st.builds(
+    lambda entry, least, more, counts: Note(entry, least, least + more, counts),
+    st.integers(1, 9),
+    st.integers(0, 1),
+    st.integers(0, 3),
+    counts,
+)
+
+
+@given(st.lists(notes, max_size=6), st.integers(0, 6))
+def test_a_tally_is_the_sum_of_the_tallies_of_its_parts(made: list[Note], cut: int) -> None:
+    least: Counter[tuple[Series, int]] = Counter()
+    most: Counter[tuple[Series, int]] = Counter()
+    for part in (made[:cut], made[cut:]):
+        for minute, tally in tally_of(part).items():
+            least[minute] += tally.least
+            most[minute] += tally.most
+    assert {minute: tuple(tally) for minute, tally in tally_of(made).items()} == {
+        minute: (least[minute], most[minute]) for minute in least
+    }
+
+
+@given(notes)
+def test_the_bound_is_what_its_minutes_may_be_more_than_they_must(note: Note) -> None:
+    spans = [tally.most - tally.least for tally in tally_of([note]).values()]
+    assert (note.bound, note.widest) == (sum(spans), max(spans))
+
+
+@given(st.lists(notes, max_size=4))
+def test_notes_come_back_as_they_were(made: list[Note]) -> None:
+    assert decode(encode(made)) == made
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x91\x01", b"\x91\x94\x01\x01\x01"])
+def test_what_is_no_note_is_refused(data: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(data)
+
+
+def test_a_minute_in_two_datums_is_noted_as_one_sum() -> None:
+    (draft,) = metrics({(Series("Tokens", ()), NOON): dict.fromkeys(range(200), 3)})
+    (group,) = decode_groups(draft.body)
+    assert len(group) == 2
+    assert tally_of([note_of(1, group, 1, 2)]) == {(Series("Tokens", ()), NOON): (600, 1200)}

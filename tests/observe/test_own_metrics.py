@@ -1,0 +1,26 @@
+"""The catalogue of the worker's metrics about itself."""
+
+from __future__ import annotations
+
+import re
+
+from worker.metrics.catalogue import CATALOGUE
+from worker.observe.own_metrics import OWN_METRICS, MetricKind
+
+
+def test_no_name_is_also_that_of_a_domain_metric() -> None:
+    assert OWN_METRICS.keys() & CATALOGUE.keys() == set()
+
+
+def test_a_counter_is_added_up_and_of_a_gauge_the_greatest_counts() -> None:
+    statistics = {metric.kind: metric.statistic for metric in OWN_METRICS.values()}
+    assert statistics == {MetricKind.COUNTER: "Sum", MetricKind.GAUGE: "Maximum"}
+
+
+def test_prometheus_names_follow_its_customs_and_differ() -> None:
+    names = [metric.prometheus_name for metric in OWN_METRICS.values()]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"voice_insights_worker(_[a-z0-9]+)+", name) for name in names)
+    assert OWN_METRICS["CommitTime"].prometheus_name == "voice_insights_worker_commit_time_seconds"
+    assert OWN_METRICS["DeadLetters"].prometheus_name == "voice_insights_worker_dead_letters_total"
+    assert OWN_METRICS["SessionsSpread"].prometheus_divisor == 100

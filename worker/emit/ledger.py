@@ -1,0 +1,92 @@
+"""The ledger: of each request that has ended, how much it holds and how often that may count.
+
+A note is kept with the outcome that ends an entry, so the ledger knows what every series'
+minute must amount to in CloudWatch, and the bound A by which it may be more: the sum of the
+counts of each request over those of its attempts that nobody knows about. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import msgspec
+
+from worker.metrics.datums import Datum
+from worker.metrics.series import Series
+
+Minute = tuple[Series, int]
+"""A series and a minute in epoch ms."""
+
+KEPT: Final = 15 * 86_400_000
+"""How long notes are kept (ms), by the minutes in them: as long as CloudWatch keeps minutes."""
+
+
+class Note(msgspec.Struct, array_like=True, frozen=True):
+    """``counts``: of an entry's samples, by series and minute; they count in CloudWatch at least
+    ``least`` times (0 or 1), and at most ``most`` times.
+    """
+
+    entry: int
+    least: int
+    most: int
+    counts: tuple[tuple[Series, int, int], ...]
+
+    @property
+    def newest(self) -> int:
+        """Its latest minute (epoch ms)."""
+        return max(minute for _, minute, _ in self.counts)
+
+    @property
+    def bound(self) -> int:
+        """A: by how many samples all of its minutes together may be more than they must."""
+        return sum(count for _, _, count in self.counts) * (self.most - self.least)
+
+    @property
+    def widest(self) -> int:
+        """The largest A of a single series' minute."""
+        tally = tally_of([self])
+        return max(one.most - one.least for one in tally.values())
+
+
+class Tally(NamedTuple):
+    """How many samples of a series' minute CloudWatch must have, and may have."""
+
+    least: int
+    most: int
+
+
+def note_of(entry: int, datums: Iterable[Datum], least: int, most: int) -> Note:
+    """The note on an entry of these datums, which count at least and at most so many times."""
+    counts = tuple((*minute_of(datum), sum(datum["Counts"])) for datum in datums)
+    return Note(entry, least, most, counts)
+
+
+def minute_of(datum: Datum) -> Minute:
+    """The series and minute that a datum belongs to."""
+    dimensions = sorted((one["Name"], one["Value"]) for one in datum["Dimensions"])
+    return Series(datum["MetricName"], tuple(dimensions)), datum["Timestamp"] * 1000
+
+
+def tally_of(notes: Iterable[Note]) -> dict[Minute, Tally]:
+    """What all of the notes amount to, by series and minute."""
+    tally: dict[Minute, Tally] = {}
+    for note in notes:
+        for series, minute, count in note.counts:
+            least, most = tally.get((series, minute), (0, 0))
+            tally[series, minute] = Tally(least + count * note.least, most + count * note.most)
+    return tally
+
+
+def encode(notes: Iterable[Note]) -> bytes:
+    """Notes as bytes (msgpack)."""
+    return _ENCODER.encode(list(notes))
+
+
+def decode(data: bytes) -> list[Note]:
+    """Notes from their bytes. Raises ``msgspec.DecodeError`` if they are none."""
+    return _DECODER.decode(data)
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(list[Note])

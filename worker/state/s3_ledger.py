@@ -1,0 +1,79 @@
+"""The ledger in a bucket: notes as objects of their own, by day, beside the state.
+
+Notes are written before the swap that ends their entries. So an entry may have several, if its
+owner died in between or was fenced: of those the last owner's counts, which the epoch in the
+key tells. Nothing of it is needed to go on; it is there to be compared with what CloudWatch has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from worker.emit import ledger
+from worker.emit.ledger import Note
+from worker.errors import CorruptState
+from worker.state.s3_access import Access
+from worker.state.segment import from_piece, to_piece
+
+LEDGER: Final = "ledger/"
+"""What the keys of all notes begin with."""
+
+
+class Ledger:
+    """Keeps notes for as long as CloudWatch keeps minutes."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._newest = 0
+        self._forgotten = ""
+
+    def keep(self, notes: Sequence[Note], epoch: int) -> None:
+        """Write notes that have become due together, under the owner's epoch."""
+        if notes:
+            newest = max(note.newest for note in notes)
+            name = f"{_day(newest)}/{min(note.entry for note in notes):012d}-{epoch:08d}"
+            self._access.create(LEDGER + name, to_piece(ledger.encode(notes)))
+            self._newest = max(self._newest, newest)
+
+    def forget(self) -> None:
+        """Delete, once a day, the notes of days that are too old."""
+        oldest = _day(self._newest - ledger.KEPT)
+        if not self._newest or oldest == self._forgotten:
+            return
+        for key in self._access.keys(LEDGER):
+            if key.removeprefix(LEDGER).partition("/")[0] < oldest:
+                self._access.delete(key)
+        self._forgotten = oldest
+
+
+def notes_since(access: Access, since: int) -> list[Note]:
+    """The notes that can hold a minute at or after ``since`` (epoch ms), one an entry.
+
+    Raises ``CorruptState`` for one that can't be read.
+    """
+    found: dict[int, tuple[int, Note]] = {}
+    keys = [key for key in access.keys(LEDGER) if key.split("/")[1] >= _day(since)]
+    for key in keys:
+        data = access.read(key)
+        if data is None:  # forgotten meanwhile
+            continue
+        epoch = int(key.rpartition("-")[2])
+        for note in _decoded(access.url, key, data.data):
+            if note.entry not in found or found[note.entry][0] <= epoch:
+                found[note.entry] = epoch, note
+    return [note for _, note in found.values() if note.newest >= since]
+
+
+def _decoded(url: str, key: str, data: bytes) -> list[Note]:
+    try:
+        return ledger.decode(from_piece(data))
+    except (msgspec.DecodeError, CorruptState) as error:
+        raise CorruptState(f"{url}/{key} can't be read ({error})") from error
+
+
+def _day(instant: int) -> str:
+    return f"dt={datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=instant):%Y-%m-%d}"
