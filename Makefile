@@ -10,6 +10,8 @@ unexport PYTHONPATH PYTHONHOME
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+PEERS := .venv-peers
+PEERS_OF := tests/bench/peers/requirements
 PYTEST := $(PY) -m pytest -n 2
 PIP := $(PY) -m pip -qq --no-input --disable-pip-version-check
 
@@ -17,7 +19,7 @@ CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 CAN_MAKE_VENVS := import ensurepip, venv
 
-.PHONY: help run test test-quick check lock clean
+.PHONY: help run test test-quick check bench lock clean
 
 help: ## What there is
 	@echo "make TARGET, where TARGET is one of:"
@@ -38,14 +40,19 @@ check: $(READY) ## Lint, format and types
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
+bench: $(READY) $(PEERS)/.ready ## Figures beside other programs' (some 20 minutes; QUICK=1: one)
+	@$(PY) -m tests.bench --peers $(PEERS)/bin/python $(if $(QUICK),--quick,--json docs/bench.json)
+
 lock: $(READY) ## Pin the dependencies anew (for maintainers; needs uv in .venv)
 	@$(PY) -m uv --version >/dev/null 2>&1 || \
 	  { echo "make lock needs uv. Install it with: $(PY) -m pip install uv" >&2; exit 1; }
 	@$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
 	  --generate-hashes --no-header --no-annotate --output-file requirements.lock pyproject.toml
+	@$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --output-file $(PEERS_OF).lock $(PEERS_OF).in
 
 clean: ## Remove the virtual environment, caches and the demo's output
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
+	@rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
 	@find worker tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(READY) is made last, and removed before anything is changed: without it, .venv may be
@@ -78,3 +85,12 @@ $(READY): requirements.lock pyproject.toml
 	$(PIP) install --no-build-isolation --no-deps -e .; \
 	touch $(READY); \
 	echo "setup: done"
+
+# What the benchmark compares with can't share the worker's packages.
+$(PEERS)/.ready: $(PEERS_OF).lock $(READY)
+	@echo "setup: installing what the benchmark compares with into $(PEERS)"
+	@rm -rf $(PEERS)
+	@$(PY) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip -qq --no-input --disable-pip-version-check \
+	  install --require-hashes -r $(PEERS_OF).lock
+	@touch $@

@@ -203,8 +203,9 @@ def test_no_file_says_where_packages_come_from() -> None:
     assert named == []
 
 
-def test_every_package_is_pinned_with_its_hashes() -> None:
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["requirements.lock", "tests/bench/peers/requirements.lock"])
+def test_every_package_is_pinned_with_its_hashes(name: str) -> None:
+    lock = (ROOT / name).read_text(encoding="utf-8")
     pins = re.split(r"\n(?=\S)", lock.strip())
     assert len(pins) > 10
     for pin in pins:

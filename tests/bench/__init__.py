@@ -1,0 +1,1 @@
+"""The benchmark: ``make bench``. Every figure beside what one would write or take instead."""

@@ -1,0 +1,77 @@
+"""Case (b): the worker on a stub's stream, to encoded requests in a durable outbox."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+
+from tests.bench.peers.measured import Stopwatch, peak_mb, settle
+from tests.bench.replaying import Figures
+from worker.config import Settings
+from worker.emit.outbox import Kind, Outcome
+from worker.emit.sender import Sender, Sink
+from worker.observe.worker_log import WorkerLog
+from worker.partition.partition import Partition
+from worker.service import Limits, Service
+from worker.state.compactor import Compactor
+from worker.state.sqlite import SqliteStore
+from worker.stream.kinesis import connect
+from worker.stream.lineage import first_positions
+from worker.stream.reader import THREADS, Reader, survey_stream
+from worker.wiring import rules_of
+
+
+class _Discard:
+    """A sink that takes everything and costs nothing."""
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        return Outcome.APPLIED, ""
+
+
+class Worker:
+    """The parts that ``worker.wiring`` puts together, but for what leaves the machine."""
+
+    def __init__(self, endpoint: str, state: Path) -> None:
+        settings = Settings()
+        rules = rules_of(settings)
+        log = WorkerLog(lambda: -1.0)
+        api = connect("bench", region="us-east-1", endpoint=endpoint, threads=THREADS)
+        survey = survey_stream(api)
+        positions = first_positions(survey, "trim_horizon")
+        store = SqliteStore(state)
+        self.partition = Partition(rules, store.take("bench"))
+        sink = _Discard()
+        sinks: Mapping[Kind, Sink] = {"metrics": sink, "records": sink, "dead_letters": sink}
+        self.service = Service(
+            Reader(api, positions, survey.created, lambda _: None),
+            self.partition,
+            store,
+            Sender(store, sinks, log, Random(0).random),
+            Compactor(store, 30.0),
+            rules,
+            Limits(settings.commit_every_s, settings.shard_lead_s * 1000, settings.shutdown_s),
+            log,
+            time.monotonic,
+        )
+        self.service.begin(positions)
+
+    @property
+    def folded(self) -> int:
+        return self.partition.counters["occurrences"]
+
+
+def live(endpoint: str, state: str, records: int) -> Figures:
+    """From the first call to the last commit: reader, fold, windows, encoding, SQLite."""
+    worker = Worker(endpoint, Path(state))
+    settle()
+    watch = Stopwatch()
+    with watch.running():
+        worker.service.run(lambda: worker.folded >= records)
+    return {
+        "records": worker.folded,
+        "cpu_s": watch.cpu_s,
+        "wall_s": watch.wall_s,
+        "peak_mb": peak_mb(),
+    }

@@ -1,0 +1,84 @@
+"""Processes of the benchmark: one for each measurement, so that none warms up another."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[2]
+LONGEST_S: Final = 1800.0
+
+
+def environment() -> dict[str, str]:
+    """No settings of the worker's or of AWS's but these."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("VOICE_INSIGHTS_", "AWS_"))
+    }
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+def measure(module: str, *arguments: object, python: str = sys.executable) -> dict[str, Any]:
+    """What a module under ``tests.bench`` tells of its run. Raises RuntimeError if it fails."""
+    done = subprocess.run(
+        [python, "-m", f"tests.bench.{module}", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} {arguments}: {done.stderr[-2000:]}")
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+@contextmanager
+def serving(arguments: Sequence[object]) -> Iterator[str]:
+    """The stub's address, while it serves."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.stub", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def versions(python: str, packages: Sequence[str]) -> Mapping[str, str]:
+    """The versions of packages as that interpreter has them."""
+    script = (
+        "import json, sys; from importlib.metadata import version;"
+        " print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
+    )
+    done = subprocess.run(
+        [python, "-c", script, *packages], capture_output=True, text=True, check=True
+    )
+    found: dict[str, str] = json.loads(done.stdout)
+    return found

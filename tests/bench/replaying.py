@@ -1,0 +1,107 @@
+"""Case (a) and the curve: records in memory through decode, fold, windows and encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from tests.bench.inputs import events
+from tests.bench.peers import loop
+from tests.bench.peers.measured import Stopwatch, peak_mb, settle
+from worker.config import Settings
+from worker.emit.outbox import drafts
+from worker.partition.outputs import Outputs
+from worker.replay import Item, LiveReplay, Replay
+from worker.stream.record import Record
+from worker.stream.recording import read_recording
+from worker.wiring import rules_of
+
+Figures = dict[str, float]
+_CHUNK = 10_000
+
+
+class _Encoded:
+    """Takes outputs as far as complete requests, and drops them."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def take(self, outputs: Outputs) -> None:
+        self.bytes += sum(len(draft.body) for draft in drafts(outputs))
+
+
+def replay(recording: str) -> Figures:
+    """Offline replay of records in memory."""
+    return _timed(Replay(rules_of(Settings()), _Encoded().take), _in_memory(recording))
+
+
+def replay_as_live(recording: str) -> Figures:
+    """As ``replay --as-live``."""
+    return _timed(LiveReplay(rules_of(Settings()), _Encoded().take), _in_memory(recording))
+
+
+def replay_files(recording: str) -> Figures:
+    """As ``replay``, reading the recording's files included."""
+    return _timed(Replay(rules_of(Settings()), _Encoded().take), read_recording(recording))
+
+
+def append_json(recording: str) -> Figures:
+    """The loop's json.loads and append, nothing else."""
+    return _appended([item.data for item in _in_memory(recording)], "json")
+
+
+def append_validated(recording: str) -> Figures:
+    """The loop with pydantic in place of json.loads."""
+    return _appended([item.data for item in _in_memory(recording)], "pydantic")
+
+
+def curve(records: int, seed: int) -> Figures:
+    """Replay of traffic made as it goes, which is not timed: of any length."""
+    watch = Stopwatch()
+    encoded = _Encoded()
+    offline = Replay(rules_of(Settings()), encoded.take)
+    for chunk in _chunks(events(records, seed)):
+        with watch.running():
+            for record in chunk:
+                offline.feed(record)
+    with watch.running():
+        offline.finish()
+    return _figures(offline.counters["occurrences"], watch)
+
+
+def _timed(replay: Replay, items: Iterable[Item]) -> Figures:
+    settle()
+    watch = Stopwatch()
+    with watch.running():
+        for item in items:
+            replay.feed(item)
+        replay.finish()
+    return _figures(replay.counters["occurrences"], watch)
+
+
+def _appended(datas: list[bytes], reader: str) -> Figures:
+    append = loop.append_json if reader == "json" else loop.append_validated
+    settle()
+    watch = Stopwatch()
+    with watch.running():
+        for data in datas:
+            append(data)
+    return _figures(len(datas), watch)
+
+
+def _in_memory(recording: str) -> list[Record]:
+    return [item for item in read_recording(recording) if isinstance(item, Record)]
+
+
+def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
+    while chunk := list(islice(records, _CHUNK)):
+        yield chunk
+
+
+def _figures(records: int, watch: Stopwatch) -> Figures:
+    return {
+        "records": records,
+        "cpu_s": watch.cpu_s,
+        "wall_s": watch.wall_s,
+        "peak_mb": peak_mb(),
+    }

@@ -1,0 +1,30 @@
+"""Case (e): ``python -m tests.bench.start ENDPOINT STATE BEGAN``, timed from its very start."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from tests.bench.live import Worker
+from tests.bench.peers.measured import tell
+from worker.cli.run import run
+
+
+def first_fold(endpoint: str, state: str, began: float) -> float:
+    """Seconds from ``began``, the monotonic time at which the process was started."""
+    worker = Worker(endpoint, Path(state))
+    taken: list[float] = []
+
+    def folded() -> bool:
+        if worker.folded and not taken:
+            taken.append(time.monotonic() - began)
+        return bool(taken)
+
+    worker.service.run(folded)
+    return taken[0]
+
+
+if __name__ == "__main__":
+    assert run.name == "run"  # what the program itself imports counts, too
+    tell(seconds=first_fold(sys.argv[1], sys.argv[2], float(sys.argv[3])))
