@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from tests.bench.peers.measured import Stopwatch, peak_mb, settle
 from tests.bench.replaying import Figures
 from worker.config import Settings
+from worker.emit.lane import Lane, Policy
 from worker.emit.outbox import Kind, Outcome
-from worker.emit.sender import Sender, Sink
+from worker.emit.sender import Sender
 from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import Partition
-from worker.service import Limits, Service
+from worker.service import Clocks, Limits, Service
 from worker.state.compactor import Compactor
 from worker.state.sqlite import SqliteStore
 from worker.stream.kinesis import connect
 from worker.stream.lineage import first_positions
 from worker.stream.reader import THREADS, Reader, survey_stream
 from worker.wiring import rules_of
+
+
+_KINDS: Final[tuple[Kind, ...]] = ("metrics", "records", "dead_letters")
 
 
 class _Discard:
@@ -42,18 +46,18 @@ class Worker:
         positions = first_positions(survey, "trim_horizon")
         store = SqliteStore(state)
         self.partition = Partition(rules, store.take("bench"))
-        sink = _Discard()
-        sinks: Mapping[Kind, Sink] = {"metrics": sink, "records": sink, "dead_letters": sink}
+        clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
+        policy = Policy(settings.on_ambiguous, clocks.now, Random(0).random)
         self.service = Service(
             Reader(api, positions, survey.created, lambda _: None),
             self.partition,
             store,
-            Sender(store, sinks, log, Random(0).random),
+            Sender(Lane(kind, store, _Discard(), log, policy) for kind in _KINDS),
             Compactor(store, 30.0),
             rules,
             Limits(settings.commit_every_s, settings.shard_lead_s * 1000, settings.shutdown_s),
             log,
-            time.monotonic,
+            clocks,
         )
         self.service.begin(positions)
 

@@ -27,7 +27,7 @@ class _Encoded:
         self.bytes = 0
 
     def take(self, outputs: Outputs) -> None:
-        self.bytes += sum(len(draft.body) for draft in drafts(outputs))
+        self.bytes += sum(len(draft.body) for draft in drafts(outputs, 0))
 
 
 def replay(recording: str) -> Figures:

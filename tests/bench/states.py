@@ -114,7 +114,7 @@ def commit(state: str, sessions: int, new_events: int, seed: int) -> Figures:
         partition.fold(_fresh_events(rng, sessions, new_events, n))
         began = time.perf_counter()
         delta, outputs = partition.commit()
-        store.append(Commit(delta, drafts(outputs), list(outputs.packed.values()), None))
+        store.append(Commit(delta, drafts(outputs, 0), list(outputs.packed.values()), None))
         taken.append((time.perf_counter() - began) * 1000)
     store.close()
     return {"commit_ms": statistics.median(taken)}
