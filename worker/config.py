@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
+from worker.observe.own_metrics import DEFAULT_NAMESPACE
 from worker.settings_values import (
     Address,
     Dimensions,
@@ -23,6 +24,7 @@ from worker.settings_values import (
     LogLevel,
     Namespace,
     OnAmbiguous,
+    OwnMetrics,
     Region,
     ReleasePeriod,
     Sink,
@@ -154,6 +156,14 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(default="info", description="least severe log lines shown")
     log_format: LogFormat = Field(
         default="auto", description="form of log lines; auto is pretty on a terminal"
+    )
+    own_metrics: OwnMetrics = Field(
+        default="auto",
+        description="the worker's metrics about itself as EMF among the log lines: emf, off, or "
+        "auto, which is emf where log lines are JSON",
+    )
+    own_namespace: Namespace = Field(
+        default=DEFAULT_NAMESPACE, description="CloudWatch namespace of these metrics"
     )
 
     @classmethod

@@ -7,12 +7,13 @@ next start goes on from the last commit, which holds positions, sessions and out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from worker.emit.outbox import drafts
 from worker.emit.sender import Sender
-from worker.events.decode import decode
+from worker.events.decode import Delivery, decode
+from worker.partition.outputs import Window
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.state.compactor import Compactor
@@ -64,19 +65,39 @@ class Observer(Protocol):
         """Records of a shard may have been trimmed before they were read."""
         ...
 
+    def folded(self, shard: str, deliveries: Sequence[Delivery]) -> None:
+        """A batch of a shard has been folded."""
+        ...
+
     def progress(self, progress: Progress) -> None:
         """Told after each commit."""
         ...
 
 
+class ShardProgress(NamedTuple):
+    """A shard that is not read to its end. ``behind_ms``: behind its tip; ``clock``: how far it
+    has come (epoch ms); both None before anything was read of it.
+    """
+
+    behind_ms: int | None
+    clock: int | None
+    paused: bool
+
+
 class Progress(NamedTuple):
-    """How the service does. ``behind_ms``: of the shard furthest behind its tip."""
+    """How the service does. ``behind_ms``: of the shard furthest behind its tip. ``window``:
+    what the commit gave out to be sent; ``state_size``: bytes.
+    """
 
     stream_time: int | None
     behind_ms: int
     sessions: int
     counters: dict[str, int]
     backlog: Backlog
+    shards: dict[str, ShardProgress]
+    state_size: int
+    commit_s: float
+    window: Window
 
 
 class Limits(NamedTuple):
@@ -157,6 +178,7 @@ class Service:
 
     def commit(self) -> None:
         """Make durable what has happened, and let the sender have what has to leave."""
+        begun = self._monotonic()
         delta, outputs = self._partition.commit()
         now = self._partition.now
         self._store.append(
@@ -172,7 +194,7 @@ class Service:
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:
             self._observer.test_event(test_id)
-        self._observer.progress(self._progress())
+        self._observer.progress(self._progress(self._monotonic() - begun, outputs.window))
 
     def _fold(self, batch: Batch) -> None:
         partition = self._partition
@@ -182,6 +204,7 @@ class Service:
         deliveries = [delivery for record in batch.records for delivery in decode(record)]
         recalled = self._store.recall(partition.strangers(deliveries)) if deliveries else {}
         partition.fold(deliveries, recalled)
+        self._observer.folded(batch.shard, deliveries)
         if batch.clock is not None:
             partition.tip(batch.shard, batch.clock)
         self._move(batch.shard, batch.position)
@@ -198,13 +221,17 @@ class Service:
         self._partition.move(shard, (position.kind, position.value, position.seen_to))
 
     def _let_time_go_on(self) -> None:
-        positions = self._partition.positions
-        live = [shard for shard, position in positions.items() if position[0] != "ended"]
+        live = self._live()
         self._partition.advance(live)
         ahead = self._running_ahead(live)
         self._source.pause(ahead - self._paused)
         self._source.resume(self._paused - ahead)
         self._paused = ahead
+
+    def _live(self) -> list[str]:
+        """The shards that can still deliver."""
+        positions = self._partition.positions
+        return [shard for shard, position in positions.items() if position[0] != "ended"]
 
     def _running_ahead(self, live: list[str]) -> set[str]:
         """The shards to pause. None while a shard that has not begun holds time back: it may
@@ -216,13 +243,23 @@ class Service:
             return set()
         return time.ahead(live, self._limits.shard_lead_ms)
 
-    def _progress(self) -> Progress:
+    def _progress(self, commit_s: float, window: Window) -> Progress:
+        clocks = self._partition.time.clocks
         return Progress(
             self._partition.now,
             max(self._behind.values(), default=0),
             self._partition.held,
             dict(self._partition.counters),
             self._store.backlog(),
+            {
+                shard: ShardProgress(
+                    self._behind.get(shard), clocks.get(shard), shard in self._paused
+                )
+                for shard in self._live()
+            },
+            self._store.size(),
+            commit_s,
+            window,
         )
 
     def _shut_down(self) -> Backlog:

@@ -26,6 +26,10 @@ PROGRESS = Progress(
     12,
     {**dict.fromkeys(ACCOUNTED, 0), "occurrences": 9},
     Backlog(3, 70, 1, 1_790_942_400_000),
+    shards={},
+    state_size=0,
+    commit_s=0,
+    window={},
 )
 
 

@@ -16,8 +16,10 @@ import click
 from worker.cli.settings_options import settings_options
 from worker.config import Settings
 from worker.errors import VoiceInsightsError
-from worker.observe.logs import configure_logging
-from worker.observe.worker_log import WorkerLog
+from worker.observe.logs import configure_logging, is_pretty
+from worker.observe.own_lines import OwnLines
+from worker.observe.pump import LogPump
+from worker.observe.watch import Report, Watch
 from worker.service import Clocks
 from worker.settings_sources import load_settings
 from worker.wiring import build
@@ -51,14 +53,15 @@ def run(config_file: Path | None, **options: str | None) -> None:
     settings = loaded.settings
     pump = configure_logging(settings.log_level, settings.log_format, sys.stderr)
     try:
-        sys.exit(_work(settings, stream))
+        sys.exit(_work(settings, stream, pump))
     finally:
         pump.close(_LAST_LINES_S)
 
 
-def _work(settings: Settings, stream: str) -> int:
+def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     """Work to the end; the exit code. What ends it is told as a log line, and only there."""
-    log = WorkerLog(monotonic)
+    clocks = Clocks(monotonic, _now)
+    log = Watch(clocks, pump.dropped, _report(settings, pump))
     signals = _Signals()
 
     def patiently(seconds: float) -> None:
@@ -66,7 +69,7 @@ def _work(settings: Settings, stream: str) -> int:
         signals.sleep(seconds)
 
     try:
-        service = build(settings, stream, log, Clocks(monotonic, _now), random, patiently)
+        service = build(settings, stream, log, clocks, random, patiently)
         log.stopped(service.run(signals.stopping))
     except _Stopped:
         log.never_began()
@@ -77,6 +80,13 @@ def _work(settings: Settings, stream: str) -> int:
         log.crashed()
         return VoiceInsightsError.exit_code
     return 0
+
+
+def _report(settings: Settings, pump: LogPump) -> Report:
+    auto = settings.own_metrics == "auto" and not is_pretty(settings.log_format, sys.stderr)
+    if auto or settings.own_metrics == "emf":
+        return OwnLines(pump.put, settings.own_namespace)
+    return lambda _reading, _at: None
 
 
 def _now() -> int:

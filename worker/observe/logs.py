@@ -38,15 +38,14 @@ def configure_logging(level: str, form: str, stream: TextIO) -> LogPump:
     """
     pump = LogPump(stream)
     atexit.register(pump.close, _AT_EXIT_S)
-    terminal = stream.isatty()
-    pretty = form == "pretty" or (form == "auto" and terminal)
+    pretty = is_pretty(form, stream)
     threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _Lines(_pretty(colors=terminal) if pretty else _json),
+            _Lines(_pretty(colors=stream.isatty()) if pretty else _json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=lambda *_: _PumpLogger(pump),
@@ -54,6 +53,11 @@ def configure_logging(level: str, form: str, stream: TextIO) -> LogPump:
     )
     _take_over_standard_logging()
     return pump
+
+
+def is_pretty(form: str, stream: TextIO) -> bool:
+    """Whether log lines of this form on ``stream`` are for people, and no JSON."""
+    return form == "pretty" or (form == "auto" and stream.isatty())
 
 
 class _PumpLogger:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
 
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
+from worker.events.decode import Delivery
 from worker.events.timestamps import format_ms
 from worker.service import Progress
 from worker.state.store import Backlog
@@ -65,6 +66,9 @@ class WorkerLog:
                 of_one_minute_at_most=note.widest,
                 newest_minute=format_ms(note.newest),
             )
+
+    def folded(self, shard: str, deliveries: Sequence[Delivery]) -> None:
+        """A batch has been folded: nothing to tell."""
 
     def progress(self, progress: Progress) -> None:
         """Told after each commit; a line a minute."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from worker.events.decode import Delivery
 from worker.events.envelope import Ignored, SinkTest
-from worker.events.event import Event, SessionKey
+from worker.events.event import KNOWN_NAMES, Event, SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook
 from worker.partition.delta import Delta, Mark, SessionChange
@@ -25,6 +25,7 @@ from worker.sessions.record import encode, to_record
 from worker.sessions.session import Arrival, Closed, CloseReason, Held, Session
 
 _FOREVER = 1 << 62
+_KNOWN = frozenset(KNOWN_NAMES)
 
 ACCOUNTED = (
     "occurrences",
@@ -207,6 +208,8 @@ class Partition:
         if arrival is Arrival.CONFLICT:
             self.counters["conflicts"] += 1
         self.counters[_COUNTED[arrival]] += 1
+        if arrival is Arrival.FOLDED and event.name not in _KNOWN:
+            self.counters["unknown_events"] += 1
         if late and arrival in (Arrival.FOLDED, Arrival.CONFLICT):
             self.counters["late_events"] += 1
         if event.name == "call_wrap_up":

@@ -150,6 +150,10 @@ class S3Store:
         """See ``Store.backlog``."""
         return self._owner.manifest.backlog()
 
+    def size(self) -> int:
+        """See ``Store.size``. Segments that nothing needs any more don't count."""
+        return sum(ref.size for ref in self._owner.manifest.refs())
+
     def compact(self) -> None:
         """See ``Store.compact``. Reads and writes beside commits; only the swap is among them."""
         with self._compacting:

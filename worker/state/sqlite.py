@@ -175,6 +175,13 @@ class SqliteStore:
             ).fetchone()
         return Backlog(entries, int(size), int(ambiguous), oldest)
 
+    def size(self) -> int:
+        """See ``Store.size``. The write-ahead log beside the file doesn't count."""
+        with self._lock, _usable(self._path):
+            (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+            (each,) = self._db.execute("PRAGMA page_size").fetchone()
+        return int(pages * each)
+
     def compact(self) -> None:
         """See ``Store.compact``. Merges on a connection of its own, so that commits go on."""
         with self._compacting, _usable(self._path), closing(self._connect()) as db:

@@ -71,6 +71,10 @@ class Store(Protocol):
         """How much waits to be sent."""
         ...
 
+    def size(self) -> int:
+        """About how many bytes the state takes where it is kept."""
+        ...
+
     def compact(self) -> None:
         """Merge commits so that the next start reads less; beside other calls if need be."""
         ...

@@ -94,6 +94,10 @@ class WatchedStore:
         """See ``Store.backlog``."""
         return self._real.backlog()
 
+    def size(self) -> int:
+        """See ``Store.size``."""
+        return self._real.size()
+
     def compact(self) -> None:
         """See ``Store.compact``."""
         self._real.compact()

@@ -1,0 +1,41 @@
+"""Progress as the service tells it, for tests of what is made of it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from worker.partition.partition import ACCOUNTED
+from worker.service import Progress, ShardProgress
+from worker.state.store import Backlog
+
+NOW: Final = 1_790_942_400_000
+"""2026-10-02T12:00:00Z, in epoch ms."""
+
+
+def progress(**changed: Any) -> Progress:
+    """Two shards, one of them 4 s ahead of the other, at ``NOW``."""
+    counters = {
+        **dict.fromkeys(ACCOUNTED, 0),
+        "occurrences": 10,
+        "events": 8,
+        "ignored": 2,
+        "folded": 7,
+        "duplicates": 1,
+        "sessions_opened": 5,
+        "sessions_closed": 2,
+    }
+    whole = Progress(
+        stream_time=NOW - 9000,
+        behind_ms=1500,
+        sessions=4,
+        counters=counters,
+        backlog=Backlog(3, 70, 1, NOW - 2000),
+        shards={
+            "shard-0": ShardProgress(1500, NOW - 9000, paused=False),
+            "shard-1": ShardProgress(0, NOW - 5000, paused=True),
+        },
+        state_size=4096,
+        commit_s=0.25,
+        window={},
+    )
+    return whole._replace(**changed)

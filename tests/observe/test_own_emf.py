@@ -1,0 +1,80 @@
+"""The line of EMF from which CloudWatch Logs makes the worker's metrics about itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.observe.progresses import NOW, progress
+from worker.observe.logs import LINE_AT_MOST
+from worker.observe.own_emf import emf_fields
+from worker.observe.own_lines import OwnLines
+from worker.observe.own_metrics import OWN_METRICS, MetricKind
+from worker.observe.own_reading import Period, Reading, Told, reading_of
+from worker.service import ShardProgress
+
+
+def reading(occurrences: int = 10, shards: int = 2) -> Reading:
+    told = progress(
+        counters={**progress().counters, "occurrences": occurrences},
+        shards={
+            f"shardId-{n:012}": ShardProgress(100 * n, NOW - n, paused=False) for n in range(shards)
+        },
+    )
+    return reading_of(told, Told({}, None, 0), Period(), NOW)
+
+
+def lines(*readings: Reading) -> list[dict[str, Any]]:
+    written: list[bytes] = []
+    tell = OwnLines(written.append, "Mine")
+    for n, one in enumerate(readings):
+        tell(one, NOW + 60_000 * n)
+    assert all(len(line) <= LINE_AT_MOST and line.endswith(b"\n") for line in written)
+    return [json.loads(line) for line in written]
+
+
+def test_the_directive_names_each_metric_of_the_line_with_its_unit_and_no_dimension() -> None:
+    (line,) = lines(reading())
+    assert line["_aws"]["Timestamp"] == NOW
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("Mine", [[]])
+    assert len(directive["Metrics"]) <= 100
+    for one in directive["Metrics"]:
+        assert one["Unit"] == OWN_METRICS[one["Name"]].unit
+        assert isinstance(line[one["Name"]], int | float)
+
+
+def test_of_a_counter_its_growth_since_the_line_before_is_told() -> None:
+    first, second, third = lines(reading(10), reading(25), reading(25))
+    assert "Occurrences" not in first
+    assert (second["Occurrences"], third["Occurrences"]) == (15, 0)
+
+
+def test_the_first_line_tells_how_things_stand_though_nothing_can_have_grown() -> None:
+    (line,) = lines(reading())
+    assert line["Heartbeat"] == 1
+    told = {one["Name"] for one in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert all(OWN_METRICS[name].kind is MetricKind.GAUGE for name in told)
+
+
+def test_shards_stand_beside_as_properties_the_worst_of_many() -> None:
+    (few,) = lines(reading())
+    by_shard = few["MillisBehindLatestByShard"]
+    assert by_shard == {"shardId-000000000001": 100, "shardId-000000000000": 0}
+        "shardId-000000000001": 100,
+        "shardId-000000000000": 0,
+    }
+    (many,) = lines(reading(shards=2000))
+    assert len(many["MillisBehindLatestByShard"]) == 50
+    assert many["MillisBehindLatestByShard"]["shardId-000000001999"] == 199_900
+    assert many["MillisBehindLatest"] == 199_900
+
+
+def test_the_line_is_a_log_line_like_the_others() -> None:
+    (line,) = lines(reading())
+    assert list(line)[:3] == ["timestamp", "level", "event"]
+
+
+def test_fields_are_plain_json() -> None:
+    fields = emf_fields(reading(), {}, NOW, "Mine")
+    assert json.loads(json.dumps(fields)) == fields

@@ -1,0 +1,85 @@
+"""The values of the worker's metrics about itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.observe.progresses import NOW, progress
+from worker.metrics.series import Series
+from worker.observe.own_metrics import OWN_METRICS
+from worker.observe.own_reading import Period, Reading, Told, reading_of
+from worker.service import Progress, ShardProgress
+
+TOLD = Told({"RequestsApplied": 6}, 0.25, 3)
+
+
+def read(told_of: Progress, told: Told = TOLD) -> Reading:
+    period = Period()
+    period.add(told_of)
+    return reading_of(told_of, told, period, NOW)
+
+
+def test_every_value_is_of_the_catalogue_and_nothing_of_the_catalogue_is_missing() -> None:
+    delays = {(Series("DeliveryDelay", ()), NOW): {700: 1}}
+    assert read(progress(window=delays)).values.keys() == OWN_METRICS.keys()
+
+
+def test_values_are_in_the_catalogues_units() -> None:
+    values = read(progress()).values
+    assert values["CommitTime"] == 250
+    assert values["StreamTimeLag"] == 9000
+    assert values["OutboxAge"] == 2000
+    assert values["SessionsSpread"] == 25
+    assert values["SessionsOpen"] == 3
+    assert values["RequestsApplied"] == 6
+    assert values["RequestsAmbiguous"] == 0
+    assert values["LogLinesDropped"] == 3
+
+
+def test_of_a_metric_with_a_label_the_greatest_value_stands_for_all() -> None:
+    reading = read(progress())
+    assert reading.by_label["MillisBehindLatest"] == {"shard-0": 1500, "shard-1": 0}
+    assert reading.values["MillisBehindLatest"] == 1500
+
+
+def test_the_shard_that_holds_stream_time_back_is_named_with_how_far_it_is_behind() -> None:
+    assert read(progress()).by_label["StreamTimeHeldBack"] == {"shard-0": 4000}
+
+
+def test_a_shard_never_read_holds_stream_time_where_it_is() -> None:
+    shards = {**progress().shards, "shard-2": ShardProgress(None, None, paused=False)}
+    reading = read(progress(shards=shards))
+    assert reading.by_label["StreamTimeHeldBack"] == {"shard-2": 4000}
+    assert "shard-2" not in reading.by_label["MillisBehindLatest"]
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    unread = {"shard-0": ShardProgress(None, None, paused=False)}
+    reading = read(progress(stream_time=None, shards=unread), Told({}, None, 0))
+    missing = {"MillisBehindLatest", "StreamTimeLag", "StreamTimeHeldBack", "SessionsSpread"}
+    assert OWN_METRICS.keys() - reading.values.keys() == missing | {
+        "DeliveryDelayP50",
+        "DeliveryDelayP95",
+        "DeliveryDelayP99",
+    }
+
+
+@pytest.mark.parametrize("counter", ["occurrences", "events", "duplicates", "dead_letters"])
+def test_an_occurrence_that_no_outcome_accounts_for_shows(counter: str) -> None:
+    counters = progress().counters
+    assert read(progress()).values["Unaccounted"] == 0
+    wrong = progress(counters={**counters, counter: counters[counter] + 1})
+    assert read(wrong).values["Unaccounted"] >= 1
+
+
+def test_a_period_has_its_longest_commit_and_all_its_delays() -> None:
+    period = Period()
+    for commit_s, delay in ((0.1, 900), (0.4, 100), (0.2, 500)):
+        window = {
+            (Series("DeliveryDelay", ()), NOW): {delay: 1},
+            (Series("SttLatency", ()), NOW): {7: 1},
+        }
+        period.add(progress(commit_s=commit_s, window=window))
+    values = reading_of(progress(), TOLD, period, NOW).values
+    assert values["CommitTime"] == 400
+    assert (values["DeliveryDelayP50"], values["DeliveryDelayP99"]) == (500, 900)

@@ -1,0 +1,51 @@
+"""The page that Prometheus reads."""
+
+from __future__ import annotations
+
+import re
+
+from tests.observe.progresses import NOW, progress
+from worker.observe.own_metrics import OWN_METRICS
+from worker.observe.own_reading import Period, Reading, Told, Values, reading_of
+from worker.observe.prometheus import prometheus_page
+
+READING = reading_of(progress(), Told({}, 0.25, 0), Period(), NOW)
+SAMPLE = re.compile(r'[a-z_0-9]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"\})? -?\d+(\.\d+)?(e[+-]\d+)?')
+
+
+def page(values: Values, labelled: Values) -> list[str]:
+    return prometheus_page(Reading(values, {"MillisBehindLatest": labelled})).splitlines()
+
+
+def test_every_line_is_a_sample_or_says_of_what() -> None:
+    lines = prometheus_page(READING).splitlines()
+    assert lines
+    for line in lines:
+        assert line.startswith(("# HELP ", "# TYPE ")) or SAMPLE.fullmatch(line), line
+
+
+def test_each_metric_is_explained_once_and_before_its_samples() -> None:
+    lines = prometheus_page(READING).splitlines()
+    for metric in OWN_METRICS.values():
+        name = metric.prometheus_name
+        about = [n for n, line in enumerate(lines) if line.split()[2:3] == [name]]
+        samples = [n for n, line in enumerate(lines) if re.split(r"[{ ]", line)[0] == name]
+        if samples:
+            assert about == [samples[0] - 2, samples[0] - 1]
+
+
+def test_values_are_in_base_units() -> None:
+    lines = page({"CommitTime": 250, "SessionsSpread": 25, "StateSize": 4096}, {})
+    assert "voice_insights_worker_commit_time_seconds 0.25" in lines
+    assert "voice_insights_worker_sessions_spread_ratio 0.25" in lines
+    assert "voice_insights_worker_state_size_bytes 4096" in lines
+
+
+def test_a_shards_name_can_say_nothing_else() -> None:
+    lines = page({}, {'a"} 1\n\\': 1000})
+    sample = r'voice_insights_worker_millis_behind_latest_seconds{shard="a\"} 1\n\\"} 1'
+    assert lines[2:] == [sample]
+
+
+def test_before_the_first_commit_the_page_is_empty() -> None:
+    assert prometheus_page(None) == ""

@@ -1,0 +1,99 @@
+"""The worker's observer: it logs, counts, and reports once a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.observe.progresses import NOW, progress
+from tests.scenes import cloud_event
+from worker.emit.ledger import Note
+from worker.emit.outbox import Entry, Outcome
+from worker.events.decode import decode
+from worker.metrics.series import Series
+from worker.observe.own_reading import Reading
+from worker.observe.watch import Watch
+from worker.service import Clocks
+from worker.stream.api import Failure, FailureKind
+from worker.stream.record import Record
+from worker.stream.schedule import BackedOff
+
+ENTRY = Entry(7, "metrics", b"[[]]", NOW, attempts=0, ambiguous=0)
+
+
+class Watching:
+    """A watch with a clock moved by hand, and what it reports."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+        self.reports: list[Reading] = []
+        clocks = Clocks(lambda: self.seconds, lambda: NOW)
+        self.watch = Watch(clocks, lambda: 4, lambda reading, _: self.reports.append(reading))
+
+
+@pytest.fixture
+def watching() -> Iterator[Watching]:
+    with capture_logs():
+        yield Watching()
+
+
+def test_a_report_is_made_at_the_first_commit_and_then_once_a_minute(watching: Watching) -> None:
+    for seconds in range(181):
+        watching.seconds = 100.0 + seconds
+        watching.watch.progress(progress())
+    assert len(watching.reports) == 4
+
+
+def test_without_a_commit_there_is_no_report(watching: Watching) -> None:
+    watching.seconds += 3600
+    watching.watch.sent(ENTRY, Outcome.APPLIED, "")
+    assert watching.reports == []
+    assert watching.watch.reading() is None
+
+
+def test_what_is_told_is_counted(watching: Watching) -> None:
+    for outcome in Outcome:
+        watching.watch.sent(ENTRY, outcome, "")
+    watching.watch.notice(BackedOff("s", Failure(FailureKind.THROTTLED, "slow down"), 1, 200))
+    watching.watch.progress(progress())
+    (reading,) = watching.reports
+    names = ("Applied", "Refused", "Invalid", "Ambiguous", "Dropped", "TooOld")
+    assert [reading.values[f"Requests{name}"] for name in names] == [1] * 6
+    assert reading.values["StreamCallsFailed"] == 1
+    assert reading.values["LogLinesDropped"] == 4
+
+
+def test_the_bound_is_added_up_and_the_widest_is_that_of_the_minute(watching: Watching) -> None:
+    series = Series("SttLatency", ())
+    watching.watch.progress(progress())
+    for most, count in ((1, 50), (2, 5), (3, 1)):
+        watching.watch.noted(Note(1, 1, most, ((series, NOW, count),)))
+    for _ in range(2):
+        watching.seconds += 60
+        watching.watch.progress(progress())
+    _, during, after = watching.reports
+    assert (during.values["SurplusBound"], during.values["SurplusBoundWidest"]) == (7, 5)
+    assert (after.values["SurplusBound"], after.values["SurplusBoundWidest"]) == (7, 0)
+
+
+def test_asking_for_a_reading_takes_nothing_from_the_report(watching: Watching) -> None:
+    watching.watch.progress(progress(commit_s=0))
+    watching.watch.progress(progress(commit_s=0.5))
+    for _ in range(3):
+        assert watching.watch.reading() is not None
+    watching.seconds += 60
+    watching.watch.progress(progress(commit_s=0.1))
+    assert watching.reports[-1].values["CommitTime"] == 500
+    asked = watching.watch.reading()
+    assert asked is not None
+    assert asked.values["CommitTime"] == 500
+
+
+def test_sessions_are_looked_at_shard_by_shard(watching: Watching) -> None:
+    for shard in ("a", "b"):
+        record = Record(shard, "1", NOW, cloud_event(0, "prompt_sent", None, 1), "")
+        watching.watch.folded(shard, list(decode(record)))
+    watching.watch.progress(progress())
+    assert watching.reports[0].values["SessionsSpread"] == 100

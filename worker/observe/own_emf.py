@@ -1,0 +1,53 @@
+"""The worker's metrics about itself as one line of EMF: a log line that CloudWatch Logs reads
+metrics from. Pure.
+
+The metrics have no dimensions; what is known shard by shard stands beside them as plain
+properties, for queries of the log.
+"""
+
+from __future__ import annotations
+
+from heapq import nlargest
+from typing import Any, Final
+
+from worker.observe.own_metrics import OWN_METRICS, MetricKind
+from worker.observe.own_reading import Reading, Values
+
+_LABELS_AT_MOST: Final = 50
+"""Labels of one metric in a line, those with the greatest values: a line stays below 15 KB."""
+
+
+def emf_fields(reading: Reading, before: Values, at: int, namespace: str) -> dict[str, Any]:
+    """The line's fields. ``before``: the values of the line before, of which counters are told
+    the growth; ``at``: epoch ms.
+    """
+    values = {
+        name: _told(name, value, before)
+        for name, value in reading.values.items()
+        if OWN_METRICS[name].kind is MetricKind.GAUGE or name in before
+    }
+    return {
+        "_aws": {
+            "Timestamp": at,
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": namespace,
+                    "Dimensions": [[]],
+                    "Metrics": [{"Name": name, "Unit": OWN_METRICS[name].unit} for name in values],
+                }
+            ],
+        },
+        **values,
+        **{
+            f"{name}By{str(OWN_METRICS[name].label).title()}": dict(
+                nlargest(_LABELS_AT_MOST, labelled.items(), key=lambda one: (one[1], one[0]))
+            )
+            for name, labelled in reading.by_label.items()
+        },
+    }
+
+
+def _told(name: str, value: float, before: Values) -> float:
+    if OWN_METRICS[name].kind is MetricKind.GAUGE:
+        return round(value, 3)
+    return max(0, value - before[name])

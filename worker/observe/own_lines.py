@@ -1,0 +1,32 @@
+"""The worker's metrics about itself on their way into the log stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from worker.events.timestamps import format_ms
+from worker.observe.logs import fitting_line
+from worker.observe.own_emf import emf_fields
+from worker.observe.own_reading import Reading, Values
+
+
+class OwnLines:
+    """Writes a line of EMF for each reading, among the log lines but whatever their level.
+
+    They take the way of the log lines, and not that of EMF in place of CloudWatch: they are told
+    by a worker that must not wait, and standard output may be carrying session records.
+    """
+
+    def __init__(self, put: Callable[[bytes], None], namespace: str) -> None:
+        """``put`` takes a line and returns at once."""
+        self._put = put
+        self._namespace = namespace
+        self._before: Values = {}
+
+    def __call__(self, reading: Reading, at: int) -> None:
+        """Write the line; ``at``: epoch ms."""
+        first = {"timestamp": format_ms(at), "level": "info", "event": "own metrics"}
+        fields = emf_fields(reading, self._before, at, self._namespace)
+        self._before = reading.values
+        self._put(fitting_line({**first, **fields}, json.dumps))

@@ -1,0 +1,149 @@
+"""From what the worker tells to the values of its metrics about itself. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from worker.metrics import distribution
+from worker.metrics.distribution import Distribution, summarise
+from worker.observe.own_metrics import OWN_METRICS, MetricKind
+from worker.service import Progress
+
+Values = dict[str, float]
+"""By metric, in its CloudWatch unit; what isn't known is left out."""
+
+
+class Reading(NamedTuple):
+    """``values``: of each metric one. ``by_label``: of those with a label, each label's."""
+
+    values: Values
+    by_label: dict[str, Values]
+
+
+class Told(NamedTuple):
+    """What has been told besides progress. ``counts``: of counters, since the start, by metric;
+    ``spread``: share of sessions seen on several shards, 0 … 1, None before the first session.
+    """
+
+    counts: Mapping[str, int]
+    spread: float | None
+    dropped_lines: int
+
+
+@dataclass(slots=True)
+class Period:
+    """What is summed up between two reports. ``longest_commit_s``: seconds; ``delays``: of
+    DeliveryDelay, ms; ``widest``: A of a single series' minute.
+    """
+
+    longest_commit_s: float = 0.0
+    delays: Distribution = field(default_factory=dict)
+    widest: int = 0
+
+    def add(self, progress: Progress) -> None:
+        """A commit more."""
+        self.longest_commit_s = max(self.longest_commit_s, progress.commit_s)
+        for (series, _), samples in progress.window.items():
+            if series.metric == "DeliveryDelay":
+                distribution.add(self.delays, samples)
+
+
+_COMMITTED: Final = {
+    "InputGaps": "input_gaps",
+    "Occurrences": "occurrences",
+    "TestEvents": "test_events",
+    "Ignored": "ignored",
+    "DeadLetters": "dead_letters",
+    "Events": "events",
+    "Folded": "folded",
+    "Duplicates": "duplicates",
+    "Cut": "cut",
+    "Conflicts": "conflicts",
+    "UnknownEvents": "unknown_events",
+    "LateEvents": "late_events",
+    "SessionsOpened": "sessions_opened",
+    "SessionsClosed": "sessions_closed",
+    "SessionsRevised": "sessions_revised",
+    "SamplesRetracted": "samples_retracted",
+}
+"""Metrics that are counters of the partition, which are part of its state."""
+
+
+def reading_of(progress: Progress, told: Told, period: Period, now: int) -> Reading:
+    """All values as they are at ``now`` (epoch ms). A counter that was never told is 0."""
+    counters = Counter(progress.counters)
+    counted = {name: 0 for name, one in OWN_METRICS.items() if one.kind is MetricKind.COUNTER}
+    by_label = _by_shard(progress)
+    values: Values = {
+        **counted,
+        **{name: counters[counter] for name, counter in _COMMITTED.items()},
+        **told.counts,
+        "LogLinesDropped": told.dropped_lines,
+        **{name: max(labelled.values()) for name, labelled in by_label.items() if labelled},
+        **_gauges(progress, counters, now),
+        **_over(period),
+    }
+    if told.spread is not None:
+        values["SessionsSpread"] = 100 * told.spread
+    return Reading(values, by_label)
+
+
+def _gauges(progress: Progress, counters: Counter[str], now: int) -> Values:
+    shards, backlog = progress.shards.values(), progress.backlog
+    accounted = sum(counters[one] for one in ("test_events", "ignored", "dead_letters", "events"))
+    events = sum(counters[one] for one in ("folded", "duplicates", "cut"))
+    values: Values = {
+        "Heartbeat": 1,
+        "ShardsLive": len(shards),
+        "ShardsPaused": sum(shard.paused for shard in shards),
+        "Unaccounted": abs(counters["occurrences"] - accounted) + abs(counters["events"] - events),
+        "SessionsOpen": counters["sessions_opened"] - counters["sessions_closed"],
+        "SessionsHeld": progress.sessions,
+        "OutboxEntries": backlog.entries,
+        "OutboxSize": backlog.size,
+        "OutboxAge": 0 if backlog.oldest is None else max(0, now - backlog.oldest),
+        "StateSize": progress.state_size,
+    }
+    if progress.stream_time is not None:
+        values["StreamTimeLag"] = max(0, now - progress.stream_time)
+    return values
+
+
+def _over(period: Period) -> Values:
+    delays = summarise(period.delays)
+    values: Values = {
+        "CommitTime": 1000 * period.longest_commit_s,
+        "SurplusBoundWidest": period.widest,
+    }
+    if delays is not None:
+        values |= {
+            "DeliveryDelayP50": delays.p50,
+            "DeliveryDelayP95": delays.p95,
+            "DeliveryDelayP99": delays.p99,
+        }
+    return values
+
+
+def _by_shard(progress: Progress) -> dict[str, Values]:
+    behind: Values = {
+        name: shard.behind_ms
+        for name, shard in progress.shards.items()
+        if shard.behind_ms is not None
+    }
+    return {"MillisBehindLatest": behind, "StreamTimeHeldBack": _held_back(progress)}
+
+
+def _held_back(progress: Progress) -> Values:
+    """Of the shard that holds stream time back; one that has not been read at all holds it where
+    it is.
+    """
+    clocks = {name: shard.clock for name, shard in progress.shards.items()}
+    furthest = max((clock for clock in clocks.values() if clock is not None), default=None)
+    if furthest is None:
+        return {}
+    last = min(clocks, key=lambda name: (-1 if (at := clocks[name]) is None else at, name))
+    held_at = progress.stream_time if clocks[last] is None else clocks[last]
+    return {} if held_at is None else {last: max(0, furthest - held_at)}

@@ -1,0 +1,116 @@
+"""The worker's observer: hands what is told on to the log, keeps count of it, reports it.
+
+The service tells from its thread, the sender's lanes, the reader and the state's bucket from
+theirs, and the health page asks from yet another: one lock is held around the counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Final
+
+from worker.emit.ledger import Note
+from worker.emit.outbox import Entry, Outcome
+from worker.events.decode import Delivery
+from worker.events.event import Event
+from worker.observe.own_reading import Period, Reading, Told, reading_of
+from worker.observe.spread import Spread
+from worker.observe.worker_log import WorkerLog
+from worker.service import Clocks, Progress
+from worker.stream.schedule import BackedOff, Notice
+
+Report = Callable[[Reading, int], None]
+"""Takes a reading and when it was made (epoch ms); must neither block nor raise."""
+
+REPORT_EVERY_S: Final = 60.0
+
+_REQUESTS: Final = {
+    Outcome.APPLIED: "RequestsApplied",
+    Outcome.NOT_APPLIED: "RequestsRefused",
+    Outcome.INVALID: "RequestsInvalid",
+    Outcome.AMBIGUOUS: "RequestsAmbiguous",
+    Outcome.DROPPED: "RequestsDropped",
+    Outcome.TOO_OLD: "RequestsTooOld",
+}
+
+
+class Watch(WorkerLog):
+    """A worker's log that also counts. ``dropped_lines``: how many log lines were lost so far.
+
+    ``report`` gets a reading once a minute, after a commit; so none comes while none is made.
+    """
+
+    def __init__(self, clocks: Clocks, dropped_lines: Callable[[], int], report: Report) -> None:
+        super().__init__(clocks.monotonic)
+        self._clocks = clocks
+        self._dropped_lines = dropped_lines
+        self._report = report
+        self._report_at = clocks.monotonic()
+        self._lock = Lock()
+        self._counts: Counter[str] = Counter()
+        self._spread = Spread()
+        self._period = Period()
+        self._last_period: Period | None = None
+        self._progress: Progress | None = None
+
+    def notice(self, notice: Notice) -> None:
+        """See ``WorkerLog.notice``."""
+        super().notice(notice)
+        if isinstance(notice, BackedOff):
+            self._count("StreamCallsFailed")
+
+    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+        """See ``WorkerLog.sent``."""
+        super().sent(entry, outcome, error)
+        self._count(_REQUESTS[outcome])
+
+    def noted(self, note: Note) -> None:
+        """See ``WorkerLog.noted``."""
+        super().noted(note)
+        if note.bound:
+            self._count("SurplusBound", note.bound)
+            with self._lock:
+                self._period.widest = max(self._period.widest, note.widest)
+
+    def folded(self, shard: str, deliveries: Sequence[Delivery]) -> None:
+        """A batch has been folded."""
+        sessions = {one.occurrence.key for one in deliveries if isinstance(one.occurrence, Event)}
+        with self._lock:
+            self._spread.seen(shard, sessions)
+
+    def progress(self, progress: Progress) -> None:
+        """See ``WorkerLog.progress``; a report a minute, too."""
+        super().progress(progress)
+        with self._lock:
+            self._progress = progress
+            self._period.add(progress)
+        if self._clocks.monotonic() >= self._report_at:
+            self._report_at = self._clocks.monotonic() + REPORT_EVERY_S
+            self._tell(progress)
+
+    def reading(self) -> Reading | None:
+        """How things stand after the last commit; what is summed up over a minute is of the last
+        whole one. None before the first commit. For any thread.
+        """
+        with self._lock:
+            if self._progress is None:
+                return None
+            period = self._last_period or self._period
+            return self._reading(self._progress, period, self._clocks.now())
+
+    def _tell(self, progress: Progress) -> None:
+        now = self._clocks.now()
+        with self._lock:
+            reading = self._reading(progress, self._period, now)
+            self._last_period, self._period = self._period, Period()
+        self._report(reading, now)
+
+    def _reading(self, progress: Progress, period: Period, now: int) -> Reading:
+        told = Told(self._counts, self._spread.share, self._dropped_lines())
+        return reading_of(progress, told, period, now)
+
+    def _count(self, name: str, by: int = 1) -> None:
+        with self._lock:
+            self._counts[name] += by
