@@ -23,7 +23,6 @@ from worker.stream.lineage import first_positions
 from worker.stream.reader import THREADS, Reader, survey_stream
 from worker.wiring import rules_of
 
-
 _KINDS: Final[tuple[Kind, ...]] = ("metrics", "records", "dead_letters")
 
 

@@ -61,9 +61,6 @@ def test_shards_stand_beside_as_properties_the_worst_of_many() -> None:
     (few,) = lines(reading())
     by_shard = few["MillisBehindLatestByShard"]
     assert by_shard == {"shardId-000000000001": 100, "shardId-000000000000": 0}
-        "shardId-000000000001": 100,
-        "shardId-000000000000": 0,
-    }
     (many,) = lines(reading(shards=2000))
     assert len(many["MillisBehindLatestByShard"]) == 50
     assert many["MillisBehindLatestByShard"]["shardId-000000001999"] == 199_900
