@@ -181,15 +181,17 @@ class Service:
         begun = self._monotonic()
         delta, outputs = self._partition.commit()
         now = self._partition.now
+        made = drafts(outputs, self._now())
         self._store.append(
             Commit(
                 delta,
-                drafts(outputs, self._now()),
+                made,
                 list(outputs.packed.values()),
                 None if now is None else now - self._rules.keep_closed,
             )
         )
-        self._sender.wake()
+        if made:
+            self._sender.wake()
         self._folded = 0
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:

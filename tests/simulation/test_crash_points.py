@@ -113,10 +113,12 @@ class Unfenced(SqliteStore):
 @pytest.mark.parametrize("store", [Forgetful, Hasty, Unfenced])
 def test_a_store_that_breaks_a_law_is_found_out(store: type[SqliteStore]) -> None:
     def fails(plan: Plan) -> bool:
-        return run(plan, open_store=store) != []
+        return run(plan, open_file=store) != []
 
     failing = next(
-        plan for plan in map(draw, range(SEEDS)) if fails(plan) and not fails(calm(plan))
+        plan
+        for plan in (replace(draw(seed), store="sqlite") for seed in range(SEEDS))
+        if fails(plan) and not fails(calm(plan))
     )
     smallest = shrunk(failing, fails)
     assert 0 < len(smallest.faults) <= len(failing.faults)

@@ -9,7 +9,7 @@ from typing import Final
 
 from worker.emit.lane import Lane
 
-_IDLE_S: Final = 0.5
+_IDLE_S: Final = 5.0
 _LAST_PAUSE_S: Final = 1.0
 
 

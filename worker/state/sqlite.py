@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import zstandard
@@ -31,8 +31,6 @@ from worker.state.store import Backlog, Commit
 
 FORMAT: Final = 1
 _BUSY_S: Final = 30.0
-_COMPACT_BYTES: Final = 8_000_000
-_COMPACT_ROWS: Final = 500
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -60,12 +58,20 @@ _LEVEL: Final = 1
 _STATE: Final = msgspec.msgpack.Decoder(Session)
 
 
+class Compaction(NamedTuple):
+    """When to merge commits: after so many, or so many bytes, but not less than are merged."""
+
+    commits: int = 500
+    size: int = 8_000_000
+
+
 class SqliteStore:
     """A ``Store`` in one file. Safe for threads: one transaction at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, compaction: Compaction = Compaction()) -> None:  # noqa: B008
         """Open or make the file. Raises ``Misconfigured`` if that can't be done."""
         self._path = path
+        self._compaction = compaction
         self._epoch = 0
         self._lock = Lock()
         self._compacting = Lock()
@@ -188,7 +194,8 @@ class SqliteStore:
             rows = db.execute("SELECT n, merged, length(data) FROM deltas ORDER BY n").fetchall()
             fresh = sum(size for _, merged, size in rows if not merged)
             base = sum(size for _, merged, size in rows if merged)
-            if len(rows) < _COMPACT_ROWS and fresh < max(_COMPACT_BYTES, base):
+            most, size = self._compaction
+            if len(rows) < most and fresh < max(size, base):
                 return
             last = rows[-1][0]
             whole = _compress(encode(whole_state(self._path, db, last)))

@@ -27,7 +27,7 @@ from worker.testing.simulation.plan import Crash, Point, Stall, StandStill
 from worker.testing.simulation.watched import InlineSource, Watch, WatchedSink, WatchedStore
 from worker.testing.simulation.world import NAMESPACE, World
 
-OpenStore = Callable[[], Store]
+OpenStore = Callable[[Watch], Store]
 
 STREAM: Final = "calls, created when the simulation began"
 _LEAD_MS: Final = 300_000
@@ -163,7 +163,8 @@ class Driver:
         self._standing.append((self._steps + steps, worker))
 
     def _store(self, name: str) -> Store:
-        return WatchedStore(self._open_store(), self._watch(name))
+        watch = self._watch(name)
+        return WatchedStore(self._open_store(watch), watch)
 
     def _built(self, name: str, store: Store) -> Worker:
         world, watch = self.world, self._watch(name)
@@ -295,7 +296,7 @@ class Driver:
 
 _STEP: Final = 200, 5000  # ms
 _SENDS: Final = 0.6
-_COMPACTS: Final = 0.02
+_COMPACTS: Final = 0.05
 """Shares of a worker's steps."""
 
 _TIMED: Final = (StandStill, Stall)

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from worker.stream.api import Failure, FailureKind
-from worker.testing import strict_cloudwatch, strict_kinesis
+from worker.testing import strict_cloudwatch, strict_kinesis, strict_s3
 from worker.testing.simulation.plan import (
     Crash,
     Plan,
     Point,
     ReadFault,
     SendFault,
+    StoreFault,
     TakeOver,
     WriteFault,
 )
@@ -34,6 +35,7 @@ class Faults:
         }
         self._reads = {one.nth: one.fault for one in plan.faults if isinstance(one, ReadFault)}
         self._sends = {one.nth: one.fault for one in plan.faults if isinstance(one, SendFault)}
+        self._stores = {one.nth: one.fault for one in plan.faults if isinstance(one, StoreFault)}
         self._writes = {one.nth: one.written for one in plan.faults if isinstance(one, WriteFault)}
 
     def _nth(self, what: str) -> int:
@@ -59,6 +61,13 @@ class Faults:
             if fault is not None:
                 self._say(f"cloudwatch: {fault.value}")
             yield fault
+
+    def store(self, operation: strict_s3.Operation, key: str) -> strict_s3.Fault | None:
+        """What befalls a call to S3."""
+        fault = self._stores.get(self._nth("S3 call"))
+        if fault is not None:
+            self._say(f"s3: {operation} {key}: {fault.value}")
+        return fault
 
     def write(self) -> bool | None:
         """Whether a block of lines is written although nobody knows; None: all goes well."""

@@ -8,20 +8,71 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from worker.emit.ledger import Note, minute_of
 from worker.emit.outbox import Entry, Outcome, Settled, decode_groups
 from worker.testing.strict_cloudwatch import Key
+
+Samples = dict[Key, Counter[float]]
+"""Of each series' minute, how often each value counts."""
+
+
+class Witness(Protocol):
+    """Who is told of what workers do to the store; ``Ledger`` and ``BucketLedger`` are."""
+
+    @property
+    def owner(self) -> str:
+        """The worker that owns the partition."""
+        ...
+
+    @property
+    def notes(self) -> list[Note]:
+        """All notes that were kept."""
+        ...
+
+    @property
+    def bound(self) -> Samples:
+        """How much each value of a series' minute may be over; or the whole minute, as 0."""
+        ...
+
+    @property
+    def dropped(self) -> Samples:
+        """What was given up: how much of each value may be missing; or of the minute, as 0."""
+        ...
+
+    def taken(self, worker: str) -> None:
+        """A worker has taken the partition."""
+        ...
+
+    def fenced(self, worker: str) -> None:
+        """A worker has learnt that it is the owner no more."""
+        ...
+
+    def wrote(self, worker: str, what: str) -> None:
+        """A worker's transaction succeeded."""
+        ...
+
+    def sending(self, worker: str) -> None:
+        """A worker is about to send."""
+        ...
+
+    def claimed(self, entries: Iterable[Entry]) -> None:
+        """Attempts were begun, durably."""
+        ...
+
+    def settled(self, outcomes: Iterable[Settled]) -> None:
+        """Outcomes were recorded, durably."""
+        ...
 
 
 class Ledger:
     """Told of every transaction that succeeded; tells ``broken`` what must not be."""
 
     def __init__(self, broken: Callable[[str], None]) -> None:
-        self.bound: dict[Key, Counter[float]] = {}
+        self.bound: Samples = {}
         """By the store's own counts: how much each value of a series' minute may be over."""
-        self.dropped: dict[Key, Counter[float]] = {}
+        self.dropped: Samples = {}
         """What was given up: how much of each value may be missing."""
         self.notes: list[Note] = []
         """All notes that were kept."""
@@ -88,7 +139,7 @@ class Ledger:
             _add(self.dropped, entry.body, 1)
 
 
-def _add(samples: dict[Key, Counter[float]], body: bytes, times: int) -> None:
+def _add(samples: Samples, body: bytes, times: int) -> None:
     for group in decode_groups(body):
         for datum in group:
             counts = samples.setdefault(key_of(datum), Counter())

@@ -16,11 +16,14 @@ from worker.stream.api import FailureKind
 from worker.stream.lineage import Start
 from worker.testing.habits import Habits
 from worker.testing.strict_cloudwatch import Fault as MetricsFault
+from worker.testing.strict_s3 import Fault as StoreFaultKind
 from worker.testing.traffic import Traffic
 
 Point = Literal[
     "read",
     "recall",
+    "before S3 call",
+    "after S3 call",
     "before take",
     "after take",
     "before append",
@@ -88,6 +91,13 @@ class WriteFault(NamedTuple):
     written: bool
 
 
+class StoreFault(NamedTuple):
+    """The nth call to S3 fails, carried out or not."""
+
+    nth: int
+    fault: StoreFaultKind
+
+
 class Poison(NamedTuple):
     """CloudWatch calls every request invalid that holds this metric."""
 
@@ -118,6 +128,7 @@ Fault = (
     | ReadFault
     | SendFault
     | WriteFault
+    | StoreFault
     | Poison
     | Reshard
     | Redelivery
@@ -138,6 +149,7 @@ class Plan:
     start: Start
     commit_every_s: float
     on_ambiguous: OnAmbiguous
+    store: Literal["sqlite", "s3"]
     faults: tuple[Fault, ...]
 
     @property
@@ -168,6 +180,8 @@ PATIENT: Final = Rules(
 _OFTEN: Final[dict[Point, int]] = {
     "read": 60,
     "recall": 60,
+    "before S3 call": 500,
+    "after S3 call": 500,
     "before take": 4,
     "after take": 4,
     "before append": 50,
@@ -189,6 +203,10 @@ _READ_FAULTS: Final[tuple[FailureKind | Literal["empty"], ...]] = (
     FailureKind.DENIED,
     "empty",
 )
+
+
+_STORE_FAULTS: Final = [one for one in StoreFaultKind if one is not StoreFaultKind.DENIED]
+"""All but what only an operator can mend, which ends a worker."""
 
 
 def draw(seed: int) -> Plan:
@@ -217,6 +235,7 @@ def draw(seed: int) -> Plan:
         start=rng.choice(("trim_horizon", traffic.start_ms)),
         commit_every_s=rng.choice((0.5, 3.0, 15.0)),
         on_ambiguous=rng.choice(("resend", "resend", "drop")),
+        store=rng.choice(("sqlite", "s3")),
         faults=tuple(_faults(rng, patient)),
     )
 
@@ -246,6 +265,7 @@ def _faults(rng: Random, patient: bool) -> list[Fault]:
         faults.append(ReadFault(rng.randrange(200), rng.choice(_READ_FAULTS)))
         faults.append(SendFault(rng.randrange(20), rng.choice(tuple(MetricsFault))))
         faults.append(WriteFault(rng.randrange(12), rng.random() < 0.5))
+        faults.append(StoreFault(rng.randrange(1000), rng.choice(_STORE_FAULTS)))
         faults.append(_redelivery(rng, patient))
     return list(dict.fromkeys(faults))
 

@@ -7,13 +7,16 @@ import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite import Compaction, SqliteStore
 from worker.state.store import Store
+from worker.testing.simulation.buckets import open_bucket
 from worker.testing.simulation.drivers import STREAM, Driver
 from worker.testing.simulation.laws import broken
 from worker.testing.simulation.plan import Plan
+from worker.testing.simulation.watched import Watch
 from worker.testing.simulation.world import Say, World
 
 
@@ -22,24 +25,37 @@ def silent(_line: str) -> None:
 
 
 def run(
-    plan: Plan, say: Say = silent, open_store: Callable[[Path], Store] = SqliteStore
+    plan: Plan, say: Say = silent, open_file: Callable[[Path], Store] | None = None
 ) -> list[str]:
     """The laws that a run of ``plan`` breaks, a line each; ``say`` gets the trace.
 
-    ``open_store``: the store of a path in a folder that is the run's own; each worker opens it.
+    ``open_file``: the store of a path in a folder that is the run's own, for plans that keep
+    state in a file; each worker opens it.
     """
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=_in_memory()) as folder:
         path = Path(folder) / "state.sqlite"
         world = World(plan, say)
-        driver = Driver(world, lambda: open_store(path))
+        nonces = map(str, count())
+
+        def open_store(watch: Watch) -> Store:
+            if plan.store == "sqlite":
+                return (open_file or _open_file)(path)
+            return open_bucket(world.bucket, watch, world.sleep, lambda: next(nonces))
+
+        driver = Driver(world, open_store)
         try:
             driver.run()
-            return _verdict(world, open_store(path))
+            unwatched = Watch("", world.ledger, lambda _: None, say)
+            return _verdict(world, open_store(unwatched))
         except Exception as error:
             say(traceback.format_exc())
             return [*world.broken, f"it raised {error!r}"]
         finally:
             driver.stop()
+
+
+def _open_file(path: Path) -> Store:
+    return SqliteStore(path, Compaction(commits=5))
 
 
 def _verdict(world: World, store: Store) -> list[str]:

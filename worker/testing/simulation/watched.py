@@ -22,7 +22,7 @@ from worker.stream.api import KinesisApi
 from worker.stream.schedule import Call, Schedule, SurveyStream
 from worker.stream.schedule import Outcome as CallOutcome
 from worker.stream.shard import Batch, GetIterator
-from worker.testing.simulation.ledger import Ledger
+from worker.testing.simulation.ledger import Witness
 from worker.testing.simulation.plan import Point
 
 Pass = Callable[[Point], None]
@@ -33,7 +33,7 @@ class Watch(NamedTuple):
     """Who is watched, and by whom."""
 
     worker: str
-    ledger: Ledger
+    ledger: Witness
     pass_point: Pass
     say: Callable[[str], None]
 

@@ -12,11 +12,13 @@ from worker.emit.outbox import Kind, Outcome
 from worker.stream.api import Answer, Failure, KinesisApi
 from worker.stream.lineage import Position, Survey
 from worker.stream.record import Record
+from worker.testing.simulation.buckets import BucketLedger
 from worker.testing.simulation.faults import Faults
-from worker.testing.simulation.ledger import Ledger
+from worker.testing.simulation.ledger import Ledger, Witness
 from worker.testing.simulation.plan import Plan, Redelivery, Reshard
 from worker.testing.strict_cloudwatch import StrictCloudWatch
 from worker.testing.strict_kinesis import StrictKinesis
+from worker.testing.strict_s3 import StrictS3
 from worker.testing.traffic import simulate
 
 NAMESPACE: Final = "VoiceInsights"
@@ -69,7 +71,13 @@ class World:
         self._say = say
         self._instant = self.now
         self.faults = Faults(plan, self.say)
-        self.ledger = Ledger(self.breaks)
+        self.bucket = StrictS3(self.faults.store)
+        """Where state may be."""
+        self.ledger: Witness = (
+            Ledger(self.breaks)
+            if plan.store == "sqlite"
+            else BucketLedger(self.bucket, self.breaks)
+        )
         self.kinesis = StrictKinesis(
             lambda: self._instant,
             rng.randrange(2, 5),
@@ -103,6 +111,10 @@ class World:
             self._instant = max(self._instant, arrival)
             self.put.append(self.kinesis.put(record.data, record.partition_key))
         self._instant = self.now
+
+    def sleep(self, seconds: float) -> None:
+        """A worker waits, and time goes by."""
+        self.pass_time(int(seconds * 1000) + 1)
 
     def next_record(self) -> int | None:
         """When the next record comes (epoch ms); None after the last."""
