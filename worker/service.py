@@ -153,6 +153,11 @@ class Service:
         try:
             while not stopping():
                 self.turn(_WAIT_S)
+        except BaseException:
+            # nothing may leave any more, least of all if another worker has the state by now
+            self._sender.stop(0.0)
+            self._compactor.stop(0.0)
+            raise
         finally:
             self._source.stop()
         return self._shut_down()
