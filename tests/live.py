@@ -65,11 +65,11 @@ class Aws:
         self.endpoint = endpoint
         self.stream = stream
         self.put: list[Record] = []
-        self.kinesis = self._client("kinesis")
-        self._cloudwatch = self._client("cloudwatch")
+        self.kinesis = self.client("kinesis")
+        self._cloudwatch = self.client("cloudwatch")
         self.kinesis.create_stream(StreamName=stream, ShardCount=shards)
 
-    def _client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
@@ -192,6 +192,7 @@ def but_for_the_close(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[s
 class Live:
     """A worker, soon running, its folder and its state."""
 
+    look_every_s = 0.02
     process: subprocess.Popen[bytes]
 
     def __init__(self, folder: Path) -> None:
@@ -205,7 +206,7 @@ class Live:
         while not done():
             assert self.process.poll() is None, f"ended before {what}: {self.log[-2000:]}"
             assert time.monotonic() < deadline, f"waited in vain for {what}: {self.log[-2000:]}"
-            time.sleep(0.02)
+            time.sleep(self.look_every_s)
 
     def wait_for_sessions(self, sessions: int) -> None:
         """Until so many have told everything, and all of it is sent."""
@@ -271,11 +272,13 @@ def working(
     *,
     env: Mapping[str, str] = AWS,
     stderr: int | None = None,
+    live: Live | None = None,
     **settings: Any,
 ) -> Iterator[Live]:
     """``run`` on the stream; its output and log are files of ``folder``, begun anew.
 
     ``env``: how AWS is set up. ``stderr``: a descriptor for the log in place of the file.
+    ``live``: what watches it, if it is none that a file of ``folder`` is the state of.
     """
     chosen = {
         "stream": aws.stream,
@@ -288,6 +291,6 @@ def working(
     with ExitStack() as stack:
         out, log = (stack.enter_context((folder / n).open("wb")) for n in ("stdout", "stderr"))
         pipes = {"stdout": out, "stderr": log if stderr is None else stderr}
-        live = Live(folder)
+        live = live or Live(folder)
         live.process = stack.enter_context(started("run", cwd=folder, env={**env, **own}, **pipes))
         yield live

@@ -135,7 +135,6 @@ class Worker:
         path: Path = Path(":memory:"),
         positions: Mapping[str, Position] = {"a": HEAD},
         outcome: Outcome = Outcome.APPLIED,
-        shutdown_s: float = 60,
     ) -> None:
         self.now = 0.0
         self.source = Script()
@@ -160,7 +159,7 @@ class Worker:
             self.sender,
             self.compactor,
             Rules(),
-            Limits(COMMIT_EVERY_S, LEAD, shutdown_s),
+            Limits(COMMIT_EVERY_S, LEAD),
             self.heard,
             Clocks(lambda: self.now, lambda: int(self.now * 1000)),
         )

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ def test_the_defaults_are_valid_and_need_no_environment() -> None:
     settings = Settings()
     assert settings.stream is None
     assert settings.start == "trim_horizon"
-    assert settings.state == Path("voice-insights.sqlite")
+    assert settings.state == "voice-insights.sqlite"
     assert (settings.hold_direct_s, settings.hold_turn_s, settings.quiet_s) == (30, 180, 30)
 
 

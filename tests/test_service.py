@@ -236,7 +236,7 @@ def test_what_ends_a_part_ends_the_worker(
     error = CorruptState("gone")
     break_it(worker, error)
     with pytest.raises(CorruptState) as caught:
-        worker.service.run(lambda: False)
+        worker.service.run(lambda: None)
     assert caught.value is error
     assert worker.source.asked[-1] == "stop"
 
@@ -245,7 +245,7 @@ def test_at_the_end_all_that_was_folded_is_committed_and_sent(tmp_path: Path) ->
     path = tmp_path / "state.sqlite"
     worker = Worker(path)
     worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
-    turns = iter([False, True])
+    turns = iter([None, 60.0])
     backlog = worker.service.run(lambda: next(turns))
     assert backlog.entries == 0
     assert worker.source.asked == ["start", "take", "stop"]
@@ -255,9 +255,9 @@ def test_at_the_end_all_that_was_folded_is_committed_and_sent(tmp_path: Path) ->
 
 def test_what_cannot_be_sent_in_time_stays_for_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
-    worker = Worker(path, outcome=Outcome.NOT_APPLIED, shutdown_s=0.1)
+    worker = Worker(path, outcome=Outcome.NOT_APPLIED)
     worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
-    turns = iter([False, True])
+    turns = iter([None, 0.1])
     backlog = worker.service.run(lambda: next(turns))
     assert backlog.entries > 0
     (record,) = Worker(path).sent_records()

@@ -142,7 +142,7 @@ def test_a_wrong_variable_is_told_on_one_line(
         ),
         (
             "state = 5",
-            "state = 5 (file voice-insights.toml): takes the path of a file",
+            "state = 5 (file voice-insights.toml): takes the path of a file, or s3://bucket/prefix",
         ),
         (
             "start = 12:00:00",

@@ -6,7 +6,6 @@ name, value and source before what a validator says.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from pydantic import Field, field_validator, model_validator
@@ -18,13 +17,13 @@ from worker.observe.own_metrics import DEFAULT_NAMESPACE
 from worker.settings_values import (
     Address,
     Dimensions,
-    FilePath,
     Labels,
     LogFormat,
     LogLevel,
     Namespace,
     OnAmbiguous,
     OwnMetrics,
+    Place,
     Region,
     ReleasePeriod,
     Sink,
@@ -65,8 +64,9 @@ class Settings(BaseSettings):
     start: Start = Field(
         default="trim_horizon", description="where to begin without a stored position"
     )
-    state: FilePath = Field(
-        default=Path("voice-insights.sqlite"), description="SQLite file that holds the state"
+    state: Place = Field(
+        default="voice-insights.sqlite",
+        description="where the state is kept: a SQLite file, or s3://bucket/prefix",
     )
 
     sink: Sink = Field(default="cloudwatch", description="where metrics go")
@@ -77,11 +77,13 @@ class Settings(BaseSettings):
         default="resend",
         description="what nobody knows to have arrived: resend (may count twice) or drop",
     )
-    records: str = Field(
-        default="-", min_length=1, description="file of session records; - is stdout"
+    records: Place = Field(
+        default="-",
+        description="where session records go: a file, s3://bucket/prefix, or - for stdout",
     )
-    dead_letters: FilePath = Field(
-        default=Path("dead-letters.jsonl"), description="file of what could not be read, and why"
+    dead_letters: Place = Field(
+        default="dead-letters.jsonl",
+        description="where goes what could not be read, and why: a file, or s3://bucket/prefix",
     )
 
     hold_direct_s: int = Field(

@@ -105,7 +105,6 @@ class Limits(NamedTuple):
 
     commit_every_s: float
     shard_lead_ms: int
-    shutdown_s: float
 
 
 class Clocks(NamedTuple):
@@ -145,13 +144,15 @@ class Service:
         self._folded = 0
         self._commit_at = clocks.monotonic()
 
-    def run(self, stopping: Callable[[], bool]) -> Backlog:
-        """Work until ``stopping``, then shut down; what could not be sent in time stays."""
+    def run(self, deadline: Callable[[], float | None]) -> Backlog:
+        """Work until there is a ``deadline`` (by the monotonic clock), and shut down before it;
+        what could not be sent in time stays.
+        """
         self._sender.start()
         self._compactor.start()
         self._source.start()
         try:
-            while not stopping():
+            while (end := deadline()) is None:
                 self.turn(_WAIT_S)
         except BaseException:
             # nothing may leave any more, least of all if another worker has the state by now
@@ -160,7 +161,7 @@ class Service:
             raise
         finally:
             self._source.stop()
-        return self._shut_down()
+        return self._shut_down(end)
 
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Commit where to begin, before anything is read."""
@@ -269,8 +270,7 @@ class Service:
             window,
         )
 
-    def _shut_down(self) -> Backlog:
-        deadline = self._monotonic() + self._limits.shutdown_s
+    def _shut_down(self, deadline: float) -> Backlog:
         self.commit()
         self._sender.stop(max(0.0, deadline - self._monotonic()))
         self._compactor.stop(max(0.0, deadline - self._monotonic()))

@@ -192,13 +192,13 @@ def _takes(name: str) -> str:
     number = {"integer": "a whole number", "number": "a number"}.get(schema["type"])
     if number is not None:
         return f"{number} from {schema['minimum']} to {schema['maximum']}"
-    if schema.get("format") == "path":
-        return "the path of a file"
     return _FORMS.get(name, "text")
 
 
 _FORMS: Final = {
-    "records": "the path of a file, or - for standard output",
+    "state": "the path of a file, or s3://bucket/prefix",
+    "records": "the path of a file, s3://bucket/prefix, or - for standard output",
+    "dead_letters": "the path of a file, or s3://bucket/prefix",
     "labels": "a mapping of account_sid to a mapping of dimension to value",
     "dimensions": "a mapping of metric to a list of lists of dimensions",
 }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import PurePath
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from worker.observe.redaction import identifies_someone
 _STREAM: Final = re.compile(
     r"[A-Za-z0-9_.-]{1,128}|arn:[a-z-]+:kinesis:[a-z0-9-]+:\d{12}:stream/[A-Za-z0-9_.-]{1,128}"
 )
+_S3: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\x00-\x20?#\x7f]*)?")
 _REGION: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAMESPACE: Final = re.compile(r"(?!AWS/)(?=.*\S)[A-Za-z0-9._/# -][A-Za-z0-9._/#: -]{0,254}")
 _DIMENSION: Final = re.compile(r"(?!:)[!-~]{1,255}")
@@ -73,9 +74,18 @@ def _address(value: str) -> str:
     return value
 
 
-def _file(value: Path) -> Path:
-    if not value.name:
-        raise ValueError("takes the path of a file")
+def is_s3(place: str) -> bool:
+    """Whether a place is ``s3://bucket/prefix``, and no path."""
+    return place.startswith("s3://")
+
+
+def _place(value: str) -> str:
+    if is_s3(value):
+        fits = _S3.fullmatch(value) is not None
+    else:
+        fits = "://" not in value and bool(PurePath(value).name)
+    if not fits:
+        raise ValueError("takes the path of a file, or s3://bucket/prefix")
     return value
 
 
@@ -149,7 +159,9 @@ Namespace = Annotated[
 ]
 Address = Annotated[str, AfterValidator(_address)]
 Start = Annotated[Literal["trim_horizon", "latest"] | int, BeforeValidator(_start)]
-FilePath = Annotated[Path, AfterValidator(_file)]
+Place = Annotated[str, AfterValidator(_place)]
+"""The path of a file, or ``s3://bucket/prefix``."""
+
 ReleasePeriod = Annotated[int, AfterValidator(_release)]
 Labels = Annotated[dict[str, dict[str, str]], AfterValidator(_labels)]
 Dimensions = Annotated[DimensionSets, AfterValidator(_dimensions)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -11,6 +12,7 @@ from worker.config import Settings
 from worker.emit.cloudwatch import CloudWatchSink, cloudwatch_client
 from worker.emit.files import STDOUT, EmfSink, LineSink, StdoutRecords
 from worker.emit.lane import Lane, Policy, Sink
+from worker.emit.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.emit.outbox import Kind
 from worker.emit.sender import Sender
 from worker.events.timestamps import format_ms
@@ -19,13 +21,20 @@ from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service import Clocks, Limits, Service
+from worker.settings_values import is_s3
 from worker.state.compactor import Compactor
+from worker.state.s3 import READERS, S3Store
+from worker.state.s3_bucket import Bucket
+from worker.state.s3_bucket import connect as connect_bucket
 from worker.state.sqlite import SqliteStore
+from worker.state.store import Store
 from worker.stream.kinesis import connect
 from worker.stream.lineage import Position, first_positions
 from worker.stream.reader import THREADS, Reader, survey_stream
 
 _COMPACT_EVERY_S: Final = 30.0
+_CALLERS: Final = 3
+"""Threads that call the store: the service's, the sender's and the compactor's."""
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -57,16 +66,18 @@ def build(
     clocks: Clocks,
     random: Callable[[], float],
     sleep: Callable[[float], None],
+    sleep_for_state: Callable[[float], None],
 ) -> Service:
     """The worker for ``stream``, its state taken and its beginning committed.
 
     The state is taken last: a worker that can't start doesn't end the one at work.
-    ``sleep``: seconds, between attempts to reach the stream; what it raises ends them.
+    ``sleep``: seconds, between attempts to reach the stream; ``sleep_for_state``: while the
+    state is out of reach, in any thread and to the end. What they raise ends the attempts.
     """
     api = connect(stream, region=settings.region, endpoint=settings.endpoint_url, threads=THREADS)
     survey = survey_stream(api, sleep, random)
     sinks = _sinks(settings)
-    store = SqliteStore(settings.state)
+    store = _store(settings, log, random, sleep_for_state)
     restored = store.take(f"{stream}, created {format_ms(survey.created)}")
     rules = rules_of(settings)
     policy = Policy(settings.on_ambiguous, clocks.now, random)
@@ -81,7 +92,7 @@ def build(
         Sender(Lane(kind, store, sink, log, policy) for kind, sink in sinks.items()),
         Compactor(store, _COMPACT_EVERY_S),
         rules,
-        Limits(settings.commit_every_s, settings.shard_lead_s * 1000, settings.shutdown_s),
+        Limits(settings.commit_every_s, settings.shard_lead_s * 1000),
         log,
         clocks,
     )
@@ -89,8 +100,19 @@ def build(
     return service
 
 
+def _store(
+    settings: Settings,
+    log: WorkerLog,
+    random: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> Store:
+    if not is_s3(settings.state):
+        return SqliteStore(Path(settings.state))
+    objects = _bucket(settings, settings.state, threads=READERS + _CALLERS)
+    return S3Store(objects, observer=log.state_call_failed, sleep=sleep, random=random)
+
+
 def _sinks(settings: Settings) -> dict[Kind, Sink]:
-    records = StdoutRecords() if settings.records == STDOUT else LineSink(settings.records)
     metrics: Sink
     if settings.sink == "emf":
         metrics = EmfSink(LineSink(STDOUT), settings.namespace)
@@ -99,6 +121,25 @@ def _sinks(settings: Settings) -> dict[Kind, Sink]:
         metrics = CloudWatchSink(client, settings.namespace)
     return {
         "metrics": metrics,
-        "records": records,
-        "dead_letters": LineSink(str(settings.dead_letters)),
+        "records": _records(settings),
+        "dead_letters": _dead_letters(settings),
     }
+
+
+def _records(settings: Settings) -> Sink:
+    if is_s3(settings.records):
+        return ObjectSink(_bucket(settings, settings.records, threads=1), RECORDS, record_time)
+    return StdoutRecords() if settings.records == STDOUT else LineSink(settings.records)
+
+
+def _dead_letters(settings: Settings) -> Sink:
+    place = settings.dead_letters
+    if is_s3(place):
+        return ObjectSink(_bucket(settings, place, threads=1), DEAD_LETTERS, letter_time)
+    return LineSink(place)
+
+
+def _bucket(settings: Settings, url: str, *, threads: int) -> Bucket:
+    return connect_bucket(
+        url, region=settings.region, endpoint=settings.endpoint_url, threads=threads
+    )

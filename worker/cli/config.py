@@ -67,7 +67,7 @@ def _shown(name: str, value: Any) -> object:
     """The value as JSON has it, written as a user would write it, and masked."""
     if name == "start" and isinstance(value, int):
         return format_ms(value)
-    return mask_secrets(name, str(value) if isinstance(value, Path) else value)
+    return mask_secrets(name, value)
 
 
 def _text(value: object) -> str:

@@ -7,19 +7,22 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep, time
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 import msgspec
 from rich.table import Table
 
+from worker.cli.bucket_lines import Line, lines_at
 from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.progress import Progress
 from worker.cli.replay_into import Clock, put_back
+from worker.emit.objects import DEAD_LETTERS, SUFFIX
 from worker.errors import BadInput
 from worker.events.decode import decode
 from worker.events.envelope import Damaged
 from worker.observe.tables import console
+from worker.settings_values import is_s3
 from worker.stream.record import Record
 
 _SHOWN: Final = 2_000
@@ -36,40 +39,61 @@ class Letter(msgspec.Struct):
     data: bytes
 
 
+class Found(NamedTuple):
+    """A letter, by its file or object and the line there."""
+
+    file: str
+    number: int
+    letter: Letter
+
+
 @click.group("dead-letters")
 def dead_letters() -> None:
     """Look at dead letters, and put them back once they can be read.
 
     A dead letter is an occurrence that can't be counted: no JSON, no session, no time, or of a
     session long gone. It is kept with its reason, its place in the stream and its bytes. The
-    bytes are as the platform sent them, so treat the file as you treat the stream.
+    bytes are as the platform sent them, so treat them as you treat the stream.
+
+    PLACE is the file that the worker writes them to, or s3://bucket/prefix, which may go on to
+    a day or an hour: s3://bucket/prefix/dead-letters/dt=2026-10-02/hour=12. What is of several
+    objects is read one at a time.
     """
 
 
 @dead_letters.command("list", no_args_is_help=True)
-@click.argument("file", type=click.Path(path_type=Path))
-def list_letters(file: Path) -> None:
-    """Count the letters in FILE by reason, with where the latest of each is."""
+@click.argument("place")
+@aws_options
+def list_letters(place: str, endpoint_url: str | None, region: str | None) -> None:
+    """Count the letters at PLACE by reason, with where the latest of each is."""
     counts: Counter[str] = Counter()
-    latest: dict[str, tuple[int, Letter]] = {}
-    for number, letter in _letters(file):
-        counts[letter.reason] += 1
-        latest[letter.reason] = number, letter
+    latest: dict[str, Found] = {}
+    for found in _letters(place, region, endpoint_url):
+        counts[found.letter.reason] += 1
+        latest[found.letter.reason] = found
     table = Table(title=f"{counts.total():,} dead letters", title_justify="left", box=None)
-    for column in ("letters", "reason", "latest: line", "arrived", "shard"):
+    objects = ("object",) if is_s3(place) else ()
+    for column in ("letters", "reason", "latest: line", "arrived", "shard", *objects):
         table.add_column(column, justify="right" if column == "letters" else "left")
     for reason, count in counts.most_common():
-        number, letter = latest[reason]
-        table.add_row(f"{count:,}", reason, str(number), letter.arrival, letter.shard)
+        url, number, letter = latest[reason]
+        where = (str(number), letter.arrival, letter.shard, *((url,) if objects else ()))
+        table.add_row(f"{count:,}", reason, *where)
     console(sys.stdout).print(table)
 
 
 @dead_letters.command(no_args_is_help=True)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.argument("line", type=click.IntRange(1))
-def show(file: Path, line: int) -> None:
-    """Show the letter in line LINE of FILE, its bytes with what isn't text escaped."""
-    for number, letter in _letters(file):
+@aws_options
+def show(file: str, line: int, endpoint_url: str | None, region: str | None) -> None:
+    """Show the letter in line LINE of FILE, its bytes with what isn't text escaped.
+
+    FILE is a file, or an object of a bucket: s3://... as `list` names it.
+    """
+    if is_s3(file) and not file.endswith(SUFFIX):
+        raise BadInput(f"{file} is no object; `dead-letters list {file}` names some")
+    for _, number, letter in _letters(file, region, endpoint_url):
         if number == line:
             sub = "" if letter.sub_sequence is None else f", sub-record {letter.sub_sequence}"
             click.echo(f"reason   {letter.reason}\narrived  {letter.arrival}")
@@ -81,46 +105,63 @@ def show(file: Path, line: int) -> None:
 
 
 @dead_letters.command(no_args_is_help=True)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("place")
 @click.option("--into", metavar="STREAM", required=True, help="The stream that the worker reads.")
 @click.option("--reason", metavar="TEXT", default="", help="Only letters whose reason has TEXT.")
 @click.option("--all", "every", is_flag=True, help="Also what this release still can't read.")
 @aws_options
 def redrive(
-    file: Path, into: str, reason: str, every: bool, endpoint_url: str | None, region: str | None
+    place: str, into: str, reason: str, every: bool, endpoint_url: str | None, region: str | None
 ) -> None:
-    """Put the letters of FILE that can now be read back into a stream.
+    """Put the letters at PLACE that can now be read back into a stream.
 
-    After an upgrade whose decoder reads more, or after a repair of the file. Safe to repeat:
-    an event that was counted already is recognised by its identity. FILE is not changed.
+    After an upgrade whose decoder reads more, or after a repair of a file. Safe to repeat: an
+    event that was counted already is recognised by its identity. The letters are not changed.
     """
-    letters = [one for _, one in _letters(file) if reason in one.reason]
-    readable = [one for one in letters if every or _is_readable(one)]
+    left = 0
+
+    def readable() -> Iterator[Record]:
+        nonlocal left
+        for _, _, letter in _letters(place, region, endpoint_url):
+            if reason not in letter.reason:
+                continue
+            if every or _is_readable(letter):
+                yield _record(letter)
+            else:
+                left += 1
+
     done = put_back(
-        lambda: iter([_record(letter) for letter in readable]),
+        readable,
         into,
         kinesis_client(endpoint_url, region),
         Clock(lambda: int(time() * 1000), sleep),
         progress=Progress("put", monotonic),
     )
-    left = len(letters) - len(readable)
     click.echo(f"{done.put:,} dead letters put into {into}, {left:,} left: still unreadable")
 
 
-def _letters(file: Path) -> Iterator[tuple[int, Letter]]:
-    """The letters with their line numbers; entries of another kind are passed over."""
+def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[Found]:
+    """The letters with their places; entries of another kind are passed over."""
     decoder = msgspec.json.Decoder(Letter)
+    for file, number, line in _lines(place, region, endpoint):
+        try:
+            yield Found(file, number, decoder.decode(line))
+        except msgspec.ValidationError:
+            continue
+        except msgspec.DecodeError as error:
+            raise BadInput(f"{file}, line {number}: no dead letter ({error})") from error
+
+
+def _lines(place: str, region: str | None, endpoint: str | None) -> Iterator[Line]:
+    if is_s3(place):
+        yield from lines_at(place, DEAD_LETTERS, region, endpoint)
+        return
     try:
-        with file.open("rb") as lines:
+        with Path(place).open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                try:
-                    yield number, decoder.decode(line)
-                except msgspec.ValidationError:
-                    continue
-                except msgspec.DecodeError as error:
-                    raise BadInput(f"{file}, line {number}: no dead letter ({error})") from error
+                yield Line(place, number, line)
     except OSError as error:
-        raise BadInput(f"can't read {file}: {error.strerror}") from error
+        raise BadInput(f"can't read {place}: {error.strerror}") from error
 
 
 def _is_readable(letter: Letter) -> bool:

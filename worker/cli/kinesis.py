@@ -127,6 +127,6 @@ def aws_options(command: _Command) -> _Command:
     """The options ``--endpoint-url`` and ``--region`` of a command."""
     region = click.option("--region", metavar="NAME", help="AWS region, else as AWS is set up.")
     endpoint = click.option(
-        "--endpoint-url", metavar="URL", help="Another Kinesis, such as an emulator's."
+        "--endpoint-url", metavar="URL", help="Another AWS, such as an emulator's."
     )
     return endpoint(region(command))

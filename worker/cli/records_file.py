@@ -1,8 +1,8 @@
-"""Session records from a file of lines, the last revision of each."""
+"""Session records from lines, the last revision of each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,15 +16,20 @@ def read_records(path: Path, sid: str | None = None) -> list[SessionRecord]:
 
     Raises ``BadInput`` for a file that can't be read or a line that is no session record.
     """
+    return records_in(_lines(path), sid)
+
+
+def records_in(lines: Iterable[tuple[str, int, bytes]], sid: str | None) -> list[SessionRecord]:
+    """The records in lines that come with the name and the number of their place."""
     last: dict[tuple[str, ...], SessionRecord] = {}
-    for number, line in enumerate(_lines(path), 1):
+    for place, number, line in lines:
         if sid is not None and sid.encode() not in line:
             continue
         try:
             record = SessionRecord.model_validate_json(line)
         except ValidationError as error:
             why = error.errors()[0]["msg"]
-            raise BadInput(f"{path}, line {number}: no session record ({why})") from error
+            raise BadInput(f"{place}, line {number}: no session record ({why})") from error
         key = (record.platform, record.account_sid, record.call_sid, record.session_id)
         if sid in (None, record.call_sid, record.session_id) and (
             key not in last or last[key].revision <= record.revision
@@ -33,9 +38,10 @@ def read_records(path: Path, sid: str | None = None) -> list[SessionRecord]:
     return list(last.values())
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _lines(path: Path) -> Iterator[tuple[str, int, bytes]]:
     try:
         with path.open("rb") as lines:
-            yield from lines
+            for number, line in enumerate(lines, 1):
+                yield str(path), number, line
     except OSError as error:
         raise BadInput(f"can't read {path}: {error.strerror}") from error

@@ -7,40 +7,58 @@ from pathlib import Path
 
 import click
 
-from worker.cli.records_file import read_records
+from worker.cli.bucket_lines import access, lines_at
+from worker.cli.kinesis import aws_options
+from worker.cli.records_file import read_records, records_in
+from worker.emit.objects import RECORDS
 from worker.errors import BadInput
 from worker.observe.tables import call_notes, call_table, console
 from worker.sessions.record import encode, to_record
 from worker.sessions.schema import SessionRecord
 from worker.sessions.session import Held
-from worker.state.sqlite_reading import find_sessions
+from worker.settings_values import is_s3
+from worker.state import s3_reading, sqlite_reading
 
 
 @click.command(no_args_is_help=True)
 @click.argument("sid")
 @click.option(
     "--records",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Look in a file of session records instead of the worker's state.",
+    metavar="PLACE",
+    help="Look in session records instead of the worker's state: a file, or s3://bucket/prefix.",
 )
 @click.option(
     "--state",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    default=Path("voice-insights.sqlite"),
+    metavar="PLACE",
+    default="voice-insights.sqlite",
     show_default=True,
-    help="The worker's state; it may be running.",
+    help="The worker's state, a file or s3://bucket/prefix; the worker may be running.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
-def session(sid: str, records: Path | None, state: Path, as_json: bool) -> None:
+@aws_options
+def session(
+    sid: str,
+    records: str | None,
+    state: str,
+    as_json: bool,
+    endpoint_url: str | None,
+    region: str | None,
+) -> None:
     """Show the call or session SID (CA..., VX...) turn by turn.
 
     From the worker's state: sessions that are open, and closed ones for as long as a late event
-    may change them. From a file of session records (--records): any session in it, its last
-    revision.
+    may change them. From session records (--records): any session in them, its last revision.
+    In a bucket all records below the prefix are read, so name the day or the hour if you can.
+
+    \b
+    Examples:
+      voice-insights session VX123 --state s3://my-bucket/state
+      voice-insights session CA123 --records s3://my-bucket/sessions/dt=2026-10-02
     """
-    found = read_records(records, sid) if records is not None else _from_state(state, sid)
+    if records is not None:
+        found = _from_records(records, sid, region, endpoint_url)
+    else:
+        found = _from_state(state, sid, region, endpoint_url)
     if not found:
         raise BadInput(f"no session {sid} in {records or state}")
     for record in found:
@@ -53,10 +71,21 @@ def session(sid: str, records: Path | None, state: Path, as_json: bool) -> None:
             out.print(f"  {note}")
 
 
-def _from_state(path: Path, sid: str) -> list[SessionRecord]:
-    if not path.exists():
-        raise BadInput(f"there is no state file {path}")
-    return [
-        to_record(packed.state, Held(packed.state, packed.log).reading())
-        for packed in find_sessions(path, sid)
-    ]
+def _from_records(
+    place: str, sid: str, region: str | None, endpoint: str | None
+) -> list[SessionRecord]:
+    if is_s3(place):
+        return records_in(lines_at(place, RECORDS, region, endpoint), sid)
+    return read_records(Path(place), sid)
+
+
+def _from_state(
+    place: str, sid: str, region: str | None, endpoint: str | None
+) -> list[SessionRecord]:
+    if is_s3(place):
+        found = s3_reading.find_sessions(access(place, region, endpoint), sid)
+    elif Path(place).exists():
+        found = sqlite_reading.find_sessions(Path(place), sid)
+    else:
+        raise BadInput(f"there is no state file {place}")
+    return [to_record(one.state, Held(one.state, one.log).reading()) for one in found]

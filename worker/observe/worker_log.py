@@ -12,6 +12,7 @@ from worker.emit.outbox import Entry, Outcome
 from worker.events.decode import Delivery
 from worker.events.timestamps import format_ms
 from worker.service import Progress
+from worker.state.s3_access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.schedule import BackedOff, Notice
 
@@ -69,6 +70,18 @@ class WorkerLog:
 
     def folded(self, shard: str, deliveries: Sequence[Delivery]) -> None:
         """A batch has been folded: nothing to tell."""
+
+    def state_call_failed(self, failed: CallFailed) -> None:
+        """A call to the state's bucket failed; it is made again."""
+        self._log.warning(
+            "state call failed",
+            operation=failed.operation,
+            key=failed.key,
+            why=failed.failure.kind.value,
+            detail=failed.failure.detail,
+            attempt=failed.attempt,
+            wait_ms=round(failed.wait_s * 1000),
+        )
 
     def progress(self, progress: Progress) -> None:
         """Told after each commit; a line a minute."""

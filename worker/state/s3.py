@@ -74,7 +74,7 @@ class S3Store:
         """
         with self._compacting, self._owner.lock:
             restoring = Restoring(self._access, self._readers)
-            found = find_readable(self._access, stream, restoring)
+            found = find_readable(lambda: find(self._access, stream), self._access, restoring)
             while True:
                 taken = found.manifest.taken(self._owner.nonce())
                 etag = self._access.replace(MANIFEST, manifests.encode(taken), found.etag)

@@ -6,7 +6,8 @@ the worker goes on by itself. What ends a wait is what ``sleep`` raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from worker.errors import CorruptState, Misconfigured
@@ -59,9 +60,17 @@ class Access:
         """An object's tag; None if there is none."""
         return self._answer("head", key, lambda: self._objects.etag(key))
 
-    def keys(self, prefix: str) -> list[str]:
-        """The keys that begin with ``prefix``."""
-        return self._answer("list", prefix, lambda: self._objects.keys(prefix)) or []
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with ``prefix``, in ascending order, listed as they are needed."""
+        after = ""
+        while True:
+            page = self._answer("list", prefix, partial(self._objects.keys, prefix, after))
+            if page is None:
+                return
+            yield from page.keys
+            if not page.more:
+                return
+            after = page.keys[-1]
 
     def delete(self, key: str) -> None:
         """Remove an object."""
@@ -108,7 +117,7 @@ class Access:
 
     def _refuse(self, key: str, failure: Failure) -> None:
         if failure.kind is FailureKind.REFUSED:
-            raise Misconfigured(f"state: can't use {self.url}/{key}: {failure.detail}")
+            raise Misconfigured(f"can't use {self.url}/{key}: {failure.detail}")
 
     def _wait(self, operation: str, key: str, failure: Failure, attempt: int) -> None:
         longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(attempt, _MOST_DOUBLINGS))

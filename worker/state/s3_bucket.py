@@ -25,7 +25,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from worker.errors import Misconfigured
-from worker.state.s3_objects import Failure, FailureKind, Object
+from worker.state.s3_objects import Failure, FailureKind, Object, Page
 
 T = TypeVar("T")
 Fields = Mapping[str, Any]
@@ -86,7 +86,7 @@ def connect(url: str, *, region: str | None, endpoint: str | None, threads: int)
     """
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
-        raise Misconfigured(f"state: {url} isn't s3://bucket/prefix")
+        raise Misconfigured(f"{url} isn't s3://bucket/prefix")
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 1},
         connect_timeout=CONNECT_TIMEOUT,
@@ -150,20 +150,18 @@ class Bucket:
 
         return _answer(call)
 
-    def keys(self, prefix: str) -> list[str] | Failure:
-        """See ``ObjectStore.keys``, page by page."""
+    def keys(self, prefix: str, after: str = "") -> Page | Failure:
+        """See ``ObjectStore.keys``; a page is of up to 1,000."""
+        start = {"StartAfter": self._prefix + after} if after else {}
 
-        def call() -> list[str]:
-            names: list[str] = []
-            more: dict[str, str] = {}
-            while True:
-                page = self._client.list_objects_v2(
-                    Bucket=self._bucket, Prefix=self._prefix + prefix, **more
-                )
-                names += (one["Key"] for one in page.get("Contents", ()))
-                if not page.get("IsTruncated"):
-                    return sorted(name.removeprefix(self._prefix) for name in names)
-                more = {"ContinuationToken": page["NextContinuationToken"]}
+        def call() -> Page:
+            page = self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=self._prefix + prefix, **start
+            )
+            names = [str(one["Key"]) for one in page.get("Contents", ())]
+            return Page(
+                [name.removeprefix(self._prefix) for name in names], bool(page.get("IsTruncated"))
+            )
 
         return _answer(call)
 

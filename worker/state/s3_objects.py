@@ -30,6 +30,13 @@ class Object(NamedTuple):
     etag: str
 
 
+class Page(NamedTuple):
+    """Some keys in ascending order; ``more``: whether others may follow them."""
+
+    keys: list[str]
+    more: bool
+
+
 class ObjectStore(Protocol):
     """The objects under one prefix of a bucket, by keys relative to it; for many threads.
 
@@ -64,6 +71,6 @@ class ObjectStore(Protocol):
         """Remove an object, if there is one."""
         ...
 
-    def keys(self, prefix: str) -> list[str] | Failure:
-        """The keys that begin with ``prefix``, in ascending order."""
+    def keys(self, prefix: str, after: str = "") -> Page | Failure:
+        """The first of the keys that begin with ``prefix`` and come after ``after``."""
         ...

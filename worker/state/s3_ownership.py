@@ -61,6 +61,9 @@ class Ownership:
         etag = self._mine().etag
         try:
             swapped = self._access.replace(MANIFEST, manifests.encode(new), etag)
+        except VoiceInsightsError as error:
+            self._end(error)
+            raise
         except BaseException:
             self._end(Unreachable(f"{self._access.url}: a commit was given up, made or not"))
             raise

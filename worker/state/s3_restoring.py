@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from worker.errors import CorruptState, StreamReplaced
@@ -12,7 +13,7 @@ from worker.state.s3_access import Access
 from worker.state.s3_index import PackedIndex
 from worker.state.s3_ownership import MANIFEST, corrupt, last_in
 from worker.state.s3_parallel import each
-from worker.state.segment import Tail, read_tail
+from worker.state.segment import PackedSpot, Tail, read_tail
 
 
 class Found(NamedTuple):
@@ -62,6 +63,10 @@ class Restoring:
         index.prune()
         return index
 
+    def packed(self, ref: Ref) -> list[PackedSpot]:
+        """Where a segment, which must have been read, has packed sessions."""
+        return self._tails[ref.name].packed
+
     def _fetch(self, ref: Ref) -> bytes | None:
         return self._access.read_range(ref.name, ref.tail, ref.size - ref.tail)
 
@@ -72,31 +77,41 @@ def find(access: Access, stream: str) -> Found:
     Raises ``CorruptState`` if it can't be read or has gone, ``StreamReplaced`` if it belongs to
     another stream.
     """
+    found = look(access)
+    if found is None:
+        return Found(Manifest(stream), None)
+    if found.manifest.stream != stream:
+        raise StreamReplaced(
+            f"{access.url} holds the state of {found.manifest.stream}, not of {stream}: name "
+            "another prefix, or move this one away to start anew"
+        )
+    return found
+
+
+def look(access: Access) -> Found | None:
+    """The manifest, whatever stream it belongs to; None if nothing was ever kept here.
+
+    Raises ``CorruptState`` if it can't be read or has gone.
+    """
     found = access.read(MANIFEST)
     if found is None:
-        if names := access.keys(SEGMENTS):
+        if names := list(access.keys(SEGMENTS)):
             raise CorruptState(f"{access.url}/{MANIFEST} is missing; {last_in(names)}")
-        return Found(Manifest(stream), None)
+        return None
     try:
-        manifest = manifests.decode(found.data)
+        return Found(manifests.decode(found.data), found.etag)
     except CorruptState as error:
-        beside = last_in(access.keys(SEGMENTS))
+        beside = last_in(list(access.keys(SEGMENTS)))
         raise CorruptState(f"{access.url}/{MANIFEST} can't be read ({error}); {beside}") from error
-    if manifest.stream != stream:
-        raise StreamReplaced(
-            f"{access.url} holds the state of {manifest.stream}, not of {stream}: name another "
-            "prefix, or move this one away to start anew"
-        )
-    return Found(manifest, found.etag)
 
 
-def find_readable(access: Access, stream: str, restoring: Restoring) -> Found:
+def find_readable(find: Callable[[], Found], access: Access, restoring: Restoring) -> Found:
     """The manifest, all that it names having been read. Its owner may be at work meanwhile:
     what compaction has taken away is looked for anew.
     """
-    found = find(access, stream)
+    found = find()
     while (missing := restoring.read(found.manifest)) is not None:
-        again = find(access, stream)
+        again = find()
         if again == found:
             raise corrupt(access.url, found.manifest, missing, "it is missing")
         found = again

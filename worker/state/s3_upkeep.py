@@ -84,10 +84,10 @@ class Upkeeper:
         Ownership is confirmed after the listing: all that was listed is this owner's or an
         earlier one's, and what those don't name by now nobody ever will.
         """
-        listed = self._access.keys(SEGMENTS)
+        listed = set(self._access.keys(SEGMENTS))
         with self._owner.lock:
             self._owner.confirm()
-            unnamed = set(listed) - self._owner.needed()
+            unnamed = listed - self._owner.needed()
         for name in sorted(unnamed & self._unnamed):
             self._access.delete(name)
         self._unnamed = unnamed

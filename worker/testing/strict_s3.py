@@ -12,7 +12,7 @@ from enum import Enum
 from threading import Lock
 from typing import Final, Literal, NamedTuple, TypeVar
 
-from worker.state.s3_objects import Failure, FailureKind, Object
+from worker.state.s3_objects import Failure, FailureKind, Object, Page
 
 T = TypeVar("T")
 Operation = Literal["get", "get_range", "etag", "put", "delete", "keys"]
@@ -71,8 +71,10 @@ class StrictS3:
         faults: Callable[[Operation, str], Fault | None] = _no_faults,
         after: Callable[[Operation, str], object] = _no_faults,
         url: str = "s3://bucket/state",
+        page: int = 1000,
     ) -> None:
         self.url = url
+        self.page = page
         self.objects: dict[str, bytes] = {}
         """What there is, by key."""
         self.calls: list[Call] = []
@@ -135,11 +137,12 @@ class StrictS3:
 
         return self._call("delete", key, delete)
 
-    def keys(self, prefix: str) -> list[str] | Failure:
-        """See ``ObjectStore.keys``."""
+    def keys(self, prefix: str, after: str = "") -> Page | Failure:
+        """See ``ObjectStore.keys``; a page is of up to ``page``."""
 
-        def keys() -> list[str]:
-            return sorted(key for key in self.objects if key.startswith(prefix))
+        def keys() -> Page:
+            found = sorted(one for one in self.objects if one.startswith(prefix) and one > after)
+            return Page(found[: self.page], len(found) > self.page)
 
         return self._call("keys", prefix, keys)
 

@@ -1,0 +1,149 @@
+"""A worker whose state, session records and dead letters are in a bucket of an embedded AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import zstandard
+
+from tests.live import Aws, Live, Statistics, statistics, working
+from worker.emit.outbox import decode_groups
+from worker.errors import Unreachable
+from worker.partition.delta import Delta
+from worker.state import manifest as manifests
+from worker.state.manifest import Held, Manifest
+from worker.state.s3_access import Access
+from worker.state.s3_bucket import Bucket
+from worker.state.s3_ownership import MANIFEST
+from worker.state.s3_restoring import Found, Restoring, find_readable, look
+from worker.state.segment import from_piece
+from worker.state.sqlite_reading import Peek
+
+STATE: Final = "state"
+
+
+def _give_up(_seconds: float) -> None:
+    raise Unreachable("the embedded AWS is always there")
+
+
+class Kept:
+    """A bucket that keeps all versions of its objects, looked at from outside."""
+
+    def __init__(self, aws: Aws, name: str) -> None:
+        self.url = f"s3://{name}"
+        self._name = name
+        self._s3 = aws.client("s3")
+        self._s3.create_bucket(Bucket=name)
+        self._s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        state = Bucket(self._s3, name, STATE)
+        self._state = Access(state, _give_up, lambda: 0.0, lambda _: None)
+        self._restoring = Restoring(self._state, 1)
+
+    def lines(self, folder: str) -> bytes:
+        """Of all objects in a folder."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._name, Prefix=f"{folder}/"
+        )
+        keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
+        return b"".join(zstandard.decompress(self._body(key)) for key in keys)
+
+    def found(self) -> Manifest | None:
+        """The manifest, all segments that it names having been read."""
+        if look(self._state) is None:
+            return None
+        return find_readable(self._there, self._state, self._restoring).manifest
+
+    def peek(self) -> Peek:
+        manifest = self.found()
+        if manifest is None:
+            return Peek(0, 0)
+        packed = {s.digest for ref in manifest.refs() for s in self._restoring.packed(ref)}
+        return Peek(len(packed), len(manifest.outbox))
+
+    def state(self) -> Delta:
+        manifest = self.found()
+        assert manifest is not None
+        return self._restoring.whole(manifest)
+
+    def owners(self) -> list[tuple[Manifest, Manifest]]:
+        """The manifests before and after each time that the state was taken from somebody."""
+        versions = [manifests.decode(self._body(f"{STATE}/{MANIFEST}", one)) for one in self._ids()]
+        pairs = pairwise(versions)
+        return [(old, new) for old, new in pairs if old.epoch != new.epoch]
+
+    def being_sent(self) -> Statistics:
+        """What was on its way whenever the state was taken: nobody knows if it got there."""
+        unknown = [
+            (old, one)
+            for old, _ in self.owners()
+            for one in old.outbox
+            if one.sending and one.kind == "metrics"
+        ]
+        return statistics(
+            datum
+            for manifest, one in unknown
+            for group in decode_groups(self._outgoing(manifest, one))
+            for datum in group
+        )
+
+    def _there(self) -> Found:
+        found = look(self._state)
+        assert found is not None
+        return found
+
+    def _outgoing(self, manifest: Manifest, held: Held) -> bytes:
+        number, start, length = held.place
+        name = next(ref.name for ref in manifest.refs() if ref.number == number)
+        key = f"{STATE}/{name}"
+        return from_piece(self._body(key, self._ids(key)[0])[start : start + length])
+
+    def _ids(self, key: str = f"{STATE}/{MANIFEST}") -> list[str]:
+        """All versions of an object, oldest first."""
+        pages = self._s3.get_paginator("list_object_versions").paginate(
+            Bucket=self._name, Prefix=key
+        )
+        return [one["VersionId"] for page in pages for one in page.get("Versions", ())][::-1]
+
+    def _body(self, key: str, version: str | None = None) -> bytes:
+        which = {} if version is None else {"VersionId": version}
+        body: bytes = self._s3.get_object(Bucket=self._name, Key=key, **which)["Body"].read()
+        return body
+
+
+class S3Live(Live):
+    """A running worker with a state in a bucket."""
+
+    look_every_s = 0.2
+
+    def __init__(self, folder: Path, kept: Kept) -> None:
+        self._kept = kept
+        super().__init__(folder)
+
+    def peek(self) -> Peek:
+        return self._kept.peek()
+
+    @property
+    def state(self) -> Delta:
+        return self._kept.state()
+
+    def _last_epoch(self) -> int:
+        manifest = self._kept.found()
+        return 0 if manifest is None else manifest.epoch
+
+
+@contextmanager
+def working_in(kept: Kept, aws: Aws, folder: Path, **settings: Any) -> Iterator[Live]:
+    """``run`` with everything in a bucket."""
+    folder.mkdir(exist_ok=True)
+    places = {
+        "state": f"{kept.url}/{STATE}",
+        "records": kept.url,
+        "dead_letters": kept.url,
+        "log_format": "json",
+    }
+    with working(aws, folder, live=S3Live(folder, kept), **{**places, **settings}) as live:
+        yield live

@@ -1,0 +1,95 @@
+"""Session records and dead letters as objects of a bucket, by day and hour.
+
+An object is named by what is in it, so writing an entry twice is writing it once: whatever
+became of an attempt, the next one finds what is there and adds what isn't.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+import zstandard
+
+from worker.emit.outbox import Outcome
+from worker.events.timestamps import format_ms
+from worker.state.s3_objects import Failure, FailureKind, ObjectStore
+
+RECORDS: Final = "sessions"
+DEAD_LETTERS: Final = "dead-letters"
+"""The folders of both."""
+
+SUFFIX: Final = ".jsonl.zst"
+
+_LEVEL: Final = 3
+
+
+class _Record(msgspec.Struct):
+    ended_at: str
+
+
+class _Datum(msgspec.Struct):
+    seconds: int = msgspec.field(name="Timestamp")
+
+
+class _Letter(msgspec.Struct):
+    """A dead letter; one without an arrival is of datums that CloudWatch doesn't take."""
+
+    arrival: str | None = None
+    datums: list[_Datum] = []
+
+
+_RECORD: Final = msgspec.json.Decoder(_Record)
+_LETTER: Final = msgspec.json.Decoder(_Letter)
+
+
+def record_time(line: bytes) -> str:
+    """When a session of a record ended (RFC 3339, UTC)."""
+    return _RECORD.decode(line).ended_at
+
+
+def letter_time(line: bytes) -> str:
+    """When a dead letter arrived (RFC 3339, UTC); of datums, the minute of the first."""
+    letter = _LETTER.decode(line)
+    if letter.arrival is not None:
+        return letter.arrival
+    return format_ms(letter.datums[0].seconds * 1000)
+
+
+class ObjectSink:
+    """Writes entries of lines into ``folder`` of a bucket, as ``dt=…/hour=…/NAME.jsonl.zst``.
+
+    ``time_of`` gives a line's time, which decides on day and hour: an entry may become several
+    objects. A name has minute and second of the earliest line, then a digest of all of them.
+    """
+
+    def __init__(self, objects: ObjectStore, folder: str, time_of: Callable[[bytes], str]) -> None:
+        self._objects = objects
+        self._folder = folder
+        self._time_of = time_of
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        """Write what isn't there yet of an entry. Never ambiguous, for it may be repeated."""
+        for key, data in self._contents(body).items():
+            answer = self._objects.put(key, zstandard.compress(data, _LEVEL), None)
+            if isinstance(answer, Failure) and answer.kind is not FailureKind.CHANGED:
+                return Outcome.NOT_APPLIED, answer.detail
+        return Outcome.APPLIED, ""
+
+    def _contents(self, body: bytes) -> dict[str, bytes]:
+        """The objects of an entry, by key."""
+        hours: dict[str, list[tuple[str, bytes]]] = {}
+        for line in body.splitlines():
+            time = self._time_of(line)
+            hours.setdefault(time[:13], []).append((time, line))
+        return dict(self._object(hour, lines) for hour, lines in hours.items())
+
+    def _object(self, hour: str, timed: list[tuple[str, bytes]]) -> tuple[str, bytes]:
+        data = b"".join(line + b"\n" for _, line in timed)
+        digest = blake2b(data, digest_size=16).hexdigest()
+        first = min(time for time, _ in timed)
+        day, _, of_day = hour.partition("T")
+        name = f"{first[14:16]}{first[17:19]}-{digest}{SUFFIX}"
+        return f"{self._folder}/dt={day}/hour={of_day}/{name}", data

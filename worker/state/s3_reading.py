@@ -1,0 +1,78 @@
+"""Looking into a state in a bucket from outside, while its owner may be at work.
+
+Nothing is taken and nothing written, so its owner isn't disturbed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from worker.errors import BadInput, CorruptState
+from worker.partition.outputs import Packed
+from worker.state.manifest import Manifest, Ref
+from worker.state.s3 import READERS
+from worker.state.s3_access import Access
+from worker.state.s3_index import PackedIndex
+from worker.state.s3_ownership import corrupt
+from worker.state.s3_restoring import Found, Restoring, find_readable, look
+from worker.state.segment import PackedSpot, from_piece, unpack
+
+
+def find_sessions(access: Access, sid: str) -> list[Packed]:
+    """The sessions, open or closed, whose session_id or call_sid is ``sid``.
+
+    A session that a late event brought back is found as it now is. The closed ones lie in
+    segments that only their owner can find them in by key, so all of these are read, one at a
+    time. Raises ``BadInput`` if there is no state here, ``CorruptState`` if it can't be read.
+    """
+    while True:
+        restoring = Restoring(access, READERS)
+        manifest = find_readable(lambda: _look(access), access, restoring).manifest
+        with closing(restoring.index(manifest)) as index:
+            closed = _closed(access, manifest, restoring, index, sid)
+        if closed is not None:
+            break
+    held = restoring.whole(manifest).sessions
+    found = [*closed, *(Packed(change.state, change.log) for change in held)]
+    named = [one for one in found if sid in (one.state.key.session_id, one.state.key.call_sid)]
+    return list({one.state.key: one for one in named}.values())
+
+
+def _look(access: Access) -> Found:
+    found = look(access)
+    if found is None:
+        raise BadInput(f"there is no state at {access.url}")
+    return found
+
+
+def _closed(
+    access: Access, manifest: Manifest, restoring: Restoring, index: PackedIndex, sid: str
+) -> list[Packed] | None:
+    """The packed sessions that may be meant; None if compaction has taken a segment away."""
+    found: list[Packed] = []
+    for ref in manifest.refs():
+        spots = [one for one in restoring.packed(ref) if _counts(index, ref, one)]
+        if not spots:
+            continue
+        data = access.read_range(ref.name, 0, ref.tail)
+        if data is None:
+            if _look(access).manifest == manifest:
+                raise corrupt(access.url, manifest, ref.name, "it is missing")
+            return None
+        try:
+            found += _meant(data, spots, sid)
+        except CorruptState as error:
+            raise corrupt(access.url, manifest, ref.name, error) from error
+    return found
+
+
+def _counts(index: PackedIndex, ref: Ref, spot: PackedSpot) -> bool:
+    return index.find(spot.digest) == (ref.number, spot.start, spot.length)
+
+
+def _meant(data: bytes, spots: list[PackedSpot], sid: str) -> Iterator[Packed]:
+    for spot in spots:
+        piece = data[spot.start : spot.start + spot.length]
+        if sid.encode() in from_piece(piece):
+            yield unpack(piece)
