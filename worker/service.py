@@ -146,7 +146,7 @@ class Service:
 
     def run(self, deadline: Callable[[], float | None]) -> Backlog:
         """Work until there is a ``deadline`` (by the monotonic clock), and shut down before it;
-        what could not be sent in time stays.
+        what could not be sent in time stays. Whatever is raised ends sending and reading at once.
         """
         self._sender.start()
         self._compactor.start()
