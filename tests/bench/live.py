@@ -54,15 +54,20 @@ class Worker:
             Sender(Lane(kind, store, _Discard(), log, policy) for kind in _KINDS),
             Compactor(store, 30.0),
             rules,
-            Limits(settings.commit_every_s, settings.shard_lead_s * 1000, settings.shutdown_s),
+            Limits(settings.commit_every_s, settings.shard_lead_s * 1000),
             log,
             clocks,
         )
         self.service.begin(positions)
+        self._shutdown_s = settings.shutdown_s
 
     @property
     def folded(self) -> int:
         return self.partition.counters["occurrences"]
+
+    def deadline(self, records: int) -> float | None:
+        """To end by, once so many records are folded."""
+        return time.monotonic() + self._shutdown_s if self.folded >= records else None
 
 
 def live(endpoint: str, state: str, records: int) -> Figures:
@@ -71,7 +76,7 @@ def live(endpoint: str, state: str, records: int) -> Figures:
     settle()
     watch = Stopwatch()
     with watch.running():
-        worker.service.run(lambda: worker.folded >= records)
+        worker.service.run(lambda: worker.deadline(records))
     return {
         "records": worker.folded,
         "cpu_s": watch.cpu_s,

@@ -19,6 +19,7 @@ from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.observe.spread import Spread
 from worker.observe.worker_log import WorkerLog
 from worker.service import Clocks, Progress
+from worker.state.s3_access import CallFailed
 from worker.stream.schedule import BackedOff, Notice
 
 Report = Callable[[Reading, int], None]
@@ -60,6 +61,11 @@ class Watch(WorkerLog):
         super().notice(notice)
         if isinstance(notice, BackedOff):
             self._count("StreamCallsFailed")
+
+    def state_call_failed(self, failed: CallFailed) -> None:
+        """See ``WorkerLog.state_call_failed``."""
+        super().state_call_failed(failed)
+        self._count("StateCallsFailed")
 
     def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
         """See ``WorkerLog.sent``."""
