@@ -12,7 +12,7 @@ from worker.state import manifest as manifests
 from worker.state.s3 import S3Store
 from worker.state.s3_access import Access
 from worker.state.s3_ledger import notes_since
-from worker.state.s3_objects import Failure, Object
+from worker.state.s3_objects import Failure, Object, Page
 from worker.state.s3_ownership import MANIFEST
 from worker.state.s3_upkeep import Upkeep
 from worker.testing.simulation.ledger import Samples
@@ -55,10 +55,10 @@ class WatchedBucket:
         with self._calling():
             return self._real.delete(key)
 
-    def keys(self, prefix: str) -> list[str] | Failure:
+    def keys(self, prefix: str, after: str = "") -> Page | Failure:
         """See ``ObjectStore.keys``."""
         with self._calling():
-            return self._real.keys(prefix)
+            return self._real.keys(prefix, after)
 
     @contextmanager
     def _calling(self) -> Iterator[None]:
