@@ -169,7 +169,6 @@ def test_an_utterance_whose_start_is_lost_does_not_lend_the_start_of_the_one_bef
     assert record["unattributed_replies"] == 1
 
 
-@pytest.mark.xfail(strict=True, reason="of repeats the one that is read first counts")
 def test_the_delay_of_an_event_is_that_of_its_first_arrival_even_if_read_later() -> None:
     event = relay_event(0, "prompt_sent")
     assert delays_of((event, 7000), (event, 5000)) == [5000]

@@ -68,4 +68,7 @@ def canonical_json(payload: Payload | None) -> str:
 
     Where two deliveries of one event differ, the one with the greater text wins.
     """
-    return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(payload)
+
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -100,20 +100,28 @@ def coarsen(distribution: Mapping[int, int], most: int) -> Distribution:
     rest = dict(distribution)
     for extreme in extremes:
         rest[extreme] -= 1
-    for scale in range(_FINEST_SCALE, _COARSEST_SCALE - 1, -1):
-        coarse = _bucketed(rest, scale)
-        add(coarse, extremes)
-        if len(coarse) <= most:
-            return coarse
+    finest = [_bucket(value) for value in rest]
+    distinct = set(finest)
+    for coarser in range(_FINEST_SCALE - _COARSEST_SCALE + 1):
+        # a bucket takes at least one value, so only scales with few enough are tried out
+        if len(distinct) <= most:
+            coarse = _bucketed(rest, finest, coarser)
+            add(coarse, extremes)
+            if len(coarse) <= most:
+                return coarse
+        distinct = {(sign, index >> 1) for sign, index in distinct}
     raise AssertionError("the coarsest scale has a handful of buckets")
 
 
-def _bucketed(distribution: Mapping[int, int], scale: int) -> Distribution:
+def _bucketed(
+    distribution: Mapping[int, int], finest: Iterable[tuple[int, int]], coarser: int
+) -> Distribution:
+    """Each bucket of the scale that is ``coarser`` than the finest as its mean."""
     sums: dict[tuple[int, int], int] = {}
     counts: dict[tuple[int, int], int] = {}
-    for value, count in distribution.items():
+    for (value, count), (sign, index) in zip(distribution.items(), finest, strict=True):
         if count:
-            bucket = _bucket(value, scale)
+            bucket = sign, index >> coarser
             sums[bucket] = sums.get(bucket, 0) + value * count
             counts[bucket] = counts.get(bucket, 0) + count
     coarse: Distribution = {}
@@ -123,11 +131,14 @@ def _bucketed(distribution: Mapping[int, int], scale: int) -> Distribution:
     return coarse
 
 
-def _bucket(value: int, scale: int) -> tuple[int, int]:
-    """Sign, and index of the bucket on the exponential scale; zero has one of its own."""
+def _bucket(value: int) -> tuple[int, int]:
+    """Sign, and index of the bucket on the finest scale; zero has one of its own.
+
+    On the next coarser scale the index is half as much, rounded down.
+    """
     if value == 0:
         return 0, 0
-    return (1 if value > 0 else -1), floor(log2(abs(value)) * 2.0**scale)
+    return (1 if value > 0 else -1), floor(log2(abs(value)) * 2.0**_FINEST_SCALE)
 
 
 def _nearest_ranks(ordered: list[tuple[int, int]], count: int) -> list[int]:

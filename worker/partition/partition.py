@@ -319,6 +319,7 @@ class Partition:
 _COUNTED = {
     Arrival.FOLDED: "folded",
     Arrival.DUPLICATE: "duplicates",
+    Arrival.EARLIER: "duplicates",
     Arrival.CONFLICT: "duplicates",
     Arrival.CUT: "cut",
 }

@@ -8,6 +8,8 @@ or, for a name nobody knows, the name itself.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from operator import attrgetter
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -16,7 +18,7 @@ import msgspec
 from worker.events.event import KNOWN_NAMES, Event, Payload, canonical_json
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One unpacked event; ``timestamp`` in ms since the session's base."""
 
     timestamp: int
@@ -24,6 +26,10 @@ class Row(NamedTuple):
     name: int | str
     payload: Payload | None
     delay: int
+
+
+Identity = tuple[int, int, int | str]
+"""What tells an event from all others of its session: time, sequence number, name."""
 
 
 CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(KNOWN_NAMES)}
@@ -34,9 +40,9 @@ _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD
 
 
-def append(log: bytearray, event: Event, base: int) -> None:
-    """Pack ``event`` to the end of ``log``."""
-    _ENCODER.encode_into(as_row(event, base), log, len(log))
+def pack(row: Row) -> bytes:
+    """A row as it stands in a log."""
+    return _ENCODER.encode(row)
 
 
 def as_row(event: Event, base: int) -> Row:
@@ -58,6 +64,11 @@ def unpack(log: bytes | bytearray, count: int) -> list[Row]:
     return _DECODER.decode(_ARRAY_HEADER(_ARRAY32, count) + log)
 
 
+def identity(row: Row) -> Identity:
+    """A row's identity within its session."""
+    return row.timestamp, row.sequence_number, row.name
+
+
 class Ordered(NamedTuple):
     """A session's distinct events in order, and what had to be settled to get there."""
 
@@ -69,25 +80,43 @@ class Ordered(NamedTuple):
 def in_order(rows: list[Row]) -> Ordered:
     """Rows by ``(timestamp, sequence number, name)``, one an identity.
 
-    Of payloads that differ under one identity the greater by its canonical JSON stays; each
-    other one is a conflict. An order conflict is a neighbour with a smaller sequence number.
+    Of payloads that differ under one identity the greater by its canonical JSON stays, each
+    other one is a conflict, and the earliest arrival counts. An order conflict is a neighbour
+    with a smaller sequence number.
     """
-    ordered = sorted(rows, key=_position)
-    kept: list[Row] = []
-    conflicts = order_conflicts = 0
+    ordered = sorted(rows, key=_TIME_AND_NUMBER)
+    order_conflicts = 0
+    time = number = None
     for row in ordered:
-        if kept:
-            last = kept[-1]
-            if last[1] > row[1]:
+        before = number
+        number = row.sequence_number
+        if before is not None and before >= number:
+            if before > number:
                 order_conflicts += 1
-            elif last[:3] == row[:3]:
-                conflicts += 1
-                greater = canonical_json(row.payload) > canonical_json(last.payload)
-                first = min(row.delay, last.delay)
-                kept[-1] = (row if greater else last)._replace(delay=first)
-                continue
+            elif time == row.timestamp:
+                return _settled(rows)
+        time = row.timestamp
+    return Ordered(ordered, 0, order_conflicts)
+
+
+def _settled(rows: list[Row]) -> Ordered:
+    """The same for rows of which some share both time and number."""
+    by_identity: dict[Identity, list[Row]] = {}
+    for row in rows:
+        by_identity.setdefault(identity(row), []).append(row)
+    kept: list[Row] = []
+    conflicts = 0
+    for same in by_identity.values():
+        row = same[0]
+        if len(same) > 1:
+            payloads = {canonical_json(one.payload): one for one in same}
+            conflicts += len(payloads) - 1
+            first = min(one.delay for one in same)
+            row = msgspec.structs.replace(payloads[max(payloads)], delay=first)
         kept.append(row)
-    return Ordered(kept, conflicts, order_conflicts)
+    kept.sort(key=_position)
+    backwards = sum(a.sequence_number > b.sequence_number for a, b in pairwise(kept))
+    return Ordered(kept, conflicts, backwards)
 
 
 def name_of(code: int | str) -> str:
@@ -95,5 +124,8 @@ def name_of(code: int | str) -> str:
     return KNOWN_NAMES[code] if isinstance(code, int) else code
 
 
+_TIME_AND_NUMBER: Final = attrgetter("timestamp", "sequence_number")
+
+
 def _position(row: Row) -> tuple[int, int, str]:
-    return row[0], row[1], name_of(row[2])
+    return row.timestamp, row.sequence_number, name_of(row.name)

@@ -7,6 +7,7 @@ told, and is packed away after that; an event that still arrives brings it back.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Final, Literal
 
@@ -14,17 +15,20 @@ import msgspec
 
 from worker.events.event import Event, SessionKey, canonical_json
 from worker.metrics.series import Told
-from worker.sessions.log import Row, append, as_row, unpack
+from worker.sessions.log import Identity, Row, as_row, identity, pack, unpack
 from worker.sessions.reading import Reading, read
 
 CloseReason = Literal["wrap_up", "idle", "end_of_input"]
 
 
 class Arrival(Enum):
-    """What became of an event that arrived."""
+    """What became of an event that arrived. An ``EARLIER`` one is a duplicate that is read later
+    than its like, and arrived before it.
+    """
 
     FOLDED = "folded"
     DUPLICATE = "duplicate"
+    EARLIER = "earlier"
     CONFLICT = "conflict"
     CUT = "cut"
 
@@ -77,6 +81,34 @@ class Session(msgspec.Struct, array_like=True):
     """Samples told that the session's events no longer have."""
 
 
+class _Index:
+    """What a log has, by identity: the payloads, and the earliest arrival's delay in ms."""
+
+    __slots__ = ("_delays", "_payloads")
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._delays: dict[Identity, int] = {}
+        self._payloads: set[tuple[Identity, str]] = set()
+        for row in rows:
+            self.note(row)
+
+    def note(self, row: Row) -> None:
+        """The log has this row, too."""
+        one = identity(row)
+        self._delays[one] = min(self._delays.get(one, row.delay), row.delay)
+        self._payloads.add((one, canonical_json(row.payload)))
+
+    def find(self, row: Row) -> Arrival:
+        """FOLDED for an identity that is new, else whether its payload is known, too."""
+        one = identity(row)
+        delay = self._delays.get(one)
+        if delay is None:
+            return Arrival.FOLDED
+        if (one, canonical_json(row.payload)) not in self._payloads:
+            return Arrival.CONFLICT
+        return Arrival.EARLIER if row.delay < delay else Arrival.DUPLICATE
+
+
 class Held:
     """A session in memory: its state, its log, and what finds repeats in it quickly."""
 
@@ -85,8 +117,8 @@ class Held:
     def __init__(self, state: Session, log: bytes | bytearray = b"") -> None:
         self.state = state
         self.log = bytearray(log)
-        self._index: dict[tuple[int, int, int | str], list[str]] | None = None
-        self._seen: int | None = None
+        self._index: _Index | None = None
+        self._seen: int | None = None if log else 0
         self._reading: Reading | None = None
 
     def rows(self) -> list[Row]:
@@ -115,67 +147,75 @@ class Held:
         """Take in an event that arrived, unless it is known or the session holds ``most``."""
         state = self.state
         row = as_row(event, state.base)
-        known = self._find(row)
+        bit = 1 << (row.sequence_number & _BITS)
+        seen = self._seen_numbers()
+        known = self._find(row) if seen & bit else Arrival.FOLDED
         if known is Arrival.DUPLICATE:
             state.duplicates += 1
             return known
-        if state.count >= most:
+        packed = pack(row)
+        if state.count >= most or len(self.log) + len(packed) > MAX_LOG_BYTES:
+            if known is Arrival.EARLIER:
+                state.duplicates += 1
+                return Arrival.DUPLICATE
             state.cut += 1
             return Arrival.CUT
-        self.forget_reading()
-        append(self.log, event, state.base)
-        self._note(row)
-        state.count += 1
-        state.duplicates += known is Arrival.CONFLICT
-        state.oldest = min(state.oldest, event.timestamp)
-        state.newest = max(state.newest, event.timestamp)
-        state.last_arrival = max(state.last_arrival, event.arrival)
-        if event.name == "call_wrap_up" and state.wrap_up_arrival is None:
-            state.wrap_up_arrival = event.arrival
-        for mark in (state.direct, state.turn):
-            if mark.oldest_new is None or event.timestamp < mark.oldest_new:
-                mark.oldest_new = event.timestamp
-        if state.closed is not None:
-            state.revision += 1
+        self._reading = None
+        self._seen = seen | bit
+        self.log += packed
+        if self._index is not None:
+            self._index.note(row)
+        self._count(event, known)
         return known
 
-    def _find(self, row: Row) -> Arrival:
-        """FOLDED for an identity that is new, else whether its payload is known, too."""
+    def _count(self, event: Event, known: Arrival) -> None:
+        """Bring the state up to a log that has grown by this event."""
+        state, timestamp = self.state, event.timestamp
+        state.count += 1
+        if timestamp < state.oldest:
+            state.oldest = timestamp
+        if timestamp > state.newest:
+            state.newest = timestamp
+        for mark in (state.direct, state.turn):
+            if mark.oldest_new is None or timestamp < mark.oldest_new:
+                mark.oldest_new = timestamp
+        if known is Arrival.EARLIER:
+            # no record says when an event arrived, so one that is up to date stays so
+            state.duplicates += 1
+            state.recorded += state.recorded == state.count - 1
+            return
+        state.duplicates += known is Arrival.CONFLICT
+        if event.arrival > state.last_arrival:
+            state.last_arrival = event.arrival
+        if event.name == "call_wrap_up" and state.wrap_up_arrival is None:
+            state.wrap_up_arrival = event.arrival
+        if state.closed is not None:
+            state.revision += 1
+
+    def _seen_numbers(self) -> int:
+        """The bits of all sequence numbers so far; a number whose bit is unset is new."""
         if self._seen is None:
-            self._seen = sum({_bit(one.sequence_number) for one in self.rows()})
-        bit = _bit(row.sequence_number)
-        if bit and not self._seen & bit:
-            return Arrival.FOLDED
-        payloads = self._payloads(row)
-        if not payloads:
-            return Arrival.FOLDED
-        same = canonical_json(row.payload) in payloads
-        return Arrival.DUPLICATE if same else Arrival.CONFLICT
+            self._seen = 0
+            for bit in {row.sequence_number & _BITS for row in self.rows()}:
+                self._seen |= 1 << bit
+        return self._seen
 
-    def _payloads(self, row: Row) -> list[str]:
+    def _find(self, row: Row) -> Arrival:
         if self._index is not None:
-            return self._index.get(row[:3], [])
-        if self.state.count <= _SCANNED:
-            return [canonical_json(one.payload) for one in self.rows() if one[:3] == row[:3]]
-        self._index = {}
-        for one in self.rows():
-            self._index.setdefault(one[:3], []).append(canonical_json(one.payload))
-        return self._index.get(row[:3], [])
-
-    def _note(self, row: Row) -> None:
-        if self._seen is not None:
-            self._seen |= _bit(row.sequence_number)
-        if self._index is not None:
-            self._index.setdefault(row[:3], []).append(canonical_json(row.payload))
+            return self._index.find(row)
+        if self.state.count > _SCANNED:
+            self._index = _Index(self.rows())
+            return self._index.find(row)
+        wanted = identity(row)
+        return _Index(one for one in self.rows() if identity(one) == wanted).find(row)
 
 
-_BITMAP: Final = 4096
-"""Sequence numbers below this are known as new by a bit; others are looked up."""
+MAX_LOG_BYTES: Final = 4 << 20
+"""The bound on a session's packed events; what they may come to at their usual size is less."""
+
+_BITS: Final = 4095
+"""Sequence numbers are told apart by so many of their low bits first."""
 
 _SCANNED: Final = 256
 """Up to so many events a repeat is looked for by unpacking; beyond, by an index."""
 
-
-def _bit(sequence_number: int) -> int:
-    """The bit by which a sequence number is known; 0 for one that has none."""
-    return 1 << sequence_number if 0 <= sequence_number < _BITMAP else 0

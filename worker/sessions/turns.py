@@ -18,7 +18,8 @@ State (times in epoch milliseconds):
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from worker.sessions.rows import TurnRows
@@ -43,7 +44,7 @@ class TurnWalk:
         self.agent_since: int | None = None
         self.customer_end: int | None = None
         self.wait_since: int | None = None
-        self.owed: list[int] = []
+        self.owed: deque[int] = deque()
         self.unheard: list[Reply] = []
         self.doubt = False
         self.muddled = False
@@ -120,9 +121,9 @@ class TurnWalk:
             self.unattributed_replies += 1
         elif self.doubt:
             self._emit("AmbiguousReplies", t, 1)
-            self.owed.pop(0)
+            self.owed.popleft()
         else:
-            latency = t - self.owed.pop(0)
+            latency = t - self.owed.popleft()
             self._emit("ApplicationLatency", t, latency)
         self._rows.reply_begins(latency)
         self.unheard.append(Reply(t, sure=latency is not None))
@@ -190,9 +191,8 @@ class TurnWalk:
         if self.agent_since is not None and self._interrupted_at is None:
             self._interrupted_at = t
             self._rows.interrupted()
-        dropped = [prompt for prompt in self.owed if prompt < began]
-        self._unanswered(t, dropped)
-        self.owed = [prompt for prompt in self.owed if prompt >= began]
+        while self.owed and self.owed[0] < began:  # in order of time, as they came
+            self._unanswered(t, (self.owed.popleft(),))
         self.unheard.clear()
         self.muddled = False
         self.doubt = len(self.owed) > 1
@@ -250,7 +250,7 @@ class TurnWalk:
         self.doubt = False
         self.muddled = False
 
-    def _unanswered(self, t: int, prompts: list[int]) -> None:
+    def _unanswered(self, t: int, prompts: Iterable[int]) -> None:
         for prompt in prompts:
             self._emit("UnansweredPrompts", t, 1)
             self._rows.unanswered(prompt)

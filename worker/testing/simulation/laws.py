@@ -6,8 +6,6 @@ out, because it depends on when things were delivered and not on what was:
 - ``revision`` and ``close_reason``: a session that a live worker closes by its timers may get
   events afterwards, each a revision; offline every session closes once, at the end of input.
 - ``completeness.duplicates``: a repeat that comes after a session's last record makes no other.
-- the values of DeliveryDelay: the worker may read the later copy of an event, from another
-  shard, before the earlier one. How many samples there are does not depend on that.
 """
 
 from __future__ import annotations
@@ -38,7 +36,6 @@ from worker.testing.simulation.world import World
 from worker.testing.strict_cloudwatch import Key
 
 _COUNTED: Final = (*ACCOUNTED, "conflicts", "sessions_opened", "sessions_closed")
-_TIMING: Final = "DeliveryDelay"
 _SHOWN: Final = 5
 
 
@@ -196,7 +193,7 @@ def _samples(expected: Samples, buried: Samples, world: World) -> list[str]:
     for key in sorted(expected.keys() | kept.keys() | buried.keys()):
         poisoned = key[0] in world.plan.poison
         theirs, ours, allowed, dropped = (
-            _comparable(key, one.get(key, Counter()), whole=world.plan.store == "s3")
+            _comparable(one.get(key, Counter()), whole=world.plan.store == "s3")
             for one in (
                 expected,
                 buried if poisoned else kept,
@@ -229,8 +226,8 @@ def _noted(world: World) -> Iterator[str]:
             yield f"law 6: {minute}: {count} samples, the ledger says {least} to {most}"
 
 
-def _comparable(key: Key, counts: Counter[float], *, whole: bool) -> Counter[float]:
-    return Counter({0.0: counts.total()}) if whole or key[0] == _TIMING else counts
+def _comparable(counts: Counter[float], *, whole: bool) -> Counter[float]:
+    return Counter({0.0: counts.total()}) if whole else counts
 
 
 def _published(metric: str, value: int) -> float:
