@@ -10,12 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.scenes import BASE, cloud_event, envelope
+from tests.testing.reading import read_user_record
 from worker.events.envelope import (
     GATEWAY_TYPE,
     Damaged,
     Ignored,
     SinkTest,
-    read_user_record,
 )
 from worker.events.event import Event
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.scenes import BASE, cloud_event, envelope
-from worker.events.envelope import Damaged, Ignored, Occurrence, SinkTest, read_user_record
+from tests.testing.reading import read_user_record
+from worker.events.envelope import Damaged, Ignored, Occurrence, SinkTest
 from worker.events.event import Event
 
 ARRIVAL = BASE + 60_000

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.scenes import BASE, cloud_event, envelope
-from worker.events.envelope import Damaged, read_user_record
+from tests.testing.reading import read_user_record
+from worker.events.envelope import Damaged
 from worker.events.event import Event, Payload
 
 ARRIVAL = BASE + 60_000

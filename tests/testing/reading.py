@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from worker.errors import Unreadable
-from worker.events.envelope import Damaged, Occurrence, read_user_record
+from worker.events.decode import decode
+from worker.events.envelope import Occurrence
 from worker.events.event import Event
-from worker.events.kpl import user_records
 from worker.stream.record import Record
 
 
 def occurrences(record: Record) -> list[Occurrence]:
     """All occurrences in one Kinesis record."""
-    try:
-        inner = user_records(record.data)
-    except Unreadable as error:
-        return [Damaged(str(error), record.data)]
-    return [
-        occurrence
-        for data in ([record.data] if inner is None else inner)
-        for occurrence in read_user_record(data, record.arrival)
-    ]
+    return [delivery.occurrence for delivery in decode(record)]
+
+
+def read_user_record(data: bytes, arrival: int) -> list[Occurrence]:
+    """All occurrences in one user record, a record of its own."""
+    return occurrences(Record("shard-0", "1", arrival, data, "key"))
 
 
 def events(records: Iterable[Record]) -> list[Event]:

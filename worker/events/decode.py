@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final
+
+import msgspec
 
 from worker.errors import Unreadable
-from worker.events.envelope import Damaged, Occurrence, read_user_record
-from worker.events.kpl import user_records
+from worker.events.envelope import Damaged, Occurrence, elements, is_list, read_cloud_event
+from worker.events.kpl import MAGIC, user_records
 from worker.stream.record import Record
 
+MAX_PARTS: Final = 20_000
+"""How many user records an aggregate, and how many CloudEvents a list may have. The greatest
+record of 10 MiB has room for more only if they are too short to be call events."""
 
-class Place(NamedTuple):
+
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where an occurrence came from. ``sub_sequence``: its user record's index in a KPL
     aggregate, None for a plain record. ``arrival`` in epoch ms.
     """
@@ -21,8 +27,10 @@ class Place(NamedTuple):
     arrival: int
 
 
-class Delivery(NamedTuple):
-    """An occurrence, its place, and the bytes of its user record, or of itself if damaged."""
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """An occurrence, its place, and its bytes: those of its user record, or of its element if
+    that is a list.
+    """
 
     occurrence: Occurrence
     place: Place
@@ -31,25 +39,36 @@ class Delivery(NamedTuple):
 
 def decode(record: Record) -> list[Delivery]:
     """All occurrences in a record, at least one. Never raises."""
+    data = record.data
+    place = Place(record.shard, record.sequence_number, None, record.arrival)
+    if not data.startswith(MAGIC):
+        return _deliveries(data, place)
     try:
-        subs = user_records(record.data)
+        parts = _few(user_records(data) or [], "KPL aggregate: user records")
     except Unreadable as error:
-        return [Delivery(Damaged(str(error), record.data), _place(record, None), record.data)]
-    if subs is None:
-        return _deliveries(record.data, _place(record, None))
+        return [_damaged(error, data, place)]
     return [
         delivery
-        for index, data in enumerate(subs)
-        for delivery in _deliveries(data, _place(record, index))
+        for index, part in enumerate(parts)
+        for delivery in _deliveries(part, msgspec.structs.replace(place, sub_sequence=index))
     ]
 
 
 def _deliveries(data: bytes, place: Place) -> list[Delivery]:
-    return [
-        Delivery(one, place, one.data if isinstance(one, Damaged) else data)
-        for one in read_user_record(data, place.arrival)
-    ]
+    if not is_list(data):
+        return [Delivery(read_cloud_event(data, place.arrival), place, data)]
+    try:
+        parts = _few(elements(data), "a list: elements")
+    except Unreadable as error:
+        return [_damaged(error, data, place)]
+    return [Delivery(read_cloud_event(part, place.arrival), place, part) for part in parts]
 
 
-def _place(record: Record, sub_sequence: int | None) -> Place:
-    return Place(record.shard, record.sequence_number, sub_sequence, record.arrival)
+def _few(parts: list[bytes], of_what: str) -> list[bytes]:
+    if len(parts) > MAX_PARTS:
+        raise Unreadable(f"{of_what}: {len(parts)}, more than {MAX_PARTS}")
+    return parts
+
+
+def _damaged(error: Unreadable, data: bytes, place: Place) -> Delivery:
+    return Delivery(Damaged(str(error), data), place, data)

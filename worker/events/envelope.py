@@ -2,6 +2,10 @@
 
 A user record normally holds one CloudEvent as a JSON object; a list of them is accepted.
 ``data`` may be an object or a string that holds JSON.
+
+Nearly all events are as their schema says, and are decoded once, into types. What doesn't fit
+these is decoded again with more patience, and what msgspec refuses is read by ``json``: each
+reading takes more than the one before it, and none gives another result.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import msgspec
 
 from worker.errors import Unreadable
 from worker.events.event import Event
-from worker.events.twilio import CallEvent, Loose, to_event
+from worker.events.twilio import CallEvent, Loose, PlainCall, plain_event, to_event
 
 GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
 TEST_TYPE: Final = "com.twilio.eventstreams.test-event"
@@ -49,37 +53,55 @@ class _Envelope(msgspec.Struct, gc=False):
     data: CallEvent | Loose = None
 
 
+class _PlainEnvelope(msgspec.Struct, gc=False):
+    type: str
+    data: PlainCall
+
+
+_PLAIN: Final = msgspec.json.Decoder(_PlainEnvelope).decode
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _CALL_EVENT: Final = msgspec.json.Decoder(CallEvent)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def read_user_record(data: bytes, arrival: int) -> list[Occurrence]:
-    """The occurrences in one user record, at least one, in the order in which they stand.
+def is_list(data: bytes) -> bool:
+    """Whether a user record is a list, of CloudEvents perhaps."""
+    first = data[:1]
+    return first == b"[" or (first.isspace() and data.lstrip()[:1] == b"[")
+
+
+def elements(data: bytes) -> list[bytes]:
+    """The bytes of each element of a list. Raises ``Unreadable``, for an empty one, too."""
+    try:
+        found = _LIST.decode(data.decode())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(_reason(error)) from None
+    if not found:
+        raise Unreadable("an empty list")
+    return [bytes(element) for element in found]
+
+
+def read_cloud_event(data: bytes, arrival: int) -> Occurrence:
+    """The occurrence in the bytes of one CloudEvent.
 
     ``arrival`` in epoch milliseconds. Never raises: what can't be read is ``Damaged``.
     """
-    if data[:1] == b"[" or (data[:1].isspace() and data.lstrip()[:1] == b"["):
-        return _read_list(data, arrival)
-    return [_read_one(data, arrival)]
-
-
-def _read_list(data: bytes, arrival: int) -> list[Occurrence]:
     try:
-        elements = _LIST.decode(data.decode())
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return [Damaged(_reason(error), data)]
-    if not elements:
-        return [Damaged("an empty list", data)]
-    return [_read_one(bytes(element), arrival) for element in elements]
-
-
-def _read_one(data: bytes, arrival: int) -> Occurrence:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        return Damaged(_reason(error), data)
+    try:
+        plain = _PLAIN(text)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    else:
+        if plain.type == GATEWAY_TYPE and (event := plain_event(plain.data, arrival)) is not None:
+            return event
     if not data:
         return Damaged("empty", data)
     try:
-        return _interpret(_decode(data, _ENVELOPE), arrival)
-    except (Unreadable, UnicodeDecodeError) as error:
+        return _interpret(_decode(text, _ENVELOPE), arrival)
+    except Unreadable as error:
         return Damaged(_reason(error), data)
 
 
@@ -94,7 +116,7 @@ def _interpret(envelope: _Envelope, arrival: int) -> Occurrence:
     call = envelope.data
     if isinstance(call, str):
         try:
-            call = _decode(call.encode(), _CALL_EVENT)
+            call = _decode(_well_formed(call), _CALL_EVENT)
         except (Unreadable, UnicodeEncodeError) as error:
             raise Unreadable(f"data: a string that isn't JSON: {_reason(error)}") from None
     if not isinstance(call, CallEvent):
@@ -102,8 +124,13 @@ def _interpret(envelope: _Envelope, arrival: int) -> Occurrence:
     return to_event(call, envelope.time, arrival) or Ignored(kind)
 
 
-def _decode(data: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
-    text = data.decode()
+def _well_formed(text: str) -> str:
+    """The text itself. Raises ``UnicodeEncodeError`` for half a surrogate pair in it."""
+    text.encode()
+    return text
+
+
+def _decode(text: str, decoder: msgspec.json.Decoder[Any]) -> Any:
     try:
         return decoder.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -136,7 +163,7 @@ def _no_constant(name: str) -> NoReturn:
 def _test_id(data: object) -> str:
     if isinstance(data, str):
         try:
-            data = _decode(data.encode(), _CALL_EVENT)
+            data = _decode(_well_formed(data), _CALL_EVENT)
         except (Unreadable, UnicodeEncodeError):
             return ""
     test_id = data.test_id if isinstance(data, CallEvent) else None

@@ -9,7 +9,7 @@ import msgspec
 
 Payload = dict[str, Any]
 """Known fields of an event, keys in ascending order, values as they came (scalars, or the
-two string maps of ``configurations``)."""
+two string maps of ``configurations`` and how many languages it had beyond the bound)."""
 
 
 class SessionKey(NamedTuple):

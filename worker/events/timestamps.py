@@ -24,13 +24,11 @@ _LAST: Final = 253_402_300_799_999
 
 def parse_ms(text: str) -> int | None:
     """Epoch milliseconds of an RFC 3339 date-time; None if ``text`` is none."""
-    if len(text) == 24 and text[23] == "Z" and text.isascii():
+    if len(text) == 24 and text[19] == "." and text[23] == "Z" and text.isascii():
         # 2026-10-02T12:00:00.000Z, the form nearly every event has
-        minute = _minute(text[:16])
-        if minute is not None and text[16] == ":" and text[19] == ".":
-            seconds, millis = text[17:19], text[20:23]
-            if seconds.isdecimal() and millis.isdecimal() and seconds < "60":
-                return minute + int(seconds) * 1000 + int(millis)
+        second, millis = _second(text[:19]), text[20:23]
+        if second is not None and millis.isdecimal():
+            return second + int(millis)
     return _parse_any(text)
 
 
@@ -58,6 +56,15 @@ def _parse_any(text: str) -> int | None:
     millis = int((fraction or "")[:3].ljust(3, "0"))
     instant = minute - offset + int(seconds) * 1000 + millis
     return instant if _FIRST <= instant <= _LAST else None
+
+
+@lru_cache(maxsize=4096)
+def _second(text: str) -> int | None:
+    """Epoch milliseconds of ``2026-10-02T12:00:00``; None if there is no such second."""
+    minute, seconds = _minute(text[:16]), text[17:]
+    if minute is None or text[16] != ":" or not seconds.isdecimal() or seconds >= "60":
+        return None
+    return minute + int(seconds) * 1000
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,9 @@ once. Only what makes an event impossible to place is refused.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -59,6 +61,56 @@ class CallEvent(msgspec.Struct, gc=False):
     test_id: Any = None  # the one field of a sink's test event
 
 
+_Id = Annotated[str, msgspec.Meta(max_length=_ID_LENGTH)]
+_Int64 = Annotated[int, msgspec.Meta(ge=-_INT64, le=_INT64 - 1)]
+
+
+class PlainRelayData(msgspec.Struct, gc=False):
+    """``conversation_relay_data`` as it nearly always is."""
+
+    session_id: _Id
+    sequence_number: _Int64
+    name: str | None = None
+    stt_latency: Any = None
+    tts_latency: Any = None
+    interrupt: Any = None
+    last_token_received: Any = None
+    configurations: Any = None
+    language_changed: Any = None
+    language_info: Any = None
+    call_wrap_up: Any = None
+    error: Any = None
+
+
+class PlainCall(msgspec.Struct, gc=False):
+    """``data`` of a ConversationRelay event as it nearly always is."""
+
+    timestamp: str
+    account_sid: _Id
+    call_sid: _Id
+    conversation_relay_data: PlainRelayData
+    name: str | None = None
+
+
+def plain_event(call: PlainCall, arrival: int) -> Event | None:
+    """The event that ``to_event`` would make of it; None where that one has to decide."""
+    relay = call.conversation_relay_data
+    session, timestamp = relay.session_id, parse_ms(call.timestamp)
+    if timestamp is None or timestamp - arrival > MAX_AHEAD_MS or not session or session.isspace():
+        return None
+    name = relay.name or call.name or ""
+    name = _ALIASES.get(name, name)[:_NAME_LENGTH]
+    read_payload = _PAYLOADS.get(name)
+    return Event(
+        SessionKey(PLATFORM, call.account_sid, call.call_sid, session),
+        timestamp,
+        relay.sequence_number,
+        name,
+        None if read_payload is None else read_payload(relay),
+        arrival,
+    )
+
+
 def to_event(call: CallEvent, envelope_time: object, arrival: int) -> Event | None:
     """The canonical event of a gateway call event; None if it isn't a ConversationRelay one.
 
@@ -70,6 +122,7 @@ def to_event(call: CallEvent, envelope_time: object, arrival: int) -> Event | No
             return None
         raise Unreadable("conversation_relay_data: no object in an event of conversation_relay")
     name = _name(relay, call)
+    read_payload = _PAYLOADS.get(name)
     return Event(
         SessionKey(
             PLATFORM,
@@ -80,7 +133,7 @@ def to_event(call: CallEvent, envelope_time: object, arrival: int) -> Event | No
         _timestamp(call.timestamp, envelope_time, arrival),
         _sequence_number(relay.sequence_number),
         name,
-        _payload(name, relay),
+        None if read_payload is None else read_payload(relay),
         arrival,
     )
 
@@ -129,29 +182,6 @@ def _timestamp(own: object, envelope: object, arrival: int) -> int:
     if instant - arrival > MAX_AHEAD_MS:
         raise Unreadable("timestamp: more than 1 h ahead of its arrival")
     return instant
-
-
-def _payload(name: str, relay: RelayData) -> Payload | None:
-    """The payload that belongs to the name, its known fields only; all others are ignored."""
-    if name == "stt_latency":
-        return _fields(relay.stt_latency, ("latency_ms",))
-    if name == "tts_latency":
-        return _fields(relay.tts_latency, ("latency_ms",))
-    if name == "final_token_received":
-        return _fields(relay.last_token_received, ("total_tokens", "total_words"))
-    if name == "interrupt":
-        return _fields(relay.interrupt, ("type",))
-    if name == "configurations":
-        return _configurations(relay.configurations)
-    if name == "language_changed":
-        return _fields(relay.language_changed, _LANGUAGE_FIELDS)
-    if name == "language_info":
-        return _fields(relay.language_info or relay.language_changed, _LANGUAGE_FIELDS)
-    if name == "call_wrap_up":
-        return _fields(relay.call_wrap_up, ("duration_in_seconds", "end_status"))
-    if name == "error_event":
-        return _fields(relay.error, ("error_code", "message"))
-    return None
 
 
 _LANGUAGE_FIELDS: Final = (
@@ -214,4 +244,31 @@ def _configurations(value: object) -> Payload | None:
         kept["languages"] = {
             code: _fields(languages[code], _LANGUAGE_CONFIGURATION_FIELDS) or {} for code in codes
         }
+        if len(languages) > len(codes):
+            kept["omitted_languages"] = len(languages) - len(codes)
     return kept
+
+
+_ReadPayload = Callable[[RelayData | PlainRelayData], Payload | None]
+
+
+def _of(key: str, *names: str) -> _ReadPayload:
+    """Reads the known fields of the payload under that key."""
+    payload = attrgetter(key)
+    return lambda relay: _fields(payload(relay), names)
+
+
+# the payload that belongs to the name; all others are ignored
+_PAYLOADS: Final[dict[str, _ReadPayload]] = {
+    "stt_latency": _of("stt_latency", "latency_ms"),
+    "tts_latency": _of("tts_latency", "latency_ms"),
+    "final_token_received": _of("last_token_received", "total_tokens", "total_words"),
+    "interrupt": _of("interrupt", "type"),
+    "configurations": lambda relay: _configurations(relay.configurations),
+    "language_changed": _of("language_changed", *_LANGUAGE_FIELDS),
+    "language_info": lambda relay: _fields(
+        relay.language_info or relay.language_changed, _LANGUAGE_FIELDS
+    ),
+    "call_wrap_up": _of("call_wrap_up", "duration_in_seconds", "end_status"),
+    "error_event": _of("error", "error_code", "message"),
+}

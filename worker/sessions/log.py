@@ -86,7 +86,8 @@ def in_order(rows: list[Row]) -> Ordered:
     """
     ordered = sorted(rows, key=_TIME_AND_NUMBER)
     order_conflicts = 0
-    time = number = None
+    time: int | None = None
+    number: int | None = None
     for row in ordered:
         before = number
         number = row.sequence_number

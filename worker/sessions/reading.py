@@ -56,6 +56,8 @@ class Reading:
         self.wrap_up: Payload | None = None
         self.configuration: dict[str, Any] = {}
         self.tokens = self.words = self.replies = 0
+        self.cut = 0
+        """Names and languages that are beyond what a session may have of them."""
         self._context = ContextWalk()
         self._rows = TurnRows()
         self._rows.language = self._context.current.language
@@ -139,6 +141,7 @@ class Reading:
         self._context.configurations(payload)
         self._rows.language = self._context.current.language
         self.configuration = payload.get("configurations") or {}
+        self.cut += payload.get("omitted_languages", 0)
         self.turns.configured(t)
 
     def _language_info(self, _t: int, payload: Payload) -> None:
@@ -166,6 +169,7 @@ class Reading:
     def _unknown(self, name: str) -> None:
         if name not in self.unknown and len(self.unknown) >= MAX_UNKNOWN_NAMES:
             name = "other"
+            self.cut += 1
         self.unknown[name] = self.unknown.get(name, 0) + 1
 
 

@@ -212,5 +212,5 @@ def _completeness(state: Session, reading: Reading) -> CompletenessPart:
         first_sequence=min(numbers),
         last_sequence=max(numbers),
         missing=missing(reading.ordered),
-        cut=state.cut,
+        cut=state.cut + reading.cut,
     )

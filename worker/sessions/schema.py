@@ -103,7 +103,8 @@ class RowPart(_Part):
 
 class CompletenessPart(_Part):
     """How much of the session was seen. ``missing``: sequence numbers absent between the
-    first and the last; ``cut``: events beyond the bound on a session's size.
+    first and the last; ``cut``: what was beyond a bound: events of a session that is
+    too great, names nobody knows beyond the first 50 (counted under ``other``), languages.
     """
 
     events: int

@@ -218,4 +218,3 @@ _BITS: Final = 4095
 
 _SCANNED: Final = 256
 """Up to so many events a repeat is looked for by unpacking; beyond, by an index."""
-
