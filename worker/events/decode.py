@@ -16,7 +16,7 @@ MAX_PARTS: Final = 20_000
 record of 10 MiB has room for more only if they are too short to be call events."""
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
+class Place(msgspec.Struct, frozen=True, order=True, gc=False):
     """Where an occurrence came from. ``sub_sequence``: its user record's index in a KPL
     aggregate, None for a plain record. ``arrival`` in epoch ms.
     """
