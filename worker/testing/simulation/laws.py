@@ -33,7 +33,6 @@ from worker.state.store import Store
 from worker.stream.record import Record
 from worker.testing.simulation.ledger import Samples, key_of
 from worker.testing.simulation.world import World
-from worker.testing.strict_cloudwatch import Key
 
 _COUNTED: Final = (*ACCOUNTED, "conflicts", "sessions_opened", "sessions_closed")
 _SHOWN: Final = 5
