@@ -17,6 +17,7 @@ from worker.observe.own_metrics import DEFAULT_NAMESPACE
 from worker.settings_values import (
     Address,
     Dimensions,
+    Host,
     Labels,
     LogFormat,
     LogLevel,
@@ -158,6 +159,16 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(default="info", description="least severe log lines shown")
     log_format: LogFormat = Field(
         default="auto", description="form of log lines; auto is pretty on a terminal"
+    )
+    health_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65_535,
+        description="port of /healthz, /readyz and /metrics, off if unset; 0 is any free one",
+    )
+    health_host: Host = Field(
+        default="127.0.0.1",
+        description="address to serve them at; 0.0.0.0 lets other machines ask",
     )
     own_metrics: OwnMetrics = Field(
         default="auto",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import PurePath
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -72,6 +73,13 @@ def _address(value: str) -> str:
     if not has_host or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
         raise ValueError("takes an address like http://127.0.0.1:4566")
     return value
+
+
+def _host(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError("takes an IP address of this machine, like 127.0.0.1") from None
 
 
 def is_s3(place: str) -> bool:
@@ -158,6 +166,7 @@ Namespace = Annotated[
     ),
 ]
 Address = Annotated[str, AfterValidator(_address)]
+Host = Annotated[str, AfterValidator(_host)]
 Start = Annotated[Literal["trim_horizon", "latest"] | int, BeforeValidator(_start)]
 Place = Annotated[str, AfterValidator(_place)]
 """The path of a file, or ``s3://bucket/prefix``."""

@@ -20,7 +20,8 @@ def test_a_pipe_that_is_read_again_goes_on_with_what_was_queued() -> None:
         with os.fdopen(reader, "rb") as end:
             kept = [end.readline() for _ in range(2_000 - dropped)]
         pump.close(LONG_S)
-    assert kept == lines[: len(kept)]
+    assert kept == sorted(set(kept))  # in order, none twice: each begins with its number
+    assert set(kept) <= set(lines)
     assert pump.dropped() == dropped
 
 

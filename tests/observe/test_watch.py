@@ -16,6 +16,9 @@ from worker.metrics.series import Series
 from worker.observe.own_reading import Reading
 from worker.observe.watch import Watch
 from worker.service import Clocks
+from worker.state.s3_access import CallFailed
+from worker.state.s3_objects import Failure as S3Failure
+from worker.state.s3_objects import FailureKind as S3FailureKind
 from worker.stream.api import Failure, FailureKind
 from worker.stream.record import Record
 from worker.stream.schedule import BackedOff
@@ -57,11 +60,14 @@ def test_what_is_told_is_counted(watching: Watching) -> None:
     for outcome in Outcome:
         watching.watch.sent(ENTRY, outcome, "")
     watching.watch.notice(BackedOff("s", Failure(FailureKind.THROTTLED, "slow down"), 1, 200))
+    failed = S3Failure(S3FailureKind.UNAVAILABLE, "slow down")
+    watching.watch.state_call_failed(CallFailed("put", "manifest", failed, 1, 0.1))
     watching.watch.progress(progress())
     (reading,) = watching.reports
     names = ("Applied", "Refused", "Invalid", "Ambiguous", "Dropped", "TooOld")
     assert [reading.values[f"Requests{name}"] for name in names] == [1] * 6
     assert reading.values["StreamCallsFailed"] == 1
+    assert reading.values["StateCallsFailed"] == 1
     assert reading.values["LogLinesDropped"] == 4
 
 

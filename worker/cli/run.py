@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import random
 from time import monotonic, time
@@ -15,8 +17,11 @@ from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
 from worker.config import Settings
 from worker.errors import VoiceInsightsError
+from worker.observe.http import HttpServer
 from worker.observe.logs import configure_logging, is_pretty
 from worker.observe.own_lines import OwnLines
+from worker.observe.pages import Pages
+from worker.observe.pulse import Pulse
 from worker.observe.pump import LogPump
 from worker.observe.watch import Report, Watch
 from worker.service import Clocks
@@ -64,15 +69,19 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     clocks = Clocks(monotonic, _now)
     log = Watch(clocks, pump.dropped, _report(settings, pump))
     signals = Signals(settings.shutdown_s)
+    pulse = Pulse(monotonic)
+
+    waiting = pulse.at_waits(signals.sleep)
 
     def patiently(seconds: float) -> None:
         log.not_reached(seconds)
-        signals.sleep(seconds)
+        waiting(seconds)
 
     try:
-        service = build(settings, stream, log, clocks, random, patiently, signals.sleep)
-        signals.begun()
-        log.stopped(service.run(signals.deadline))
+        with _served(settings, log, Pages(pulse, log.reading, monotonic)):
+            service = build(settings, stream, log, clocks, random, patiently, waiting)
+            signals.begun()
+            log.stopped(service.run(pulse.at_turns(signals.deadline)))
     except Stopped:
         log.never_began()
     except VoiceInsightsError as error:
@@ -84,6 +93,21 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     finally:
         signals.over()
     return 0
+
+
+@contextmanager
+def _served(settings: Settings, log: Watch, pages: Pages) -> Iterator[None]:
+    """Health and metrics at the port that the settings name, if they name one."""
+    if settings.health_port is None:
+        yield
+        return
+    server = HttpServer(pages, settings.health_host, settings.health_port)
+    server.start()
+    log.served(server.port)
+    try:
+        yield
+    finally:
+        server.stop(_LAST_LINES_S)
 
 
 def _report(settings: Settings, pump: LogPump) -> Report:

@@ -105,6 +105,10 @@ class WorkerLog:
         """The partition was taken; so many sessions came back with it."""
         self._log.info("started", stream=stream, sessions_restored=restored)
 
+    def served(self, port: int) -> None:
+        """Where health and metrics can be asked for."""
+        self._log.info("health served", port=port)
+
     def stopped(self, backlog: Backlog) -> None:
         """The end, in good order."""
         self._log.info("stopped", left_in_outbox=backlog.entries, ambiguous=backlog.ambiguous)

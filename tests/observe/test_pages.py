@@ -1,0 +1,67 @@
+"""What is answered to those who look after the worker."""
+
+from __future__ import annotations
+
+from tests.observe.progresses import NOW, progress
+from worker.observe.own_reading import Period, Reading, Told, reading_of
+from worker.observe.pages import Pages
+from worker.observe.pulse import TURN_WITHIN_S, Pulse
+
+
+class Scene:
+    """Pages over a clock and a reading that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.reading: Reading | None = None
+        self.read = 0
+        self.pulse = Pulse(lambda: self.now)
+        self.pages = Pages(self.pulse, self._read, lambda: self.now)
+
+    def _read(self) -> Reading | None:
+        self.read += 1
+        return self.reading
+
+    def commit(self, **changed: object) -> None:
+        self.reading = reading_of(progress(**changed), Told({}, None, 0), Period(), NOW)
+
+    def status(self, path: str) -> int:
+        return self.pages(path).status
+
+
+def test_a_worker_that_starts_is_alive_and_not_ready() -> None:
+    scene = Scene()
+    assert (scene.status("/healthz"), scene.status("/readyz")) == (200, 503)
+    scene.commit()
+    assert (scene.status("/healthz"), scene.status("/readyz")) == (200, 200)
+
+
+def test_lag_has_no_say_in_health() -> None:
+    scene = Scene()
+    scene.commit(behind_ms=86_400_000, stream_time=NOW - 86_400_000)
+    assert (scene.status("/healthz"), scene.status("/readyz")) == (200, 200)
+
+
+def test_a_loop_that_stands_still_is_told_with_for_how_long() -> None:
+    scene = Scene()
+    scene.pulse.at_turns(lambda: None)()
+    scene.now += TURN_WITHIN_S + 5
+    page = scene.pages("/healthz")
+    assert (page.status, page.text) == (503, "no turn for 125 s\n")
+
+
+def test_metrics_are_made_once_a_second_whoever_asks() -> None:
+    scene = Scene()
+    scene.commit()
+    for _ in range(100):
+        assert "voice_insights_worker_heartbeat 1\n" in scene.pages("/metrics").text
+    assert scene.read == 1
+    scene.now += 1
+    scene.pages("/metrics")
+    assert scene.read == 2
+
+
+def test_any_other_path_tells_what_there_is() -> None:
+    page = Scene().pages("/admin")
+    assert page.status == 404
+    assert "/healthz" in page.text

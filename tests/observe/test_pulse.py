@@ -1,0 +1,61 @@
+"""Alive is what turns, or is known to wait."""
+
+from __future__ import annotations
+
+from threading import Thread
+
+from worker.observe.pulse import START_WITHIN_S, TURN_WITHIN_S, Pulse
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_start_may_take_longer_than_a_turn() -> None:
+    clock = Clock()
+    pulse = Pulse(clock)
+    clock.now = START_WITHIN_S
+    assert pulse.alive()
+    clock.now += 1
+    assert not pulse.alive()
+
+
+def test_a_loop_that_turns_is_alive_and_one_that_stands_still_is_not() -> None:
+    clock = Clock()
+    pulse = Pulse(clock)
+    turn = pulse.at_turns(lambda: "asked")
+    for _ in range(10):
+        clock.now += TURN_WITHIN_S
+        assert pulse.alive()
+        assert turn() == "asked"
+    clock.now += TURN_WITHIN_S + 1
+    assert not pulse.alive()
+    assert pulse.silent_s() == TURN_WITHIN_S + 1
+
+
+def test_waiting_for_what_is_out_of_reach_is_a_sign_of_life() -> None:
+    clock = Clock()
+    pulse = Pulse(clock)
+    pulse.at_turns(lambda: None)()
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+
+    for _ in range(100):
+        pulse.at_waits(sleep)(30.0)
+        assert pulse.alive()
+
+
+def test_what_another_thread_waits_for_says_nothing_of_the_loop() -> None:
+    clock = Clock()
+    pulse = Pulse(clock)
+    pulse.at_turns(lambda: None)()
+    clock.now += TURN_WITHIN_S + 1
+    other = Thread(target=pulse.at_waits(lambda _: None), args=(1.0,))
+    other.start()
+    other.join()
+    assert not pulse.alive()

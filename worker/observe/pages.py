@@ -1,0 +1,65 @@
+"""What the worker answers to those who look after it: health, readiness, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from worker.observe.own_reading import Reading
+from worker.observe.prometheus import CONTENT_TYPE, prometheus_page
+from worker.observe.pulse import Pulse
+
+TEXT: Final = "text/plain; charset=utf-8"
+_KEPT_S: Final = 1.0
+
+
+class Page(NamedTuple):
+    """An answer: its HTTP status and what it holds."""
+
+    status: int
+    content_type: str
+    text: str
+
+
+class Pages:
+    """``/healthz``: the loop turns. ``/readyz``: the state is taken, and where each shard goes on
+    is committed. ``/metrics``: for Prometheus, made anew at most once a second, ask who may.
+    """
+
+    def __init__(
+        self,
+        pulse: Pulse,
+        reading: Callable[[], Reading | None],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._pulse = pulse
+        self._reading = reading
+        self._monotonic = monotonic
+        self._metrics = Page(200, CONTENT_TYPE, "")
+        self._metrics_until = monotonic()
+
+    def __call__(self, path: str) -> Page:
+        """The page at ``path``. For one thread."""
+        if path == "/healthz":
+            return self._health()
+        if path == "/readyz":
+            return self._readiness()
+        if path == "/metrics":
+            return self._own_metrics()
+        return Page(404, TEXT, "there are /healthz, /readyz and /metrics\n")
+
+    def _health(self) -> Page:
+        if self._pulse.alive():
+            return Page(200, TEXT, "ok\n")
+        return Page(503, TEXT, f"no turn for {self._pulse.silent_s():.0f} s\n")
+
+    def _readiness(self) -> Page:
+        if self._reading() is None:
+            return Page(503, TEXT, "starting: no commit yet\n")
+        return Page(200, TEXT, "ok\n")
+
+    def _own_metrics(self) -> Page:
+        if self._monotonic() >= self._metrics_until:
+            self._metrics = Page(200, CONTENT_TYPE, prometheus_page(self._reading()))
+            self._metrics_until = self._monotonic() + _KEPT_S
+        return self._metrics

@@ -1,0 +1,61 @@
+"""Whether the worker is alive: its loop has turned, or is known to wait, within a bound.
+
+Lag, CloudWatch and the log have no say. Nor has the state's bucket: while it is away a commit
+waits, and each wait counts as a sign of life; to start the worker anew would mend nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import get_ident
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+TURN_WITHIN_S: Final = 120.0
+"""A turn may fold 64 MiB of records and make one commit."""
+
+START_WITHIN_S: Final = 600.0
+"""A start may restore a large state before the first turn."""
+
+
+class Pulse:
+    """Made by the thread whose signs count: another that waits says nothing of the loop."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._thread = get_ident()
+        self._last = monotonic()
+        self._within_s = START_WITHIN_S
+
+    def alive(self) -> bool:
+        """Whether there was a sign of life of late. For any thread."""
+        return self.silent_s() <= self._within_s
+
+    def silent_s(self) -> float:
+        """For how long there has been none. For any thread."""
+        return self._monotonic() - self._last
+
+    def at_turns(self, ask: Callable[[], T]) -> Callable[[], T]:
+        """``ask``, which the loop asks at each turn, as a sign of life."""
+
+        def asked() -> T:
+            self._sign()
+            self._within_s = TURN_WITHIN_S
+            return ask()
+
+        return asked
+
+    def at_waits(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
+        """``sleep``, which waits for something out of reach, as a sign of life."""
+
+        def slept(seconds: float) -> None:
+            self._sign()
+            sleep(seconds)
+            self._sign()
+
+        return slept
+
+    def _sign(self) -> None:
+        if get_ident() == self._thread:
+            self._last = self._monotonic()
