@@ -60,7 +60,7 @@ def test_what_is_told_is_counted(watching: Watching) -> None:
     for outcome in Outcome:
         watching.watch.sent(ENTRY, outcome, "")
     watching.watch.notice(BackedOff("s", Failure(FailureKind.THROTTLED, "slow down"), 1, 200))
-    failed = S3Failure(S3FailureKind.UNAVAILABLE, "slow down")
+    failed = S3Failure(S3FailureKind.UNKNOWN, "slow down")
     watching.watch.state_call_failed(CallFailed("put", "manifest", failed, 1, 0.1))
     watching.watch.progress(progress())
     (reading,) = watching.reports

@@ -70,7 +70,6 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     log = Watch(clocks, pump.dropped, _report(settings, pump))
     signals = Signals(settings.shutdown_s)
     pulse = Pulse(monotonic)
-
     waiting = pulse.at_waits(signals.sleep)
 
     def patiently(seconds: float) -> None:

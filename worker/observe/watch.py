@@ -20,7 +20,6 @@ from worker.observe.spread import Spread
 from worker.observe.worker_log import WorkerLog
 from worker.service import Clocks, Progress
 from worker.state.s3_access import CallFailed
-from worker.state.s3_access import CallFailed
 from worker.stream.schedule import BackedOff, Notice
 
 Report = Callable[[Reading, int], None]
@@ -62,11 +61,6 @@ class Watch(WorkerLog):
         super().notice(notice)
         if isinstance(notice, BackedOff):
             self._count("StreamCallsFailed")
-
-    def state_call_failed(self, failed: CallFailed) -> None:
-        """See ``WorkerLog.state_call_failed``."""
-        super().state_call_failed(failed)
-        self._count("StateCallsFailed")
 
     def state_call_failed(self, failed: CallFailed) -> None:
         """See ``WorkerLog.state_call_failed``."""
