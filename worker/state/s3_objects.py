@@ -53,7 +53,7 @@ class ObjectStore(Protocol):
         ...
 
     def get_range(self, key: str, start: int, length: int) -> bytes | Failure:
-        """``length`` bytes (at least 1) of an object, fewer if it ends before."""
+        """``length`` bytes (at least 1) of an object, fewer or none if it ends before."""
         ...
 
     def etag(self, key: str) -> str | Failure:

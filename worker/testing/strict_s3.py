@@ -100,8 +100,8 @@ class StrictS3:
             data = self.objects.get(key)
             if data is None:
                 return _missing(key)
-            if length < 1 or not 0 <= start < len(data):
-                return Failure(FailureKind.REFUSED, f"{key}: 416 InvalidRange")
+            if length < 1 or start < 0:
+                return Failure(FailureKind.REFUSED, f"{key}: 400 InvalidArgument")
             return data[start : start + length]
 
         return self._call("get_range", key, get_range)
