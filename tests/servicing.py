@@ -135,20 +135,23 @@ class Worker:
         path: Path = Path(":memory:"),
         positions: Mapping[str, Position] = {"a": HEAD},
         outcome: Outcome = Outcome.APPLIED,
+        outbox_bytes: int = 1 << 30,
+        sinks: Mapping[Kind, Sink] = {},
     ) -> None:
         self.now = 0.0
         self.source = Script()
         self.store = Store(path)
         self.partition = Partition(Rules(), self.store.take("s"))
         self.records = Lines(outcome)
-        sinks: dict[Kind, Sink] = {
+        all_sinks: dict[Kind, Sink] = {
             "metrics": Lines(outcome),
             "records": self.records,
             "dead_letters": Lines(outcome),
+            **sinks,
         }
         policy = Policy("resend", lambda: int(self.now * 1000), lambda: 0.0)
         self.sender = Sender(
-            Lane(kind, self.store, sink, Heard(), policy) for kind, sink in sinks.items()
+            Lane(kind, self.store, sink, Heard(), policy) for kind, sink in all_sinks.items()
         )
         self.compactor = Compactor(self.store, HOUR)
         self.heard = Heard()
@@ -159,7 +162,7 @@ class Worker:
             self.sender,
             self.compactor,
             Rules(),
-            Limits(COMMIT_EVERY_S, LEAD),
+            Limits(COMMIT_EVERY_S, LEAD, outbox_bytes),
             self.heard,
             Clocks(lambda: self.now, lambda: int(self.now * 1000)),
         )

@@ -136,6 +136,12 @@ class Settings(BaseSettings):
         default=25, ge=1, le=110, description="time to end after SIGTERM, by the machine's clock"
     )
 
+    max_outbox_mb: int = Field(
+        default=1_000,
+        ge=1,
+        le=1_000_000,
+        description="reading slows, then rests, before so much (MB) waits to be sent",
+    )
     max_events_per_session: int = Field(
         default=50_000, ge=100, le=10_000_000, description="events of one session beyond it are cut"
     )

@@ -22,6 +22,11 @@ from worker.stream.lineage import Position
 from worker.stream.shard import Batch
 
 _WAIT_S: Final = 0.2
+_SLOW_FROM: Final = 0.5
+_REST_FROM: Final = 0.9
+"""How full the outbox may be before reading slows, and before it rests."""
+
+_REST_PERIOD_S: Final = 2.0
 _FOLDED_AT_MOST: Final = 50_000
 """Records folded before a commit is made, however little time has passed."""
 
@@ -85,8 +90,9 @@ class ShardProgress(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How the service does. ``behind_ms``: of the shard furthest behind its tip. ``window``:
-    what the commit gave out to be sent; ``state_size``: bytes.
+    """How the service does. ``behind_ms``: of the shard furthest behind its tip. ``rest``: the
+    share of time in which nothing is read, because the outbox is so full. ``window``: what the
+    commit gave out to be sent; ``state_size``: bytes.
     """
 
     stream_time: int | None
@@ -94,6 +100,7 @@ class Progress(NamedTuple):
     sessions: int
     counters: dict[str, int]
     backlog: Backlog
+    rest: float
     shards: dict[str, ShardProgress]
     state_size: int
     commit_s: float
@@ -101,10 +108,13 @@ class Progress(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """``commit_every_s``: by the monotonic clock. ``shard_lead_ms``: of stream time."""
+    """``commit_every_s``: by the monotonic clock. ``shard_lead_ms``: of stream time.
+    ``outbox_bytes``: reading slows from half of it on and rests from nine tenths on.
+    """
 
     commit_every_s: float
     shard_lead_ms: int
+    outbox_bytes: int
 
 
 class Clocks(NamedTuple):
@@ -141,6 +151,7 @@ class Service:
         self._now = clocks.now
         self._behind: dict[str, int] = {}
         self._paused: set[str] = set()
+        self._backlog = store.backlog()
         self._folded = 0
         self._commit_at = clocks.monotonic()
 
@@ -196,6 +207,7 @@ class Service:
                 None if now is None else now - self._rules.keep_closed,
             )
         )
+        self._backlog = self._store.backlog()
         if made:
             self._sender.wake()
         self._folded = 0
@@ -231,10 +243,18 @@ class Service:
     def _let_time_go_on(self) -> None:
         live = self._live()
         self._partition.advance(live)
-        ahead = self._running_ahead(live)
-        self._source.pause(ahead - self._paused)
-        self._source.resume(self._paused - ahead)
-        self._paused = ahead
+        resting = self._monotonic() % _REST_PERIOD_S < _REST_PERIOD_S * self._rest()
+        paused = set(live) if resting else self._running_ahead(live)
+        self._source.pause(paused - self._paused)
+        self._source.resume(self._paused - paused)
+        self._paused = paused
+
+    def _rest(self) -> float:
+        """The share of time (0 to 1) in which nothing is read, so that the outbox stays within
+        its limit while a sink is away.
+        """
+        filled = self._backlog.size / self._limits.outbox_bytes
+        return min(1.0, max(0.0, (filled - _SLOW_FROM) / (_REST_FROM - _SLOW_FROM)))
 
     def _live(self) -> list[str]:
         """The shards that can still deliver."""
@@ -258,7 +278,8 @@ class Service:
             max(self._behind.values(), default=0),
             self._partition.held,
             dict(self._partition.counters),
-            self._store.backlog(),
+            self._backlog,
+            self._rest(),
             {
                 shard: ShardProgress(
                     self._behind.get(shard), clocks.get(shard), shard in self._paused

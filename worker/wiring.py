@@ -59,6 +59,15 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
+def limits_of(settings: Settings) -> Limits:
+    """The service's limits, in its own units."""
+    return Limits(
+        settings.commit_every_s,
+        settings.shard_lead_s * 1000,
+        settings.max_outbox_mb * 1_000_000,
+    )
+
+
 def build(
     settings: Settings,
     stream: str,
@@ -92,7 +101,7 @@ def build(
         Sender(Lane(kind, store, sink, log, policy) for kind, sink in sinks.items()),
         Compactor(store, _COMPACT_EVERY_S),
         rules,
-        Limits(settings.commit_every_s, settings.shard_lead_s * 1000),
+        limits_of(settings),
         log,
         clocks,
     )

@@ -15,13 +15,13 @@ from worker.emit.outbox import Kind, Outcome
 from worker.emit.sender import Sender
 from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import Partition
-from worker.service import Clocks, Limits, Service
+from worker.service import Clocks, Service
 from worker.state.compactor import Compactor
 from worker.state.sqlite import SqliteStore
 from worker.stream.kinesis import connect
 from worker.stream.lineage import first_positions
 from worker.stream.reader import THREADS, Reader, survey_stream
-from worker.wiring import rules_of
+from worker.wiring import limits_of, rules_of
 
 _KINDS: Final[tuple[Kind, ...]] = ("metrics", "records", "dead_letters")
 
@@ -54,7 +54,7 @@ class Worker:
             Sender(Lane(kind, store, _Discard(), log, policy) for kind in _KINDS),
             Compactor(store, 30.0),
             rules,
-            Limits(settings.commit_every_s, settings.shard_lead_s * 1000),
+            limits_of(settings),
             log,
             clocks,
         )

@@ -30,6 +30,7 @@ def progress(**changed: Any) -> Progress:
         sessions=4,
         counters=counters,
         backlog=Backlog(3, 70, 1, NOW - 2000),
+        rest=0.25,
         shards={
             "shard-0": ShardProgress(1500, NOW - 9000, paused=False),
             "shard-1": ShardProgress(0, NOW - 5000, paused=True),

@@ -26,6 +26,7 @@ PROGRESS = Progress(
     12,
     {**dict.fromkeys(ACCOUNTED, 0), "occurrences": 9},
     Backlog(3, 70, 1, 1_790_942_400_000),
+    rest=0.25,
     shards={},
     state_size=0,
     commit_s=0,
@@ -70,6 +71,7 @@ def test_progress_carries_time_lag_backlog_and_every_counter(lines: list[Any]) -
             "outbox": 3,
             "outbox_bytes": 70,
             "ambiguous": 1,
+            "resting": 0.25,
             **PROGRESS.counters,
         }
     ]

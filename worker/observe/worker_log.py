@@ -98,6 +98,7 @@ class WorkerLog:
             outbox=progress.backlog.entries,
             outbox_bytes=progress.backlog.size,
             ambiguous=progress.backlog.ambiguous,
+            resting=round(progress.rest, 2),
             **progress.counters,
         )
 

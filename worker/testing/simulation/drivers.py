@@ -189,7 +189,7 @@ class Driver:
             sender,
             Compactor(store, 1.0),
             world.plan.rules,
-            Limits(world.plan.commit_every_s, _LEAD_MS),
+            Limits(world.plan.commit_every_s, _LEAD_MS, world.plan.outbox_bytes),
             observer,
             Clocks(lambda: world.now / 1000, lambda: world.now),
         )

@@ -150,6 +150,7 @@ class Plan:
     commit_every_s: float
     on_ambiguous: OnAmbiguous
     store: Literal["sqlite", "s3"]
+    outbox_bytes: int
     faults: tuple[Fault, ...]
 
     @property
@@ -236,6 +237,7 @@ def draw(seed: int) -> Plan:
         commit_every_s=rng.choice((0.5, 3.0, 15.0)),
         on_ambiguous=rng.choice(("resend", "resend", "drop")),
         store=rng.choice(("sqlite", "s3")),
+        outbox_bytes=rng.choice((10_000, 1 << 30)),
         faults=tuple(_faults(rng, patient)),
     )
 
