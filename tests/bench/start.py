@@ -16,12 +16,12 @@ def first_fold(endpoint: str, state: str, began: float) -> float:
     worker = Worker(endpoint, Path(state))
     taken: list[float] = []
 
-    def folded() -> bool:
+    def deadline() -> float | None:
         if worker.folded and not taken:
             taken.append(time.monotonic() - began)
-        return bool(taken)
+        return worker.deadline(1)
 
-    worker.service.run(folded)
+    worker.service.run(deadline)
     return taken[0]
 
 
