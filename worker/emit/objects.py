@@ -74,7 +74,9 @@ class ObjectSink:
         """Write what isn't there yet of an entry. Never ambiguous, for it may be repeated."""
         for key, data in self._contents(body).items():
             answer = self._objects.put(key, zstandard.compress(data, _LEVEL), None)
-            if isinstance(answer, Failure) and answer.kind is not FailureKind.CHANGED:
+            if isinstance(answer, Failure) and answer.kind is FailureKind.CHANGED:
+                answer = self._objects.etag(key)  # it is there already
+            if isinstance(answer, Failure):
                 return Outcome.NOT_APPLIED, answer.detail
         return Outcome.APPLIED, ""
 
