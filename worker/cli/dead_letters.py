@@ -72,14 +72,16 @@ def list_letters(place: str, endpoint_url: str | None, region: str | None) -> No
         counts[found.letter.reason] += 1
         latest[found.letter.reason] = found
     table = Table(title=f"{counts.total():,} dead letters", title_justify="left", box=None)
-    objects = ("object",) if is_s3(place) else ()
-    for column in ("letters", "reason", "latest: line", "arrived", "shard", *objects):
+    for column in ("letters", "reason", "latest: line", "arrived", "shard"):
         table.add_column(column, justify="right" if column == "letters" else "left")
     for reason, count in counts.most_common():
-        url, number, letter = latest[reason]
-        where = (str(number), letter.arrival, letter.shard, *((url,) if objects else ()))
-        table.add_row(f"{count:,}", reason, *where)
+        _, number, letter = latest[reason]
+        table.add_row(f"{count:,}", reason, str(number), letter.arrival, letter.shard)
     console(sys.stdout).print(table)
+    if is_s3(place):
+        click.echo("\nThe latest of each, by object and line, as `show` takes them:")
+        for reason, _ in counts.most_common():
+            click.echo(f"{latest[reason].file} {latest[reason].number}  {reason}")
 
 
 @dead_letters.command(no_args_is_help=True)
