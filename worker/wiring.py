@@ -83,7 +83,13 @@ def build(
     ``sleep``: seconds, between attempts to reach the stream; ``sleep_for_state``: while the
     state is out of reach, in any thread and to the end. What they raise ends the attempts.
     """
-    api = connect(stream, region=settings.region, endpoint=settings.endpoint_url, threads=THREADS)
+    api = connect(
+        stream,
+        region=settings.region,
+        endpoint=settings.endpoint_url,
+        threads=THREADS,
+        parsed_slowly=log.parsed_slowly,
+    )
     survey = survey_stream(api, sleep, random)
     sinks = _sinks(settings)
     store = _store(settings, log, random, sleep_for_state)

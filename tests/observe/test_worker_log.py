@@ -167,3 +167,10 @@ def test_metrics_that_may_count_twice_or_were_given_up_are_told_with_their_bound
         ("metrics may count more than once", 14, 10),
         ("metrics given up", 7, 5),
     ]
+
+
+def test_answers_parsed_the_slow_way_are_told_ever_more_rarely(lines: list[Any]) -> None:
+    log = WorkerLog(Clock())
+    for answers in range(1, 1200):
+        log.parsed_slowly(answers)
+    assert [line["answers"] for line in lines] == [1, 10, 100, 1000]

@@ -49,6 +49,11 @@ class WorkerLog:
         else:
             self._log.info("shard", shard=notice.shard, stage=notice.stage.value)
 
+    def parsed_slowly(self, answers: int) -> None:
+        """botocore has parsed so many answers itself; told at the 1st, 10th, 100th and so on."""
+        if str(answers).rstrip("0") == "1":
+            self._log.warning("the stream's answers are parsed the slow way", answers=answers)
+
     def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
         """An attempt to send has ended."""
         told = {"entry": entry.id, "kind": entry.kind, "attempt": entry.attempts + 1}

@@ -6,9 +6,10 @@ break the pace that a shard allows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import count
 from typing import Any, Final, Protocol
 
 import boto3
@@ -29,6 +30,7 @@ from worker.errors import Misconfigured
 from worker.stream.api import Answer, Failure, FailureKind
 from worker.stream.lineage import Position, ShardInfo, Survey
 from worker.stream.record import Record
+from worker.stream.typed_answers import TypedAnswer, decode_typed, typed_answer
 
 Fields = Mapping[str, Any]
 
@@ -79,8 +81,19 @@ _OPERATORS: Final = (
     PartialCredentialsError,
     TokenRetrievalError,
 )
-_FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, KeyError, ValueError)
-"""What a call may raise; boto3 takes a body that is no JSON for an answer without fields."""
+_NO_ANSWER: Final = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What comes of a body that is no answer: boto3 takes one that is no JSON for an answer without
+fields, and trusts every field to be of its type.
+"""
+_FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *_NO_ANSWER)
+"""What a call may raise."""
 
 
 def client_config(threads: int) -> Config:
@@ -94,27 +107,46 @@ def client_config(threads: int) -> Config:
     )
 
 
-def connect(stream: str, *, region: str | None, endpoint: str | None, threads: int) -> Kinesis:
+def connect(
+    stream: str,
+    *,
+    region: str | None,
+    endpoint: str | None,
+    threads: int,
+    parsed_slowly: Callable[[int], None] = lambda _: None,
+) -> Kinesis:
     """The stream of that name or ARN. Credentials as boto3 finds them.
 
     ``threads``: how many will call at once.
     ``region`` and ``endpoint``: None leaves them to boto3's environment and files.
+    ``parsed_slowly``: see Kinesis.
     Raises Misconfigured if there is no region, or the endpoint is no URL.
     """
     try:
-        client: KinesisClient = boto3.client(
+        client = boto3.client(
             "kinesis", region_name=region, endpoint_url=endpoint, config=client_config(threads)
         )
     except (BotoCoreError, ValueError) as error:
         raise Misconfigured(f"Kinesis: {error}") from error
-    return Kinesis(client, stream)
+    decode_typed(client.meta.events)
+    return Kinesis(client, stream, parsed_slowly)
 
 
 class Kinesis:
-    """One stream as the reader's KinesisApi; ``stream`` is its name or ARN. For many threads."""
+    """One stream as the reader's KinesisApi; ``stream`` is its name or ARN. For many threads.
 
-    def __init__(self, client: KinesisClient, stream: str) -> None:
+    ``parsed_slowly`` is told the number of answers, so far, that botocore has parsed itself.
+    """
+
+    def __init__(
+        self,
+        client: KinesisClient,
+        stream: str,
+        parsed_slowly: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._client = client
+        self._parsed_slowly = parsed_slowly
+        self._slow = count(1)
         self._stream = {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
         # GetRecords needs no more than the iterator, but finds an account's own endpoint by ARN.
         self._arn = {key: value for key, value in self._stream.items() if key == "StreamARN"}
@@ -150,6 +182,10 @@ class Kinesis:
         """GetRecords."""
         try:
             answer = self._client.get_records(ShardIterator=iterator, **self._arn)
+            typed = typed_answer(answer)
+            if typed is not None:
+                return _of_typed(shard, typed, _date(answer))
+            self._parsed_slowly(next(self._slow))
             return _answer(shard, answer)
         except _FAILURES as error:
             failure = _failure(error)
@@ -168,17 +204,46 @@ class Kinesis:
             request = {"NextToken": page["NextToken"]}
 
 
+def _of_typed(shard: str, answer: TypedAnswer, date: int | None) -> Answer:
+    records = [
+        Record(
+            shard,
+            record.SequenceNumber,
+            round(record.ApproximateArrivalTimestamp * 1000),
+            record.Data,
+            record.PartitionKey,
+        )
+        for record in answer.Records
+    ]
+    return Answer(
+        records,
+        answer.NextShardIterator or None,
+        answer.MillisBehindLatest or 0,
+        date,
+        _size(records),
+        tuple(ShardInfo(one.ShardId, tuple(one.ParentShards)) for one in answer.ChildShards or ()),
+    )
+
+
 def _answer(shard: str, answer: Fields) -> Answer:
     records = [_record(shard, fields) for fields in answer["Records"]]
-    date = _headers(answer).get("date")
     return Answer(
         records,
         answer.get("NextShardIterator") or None,
         answer.get("MillisBehindLatest") or 0,
-        None if date is None else _epoch_ms(parsedate_to_datetime(date)),
-        sum(len(record.data) + len(record.partition_key) for record in records),
+        _date(answer),
+        _size(records),
         tuple(_child(fields) for fields in answer.get("ChildShards") or ()),
     )
+
+
+def _size(records: list[Record]) -> int:
+    return sum(len(record.data) + len(record.partition_key) for record in records)
+
+
+def _date(answer: Fields) -> int | None:
+    date = _headers(answer).get("date")
+    return None if date is None else _epoch_ms(parsedate_to_datetime(date))
 
 
 def _record(shard: str, fields: Fields) -> Record:
@@ -215,7 +280,7 @@ def _failure(error: Exception) -> Failure:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         kind = FailureKind.UNAVAILABLE if status >= 500 else FailureKind.DENIED
         return Failure(_KINDS.get(code, kind), _one_line(error))
-    if isinstance(error, KeyError | ValueError):
+    if isinstance(error, _NO_ANSWER):
         return Failure(FailureKind.UNAVAILABLE, f"no Kinesis answer: {_one_line(error)}")
     kind = FailureKind.DENIED if isinstance(error, _OPERATORS) else FailureKind.UNAVAILABLE
     return Failure(kind, _one_line(error))
