@@ -42,8 +42,11 @@ def speeds(figures: Iterable[Mapping[str, Any]]) -> list[float]:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The median of the rounds' ratios: what slows the machine down slows both of a round."""
-    return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
+    """The median of the rounds' ratios: what slows the machine down slows both of a round.
+
+    ``theirs`` may have fewer rounds, the first ones.
+    """
+    return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=False))
 
 
 def at_least(

@@ -31,9 +31,11 @@ def run(name: str, *given: str) -> dict[str, Any]:
             return states.restore(state, int(sessions))
         case ("commit", state, sessions, new_events, seed):
             return states.commit(state, int(sessions), int(new_events), int(seed))
-        case ("aggregates" | "aggregates_by_the_library", records, seed):
-            opened = aggregates.ours if name == "aggregates" else aggregates.library
-            return opened(int(records), int(seed))
+        case ("ours" | "library" | "checksums", records, seed, size):
+            opened: dict[str, Any] = getattr(aggregates, name)(
+                int(records), int(seed), size == "small"
+            )
+            return opened
         case _:
             raise SystemExit(f"no such measurement: {name} {given}")
 

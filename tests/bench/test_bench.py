@@ -95,8 +95,10 @@ def test_a_state_has_the_sessions_asked_for_and_takes_commits(tmp_path: Path) ->
     assert states.commit(str(path), 60, 100, SEED)["commit_ms"] > 0
 
 
-def test_aggregates_hold_the_same_records_for_both() -> None:
-    assert aggregates.ours(120, SEED)["records"] == aggregates.library(120, SEED)["records"] == 120
+@pytest.mark.parametrize("small", [False, True])
+def test_aggregates_hold_the_same_records_for_all(small: bool) -> None:
+    runs = (aggregates.ours, aggregates.library, aggregates.checksums)
+    assert [run(150, SEED, small)["records"] for run in runs] == [150, 150, 150]
 
 
 def test_a_target_is_met_or_not_by_the_median_and_a_ratio_by_its_rounds(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_quiet_shard_is_asked_less_and_less_often_down_to_once_in_two_seconds(
     for _ in range(5):
         pace, wait = after_answer(pace, 0, 0, 0)
         waits.append(wait)
-    assert waits == [500, 1000, 2000, 2000, 2000]
+    assert waits == [1000, 2000, 2000, 2000, 2000]
 
 
 def test_a_record_brings_a_quiet_shard_back_to_full_pace() -> None:

@@ -214,7 +214,7 @@ def test_a_start_tries_again_while_the_service_is_away() -> None:
     )
     slept: list[float] = []
     assert survey_stream(kinesis, slept.append, lambda: 0.5).shards[0].parents == ()
-    assert slept == [0.375, 0.5]
+    assert slept == [0.75, 1.0]
 
 
 def test_a_start_gives_up_when_the_service_stays_away() -> None:

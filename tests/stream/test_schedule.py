@@ -84,7 +84,7 @@ def test_five_calls_a_second_and_shard_are_never_exceeded_at_full_flow() -> None
         simulation.run(50, latency=1)
     assert simulation.kinesis.limits_broken == 0
     calls = Counter(call.shard for _, call in simulation.calls if isinstance(call, GetRecords))
-    assert all(30 < n <= 50 for n in calls.values())  # of 10 s
+    assert all(15 < n <= 50 for n in calls.values())  # of 10 s
 
 
 def test_large_answers_slow_a_shard_down_to_two_mebibytes_a_second() -> None:

@@ -27,12 +27,11 @@ def user_records(data: bytes) -> list[bytes] | None:
     """
     if not data.startswith(MAGIC):
         return None
-    message, digest = data[len(MAGIC) : -_DIGEST_SIZE], data[-_DIGEST_SIZE:]
+    message, digest = memoryview(data)[len(MAGIC) : -_DIGEST_SIZE], data[-_DIGEST_SIZE:]
     if len(data) < len(MAGIC) + _DIGEST_SIZE or _digest(message) != digest:
         raise Unreadable("KPL aggregate: checksum differs")
-    aggregate = messages_pb2.AggregatedRecord()
     try:
-        aggregate.ParseFromString(message)
+        aggregate = messages_pb2.AggregatedRecord.FromString(message)
     except DecodeError as error:
         raise Unreadable("KPL aggregate: no valid message") from error
     if not aggregate.records:
@@ -40,5 +39,5 @@ def user_records(data: bytes) -> list[bytes] | None:
     return [record.data for record in aggregate.records]
 
 
-def _digest(message: bytes) -> bytes:
+def _digest(message: memoryview) -> bytes:
     return md5(message, usedforsecurity=False).digest()

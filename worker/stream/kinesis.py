@@ -85,7 +85,7 @@ _NO_ANSWER: Final = (
     AttributeError,
     KeyError,
     OverflowError,
-    RecursionError,
+    RuntimeError,
     TypeError,
     ValueError,
 )
