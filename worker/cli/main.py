@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "session": "Show one call turn by turn.",
     "dead-letters": "Look at what could not be read, and put it back.",
     "config": "Show the settings in force and where each came from.",
+    "doctor": "Examine a deployment: permissions, stream, traffic, clock, state.",
     "health": "Ask the worker beside it whether it is alive.",
     "demo": "See the whole worker at work against an embedded AWS.",
     "schema": "Print the JSON schema of the session record.",

@@ -75,5 +75,27 @@ def notes_since(path: Path, since: int) -> list[Note]:
         raise CorruptState(f"{path}: {error}") from error
 
 
+class Taken(NamedTuple):
+    """The stream that a state belongs to, and how many times it has been taken."""
+
+    stream: str
+    epoch: int
+
+
+def taken_by(path: Path) -> Taken | None:
+    """Whose state a file holds; None if nobody's yet.
+
+    Raises ``CorruptState`` if the file is no state file.
+    """
+    if not path.exists():
+        return None
+    try:
+        with closing(_connect(path)) as db:
+            meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
+    except sqlite3.DatabaseError as error:
+        raise CorruptState(f"{path}: {error}") from error
+    return Taken(str(meta["stream"]), int(meta["epoch"])) if "stream" in meta else None
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)

@@ -1,0 +1,103 @@
+"""``voice-insights doctor``: examines a deployment, before and after."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from time import sleep, time
+from typing import Final
+
+import click
+
+from worker.cli.settings_options import settings_options
+from worker.doctor.asking import Clients, ask
+from worker.doctor.facts import Wanted
+from worker.doctor.findings import Finding, Verdict, failed
+from worker.doctor.judging import judge
+from worker.observe.redaction import redact_text
+from worker.settings_sources import load_settings
+
+_COLOURS: Final = {
+    Verdict.OK: "green",
+    Verdict.WARN: "yellow",
+    Verdict.FAIL: "red",
+    Verdict.NOT_KNOWN: "cyan",
+}
+_WIDTH: Final = max(map(len, Verdict))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--minutes",
+    type=click.IntRange(1, 1440),
+    default=15,
+    show_default=True,
+    help="How far back to look into the stream.",
+)
+@click.option(
+    "--survive",
+    "survive_h",
+    metavar="HOURS",
+    type=click.IntRange(1, 8760),
+    default=24,
+    show_default=True,
+    help="The longest outage of the worker that nothing may be lost by.",
+)
+@settings_options
+def doctor(
+    as_json: bool, minutes: int, survive_h: int, config_file: Path | None, **options: str | None
+) -> None:
+    """Examine a deployment: permissions, stream, traffic, clock and state.
+
+    Run it with the worker's settings and in the worker's role, before the first start and
+    whenever something seems wrong. Each check is one line: ok, warn, fail, or not known where it
+    could not be found out, with a line of advice where something is to be done. It exits with 1
+    if a check fails, else 0.
+
+    It leaves nothing behind: permission to write is asked for by requests that can't succeed (of
+    buckets for records and dead letters, by an empty object that it takes away again). It
+    disturbs no worker, but a look into the stream costs read quota: of the 5 GetRecords a second
+    that a shard allows it takes at most one, for up to 5 s, of up to 8 shards.
+
+    \b
+    Examples:
+      voice-insights doctor --stream my-stream --state s3://my-bucket/state
+      VOICE_INSIGHTS_STREAM=my-stream voice-insights doctor --json
+      voice-insights doctor --stream my-stream --survive 72 --minutes 60
+    """
+    loaded = load_settings(options, os.environ, config_file)
+    stream = loaded.require_stream()
+    settings = loaded.settings
+    wanted = Wanted(
+        stream, settings.hold_direct_s, settings.hold_turn_s, settings.quiet_s, survive_h
+    )
+    facts = ask(Clients(settings), settings, stream, minutes, sleep, _now)
+    findings = [_redacted(one) for one in judge(facts, wanted)]
+    click.echo(_as_json(findings) if as_json else "\n".join(_lines(findings)))
+    sys.exit(1 if failed(findings) else 0)
+
+
+def _now() -> int:
+    return int(time() * 1000)
+
+
+def _redacted(one: Finding) -> Finding:
+    told, advice = redact_text(one.told), redact_text(one.advice)
+    return one._replace(told=told, advice=advice)
+
+
+def _as_json(findings: list[Finding]) -> str:
+    checks = [one._asdict() for one in findings]
+    return json.dumps({"failed": failed(findings), "checks": checks}, indent=2, ensure_ascii=False)
+
+
+def _lines(findings: Iterable[Finding]) -> Iterable[str]:
+    for one in findings:
+        verdict = click.style(f"{one.verdict:{_WIDTH}}", fg=_COLOURS[one.verdict])
+        yield f"{verdict}  {one.check}: {one.told}"
+        if one.advice:
+            yield f"{'':{_WIDTH}}  -> {one.advice}"

@@ -1,0 +1,1 @@
+"""What a deployment is examined for: asking it (shell), and judging the answers (pure)."""

@@ -1,0 +1,112 @@
+"""Checks of who may do what, and of whether AWS is there at all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from worker.doctor.facts import Asked, Facts, Result, State, Wanted
+from worker.doctor.findings import Finding, fail, not_known, ok, warn
+
+_SKEW_WARN_MS: Final = 5_000
+_SKEW_FAIL_MS: Final = 240_000
+"""AWS refuses signatures that are 5 minutes off."""
+
+OPTIONAL: Final = frozenset({"cloudwatch:GetMetricData"})
+"""Actions that only the doctor asks for: the worker does without."""
+
+
+def access(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
+    """Credentials, each permission, the clock, and the state's owner."""
+    yield _credentials(facts)
+    yield from (_permission(one) for one in facts.asked)
+    yield _clock(facts.skew_ms)
+    yield _state(facts.state, wanted.stream)
+
+
+def _credentials(facts: Facts) -> Finding:
+    if facts.credentials is None:
+        return fail(
+            "credentials",
+            "none found",
+            "give the task a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and its secret",
+        )
+    bad = next((one for one in facts.asked if one.result is Result.BAD_CREDENTIALS), None)
+    if bad is not None:
+        return fail(
+            "credentials",
+            f"AWS doesn't take those found by {facts.credentials}: {bad.detail}",
+            "renew them; if they are new, look at this machine's clock and the region",
+        )
+    if not _any_answer(facts.asked):
+        return not_known(
+            "credentials",
+            f"found by {facts.credentials}, not tried",
+            "see why no call was answered",
+        )
+    return ok("credentials", f"found by {facts.credentials}, and taken")
+
+
+def _any_answer(asked: Iterable[Asked]) -> bool:
+    return any(one.result not in (Result.UNREACHABLE, Result.NOT_ASKED) for one in asked)
+
+
+def _permission(one: Asked) -> Finding:
+    check = f"{one.action} of {one.of}"
+    service = one.action.partition(":")[0]
+    if one.result is Result.ALLOWED:
+        return ok(check, one.detail or "allowed")
+    if one.result is Result.REFUSED_LATER:
+        return ok(
+            check,
+            "not denied: the probe was refused for its contents, so that nothing is left behind "
+            f"(that permission is looked at first is not promised): {one.detail}",
+        )
+    if one.result is Result.DENIED:
+        return _denied(check, one)
+    if one.result is Result.BAD_CREDENTIALS:
+        return not_known(check, one.detail, "see credentials")
+    if one.result is Result.MISSING:
+        return fail(check, f"not there: {one.detail}", "check name, account and region")
+    if one.result is Result.THROTTLED:
+        return warn(check, f"throttled: {one.detail}", "see what else reads or calls so often")
+    if one.result is Result.UNREACHABLE:
+        return fail(
+            check,
+            f"{service} can't be reached: {one.detail}",
+            f"check the network's way to {service}: route, VPC endpoint, proxy, security group",
+        )
+    return not_known(check, one.detail or "not asked", "mend what stands before it, and ask again")
+
+
+def _denied(check: str, one: Asked) -> Finding:
+    if one.action in OPTIONAL:
+        return not_known(
+            check, "denied", f"the worker needs no {one.action}; grant it to whoever runs doctor"
+        )
+    return fail(check, f"denied: {one.detail}", f"allow {one.action} on {one.of} to this role")
+
+
+def _clock(skew_ms: int | None) -> Finding:
+    if skew_ms is None:
+        return not_known("clock", "no answer to compare it with", "see why no call was answered")
+    told = f"{abs(skew_ms) / 1000:.1f} s {'ahead of' if skew_ms > 0 else 'behind'} AWS's"
+    advice = "let the machine's clock be set by a time service"
+    if abs(skew_ms) >= _SKEW_FAIL_MS:
+        return fail("clock", f"{told}; at 5 min AWS refuses all calls", advice)
+    if abs(skew_ms) >= _SKEW_WARN_MS:
+        return warn("clock", told, advice)
+    return ok("clock", told)
+
+
+def _state(state: State, stream: str) -> Finding:
+    check = "state"
+    if state.problem is not None:
+        return fail(check, f"{state.place}: {state.problem}", "see the setting state")
+    if state.stream is None:
+        return ok(check, f"{state.place}: none yet, so the worker begins where start says")
+    told = f"{state.place}: of {state.stream}, taken {state.epoch} times"
+    name = stream.rpartition("/")[2]
+    if name != state.stream.partition(",")[0].rpartition("/")[2]:
+        return fail(check, told, f"name another state for {name}: this one is another stream's")
+    return ok(check, told)

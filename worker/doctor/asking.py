@@ -1,0 +1,95 @@
+"""Asking a deployment all that is to be known about it. Shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+from botocore.exceptions import BotoCoreError
+
+from worker.config import Settings
+from worker.doctor.asking_places import (
+    ask_metrics,
+    ask_state_bucket,
+    ask_state_file,
+    ask_written_bucket,
+)
+from worker.doctor.asking_stream import MetricsReader, StreamAsker, load_of
+from worker.doctor.calls import Calls
+from worker.doctor.facts import Facts, State
+from worker.emit.cloudwatch import MetricsApi
+from worker.errors import Misconfigured
+from worker.settings_values import is_s3
+from worker.state.s3_bucket import Bucket
+from worker.state.s3_bucket import connect as connect_bucket
+from worker.stream.kinesis import KinesisClient, client_config
+
+
+class CloudWatchClient(MetricsApi, MetricsReader, Protocol):
+    """Writes metrics and reads them."""
+
+
+class Clients:
+    """The AWS clients of a deployment, by its settings; each makes one attempt a call."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises ``Misconfigured`` if no region is set anywhere."""
+        self._settings = settings
+        self.kinesis: KinesisClient = self._client("kinesis")
+        self.cloudwatch: CloudWatchClient = self._client("cloudwatch")
+
+    def credentials(self) -> str | None:
+        """How they are found; None if there are none."""
+        try:
+            found = boto3.Session().get_credentials()
+        except BotoCoreError:
+            return None
+        return None if found is None else str(found.method)
+
+    def bucket(self, url: str) -> Bucket:
+        """The objects at ``s3://bucket/prefix``."""
+        endpoint, region = self._settings.endpoint_url, self._settings.region
+        return connect_bucket(url, region=region, endpoint=endpoint, threads=1)
+
+    def _client(self, service: str) -> Any:  # boto3 is untyped
+        try:
+            return boto3.client(
+                service,
+                region_name=self._settings.region,
+                endpoint_url=self._settings.endpoint_url,
+                config=client_config(1),
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise Misconfigured(f"{service}: {error}") from error
+
+
+def ask(
+    clients: Clients,
+    settings: Settings,
+    stream: str,
+    minutes: int,
+    sleep: Callable[[float], object],
+    now: Callable[[], int],
+) -> Facts:
+    """All facts about the deployment of ``stream``. ``minutes``: how far back to look into it."""
+    calls = Calls(now)
+    credentials = clients.credentials()
+    asker = StreamAsker(calls, clients.kinesis, stream, sleep, now)
+    described = asker.describe()
+    sample = None if described is None else asker.sample(minutes)
+    load = None if described is None else load_of(calls, clients.cloudwatch, stream, now())
+    if settings.sink == "cloudwatch":
+        ask_metrics(calls, clients.cloudwatch, settings.namespace, now())
+    state = _state(calls, clients, settings)
+    for place in dict.fromkeys((settings.records, settings.dead_letters)):
+        if is_s3(place):
+            ask_written_bucket(calls, clients.bucket(place))
+    return Facts(credentials, calls.asked, described, load, sample, calls.skew_ms, state)
+
+
+def _state(calls: Calls, clients: Clients, settings: Settings) -> State:
+    if is_s3(settings.state):
+        return ask_state_bucket(calls, clients.bucket(settings.state))
+    return ask_state_file(Path(settings.state))

@@ -1,0 +1,80 @@
+"""Asking the places that the worker writes to: CloudWatch, buckets, and its state. Shell.
+
+Permission is asked for by calls that can't succeed, so that nothing is left behind: a datum too
+old for CloudWatch to take, a write on condition that what isn't there is unchanged.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from worker.doctor.calls import Calls, Fields
+from worker.doctor.facts import State
+from worker.emit.cloudwatch import MetricsApi
+from worker.errors import CorruptState
+from worker.state import manifest as manifests
+from worker.state.s3_bucket import Bucket
+from worker.state.s3_objects import Failure, FailureKind, Object
+from worker.state.s3_ownership import MANIFEST
+from worker.state.sqlite_reading import taken_by
+
+PROBE: Final = "doctor-probe"
+"""A key, and the name of a metric, that nothing else uses."""
+
+_NO_TAG: Final = '"no-such-tag"'
+_TOO_OLD: Final = timedelta(days=21)
+
+
+def ask_metrics(calls: Calls, client: MetricsApi, namespace: str, now: int) -> None:
+    """PutMetricData into a namespace, of a datum a week too old for CloudWatch."""
+    stamp = datetime.fromtimestamp(now / 1000, UTC) - _TOO_OLD
+    datum = {"MetricName": PROBE, "Timestamp": stamp, "Value": 0.0, "Unit": "None"}
+
+    def put() -> Fields:
+        answer = client.put_metric_data(Namespace=namespace, MetricData=[datum])
+        return answer if isinstance(answer, dict) else {}
+
+    calls.make("cloudwatch:PutMetricData", f"namespace {namespace}", put)
+
+
+def ask_written_bucket(calls: Calls, bucket: Bucket) -> None:
+    """PutObject where only new objects are written: one of no bytes, taken away again if that is
+    allowed. The condition that fails would ask for more permission than the worker needs.
+    """
+    calls.make_of_bucket("s3:PutObject", bucket.url, lambda: bucket.put(PROBE, b"", None))
+    bucket.delete(PROBE)
+
+
+def ask_state_bucket(calls: Calls, bucket: Bucket) -> State:
+    """All that the state asks of a bucket, and whose state it holds."""
+    make, url = calls.make_of_bucket, bucket.url
+    make("s3:ListBucket", url, lambda: bucket.keys(PROBE))
+    make("s3:PutObject", url, lambda: bucket.put(PROBE, b"", _NO_TAG))
+    make("s3:DeleteObject", url, lambda: bucket.delete(PROBE))
+    make("s3:GetObject", url, lambda: bucket.etag(PROBE))
+    found = make("s3:GetObject", url, lambda: bucket.get(MANIFEST))
+    if isinstance(found, Object):
+        try:
+            manifest = manifests.decode(found.data)
+        except CorruptState as error:
+            return State(url, problem=str(error))
+        return State(url, manifest.stream, manifest.epoch)
+    if isinstance(found, Failure) and found.kind is not FailureKind.MISSING:
+        return State(url, problem=found.detail)
+    return State(url)
+
+
+def ask_state_file(path: Path) -> State:
+    """Whether a state file can be written, and whose state it holds."""
+    place = str(path)
+    folder = path.resolve().parent
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        return State(place, problem="it can't be written")
+    try:
+        taken = taken_by(path)
+    except CorruptState as error:
+        return State(place, problem=str(error))
+    return State(place) if taken is None else State(place, *taken)

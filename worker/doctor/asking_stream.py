@@ -1,0 +1,184 @@
+"""Asking a stream: what it is, what was written to it, and a bounded look into it. Shell.
+
+Each shard allows five GetRecords a second to all of its readers together. The look takes at most
+one of them, for a few seconds, from a few shards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final, Protocol
+
+from worker.doctor.calls import Calls, Fields
+from worker.doctor.facts import Load, Sample, StreamFacts
+from worker.doctor.sampling import sample_of
+from worker.stream.kinesis import KinesisClient
+from worker.stream.record import Record
+
+SHARDS: Final = 8
+ROUNDS: Final = 5
+ROUND_S: Final = 1.0
+RECORDS_A_CALL: Final = 1000
+
+_PERIOD_S: Final = 300
+_LOOK_BACK: Final = timedelta(hours=24)
+_LOAD: Final = ("IncomingRecords", "IncomingBytes", "WriteProvisionedThroughputExceeded")
+
+
+class MetricsReader(Protocol):
+    """What is needed of a CloudWatch client to read metrics."""
+
+    def get_metric_data(self, **request: Any) -> Fields:
+        """GetMetricData."""
+        ...
+
+
+class StreamAsker:
+    """Asks about one stream, by name or ARN. ``sleep`` takes seconds, ``now`` gives epoch ms."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        client: KinesisClient,
+        stream: str,
+        sleep: Callable[[float], object],
+        now: Callable[[], int],
+    ) -> None:
+        self._calls = calls
+        self._client = client
+        self._request = {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
+        self._name = stream.rpartition("/")[2]
+        self._sleep = sleep
+        self._now = now
+
+    def describe(self) -> StreamFacts | None:
+        """DescribeStreamSummary."""
+        answer = self._calls.make(
+            "kinesis:DescribeStreamSummary",
+            self._name,
+            lambda: self._client.describe_stream_summary(**self._request),
+        )
+        if answer is None:
+            return None
+        summary = answer["StreamDescriptionSummary"]
+        mode = summary.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
+        return StreamFacts(
+            summary["StreamStatus"],
+            mode,
+            summary["OpenShardCount"],
+            summary["RetentionPeriodHours"],
+            summary.get("EncryptionType", "NONE"),
+            summary.get("RecordDistributionStrategy"),
+        )
+
+    def sample(self, minutes: int) -> Sample | None:
+        """What a few calls to up to 8 shards give, evenly chosen; None if none can be read."""
+        shards = self._open_shards()
+        chosen = shards[:: max(1, -(-len(shards) // SHARDS))]
+        iterators = {name: self._iterator(name, minutes) for name in chosen}
+        readable = {name: found for name, found in iterators.items() if found is not None}
+        if not readable:
+            return None
+        records: list[Record] = []
+        read: set[str] = set()
+        for round_ in range(ROUNDS):
+            if round_:
+                self._sleep(ROUND_S)
+            for name, iterator in list(readable.items()):
+                answer = self._records(iterator)
+                del readable[name]
+                if answer is not None:
+                    read.add(name)
+                    records += _records(name, answer["Records"])
+                    following = answer.get("NextShardIterator")
+                    if following and answer.get("MillisBehindLatest"):
+                        readable[name] = following
+            if not readable:
+                break
+        return sample_of(records, minutes, len(read)) if read else None
+
+    def _open_shards(self) -> list[str]:
+        return sorted(
+            shard["ShardId"]
+            for page in self._shard_pages()
+            for shard in page["Shards"]
+            if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+        )
+
+    def _shard_pages(self) -> Iterator[Fields]:
+        request: Fields = self._request
+        while True:
+            ask = partial(self._client.list_shards, **request)
+            page = self._calls.make("kinesis:ListShards", self._name, ask)
+            if page is None:
+                return
+            yield page
+            if not page.get("NextToken"):
+                return
+            request = {"NextToken": page["NextToken"]}
+
+    def _iterator(self, shard: str, minutes: int) -> str | None:
+        since = datetime.fromtimestamp(self._now() / 1000, UTC) - timedelta(minutes=minutes)
+        answer = self._calls.make(
+            "kinesis:GetShardIterator",
+            self._name,
+            lambda: self._client.get_shard_iterator(
+                ShardId=shard, ShardIteratorType="AT_TIMESTAMP", Timestamp=since, **self._request
+            ),
+        )
+        return None if answer is None else str(answer["ShardIterator"])
+
+    def _records(self, iterator: str) -> Fields | None:
+        arn = {key: value for key, value in self._request.items() if key == "StreamARN"}
+        return self._calls.make(
+            "kinesis:GetRecords",
+            self._name,
+            lambda: self._client.get_records(ShardIterator=iterator, Limit=RECORDS_A_CALL, **arn),
+        )
+
+
+def _records(shard: str, found: Sequence[Fields]) -> Iterator[Record]:
+    for one in found:
+        arrival = round(one["ApproximateArrivalTimestamp"].timestamp() * 1000)
+        yield Record(shard, one["SequenceNumber"], arrival, one["Data"], one["PartitionKey"])
+
+
+def load_of(calls: Calls, client: MetricsReader, stream: str, now: int) -> Load | None:
+    """The peak of the last 24 h by the stream's own metrics; None if there are none to see."""
+    name = stream.rpartition("/")[2]
+    end = datetime.fromtimestamp(now / 1000, UTC)
+    request = {
+        "MetricDataQueries": [_query(metric, name) for metric in _LOAD],
+        "StartTime": end - _LOOK_BACK,
+        "EndTime": end,
+    }
+    answer = calls.make("cloudwatch:GetMetricData", name, lambda: client.get_metric_data(**request))
+    if answer is None:
+        return None
+    values = {one["Id"]: one["Values"] for one in answer["MetricDataResults"]}
+    records, sizes, refused = (values.get(metric.lower(), ()) for metric in _LOAD)
+    if not records or not sizes:
+        return None
+    return Load(
+        max(records) / _PERIOD_S,
+        max(sizes) / _PERIOD_S,
+        int(sum(refused)),
+        "CloudWatch, busiest 5 min of 24 h",
+    )
+
+
+def _query(metric: str, stream: str) -> dict[str, object]:
+    return {
+        "Id": metric.lower(),
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/Kinesis",
+                "MetricName": metric,
+                "Dimensions": [{"Name": "StreamName", "Value": stream}],
+            },
+            "Period": _PERIOD_S,
+            "Stat": "Sum",
+        },
+    }

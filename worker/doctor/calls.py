@@ -1,0 +1,135 @@
+"""Calls to AWS, and what each came to as far as permission goes. Shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.parsers import ResponseParserError
+
+from worker.doctor.facts import Asked, Result
+from worker.state.s3_objects import Failure, FailureKind
+
+Fields = Mapping[str, Any]
+
+_HALF_A_SECOND: Final = 500
+"""The Date header is cut to whole seconds; on average half of one is missing."""
+
+_BY_CODE: Final = {
+    **dict.fromkeys(
+        (
+            *("AccessDenied", "AccessDeniedException", "KMSAccessDeniedException"),
+            *("AuthorizationError", "UnauthorizedOperation", "Forbidden", "403"),
+        ),
+        Result.DENIED,
+    ),
+    **dict.fromkeys(
+        (
+            *("UnrecognizedClientException", "InvalidSignatureException", "ExpiredToken"),
+            *("ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId"),
+            *("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
+            *("IncompleteSignature", "SignatureDoesNotMatch", "RequestExpired"),
+            *("RequestTimeTooSkewed", "InvalidToken", "NotAuthorized"),
+        ),
+        Result.BAD_CREDENTIALS,
+    ),
+    **dict.fromkeys(("ResourceNotFoundException", "ResourceNotFound"), Result.MISSING),
+    **dict.fromkeys(
+        (
+            *("ProvisionedThroughputExceededException", "LimitExceededException"),
+            *("Throttling", "ThrottlingException", "RequestLimitExceeded"),
+        ),
+        Result.THROTTLED,
+    ),
+}
+_NO_CREDENTIALS: Final = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+
+
+class Calls:
+    """Makes calls one after the other. ``now`` gives epoch ms, by this machine's clock."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+        self._asked: dict[tuple[str, str], Asked] = {}
+        self.skew_ms: int | None = None
+        """This machine's clock less the servers', as the quickest answers tell."""
+
+    @property
+    def asked(self) -> list[Asked]:
+        """What each call came to, in the order of the first ones; of several the first bad one."""
+        return list(self._asked.values())
+
+    def make(self, action: str, of: str, call: Callable[[], Fields]) -> Fields | None:
+        """The answer to ``call``; None without one."""
+        try:
+            answer = call()
+        except ClientError as error:
+            self._compare_clocks(error.response)
+            self.note(Asked(action, of, *_result(error)))
+        except _NO_CREDENTIALS as error:
+            self.note(Asked(action, of, Result.BAD_CREDENTIALS, _one_line(error)))
+        except (BotoCoreError, ResponseParserError) as error:
+            self.note(Asked(action, of, Result.UNREACHABLE, _one_line(error)))
+        else:
+            self._compare_clocks(answer)
+            self.note(Asked(action, of, Result.ALLOWED))
+            return answer
+        return None
+
+    def make_of_bucket(self, action: str, of: str, call: Callable[[], object]) -> object:
+        """The same for a call to an ``ObjectStore``, which is given what can't succeed."""
+        answer = call()
+        self.note(Asked(action, of, *_bucket_result(answer)))
+        return answer
+
+    def note(self, asked: Asked) -> None:
+        """Keep what a call came to."""
+        known = self._asked.get((asked.action, asked.of))
+        if known is None or known.result is Result.ALLOWED:
+            self._asked[asked.action, asked.of] = asked
+
+    def _compare_clocks(self, answer: Fields) -> None:
+        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        if date is None:
+            return
+        server = round(parsedate_to_datetime(date).timestamp() * 1000) + _HALF_A_SECOND
+        skew = self._now() - server
+        if self.skew_ms is None or abs(skew) < abs(self.skew_ms):
+            self.skew_ms = skew
+
+
+def _result(error: ClientError) -> tuple[Result, str]:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in _BY_CODE:
+        return _BY_CODE[code], _one_line(error)
+    if status in (0, 408) or status >= 500:
+        return Result.UNREACHABLE, _one_line(error)
+    return Result.REFUSED_LATER, _one_line(error)
+
+
+def _bucket_result(answer: object) -> tuple[Result, str]:
+    if not isinstance(answer, Failure):
+        return Result.ALLOWED, ""
+    code = answer.detail.partition(": ")[2].partition(" ")[0]
+    if code == "NoSuchBucket":
+        return Result.MISSING, answer.detail
+    if _BY_CODE.get(code) is Result.BAD_CREDENTIALS or "Credentials" in answer.detail:
+        return Result.BAD_CREDENTIALS, answer.detail
+    if answer.kind is FailureKind.REFUSED:
+        return Result.DENIED, answer.detail
+    if answer.kind is FailureKind.UNKNOWN:
+        return Result.UNREACHABLE, answer.detail
+    return Result.ALLOWED, ""
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

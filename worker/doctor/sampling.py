@@ -1,0 +1,97 @@
+"""From some records of a stream to what they tell about its traffic. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from worker.doctor.facts import Sample
+from worker.events.decode import Delivery, decode
+from worker.events.envelope import GATEWAY_TYPE, Ignored, SinkTest
+from worker.events.event import Event, SessionKey
+from worker.metrics import distribution
+from worker.stream.record import Record
+
+
+class _Schema(msgspec.Struct):
+    dataschema: Any = None
+
+
+_SCHEMA: Final = msgspec.json.Decoder(_Schema)
+_LONGEST: Final = 20
+
+
+def sample_of(records: Iterable[Record], minutes: int, shards: int) -> Sample:
+    """What ``records`` of ``shards`` shards, of the last ``minutes``, tell."""
+    records = list(records)
+    arrivals = [record.arrival for record in records]
+    deliveries = [delivery for record in records for delivery in decode(record)]
+    kinds = Counter(_kind(delivery) for delivery in deliveries)
+    events = [one for one in deliveries if isinstance(one.occurrence, Event)]
+    seen, spread = _sessions(events)
+    return Sample(
+        minutes,
+        shards,
+        records=len(records),
+        bytes=sum(len(record.data) for record in records),
+        span_ms=max(arrivals, default=0) - min(arrivals, default=0),
+        occurrences=len(deliveries),
+        relay=kinds["relay"],
+        gateway=kinds["gateway"],
+        other=kinds["other"],
+        test_events=kinds["test event"],
+        unreadable=kinds["unreadable"],
+        schemas=dict(Counter(name for one in deliveries if (name := _schema(one.data)))),
+        seen=seen,
+        spread=spread,
+        delays=_delays(events),
+    )
+
+
+def _kind(delivery: Delivery) -> str:
+    occurrence = delivery.occurrence
+    if isinstance(occurrence, Event):
+        return "relay"
+    if isinstance(occurrence, Ignored):
+        return "gateway" if occurrence.type == GATEWAY_TYPE else "other"
+    return "test event" if isinstance(occurrence, SinkTest) else "unreadable"
+
+
+def _schema(data: bytes) -> str | None:
+    """The version that a gateway call event's dataschema ends in."""
+    if GATEWAY_TYPE.encode() not in data:
+        return None
+    try:
+        schema = _SCHEMA.decode(data).dataschema
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not isinstance(schema, str):
+        return None
+    return schema.rpartition("/")[2].removesuffix(".json")[:_LONGEST] or None
+
+
+def _sessions(events: Iterable[Delivery]) -> tuple[int, int]:
+    """How many sessions have more than one event, and how many of these several shards."""
+    counts: Counter[SessionKey] = Counter()
+    shards: dict[SessionKey, set[str]] = {}
+    for one in events:
+        if isinstance(one.occurrence, Event):
+            counts[one.occurrence.key] += 1
+            shards.setdefault(one.occurrence.key, set()).add(one.place.shard)
+    several = [key for key, count in counts.items() if count > 1]
+    return len(several), sum(len(shards[key]) > 1 for key in several)
+
+
+def _delays(events: Iterable[Delivery]) -> distribution.Distribution:
+    """Of the first arrival of each event; an event that is ahead of its arrival has none."""
+    first: dict[tuple[object, ...], int] = {}
+    for one in events:
+        event = one.occurrence
+        if isinstance(event, Event):
+            identity = (event.key, event.sequence_number, event.name, event.timestamp)
+            delay = max(0, event.arrival - event.timestamp)
+            first[identity] = min(delay, first.get(identity, delay))
+    return distribution.of(first.values())

@@ -1,0 +1,105 @@
+"""Checks of the stream itself: what it is set to, and whether it carries the load. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from worker.doctor.facts import Facts, Load, Sample, StreamFacts, Wanted
+from worker.doctor.findings import Finding, fail, not_known, ok, warn
+
+RECORDS_A_SHARD: Final = 1000
+BYTES_A_SHARD: Final = 1 << 20
+"""What a shard takes a second."""
+
+_NEARLY_FULL: Final = 0.7
+_LONG_ENOUGH_MS: Final = 10_000
+_CHECKS: Final = ("stream status", "distribution", "encryption", "retention", "shards")
+
+
+def stream(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
+    """Status, distribution, encryption, retention, and shards against load."""
+    if facts.stream is None:
+        for check in _CHECKS:
+            yield not_known(check, "the stream wasn't described", "see DescribeStreamSummary")
+        return
+    yield _status(facts.stream)
+    yield _distribution(facts.stream)
+    yield _encryption(facts.stream)
+    yield _retention(facts.stream, wanted.survive_h)
+    yield _shards(facts.stream, facts.load or _load_by(facts.sample, facts.stream))
+
+
+def _status(one: StreamFacts) -> Finding:
+    told = f"{one.status}, {one.open_shards} open shards, {one.mode.lower().replace('_', '-')}"
+    if one.status == "ACTIVE":
+        return ok("stream status", told)
+    if one.status == "UPDATING":
+        return ok("stream status", f"{told}: it is being resharded, which the worker follows")
+    return fail("stream status", told, "wait until it is ACTIVE, or name another stream")
+
+
+def _distribution(one: StreamFacts) -> Finding:
+    if one.distribution is None:
+        return ok(
+            "distribution",
+            "not told by this service; records lie where their partition keys say, which the "
+            "worker doesn't rely on",
+        )
+    if one.distribution == "AUTO":
+        return ok("distribution", "AUTO: partition keys are ignored, which does the worker no harm")
+    return ok("distribution", one.distribution)
+
+
+def _encryption(one: StreamFacts) -> Finding:
+    if one.encryption == "NONE":
+        return warn(
+            "encryption",
+            "none: records lie unencrypted",
+            "turn on server-side encryption; with a key of your own Twilio's role needs "
+            "kms:GenerateDataKey and the worker kms:Decrypt",
+        )
+    return ok("encryption", f"{one.encryption}; that GetRecords works shows that keys are granted")
+
+
+def _retention(one: StreamFacts, survive_h: int) -> Finding:
+    told = f"{one.retention_h} h, against an outage of {survive_h} h to survive"
+    if one.retention_h > survive_h:
+        return ok("retention", told)
+    return warn(
+        "retention",
+        told,
+        "records of a longer outage are lost unread, and no time is left to catch up: raise it "
+        "(IncreaseStreamRetentionPeriod), or ask for less with --survive",
+    )
+
+
+def _load_by(sample: Sample | None, one: StreamFacts) -> Load | None:
+    """What the sample's shards took, as if all others took as much; None if that is too little
+    to tell.
+    """
+    if sample is None or sample.span_ms < _LONG_ENOUGH_MS:
+        return None
+    scale = one.open_shards / sample.shards * 1000 / sample.span_ms
+    return Load(sample.records * scale, sample.bytes * scale, None, "by the sample, no peak")
+
+
+def _shards(one: StreamFacts, load: Load | None) -> Finding:
+    if load is None:
+        return not_known(
+            "shards", "load not known", "grant cloudwatch:GetMetricData, or send some traffic"
+        )
+    share = max(
+        load.records_s / (RECORDS_A_SHARD * max(1, one.open_shards)),
+        load.bytes_s / (BYTES_A_SHARD * max(1, one.open_shards)),
+    )
+    told = (
+        f"peak {load.records_s:,.1f} records/s and {load.bytes_s / 1024:,.1f} KiB/s, "
+        f"{share:.0%} of {one.open_shards} shards ({load.source})"
+    )
+    more = "add shards (UpdateShardCount), or make the stream on-demand"
+    if load.refused:
+        return warn("shards", f"{told}; {load.refused:,} puts were throttled", more)
+    if share > _NEARLY_FULL:
+        return warn("shards", told, more)
+    return ok("shards", told)

@@ -1,0 +1,131 @@
+"""Checks of what is on the stream, by a sample of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+from typing import Final
+
+from worker.doctor.facts import Facts, Sample, Wanted
+from worker.doctor.findings import Finding, not_known, ok, warn
+from worker.metrics.distribution import Distribution, summarise
+
+_CURRENT_SCHEMA: Final = 3
+_ENOUGH_EVENTS: Final = 100
+_ENOUGH_SESSIONS: Final = 10
+_LONGEST_DIRECT_S: Final = 3_600
+_LONGEST_TURN_S: Final = 14_400
+"""The settings' bounds."""
+
+_LATE_DIRECT: Final = 0.05
+_LATE_TURN: Final = 0.01
+"""Shares of events that may come after a hold: they are told all the same, but late."""
+
+_CHECKS: Final = ("events", "Advanced Features", "schema version", "sessions by shard", "holds")
+
+
+def traffic(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
+    """Events, Advanced Features, schema version, spread over shards, holds."""
+    sample = facts.sample
+    if sample is None:
+        for check in _CHECKS:
+            yield not_known(check, "nothing could be read", "see GetRecords")
+        return
+    yield _events(sample)
+    yield _advanced(sample)
+    yield _schemas(sample)
+    yield _spread(sample)
+    yield _holds(sample, wanted)
+
+
+def _events(sample: Sample) -> Finding:
+    told = (
+        f"{sample.occurrences:,} in a sample of {sample.minutes} min of {sample.shards} shards: "
+        f"{sample.relay:,} ConversationRelay, {sample.gateway:,} other gateway events, "
+        f"{sample.other:,} of other types, {sample.test_events:,} test events, "
+        f"{sample.unreadable:,} unreadable"
+    )
+    if not sample.occurrences:
+        return not_known("events", told, "make a call, or look further back with --minutes")
+    if sample.unreadable:
+        return warn(
+            "events",
+            told,
+            "run the worker and see `voice-insights dead-letters list` for the reasons",
+        )
+    return ok("events", told)
+
+
+def _advanced(sample: Sample) -> Finding:
+    if sample.relay:
+        return ok("Advanced Features", "on: ConversationRelay events come")
+    if sample.gateway:
+        return warn(
+            "Advanced Features",
+            "gateway events come, but none of ConversationRelay",
+            "turn on Voice Insights Advanced Features (it doesn't reach back), and see that calls "
+            "use ConversationRelay",
+        )
+    return not_known("Advanced Features", "no gateway event seen", "make a ConversationRelay call")
+
+
+def _schemas(sample: Sample) -> Finding:
+    if not sample.schemas:
+        return not_known("schema version", "no event with a dataschema seen", "make a call")
+    told = ", ".join(f"/{name}: {count:,}" for name, count in sorted(sample.schemas.items()))
+    if any(_is_old(name) for name in sample.schemas):
+        return warn(
+            "schema version",
+            told,
+            "a subscription stays on the version that it was made with: make it anew at version "
+            f"{_CURRENT_SCHEMA}",
+        )
+    return ok("schema version", told)
+
+
+def _is_old(name: str) -> bool:
+    return name.isdecimal() and int(name) < _CURRENT_SCHEMA
+
+
+def _spread(sample: Sample) -> Finding:
+    check = "sessions by shard"
+    if sample.shards < 2:
+        return ok(check, "one shard, so each session lies on one")
+    if sample.seen < _ENOUGH_SESSIONS:
+        return not_known(check, f"{sample.seen} sessions seen", "look again under traffic")
+    told = f"{sample.spread / sample.seen:.0%} of {sample.seen:,} sessions lie on several shards"
+    return ok(check, f"{told}, which one worker that reads all shards doesn't mind")
+
+
+def _holds(sample: Sample, wanted: Wanted) -> Finding:
+    delays = summarise(sample.delays)
+    if delays is None or delays.count < _ENOUGH_EVENTS:
+        seen = 0 if delays is None else delays.count
+        return not_known("holds", f"{seen} events seen", "look again under traffic")
+    direct = min(_LONGEST_DIRECT_S, proposed(delays.p95, 0, 10))
+    turn = min(_LONGEST_TURN_S, max(direct, proposed(delays.p99, wanted.quiet_s, 30)))
+    told = (
+        f"DeliveryDelay p50 {delays.p50 / 1000:.1f} s, p95 {delays.p95 / 1000:.1f} s, "
+        f"p99 {delays.p99 / 1000:.1f} s; hold_direct_s = {wanted.hold_direct_s}, "
+        f"hold_turn_s = {wanted.hold_turn_s}"
+    )
+    late_direct = _later_than(sample.delays, wanted.hold_direct_s)
+    late_turn = _later_than(sample.delays, wanted.hold_turn_s)
+    if late_direct <= _LATE_DIRECT and late_turn <= _LATE_TURN:
+        return ok("holds", told)
+    return warn(
+        "holds",
+        f"{told}; {late_direct:.1%} and {late_turn:.1%} of events come later than that",
+        f"hold_direct_s = {direct}, hold_turn_s = {turn} would wait for them (nothing is lost "
+        "either way: what comes later is published later)",
+    )
+
+
+def proposed(delay_ms: float, more_s: int, step_s: int) -> int:
+    """A hold in whole steps of seconds that outlasts ``delay_ms`` and ``more_s``."""
+    return max(step_s, ceil((delay_ms / 1000 + more_s) / step_s) * step_s)
+
+
+def _later_than(delays: Distribution, hold_s: int) -> float:
+    late = sum(count for delay, count in delays.items() if delay > hold_s * 1000)
+    return late / sum(delays.values())
