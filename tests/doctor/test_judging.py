@@ -72,7 +72,7 @@ def test_a_healthy_deployment_has_nothing_but_good_lines() -> None:
     assert amiss(findings) == []
     assert not failed(findings)
     checks = [one.check for one in findings]
-    assert len(set(checks)) == len(checks) == 17
+    assert len(set(checks)) == len(checks) == 18
 
 
 FAIL, WARN, NOT_KNOWN = Verdict.FAIL, Verdict.WARN, Verdict.NOT_KNOWN

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import sleep, time
 from typing import Final
 
+import boto3
 import click
 
 from worker.cli.settings_options import settings_options
@@ -75,7 +76,7 @@ def doctor(
     wanted = Wanted(
         stream, settings.hold_direct_s, settings.hold_turn_s, settings.quiet_s, survive_h
     )
-    facts = ask(Clients(settings), settings, stream, minutes, sleep, _now)
+    facts = ask(Clients(settings, boto3.Session()), settings, stream, minutes, sleep, _now)
     findings = [_redacted(one) for one in judge(facts, wanted)]
     click.echo(_as_json(findings) if as_json else "\n".join(_lines(findings)))
     sys.exit(1 if failed(findings) else 0)

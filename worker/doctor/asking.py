@@ -34,16 +34,17 @@ class CloudWatchClient(MetricsApi, MetricsReader, Protocol):
 class Clients:
     """The AWS clients of a deployment, by its settings; each makes one attempt a call."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, session: boto3.Session) -> None:
         """Raises ``Misconfigured`` if no region is set anywhere."""
         self._settings = settings
+        self._session = session
         self.kinesis: KinesisClient = self._client("kinesis")
         self.cloudwatch: CloudWatchClient = self._client("cloudwatch")
 
     def credentials(self) -> str | None:
         """How they are found; None if there are none."""
         try:
-            found = boto3.Session().get_credentials()
+            found = self._session.get_credentials()
         except BotoCoreError:
             return None
         return None if found is None else str(found.method)
@@ -51,11 +52,13 @@ class Clients:
     def bucket(self, url: str) -> Bucket:
         """The objects at ``s3://bucket/prefix``."""
         endpoint, region = self._settings.endpoint_url, self._settings.region
-        return connect_bucket(url, region=region, endpoint=endpoint, threads=1)
+        return connect_bucket(
+            url, region=region, endpoint=endpoint, threads=1, session=self._session
+        )
 
     def _client(self, service: str) -> Any:  # boto3 is untyped
         try:
-            return boto3.client(
+            return self._session.client(
                 service,
                 region_name=self._settings.region,
                 endpoint_url=self._settings.endpoint_url,

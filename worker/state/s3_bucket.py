@@ -76,12 +76,20 @@ _OPERATORS: Final = (
 )
 
 
-def connect(url: str, *, region: str | None, endpoint: str | None, threads: int) -> Bucket:
+def connect(
+    url: str,
+    *,
+    region: str | None,
+    endpoint: str | None,
+    threads: int,
+    session: boto3.Session | None = None,
+) -> Bucket:
     """The objects at ``s3://bucket/prefix``; the prefix may be missing. Credentials as boto3
     finds them.
 
     ``threads``: how many will call at once. ``region`` and ``endpoint``: None leaves them to
-    boto3's environment and files. Raises Misconfigured if ``url`` is none, there is no region,
+    boto3's environment and files. ``session``: whose credentials are used, boto3's default one's
+    if None. Raises Misconfigured if ``url`` is none, there is no region,
     or the endpoint is no URL.
     """
     parts = urlsplit(url)
@@ -96,7 +104,7 @@ def connect(url: str, *, region: str | None, endpoint: str | None, threads: int)
         s3=None if endpoint is None else {"addressing_style": "path"},
     )
     try:
-        client: S3Client = boto3.client(
+        client: S3Client = (session or boto3).client(
             "s3", region_name=region, endpoint_url=endpoint, config=config
         )
     except (BotoCoreError, ValueError) as error:
