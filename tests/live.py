@@ -19,6 +19,7 @@ import boto3
 
 from tests.processes import AWS, LONGEST_S, run, started
 from worker.cli.replay_into import Clock, put_back
+from worker.emit.ledger import Note
 from worker.metrics.catalogue import CATALOGUE
 from worker.partition.delta import Delta
 from worker.state.sqlite import whole_state
@@ -136,6 +137,21 @@ def statistics(datums: Iterable[Mapping[str, Any]]) -> Statistics:
                 key = (name, asked, minute)
                 added[key] = added.get(key, Total(0, 0)).plus(*total)
     return added
+
+
+def bounds(notes: Iterable[Note]) -> Statistics:
+    """By how many samples each series' minute may be too many, by the ledger."""
+    return statistics(
+        {
+            "MetricName": series.metric,
+            "Dimensions": [{"Name": key, "Value": value} for key, value in series.dimensions],
+            "Timestamp": minute // 1000,
+            "Values": [1.0],
+            "Counts": [count * (note.most - note.least)],
+        }
+        for note in notes
+        for series, minute, count in note.counts
+    )
 
 
 def beyond(found: Statistics, expected: Statistics) -> Statistics:

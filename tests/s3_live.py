@@ -10,17 +10,17 @@ from typing import Any, Final
 
 import zstandard
 
-from tests.live import Aws, Live, Statistics, statistics, working
-from worker.emit.outbox import decode_groups
+from tests.live import Aws, Live, working
+from worker.emit.ledger import Note
 from worker.errors import Unreachable
 from worker.partition.delta import Delta
 from worker.state import manifest as manifests
-from worker.state.manifest import Held, Manifest
+from worker.state.manifest import Manifest
 from worker.state.s3_access import Access
 from worker.state.s3_bucket import Bucket
+from worker.state.s3_ledger import notes_since
 from worker.state.s3_ownership import MANIFEST
 from worker.state.s3_restoring import Found, Restoring, find_readable, look
-from worker.state.segment import from_piece
 from worker.state.sqlite_reading import Peek
 
 STATE: Final = "state"
@@ -75,36 +75,19 @@ class Kept:
         pairs = pairwise(versions)
         return [(old, new) for old, new in pairs if old.epoch != new.epoch]
 
-    def being_sent(self) -> Statistics:
-        """What was on its way whenever the state was taken: nobody knows if it got there."""
-        unknown = [
-            (old, one)
-            for old, _ in self.owners()
-            for one in old.outbox
-            if one.sending and one.kind == "metrics"
-        ]
-        return statistics(
-            datum
-            for manifest, one in unknown
-            for group in decode_groups(self._outgoing(manifest, one))
-            for datum in group
-        )
+    def notes(self) -> list[Note]:
+        """The whole ledger."""
+        return notes_since(self._state, 0)
 
     def _there(self) -> Found:
         found = look(self._state)
         assert found is not None
         return found
 
-    def _outgoing(self, manifest: Manifest, held: Held) -> bytes:
-        number, start, length = held.place
-        name = next(ref.name for ref in manifest.refs() if ref.number == number)
-        key = f"{STATE}/{name}"
-        return from_piece(self._body(key, self._ids(key)[0])[start : start + length])
-
-    def _ids(self, key: str = f"{STATE}/{MANIFEST}") -> list[str]:
-        """All versions of an object, oldest first."""
+    def _ids(self) -> list[str]:
+        """All versions of the manifest, oldest first."""
         pages = self._s3.get_paginator("list_object_versions").paginate(
-            Bucket=self._name, Prefix=key
+            Bucket=self._name, Prefix=f"{STATE}/{MANIFEST}"
         )
         return [one["VersionId"] for page in pages for one in page.get("Versions", ())][::-1]
 

@@ -1,0 +1,77 @@
+"""A worker that was told to end ends in time, whatever it waits for."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.processes import LONGEST_S, ROOT, environment
+from worker.errors import Unreachable
+
+pytestmark = pytest.mark.slow
+
+WAITING = """
+import sys, threading, time
+from worker.cli.signals import Signals, Stopped
+from worker.errors import Unreachable
+signals = Signals({shutdown_s})
+{begun}
+print("ready", flush=True)
+try:
+    {wait}
+except Stopped:
+    sys.exit(10)
+except Unreachable:
+    sys.exit(11)
+"""
+BEGUN = "signals.begun()"
+
+
+def ended(begun: str, wait: str, shutdown_s: float, signals: int = 1) -> tuple[int, float]:
+    """The exit code, and the seconds from the first signal to the end."""
+    program = WAITING.format(begun=begun, wait=wait, shutdown_s=shutdown_s)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment(), stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        told = time.monotonic()
+        for _ in range(signals):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)  # two at once may be one
+        return process.wait(LONGEST_S), time.monotonic() - told
+
+
+def test_before_anything_has_begun_a_wait_ends_at_once() -> None:
+    assert ended("", "signals.sleep(600)", 600)[0] == 10
+
+
+def test_a_wait_for_the_state_is_given_up_after_half_of_the_time() -> None:
+    code, seconds = ended(BEGUN, "signals.sleep(600)", 4)
+    assert code == 11
+    assert seconds >= 2
+
+
+def test_a_wait_that_is_over_sooner_is_no_reason_to_give_up() -> None:
+    assert ended(BEGUN, "signals.sleep(0.5)", 600)[0] == 0
+
+
+def test_whatever_hangs_is_ended_when_the_time_is_up() -> None:
+    for hangs in ("threading.Lock().acquire(); threading.Event().wait()", "time.sleep(600)"):
+        code, seconds = ended(BEGUN, hangs, 1)
+        assert code == Unreachable.exit_code
+        assert seconds >= 1
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    assert ended(BEGUN, "time.sleep(600)", 600, signals=2)[0] == 130
+
+
+def test_the_last_work_is_to_be_over_before_the_time_is_up() -> None:
+    told = "exec('while signals.deadline() is None: time.sleep(0.01)')"
+    left = "assert signals.deadline() <= time.monotonic() + 7"
+    assert ended(BEGUN, f"{told}; {left}; signals.over()", 10)[0] == 0
