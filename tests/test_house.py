@@ -26,7 +26,13 @@ TOP_LEVEL: Final = {
     *("README.md", "CHANGELOG.md", "LICENSE"),
     *(".gitignore", ".gitattributes", ".editorconfig", ".dockerignore", ".github"),
 }
-CORE: Final = ("worker.events", "worker.sessions", "worker.metrics", "worker.partition")
+JUDGING: Final = ("access", "facts", "findings", "judging", "sampling", "stream", "traffic")
+"""The modules of ``worker.doctor`` that judge what the others find out."""
+
+CORE: Final = (
+    *("worker.events", "worker.sessions", "worker.metrics", "worker.partition"),
+    *(f"worker.doctor.{name}" for name in JUDGING),
+)
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors", "worker.stream.record")
 EFFECTS: Final = {
     *("time", "random", "secrets", "uuid", "os", "io", "pathlib", "shutil", "tempfile", "sqlite3"),

@@ -154,6 +154,13 @@ def test_whatever_is_amiss_comes_with_advice() -> None:
     assert all(one.advice for one in amiss(judge(nothing, WANTED)))
 
 
+def test_a_key_that_is_not_granted_is_told_from_an_action_that_is_not() -> None:
+    detail = "An error occurred (KMSAccessDeniedException) when calling GetRecords"
+    denied = [one._replace(result=Result.DENIED, detail=detail) for one in ASKED[1:2]]
+    (found,) = amiss(judge(HEALTHY._replace(asked=denied), WANTED))
+    assert "kms:Decrypt" in found.advice
+
+
 def test_bad_credentials_are_one_failure_however_many_calls_they_spoil() -> None:
     bad = [one._replace(result=Result.BAD_CREDENTIALS, detail="expired") for one in ASKED]
     findings = judge(HEALTHY._replace(asked=bad), WANTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from worker.metrics.catalogue import CATALOGUE
 from worker.observe.own_metrics import OWN_METRICS, MetricKind
@@ -24,3 +25,13 @@ def test_prometheus_names_follow_its_customs_and_differ() -> None:
     assert OWN_METRICS["CommitTime"].prometheus_name == "voice_insights_worker_commit_time_seconds"
     assert OWN_METRICS["DeadLetters"].prometheus_name == "voice_insights_worker_dead_letters_total"
     assert OWN_METRICS["SessionsSpread"].prometheus_divisor == 100
+
+
+def test_the_operators_page_tells_every_metric_as_it_is() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
+    head = "| metric | unit | statistic | what it is |\n| --- | --- | --- | --- |\n"
+    table = page.partition(head)[2].partition("\n\n")[0]
+    assert table.splitlines() == [
+        f"| {metric.name} | {metric.unit} | {metric.statistic} | {metric.about} |"
+        for metric in OWN_METRICS.values()
+    ]

@@ -84,6 +84,8 @@ def _denied(check: str, one: Asked) -> Finding:
         return not_known(
             check, "denied", f"the worker needs no {one.action}; grant it to whoever runs doctor"
         )
+    if "KMS" in one.detail:
+        return fail(check, f"denied: {one.detail}", "allow kms:Decrypt with the stream's key")
     return fail(check, f"denied: {one.detail}", f"allow {one.action} on {one.of} to this role")
 
 

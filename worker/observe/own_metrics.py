@@ -89,7 +89,15 @@ _METRICS: Final = (
         "shard",
     ),
     OwnMetric("ShardsLive", _COUNT, _GAUGE, "shards that are not read to their end"),
-    OwnMetric("ShardsPaused", _COUNT, _GAUGE, "shards paused, for they run ahead of the others"),
+    OwnMetric(
+        "ShardsPaused", _COUNT, _GAUGE, "shards not read now: ahead of the others, or at rest"
+    ),
+    OwnMetric(
+        "ReadingRest",
+        "Percent",
+        _GAUGE,
+        "share of the time in which nothing is read, because the outbox is so full",
+    ),
     OwnMetric("InputGaps", _COUNT, _COUNTER, "times that records were trimmed before being read"),
     OwnMetric("StreamCallsFailed", _COUNT, _COUNTER, "calls to the stream that failed"),
     # occurrences, by what became of them

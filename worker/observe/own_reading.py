@@ -99,6 +99,7 @@ def _gauges(progress: Progress, counters: Counter[str], now: int) -> Values:
         "Heartbeat": 1,
         "ShardsLive": len(shards),
         "ShardsPaused": sum(shard.paused for shard in shards),
+        "ReadingRest": 100 * progress.rest,
         "Unaccounted": abs(counters["occurrences"] - accounted) + abs(counters["events"] - events),
         "SessionsOpen": counters["sessions_opened"] - counters["sessions_closed"],
         "SessionsHeld": progress.sessions,
