@@ -33,8 +33,8 @@ from worker.stream.lineage import Position, first_positions
 from worker.stream.reader import THREADS, Reader, survey_stream
 
 _COMPACT_EVERY_S: Final = 30.0
-_CALLERS: Final = 3
-"""Threads that call the store: the service's, the sender's and the compactor's."""
+_CALLERS: Final = 5
+"""Threads that call the store: the service's, the three lanes' and the compactor's."""
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "simulate": "Make realistic traffic, as a recording or into a stream.",
     "session": "Show one call turn by turn.",
     "dead-letters": "Look at what could not be read, and put it back.",
+    "reconcile": "Compare what was sent with what CloudWatch has.",
     "config": "Show the settings in force and where each came from.",
     "doctor": "Examine a deployment: permissions, stream, traffic, clock, state.",
     "health": "Ask the worker beside it whether it is alive.",

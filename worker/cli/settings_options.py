@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,10 +22,19 @@ def settings_options(command: Command) -> Command:
 
     Their values are None where not given; what they hold is checked by `load_settings`.
     """
-    for name, field in reversed(Settings.model_fields.items()):
-        if name not in _MAPPINGS:
-            flag = f"--{name.replace('_', '-')}"
-            command = click.option(flag, name, metavar=_metavar(name), help=_help(field))(command)
+    return some_settings_options(*Settings.model_fields)(command)
+
+
+def some_settings_options(*names: str) -> Callable[[Command], Command]:
+    """The same for some of the settings; the others still come from file and environment."""
+    return lambda command: _with_options(command, names)
+
+
+def _with_options(command: Command, names: Iterable[str]) -> Command:
+    for name in reversed([one for one in names if one not in _MAPPINGS]):
+        flag = f"--{name.replace('_', '-')}"
+        text = _help(Settings.model_fields[name])
+        command = click.option(flag, name, metavar=_metavar(name), help=text)(command)
     return click.option(
         "--config",
         "config_file",

@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from worker.emit.ledger import Note
+from worker.emit.ledger import Note, note_of
 from worker.emit.lines import dead_letter_line, json_line
 from worker.metrics.datums import Datum, groups
 from worker.partition.outputs import Outputs
@@ -137,6 +137,14 @@ def without_too_old(entry: Entry, now: int) -> Replacement | None:
     young = [group for group in request if group[0]["Timestamp"] >= limit]
     letter = _letter("too old for CloudWatch", old, entry)
     return Replacement((_part(young, entry), letter) if young else (letter,), old)
+
+
+def waiting_note(id_: int, body: bytes, ambiguous: int) -> Note:
+    """What the ledger would say of a metrics entry that has not ended: nothing of it must have
+    counted, and all of it may have, so many times.
+    """
+    datums = (datum for group in decode_groups(body) for datum in group)
+    return note_of(id_, datums, 0, ambiguous)
 
 
 def _part(request: list[Group], entry: Entry) -> Draft:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 
+from worker.emit.ledger import Note
+from worker.emit.outbox import waiting_note
 from worker.errors import BadInput, CorruptState
 from worker.partition.outputs import Packed
 from worker.state.manifest import Manifest, Ref
@@ -37,6 +39,29 @@ def find_sessions(access: Access, sid: str) -> list[Packed]:
     found = [*closed, *(Packed(change.state, change.log) for change in held)]
     named = [one for one in found if sid in (one.state.key.session_id, one.state.key.call_sid)]
     return list({one.state.key: one for one in named}.values())
+
+
+def waiting_notes(access: Access) -> list[Note]:
+    """Of each metrics entry in the outbox how much it holds, and how often that may have been
+    counted by now. Raises ``BadInput`` if there is no state here.
+    """
+    while True:
+        manifest = _look(access).manifest
+        names = {ref.number: ref.name for ref in manifest.refs()}
+        notes = []
+        for held in manifest.outbox:
+            if held.kind == "metrics":
+                number, start, length = held.place
+                piece = access.read_range(names[number], start, length)
+                if piece is None:
+                    break
+                notes.append(
+                    waiting_note(held.id, from_piece(piece), held.ambiguous + held.sending)
+                )
+        else:
+            return notes
+        if _look(access).manifest == manifest:
+            raise corrupt(access.url, manifest, names[number], "it is missing")
 
 
 def _look(access: Access) -> Found:

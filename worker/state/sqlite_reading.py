@@ -12,6 +12,7 @@ import zstandard
 
 from worker.emit import ledger
 from worker.emit.ledger import Note
+from worker.emit.outbox import waiting_note
 from worker.errors import CorruptState
 from worker.partition.outputs import Packed
 from worker.state.sqlite import unpacked, whole_state
@@ -95,6 +96,21 @@ def taken_by(path: Path) -> Taken | None:
     except sqlite3.DatabaseError as error:
         raise CorruptState(f"{path}: {error}") from error
     return Taken(str(meta["stream"]), int(meta["epoch"])) if "stream" in meta else None
+
+
+def waiting_notes(path: Path) -> list[Note]:
+    """Of each metrics entry in the outbox how much it holds, and how often that may have been
+    counted by now. Raises ``CorruptState`` if the file is no state file.
+    """
+    try:
+        with closing(_connect(path)) as db:
+            rows = db.execute(
+                "SELECT id, body, ambiguous + (state = 'SENDING') FROM outbox"
+                " WHERE kind = 'metrics' ORDER BY id"
+            ).fetchall()
+    except sqlite3.DatabaseError as error:
+        raise CorruptState(f"{path}: {error}") from error
+    return [waiting_note(*row) for row in rows]
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,0 +1,73 @@
+"""The ledger against CloudWatch: what each series' minute must hold, may hold, and holds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, NamedTuple
+
+from worker.emit.ledger import Minute, Note, Tally, tally_of
+from worker.metrics.series import Series
+
+Verdict = Literal["exact", "within the bound", "missing", "too many"]
+
+
+class Compared(NamedTuple):
+    """A series' minute (epoch ms). ``must``: samples that have been sent for sure; ``bound``: A,
+    by how many there may be more; ``waiting``: samples that are still in the outbox, and aren't
+    in ``must``; ``found``: what CloudWatch has.
+    """
+
+    series: Series
+    minute: int
+    must: int
+    bound: int
+    waiting: int
+    found: int
+
+    @property
+    def difference(self) -> int:
+        """What CloudWatch has more, or, below zero, less than it must."""
+        return self.found - self.must
+
+    @property
+    def verdict(self) -> Verdict:
+        """What to think of the difference."""
+        if self.difference < 0:
+            return "missing"
+        if self.difference > self.bound:
+            return "too many"
+        return "exact" if self.difference == 0 else "within the bound"
+
+
+def compared(
+    before: Iterable[Note],
+    found: Mapping[Minute, int],
+    after: Iterable[Note],
+    waiting: Iterable[Note],
+) -> list[Compared]:
+    """Each series' minute that anybody knows of, by minute and series.
+
+    ``before`` and ``after``: the notes as they were before and after CloudWatch was asked, since
+    a worker may be sending meanwhile: what has ended in between may be there or not. ``waiting``:
+    of entries that were still in the outbox at last; what may have counted of them is in the
+    bound.
+    """
+    after = list(after)
+    ended = {note.entry for note in after}
+    waiting = [note for note in waiting if note.entry not in ended]
+    sure, possible = tally_of(before), tally_of([*after, *waiting])
+    unsent = tally_of(Note(note.entry, 1, 1, note.counts) for note in waiting)
+    rows = [
+        Compared(
+            *key,
+            must=(must := sure.get(key, _NONE).least),
+            bound=possible.get(key, _NONE).most - must,
+            waiting=unsent.get(key, _NONE).least,
+            found=found.get(key, 0),
+        )
+        for key in {*sure, *possible, *found}
+    ]
+    return sorted(rows, key=lambda row: (row.minute, row.series))
+
+
+_NONE: Final = Tally(0, 0)

@@ -1,0 +1,63 @@
+"""How many samples CloudWatch has of each series' minute, read through its API. Shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Final, Protocol
+
+from worker.emit.ledger import Minute
+from worker.metrics.series import Series
+
+_AT_ONCE: Final = 500
+"""Series that one request may ask for."""
+
+
+class MetricDataApi(Protocol):
+    """What is needed of a CloudWatch client. Raises what boto3 raises."""
+
+    def get_metric_data(self, **arguments: Any) -> dict[str, Any]:
+        """One page of some series' statistics."""
+        ...
+
+
+def sample_counts(
+    client: MetricDataApi, namespace: str, series: Iterable[Series], since: int, until: int
+) -> dict[Minute, int]:
+    """SampleCount of each minute from ``since`` up to ``until`` (epoch ms), where there is one."""
+    found: dict[Minute, int] = {}
+    rest = iter(series)
+    while some := list(islice(rest, _AT_ONCE)):
+        for result in _results(client, namespace, some, since, until):
+            which = some[int(result["Id"].removeprefix("s"))]
+            for stamp, count in zip(result["Timestamps"], result["Values"], strict=True):
+                minute = which, int(stamp.timestamp()) * 1000
+                found[minute] = found.get(minute, 0) + round(count)
+    return found
+
+
+def _results(
+    client: MetricDataApi, namespace: str, series: Sequence[Series], since: int, until: int
+) -> Iterator[dict[str, Any]]:
+    request = {
+        "MetricDataQueries": [_query(f"s{n}", namespace, one) for n, one in enumerate(series)],
+        "StartTime": datetime.fromtimestamp(since / 1000, UTC),
+        "EndTime": datetime.fromtimestamp(until / 1000, UTC),
+    }
+    page: dict[str, str] = {}
+    while True:
+        answer = client.get_metric_data(**request, **page)
+        yield from answer["MetricDataResults"]
+        if not answer.get("NextToken"):
+            return
+        page = {"NextToken": answer["NextToken"]}
+
+
+def _query(id_: str, namespace: str, series: Series) -> dict[str, Any]:
+    metric = {
+        "Namespace": namespace,
+        "MetricName": series.metric,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
+    }
+    return {"Id": id_, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "SampleCount"}}
