@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     namespace: Namespace = Field(
         default="VoiceInsights", description="CloudWatch namespace of the metrics"
     )
+    send_timeout_s: float = Field(
+        default=10.0, ge=0.1, le=60, description="longest wait for an answer of CloudWatch's"
+    )
     on_ambiguous: OnAmbiguous = Field(
         default="resend",
         description="what nobody knows to have arrived: resend (may count twice) or drop",

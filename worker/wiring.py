@@ -132,7 +132,9 @@ def _sinks(settings: Settings) -> dict[Kind, Sink]:
     if settings.sink == "emf":
         metrics = EmfSink(LineSink(STDOUT), settings.namespace)
     else:
-        client = cloudwatch_client(settings.region, settings.endpoint_url)
+        client = cloudwatch_client(
+            settings.region, settings.endpoint_url, timeout_s=settings.send_timeout_s
+        )
         metrics = CloudWatchSink(client, settings.namespace)
     return {
         "metrics": metrics,

@@ -324,7 +324,7 @@ def wire_body(body: bytes) -> bytes:
         bodies.append(gzip.decompress(request.body) if packed else request.body)
         return AWSResponse(request.url, 200, {}, NoStream())
 
-    client = cloudwatch_client("eu-west-1", None, session=SESSION)
+    client = cloudwatch_client("eu-west-1", None, session=SESSION, timeout_s=10)
     cast("Any", client).meta.events.register("before-send.cloudwatch.PutMetricData", instead)
     assert CloudWatchSink(client, "N" * 255).send(body) == (Outcome.APPLIED, "")
     (sent,) = bodies

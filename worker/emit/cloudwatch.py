@@ -26,7 +26,6 @@ from botocore.parsers import ResponseParserError
 
 from worker.emit.outbox import Outcome, decode_groups
 
-_TIMEOUT_S: Final = 10
 _INVALID: Final = frozenset(
     {
         "InvalidFormat",
@@ -59,7 +58,7 @@ def cloudwatch_client(
     endpoint_url: str | None,
     *,
     session: boto3.Session | None = None,
-    timeout_s: float = _TIMEOUT_S,
+    timeout_s: float,
 ) -> MetricsApi:
     """A client that makes exactly one attempt a call.
 
