@@ -176,10 +176,10 @@ class Offline(NamedTuple):
     counters: Counter[str]
 
 
-def replayed(records: Iterable[Record], folder: Path) -> Offline:
+def replayed(records: Iterable[Record], folder: Path, settings: Mapping[str, str] = {}) -> Offline:
     write_recording(folder / "recording", records)
     files = ("--sessions", "s", "--metrics", "m", "--counters", "c")
-    done = run("replay", "recording", *files, cwd=folder)
+    done = run("replay", "recording", *files, cwd=folder, env=settings)
     assert done.returncode == 0, done.stderr
     datums = (json.loads(line) for line in (folder / "m").read_text().splitlines())
     return Offline(
