@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -20,8 +20,9 @@ from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES, Event
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Series, SeriesBook, SeriesRules, Told
+from worker.partition.outputs import Window
 from worker.partition.rules import MINUTE, minute_of
-from worker.partition.telling import has_to_tell, summary, tell
+from worker.partition.telling import has_to_tell, summarise, tell
 from worker.sessions.session import Held, Session
 
 END = 1 << 61
@@ -36,6 +37,34 @@ PAYLOADS: dict[str, list[Any]] = {
 
 def book() -> SeriesBook:
     return SeriesBook(SeriesRules(per_set=2))
+
+
+class Telling(NamedTuple):
+    samples: Counter[Told]
+    retracted: int
+
+
+def telling_of(held: Held, hold: Hold, before: int, series: SeriesBook) -> Telling:
+    window: Window = {}
+    retracted = tell(held, hold, before, series, window)
+    return Telling(multiset(window), retracted)
+
+
+def summary(held: Held, series: SeriesBook) -> Counter[Told]:
+    window: Window = {}
+    summarise(held, series, window)
+    return multiset(window)
+
+
+def multiset(window: Window) -> Counter[Told]:
+    assert all(window.values())
+    return Counter(
+        {
+            Told(series, minute, value): count
+            for (series, minute), distribution in window.items()
+            for value, count in distribution.items()
+        }
+    )
 
 
 def told_to(series: SeriesBook, held: Held) -> Counter[Told]:
@@ -76,7 +105,7 @@ def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
             if rng.random() < 0.3:
                 before = minute_of(BASE + rng.randrange(0, 5) * MINUTE)
                 due = has_to_tell(held.state, hold, before)
-                telling = tell(held, hold, before, series)
+                telling = telling_of(held, hold, before, series)
                 assert due or not telling.samples
                 assert due or not telling.retracted
                 told += telling.samples
@@ -86,7 +115,7 @@ def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
         if rng.random() < 0.2:
             held = copied(held)
     for hold in (Hold.DIRECT, Hold.TURN):
-        telling = tell(held, hold, END, series)
+        telling = telling_of(held, hold, END, series)
         told += telling.samples
         retracted += telling.retracted
     surplus = Counter(dict(held.state.surplus))
@@ -101,7 +130,7 @@ def test_nothing_of_a_minute_that_is_still_held_is_told(some: list[Event], minut
         held.add(one, 50_000)
     before = BASE + minutes * MINUTE
     for hold in (Hold.DIRECT, Hold.TURN):
-        assert all(told.minute < before for told in tell(held, hold, before, book()).samples)
+        assert all(told.minute < before for told in telling_of(held, hold, before, book()).samples)
 
 
 @given(st.lists(events(), min_size=1, max_size=15))
@@ -110,26 +139,26 @@ def test_told_once_is_told_for_good(some: list[Event]) -> None:
     for one in some:
         held.add(one, 50_000)
     for hold in (Hold.DIRECT, Hold.TURN):
-        tell(held, hold, END, series)
+        telling_of(held, hold, END, series)
         assert not has_to_tell(held.state, hold, END)
-        again = tell(held, hold, END, series)
+        again = telling_of(held, hold, END, series)
         assert (again.samples, again.retracted) == (Counter(), 0)
 
 
 def test_a_limit_that_moves_back_takes_nothing_back() -> None:
     held, series = held_of((0, "prompt_sent"), (600, "first_token_received")), book()
-    assert tell(held, Hold.TURN, BASE + MINUTE, series).samples
-    later = tell(held, Hold.TURN, BASE, series)
+    assert telling_of(held, Hold.TURN, BASE + MINUTE, series).samples
+    later = telling_of(held, Hold.TURN, BASE, series)
     assert (later.samples, later.retracted) == (Counter(), 0)
 
 
 def test_the_close_tells_what_only_it_decides() -> None:
     held, series = held_of((0, "prompt_sent"), (10, "dtmf")), book()
-    tell(held, Hold.TURN, END, series)
+    telling_of(held, Hold.TURN, END, series)
     assert not has_to_tell(held.state, Hold.TURN, END)
     closed(held)
     assert has_to_tell(held.state, Hold.TURN, END)
-    found = {told.series.metric for told in tell(held, Hold.TURN, END, series).samples}
+    found = {told.series.metric for told in telling_of(held, Hold.TURN, END, series).samples}
     assert found == {"AbandonedWaits", "UnansweredPrompts"}
 
 

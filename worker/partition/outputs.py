@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from worker.events.decode import Place
 from worker.events.event import SessionKey
 from worker.metrics.distribution import Distribution
-from worker.metrics.series import Series, Told
+from worker.metrics.series import Series
 from worker.sessions.session import Session
 
 Window = dict[tuple[Series, int], Distribution]
@@ -50,9 +49,3 @@ class Outputs:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     test_ids: list[str] = field(default_factory=list)
     packed: dict[SessionKey, Packed] = field(default_factory=dict)
-
-    def add(self, samples: Counter[Told]) -> None:
-        """Add told samples to the window."""
-        for (series, minute, value), count in samples.items():
-            distribution = self.window.setdefault((series, minute), {})
-            distribution[value] = distribution.get(value, 0) + count

@@ -19,7 +19,7 @@ from worker.partition.delta import Delta, Mark, SessionChange
 from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
 from worker.partition.rules import Rules, minute_of
 from worker.partition.stream_time import StreamTime
-from worker.partition.telling import has_to_tell, summary, tell
+from worker.partition.telling import has_to_tell, summarise, tell
 from worker.partition.timing import Deadlines, releases
 from worker.sessions.record import encode, to_record
 from worker.sessions.session import Arrival, Closed, CloseReason, Held, Session
@@ -292,14 +292,13 @@ class Partition:
         if not state.summarised and state.newest < before:
             self._touch(held)
             state.summarised = True
-            self._out.add(summary(held, self._book))
+            summarise(held, self._book, self._out.window)
 
     def _tell(self, held: Held, hold: Hold, before: int) -> None:
         if has_to_tell(held.state, hold, before):
             self._touch(held)
-            telling = tell(held, hold, before, self._book)
-            self.counters["samples_retracted"] += telling.retracted
-            self._out.add(telling.samples)
+            retracted = tell(held, hold, before, self._book, self._out.window)
+            self.counters["samples_retracted"] += retracted
 
     def _pack(self, held: Held) -> None:
         """Let a closed session go once it has told all that it had to tell."""

@@ -9,11 +9,15 @@ should it become true again.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final
 
 from worker.metrics.catalogue import CATALOGUE, Hold
-from worker.metrics.series import SeriesBook, Told
+from worker.metrics.distribution import Distribution, add
+from worker.metrics.series import Series, SeriesBook, Told
+from worker.partition.outputs import Window
 from worker.partition.rules import minute_of
+from worker.sessions.context import Context
 from worker.sessions.reading import Reading, Sample
 from worker.sessions.record import agent_share, missing
 from worker.sessions.session import Held, Mark, Session
@@ -21,13 +25,6 @@ from worker.sessions.session import Held, Mark, Session
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
 _END_OF_TIME: Final = 1 << 62
 _END_STATUSES: Final = ("unknown", "failure", "ended", "hung_up")
-
-
-class Telling(NamedTuple):
-    """New samples as a multiset, and how many told ones turned out untrue."""
-
-    samples: Counter[Told]
-    retracted: int
 
 
 def has_to_tell(state: Session, hold: Hold, before: int) -> bool:
@@ -41,40 +38,64 @@ def has_to_tell(state: Session, hold: Hold, before: int) -> bool:
     return mark.before < before and mark.before <= state.newest and state.oldest < before
 
 
-def tell(held: Held, hold: Hold, before: int, book: SeriesBook) -> Telling:
-    """What ``held`` has to tell of the minutes before ``before`` (epoch ms), marked as told.
+def tell(held: Held, hold: Hold, before: int, book: SeriesBook, window: Window) -> int:
+    """Add what ``held`` has to tell of the minutes before ``before`` (epoch ms) to ``window``,
+    and mark it as told. Gives how many told samples turned out untrue.
 
     ``hold`` is DIRECT or TURN. What was once told up to some minute stays told up to there.
     """
     state = held.state
     mark = _mark(state, hold)
     before = max(before, mark.before)
+    retracted = 0
+    if mark.count or state.surplus:
+        retracted = _tell_rest(held, hold, before, book, window)
+    else:
+        _spread(_samples(held.reading(), hold), before, book, state.key.account_sid, window)
+    mark.count, mark.before, mark.oldest_new = state.count, before, None
+    mark.closing = _closing(state, hold)
+    return retracted
+
+
+def _tell_rest(held: Held, hold: Hold, before: int, book: SeriesBook, window: Window) -> int:
+    """The same for a session that has told something before."""
+    state = held.state
+    mark = _mark(state, hold)
     account = state.key.account_sid
     others = [(one, n) for one, n in state.surplus if _HOLDS[one.series.metric] is not hold]
     surplus = Counter({one: n for one, n in state.surplus if _HOLDS[one.series.metric] is hold})
-    now = _told(held.reading().samples, hold, before, book, account)
-    told = Counter(surplus)
+    now: Window = {}
+    _spread(_samples(held.reading(), hold), before, book, account, now)
+    told: Window = {}
+    for (series, minute, value), count in surplus.items():
+        told.setdefault((series, minute), {})[value] = count
     if mark.count:
         earlier = held.reading_of(mark.count, closing=mark.closing)
-        told.update(_told(earlier.samples, hold, mark.before, book, account))
-    untrue = told - now
+        _spread(_samples(earlier, hold), mark.before, book, account, told)
+    for one, distribution in _without(now, told):
+        add(window.setdefault(one, {}), distribution)
+    untrue = Counter(
+        {
+            Told(*one, value): count
+            for one, distribution in _without(told, now)
+            for value, count in distribution.items()
+        }
+    )
     state.surplus = others + list(untrue.items())
-    mark.count, mark.before, mark.oldest_new = state.count, before, None
-    mark.closing = _closing(state, hold)
-    return Telling(now - told, (untrue - surplus).total())
+    return (untrue - surplus).total()
 
 
-def summary(held: Held, book: SeriesBook) -> Counter[Told]:
-    """The per-session samples of a closed session, as its events were at its first close."""
+def summarise(held: Held, book: SeriesBook, window: Window) -> None:
+    """Add the per-session samples of a closed session, as it was at its first close."""
     closed = held.state.closed
     if closed is None:
-        return Counter()
+        return
     reading = held.reading_of(closed.count, closing=True)
     samples = [
         Sample(metric, reading.last, value, own, reading.context)
         for metric, own, value in _session_values(reading)
     ]
-    return _told(samples, Hold.SESSION, _END_OF_TIME, book, held.state.key.account_sid)
+    _spread(samples, _END_OF_TIME, book, held.state.key.account_sid, window)
 
 
 def _mark(state: Session, hold: Hold) -> Mark:
@@ -91,8 +112,8 @@ def _session_values(reading: Reading) -> list[tuple[str, str | None, int]]:
     values: list[tuple[str, str | None, int]] = [
         ("SessionsEnded", _end_status(wrap_up), 1),
         ("TokensPerSession", None, reading.tokens),
-        ("InterruptionsPerSession", None, _count(reading, "Interruptions")),
-        ("TurnsPerSession", None, _count(reading, "Turns")),
+        ("InterruptionsPerSession", None, _count(reading.direct, "Interruptions")),
+        ("TurnsPerSession", None, _count(reading.turn, "Turns")),
         ("LongestSilence", None, reading.longest_silence),
         ("MissingEvents", None, missing(reading.ordered)),
     ]
@@ -112,17 +133,48 @@ def _end_status(wrap_up: dict[str, object] | None) -> str:
     return str(status) if status in _END_STATUSES else "other"
 
 
-def _count(reading: Reading, metric: str) -> int:
-    return sum(sample.metric == metric for sample in reading.samples)
+def _count(samples: list[Sample], metric: str) -> int:
+    return sum(sample.metric == metric for sample in samples)
 
 
-def _told(
-    samples: list[Sample], hold: Hold, before: int, book: SeriesBook, account: str
-) -> Counter[Told]:
-    """The samples of minutes before ``before``, each as told to all of its series."""
-    return Counter(
-        Told(series, minute, sample.value)
-        for sample in samples
-        if _HOLDS[sample.metric] is hold and (minute := minute_of(sample.time)) < before
-        for series in book.of(sample.metric, sample.own, sample.context, account)
-    )
+def _samples(reading: Reading, hold: Hold) -> list[Sample]:
+    return reading.direct if hold is Hold.DIRECT else reading.turn
+
+
+def _spread(
+    samples: list[Sample], before: int, book: SeriesBook, account: str, window: Window
+) -> None:
+    """Add the samples of minutes before ``before`` to all of their series.
+
+    Nearly all samples in a row share one context; so where they go is looked up once for each
+    metric and minute in it.
+    """
+    context: Context | None = None
+    places: dict[tuple[str, str | None, int], list[Distribution]] = {}
+    for sample in samples:
+        if sample.context is not context:
+            context = sample.context
+            places = {}
+        key = sample.metric, sample.own, minute_of(sample.time)
+        distributions = places.get(key)
+        if distributions is None:
+            distributions = places[key] = []
+            if key[2] < before:
+                for series in book.of(sample.metric, sample.own, context, account):
+                    distributions.append(window.setdefault((series, key[2]), {}))
+        value = sample.value
+        for distribution in distributions:
+            distribution[value] = distribution.get(value, 0) + 1
+
+
+def _without(one: Window, other: Window) -> Iterator[tuple[tuple[Series, int], Distribution]]:
+    """What ``one`` has and ``other`` lacks, where there is something."""
+    for place, distribution in one.items():
+        known = other.get(place, {})
+        rest = {
+            value: count - known.get(value, 0)
+            for value, count in distribution.items()
+            if count > known.get(value, 0)
+        }
+        if rest:
+            yield place, rest

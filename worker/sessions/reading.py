@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
+import msgspec
+
 from worker.events.event import KNOWN_NAMES, Payload
 from worker.sessions.context import Context, ContextWalk, plain
 from worker.sessions.log import Ordered, Row, in_order
@@ -22,7 +24,7 @@ MAX_ERRORS: Final = 50
 MAX_UNKNOWN_NAMES: Final = 50
 
 
-class Sample(NamedTuple):
+class Sample(msgspec.Struct, frozen=True, gc=False):
     """One sample: ``value`` in the metric's scaled integers, at the event's epoch ms.
 
     ``own`` is the value of the metric's own dimension, if it has one.
@@ -47,7 +49,10 @@ class Reading:
     """What a session's events say, up to the last of them."""
 
     def __init__(self, base: int, ordered: Ordered) -> None:
-        self.samples: list[Sample] = []
+        self.direct: list[Sample] = []
+        """Samples that one event alone decides."""
+        self.turn: list[Sample] = []
+        """Samples that neighbouring events decide."""
         self.first = base + ordered.rows[0].timestamp
         self.last = base + ordered.rows[-1].timestamp
         self.ordered = ordered
@@ -61,7 +66,12 @@ class Reading:
         self._context = ContextWalk()
         self._rows = TurnRows()
         self._rows.language = self._context.current.language
-        self.turns = TurnWalk(self._emit, self._rows)
+        self.turns = TurnWalk(self._emit_turn, self._rows)
+
+    @property
+    def samples(self) -> list[Sample]:
+        """All samples."""
+        return self.direct + self.turn
 
     @property
     def context(self) -> Context:
@@ -92,18 +102,28 @@ class Reading:
         """Go through the events; with ``closing``, also through what their end decides."""
         self.turns.silent_since = self.first
         self._emit("SessionsStarted", self.first, 1)
+        context, direct, turns = self._context, self.direct.append, self.turns
         for row in self.ordered.rows:
-            t = base + row.timestamp
-            self._emit("DeliveryDelay", t, row.delay)
-            if isinstance(row.name, int):
-                _STEPS[row.name](self, t, row.payload or {})
-            else:
-                self._unknown(row.name)
+            t, name = base + row.timestamp, row.name
+            direct(Sample("DeliveryDelay", t, row.delay, None, context.current))
+            if not isinstance(name, int):
+                self._unknown(name)
+            elif (step := _STEPS[name]) is not None:
+                step(self, t, row.payload or {})
+            elif (turn_step := _TURN_STEPS[name]) is not None:
+                turn_step(turns, t)
         if closing:
             self.turns.close(self.last)
 
     def _emit(self, metric: str, t: int, value: int, own: str | None = None) -> None:
-        self.samples.append(Sample(metric, t, value, own, self._context.current))
+        self.direct.append(Sample(metric, t, value, own, self._context.current))
+
+    def _emit_turn(self, metric: str, t: int, value: int) -> None:
+        self.turn.append(Sample(metric, t, value, None, self._context.current))
+
+    def _prompt_sent(self, t: int, _payload: Payload) -> None:
+        self._emit("Prompts", t, 1)
+        self.turns.prompt_sent(t)
 
     def _stt_latency(self, t: int, payload: Payload) -> None:
         self._latency("SttLatency", "stt_ms", t, payload)
@@ -188,13 +208,6 @@ def count_of(value: object) -> int | None:
 _Step = Callable[[Reading, int, Payload], None]
 
 
-def _turn(step: Callable[[TurnWalk, int], None]) -> _Step:
-    def run(reading: Reading, t: int, _payload: Payload) -> None:
-        step(reading.turns, t)
-
-    return run
-
-
 def _count(metric: str) -> _Step:
     def run(reading: Reading, t: int, _payload: Payload) -> None:
         reading._emit(metric, t, 1)
@@ -202,13 +215,15 @@ def _count(metric: str) -> _Step:
     return run
 
 
-_BY_NAME: Final[dict[str, _Step]] = {
-    "start_of_customer_speech": _turn(TurnWalk.start_of_customer_speech),
-    "end_of_customer_speech": _turn(TurnWalk.end_of_customer_speech),
-    "start_of_agent_speech": _turn(TurnWalk.start_of_agent_speech),
-    "end_of_agent_speech": _turn(TurnWalk.end_of_agent_speech),
-    "prompt_sent": _turn(TurnWalk.prompt_sent),
-    "first_token_received": _turn(TurnWalk.first_token_received),
+_TURN_STEP_BY_NAME: Final[dict[str, Callable[[TurnWalk, int], None]]] = {
+    "start_of_customer_speech": TurnWalk.start_of_customer_speech,
+    "end_of_customer_speech": TurnWalk.end_of_customer_speech,
+    "start_of_agent_speech": TurnWalk.start_of_agent_speech,
+    "end_of_agent_speech": TurnWalk.end_of_agent_speech,
+    "first_token_received": TurnWalk.first_token_received,
+}
+_STEP_BY_NAME: Final[dict[str, _Step]] = {
+    "prompt_sent": Reading._prompt_sent,
     "final_token_received": Reading._final_token,
     "stt_latency": Reading._stt_latency,
     "tts_latency": Reading._tts_latency,
@@ -223,4 +238,7 @@ _BY_NAME: Final[dict[str, _Step]] = {
     "error_event": Reading._error,
     "call_wrap_up": Reading._wrap_up,
 }
-_STEPS: Final = tuple(_BY_NAME[name] for name in KNOWN_NAMES)
+_TURN_STEPS: Final = tuple(_TURN_STEP_BY_NAME.get(name) for name in KNOWN_NAMES)
+_STEPS: Final = tuple(
+    None if name in _TURN_STEP_BY_NAME else _STEP_BY_NAME[name] for name in KNOWN_NAMES
+)

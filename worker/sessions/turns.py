@@ -105,7 +105,6 @@ class TurnWalk:
 
     def prompt_sent(self, t: int) -> None:
         """What the customer said goes to the application."""
-        self._emit("Prompts", t, 1)
         self.owed.append(t)
         if len(self.owed) > 1:
             self.doubt = True

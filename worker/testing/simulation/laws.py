@@ -20,13 +20,13 @@ from worker.emit.ledger import tally_of
 from worker.emit.outbox import Kind
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
-from worker.metrics.distribution import unscaled
+from worker.metrics.distribution import add, unscaled
 from worker.metrics.series import Series, SeriesBook
 from worker.partition.delta import Delta
-from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
+from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine, Window
 from worker.partition.partition import ACCOUNTED
 from worker.partition.rules import Rules
-from worker.partition.telling import summary
+from worker.partition.telling import summarise
 from worker.replay import Replay
 from worker.sessions.session import Held
 from worker.state.store import Store
@@ -171,11 +171,14 @@ def _expected(rules: Rules, calm: Undisturbed, packed: Iterable[Packed]) -> Samp
     }
     book = SeriesBook(rules.series)
     for one in packed:
-        told = Counter(dict(one.state.surplus))
-        told.update(summary(Held(one.state, one.log), book))
-        for (series, minute, value), count in told.items():
+        told: Window = {}
+        summarise(Held(one.state, one.log), book, told)
+        for (series, minute, value), count in one.state.surplus:
+            add(told.setdefault((series, minute), {}), {value: count})
+        for (series, minute), distribution in told.items():
             counts = expected.setdefault((*series, minute), Counter())
-            counts[_published(series.metric, value)] += count
+            for value, count in distribution.items():
+                counts[_published(series.metric, value)] += count
     return expected
 
 
