@@ -89,6 +89,9 @@ class LiveReplay(Replay):
         }
 
     def _give(self) -> None:
+        """Give out what time has brought, if there is something."""
+        if not self._partition.has_outputs:
+            return
         outputs = self._partition.commit()[1]
         self._archive.update(outputs.packed)
         self._prune()

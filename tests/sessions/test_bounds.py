@@ -11,7 +11,7 @@ from tests.building import AGENT, AGENT_ENDS, CUSTOMER, FINAL, FIRST, INTERRUPT,
 from tests.counting import calls
 from tests.scenes import BASE, play
 from worker.events.event import Event
-from worker.sessions.reading import MAX_UNKNOWN_NAMES
+from worker.sessions.direct import MAX_UNKNOWN_NAMES
 from worker.sessions.session import MAX_LOG_BYTES, Arrival, Held, Session
 
 MOST = 50_000

@@ -11,8 +11,9 @@ from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES
 from worker.metrics.catalogue import CATALOGUE
 from worker.sessions.context import UNKNOWN
+from worker.sessions.direct import MAX_ERRORS, MAX_UNKNOWN_NAMES, count_of
 from worker.sessions.log import as_row
-from worker.sessions.reading import MAX_ERRORS, MAX_UNKNOWN_NAMES, Reading, count_of, read
+from worker.sessions.reading import Reading, read
 
 
 def own(reading: Reading, metric: str) -> list[str | None]:
@@ -64,20 +65,20 @@ def test_an_interrupts_type_is_one_of_two_or_unknown(kind: object, read_as: str)
 def test_an_error_is_told_by_its_code(code: object, kept: object, dimension: str) -> None:
     reading = reading_of((70, "error_event", {"error_code": code, "message": 5}))
     assert own(reading, "Errors") == [dimension]
-    (error,) = reading.errors
+    (error,) = reading.direct.errors
     assert (error.code, error.message, error.at) == (kept, "", BASE + 70)
 
 
 def test_all_errors_count_and_the_first_50_are_told() -> None:
     reading = reading_of(*((n, "error_event", {"error_code": n}) for n in range(MAX_ERRORS + 9)))
     assert len(values(reading, "Errors")) == MAX_ERRORS + 9
-    assert [error.code for error in reading.errors] == list(range(MAX_ERRORS))
+    assert [error.code for error in reading.direct.errors] == list(range(MAX_ERRORS))
 
 
 def test_names_beyond_50_unknown_ones_count_as_other() -> None:
     reading = reading_of(*((n, f"new_{n}") for n in range(MAX_UNKNOWN_NAMES + 5)), (99, "new_0"))
-    assert len(reading.unknown) == MAX_UNKNOWN_NAMES + 1
-    assert (reading.unknown["other"], reading.unknown["new_0"]) == (5, 2)
+    assert len(reading.direct.unknown) == MAX_UNKNOWN_NAMES + 1
+    assert (reading.direct.unknown["other"], reading.direct.unknown["new_0"]) == (5, 2)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2**53])
@@ -89,13 +90,13 @@ def test_a_count_is_an_integer_up_to_what_a_double_holds_exactly(count: int) -> 
 def test_anything_else_is_no_count(value: object) -> None:
     assert count_of(value) is None
     reading = reading_of((0, "final_token_received", {"total_tokens": value}))
-    assert (values(reading, "Tokens"), reading.tokens, reading.replies) == ([], 0, 1)
+    assert (values(reading, "Tokens"), reading.direct.tokens, reading.direct.replies) == ([], 0, 1)
     assert reading_of((0, "call_wrap_up", {"duration_in_seconds": value})).duration_s is None
 
 
 def test_a_wrap_up_without_a_payload_still_wraps_up() -> None:
     reading = reading_of((0, "call_wrap_up"))
-    assert reading.wrap_up is not None
+    assert reading.direct.wrap_up is not None
     assert reading.duration_s is None
 
 
@@ -105,7 +106,7 @@ def test_the_last_configuration_counts_for_the_record_and_language_events_change
         (10, "configurations", {"configurations": {"interruptible": "FALSE"}}),
         (20, "language_changed", {"tts_language_code": "de-DE"}),
     )
-    assert reading.configuration == {"interruptible": "FALSE"}
+    assert reading.direct.configuration == {"interruptible": "FALSE"}
     assert reading.context.tts_language == "de-DE"
 
 

@@ -162,7 +162,7 @@ def test_in_doubt_without_a_prompt_owed_a_reply_is_unattributed() -> None:
 
 def test_a_final_token_without_a_first_counts_a_reply_and_nothing_is_below_none() -> None:
     reading = reading_of((0, FINAL), (10, FINAL), (20, FIRST), (70, FINAL))
-    assert reading.replies == 3
+    assert reading.direct.replies == 3
     assert samples(reading, "TokenStreamDuration") == [(70, 50)]
 
 

@@ -17,14 +17,17 @@ from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook
 from worker.partition.delta import Delta, Mark, SessionChange
 from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
-from worker.partition.rules import Rules, minute_of
+from worker.partition.rules import MINUTE, Rules, minute_of
 from worker.partition.stream_time import StreamTime
-from worker.partition.telling import has_to_tell, summarise, tell
+from worker.partition.telling import has_to_tell, summarise, summary_of, tell
 from worker.partition.timing import Deadlines, releases
 from worker.sessions.record import encode, to_record
 from worker.sessions.session import Arrival, Closed, CloseReason, Held, Session
 
 _FOREVER = 1 << 62
+
+_LONG = 5_000
+"""A session tells something each minute; one of n times so many events, every n + 1 minutes."""
 _KNOWN = frozenset(KNOWN_NAMES)
 
 ACCOUNTED = (
@@ -87,6 +90,12 @@ class Partition:
         """How many sessions are in memory."""
         return len(self._sessions)
 
+    @property
+    def has_outputs(self) -> bool:
+        """Whether the next commit gives out anything."""
+        out = self._out
+        return bool(out.window or out.records or out.dead_letters or out.test_ids or out.packed)
+
     def keys(self) -> list[SessionKey]:
         """The sessions in memory, in an order that doesn't depend on their arrival."""
         return sorted(self._sessions)
@@ -104,10 +113,13 @@ class Partition:
         recalled: Mapping[SessionKey, Packed] = {},
     ) -> None:
         """Count each delivery and take in its event, if it is one."""
+        count = 0
+        clocks = self._time.clocks
         for delivery in deliveries:
+            count += 1
             occurrence, place = delivery.occurrence, delivery.place
-            self.counters["occurrences"] += 1
-            self._time.observe(place.shard, place.arrival)
+            if place.arrival > clocks.get(place.shard, -1):
+                self._time.observe(place.shard, place.arrival)
             if isinstance(occurrence, Event):
                 self._fold_event(occurrence, delivery, recalled)
             elif isinstance(occurrence, Ignored):
@@ -117,6 +129,7 @@ class Partition:
                 self._out.test_ids.append(occurrence.test_id)
             else:
                 self._bury(occurrence.reason, delivery)
+        self.counters["occurrences"] += count
 
     def move(self, shard: str, position: Mark) -> None:
         """All records of a shard up to that position have been folded."""
@@ -195,23 +208,25 @@ class Partition:
     def _fold_event(
         self, event: Event, delivery: Delivery, recalled: Mapping[SessionKey, Packed]
     ) -> None:
-        held = self._sessions.get(event.key) or self._bring_back(event.key, recalled)
+        key = event.key
+        held = self._sessions.get(key)
+        if held is None:
+            held = self._bring_back(key, recalled)
         if held is None:
             if self._expired(event):
                 self._bury("expired: older than any session still held", delivery)
                 return
             held = self._open(event)
-        self.counters["events"] += 1
-        self._touch(held)
-        late = held.state.closed is not None
+        counters = self.counters
+        counters["events"] += 1
+        if key not in self._changed:
+            self._changed[key] = len(held.log)
         arrival = held.add(event, self._rules.max_events)
+        counters[_COUNTED[arrival]] += 1
         if arrival is Arrival.CONFLICT:
-            self.counters["conflicts"] += 1
-        self.counters[_COUNTED[arrival]] += 1
-        if arrival is Arrival.FOLDED and event.name not in _KNOWN:
-            self.counters["unknown_events"] += 1
-        if late and arrival in (Arrival.FOLDED, Arrival.CONFLICT):
-            self.counters["late_events"] += 1
+            counters["conflicts"] += 1
+        if held.state.closed is not None and arrival in (Arrival.FOLDED, Arrival.CONFLICT):
+            counters["late_events"] += 1
         if event.name == "call_wrap_up":
             self._deadlines.watch(held.state)
 
@@ -257,6 +272,7 @@ class Partition:
         held.state.revision = 1
         self.counters["sessions_closed"] += 1
         self._record(held)
+        held.summary = summary_of(held.reading())
 
     def _record(self, held: Held) -> None:
         state = held.state
@@ -268,6 +284,8 @@ class Partition:
 
     def _release(self, hold: Hold, instant: int) -> None:
         for held in list(self._sessions.values()):
+            if (instant // MINUTE) % (1 + held.state.count // _LONG):
+                continue  # so that what a session costs in a minute is bounded
             if hold is Hold.DIRECT:
                 self._tell(held, hold, minute_of(instant - self._rules.hold_direct))
             else:

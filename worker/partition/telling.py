@@ -18,8 +18,11 @@ from worker.metrics.series import Series, SeriesBook, Told
 from worker.partition.outputs import Window
 from worker.partition.rules import minute_of
 from worker.sessions.context import Context
-from worker.sessions.reading import Reading, Sample
+from worker.sessions.further import further_direct, further_turn, further_turn_of_closed
+from worker.sessions.log import Row
+from worker.sessions.reading import Reading, direct_samples, turn_samples
 from worker.sessions.record import agent_share, missing
+from worker.sessions.sample import Sample
 from worker.sessions.session import Held, Mark, Session
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
@@ -47,31 +50,59 @@ def tell(held: Held, hold: Hold, before: int, book: SeriesBook, window: Window) 
     state = held.state
     mark = _mark(state, hold)
     before = max(before, mark.before)
+    rows = held.rows()
+    further = _further(held, rows, hold, before)
     retracted = 0
-    if mark.count or state.surplus:
-        retracted = _tell_rest(held, hold, before, book, window)
+    if further is None:
+        retracted = _compare(held, rows, hold, before, book, window)
     else:
-        _spread(_samples(held.reading(), hold), before, book, state.key.account_sid, window)
+        _spread(further, before, book, state.key.account_sid, window)
     mark.count, mark.before, mark.oldest_new = state.count, before, None
     mark.closing = _closing(state, hold)
+    if hold is Hold.DIRECT:
+        held.resettled = False
     return retracted
 
 
-def _tell_rest(held: Held, hold: Hold, before: int, book: SeriesBook, window: Window) -> int:
-    """The same for a session that has told something before."""
+def _further(held: Held, rows: list[Row], hold: Hold, before: int) -> list[Sample] | None:
+    """The samples to tell, if they can be had without those that were told."""
     state = held.state
     mark = _mark(state, hold)
-    account = state.key.account_sid
+    if any(_HOLDS[one.series.metric] is hold for one, _ in state.surplus):
+        return None
+    if not mark.count and state.newest < before:
+        reading = held.reading()
+        return reading.direct.samples if hold is Hold.DIRECT else reading.spoken.samples
+    if hold is Hold.DIRECT:
+        if held.resettled and mark.count:
+            return None
+        return further_direct(rows, state.base, mark.count, mark.before, before)
+    late = mark.oldest_new is not None and mark.oldest_new < mark.before
+    if late or (mark.closing and mark.count != state.count):
+        return None
+    if state.closed is None or (mark.closing and state.newest < mark.before):
+        return further_turn(rows, state.base, mark.before, before)
+    return further_turn_of_closed(rows, state.base, mark.before, before)
+
+
+def _compare(
+    held: Held, rows: list[Row], hold: Hold, before: int, book: SeriesBook, window: Window
+) -> int:
+    """Tell what the session's events say and what was told lacks."""
+    state = held.state
+    mark = _mark(state, hold)
     others = [(one, n) for one, n in state.surplus if _HOLDS[one.series.metric] is not hold]
     surplus = Counter({one: n for one, n in state.surplus if _HOLDS[one.series.metric] is hold})
-    now: Window = {}
-    _spread(_samples(held.reading(), hold), before, book, account, now)
     told: Window = {}
     for (series, minute, value), count in surplus.items():
         told.setdefault((series, minute), {})[value] = count
+    now: Window = {}
+    account = state.key.account_sid
+    samples = _samples(rows, state.base, hold, closing=state.closed is not None)
+    _spread(samples, before, book, account, now)
     if mark.count:
-        earlier = held.reading_of(mark.count, closing=mark.closing)
-        _spread(_samples(earlier, hold), mark.before, book, account, told)
+        earlier = _samples(rows[: mark.count], state.base, hold, closing=mark.closing)
+        _spread(earlier, mark.before, book, account, told)
     for one, distribution in _without(now, told):
         add(window.setdefault(one, {}), distribution)
     untrue = Counter(
@@ -90,12 +121,17 @@ def summarise(held: Held, book: SeriesBook, window: Window) -> None:
     closed = held.state.closed
     if closed is None:
         return
-    reading = held.reading_of(closed.count, closing=True)
-    samples = [
+    if held.summary is None:
+        held.summary = summary_of(held.reading_of(closed.count, closing=True))
+    _spread(held.summary, _END_OF_TIME, book, held.state.key.account_sid, window)
+
+
+def summary_of(reading: Reading) -> list[Sample]:
+    """The per-session samples of a reading."""
+    return [
         Sample(metric, reading.last, value, own, reading.context)
         for metric, own, value in _session_values(reading)
     ]
-    _spread(samples, _END_OF_TIME, book, held.state.key.account_sid, window)
 
 
 def _mark(state: Session, hold: Hold) -> Mark:
@@ -108,12 +144,12 @@ def _closing(state: Session, hold: Hold) -> bool:
 
 
 def _session_values(reading: Reading) -> list[tuple[str, str | None, int]]:
-    wrap_up, share = reading.wrap_up, agent_share(reading)
+    wrap_up, share = reading.direct.wrap_up, agent_share(reading)
     values: list[tuple[str, str | None, int]] = [
         ("SessionsEnded", _end_status(wrap_up), 1),
-        ("TokensPerSession", None, reading.tokens),
-        ("InterruptionsPerSession", None, _count(reading.direct, "Interruptions")),
-        ("TurnsPerSession", None, _count(reading.turn, "Turns")),
+        ("TokensPerSession", None, reading.direct.tokens),
+        ("InterruptionsPerSession", None, _count(reading.direct.samples, "Interruptions")),
+        ("TurnsPerSession", None, _count(reading.spoken.samples, "Turns")),
         ("LongestSilence", None, reading.longest_silence),
         ("MissingEvents", None, missing(reading.ordered)),
     ]
@@ -137,8 +173,10 @@ def _count(samples: list[Sample], metric: str) -> int:
     return sum(sample.metric == metric for sample in samples)
 
 
-def _samples(reading: Reading, hold: Hold) -> list[Sample]:
-    return reading.direct if hold is Hold.DIRECT else reading.turn
+def _samples(rows: list[Row], base: int, hold: Hold, *, closing: bool) -> list[Sample]:
+    if hold is Hold.DIRECT:
+        return direct_samples(rows, base)
+    return turn_samples(rows, base, closing=closing)
 
 
 def _spread(

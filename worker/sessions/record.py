@@ -49,7 +49,7 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
     def summary(metric: str) -> Summary | None:
         return summarise(by_metric.get(metric, {}), CATALOGUE[metric].scale)
 
-    key, turns, wrap_up = state.key, reading.turns, reading.wrap_up or {}
+    key, turns, wrap_up = state.key, reading.turns, reading.direct.wrap_up or {}
     end_status = wrap_up.get("end_status")
     return SessionRecord(
         schema_version=SCHEMA_VERSION,
@@ -98,16 +98,17 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         language_changes=count("LanguageChanges"),
         invalid_latencies=count("InvalidLatencies"),
         tokens=TokenPart(
-            total=reading.tokens,
-            words=reading.words,
-            replies=reading.replies,
+            total=reading.direct.tokens,
+            words=reading.direct.words,
+            replies=reading.direct.replies,
             per_second=summary("TokensPerSecond"),
         ),
         talk=_talk(reading),
         errors=[
-            ErrorPart(code=e.code, message=e.message, at=format_ms(e.at)) for e in reading.errors
+            ErrorPart(code=e.code, message=e.message, at=format_ms(e.at))
+            for e in reading.direct.errors
         ],
-        unknown_events=dict(sorted(reading.unknown.items())),
+        unknown_events=dict(sorted(reading.direct.unknown.items())),
         turn_rows=[_row(n, row) for n, row in enumerate(reading.rows, 1)],
         turn_rows_omitted=reading.rows_omitted,
         completeness=_completeness(state, reading),
@@ -154,7 +155,7 @@ def _distributions(reading: Reading) -> dict[str, Distribution]:
 
 
 def _configuration(reading: Reading) -> dict[str, str]:
-    settings = reading.configuration
+    settings = reading.direct.configuration
     return {
         name: value if isinstance(value, str) else str(value).lower()
         for name in CONFIGURATION
@@ -163,16 +164,12 @@ def _configuration(reading: Reading) -> dict[str, str]:
 
 
 def _interruption_types(reading: Reading) -> dict[Literal["SPEECH", "DTMF", "UNKNOWN"], int]:
-    types = _by_own("Interruptions", reading)
+    types = [one.own for one in reading.direct.samples if one.metric == "Interruptions"]
     return {
         "SPEECH": types.count("SPEECH"),
         "DTMF": types.count("DTMF"),
         "UNKNOWN": types.count("UNKNOWN"),
     }
-
-
-def _by_own(metric: str, reading: Reading) -> list[str | None]:
-    return [sample.own for sample in reading.samples if sample.metric == metric]
 
 
 def _talk(reading: Reading) -> TalkPart:
@@ -212,5 +209,5 @@ def _completeness(state: Session, reading: Reading) -> CompletenessPart:
         first_sequence=min(numbers),
         last_sequence=max(numbers),
         missing=missing(reading.ordered),
-        cut=state.cut + reading.cut,
+        cut=state.cut + reading.direct.cut,
     )

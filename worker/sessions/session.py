@@ -17,6 +17,7 @@ from worker.events.event import Event, SessionKey, canonical_json
 from worker.metrics.series import Told
 from worker.sessions.log import Identity, Row, as_row, identity, pack, unpack
 from worker.sessions.reading import Reading, read
+from worker.sessions.sample import Sample
 
 CloseReason = Literal["wrap_up", "idle", "end_of_input"]
 
@@ -112,7 +113,7 @@ class _Index:
 class Held:
     """A session in memory: its state, its log, and what finds repeats in it quickly."""
 
-    __slots__ = ("_index", "_reading", "_seen", "log", "state")
+    __slots__ = ("_index", "_reading", "_seen", "log", "resettled", "state", "summary")
 
     def __init__(self, state: Session, log: bytes | bytearray = b"") -> None:
         self.state = state
@@ -120,6 +121,10 @@ class Held:
         self._index: _Index | None = None
         self._seen: int | None = None if log else 0
         self._reading: Reading | None = None
+        self.resettled = bool(log)
+        """Whether an event may have changed since direct samples were told last."""
+        self.summary: list[Sample] | None = None
+        """The per-session samples of its first close, if they have been worked out."""
 
     def rows(self) -> list[Row]:
         """All events, in the order of their arrival."""
@@ -163,6 +168,8 @@ class Held:
         self._reading = None
         self._seen = seen | bit
         self.log += packed
+        if known is not Arrival.FOLDED:
+            self.resettled = True
         if self._index is not None:
             self._index.note(row)
         self._count(event, known)

@@ -1,0 +1,159 @@
+"""What each event says by itself, in the context in which it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from worker.events.event import KNOWN_NAMES, Payload
+from worker.sessions.context import ContextWalk, plain
+from worker.sessions.log import Row
+from worker.sessions.sample import Sample
+
+MAX_LATENCY_MS: Final = 600_000
+MAX_COUNT: Final = 1 << 53
+MAX_ERRORS: Final = 50
+MAX_UNKNOWN_NAMES: Final = 50
+
+
+class SessionError(NamedTuple):
+    """An error the session reported; ``at`` in epoch ms."""
+
+    code: int | str | None
+    message: str
+    at: int
+
+
+class DirectWalk:
+    """Goes through events in order. ``samples`` are those that one event alone decides."""
+
+    __slots__ = (
+        *("configuration", "context", "cut", "errors", "replies", "samples", "tokens"),
+        *("unknown", "words", "wrap_up"),
+    )
+
+    def __init__(self) -> None:
+        self.samples: list[Sample] = []
+        self.context = ContextWalk()
+        self.errors: list[SessionError] = []
+        self.unknown: dict[str, int] = {}
+        self.wrap_up: Payload | None = None
+        self.configuration: dict[str, Any] = {}
+        self.tokens = self.words = self.replies = 0
+        self.cut = 0
+        """Names and languages that are beyond what a session may have of them."""
+
+    def begin(self, t: int) -> None:
+        """The session's first event is at ``t`` (epoch ms)."""
+        self._emit("SessionsStarted", t, 1)
+
+    def take(self, row: Row, t: int) -> None:
+        """Go on to an event at ``t`` (epoch ms)."""
+        self.samples.append(Sample("DeliveryDelay", t, row.delay, None, self.context.current))
+        name = row.name
+        if not isinstance(name, int):
+            self._unknown(name)
+        elif (step := _STEPS[name]) is not None:
+            step(self, t, row.payload or {})
+
+    def _emit(self, metric: str, t: int, value: int, own: str | None = None) -> None:
+        self.samples.append(Sample(metric, t, value, own, self.context.current))
+
+    def _stt_latency(self, t: int, payload: Payload) -> None:
+        self._latency("SttLatency", t, payload)
+
+    def _tts_latency(self, t: int, payload: Payload) -> None:
+        self._latency("TtsLatency", t, payload)
+
+    def _latency(self, metric: str, t: int, payload: Payload) -> None:
+        value = latency_of(payload)
+        if value is None:
+            self._emit("InvalidLatencies", t, 1)
+        else:
+            self._emit(metric, t, value)
+
+    def _final_token(self, t: int, payload: Payload) -> None:
+        self.replies += 1
+        tokens, words = count_of(payload.get("total_tokens")), count_of(payload.get("total_words"))
+        if tokens is not None:
+            self.tokens += tokens
+            self._emit("Tokens", t, tokens)
+        if words is not None:
+            self.words += words
+            self._emit("Words", t, words)
+
+    def _interrupt(self, t: int, payload: Payload) -> None:
+        kind = payload.get("type")
+        self._emit("Interruptions", t, 1, kind if kind in ("SPEECH", "DTMF") else "UNKNOWN")
+
+    def _configurations(self, _t: int, payload: Payload) -> None:
+        self.context.configurations(payload)
+        self.configuration = payload.get("configurations") or {}
+        self.cut += payload.get("omitted_languages", 0)
+
+    def _language_info(self, _t: int, payload: Payload) -> None:
+        self.context.language(payload)
+
+    def _language_changed(self, t: int, payload: Payload) -> None:
+        self.context.language(payload)
+        self._emit("LanguageChanges", t, 1)
+
+    def _error(self, t: int, payload: Payload) -> None:
+        code = payload.get("error_code")
+        if isinstance(code, str) and code.isascii() and code.isdecimal() and len(code) < 16:
+            code = int(code)
+        if type(code) is not int:
+            code = plain(code) if isinstance(code, str) else None
+        self._emit("Errors", t, 1, "unknown" if code is None else str(code))
+        if len(self.errors) < MAX_ERRORS:
+            message = payload.get("message")
+            self.errors.append(SessionError(code, message if isinstance(message, str) else "", t))
+
+    def _wrap_up(self, _t: int, payload: Payload) -> None:
+        self.wrap_up = payload
+
+    def _unknown(self, name: str) -> None:
+        if name not in self.unknown and len(self.unknown) >= MAX_UNKNOWN_NAMES:
+            name = "other"
+            self.cut += 1
+        self.unknown[name] = self.unknown.get(name, 0) + 1
+
+
+def latency_of(payload: Payload) -> int | None:
+    """A reported latency in ms; None if it is invalid."""
+    value = payload.get("latency_ms")
+    return value if type(value) is int and 0 <= value <= MAX_LATENCY_MS else None
+
+
+def count_of(value: object) -> int | None:
+    """A count as the events give it: an integer from 0 up to 2**53; None if it is none."""
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
+
+
+_Step = Callable[[DirectWalk, int, Payload], None]
+
+
+def _count(metric: str) -> _Step:
+    def run(walk: DirectWalk, t: int, _payload: Payload) -> None:
+        walk._emit(metric, t, 1)
+
+    return run
+
+
+_BY_NAME: Final[dict[str, _Step]] = {
+    "prompt_sent": _count("Prompts"),
+    "final_token_received": DirectWalk._final_token,
+    "stt_latency": DirectWalk._stt_latency,
+    "tts_latency": DirectWalk._tts_latency,
+    "interrupt": DirectWalk._interrupt,
+    "preempted": _count("Preemptions"),
+    "dtmf": _count("DtmfReceived"),
+    "digit": _count("DigitsSent"),
+    "play_media": _count("MediaRequested"),
+    "configurations": DirectWalk._configurations,
+    "language_changed": DirectWalk._language_changed,
+    "language_info": DirectWalk._language_info,
+    "error_event": DirectWalk._error,
+    "call_wrap_up": DirectWalk._wrap_up,
+}
+_STEPS: Final = tuple(_BY_NAME.get(name) for name in KNOWN_NAMES)

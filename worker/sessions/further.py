@@ -1,0 +1,81 @@
+"""What a session's events say beyond what was told of them, without reading all of them anew.
+
+Samples are told by the minute: all of the first ``told`` events to arrive, up to ``since``. What
+arrives later mostly adds to that, and only what it adds needs to be worked out; where it changes
+what was told, the whole has to be compared. Times in epoch ms; ``since`` and ``before`` are
+starts of minutes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from worker.events.event import KNOWN_NAMES
+from worker.sessions.direct import DirectWalk
+from worker.sessions.log import Row, in_order
+from worker.sessions.sample import Sample
+from worker.sessions.spoken import SpokenWalk
+
+
+def further_direct(
+    rows: list[Row], base: int, told: int, since: int, before: int
+) -> list[Sample] | None:
+    """The direct samples before ``before`` that were not told; None if some told one changes.
+
+    Of two rows with one identity it must not be that one was told and the other was not.
+    """
+    low, high = since - base, before - base
+    first = min(row.timestamp for row in rows)
+    first_told = min((row.timestamp for row in rows[:told]), default=high)
+    started = first_told < low
+    late = [row for row in rows[told:] if row.timestamp < low]
+    if any(row.name in _CONTEXT for row in late) or (started and first < first_told):
+        return None
+    walk = DirectWalk()
+    if not started and first < high:
+        walk.begin(base + first)
+    known = [row for row in rows[:told] if row.timestamp < low and row.name in _CONTEXT]
+    coming = [row for row in rows if low <= row.timestamp < high]
+    for row in in_order(known + late + coming).rows:
+        before_it = len(walk.samples)
+        walk.take(row, base + row.timestamp)
+        if row.timestamp < low and row.name in _CONTEXT:
+            del walk.samples[before_it:]
+    return walk.samples
+
+
+def further_turn(rows: list[Row], base: int, since: int, before: int) -> list[Sample]:
+    """The turn samples from ``since`` to ``before``, of a session that isn't closed by then."""
+    return _walk(rows, base, since, before).samples
+
+
+def further_turn_of_closed(rows: list[Row], base: int, since: int, before: int) -> list[Sample]:
+    """The same, and what the close decides if ``before`` is after the last event."""
+    walk = _walk(rows, base, since, before)
+    last = base + max(row.timestamp for row in rows)
+    if last < before:
+        walk.close(last)
+    return walk.samples
+
+
+def _walk(rows: list[Row], base: int, since: int, before: int) -> SpokenWalk:
+    low, high = since - base, before - base
+    ordered = in_order([row for row in rows if row.timestamp < high]).rows
+    walk = SpokenWalk(base + (ordered[0].timestamp if ordered else 0))
+    told = True
+    for row in ordered:
+        if told and row.timestamp >= low:
+            told = False
+            walk.samples.clear()
+        walk.take(row, base + row.timestamp)
+    if told:
+        walk.samples.clear()
+    return walk
+
+
+_CONTEXT: Final = frozenset(
+    code
+    for code, name in enumerate(KNOWN_NAMES)
+    if name in ("configurations", "language_changed", "language_info")
+)
+"""The names of events that change the context of those after them."""

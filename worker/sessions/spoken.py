@@ -1,0 +1,86 @@
+"""What events say together: the turn rules over a session's events, in their context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from worker.events.event import KNOWN_NAMES, Payload
+from worker.sessions.context import ContextWalk
+from worker.sessions.direct import count_of, latency_of
+from worker.sessions.log import Row
+from worker.sessions.rows import TurnRows
+from worker.sessions.sample import Sample
+from worker.sessions.turns import TurnWalk
+
+
+class SpokenWalk:
+    """Goes through events in order. ``samples`` are those that neighbouring events decide."""
+
+    __slots__ = ("_context", "rows", "samples", "turns")
+
+    def __init__(self, first: int) -> None:
+        """``first``: the time of the session's first event in epoch ms."""
+        self.samples: list[Sample] = []
+        self._context = ContextWalk()
+        self.rows = TurnRows()
+        self.rows.language = self._context.current.language
+        self.turns = TurnWalk(self._emit, self.rows)
+        self.turns.silent_since = first
+
+    def take(self, row: Row, t: int) -> None:
+        """Go on to an event at ``t`` (epoch ms)."""
+        name = row.name
+        if isinstance(name, int):
+            if (turn_step := _TURN_STEPS[name]) is not None:
+                turn_step(self.turns, t)
+            elif (step := _STEPS[name]) is not None:
+                step(self, t, row.payload or {})
+
+    def close(self, t: int) -> None:
+        """The session is over; ``t`` is its last event's time."""
+        self.turns.close(t)
+
+    def _emit(self, metric: str, t: int, value: int) -> None:
+        self.samples.append(Sample(metric, t, value, None, self._context.current))
+
+    def _stt_latency(self, _t: int, payload: Payload) -> None:
+        if (value := latency_of(payload)) is not None:
+            self.rows.latency("stt_ms", value)
+
+    def _tts_latency(self, _t: int, payload: Payload) -> None:
+        if (value := latency_of(payload)) is not None:
+            self.rows.latency("tts_ms", value)
+
+    def _final_token(self, t: int, payload: Payload) -> None:
+        self.turns.final_token_received(t, count_of(payload.get("total_tokens")))
+
+    def _configurations(self, t: int, payload: Payload) -> None:
+        self._context.configurations(payload)
+        self.rows.language = self._context.current.language
+        self.turns.configured(t)
+
+    def _language(self, _t: int, payload: Payload) -> None:
+        self._context.language(payload)
+        self.rows.language = self._context.current.language
+
+
+_TURN_STEP_BY_NAME: Final[dict[str, Callable[[TurnWalk, int], None]]] = {
+    "start_of_customer_speech": TurnWalk.start_of_customer_speech,
+    "end_of_customer_speech": TurnWalk.end_of_customer_speech,
+    "start_of_agent_speech": TurnWalk.start_of_agent_speech,
+    "end_of_agent_speech": TurnWalk.end_of_agent_speech,
+    "prompt_sent": TurnWalk.prompt_sent,
+    "first_token_received": TurnWalk.first_token_received,
+    "interrupt": TurnWalk.interrupt,
+}
+_STEP_BY_NAME: Final[dict[str, Callable[[SpokenWalk, int, Payload], None]]] = {
+    "final_token_received": SpokenWalk._final_token,
+    "stt_latency": SpokenWalk._stt_latency,
+    "tts_latency": SpokenWalk._tts_latency,
+    "configurations": SpokenWalk._configurations,
+    "language_changed": SpokenWalk._language,
+    "language_info": SpokenWalk._language,
+}
+_TURN_STEPS: Final = tuple(_TURN_STEP_BY_NAME.get(name) for name in KNOWN_NAMES)
+_STEPS: Final = tuple(_STEP_BY_NAME.get(name) for name in KNOWN_NAMES)
