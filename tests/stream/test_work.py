@@ -1,0 +1,75 @@
+"""What fetching and reading cost: counted in calls and bytes, the same on every machine."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.counting import calls
+from tests.stream.test_typed_answers import PLAIN, TYPED, a_record
+from worker.events.kpl import user_records
+from worker.stream.api import Answer
+from worker.stream.record import Record
+from worker.stream.recording import read_recording
+from worker.stream.recording_writer import write_recording
+from worker.testing.aggregates import aggregate
+
+EVENT = b"x" * 900
+MANY = 500
+
+
+def an_answer(records: int) -> bytes:
+    return json.dumps({"Records": [a_record(EVENT, 1.5)] * records}).encode()
+
+
+def calls_a_record(work: Callable[[int], object]) -> float:
+    """By how much the work grows with each record, whatever it costs to begin."""
+    work(1)
+    return (calls(lambda: work(MANY)) - calls(lambda: work(0))) / MANY
+
+
+def peak(work: Callable[[], object]) -> int:
+    """The most bytes that ``work`` has at once."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_answer_is_parsed_once_and_not_record_by_record() -> None:
+    bodies = {records: an_answer(records) for records in (0, 1, MANY)}
+    assert calls_a_record(lambda records: TYPED.get_records(bodies[records])) < 8
+    assert calls_a_record(lambda records: PLAIN.get_records(bodies[records])) > 40
+
+
+def test_an_answers_bytes_are_in_memory_as_sent_and_as_data_and_no_third_time() -> None:
+    body = an_answer(MANY)
+    assert peak(lambda: TYPED.get_records(body)) < len(body) + MANY * 2 * len(EVENT)
+
+
+def test_opening_an_aggregate_takes_no_call_and_one_copy_a_record() -> None:
+    bundles = {records: aggregate("key", [EVENT] * records) for records in (0, 1, MANY)}
+    assert calls_a_record(lambda records: records and user_records(bundles[records])) < 0.1
+    assert peak(lambda: user_records(bundles[MANY])) < 1.3 * MANY * len(EVENT)
+
+
+def test_a_recording_is_read_in_blocks_with_few_calls_a_record(tmp_path: Path) -> None:
+    for records in (0, 1, MANY):
+        made = [Record("s", str(n), 1, EVENT, "key") for n in range(max(records, 1))]
+        write_recording(tmp_path / str(records), made)
+    read = {n: str(tmp_path / str(n)) for n in (0, 1, MANY)}
+    assert calls_a_record(lambda records: deque(read_recording(read[records]), maxlen=0)) < 16
+
+
+@pytest.mark.parametrize("records", [0, 1, MANY])
+def test_what_is_counted_is_what_is_read(records: int) -> None:
+    answer = TYPED.get_records(an_answer(records))
+    assert isinstance(answer, Answer)
+    assert [one.data for one in answer.records] == [EVENT] * records
