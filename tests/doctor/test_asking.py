@@ -118,6 +118,7 @@ def test_the_look_into_the_stream_is_bounded_and_rests_between_calls(endpoint: s
 @pytest.mark.parametrize(
     ("service", "operation", "check"),
     [
+        ("kinesis", "DescribeStreamSummary", "kinesis:DescribeStreamSummary of calls"),
         ("kinesis", "ListShards", "kinesis:ListShards of calls"),
         ("kinesis", "GetShardIterator", "kinesis:GetShardIterator of calls"),
         ("kinesis", "GetRecords", "kinesis:GetRecords of calls"),

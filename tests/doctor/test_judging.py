@@ -200,3 +200,10 @@ def test_a_stream_named_by_arn_is_that_of_its_name() -> None:
 def test_a_proposed_hold_outlasts_the_delay_in_whole_steps() -> None:
     assert [proposed(ms, 0, 10) for ms in (0, 1, 10_000, 10_001)] == [10, 10, 10, 20]
     assert proposed(31_000, 30, 30) == 90
+
+
+def test_a_burst_counts_as_a_minutes_traffic() -> None:
+    burst = sample(records=3000, bytes=3000, span_ms=10)
+    findings = judge(HEALTHY._replace(load=None, **burst), WANTED)
+    (shards,) = (one for one in findings if one.check == "shards")
+    assert "peak 50.0 records/s" in shards.told

@@ -30,6 +30,7 @@ def test_values_are_in_the_catalogues_units() -> None:
     assert values["StreamTimeLag"] == 9000
     assert values["OutboxAge"] == 2000
     assert values["SessionsSpread"] == 25
+    assert values["ReadingRest"] == 25
     assert values["SessionsOpen"] == 3
     assert values["RequestsApplied"] == 6
     assert values["RequestsAmbiguous"] == 0

@@ -81,8 +81,10 @@ def ask(
     credentials = clients.credentials()
     asker = StreamAsker(calls, clients.kinesis, stream, sleep, now)
     described = asker.describe()
-    sample = None if described is None else asker.sample(minutes)
-    load = None if described is None else load_of(calls, clients.cloudwatch, stream, now())
+    sample = load = None
+    if described is not None or calls.denied:
+        sample = asker.sample(minutes)
+        load = load_of(calls, clients.cloudwatch, stream, now())
     if settings.sink == "cloudwatch":
         ask_metrics(calls, clients.cloudwatch, settings.namespace, now())
     state = _state(calls, clients, settings)

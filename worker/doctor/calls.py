@@ -67,6 +67,11 @@ class Calls:
         """What each call came to, in the order of the first ones; of several the first bad one."""
         return list(self._asked.values())
 
+    @property
+    def denied(self) -> bool:
+        """Whether a call has been denied; others may not be."""
+        return any(one.result is Result.DENIED for one in self._asked.values())
+
     def make(self, action: str, of: str, call: Callable[[], Fields]) -> Fields | None:
         """The answer to ``call``; None without one."""
         try:

@@ -13,7 +13,7 @@ BYTES_A_SHARD: Final = 1 << 20
 """What a shard takes a second."""
 
 _NEARLY_FULL: Final = 0.7
-_LONG_ENOUGH_MS: Final = 10_000
+_AT_LEAST_MS: Final = 60_000
 _CHECKS: Final = ("stream status", "distribution", "encryption", "retention", "shards")
 
 
@@ -75,19 +75,17 @@ def _retention(one: StreamFacts, survive_h: int) -> Finding:
 
 
 def _load_by(sample: Sample | None, one: StreamFacts) -> Load | None:
-    """What the sample's shards took, as if all others took as much; None if that is too little
-    to tell.
-    """
-    if sample is None or sample.span_ms < _LONG_ENOUGH_MS:
+    """What the sample's shards took, as if all others took as much; None if that was nothing."""
+    if sample is None or not sample.records:
         return None
-    scale = one.open_shards / sample.shards * 1000 / sample.span_ms
+    scale = one.open_shards / sample.shards * 1000 / max(_AT_LEAST_MS, sample.span_ms)
     return Load(sample.records * scale, sample.bytes * scale, None, "by the sample, no peak")
 
 
 def _shards(one: StreamFacts, load: Load | None) -> Finding:
     if load is None:
         return not_known(
-            "shards", "load not known", "grant cloudwatch:GetMetricData, or send some traffic"
+            "shards", "no traffic seen, and no metrics of the stream's", "look again under traffic"
         )
     share = max(
         load.records_s / (RECORDS_A_SHARD * max(1, one.open_shards)),
