@@ -10,7 +10,7 @@ from worker.observe.own_metrics import OWN_METRICS
 from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.service import Progress, ShardProgress
 
-TOLD = Told({"RequestsApplied": 6}, 0.25, 3)
+TOLD = Told(NOW, {"RequestsApplied": 6}, 0.25, 3)
 
 
 def read(told_of: Progress, told: Told = TOLD) -> Reading:
@@ -56,7 +56,7 @@ def test_a_shard_never_read_holds_stream_time_where_it_is() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     unread = {"shard-0": ShardProgress(None, None, paused=False)}
-    reading = read(progress(stream_time=None, shards=unread), Told({}, None, 0))
+    reading = read(progress(stream_time=None, shards=unread), Told(NOW, {}, None, 0))
     missing = {"MillisBehindLatest", "StreamTimeLag", "StreamTimeHeldBack", "SessionsSpread"}
     assert OWN_METRICS.keys() - reading.values.keys() == missing | {
         "DeliveryDelayP50",

@@ -23,7 +23,7 @@ class Scene:
         return self.reading
 
     def commit(self, **changed: object) -> None:
-        self.reading = reading_of(progress(**changed), Told({}, None, 0), Period(), NOW)
+        self.reading = reading_of(progress(**changed), Told(NOW, {}, None, 0), Period(), NOW)
 
     def status(self, path: str) -> int:
         return self.pages(path).status

@@ -9,7 +9,7 @@ from worker.observe.own_metrics import OWN_METRICS
 from worker.observe.own_reading import Period, Reading, Told, Values, reading_of
 from worker.observe.prometheus import prometheus_page
 
-READING = reading_of(progress(), Told({}, 0.25, 0), Period(), NOW)
+READING = reading_of(progress(), Told(NOW, {}, 0.25, 0), Period(), NOW)
 SAMPLE = re.compile(r'[a-z_0-9]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"\})? -?\d+(\.\d+)?(e[+-]\d+)?')
 
 
@@ -43,7 +43,7 @@ def test_values_are_in_base_units() -> None:
 
 def test_a_shards_name_can_say_nothing_else() -> None:
     lines = page({}, {'a"} 1\n\\': 1000})
-    sample = r'voice_insights_worker_millis_behind_latest_seconds{shard="a\"} 1\n\\"} 1'
+    sample = r'voice_insights_worker_behind_latest_seconds{shard="a\"} 1\n\\"} 1'
     assert lines[2:] == [sample]
 
 

@@ -31,8 +31,9 @@ class Watching:
 
     def __init__(self) -> None:
         self.seconds = 100.0
+        self.wall = NOW
         self.reports: list[Reading] = []
-        clocks = Clocks(lambda: self.seconds, lambda: NOW)
+        clocks = Clocks(lambda: self.seconds, lambda: self.wall)
         self.watch = Watch(clocks, lambda: 4, lambda reading, _: self.reports.append(reading))
 
 
@@ -103,3 +104,11 @@ def test_sessions_are_looked_at_shard_by_shard(watching: Watching) -> None:
         watching.watch.folded(shard, list(decode(record)))
     watching.watch.progress(progress())
     assert watching.reports[0].values["SessionsSpread"] == 100
+
+
+def test_how_long_ago_the_last_commit_was_shows_while_none_follows(watching: Watching) -> None:
+    watching.watch.progress(progress())
+    watching.wall += 90_000
+    asked = watching.watch.reading()
+    assert asked is not None
+    assert asked.values["CommitAge"] == 90_000

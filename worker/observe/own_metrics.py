@@ -49,7 +49,7 @@ class OwnMetric(NamedTuple):
     @property
     def prometheus_name(self) -> str:
         """The name by Prometheus's customs: snake case, base units, counters end in _total."""
-        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name).lower()
+        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name.removeprefix("Millis")).lower()
         unit = _BASE_UNITS[self.unit].suffix
         total = "_total" if self.kind is MetricKind.COUNTER else ""
         return f"{PROMETHEUS_PREFIX}_{snake}{unit}{total}"
@@ -149,6 +149,7 @@ _METRICS: Final = (
     # the worker's own work
     OwnMetric("StateCallsFailed", _COUNT, _COUNTER, "calls to the state's bucket that failed"),
     OwnMetric("CommitTime", _MS, _GAUGE, "longest commit since the last report"),
+    OwnMetric("CommitAge", _MS, _GAUGE, "time since the last commit"),
     OwnMetric("StateSize", "Bytes", _GAUGE, "size of the stored state"),
     OwnMetric("LogLinesDropped", _COUNT, _COUNTER, "log lines dropped for want of room"),
 )

@@ -24,10 +24,12 @@ class Reading(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What has been told besides progress. ``counts``: of counters, since the start, by metric;
-    ``spread``: share of sessions seen on several shards, 0 … 1, None before the first session.
+    """What has been told besides progress, which came at ``committed`` (epoch ms). ``counts``: of
+    counters, since the start, by metric; ``spread``: share of sessions seen on several shards,
+    0 … 1, None before the first session.
     """
 
+    committed: int
     counts: Mapping[str, int]
     spread: float | None
     dropped_lines: int
@@ -81,6 +83,7 @@ def reading_of(progress: Progress, told: Told, period: Period, now: int) -> Read
         **counted,
         **{name: counters[counter] for name, counter in _COMMITTED.items()},
         **told.counts,
+        "CommitAge": max(0, now - told.committed),
         "LogLinesDropped": told.dropped_lines,
         **{name: max(labelled.values()) for name, labelled in by_label.items() if labelled},
         **_gauges(progress, counters, now),

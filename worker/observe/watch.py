@@ -55,6 +55,7 @@ class Watch(WorkerLog):
         self._period = Period()
         self._last_period: Period | None = None
         self._progress: Progress | None = None
+        self._committed = 0
 
     def notice(self, notice: Notice) -> None:
         """See ``WorkerLog.notice``."""
@@ -91,6 +92,7 @@ class Watch(WorkerLog):
         super().progress(progress)
         with self._lock:
             self._progress = progress
+            self._committed = self._clocks.now()
             self._period.add(progress)
         if self._clocks.monotonic() >= self._report_at:
             self._report_at = self._clocks.monotonic() + REPORT_EVERY_S
@@ -114,7 +116,7 @@ class Watch(WorkerLog):
         self._report(reading, now)
 
     def _reading(self, progress: Progress, period: Period, now: int) -> Reading:
-        told = Told(self._counts, self._spread.share, self._dropped_lines())
+        told = Told(self._committed, self._counts, self._spread.share, self._dropped_lines())
         return reading_of(progress, told, period, now)
 
     def _count(self, name: str, by: int = 1) -> None:
