@@ -20,10 +20,11 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 CAN_MAKE_VENVS := import ensurepip, venv
 
 .PHONY: help run test test-quick check bench lock clean
+.PHONY: localstack localstack-run localstack-stop
 
 help: ## What there is
 	@echo "make TARGET, where TARGET is one of:"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 	@echo "Each sets itself up in $(VENV). To choose the Python: make PYTHON=/path/to/python3 TARGET"
 
 run: $(READY) ## The worker at its main job: simulated calls, an embedded AWS, tables at the end
@@ -31,6 +32,16 @@ run: $(READY) ## The worker at its main job: simulated calls, an embedded AWS, t
 
 test: check ## Everything: what check does, then all tests
 	@$(PYTEST)
+
+localstack: $(READY) ## LocalStack on 127.0.0.1:4566, in the background (needs Node, not docker)
+	@localstack/host.sh setup $(PY)
+	@localstack/host.sh start
+
+localstack-run: localstack ## The worker against LocalStack, fed by the simulator, until Ctrl-C
+	@localstack/run.sh
+
+localstack-stop: ## End what make localstack has started
+	@localstack/host.sh stop
 
 test-quick: $(READY) ## The tests that take no more than a minute together
 	@$(PYTEST) -m "not slow"
@@ -51,8 +62,8 @@ lock: $(READY) ## Pin the dependencies anew (for maintainers; needs uv in .venv)
 	@$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --output-file $(PEERS_OF).lock $(PEERS_OF).in
 
-clean: ## Remove the virtual environment, caches and the demo's output
-	@rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
+clean: localstack-stop ## Remove the virtual environment, caches and the demo's output
+	@rm -rf $(VENV) .venv-localstack .localstack $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
 	@find worker tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(READY) is made last, and removed before anything is changed: without it, .venv may be

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The worker against the LocalStack on 127.0.0.1:4566, fed with simulated calls as they would
+# happen, until Ctrl-C. State, session records and metrics are in LocalStack, and end with it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+python=.venv/bin/python
+endpoint=http://127.0.0.1:4566
+name=voice-insights # of the stream and the bucket that LocalStack's hook has made
+folder=.localstack
+
+for variable in $(compgen -e); do # an account of yours is no place for simulated calls
+  case $variable in AWS_* | VOICE_INSIGHTS_*) unset "$variable" ;; esac
+done
+export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
+export VOICE_INSIGHTS_STREAM=$name VOICE_INSIGHTS_ENDPOINT_URL=$endpoint
+export VOICE_INSIGHTS_STATE=s3://$name/state VOICE_INSIGHTS_RECORDS=s3://$name
+export VOICE_INSIGHTS_DEAD_LETTERS=s3://$name
+export VOICE_INSIGHTS_HOLD_DIRECT_S=5 VOICE_INSIGHTS_HOLD_TURN_S=10 VOICE_INSIGHTS_QUIET_S=5
+export VOICE_INSIGHTS_RELEASE_EVERY_S=10 VOICE_INSIGHTS_CLOSE_AFTER_WRAP_UP_S=10
+
+mkdir -p "$folder"
+cat >&2 <<END
+The worker on the stream $name of $endpoint, with shortened holds; some 10 calls a minute.
+Look from another terminal, with these set:
+  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
+  aws --endpoint-url $endpoint cloudwatch list-metrics --namespace VoiceInsights
+  aws --endpoint-url $endpoint s3 ls --recursive s3://$name
+Ctrl-C ends it.
+END
+
+set -m # groups of their own: this script alone hears Ctrl-C, and tells the worker once
+$python -m worker simulate --into "$name" --endpoint-url "$endpoint" --speed 1 \
+  --sessions 300 --spread 30m --delay-median 2s >"$folder/simulate.log" 2>&1 </dev/null &
+simulator=$!
+$python -m worker run </dev/null &
+worker=$!
+set +m
+trap 'kill "$simulator" 2>/dev/null || true' EXIT
+trap 'kill -TERM "$worker" 2>/dev/null || true' INT TERM
+
+while kill -0 "$worker" 2>/dev/null; do
+  code=0
+  wait "$worker" || code=$?
+done
+exit "$code"
