@@ -13,7 +13,7 @@ from worker.doctor.judging import judge
 from worker.doctor.traffic import proposed
 
 WANTED: Final = Wanted("calls", hold_direct_s=30, hold_turn_s=180, quiet_s=30, survive_h=24)
-STREAM: Final = StreamFacts("ACTIVE", "ON_DEMAND", 4, 168, "KMS", "PARTITION_KEY")
+STREAM: Final = StreamFacts("ACTIVE", "PROVISIONED", 4, 168, "KMS", "USER_PARTITION_KEY")
 LOAD: Final = Load(800.0, 700_000.0, 0, "CloudWatch")
 SAMPLE: Final = Sample(
     15,
@@ -182,7 +182,14 @@ def test_without_the_streams_metrics_the_sample_tells_the_load() -> None:
     assert "by the sample" in shards.told
 
 
-@pytest.mark.parametrize("strategy", [None, "AUTO", "PARTITION_KEY"])
+def test_an_on_demand_stream_is_given_time_not_shards() -> None:
+    facts = HEALTHY._replace(**stream(mode="ON_DEMAND", open_shards=1))
+    (found,) = amiss(judge(facts, WANTED))
+    assert (found.check, found.verdict) == ("shards", WARN)
+    assert "UpdateShardCount" not in found.advice
+
+
+@pytest.mark.parametrize("strategy", [None, "AUTO", "USER_PARTITION_KEY"])
 def test_no_distribution_of_records_does_the_worker_harm(strategy: str | None) -> None:
     findings = judge(HEALTHY._replace(**stream(distribution=strategy)), WANTED)
     assert amiss(findings) == []

@@ -14,6 +14,9 @@ BYTES_A_SHARD: Final = 1 << 20
 
 _NEARLY_FULL: Final = 0.7
 _AT_LEAST_MS: Final = 60_000
+_MORE_PROVISIONED: Final = "add shards (UpdateShardCount), or make the stream on-demand"
+_MORE_ON_DEMAND: Final = "it grows by itself in some minutes; warm throughput spares the wait"
+
 _CHECKS: Final = ("stream status", "distribution", "encryption", "retention", "shards")
 
 
@@ -48,7 +51,7 @@ def _distribution(one: StreamFacts) -> Finding:
         )
     if one.distribution == "AUTO":
         return ok("distribution", "AUTO: partition keys are ignored, which does the worker no harm")
-    return ok("distribution", one.distribution)
+    return ok("distribution", f"{one.distribution}: records lie where their partition keys say")
 
 
 def _encryption(one: StreamFacts) -> Finding:
@@ -95,7 +98,7 @@ def _shards(one: StreamFacts, load: Load | None) -> Finding:
         f"peak {load.records_s:,.1f} records/s and {load.bytes_s / 1024:,.1f} KiB/s, "
         f"{share:.0%} of {one.open_shards} shards ({load.source})"
     )
-    more = "add shards (UpdateShardCount), or make the stream on-demand"
+    more = _MORE_ON_DEMAND if one.mode == "ON_DEMAND" else _MORE_PROVISIONED
     if load.refused:
         return warn("shards", f"{told}; {load.refused:,} puts were throttled", more)
     if share > _NEARLY_FULL:
