@@ -16,7 +16,7 @@ from tests.building import Driven, accounts_add_up
 from tests.counting import calls
 from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
-from worker.events.decode import MAX_PARTS, decode
+from worker.events.decode import DEFECT, MAX_PARTS, decode
 from worker.events.envelope import Damaged
 from worker.events.event import Event
 from worker.events.kpl import MAGIC
@@ -87,7 +87,10 @@ def account_for(data: bytes) -> None:
     for delivery in deliveries:
         if isinstance(delivery.occurrence, Damaged):
             assert delivery.occurrence.reason
+            assert DEFECT not in delivery.occurrence.reason
             assert len(delivery.occurrence.reason) < 400
+    assert not any(DEFECT in letter.reason for letter in outputs.dead_letters)
+    assert outputs.set_aside == []
     for one in outputs.records:
         json.loads(one.line)
 

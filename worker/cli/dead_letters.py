@@ -29,22 +29,25 @@ _SHOWN: Final = 2_000
 
 
 class Letter(msgspec.Struct):
-    """A line of a dead letter file; ``data`` is the occurrence's bytes."""
+    """A line of a dead letter file; ``data`` is the occurrence's bytes. None in one that holds
+    metrics which CloudWatch won't have, or a session that the worker failed at.
+    """
 
     reason: str
-    shard: str
-    sequence_number: str
-    sub_sequence: int | None
-    arrival: str
-    data: bytes
+    shard: str = ""
+    sequence_number: str = ""
+    sub_sequence: int | None = None
+    arrival: str = ""
+    data: bytes | None = None
 
 
 class Found(NamedTuple):
-    """A letter, by its file or object and the line there."""
+    """A letter, by its file or object and the line there, and that line."""
 
     file: str
     number: int
     letter: Letter
+    line: bytes
 
 
 @click.group("dead-letters")
@@ -75,7 +78,7 @@ def list_letters(place: str, endpoint_url: str | None, region: str | None) -> No
     for column in ("letters", "reason", "latest: line", "arrived", "shard"):
         table.add_column(column, justify="right" if column == "letters" else "left")
     for reason, count in counts.most_common():
-        _, number, letter = latest[reason]
+        _, number, letter, _ = latest[reason]
         table.add_row(f"{count:,}", reason, str(number), letter.arrival, letter.shard)
     console(sys.stdout).print(table)
     if is_s3(place):
@@ -95,8 +98,11 @@ def show(file: str, line: int, endpoint_url: str | None, region: str | None) -> 
     """
     if is_s3(file) and not file.endswith(SUFFIX):
         raise BadInput(f"{file} is no object; `dead-letters list {file}` names some")
-    for _, number, letter in _letters(file, region, endpoint_url):
-        if number == line:
+    for _, number, letter, text in _letters(file, region, endpoint_url):
+        if number == line and letter.data is None:
+            click.echo(text.decode("utf-8", "backslashreplace").rstrip("\n"))
+            return
+        if number == line and letter.data is not None:
             sub = "" if letter.sub_sequence is None else f", sub-record {letter.sub_sequence}"
             click.echo(f"reason   {letter.reason}\narrived  {letter.arrival}")
             click.echo(f"from     {letter.shard}, sequence number {letter.sequence_number}{sub}")
@@ -124,11 +130,12 @@ def redrive(
 
     def readable() -> Iterator[Record]:
         nonlocal left
-        for _, _, letter in _letters(place, region, endpoint_url):
+        for found in _letters(place, region, endpoint_url):
+            letter = found.letter
             if reason not in letter.reason:
                 continue
-            if every or _is_readable(letter):
-                yield _record(letter)
+            if letter.data is not None and (every or _is_readable(letter, letter.data)):
+                yield _record(letter, letter.data)
             else:
                 left += 1
 
@@ -143,13 +150,11 @@ def redrive(
 
 
 def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[Found]:
-    """The letters with their places; entries of another kind are passed over."""
+    """The letters with their places."""
     decoder = msgspec.json.Decoder(Letter)
     for file, number, line in _lines(place, region, endpoint):
         try:
-            yield Found(file, number, decoder.decode(line))
-        except msgspec.ValidationError:
-            continue
+            yield Found(file, number, decoder.decode(line), line)
         except msgspec.DecodeError as error:
             raise BadInput(f"{file}, line {number}: no dead letter ({error})") from error
 
@@ -166,11 +171,11 @@ def _lines(place: str, region: str | None, endpoint: str | None) -> Iterator[Lin
         raise BadInput(f"can't read {place}: {error.strerror}") from error
 
 
-def _is_readable(letter: Letter) -> bool:
+def _is_readable(letter: Letter, data: bytes) -> bool:
     arrival = int(time() * 1000)
-    record = Record(letter.shard, letter.sequence_number, arrival, letter.data, "")
+    record = Record(letter.shard, letter.sequence_number, arrival, data, "")
     return not any(isinstance(one.occurrence, Damaged) for one in decode(record))
 
 
-def _record(letter: Letter) -> Record:
-    return Record(letter.shard, letter.sequence_number, 0, letter.data, letter.sequence_number)
+def _record(letter: Letter, data: bytes) -> Record:
+    return Record(letter.shard, letter.sequence_number, 0, data, letter.sequence_number)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from worker.events.timestamps import format_ms
-from worker.partition.outputs import DeadLetter
+from worker.partition.outputs import DeadLetter, SetAside
 
 
 def dead_letter_line(letter: DeadLetter) -> bytes:
@@ -22,6 +22,14 @@ def dead_letter_line(letter: DeadLetter) -> bytes:
             "arrival": format_ms(letter.place.arrival),
             "data": base64.b64encode(letter.data).decode(),
         }
+    )
+
+
+def set_aside_line(one: SetAside) -> bytes:
+    """A session that was set aside, with its packed events (base64), without a line end."""
+    key = one.key._asdict()
+    return json_line(
+        {"reason": one.reason, "session": key, "events": base64.b64encode(one.log).decode()}
     )
 
 

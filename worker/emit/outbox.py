@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import chain
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from worker.emit.ledger import Note, note_of
-from worker.emit.lines import dead_letter_line, json_line
+from worker.emit.lines import dead_letter_line, json_line, set_aside_line
 from worker.metrics.datums import Datum, groups
 from worker.partition.outputs import Outputs
 
@@ -88,7 +89,9 @@ class Settled(NamedTuple):
 
 def drafts(outputs: Outputs, made: int) -> list[Draft]:
     """What a commit's outputs have to send, in complete requests."""
-    letters = (dead_letter_line(letter) for letter in outputs.dead_letters)
+    letters = chain(
+        map(dead_letter_line, outputs.dead_letters), map(set_aside_line, outputs.set_aside)
+    )
     return [
         *(Draft("metrics", encode_groups(one), made) for one in _requests(groups(outputs.window))),
         *(Draft("records", body, made) for body in _blocks(one.line for one in outputs.records)),

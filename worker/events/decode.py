@@ -38,9 +38,26 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 
 def decode(record: Record) -> list[Delivery]:
-    """All occurrences in a record, at least one. Never raises."""
-    data = record.data
+    """All occurrences in a record, at least one. Never raises: what would is a defect, and its
+    record alone becomes a dead letter.
+    """
     place = Place(record.shard, record.sequence_number, None, record.arrival)
+    try:
+        return _decoded(record.data, place)
+    except Exception as defect:
+        return [Delivery(Damaged(reason_of(defect), record.data), place, record.data)]
+
+
+DEFECT: Final = "a defect of the worker"
+"""What the reasons begin with that no input should ever have."""
+
+
+def reason_of(defect: Exception) -> str:
+    """The reason of a dead letter that a defect made; what the error says may hold content."""
+    return f"{DEFECT}: {type(defect).__name__}"
+
+
+def _decoded(data: bytes, place: Place) -> list[Delivery]:
     if not data.startswith(MAGIC):
         return _deliveries(data, place)
     try:

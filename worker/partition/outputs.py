@@ -23,6 +23,14 @@ class DeadLetter(NamedTuple):
     data: bytes
 
 
+class SetAside(NamedTuple):
+    """A session whose events the worker failed at: why, its key, and its log."""
+
+    reason: str
+    key: SessionKey
+    log: bytes
+
+
 class RecordLine(NamedTuple):
     """A session record: its key, revision and JSON without a line end."""
 
@@ -47,5 +55,6 @@ class Outputs:
     window: Window = field(default_factory=dict)
     records: list[RecordLine] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
     test_ids: list[str] = field(default_factory=list)
     packed: dict[SessionKey, Packed] = field(default_factory=dict)

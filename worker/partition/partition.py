@@ -8,15 +8,16 @@ The order within one turn of the owner's loop is: recall strangers, fold, advanc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
-from worker.events.decode import Delivery
+from worker.events.decode import Delivery, reason_of
 from worker.events.envelope import Ignored, SinkTest
 from worker.events.event import KNOWN_NAMES, Event, SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook
 from worker.partition.delta import Delta, Mark, SessionChange
-from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
+from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine, SetAside
 from worker.partition.rules import MINUTE, Rules, minute_of
 from worker.partition.stream_time import StreamTime
 from worker.partition.telling import has_to_tell, summarise, summary_of, tell
@@ -171,14 +172,18 @@ class Partition:
         """The input has ended: these sessions close and tell everything."""
         for key in keys:
             held = self._sessions[key]
-            state = held.state
-            if state.closed is None:
-                wrapped_up = state.wrap_up_arrival is not None
-                ending: CloseReason = "wrap_up" if wrapped_up else "end_of_input"
-                self._close(held, ending, self._time.now or state.last_arrival)
-            self._tell(held, Hold.DIRECT, _FOREVER)
-            self._tell_turns(held, _FOREVER)
-            self._pack(held)
+            with self._set_aside_if_it_fails(held):
+                self._finish(held)
+
+    def _finish(self, held: Held) -> None:
+        state = held.state
+        if state.closed is None:
+            wrapped_up = state.wrap_up_arrival is not None
+            ending: CloseReason = "wrap_up" if wrapped_up else "end_of_input"
+            self._close(held, ending, self._time.now or state.last_arrival)
+        self._tell(held, Hold.DIRECT, _FOREVER)
+        self._tell_turns(held, _FOREVER)
+        self._pack(held)
 
     # --- what the owner takes
 
@@ -217,11 +222,18 @@ class Partition:
                 self._bury("expired: older than any session still held", delivery)
                 return
             held = self._open(event)
+        start = len(held.log)
+        try:
+            arrival = held.add(event, self._rules.max_events)
+        except Exception as defect:
+            # nothing of the event was taken in: it goes aside, and all others go on
+            if not held.state.count:
+                self._unopen(held)
+            self._bury(reason_of(defect), delivery)
+            return
+        self._changed.setdefault(key, start)
         counters = self.counters
         counters["events"] += 1
-        if key not in self._changed:
-            self._changed[key] = len(held.log)
-        arrival = held.add(event, self._rules.max_events)
         counters[_COUNTED[arrival]] += 1
         if arrival is Arrival.CONFLICT:
             counters["conflicts"] += 1
@@ -236,6 +248,11 @@ class Partition:
         self.counters["sessions_opened"] += 1
         self._deadlines.watch(held.state)
         return held
+
+    def _unopen(self, held: Held) -> None:
+        del self._sessions[held.state.key]
+        self._changed.pop(held.state.key, None)
+        self.counters["sessions_opened"] -= 1
 
     def _bring_back(self, key: SessionKey, recalled: Mapping[SessionKey, Packed]) -> Held | None:
         packed = self._out.packed.pop(key, None) or recalled.get(key)
@@ -262,8 +279,9 @@ class Partition:
 
     def _close_due(self, instant: int) -> None:
         for due, held in self._deadlines.reached(instant, self._sessions):
-            self._close(held, "idle" if held.state.wrap_up_arrival is None else "wrap_up", due)
-            held.forget_reading()
+            with self._set_aside_if_it_fails(held):
+                self._close(held, "idle" if held.state.wrap_up_arrival is None else "wrap_up", due)
+                held.forget_reading()
 
     def _close(self, held: Held, reason: CloseReason, instant: int) -> None:
         self._touch(held)
@@ -280,18 +298,33 @@ class Partition:
         record = to_record(state, held.reading())
         self._out.records.append(RecordLine(state.key, state.revision, encode(record)))
 
+    @contextmanager
+    def _set_aside_if_it_fails(self, held: Held) -> Iterator[None]:
+        """A session that the worker fails at is a defect; it goes aside, and all others go on."""
+        try:
+            yield
+        except Exception as defect:
+            key = held.state.key
+            self._sessions.pop(key, None)
+            self._changed.pop(key, None)
+            self._out.packed.pop(key, None)
+            self._gone[key] = None
+            self.counters["sessions_set_aside"] += 1
+            self._out.set_aside.append(SetAside(reason_of(defect), key, bytes(held.log)))
+
     # --- telling
 
     def _release(self, hold: Hold, instant: int) -> None:
         for held in list(self._sessions.values()):
             if (instant // MINUTE) % (1 + held.state.count // _LONG):
                 continue  # so that what a session costs in a minute is bounded
-            if hold is Hold.DIRECT:
-                self._tell(held, hold, minute_of(instant - self._rules.hold_direct))
-            else:
-                self._tell_turns(held, self._turns_before(held, instant))
-                self._pack(held)
-            held.forget_reading()
+            with self._set_aside_if_it_fails(held):
+                if hold is Hold.DIRECT:
+                    self._tell(held, hold, minute_of(instant - self._rules.hold_direct))
+                else:
+                    self._tell_turns(held, self._turns_before(held, instant))
+                    self._pack(held)
+                held.forget_reading()
 
     def _turns_before(self, held: Held, instant: int) -> int:
         """The end of the minutes whose turn metrics a session may tell at an instant."""

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from worker.emit.ledger import tally_of
 from worker.emit.outbox import Kind
+from worker.events.decode import DEFECT
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.distribution import add, unscaled
@@ -86,6 +87,8 @@ def _counters(calm: Undisturbed, restored: Delta) -> Iterator[str]:
     for name in _COUNTED:
         if now[name] != calm.counters[name]:
             yield f"law 8: {name} is {now[name]}, undisturbed {calm.counters[name]}"
+    if now["sessions_set_aside"] or any(DEFECT in one.reason for one in calm.letters):
+        yield "the worker failed at a session or a record"
     if now["input_gaps"]:
         yield "law 5: a gap in the input, though nothing was trimmed"
 
@@ -189,8 +192,9 @@ def _samples(expected: Samples, buried: Samples, world: World) -> list[str]:
     What CloudWatch won't have is among the dead letters, perhaps more than once.
     """
     kept = {key: Counter(values) for key, values in world.cloudwatch.kept.items()}
+    bound, dropped_ = world.ledger.bound, world.ledger.dropped
     wrong = []
-    if world.plan.on_ambiguous == "drop" and world.ledger.bound:
+    if world.plan.on_ambiguous == "drop" and bound:
         wrong.append("law 6: what nobody knows about was sent again, and is to be dropped")
     for key in sorted(expected.keys() | kept.keys() | buried.keys()):
         poisoned = key[0] in world.plan.poison
@@ -199,8 +203,8 @@ def _samples(expected: Samples, buried: Samples, world: World) -> list[str]:
             for one in (
                 expected,
                 buried if poisoned else kept,
-                world.ledger.bound,
-                world.ledger.dropped,
+                bound,
+                dropped_,
             )
         )
         for value in sorted(ours.keys() | theirs.keys()):
