@@ -76,6 +76,7 @@ def live(bench: Bench) -> list[Row]:
     with _stream(bench) as endpoint:
         runs: dict[str, Callable[[], Figures]] = {
             "live": lambda: _live(bench, endpoint),
+            "fetch": _measuring("fetch", endpoint, records),
             "loop": _measuring_peer("peers.loop", endpoint, "bench", records),
         }
         if bench.peers is not None:
@@ -99,6 +100,7 @@ def live(bench: Bench) -> list[Row]:
     return [
         at_least("b", "live, a core: HTTP to encoded requests in SQLite", ours, unit, 60_000),
         at_least("b", "live, two cores, by the clock", wall, unit, 100_000),
+        at_least("b", "of that, fetching: the reader, nothing folded", found["fetch"], unit),
         *(
             beside("b", text, ours, found[name], unit, 3 if name == "loop" else 1)
             for name, text in names.items()

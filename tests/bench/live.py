@@ -83,3 +83,20 @@ def live(endpoint: str, state: str, records: int) -> Figures:
         "wall_s": watch.wall_s,
         "peak_mb": peak_mb(),
     }
+
+
+def fetch(endpoint: str, records: int) -> Figures:
+    """The reader alone: from the first call to the last record, none of them looked at."""
+    api = connect("bench", region="us-east-1", endpoint=endpoint, threads=THREADS)
+    survey = survey_stream(api)
+    positions = first_positions(survey, "trim_horizon")
+    reader = Reader(api, positions, survey.created, lambda _: None)
+    settle()
+    watch = Stopwatch()
+    seen = 0
+    with watch.running():
+        reader.start()
+        while seen < records:
+            seen += sum(len(batch.records) for batch in reader.take(1.0))
+        reader.stop()
+    return {"records": seen, "cpu_s": watch.cpu_s, "wall_s": watch.wall_s, "peak_mb": peak_mb()}

@@ -27,6 +27,8 @@ def run(name: str, *given: str) -> dict[str, Any]:
             return replaying.curve(int(records), int(seed))
         case ("live", endpoint, state, records):
             return live.live(endpoint, state, int(records))
+        case ("fetch", endpoint, records):
+            return live.fetch(endpoint, int(records))
         case ("restore", state, sessions):
             return states.restore(state, int(sessions))
         case ("commit", state, sessions, new_events, seed):

@@ -84,7 +84,8 @@ def test_the_worker_and_the_loop_read_the_stub_to_its_end(stub: Stub, tmp_path: 
     states = (tmp_path / name for name in ("live.sqlite", "start.sqlite"))
     live = measure("runs", "live", stub.endpoint, next(states), RECORDS)
     peer = measure("peers.loop", stub.endpoint, "bench", RECORDS)
-    assert live["records"] == peer["records"] == RECORDS
+    fetched = measure("runs", "fetch", stub.endpoint, RECORDS)
+    assert live["records"] == peer["records"] == fetched["records"] == RECORDS
     assert measure("start", stub.endpoint, next(states), 0.0)["seconds"] > 0
 
 

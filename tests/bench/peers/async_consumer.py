@@ -1,4 +1,4 @@
-"""async-kinesis, its defaults but for the pace, which is set to what a shard allows."""
+"""async-kinesis, its defaults but for the pace: what a shard allows, no rest at its tip."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ async def consume(endpoint: str, stream: str, records: int) -> None:
         region_name="us-east-1",
         processor=Appending(),
         shard_fetch_rate=5,
+        sleep_time_no_records=0.05,
         max_queue_size=100_000,
     ) as consumer:
         with watch.running():
