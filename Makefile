@@ -13,6 +13,8 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers
 PEERS_OF := tests/bench/peers/requirements
 PYTEST := $(PY) -m pytest -n 2
+PINNED := -m uv pip compile --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-header --no-annotate
 PIP := $(PY) -m pip -qq --no-input --disable-pip-version-check
 
 CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
@@ -57,10 +59,10 @@ bench: $(READY) $(PEERS)/.ready ## Figures beside other programs' (some 20 minut
 lock: $(READY) ## Pin the dependencies anew (for maintainers; needs uv in .venv)
 	@$(PY) -m uv --version >/dev/null 2>&1 || \
 	  { echo "make lock needs uv. Install it with: $(PY) -m pip install uv" >&2; exit 1; }
-	@$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
-	  --generate-hashes --no-header --no-annotate --output-file requirements.lock pyproject.toml
-	@$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	  --generate-hashes --no-header --no-annotate --output-file $(PEERS_OF).lock $(PEERS_OF).in
+	@$(PY) $(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
+	@$(PY) $(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
+	@$(PY) $(PINNED) -c requirements.lock --output-file infra/requirements.lock pyproject.toml
+	@$(PY) $(PINNED) -c requirements.lock --output-file infra/build.lock infra/build.in
 
 clean: localstack-stop ## Remove the virtual environment, caches and the demo's output
 	@rm -rf $(VENV) .venv-localstack .localstack $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
