@@ -24,7 +24,6 @@ from botocore.exceptions import (
 )
 from botocore.serialize import create_serializer
 from botocore.session import Session
-from botocore.validate import validate_parameters
 
 MAX_DATUMS: Final = 1000
 MAX_BYTES: Final = 1_000_000
@@ -217,6 +216,5 @@ def _operation() -> Any:
 def _serialised(arguments: dict[str, Any]) -> bytes:
     """The body as botocore sends it, before compression. Raises ``ParamValidationError``."""
     operation = _operation()
-    validate_parameters(arguments, operation.input_shape)
     body: bytes = create_serializer("json").serialize_to_request(arguments, operation)["body"]
     return body
