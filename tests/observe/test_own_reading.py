@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.observe.progresses import NOW, progress
 from worker.metrics.series import Series
 from worker.observe.own_metrics import OWN_METRICS
 from worker.observe.own_reading import Period, Reading, Told, reading_of
+from worker.partition.partition import ACCOUNTED, Partition
 from worker.service import Progress, ShardProgress
 
 TOLD = Told(NOW, {"RequestsApplied": 6}, 0.25, 3)
@@ -84,3 +89,12 @@ def test_a_period_has_its_longest_commit_and_all_its_delays() -> None:
     values = reading_of(progress(), TOLD, period, NOW).values
     assert values["CommitTime"] == 400
     assert (values["DeliveryDelayP50"], values["DeliveryDelayP99"]) == (500, 900)
+
+
+def test_every_counter_of_the_partition_is_a_metric() -> None:
+    source = Path(inspect.getfile(Partition)).read_text(encoding="utf-8")
+    counted = set(re.findall(r'counters\["(\w+)"\]', source)) | {*ACCOUNTED, "input_gaps"}
+    counters = dict.fromkeys(counted, 1)
+    values = read(progress(counters=counters)).values
+    ones = {name for name in OWN_METRICS if values.get(name) == 1}
+    assert {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in ones} >= counted

@@ -226,3 +226,11 @@ def test_a_shard_without_a_clock_holds_time_back() -> None:
         seen.append(partition.now)
     assert seen == [None, BASE - 5, BASE, BASE]
     assert partition.time.behind("ab") == "b"
+
+
+def test_an_event_of_an_unknown_name_is_counted_once() -> None:
+    live = Live()
+    for _ in range(2):
+        live.arrive(SECOND, 0, "unheard_of", n=1)
+    live.arrive(SECOND, 0, "prompt_sent", n=2)
+    assert live.partition.counters["unknown_events"] == 1

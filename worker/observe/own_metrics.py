@@ -120,6 +120,12 @@ _METRICS: Final = (
     OwnMetric("SessionsOpened", _COUNT, _COUNTER, "sessions whose first event came"),
     OwnMetric("SessionsClosed", _COUNT, _COUNTER, "sessions closed"),
     OwnMetric("SessionsRevised", _COUNT, _COUNTER, "records revised after their session's close"),
+    OwnMetric(
+        "SessionsSetAside",
+        _COUNT,
+        _COUNTER,
+        "sessions that the worker failed at, now dead letters: a defect",
+    ),
     OwnMetric("SessionsOpen", _COUNT, _GAUGE, "sessions not closed yet"),
     OwnMetric("SessionsHeld", _COUNT, _GAUGE, "sessions in memory, open or with more to tell"),
     OwnMetric("SessionsSpread", "Percent", _GAUGE, "share of sessions seen on more than one shard"),

@@ -69,6 +69,7 @@ _COMMITTED: Final = {
     "SessionsOpened": "sessions_opened",
     "SessionsClosed": "sessions_closed",
     "SessionsRevised": "sessions_revised",
+    "SessionsSetAside": "sessions_set_aside",
     "SamplesRetracted": "samples_retracted",
 }
 """Metrics that are counters of the partition, which are part of its state."""
@@ -104,7 +105,7 @@ def _gauges(progress: Progress, counters: Counter[str], now: int) -> Values:
         "ShardsPaused": sum(shard.paused for shard in shards),
         "ReadingRest": 100 * progress.rest,
         "Unaccounted": abs(counters["occurrences"] - accounted) + abs(counters["events"] - events),
-        "SessionsOpen": counters["sessions_opened"] - counters["sessions_closed"],
+        "SessionsOpen": _open_sessions(counters),
         "SessionsHeld": progress.sessions,
         "OutboxEntries": backlog.entries,
         "OutboxSize": backlog.size,
@@ -114,6 +115,11 @@ def _gauges(progress: Progress, counters: Counter[str], now: int) -> Values:
     if progress.stream_time is not None:
         values["StreamTimeLag"] = max(0, now - progress.stream_time)
     return values
+
+
+def _open_sessions(counters: Counter[str]) -> int:
+    ended = counters["sessions_closed"] + counters["sessions_set_aside"]
+    return max(0, counters["sessions_opened"] - ended)
 
 
 def _over(period: Period) -> Values:

@@ -237,6 +237,8 @@ class Partition:
         counters[_COUNTED[arrival]] += 1
         if arrival is Arrival.CONFLICT:
             counters["conflicts"] += 1
+        if arrival is Arrival.FOLDED and event.name not in _KNOWN:
+            counters["unknown_events"] += 1
         if held.state.closed is not None and arrival in (Arrival.FOLDED, Arrival.CONFLICT):
             counters["late_events"] += 1
         if event.name == "call_wrap_up":
