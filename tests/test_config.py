@@ -164,6 +164,8 @@ def test_labels_are_dimensions_for_sets() -> None:
         ({":x": "1"}, "takes dimension names"),
         ({"": "1"}, "takes dimension names"),
         ({"é": "1"}, "takes dimension names"),
+        ({"_aws": "x"}, "something else"),
+        ({"Turns": "x"}, "something else"),
         ({"CallSid": "x"}, "would identify"),
         ({"session_id": "x"}, "would identify"),
         ({"Agent": ""}, "takes values"),

@@ -119,6 +119,8 @@ def _check_label(name: str, label: str) -> None:
         raise ValueError(
             "takes dimension names of 1 to 255 visible ASCII characters, no : in front"
         )
+    if name in CATALOGUE or name == "_aws":
+        raise ValueError(f"{name!r} means something else in an EMF line; choose another name")
     if name in CONTEXT_DIMENSIONS or name in _OWN_DIMENSIONS:
         raise ValueError(f"{name!r} is a dimension of the worker's own; choose another name")
     if _NEVER_DIMENSIONS.fullmatch(name):

@@ -15,6 +15,7 @@ from worker.emit.lane import Lane, Policy, Sink
 from worker.emit.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.emit.outbox import Kind
 from worker.emit.sender import Sender
+from worker.errors import Misconfigured
 from worker.events.timestamps import format_ms
 from worker.metrics.series import SeriesRules
 from worker.observe.worker_log import WorkerLog
@@ -79,10 +80,13 @@ def build(
 ) -> Service:
     """The worker for ``stream``, its state taken and its beginning committed.
 
-    The state is taken last: a worker that can't start doesn't end the one at work.
+    The state is taken last: a worker that can't start doesn't end the one at work. Raises
+    ``Misconfigured`` if it is to begin at a time that has not come.
     ``sleep``: seconds, between attempts to reach the stream; ``sleep_for_state``: while the
     state is out of reach, in any thread and to the end. What they raise ends the attempts.
     """
+    if isinstance(settings.start, int) and settings.start > clocks.now():
+        raise Misconfigured(f"start: {format_ms(settings.start)} has not come yet")
     api = connect(
         stream,
         region=settings.region,

@@ -12,7 +12,7 @@ import pytest
 
 from worker.emit.files import EmfSink, LineSink
 from worker.emit.outbox import Outcome, drafts
-from worker.errors import Misconfigured
+from worker.errors import Misconfigured, Unreachable
 from worker.metrics.series import Series
 from worker.partition.outputs import Outputs
 
@@ -56,6 +56,16 @@ def test_lines_into_a_pipe_are_written_once_and_count_as_applied(tmp_path: Path)
     sink.close()
     assert os.read(reading, 100) == b"a\n"
     os.close(reading)
+
+
+def test_a_pipe_that_nobody_reads_any_more_ends_the_sending(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    sink = LineSink(str(path))
+    os.close(reading)
+    with pytest.raises(Unreachable, match="nobody reads"):
+        sink.send(b"a\n")
 
 
 @pytest.mark.parametrize("name", [".", "missing/records.jsonl"])

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 
 from worker.emit.emf import emf_lines
 from worker.emit.outbox import Outcome
-from worker.errors import Misconfigured
+from worker.errors import Misconfigured, Unreachable
 from worker.sessions.record import encode_within
 
 STDOUT: Final = "-"
@@ -39,12 +39,18 @@ class LineSink:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
 
     def send(self, body: bytes) -> tuple[Outcome, str]:
-        """Write all lines of an entry."""
+        """Write all lines of an entry.
+
+        Raises ``Unreachable`` if whoever read them has gone, and nobody can read any more.
+        """
         try:
             self._file.write(body)
             self._file.flush()
             if self._on_disk:
                 os.fsync(self._file.fileno())
+        except BrokenPipeError as error:
+            where = "standard output" if self._path == STDOUT else self._path
+            raise Unreachable(f"nobody reads {where} any more; what is unsent stays") from error
         except OSError as error:
             return Outcome.AMBIGUOUS, type(error).__name__
         return Outcome.APPLIED, ""
