@@ -20,6 +20,7 @@ from worker.testing.simulation.watched import Watch
 from worker.testing.strict_s3 import StrictS3
 
 _UPKEEP = Upkeep(commits=5, size=1 << 30, sweep_every=2)
+_BY = "."
 
 
 class WatchedBucket:
@@ -68,9 +69,9 @@ class WatchedBucket:
 
 
 def open_bucket(
-    real: StrictS3, watch: Watch, sleep: Callable[[float], object], nonce: Callable[[], str]
+    real: StrictS3, watch: Watch, sleep: Callable[[float], object], number: Callable[[], int]
 ) -> S3Store:
-    """A store in the bucket that compacts and sweeps often."""
+    """A store in the bucket that compacts and sweeps often. Its nonces name the worker."""
     return S3Store(
         WatchedBucket(real, watch),
         observer=lambda failed: watch.say(
@@ -78,7 +79,7 @@ def open_bucket(
         ),
         sleep=sleep,
         random=lambda: 0.5,
-        nonce=nonce,
+        nonce=lambda: f"{watch.worker}{_BY}{number()}",
         upkeep=_UPKEEP,
         readers=1,
     )
@@ -92,14 +93,13 @@ class BucketLedger:
     def __init__(self, bucket: StrictS3, broken: Callable[[str], None]) -> None:
         self._bucket = bucket
         self._broken = broken
-        self._epochs: dict[str, int] = {}
         self._fenced: set[str] = set()
 
     @property
     def owner(self) -> str:
-        """Who owns the partition; empty if that worker died before it knew."""
-        epoch = self._epoch()
-        return next((name for name, taken in self._epochs.items() if taken == epoch), "")
+        """Who made the last swap: only the owner can, and becoming it is one."""
+        data = self._bucket.objects.get(MANIFEST)
+        return "" if data is None else manifests.decode(data).nonce.partition(_BY)[0]
 
     @property
     def notes(self) -> list[Note]:
@@ -119,12 +119,11 @@ class BucketLedger:
         return _summed((note, 1) for note in self.notes if not note.least)
 
     def taken(self, worker: str) -> None:
-        """See ``Ledger.taken``. Another may have taken it since."""
-        self._epochs[worker] = self._epoch()
+        """Nothing: the bucket knows, and since then another may have taken it."""
 
     def fenced(self, worker: str) -> None:
         """See ``Ledger.fenced``."""
-        if self._epochs.get(worker) == self._epoch():
+        if worker == self.owner:
             self._broken(f"law 4: {worker} owns the partition, and was fenced")
         self._fenced.add(worker)
 
@@ -141,10 +140,6 @@ class BucketLedger:
 
     def settled(self, outcomes: Iterable[Settled]) -> None:
         """Nothing: the bucket knows."""
-
-    def _epoch(self) -> int:
-        data = self._bucket.objects.get(MANIFEST)
-        return 0 if data is None else manifests.decode(data).epoch
 
 
 def _summed(notes: Iterable[tuple[Note, int]]) -> Samples:

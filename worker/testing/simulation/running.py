@@ -35,12 +35,12 @@ def run(
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=_in_memory()) as folder:
         path = Path(folder) / "state.sqlite"
         world = World(plan, say)
-        nonces = map(str, count())
+        numbers = count()
 
         def open_store(watch: Watch) -> Store:
             if plan.store == "sqlite":
                 return (open_file or _open_file)(path)
-            return open_bucket(world.bucket, watch, world.sleep, lambda: next(nonces))
+            return open_bucket(world.bucket, watch, world.sleep, lambda: next(numbers))
 
         driver = Driver(world, open_store)
         try:
