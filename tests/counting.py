@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 
-def calls(work: Callable[[], object]) -> int:
-    """How many functions, Python's and built-in ones, are called while ``work`` runs."""
-    count = 0
+def calls_by_name(work: Callable[[], object]) -> Counter[str]:
+    """The functions, Python's and built-in ones, that are called while ``work`` runs."""
+    count: Counter[str] = Counter()
 
-    def note(_frame: object, event: str, _argument: object) -> None:
-        nonlocal count
-        if event in ("call", "c_call"):
-            count += 1
+    def note(frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call":
+            count[frame.f_code.co_qualname] += 1
+        elif event == "c_call":
+            count[argument.__qualname__] += 1
 
     before = sys.getprofile()
     sys.setprofile(note)
@@ -22,3 +26,8 @@ def calls(work: Callable[[], object]) -> int:
     finally:
         sys.setprofile(before)
     return count
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many calls ``work`` makes."""
+    return calls_by_name(work).total()

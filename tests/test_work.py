@@ -1,0 +1,142 @@
+"""What the hot path costs, in calls and bytes rather than in time, so that it can't creep up."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterable
+
+from tests.building import PROMPT, Driven, event
+from tests.counting import calls, calls_by_name
+from tests.scenes import BASE
+from worker.events.decode import Delivery, Place, decode
+from worker.events.event import Event, SessionKey
+from worker.partition.partition import Partition
+from worker.partition.rules import MINUTE, Rules
+from worker.replay import LiveReplay, Replay
+from worker.testing.traffic import Traffic, simulate
+
+TRAFFIC = Traffic(sessions=60, other_types=0.1, malformed=0.0, test_event=False)
+RECORDS = list(simulate(TRAFFIC, 11))
+EVENTS = [one.occurrence for record in RECORDS for one in decode(record)]
+RELAY = [one for one in EVENTS if isinstance(one, Event)]
+
+
+def test_an_event_is_decoded_once_and_others_at_most_twice() -> None:
+    made = calls_by_name(lambda: [decode(record) for record in RECORDS])
+    in_strings = sum(b'"data":"' in record.data for record in RECORDS)
+    others = len(RECORDS) - len(RELAY)
+    assert made["Decoder.decode"] <= len(RECORDS) + others + 2 * in_strings
+
+
+def test_a_record_is_decoded_and_folded_in_a_few_dozen_calls() -> None:
+    partition = Partition(Rules())
+    deliveries = [one for record in RECORDS for one in decode(record)]
+    assert calls(lambda: [decode(record) for record in RECORDS]) <= 28 * len(RECORDS)
+    assert calls(lambda: partition.fold(deliveries)) <= 21 * len(RECORDS)
+
+
+def test_offline_each_event_is_walked_once() -> None:
+    replay = Replay(Rules(), lambda _: None)
+    for record in RECORDS:
+        replay.feed(record)
+    made = calls_by_name(replay.finish)
+    distinct = replay.counters["folded"]
+    assert made["DirectWalk.take"] == made["SpokenWalk.take"] == distinct
+
+
+def test_live_each_event_is_walked_a_few_times() -> None:
+    replay = LiveReplay(Rules(), lambda _: None)
+
+    def run() -> None:
+        for record in RECORDS:
+            replay.feed(record)
+        replay.finish()
+
+    made = calls_by_name(run)
+    assert made["DirectWalk.take"] <= 8 * len(RELAY)
+    assert made["SpokenWalk.take"] <= 6 * len(RELAY)
+
+
+def session(number: int) -> SessionKey:
+    return SessionKey("twilio", f"AC{'a' * 32}", f"CA{number:032x}", f"VX{number:032x}")
+
+
+def deliveries(events: Iterable[Event]) -> list[Delivery]:
+    place = Place("shard-0", "1", None, BASE)
+    return [Delivery(one, place, b"") for one in events]
+
+
+def long_call() -> list[Event]:
+    """The events of a session that is still open after 120 of them."""
+    by_key: dict[SessionKey, list[Event]] = {}
+    for one in RELAY:
+        by_key.setdefault(one.key, []).append(one)
+    return max(by_key.values(), key=len)[:120]
+
+
+def of_session(number: int, events: list[Event]) -> list[Event]:
+    return [
+        Event(
+            session(number),
+            one.timestamp,
+            one.sequence_number,
+            one.name,
+            None if one.payload is None else dict(one.payload),
+            one.arrival,
+        )
+        for one in events
+    ]
+
+
+def test_an_open_session_of_120_events_takes_less_than_5000_bytes() -> None:
+    sessions, call = 200, long_call()
+    assert len(call) == 120
+    partition = Partition(Rules())
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(sessions):
+            partition.fold(deliveries(of_session(number, call)))
+        partition.commit()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 5_000 * sessions
+
+
+def test_a_commit_costs_what_changed_and_not_what_is_open() -> None:
+    def work(open_sessions: int) -> int:
+        partition = Partition(Rules())
+        for number in range(open_sessions):
+            partition.fold(deliveries(of_session(number, [event(0, PROMPT)])))
+        partition.commit()
+        for number in range(50):
+            partition.fold(deliveries(of_session(number, [event(9, PROMPT, None, 2)])))
+        return calls(partition.commit)
+
+    assert work(1000) == work(100)
+
+
+def test_what_a_long_session_costs_in_a_minute_is_bounded() -> None:
+    """A late event a minute, each of which changes what was told."""
+
+    def work(length: int) -> float:
+        driven, minutes = Driven(Rules()), 6
+        first = [event(at, "dtmf", None, at) for at in range(length)]
+        driven.partition.fold(deliveries(first))
+        driven.partition.tip("shard-0", BASE + 20 * MINUTE)
+        driven.partition.advance(["shard-0"])
+
+        def run() -> None:
+            for minute in range(minutes):
+                arrival = BASE + (21 + minute) * MINUTE
+                late = Event(first[0].key, BASE - minute - 1, minute, "dtmf", None, arrival)
+                driven.partition.fold(deliveries([late]))
+                driven.partition.tip("shard-0", arrival)
+                driven.partition.advance(["shard-0"])
+                driven.commit()
+
+        return calls_by_name(run)["DirectWalk.take"] / minutes
+
+    assert work(2_000) > 2_000
+    assert work(12_000) <= 3 * work(2_000)
