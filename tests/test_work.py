@@ -31,8 +31,8 @@ def test_an_event_is_decoded_once_and_others_at_most_twice() -> None:
 def test_a_record_is_decoded_and_folded_in_a_few_dozen_calls() -> None:
     partition = Partition(Rules())
     deliveries = [one for record in RECORDS for one in decode(record)]
-    assert calls(lambda: [decode(record) for record in RECORDS]) <= 28 * len(RECORDS)
-    assert calls(lambda: partition.fold(deliveries)) <= 21 * len(RECORDS)
+    assert calls(lambda: [decode(record) for record in RECORDS]) <= 24 * len(RECORDS)
+    assert calls(lambda: partition.fold(deliveries)) <= 16 * len(RECORDS)
 
 
 def test_offline_each_event_is_walked_once() -> None:

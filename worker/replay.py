@@ -37,18 +37,26 @@ class Replay:
         self._partition = Partition(rules._replace(expire_after=None))
         self._take = take
         self._window: Window = {}
+        self._waiting: list[Item] = []
 
     @property
     def counters(self) -> Counter[str]:
-        """The counters of the accounting law, and others."""
+        """The counters of the accounting law, and others, of all that was folded so far."""
         return self._partition.counters
 
     def feed(self, item: Item) -> None:
-        """Take in one record, or one damaged line as a dead letter."""
-        self._partition.fold(_deliveries(item))
+        """Take in one record, or one damaged line as a dead letter; folded some at a time."""
+        self._waiting.append(item)
+        if len(self._waiting) == _AT_ONCE:
+            self._fold_waiting()
+
+    def _fold_waiting(self) -> None:
+        self._partition.fold([delivery for item in self._waiting for delivery in _deliveries(item)])
+        self._waiting.clear()
 
     def finish(self) -> None:
         """Close all sessions; give out all that is left."""
+        self._fold_waiting()
         keys = self._partition.keys()
         for start in range(0, len(keys), _AT_ONCE):
             self._partition.finish(keys[start : start + _AT_ONCE])

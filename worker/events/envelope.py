@@ -66,8 +66,7 @@ _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 def is_list(data: bytes) -> bool:
     """Whether a user record is a list, of CloudEvents perhaps."""
-    first = data[:1]
-    return first == b"[" or (first.isspace() and data.lstrip()[:1] == b"[")
+    return not data.startswith(b"{") and data.lstrip().startswith(b"[")
 
 
 def elements(data: bytes) -> list[bytes]:

@@ -115,12 +115,12 @@ class Partition:
     ) -> None:
         """Count each delivery and take in its event, if it is one."""
         count = 0
-        clocks = self._time.clocks
+        latest: dict[str, int] = {}
         for delivery in deliveries:
             count += 1
             occurrence, place = delivery.occurrence, delivery.place
-            if place.arrival > clocks.get(place.shard, -1):
-                self._time.observe(place.shard, place.arrival)
+            if place.arrival > latest.get(place.shard, -1):
+                latest[place.shard] = place.arrival
             if isinstance(occurrence, Event):
                 self._fold_event(occurrence, delivery, recalled)
             elif isinstance(occurrence, Ignored):
@@ -131,6 +131,8 @@ class Partition:
             else:
                 self._bury(occurrence.reason, delivery)
         self.counters["occurrences"] += count
+        for shard, arrival in latest.items():
+            self._time.observe(shard, arrival)
 
     def move(self, shard: str, position: Mark) -> None:
         """All records of a shard up to that position have been folded."""
@@ -234,11 +236,16 @@ class Partition:
         self._changed.setdefault(key, start)
         counters = self.counters
         counters["events"] += 1
-        counters[_COUNTED[arrival]] += 1
-        if arrival is Arrival.CONFLICT:
-            counters["conflicts"] += 1
-        if arrival is Arrival.FOLDED and event.name not in _KNOWN:
-            counters["unknown_events"] += 1
+        if arrival is Arrival.FOLDED:
+            counters["folded"] += 1
+            if event.name not in _KNOWN:
+                counters["unknown_events"] += 1
+        elif arrival is Arrival.CUT:
+            counters["cut"] += 1
+        else:
+            counters["duplicates"] += 1
+            if arrival is Arrival.CONFLICT:
+                counters["conflicts"] += 1
         if held.state.closed is not None and arrival in (Arrival.FOLDED, Arrival.CONFLICT):
             counters["late_events"] += 1
         if event.name == "call_wrap_up":
@@ -366,12 +373,3 @@ class Partition:
             self._changed.pop(key, None)
             self._gone[key] = None
             self._out.packed[key] = Packed(state, bytes(held.log))
-
-
-_COUNTED = {
-    Arrival.FOLDED: "folded",
-    Arrival.DUPLICATE: "duplicates",
-    Arrival.EARLIER: "duplicates",
-    Arrival.CONFLICT: "duplicates",
-    Arrival.CUT: "cut",
-}

@@ -8,6 +8,7 @@ or, for a name nobody knows, the name itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from operator import attrgetter
 from struct import Struct
@@ -34,15 +35,12 @@ Identity = tuple[int, int, int | str]
 
 CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(KNOWN_NAMES)}
 
-_ENCODER: Final = msgspec.msgpack.Encoder()
+pack: Final[Callable[[Row], bytes]] = msgspec.msgpack.Encoder().encode
+"""A row as it stands in a log."""
+
 _DECODER: Final = msgspec.msgpack.Decoder(list[Row])
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD
-
-
-def pack(row: Row) -> bytes:
-    """A row as it stands in a log."""
-    return _ENCODER.encode(row)
 
 
 def as_row(event: Event, base: int) -> Row:

@@ -153,7 +153,7 @@ class Held:
         state = self.state
         row = as_row(event, state.base)
         bit = 1 << (row.sequence_number & _BITS)
-        seen = self._seen_numbers()
+        seen = self._numbers() if self._seen is None else self._seen
         known = self._find(row) if seen & bit else Arrival.FOLDED
         if known is Arrival.DUPLICATE:
             state.duplicates += 1
@@ -199,13 +199,12 @@ class Held:
         if state.closed is not None:
             state.revision += 1
 
-    def _seen_numbers(self) -> int:
+    def _numbers(self) -> int:
         """The bits of all sequence numbers so far; a number whose bit is unset is new."""
-        if self._seen is None:
-            self._seen = 0
-            for bit in {row.sequence_number & _BITS for row in self.rows()}:
-                self._seen |= 1 << bit
-        return self._seen
+        seen = 0
+        for bit in {row.sequence_number & _BITS for row in self.rows()}:
+            seen |= 1 << bit
+        return seen
 
     def _find(self, row: Row) -> Arrival:
         if self._index is not None:
@@ -213,8 +212,12 @@ class Held:
         if self.state.count > _SCANNED:
             self._index = _Index(self.rows())
             return self._index.find(row)
-        wanted = identity(row)
-        return _Index(one for one in self.rows() if identity(one) == wanted).find(row)
+        time, number, name = identity(row)
+        return _Index(
+            one
+            for one in self.rows()
+            if one.timestamp == time and one.sequence_number == number and one.name == name
+        ).find(row)
 
 
 MAX_LOG_BYTES: Final = 4 << 20
