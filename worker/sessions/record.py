@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from worker.events.timestamps import format_ms
 from worker.metrics.catalogue import CATALOGUE
-from worker.metrics.distribution import Distribution, Summary, half_up, of, summarise
+from worker.metrics.distribution import Distribution, Summary, half_up, summarise
 from worker.sessions.log import Ordered
 from worker.sessions.reading import Reading
 from worker.sessions.rows import TurnRow
@@ -148,10 +148,13 @@ def agent_share(reading: Reading) -> int | None:
 
 
 def _distributions(reading: Reading) -> dict[str, Distribution]:
-    values: dict[str, list[int]] = {}
+    """By metric; without DeliveryDelay, of which each event has one and no record tells."""
+    found: dict[str, Distribution] = {}
     for sample in reading.samples:
-        values.setdefault(sample.metric, []).append(sample.value)
-    return {metric: of(samples) for metric, samples in values.items()}
+        if (metric := sample.metric) != "DeliveryDelay":
+            distribution = found.setdefault(metric, {})
+            distribution[sample.value] = distribution.get(sample.value, 0) + 1
+    return found
 
 
 def _configuration(reading: Reading) -> dict[str, str]:
