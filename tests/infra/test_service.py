@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.templates import SERVICE, load
+from tests.infra.templates import SERVICE, WATCH, load
 from worker.config import Settings
 from worker.observe.pulse import TURN_WITHIN_S
 
@@ -29,7 +29,7 @@ def container() -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [SERVICE.name])
+@pytest.mark.parametrize("name", [SERVICE.name, WATCH.name])
 def test_cfn_lint_has_nothing_to_say(name: str) -> None:
     linted = subprocess.run(
         [

@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "config": "Show the settings in force and where each came from.",
     "doctor": "Examine a deployment: permissions, stream, traffic, clock, state.",
     "health": "Ask the worker beside it whether it is alive.",
+    "infra": "Make the dashboard and the alarms.",
     "demo": "See the whole worker at work against an embedded AWS.",
     "schema": "Print the JSON schema of the session record.",
 }

@@ -1,0 +1,88 @@
+"""The command ``infra``: the template on disk, its drift, and its baseline."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.infra.templates import WATCH, load, parse
+from tests.processes import AWS
+from worker.cli.main import cli
+from worker.errors import Misconfigured
+from worker.testing.moto_server import REGION, embedded_aws
+from worker.watch.alarms import LATENCIES, SAMPLES_AT_LEAST
+
+
+def render(*options: object, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(cli, ["infra", "render", *map(str, options)], env=env)
+
+
+def test_what_is_written_is_up_to_date_until_a_setting_changes(tmp_path: Path) -> None:
+    out = tmp_path / "watch.yaml"
+    assert render("--out", out).exit_code == 0
+    assert load(out) == load(WATCH)
+    assert render("--out", out, "--check").exit_code == 0
+    drifted = render("--out", out, "--check", "--hold-max-s", 1200)
+    assert drifted.exit_code == 1
+    assert "not up to date" in drifted.stderr
+    assert load(out) == load(WATCH)
+
+
+def test_the_template_goes_to_standard_output_on_demand() -> None:
+    done = render("--out", "-", "--namespace", "Staging")
+    alarm = parse(done.stdout)["Resources"]["DeadLetters"]["Properties"]
+    assert alarm["Namespace"] == "VoiceInsights/Worker"
+    assert '"Staging"' in done.stdout
+
+
+def test_a_labelled_account_is_watched_by_its_labels() -> None:
+    env = {"VOICE_INSIGHTS_LABELS": '{"AC1": {"Environment": "prod"}}'}
+    done = render("--out", "-", "--account", "AC1", env=env)
+    alarm = parse(done.stdout)["Resources"]["CallerWaitP95"]["Properties"]
+    stats = [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+    assert all(one["Dimensions"] == [{"Name": "Environment", "Value": "prod"}] for one in stats)
+    wrong = render("--account", "AC2", env=env)
+    assert isinstance(wrong.exception, Misconfigured)
+
+
+@pytest.mark.parametrize("baseline", ["1h", "64d"])
+def test_a_baseline_is_of_days_that_cloudwatch_still_has(baseline: str) -> None:
+    refused = render("--baseline", baseline, "--out", "-")
+    assert isinstance(refused.exception, Misconfigured)
+    assert "1d to 63d" in str(refused.exception)
+
+
+@pytest.mark.slow
+def test_a_baseline_comes_from_cloudwatch(tmp_path: Path) -> None:
+    """moto answers with statistics and knows no percentiles, so nothing is measured there: what
+    becomes of AWS's answers, ``tests/watch/test_history.py`` holds.
+    """
+    with embedded_aws() as endpoint:
+        client = boto3.client(
+            "cloudwatch",
+            endpoint_url=endpoint,
+            region_name=REGION,
+            aws_access_key_id="any",
+            aws_secret_access_key="any",
+        )
+        client.put_metric_data(
+            Namespace="VoiceInsights",
+            MetricData=[
+                {
+                    "MetricName": "CallerWait",
+                    "Timestamp": datetime.now(UTC) - timedelta(hours=2),
+                    "Values": [900.0],
+                    "Counts": [float(SAMPLES_AT_LEAST)],
+                    "Unit": "Milliseconds",
+                }
+            ],
+        )
+        out = tmp_path / "watch.yaml"
+        done = render("--baseline", "2d", "--endpoint-url", endpoint, "--out", out, env=AWS)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("keeps its fallback") == len(LATENCIES)
+    assert load(out) == load(WATCH)

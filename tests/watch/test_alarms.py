@@ -1,0 +1,159 @@
+"""What wakes someone, what can wait, and that neither depends on luck."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.metrics.catalogue import CATALOGUE
+from worker.observe.own_metrics import OWN_METRICS
+from worker.observe.pulse import START_WITHIN_S
+from worker.partition.rules import Rules
+from worker.watch.alarms import (
+    LATENCIES,
+    SAMPLES_AT_LEAST,
+    SESSIONS_AT_LEAST,
+    STOP_S,
+    TARGETS,
+    TURNS_AT_LEAST,
+    Alarm,
+    Missing,
+    Urgency,
+    alarms,
+)
+from worker.watch.dashboard import END_STATUSES
+from worker.watch.subject import DELIVERY_S, Subject, delay_s
+
+SUBJECT = Subject("VoiceInsights", "VoiceInsights/Worker")
+ALARMS = alarms(SUBJECT)
+BY_NAME = {alarm.name: alarm for alarm in ALARMS}
+
+each = pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
+
+
+def test_who_is_woken_and_by_what() -> None:
+    pages = {alarm.name for alarm in ALARMS if alarm.urgency is Urgency.PAGE}
+    assert pages == {"AbandonedWaits", "FailedSessions", "Heartbeat", "IteratorAge"}
+    tickets = set(BY_NAME) - pages
+    assert tickets >= {f"{name}P95" for name in LATENCIES}
+    assert tickets >= {"Interruptions", "Errors", "DeadLetters", "AmbiguousSends", "UnknownEvents"}
+    assert len(BY_NAME) == len(ALARMS)
+
+
+@each
+def test_every_metric_is_in_its_catalogue(alarm: Alarm) -> None:
+    assert alarm.metrics
+    for metric in alarm.metrics:
+        assert metric.name in (OWN_METRICS if metric.own else CATALOGUE)
+
+
+@each
+def test_no_alarm_needs_a_value_of_a_dimension_that_may_be_new(alarm: Alarm) -> None:
+    for metric in alarm.metrics:
+        for name, value in metric.dimensions:
+            assert name == "EndStatus"
+            assert value in END_STATUSES
+
+
+@each
+def test_periods_that_are_still_empty_do_not_keep_an_alarm_from_going_off(alarm: Alarm) -> None:
+    if alarm.missing is Missing.GOOD:
+        spare = (alarm.looked_at - alarm.bad) * alarm.period_s
+        assert spare >= max(delay_s(SUBJECT, metric) for metric in alarm.metrics)
+        assert spare - alarm.period_s < max(delay_s(SUBJECT, metric) for metric in alarm.metrics)
+
+
+@given(st.integers(0, 14_400), st.integers(0, 14_400), st.integers(1, 60))
+def test_longer_holds_are_waited_for(direct: int, most: int, release: int) -> None:
+    rules = Rules(hold_direct=direct * 1000, hold_max=most * 1000, release_every=release * 60_000)
+    subject = Subject("A", "B", rules)
+    for alarm in alarms(subject):
+        if alarm.missing is Missing.GOOD:
+            spare = (alarm.looked_at - alarm.bad) * alarm.period_s
+            for metric in alarm.metrics:
+                if not metric.own:
+                    assert spare >= DELIVERY_S + min(direct, most, 180) + release * 60
+
+
+@each
+def test_cloudwatch_takes_the_periods(alarm: Alarm) -> None:
+    assert alarm.period_s % 60 == 0
+    assert 1 <= alarm.bad <= alarm.looked_at
+    assert alarm.looked_at * alarm.period_s <= 86_400
+
+
+@each
+def test_a_share_is_of_metrics_with_one_hold(alarm: Alarm) -> None:
+    if alarm.value != alarm.metrics[0].id:
+        assert len({CATALOGUE[metric.name].hold for metric in alarm.metrics}) == 1
+
+
+@each
+def test_an_expression_uses_all_its_metrics_and_no_other(alarm: Alarm) -> None:
+    used = set(re.findall(r"[a-z_]+", alarm.value))
+    assert used == {metric.id for metric in alarm.metrics}
+
+
+def evaluate(alarm: Alarm, **values: float) -> float:
+    """An expression with these values; CloudWatch's IF and FILL as Python's."""
+    known = {metric.id: values.get(metric.id) for metric in alarm.metrics}
+    functions = {
+        "IF": lambda condition, this, that: this() if condition else that,
+        "FILL": lambda value, filling: filling if value is None else value,
+    }
+    text = re.sub(r"^IF\((.*? >= \d+), (.*), 0\)$", r"IF(\1, lambda: \2, 0)", alarm.value)
+    return float(eval(text, {**functions, **known}))
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "whole", "at_least"),
+    [
+        ("AbandonedWaits", "given_up", "answered", TURNS_AT_LEAST),
+        ("FailedSessions", "part", "whole", SESSIONS_AT_LEAST),
+        ("Interruptions", "part", "whole", TURNS_AT_LEAST),
+        ("Errors", "part", "whole", SESSIONS_AT_LEAST),
+    ],
+)
+def test_a_share_of_few_counts_as_good(name: str, part: str, whole: str, at_least: int) -> None:
+    alarm = BY_NAME[name]
+    assert evaluate(alarm) == 0
+    assert evaluate(alarm, **{whole: at_least}) == 0
+    assert evaluate(alarm, **{part: 1, whole: at_least - 2}) == 0
+    assert evaluate(alarm, **{part: at_least, whole: at_least}) >= alarm.threshold
+
+
+def test_callers_of_whom_none_was_answered_are_counted() -> None:
+    assert evaluate(BY_NAME["AbandonedWaits"], given_up=TURNS_AT_LEAST) == 100
+
+
+def test_a_failure_in_ten_sessions_pages_from_twenty_on() -> None:
+    failed = BY_NAME["FailedSessions"]
+    assert evaluate(failed, part=2, whole=20) >= failed.threshold
+    assert evaluate(failed, part=1, whole=20) < failed.threshold
+    assert evaluate(failed, part=19, whole=19) < failed.threshold
+
+
+@pytest.mark.parametrize("name", LATENCIES)
+def test_a_percentile_of_few_samples_counts_as_good(name: str) -> None:
+    alarm = BY_NAME[f"{name}P95"]
+    assert evaluate(alarm, slowest=60_000, samples=SAMPLES_AT_LEAST - 1) < alarm.threshold
+    assert evaluate(alarm, slowest=60_000, samples=SAMPLES_AT_LEAST) >= alarm.threshold
+
+
+@pytest.mark.parametrize("name", LATENCIES)
+def test_a_latency_that_is_not_measured_has_the_published_limit_and_tells_nobody(
+    name: str,
+) -> None:
+    fallback = BY_NAME[f"{name}P95"]
+    assert (fallback.threshold, fallback.measured) == (TARGETS[name].limit, False)
+    measured = {alarm.name: alarm for alarm in alarms(SUBJECT, {name: 1_230})}[f"{name}P95"]
+    assert (measured.threshold, measured.measured) == (1_230, True)
+
+
+def test_silence_is_an_alarm_after_a_deployment_has_had_its_time() -> None:
+    heartbeat = BY_NAME["Heartbeat"]
+    assert heartbeat.missing is Missing.BAD
+    assert heartbeat.bad * heartbeat.period_s > STOP_S + START_WITHIN_S

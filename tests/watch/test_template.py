@@ -1,0 +1,88 @@
+"""The template: data for CloudFormation, and the one that is committed."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tests.infra.templates import WATCH, load, parse
+from worker.config import Settings
+from worker.watch.alarms import LATENCIES, Urgency, alarms
+from worker.watch.subject import Subject
+from worker.watch.template import TOPICS, watch_template
+from worker.wiring import rules_of
+
+SETTINGS = Settings()
+SUBJECT = Subject(SETTINGS.namespace, SETTINGS.own_namespace, rules_of(SETTINGS))
+TEMPLATE = parse(watch_template(SUBJECT))
+BODY_AT_MOST = 51_200
+"""What CloudFormation takes without a bucket."""
+
+
+def properties(template: dict[str, Any], name: str) -> dict[str, Any]:
+    found = template["Resources"][name]["Properties"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_committed_template_is_what_the_catalogues_give() -> None:
+    assert WATCH.read_text(encoding="utf-8") == watch_template(SUBJECT)
+    assert load(WATCH) == TEMPLATE
+
+
+def test_the_template_is_small_enough_to_be_given_as_it_is() -> None:
+    assert len(watch_template(SUBJECT)) < BODY_AT_MOST
+
+
+def test_every_alarm_is_a_resource_and_tells_its_topic() -> None:
+    for alarm in alarms(SUBJECT):
+        made = properties(TEMPLATE, alarm.name)
+        if alarm.measured:
+            assert made["ActionsEnabled"] is True
+            assert made["AlarmActions"] == [{"Ref": TOPICS[alarm.urgency]}]
+        else:
+            assert made["ActionsEnabled"] is False
+            assert "AlarmActions" not in made
+        assert made["DatapointsToAlarm"] == alarm.bad
+        assert made["EvaluationPeriods"] == alarm.looked_at
+        assert f"runbook.md, {alarm.name}." in made["AlarmDescription"]
+        assert len(made["AlarmDescription"]) <= 1024
+
+
+def test_a_measured_threshold_brings_its_action() -> None:
+    measured = parse(watch_template(SUBJECT, {"CallerWait": 1_540}))
+    made = properties(measured, "CallerWaitP95")
+    assert (made["Threshold"], made["ActionsEnabled"]) == (1_540, True)
+    assert made["AlarmActions"] == [{"Ref": TOPICS[Urgency.TICKET]}]
+    for name in set(LATENCIES) - {"CallerWait"}:
+        assert properties(measured, f"{name}P95")["ActionsEnabled"] is False
+
+
+def test_an_alarm_returns_one_value() -> None:
+    for alarm in alarms(SUBJECT):
+        made = properties(TEMPLATE, alarm.name)
+        if "Metrics" in made:
+            returned = [one["Id"] for one in made["Metrics"] if one["ReturnData"]]
+            assert returned == ["value"]
+            ids = [one["Id"] for one in made["Metrics"]]
+            assert len(set(ids)) == len(ids)
+        else:
+            assert made["MetricName"] == alarm.metrics[0].name
+
+
+def test_the_dashboard_is_json_whose_gaps_cloudformation_can_fill() -> None:
+    text = properties(TEMPLATE, "Dashboard")["DashboardBody"]["Fn::Sub"]
+    assert json.loads(text)["widgets"]
+    known = {"AWS::Region", "StreamName", *(f"{one.name}.Arn" for one in alarms(SUBJECT))}
+    assert set(re.findall(r"\$\{(.*?)\}", text)) == known
+    assert TEMPLATE["Parameters"].keys() >= {"StreamName"}
+
+
+def test_only_cloudwatch_of_this_account_publishes_to_the_topics() -> None:
+    for topic in TOPICS.values():
+        document = properties(TEMPLATE, f"{topic}Policy")["PolicyDocument"]
+        (statement,) = document["Statement"]
+        assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert statement["Resource"] == {"Ref": topic}
+        assert "aws:SourceAccount" in statement["Condition"]["StringEquals"]

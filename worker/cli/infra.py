@@ -1,0 +1,160 @@
+"""``voice-insights infra``: what is deployed, as far as it follows from the worker's own code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any, Final, cast
+
+import boto3
+import click
+
+from worker.cli.kinesis import aws_errors
+from worker.cli.parameters import Duration
+from worker.cli.settings_options import some_settings_options
+from worker.config import Settings
+from worker.errors import BadInput, Misconfigured
+from worker.settings_sources import load_settings
+from worker.watch.alarms import LATENCIES, LATENCY_PERIOD_S
+from worker.watch.baseline import PERIODS_AT_LEAST, threshold
+from worker.watch.history import StatisticsApi, history
+from worker.watch.subject import Subject
+from worker.watch.template import watch_template
+from worker.wiring import rules_of
+
+_SHORTEST_S: Final = 86_400
+_LONGEST_S: Final = 63 * 86_400
+"""For how long CloudWatch keeps periods of five minutes."""
+
+_SHOWN_LINES: Final = 40
+
+
+@click.group()
+def infra() -> None:
+    """Make what is deployed beside the worker: dashboard and alarms."""
+
+
+@infra.command()
+@click.option(
+    "--out",
+    metavar="FILE",
+    default="infra/watch.yaml",
+    show_default=True,
+    help="Where to write the template; - is standard output.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if FILE is not up to date.")
+@click.option(
+    "--baseline",
+    metavar="DURATION",
+    type=Duration(),
+    help="Measure the thresholds of latency alarms over so long, such as 14d.",
+)
+@click.option(
+    "--account",
+    metavar="SID",
+    help="Watch the series that carry this account's labels (the setting labels).",
+)
+@some_settings_options(
+    *("namespace", "own_namespace", "region", "endpoint_url"),
+    *("hold_direct_s", "hold_turn_s", "hold_max_s", "close_after_wrap_up_s", "release_every_s"),
+)
+def render(
+    out: str,
+    *,
+    check: bool,
+    baseline: float | None,
+    account: str | None,
+    config_file: Path | None,
+    **options: str | None,
+) -> None:
+    """Write the CloudFormation template of the dashboard and the alarms.
+
+    It is made from the catalogues of metrics and the worker's settings: namespaces, dimension
+    sets, and the holds, which decide over how many periods an alarm must look. Give it the
+    settings that the worker has.
+
+    Without --baseline it asks nobody: alarms of latencies have the limits that Twilio publishes
+    for their thresholds, and tell nobody. With --baseline they get thresholds from what
+    CloudWatch holds (cloudwatch:GetMetricStatistics; 1d to 63d), and actions; a metric of which
+    too little is known keeps its fallback, which standard error says.
+
+    \b
+    Examples:
+      voice-insights infra render --check
+      voice-insights infra render --out - --namespace Staging
+      voice-insights infra render --baseline 14d --region eu-west-1 --out my-watch.yaml
+    """
+    settings = load_settings(options, os.environ, config_file).settings
+    subject = _subject(settings, account)
+    measured = {} if baseline is None else _measured(settings, subject, baseline)
+    template = watch_template(subject, measured)
+    if check:
+        sys.exit(_differs(Path(out), template))
+    if out == "-":
+        click.echo(template, nl=False)
+        return
+    try:
+        Path(out).write_text(template, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"--out {out}: {error.strerror}") from error
+    click.echo(f"written: {out}", err=True)
+
+
+def _subject(settings: Settings, account: str | None) -> Subject:
+    labels: Mapping[str, str] = {}
+    if account is not None:
+        if account not in settings.labels:
+            raise Misconfigured(f"--account {account}: the setting labels has no such account")
+        labels = settings.labels[account]
+    return Subject(
+        settings.namespace, settings.own_namespace, rules_of(settings), tuple(labels.items())
+    )
+
+
+def _measured(settings: Settings, subject: Subject, seconds: float) -> dict[str, int]:
+    if not _SHORTEST_S <= seconds <= _LONGEST_S:
+        raise Misconfigured("--baseline takes 1d to 63d")
+    end = _period_before(datetime.now(UTC))
+    start = end - timedelta(seconds=seconds // LATENCY_PERIOD_S * LATENCY_PERIOD_S)
+    with aws_errors():
+        client = cast(
+            "StatisticsApi",
+            boto3.client(
+                "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
+            ),
+        )
+        found = {name: threshold(history(client, subject, name, start, end)) for name in LATENCIES}
+    for name, measured in found.items():
+        click.echo(f"{name}: {_told(measured)}", err=True)
+    return {name: measured for name, measured in found.items() if measured is not None}
+
+
+def _told(measured: int | None) -> str:
+    if measured is None:
+        return f"fewer than {PERIODS_AT_LEAST} periods with enough samples; keeps its fallback"
+    return f"{measured:,} ms"
+
+
+def _period_before(now: datetime) -> datetime:
+    return datetime.fromtimestamp(now.timestamp() // LATENCY_PERIOD_S * LATENCY_PERIOD_S, UTC)
+
+
+def _differs(path: Path, template: str) -> int:
+    """0 if the file holds the template, else 1; what differs goes to standard error."""
+    try:
+        there = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"--out {path}: {error.strerror}") from error
+    if there == template:
+        return 0
+    lines: list[Any] = list(
+        unified_diff(there.splitlines(), template.splitlines(), str(path), "rendered", lineterm="")
+    )
+    for line in lines[:_SHOWN_LINES]:
+        click.echo(line[:160], err=True)
+    click.echo(f"{path} is not up to date: run voice-insights infra render", err=True)
+    return 1

@@ -1,0 +1,1 @@
+"""What is watched in CloudWatch, made from the metric catalogues: dashboard and alarms. Pure."""

@@ -1,0 +1,65 @@
+"""What CloudWatch remembers of a latency metric, by periods of an alarm's length. Shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from worker.watch.alarms import LATENCY_PERCENTILE, LATENCY_PERIOD_S
+from worker.watch.baseline import Period
+from worker.watch.subject import Metric, Subject
+
+_POINTS_AT_MOST: Final = 1440
+"""What GetMetricStatistics answers with at most."""
+
+
+class StatisticsApi(Protocol):
+    """What is needed of a CloudWatch client."""
+
+    def get_metric_statistics(self, **arguments: Any) -> dict[str, Any]:
+        """Statistics of one series over a span. Raises what boto3 raises."""
+        ...
+
+
+def history(
+    client: StatisticsApi, subject: Subject, name: str, start: datetime, end: datetime
+) -> Iterator[Period]:
+    """All periods with samples from ``start`` to ``end``, both at a period's bound.
+
+    Two calls for each five days: CloudWatch answers either with statistics or with percentiles.
+    A period whose percentile isn't told (emulators know none) is left out.
+    """
+    span = timedelta(seconds=LATENCY_PERIOD_S * _POINTS_AT_MOST)
+    while start < end:
+        until = min(end, start + span)
+        samples = _points(client, subject, name, start, until, Statistics=["SampleCount"])
+        percentiles = _points(
+            client, subject, name, start, until, ExtendedStatistics=[LATENCY_PERCENTILE]
+        )
+        for at, point in sorted(samples.items()):
+            percentile = percentiles.get(at, {}).get("ExtendedStatistics", {})
+            if LATENCY_PERCENTILE in percentile:
+                yield Period(point["SampleCount"], percentile[LATENCY_PERCENTILE])
+        start = until
+
+
+def _points(
+    client: StatisticsApi,
+    subject: Subject,
+    name: str,
+    start: datetime,
+    end: datetime,
+    **statistic: list[str],
+) -> dict[datetime, dict[str, Any]]:
+    metric = Metric("any", name, LATENCY_PERCENTILE)
+    answer = client.get_metric_statistics(
+        Namespace=metric.namespace(subject),
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in metric.all_dimensions(subject)],
+        StartTime=start,
+        EndTime=end,
+        Period=LATENCY_PERIOD_S,
+        **statistic,
+    )
+    return {point["Timestamp"]: point for point in answer["Datapoints"]}

@@ -1,0 +1,190 @@
+"""The CloudFormation template of the watch: topics, alarms and the dashboard. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from worker.watch.alarms import Alarm, Urgency, alarms
+from worker.watch.dashboard import dashboard
+from worker.watch.subject import Metric, Subject
+from worker.watch.yaml_text import to_yaml
+
+TOPICS: Final = {Urgency.PAGE: "PageTopic", Urgency.TICKET: "TicketTopic"}
+RUNBOOK: Final = "docs/runbook.md"
+
+_HEADER: Final = """\
+# Made by `voice-insights infra render` from the metric catalogues: change those, not this file.
+"""
+
+Resource = dict[str, Any]
+
+
+def watch_template(subject: Subject, thresholds: Mapping[str, int] = {}) -> str:
+    """The template as YAML. ``thresholds``: measured ones of latency metrics, in ms; without one
+    an alarm has the published limit for its threshold, and nobody is told.
+    """
+    all_alarms = alarms(subject, thresholds)
+    return _HEADER + to_yaml(
+        {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": "Voice Insights worker: what is watched, and who is told.",
+            "Parameters": _parameters(),
+            "Conditions": {
+                f"{kind}HasEmail": {"Fn::Not": [{"Fn::Equals": [{"Ref": f"{kind}Email"}, ""]}]}
+                for kind in ("Page", "Ticket")
+            },
+            "Resources": {
+                **_topics(),
+                **{alarm.name: _alarm(subject, alarm) for alarm in all_alarms},
+                "Dashboard": _dashboard(subject, all_alarms),
+            },
+            "Outputs": {
+                topic: {"Description": f"Topic of {what}", "Value": {"Ref": topic}}
+                for topic, what in (
+                    ("PageTopic", "what wakes someone"),
+                    ("TicketTopic", "what can wait"),
+                )
+            },
+        }
+    )
+
+
+def _parameters() -> Resource:
+    return {
+        "StreamName": {
+            "Type": "String",
+            "Default": "voice-insights",
+            "Description": "The Kinesis stream that the worker reads, for the dashboard.",
+        },
+        "PageEmail": {
+            "Type": "String",
+            "Default": "",
+            "Description": "Address for alarms that wake someone; empty adds none to the topic.",
+        },
+        "TicketEmail": {
+            "Type": "String",
+            "Default": "",
+            "Description": "Address for alarms that can wait; empty adds none to the topic.",
+        },
+    }
+
+
+def _topics() -> Resource:
+    topics: Resource = {}
+    for kind in ("Page", "Ticket"):
+        name = f"{kind}Topic"
+        topics[name] = {"Type": "AWS::SNS::Topic"}
+        topics[f"{name}Policy"] = {
+            "Type": "AWS::SNS::TopicPolicy",
+            "Properties": {
+                "Topics": [{"Ref": name}],
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                            "Action": "sns:Publish",
+                            "Resource": {"Ref": name},
+                            "Condition": {
+                                "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+                            },
+                        }
+                    ],
+                },
+            },
+        }
+        topics[f"{kind}Subscription"] = {
+            "Type": "AWS::SNS::Subscription",
+            "Condition": f"{kind}HasEmail",
+            "Properties": {
+                "TopicArn": {"Ref": name},
+                "Protocol": "email",
+                "Endpoint": {"Ref": f"{kind}Email"},
+            },
+        }
+    return topics
+
+
+def _alarm(subject: Subject, alarm: Alarm) -> Resource:
+    topic = [{"Ref": TOPICS[alarm.urgency]}]
+    told = {"AlarmActions": topic, "OKActions": topic} if alarm.measured else {}
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmName": {"Fn::Sub": f"${{AWS::StackName}}-{alarm.name}"},
+            "AlarmDescription": _description(alarm),
+            "ActionsEnabled": alarm.measured,
+            **told,
+            "ComparisonOperator": (
+                "LessThanThreshold" if alarm.below else "GreaterThanOrEqualToThreshold"
+            ),
+            "Threshold": alarm.threshold,
+            "DatapointsToAlarm": alarm.bad,
+            "EvaluationPeriods": alarm.looked_at,
+            "TreatMissingData": alarm.missing.value,
+            **_value(subject, alarm),
+        },
+    }
+
+
+def _description(alarm: Alarm) -> str:
+    bound = "below" if alarm.below else "at or above"
+    unmeasured = "" if alarm.measured else " The threshold is not measured, so nobody is told."
+    return (
+        f"{alarm.urgency.value}: {alarm.about} ({bound} {alarm.threshold:,} {alarm.unit} in "
+        f"{alarm.bad} of {alarm.looked_at} periods of {alarm.period_s} s).{unmeasured} "
+        f"What to do: {RUNBOOK}, {alarm.name}."
+    )
+
+
+def _value(subject: Subject, alarm: Alarm) -> Resource:
+    """A single metric as it is, or an expression over several."""
+    if [alarm.value] == [one.id for one in alarm.metrics]:
+        (metric,) = alarm.metrics
+        return {**_series(subject, metric), "Statistic": metric.statistic, "Period": alarm.period_s}
+    return {
+        "Metrics": [
+            {"Id": "value", "Expression": alarm.value, "Label": alarm.unit, "ReturnData": True},
+            *(
+                {
+                    "Id": one.id,
+                    "ReturnData": False,
+                    "MetricStat": {
+                        "Metric": _series(subject, one),
+                        "Period": alarm.period_s,
+                        "Stat": one.statistic,
+                    },
+                }
+                for one in alarm.metrics
+            ),
+        ]
+    }
+
+
+def _series(subject: Subject, metric: Metric) -> Resource:
+    dimensions = metric.all_dimensions(subject)
+    return {
+        "Namespace": metric.namespace(subject),
+        "MetricName": metric.name,
+        **(
+            {"Dimensions": [{"Name": name, "Value": value} for name, value in dimensions]}
+            if dimensions
+            else {}
+        ),
+    }
+
+
+def _dashboard(subject: Subject, all_alarms: list[Alarm]) -> Resource:
+    whole = dashboard(subject, all_alarms)
+    widgets = ",\n".join(json.dumps(widget) for widget in whole.pop("widgets"))
+    body = f'{json.dumps(whole)[:-1]}, "widgets": [\n{widgets}\n]}}'
+    return {
+        "Type": "AWS::CloudWatch::Dashboard",
+        "Properties": {
+            "DashboardName": {"Ref": "AWS::StackName"},
+            "DashboardBody": {"Fn::Sub": body},
+        },
+    }
