@@ -14,9 +14,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from worker.aws import one_attempt
 from worker.errors import Misconfigured
 from worker.stream.api import Answer, Failure, FailureKind
-from worker.stream.kinesis import Kinesis, client_config, connect
+from worker.stream.kinesis import Kinesis, connect
 from worker.stream.lineage import Position, ShardInfo, Survey, first_positions
 from worker.stream.reader import Reader, survey_stream
 from worker.stream.record import Record
@@ -33,7 +34,7 @@ def a_client(endpoint: str, **config: Any) -> Any:
         "kinesis",
         region_name=REGION,
         endpoint_url=endpoint,
-        config=client_config(threads=4).merge(Config(**config)),
+        config=one_attempt(threads=4).merge(Config(**config)),
         **KEYS,
     )
 

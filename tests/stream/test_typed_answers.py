@@ -14,8 +14,9 @@ from botocore.awsrequest import AWSResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.aws import one_attempt
 from worker.stream.api import Answer, Failure, FailureKind
-from worker.stream.kinesis import Kinesis, client_config
+from worker.stream.kinesis import Kinesis
 from worker.stream.record import Record
 from worker.stream.typed_answers import decode_typed
 from worker.testing.moto_server import REGION
@@ -42,7 +43,7 @@ class Client:
         client = boto3.client(
             "kinesis",
             region_name=REGION,
-            config=client_config(threads=1),
+            config=one_attempt(threads=1),
             aws_access_key_id="any",
             aws_secret_access_key="any",
         )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import boto3
 from botocore.exceptions import BotoCoreError
 
+from worker.aws import one_attempt
 from worker.config import Settings
 from worker.doctor.asking_places import (
     ask_metrics,
@@ -24,7 +25,7 @@ from worker.errors import Misconfigured
 from worker.settings_values import is_s3
 from worker.state.s3_bucket import Bucket
 from worker.state.s3_bucket import connect as connect_bucket
-from worker.stream.kinesis import KinesisClient, client_config
+from worker.stream.kinesis import KinesisClient
 
 
 class CloudWatchClient(MetricsApi, MetricsReader, Protocol):
@@ -62,7 +63,7 @@ class Clients:
                 service,
                 region_name=self._settings.region,
                 endpoint_url=self._settings.endpoint_url,
-                config=client_config(1),
+                config=one_attempt(1),
             )
         except (BotoCoreError, ValueError) as error:
             raise Misconfigured(f"{service}: {error}") from error

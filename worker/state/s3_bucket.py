@@ -11,19 +11,10 @@ from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from worker.aws import OPERATORS, one_attempt
 from worker.errors import Misconfigured
 from worker.state.s3_objects import Failure, FailureKind, Object, Page
 
@@ -50,9 +41,6 @@ class S3Client(Protocol):
         """ListObjectsV2."""
 
 
-CONNECT_TIMEOUT: Final = 5  # seconds
-READ_TIMEOUT: Final = 10
-
 _BY_CODE: Final = {
     "NoSuchBucket": FailureKind.REFUSED,
     "RequestTimeout": FailureKind.UNKNOWN,  # the body took too long to arrive
@@ -66,14 +54,6 @@ _BY_STATUS: Final = {
     412: FailureKind.CHANGED,
     429: FailureKind.UNKNOWN,
 }
-_OPERATORS: Final = (
-    CredentialRetrievalError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    TokenRetrievalError,
-)
 
 
 def connect(
@@ -95,14 +75,7 @@ def connect(
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
         raise Misconfigured(f"{url} isn't s3://bucket/prefix")
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 1},
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        max_pool_connections=threads,
-        tcp_keepalive=True,
-        s3=None if endpoint is None else {"addressing_style": "path"},
-    )
+    config = one_attempt(threads, s3=None if endpoint is None else {"addressing_style": "path"})
     try:
         client: S3Client = (session or boto3).client(
             "s3", region_name=region, endpoint_url=endpoint, config=config
@@ -192,7 +165,7 @@ def _answer(call: Callable[[], T]) -> T | Failure:
 def failure_of(error: ClientError | BotoCoreError | ResponseParserError) -> Failure:
     """What a failed call tells. Whatever may have been applied is ``UNKNOWN``."""
     if not isinstance(error, ClientError):
-        refused = isinstance(error, _OPERATORS)
+        refused = isinstance(error, OPERATORS)
         kind = FailureKind.REFUSED if refused else FailureKind.UNKNOWN
         return Failure(
             kind, f"{type(error).__name__}: {error}" if refused else type(error).__name__

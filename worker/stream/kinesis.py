@@ -13,19 +13,10 @@ from itertools import count
 from typing import Any, Final, Protocol
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from worker.aws import OPERATORS, one_attempt
 from worker.errors import Misconfigured
 from worker.stream.api import Answer, Failure, FailureKind
 from worker.stream.lineage import Position, ShardInfo, Survey
@@ -51,9 +42,6 @@ class KinesisClient(Protocol):
         """GetRecords."""
 
 
-CONNECT_TIMEOUT: Final = 5  # seconds
-READ_TIMEOUT: Final = 10
-
 _KINDS: Final = {
     "ProvisionedThroughputExceededException": FailureKind.THROTTLED,
     "LimitExceededException": FailureKind.THROTTLED,
@@ -73,14 +61,6 @@ _ITERATOR_TYPES: Final = {
     "at_timestamp": "AT_TIMESTAMP",
     "trim_horizon": "TRIM_HORIZON",
 }
-_OPERATORS: Final = (
-    CredentialRetrievalError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    TokenRetrievalError,
-)
 _NO_ANSWER: Final = (
     AttributeError,
     KeyError,
@@ -94,17 +74,6 @@ fields, and trusts every field to be of its type.
 """
 _FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *_NO_ANSWER)
 """What a call may raise."""
-
-
-def client_config(threads: int) -> Config:
-    """A client's settings for ``threads`` calls at once: one attempt each, given up in time."""
-    return Config(
-        retries={"mode": "standard", "total_max_attempts": 1},
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        max_pool_connections=threads,
-        tcp_keepalive=True,
-    )
 
 
 def connect(
@@ -124,7 +93,7 @@ def connect(
     """
     try:
         client = boto3.client(
-            "kinesis", region_name=region, endpoint_url=endpoint, config=client_config(threads)
+            "kinesis", region_name=region, endpoint_url=endpoint, config=one_attempt(threads)
         )
     except (BotoCoreError, ValueError) as error:
         raise Misconfigured(f"Kinesis: {error}") from error
@@ -282,7 +251,7 @@ def _failure(error: Exception) -> Failure:
         return Failure(_KINDS.get(code, kind), _one_line(error))
     if isinstance(error, _NO_ANSWER):
         return Failure(FailureKind.UNAVAILABLE, f"no Kinesis answer: {_one_line(error)}")
-    kind = FailureKind.DENIED if isinstance(error, _OPERATORS) else FailureKind.UNAVAILABLE
+    kind = FailureKind.DENIED if isinstance(error, OPERATORS) else FailureKind.UNAVAILABLE
     return Failure(kind, _one_line(error))
 
 
