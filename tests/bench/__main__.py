@@ -83,11 +83,12 @@ def main(
         bench = cases.Bench(Path(folder), sizes, seed, peers, _told)
         _told(f"making {sizes.records:,} records")
         measure("runs", "inputs", folder, sizes.records, seed)
-        rows = [row for name in only or _CASES for row in _CASES[name](bench)]
-    report = _report(rows, sizes, seed, peers)
+        report = _report([], sizes, seed, peers)
+        for name in only or _CASES:
+            report.rows.extend(_CASES[name](bench))
+            if json_path is not None:
+                write_json(report, json_path)  # so that what is measured outlives an interruption
     click.echo(table(report), nl=False)
-    if json_path is not None:
-        write_json(report, json_path)
 
 
 def _report(rows: list[Row], sizes: cases.Sizes, seed: int, peers: str | None) -> Report:
