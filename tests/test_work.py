@@ -130,7 +130,7 @@ def test_what_a_long_session_costs_in_a_minute_is_bounded() -> None:
         def run() -> None:
             for minute in range(minutes):
                 arrival = BASE + (21 + minute) * MINUTE
-                late = Event(first[0].key, BASE - minute - 1, minute, "dtmf", None, arrival)
+                late = Event(first[0].key, BASE + minute, -1, "language_info", {}, arrival)
                 driven.partition.fold(deliveries([late]))
                 driven.partition.tip("shard-0", arrival)
                 driven.partition.advance(["shard-0"])

@@ -53,10 +53,10 @@ def tell(held: Held, hold: Hold, before: int, book: SeriesBook, window: Window) 
     rows = held.rows()
     further = _further(held, rows, hold, before)
     retracted = 0
-    if further is None:
-        retracted = _compare(held, rows, hold, before, book, window)
-    else:
+    if further is not None and not _surplus(state, hold):
         _spread(further, before, book, state.key.account_sid, window)
+    else:
+        retracted = _compare(state, rows, hold, further, before, book, window)
     mark.count, mark.before, mark.oldest_new = state.count, before, None
     mark.closing = _closing(state, hold)
     if hold is Hold.DIRECT:
@@ -68,8 +68,6 @@ def _further(held: Held, rows: list[Row], hold: Hold, before: int) -> list[Sampl
     """The samples to tell, if they can be had without those that were told."""
     state = held.state
     mark = _mark(state, hold)
-    if any(_HOLDS[one.series.metric] is hold for one, _ in state.surplus):
-        return None
     if not mark.count and state.newest < before:
         reading = held.reading()
         return reading.direct.samples if hold is Hold.DIRECT else reading.spoken.samples
@@ -86,34 +84,46 @@ def _further(held: Held, rows: list[Row], hold: Hold, before: int) -> list[Sampl
 
 
 def _compare(
-    held: Held, rows: list[Row], hold: Hold, before: int, book: SeriesBook, window: Window
+    state: Session,
+    rows: list[Row],
+    hold: Hold,
+    further: list[Sample] | None,
+    before: int,
+    book: SeriesBook,
+    window: Window,
 ) -> int:
-    """Tell what the session's events say and what was told lacks."""
-    state = held.state
-    mark = _mark(state, hold)
-    others = [(one, n) for one, n in state.surplus if _HOLDS[one.series.metric] is not hold]
-    surplus = Counter({one: n for one, n in state.surplus if _HOLDS[one.series.metric] is hold})
+    """Tell what is so now and was not told; keep what was told and isn't so as surplus.
+
+    ``further``: what is new, if all else that was told still stands.
+    """
+    mark, account = _mark(state, hold), state.key.account_sid
+    surplus = _surplus(state, hold)
     told: Window = {}
     for (series, minute, value), count in surplus.items():
         told.setdefault((series, minute), {})[value] = count
     now: Window = {}
-    account = state.key.account_sid
-    samples = _samples(rows, state.base, hold, closing=state.closed is not None)
-    _spread(samples, before, book, account, now)
-    if mark.count:
-        earlier = _samples(rows[: mark.count], state.base, hold, closing=mark.closing)
-        _spread(earlier, mark.before, book, account, told)
-    for one, distribution in _without(now, told):
-        add(window.setdefault(one, {}), distribution)
+    if further is None:
+        further = _samples(rows, state.base, hold, closing=state.closed is not None)
+        if mark.count:
+            once = _samples(rows[: mark.count], state.base, hold, closing=mark.closing)
+            _spread(once, mark.before, book, account, told)
+    _spread(further, before, book, account, now)
+    for place, distribution in _without(now, told):
+        add(window.setdefault(place, {}), distribution)
     untrue = Counter(
         {
-            Told(*one, value): count
-            for one, distribution in _without(told, now)
+            Told(*place, value): count
+            for place, distribution in _without(told, now)
             for value, count in distribution.items()
         }
     )
+    others = [one for one in state.surplus if _HOLDS[one[0].series.metric] is not hold]
     state.surplus = others + list(untrue.items())
     return (untrue - surplus).total()
+
+
+def _surplus(state: Session, hold: Hold) -> Counter[Told]:
+    return Counter({one: n for one, n in state.surplus if _HOLDS[one.series.metric] is hold})
 
 
 def summarise(held: Held, book: SeriesBook, window: Window) -> None:

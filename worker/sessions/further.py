@@ -29,8 +29,10 @@ def further_direct(
     first_told = min((row.timestamp for row in rows[:told]), default=high)
     started = first_told < low
     late = [row for row in rows[told:] if row.timestamp < low]
-    if any(row.name in _CONTEXT for row in late) or (started and first < first_told):
+    if any(row.name in _CONTEXT for row in late):
         return None
+    if started and (base + first) // _MINUTE < (base + first_told) // _MINUTE:
+        return None  # the session began in another minute than was told
     walk = DirectWalk()
     if not started and first < high:
         walk.begin(base + first)
@@ -72,6 +74,8 @@ def _walk(rows: list[Row], base: int, since: int, before: int) -> SpokenWalk:
         walk.samples.clear()
     return walk
 
+
+_MINUTE: Final = 60_000
 
 _CONTEXT: Final = frozenset(
     code
