@@ -57,6 +57,12 @@ class Kept:
             return None
         return find_readable(self._there, self._state, self._restoring).manifest
 
+    @property
+    def commits(self) -> int:
+        """How many there are by now."""
+        manifest = self.found()
+        return manifest.log[-1].last if manifest and manifest.log else 0
+
     def peek(self) -> Peek:
         manifest = self.found()
         if manifest is None:

@@ -264,12 +264,16 @@ def test_what_cannot_be_sent_in_time_stays_for_the_next_start(tmp_path: Path) ->
     assert record["session_id"] == "VX1"
 
 
-def test_no_shard_waits_for_one_that_waits_for_its_end() -> None:
+@pytest.mark.parametrize(
+    "unread",
+    [Position("trim_horizon", "", BASE), Position("at_timestamp", str(BASE), BASE)],
+)
+def test_no_shard_waits_for_one_that_waits_for_its_end(unread: Position) -> None:
     """After a merge the child holds time where its first parent ended, and can begin only when
     the other one has ended, too: that one must not pause for running ahead.
     """
     worker = Worker(positions={"a": HEAD, "b": HEAD})
-    child = {"child": Position("trim_horizon", "", BASE)}
+    child = {"child": unread}
     ended = Position("ended", "", BASE)
     worker.turn(worker.batch("a", 0, position=ended, children=child))
     worker.turn(worker.batch("b", 0, clock=BASE + 10 * LEAD))

@@ -262,12 +262,12 @@ class Service:
         return [shard for shard, position in positions.items() if position[0] != "ended"]
 
     def _running_ahead(self, live: list[str]) -> set[str]:
-        """The shards to pause. None while a shard that has not begun holds time back: it may
-        be waiting for the end of one that runs ahead.
+        """The shards to pause. None while a shard of which nothing was read holds time back: it
+        may be waiting for the end of one that runs ahead.
         """
         time = self._partition.time
         behind = time.behind(live)
-        if behind is None or self._partition.positions[behind][0] == "trim_horizon":
+        if behind is None or self._partition.positions[behind][0] != "after":
             return set()
         return time.ahead(live, self._limits.shard_lead_ms)
 

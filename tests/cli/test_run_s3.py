@@ -66,7 +66,8 @@ def test_told_to_end_while_s3_is_away_it_ends_in_time(endpoint: str, tmp_path: P
         with working_in(
             kept, aws, tmp_path / "first", env=apart, endpoint_url="", shutdown_s=4
         ) as worker:
-            worker.wait_for(lambda: worker.begun, "its begin")
+            # its second commit: by then it has begun, and has something to end
+            worker.wait_for(lambda: kept.commits >= 2, "its begin")
             stack.close()
             worker.wait_for(lambda: "state call failed" in worker.log, "a failed call")
             assert worker.end() == 6

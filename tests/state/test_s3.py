@@ -330,6 +330,15 @@ def test_a_damaged_segment_is_named_with_the_last_good_commit_and_nothing_is_cha
     store.append(MORE)  # the owner so far goes on
 
 
+def test_a_manifest_that_comes_while_it_is_looked_for_is_not_missing() -> None:
+    bucket = StrictS3()
+    first: list[S3Store] = []
+    bucket.after = at_call(0, lambda: first.append(taken_in(bucket)))
+    assert store_in(bucket).take(STREAM) == Delta()
+    with pytest.raises(Fenced):
+        first[0].append(commit())
+
+
 def test_a_missing_segment_is_named_with_the_last_good_commit() -> None:
     bucket = StrictS3()
     store = taken_in(bucket, NEVER)

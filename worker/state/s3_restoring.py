@@ -95,9 +95,12 @@ def look(access: Access) -> Found | None:
     """
     found = access.read(MANIFEST)
     if found is None:
-        if names := list(access.keys(SEGMENTS)):
+        names = list(access.keys(SEGMENTS))
+        if not names:
+            return None
+        found = access.read(MANIFEST)  # another may have begun it before the names were asked for
+        if found is None:
             raise CorruptState(f"{access.url}/{MANIFEST} is missing; {last_in(names)}")
-        return None
     try:
         return Found(manifests.decode(found.data), found.etag)
     except CorruptState as error:
