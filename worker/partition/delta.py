@@ -21,7 +21,7 @@ Mark = tuple[str, str, int]
 """A position in a shard as its source writes it; the partition only keeps it."""
 
 
-class SessionChange(msgspec.Struct, array_like=True):
+class SessionChange(msgspec.Struct, array_like=True, gc=False):
     """A session's state as it now is, and the bytes that its log has grown by."""
 
     state: Session

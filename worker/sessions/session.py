@@ -34,7 +34,7 @@ class Arrival(Enum):
     CUT = "cut"
 
 
-class Mark(msgspec.Struct, array_like=True):
+class Mark(msgspec.Struct, array_like=True, gc=False):
     """How far one kind of metrics has been told: all samples of the first ``count`` events
     whose minutes lie before ``before`` (epoch ms), read with or without ``closing``.
 
@@ -47,7 +47,7 @@ class Mark(msgspec.Struct, array_like=True):
     oldest_new: int | None = None
 
 
-class Closed(msgspec.Struct, array_like=True, frozen=True):
+class Closed(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The first close: the number of events that the session then had, why, and when."""
 
     count: int
@@ -55,7 +55,7 @@ class Closed(msgspec.Struct, array_like=True, frozen=True):
     at: int
 
 
-class Session(msgspec.Struct, array_like=True):
+class Session(msgspec.Struct, array_like=True, gc=False):
     """A session's state; all of it but the log is small. Times in epoch ms.
 
     ``revision`` is 0 while the session is open, 1 at its close, and grows by one with each
