@@ -136,6 +136,13 @@ def test_a_permission_that_is_missing_is_named(
     assert check.partition(" ")[0] in failures[0].advice
 
 
+def test_writing_is_asked_for_where_the_worker_writes(endpoint: str) -> None:
+    places = {"records": "s3://calls-state", "dead_letters": "s3://calls-state"}
+    asked = {(one.action, one.of) for one in Examined(endpoint, **places).facts().asked}
+    for folder in ("sessions", "dead-letters"):
+        assert ("s3:PutObject", f"s3://calls-state/{folder}") in asked
+
+
 def test_a_datum_refused_for_its_age_speaks_for_the_permission(endpoint: str) -> None:
     examined = Examined(endpoint)
     examined.refuse("cloudwatch", "PutMetricData", "InvalidParameterValue", 400)

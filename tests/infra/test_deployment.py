@@ -1,8 +1,9 @@
-"""The service stack on an embedded AWS, as far as that supports it, and a worker in its place.
+"""Both stacks on an embedded AWS, as far as that supports them, and a worker in its place.
 
-moto makes all resources of the stack but takes no notice of a task's network and launch type, of
-how a service is deployed, or of a bucket's encryption, versions, lifecycle and policy; and it
-runs no tasks, so a worker process here is given what the task would be.
+moto makes all resources of the service stack but takes no notice of a task's network and launch
+type, of how a service is deployed, or of a bucket's encryption, versions, lifecycle and policy; and
+it runs no tasks, so a worker process here is given what the task would be. Of the watch stack it
+makes neither alarms nor subscriptions; the alarms are put one by one, as CloudFormation would.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final
 import boto3
 import pytest
 
-from tests.infra.templates import SERVICE
+from tests.infra.templates import SERVICE, WATCH, load
 from tests.processes import AWS, LONGEST_S, started
 from worker.testing.moto_server import REGION, embedded_aws
 from worker.testing.traffic import Traffic, simulate
@@ -130,3 +131,42 @@ def test_a_worker_with_the_tasks_environment_works_and_ends_in_time(
     assert deployed.keys("dead-letters/dt=")
     assert "state/manifest" in deployed.keys("state/")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_watch_stack_is_made(deployed: Deployed) -> None:
+    formation = deployed.client("cloudformation")
+    formation.create_stack(
+        StackName="watch",
+        TemplateBody=WATCH.read_text(encoding="utf-8"),
+        Parameters=[{"ParameterKey": "StreamName", "ParameterValue": "calls"}],
+    )
+    (stack,) = formation.describe_stacks(StackName="watch")["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    assert {one["OutputKey"] for one in stack["Outputs"]} == {"PageTopic", "TicketTopic"}
+    body = deployed.client("cloudwatch").get_dashboard(DashboardName="watch")["DashboardBody"]
+    assert "${" not in body
+    shown = json.loads(body)["widgets"]
+    assert {one["properties"].get("region", REGION) for one in shown} == {REGION}
+    assert '"StreamName", "calls"' in body
+
+
+def test_cloudwatch_takes_every_alarm_and_the_dashboard(deployed: Deployed) -> None:
+    client = deployed.client("cloudwatch")
+    resources = load(WATCH)["Resources"]
+    alarms = {
+        name: one["Properties"]
+        for name, one in resources.items()
+        if one["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    for name, made in alarms.items():
+        topics = {"AlarmActions", "OKActions"} & made.keys()
+        client.put_metric_alarm(
+            **{**made, "AlarmName": name, **{key: ["arn:aws:sns:a:1:t"] for key in topics}}
+        )
+    held = {one["AlarmName"]: one for one in client.describe_alarms()["MetricAlarms"]}
+    assert held.keys() >= alarms.keys()
+    for name, made in alarms.items():
+        assert held[name]["DatapointsToAlarm"] == made["DatapointsToAlarm"]
+        assert held[name]["ActionsEnabled"] == made["ActionsEnabled"]
+    body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    client.put_dashboard(DashboardName="watch", DashboardBody=body)

@@ -74,9 +74,11 @@ def test_an_alarm_returns_one_value() -> None:
 def test_the_dashboard_is_json_whose_gaps_cloudformation_can_fill() -> None:
     text = properties(TEMPLATE, "Dashboard")["DashboardBody"]["Fn::Sub"]
     assert json.loads(text)["widgets"]
-    known = {"AWS::Region", "StreamName", *(f"{one.name}.Arn" for one in alarms(SUBJECT))}
-    assert set(re.findall(r"\$\{(.*?)\}", text)) == known
-    assert TEMPLATE["Parameters"].keys() >= {"StreamName"}
+    named = {one for one in re.findall(r"\$\{(.*?)\}", text) if not one.startswith("AWS::")}
+    assert named == {"StreamName"} <= TEMPLATE["Parameters"].keys()
+    for alarm in alarms(SUBJECT):
+        name = properties(TEMPLATE, alarm.name)["AlarmName"]["Fn::Sub"]
+        assert f':alarm:{name}"' in text
 
 
 def test_only_cloudwatch_of_this_account_publishes_to_the_topics() -> None:

@@ -21,6 +21,7 @@ from worker.doctor.asking_stream import MetricsReader, StreamAsker, load_of
 from worker.doctor.calls import Calls
 from worker.doctor.facts import Facts, State
 from worker.emit.cloudwatch import MetricsApi
+from worker.emit.objects import DEAD_LETTERS, RECORDS
 from worker.errors import Misconfigured
 from worker.settings_values import is_s3
 from worker.state.s3_bucket import Bucket
@@ -89,9 +90,9 @@ def ask(
     if settings.sink == "cloudwatch":
         ask_metrics(calls, clients.cloudwatch, settings.namespace, now())
     state = _state(calls, clients, settings)
-    for place in dict.fromkeys((settings.records, settings.dead_letters)):
+    for place, folder in ((settings.records, RECORDS), (settings.dead_letters, DEAD_LETTERS)):
         if is_s3(place):
-            ask_written_bucket(calls, clients.bucket(place))
+            ask_written_bucket(calls, clients.bucket(place), folder)
     return Facts(credentials, calls.asked, described, load, sample, calls.skew_ms, state)
 
 

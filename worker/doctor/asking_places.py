@@ -40,12 +40,16 @@ def ask_metrics(calls: Calls, client: MetricsApi, namespace: str, now: int) -> N
     calls.make("cloudwatch:PutMetricData", f"namespace {namespace}", put)
 
 
-def ask_written_bucket(calls: Calls, bucket: Bucket) -> None:
-    """PutObject where only new objects are written: one of no bytes, taken away again if that is
-    allowed. The condition that fails would ask for more permission than the worker needs.
+def ask_written_bucket(calls: Calls, bucket: Bucket, folder: str) -> None:
+    """PutObject where only new objects are written: in ``folder``, one of no bytes, taken away
+    again if that is allowed. The condition that fails would ask for more permission than the
+    worker needs.
     """
-    calls.make_of_bucket("s3:PutObject", bucket.url, lambda: bucket.put(PROBE, b"", None))
-    bucket.delete(PROBE)
+    key = f"{folder}/{PROBE}"
+    calls.make_of_bucket(
+        "s3:PutObject", f"{bucket.url}/{folder}", lambda: bucket.put(key, b"", None)
+    )
+    bucket.delete(key)
 
 
 def ask_state_bucket(calls: Calls, bucket: Bucket) -> State:

@@ -1,7 +1,7 @@
 """The dashboard, from what a caller notices down to the pipeline itself. Pure.
 
-Widgets are CloudWatch's own JSON; ``${AWS::Region}``, ``${StreamName}`` and the alarms' ARNs are
-for CloudFormation to fill in. A dashboard is 24 columns wide.
+Widgets are CloudWatch's own JSON; what stands in ``${…}`` is for CloudFormation to fill in. A
+dashboard is 24 columns wide.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ COLUMNS: Final = 24
 PERIOD_S: Final = 300
 
 END_STATUSES: Final = ("ended", "hung_up", "failure", "other", "unknown", "none")
+
+_ALARM_ARN: Final = (
+    "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${AWS::StackName}-"
+)
 
 Widget = dict[str, Any]
 _Line = list[Any]
@@ -219,7 +223,7 @@ def _pipeline(subject: Subject) -> Iterable[_Row]:
 
 
 def _alarm_states(alarms: Iterable[Alarm]) -> _Row:
-    arns = [f"${{{alarm.name}.Arn}}" for alarm in alarms]
+    arns = [f"{_ALARM_ARN}{alarm.name}" for alarm in alarms]
     return _Row(
         "## Alarms",
         ({"type": "alarm", "properties": {"title": "All alarms", "alarms": arns}},),
