@@ -22,6 +22,7 @@ from worker.settings_sources import load_settings
 from worker.watch.alarms import LATENCIES, LATENCY_PERIOD_S
 from worker.watch.baseline import PERIODS_AT_LEAST, threshold
 from worker.watch.history import StatisticsApi, history
+from worker.watch.sizing import CALLS_A_DAY, sizing_table
 from worker.watch.subject import Subject
 from worker.watch.template import watch_template
 from worker.wiring import rules_of
@@ -35,7 +36,7 @@ _SHOWN_LINES: Final = 40
 
 @click.group()
 def infra() -> None:
-    """Make what is deployed beside the worker: dashboard and alarms."""
+    """What is deployed beside the worker: dashboard and alarms, and what all of it takes."""
 
 
 @infra.command()
@@ -158,3 +159,18 @@ def _differs(path: Path, template: str) -> int:
         click.echo(line[:160], err=True)
     click.echo(f"{path} is not up to date: run voice-insights infra render", err=True)
     return 1
+
+
+@infra.command()
+@click.argument("calls_a_day", nargs=-1, type=click.IntRange(1, 100_000_000))
+def sizing(calls_a_day: tuple[int, ...]) -> None:
+    """Print what a deployment needs and costs, a line for each CALLS_A_DAY.
+
+    Shards, task, sessions in memory, series, and dollars a month at list prices, Twilio's first.
+    The assumptions are in docs/runbook.md; it asks nobody.
+
+    \b
+    Example:
+      voice-insights infra sizing 2500 40000
+    """
+    click.echo(sizing_table(calls_a_day or CALLS_A_DAY), nl=False)

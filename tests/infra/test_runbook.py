@@ -1,0 +1,51 @@
+"""The runbook says what to do about every alarm, and what the code computes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.processes import ROOT
+from worker.watch.alarms import Alarm, alarms
+from worker.watch.sizing import CALLS_A_DAY, sizing_table
+from worker.watch.subject import Subject
+
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+ALARMS = alarms(Subject("VoiceInsights", "VoiceInsights/Worker"))
+
+SECTIONS = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=^###? |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
+def test_every_alarm_has_its_paragraph(alarm: Alarm) -> None:
+    text = SECTIONS[alarm.name]
+    assert text.startswith(alarm.urgency.value.title())
+    assert len(text.split()) >= 10
+    if not alarm.measured:
+        assert "once it is measured" in text
+
+
+def test_there_is_no_paragraph_of_an_alarm_that_is_gone() -> None:
+    assert SECTIONS.keys() == {alarm.name for alarm in ALARMS}
+
+
+def test_the_table_of_sizes_is_what_the_arithmetic_gives() -> None:
+    assert sizing_table(CALLS_A_DAY) in RUNBOOK
+
+
+def test_templates_and_commands_that_the_pages_name_are_there() -> None:
+    for path in re.findall(r"infra/[\w.]+", DEPLOYMENT + RUNBOOK):
+        assert (ROOT / path.rstrip(".")).exists(), path
+
+
+def test_parameters_that_the_page_gives_are_the_templates() -> None:
+    given = set(re.findall(r"\b([A-Z][a-z]\w+)=", DEPLOYMENT + RUNBOOK))
+    templates = [
+        (ROOT / "infra" / name).read_text(encoding="utf-8")
+        for name in ("service.yaml", "watch.yaml")
+    ]
+    http = {"Description", "SinkType", "SinkConfiguration", "TestId", "SinkSid", "Types"}
+    for name in given - http:
+        assert any(f"\n  {name}:\n" in text for text in templates), name

@@ -1,0 +1,43 @@
+"""What a deployment needs and costs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.watch.sizing import EVENTS_A_S, cost_of, event_streams, size_of
+
+CALLS = st.integers(1, 2_000_000)
+
+
+@pytest.mark.parametrize(
+    ("events", "dollars"),
+    [
+        (100_000, 0),
+        (1_100_000, 40),
+        (125_000_000, 99_900 * 0.04 + 25_000 * 0.015),
+        (2_000_000_000, 99_900 * 0.04 + 900_000 * 0.015 + 1_000_000 * 0.0075),
+    ],
+)
+def test_each_tier_is_paid_at_its_price(events: int, dollars: float) -> None:
+    assert event_streams(events) == pytest.approx(dollars)
+
+
+@given(CALLS, CALLS)
+def test_more_calls_never_need_less(one: int, other: int) -> None:
+    few, many = size_of(min(one, other)), size_of(max(one, other))
+    assert few.shards <= many.shards
+    assert few.sessions_held <= many.sessions_held
+    assert (few.cpu or 1 << 20) <= (many.cpu or 1 << 20)
+    assert cost_of(min(one, other)).total <= cost_of(max(one, other)).total + 0.01
+
+
+@given(CALLS)
+def test_what_is_named_suffices_for_the_busiest_hour(calls: int) -> None:
+    size = size_of(calls)
+    assert size.shards * 1000 >= size.events_s * 3
+    if size.cpu is None:
+        assert size.events_s > EVENTS_A_S or size.sessions_held > 1_000_000
+    else:
+        assert size.cpu / 1024 * EVENTS_A_S >= size.events_s

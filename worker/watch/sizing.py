@@ -1,0 +1,191 @@
+"""What a deployment needs and costs, by calls a day. Pure arithmetic over stated assumptions.
+
+Prices are list prices in dollars (AWS: us-east-1, Linux on x86; a month is 30 days), without free
+tiers but Twilio's. A region, a contract or a new price list may differ: the shares are the message.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Final, NamedTuple
+
+from worker.metrics.catalogue import CATALOGUE
+from worker.observe.own_metrics import OWN_METRICS
+from worker.watch.alarms import alarms
+from worker.watch.subject import Subject
+
+CALLS_A_DAY: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
+
+DAYS: Final = 30
+HOURS: Final = 24 * DAYS
+
+# of calls
+EVENTS_A_SESSION: Final = 120
+"""ConversationRelay events of a call of three minutes and about ten turns."""
+OTHER_EVENTS: Final = 20
+"""Gateway events of the same call that come with the same subscription."""
+BUSIEST_HOUR: Final = 0.15
+"""Its share of a day's calls."""
+BURST: Final = 3
+"""How much more than the busiest hour's average a second may bring."""
+
+# of the worker
+EVENTS_A_S: Final = 6_000
+"""What one processor works through; it must suffice for the busiest hour."""
+HELD_S: Final = 1_000
+"""For how long a session is in memory: the call, its last events' delay, its close, the holds."""
+HELD_KB: Final = 4
+KEPT_S: Final = 14_400
+KEPT_KB: Final = 0.1
+"""What memory holds of a session that is closed and kept in the store."""
+BASE_MB: Final = 400
+COMMIT_S: Final = 5
+"""As infra/service.yaml sets it."""
+SERIES_BY_DIMENSION: Final = 33
+"""Of three interruption types, six end statuses, five error codes, four speech models, six voices
+and three languages for each of three metrics."""
+RECORD_KB: Final = 1.0
+"""A session record, packed with its neighbours."""
+RECORD_DAYS: Final = 400
+
+_TWILIO_TIERS: Final = (
+    (100_000, 0.0),
+    (100_000_000, 0.04),
+    (1_000_000_000, 0.015),
+    (10_000_000_000, 0.0075),
+    (None, 0.0065),
+)
+"""Events a month up to so many, and dollars a thousand of them."""
+
+_TASKS: Final = (
+    (256, (512, 1024, 2048)),
+    (512, (1024, 2048, 3072, 4096)),
+    (1024, (2048, 3072, 4096, 5120, 6144, 7168, 8192)),
+)
+"""Processors in 1/1024 and the MiB that Fargate has for them, as far as one process can use."""
+
+SHARD_HOUR: Final = 0.015
+RETENTION_SHARD_HOUR: Final = 0.02
+MILLION_PUTS: Final = 0.014
+VCPU_HOUR: Final = 0.04048
+GB_HOUR: Final = 0.004445
+ADDRESS_HOUR: Final = 0.005
+SERIES: Final = 0.30
+THOUSAND_METRIC_REQUESTS: Final = 0.01
+ALARM_METRIC: Final = 0.10
+DASHBOARD: Final = 3.0
+LOG_GB: Final = 0.50
+LOG_GB_A_MONTH: Final = 0.3
+THOUSAND_OBJECT_PUTS: Final = 0.005
+STORED_GB: Final = 0.023
+
+
+class Size(NamedTuple):
+    """What is needed. ``events_s``: in the busiest hour; ``cpu`` in 1/1024, ``memory`` in MiB;
+    None if it is too much for one process.
+    """
+
+    events_s: float
+    shards: int
+    sessions_held: int
+    cpu: int | None
+    memory: int | None
+    series: int
+
+
+class Cost(NamedTuple):
+    """Dollars a month."""
+
+    twilio: float
+    kinesis: float
+    fargate: float
+    cloudwatch: float
+    s3: float
+
+    @property
+    def total(self) -> float:
+        """All of them."""
+        return sum(self)
+
+
+def size_of(calls_a_day: int) -> Size:
+    """What so many calls need."""
+    sessions_s = calls_a_day * BUSIEST_HOUR / 3600
+    events_s = sessions_s * (EVENTS_A_SESSION + OTHER_EVENTS)
+    held = ceil(sessions_s * HELD_S)
+    memory = BASE_MB + (held * HELD_KB + sessions_s * KEPT_S * KEPT_KB) / 1024
+    cpu, mib = _task(1024 * events_s / EVENTS_A_S, memory)
+    shards = max(1, ceil(events_s * BURST / 1000))
+    series = len(CATALOGUE) + SERIES_BY_DIMENSION + len(OWN_METRICS)
+    return Size(events_s, shards, held, cpu, mib, series)
+
+
+def cost_of(calls_a_day: int) -> Cost:
+    """What so many calls cost a month. Where one process is too small, that of the largest."""
+    size = size_of(calls_a_day)
+    events = calls_a_day * DAYS * (EVENTS_A_SESSION + OTHER_EVENTS)
+    largest, its_memory = _TASKS[-1]
+    cpu, memory = size.cpu or largest, size.memory or its_memory[-1]
+    commits = HOURS * 3600 / COMMIT_S
+    # each commit a segment and the manifest; each that closes sessions an object and two marks;
+    # each minute two requests with metrics and their marks
+    closing = min(1.0, calls_a_day / 86_400 * COMMIT_S)
+    puts = commits * (2 + 3 * closing) + HOURS * 60 * 4
+    stored_gb = calls_a_day * RECORD_DAYS * RECORD_KB / 1e6
+    alarm_metrics = sum(len(alarm.metrics) for alarm in alarms(Subject("any", "any")))
+    return Cost(
+        twilio=event_streams(events),
+        kinesis=size.shards * HOURS * (SHARD_HOUR + RETENTION_SHARD_HOUR)
+        + events / 1e6 * MILLION_PUTS,
+        fargate=HOURS * (cpu / 1024 * VCPU_HOUR + memory / 1024 * GB_HOUR + ADDRESS_HOUR),
+        cloudwatch=size.series * SERIES
+        + HOURS * 60 * 2 / 1000 * THOUSAND_METRIC_REQUESTS
+        + alarm_metrics * ALARM_METRIC
+        + DASHBOARD
+        + LOG_GB_A_MONTH * LOG_GB,
+        s3=puts / 1000 * THOUSAND_OBJECT_PUTS + stored_gb * STORED_GB,
+    )
+
+
+def event_streams(events: float) -> float:
+    """Twilio's price of so many events a month."""
+    dollars, below = 0.0, 0.0
+    for upto, price in _TWILIO_TIERS:
+        within = events if upto is None else min(events, upto)
+        dollars += max(0.0, within - below) / 1000 * price
+        below = within
+    return dollars
+
+
+def sizing_table(calls_a_day: tuple[int, ...]) -> str:
+    """A table in Markdown, a line for each number of calls."""
+    heads = (
+        *("calls a day", "events/s, busiest hour", "shards", "task", "sessions held", "series"),
+        *("Twilio Event Streams", "Kinesis", "Fargate", "CloudWatch", "S3", "in all"),
+    )
+    lines = [heads, ("---:",) * len(heads), *map(_cells, calls_a_day)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cells(calls: int) -> tuple[str, ...]:
+    size, cost = size_of(calls), cost_of(calls)
+    task = "beyond one process"
+    if size.cpu is not None and size.memory is not None:
+        task = f"{size.cpu / 1024:g} vCPU, {size.memory / 1024:g} GB"
+    return (
+        f"{calls:,}",
+        f"{size.events_s:,.0f}" if size.events_s >= 10 else f"{size.events_s:.1f}",
+        f"{size.shards:,}",
+        task,
+        f"{size.sessions_held:,}",
+        f"{size.series}",
+        *(f"${dollars:,.0f}" for dollars in (*cost, cost.total)),
+    )
+
+
+def _task(cpu: float, memory_mb: float) -> tuple[int, int] | tuple[None, None]:
+    for units, memories in _TASKS:
+        for mib in memories:
+            if units >= cpu and mib >= memory_mb:
+                return units, mib
+    return None, None
