@@ -44,11 +44,11 @@ sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
     fi
   done
   [ -n "$found" ] || missing "LocalStack 4.9.2 needs a Python 3.11, 3.12 or 3.13 that can make virtual environments, none was found"
-  echo "setup: making $(basename "$home") for LocalStack (some 300 MB, the first time takes a minute)"
+  echo "setup: making $(basename "$home") for LocalStack (some 300 MB, which takes a minute or a few)"
   rm -rf "$home"
   "$found" -m venv "$home"
   "$python" -m pip -qq --no-input --disable-pip-version-check \
-    install --no-compile --require-hashes -r "$here/requirements.lock"
+    install --no-compile --no-deps --require-hashes -r "$here/requirements.lock"
   mkdir "$home/kinesis"
   cp "$here/package.json" "$here/package-lock.json" "$home/kinesis"
   npm ci --prefix "$home/kinesis" --ignore-scripts --no-audit --no-fund --loglevel=error
