@@ -12,7 +12,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PEERS := .venv-peers
 PEERS_OF := tests/bench/peers/requirements
-PYTEST := $(PY) -m pytest -n 2 --dist loadgroup
+PYTEST := $(PY) -m pytest -n 2
 PINNED := -m uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-header --no-annotate
 PIP := $(PY) -m pip -qq --no-input --disable-pip-version-check

@@ -1,4 +1,4 @@
-"""One LocalStack for all tests here."""
+"""One LocalStack for all tests here that one process runs."""
 
 from __future__ import annotations
 

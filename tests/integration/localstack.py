@@ -13,12 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import pytest
-
 from tests.processes import ROOT
-
-MARKS: Final = [pytest.mark.slow, pytest.mark.xdist_group("localstack")]
-"""Of every test here: one LocalStack serves them all, so one process runs them all."""
 
 _HOST: Final = ROOT / "localstack" / "host.sh"
 _AWAIT: Final = ROOT / "localstack" / "await.py"

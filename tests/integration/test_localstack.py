@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import boto3
+import pytest
 
-from tests.integration.localstack import MARKS, LocalStack
+from tests.integration.localstack import LocalStack
 from worker.testing.moto_server import REGION
 
-pytestmark = MARKS
+pytestmark = pytest.mark.slow
 
 NAME = "voice-insights"
 

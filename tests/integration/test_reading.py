@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from tests.cli.test_run import calls
-from tests.integration.localstack import MARKS, LocalStack
+from tests.integration.localstack import LocalStack
 from tests.live import Aws, Live, but_for_the_close, last_revisions, replayed, working
 from worker.partition.partition import ACCOUNTED
 from worker.stream.record import Record
 from worker.testing.traffic import simulate
 
-pytestmark = MARKS
+pytestmark = pytest.mark.slow
 
 EXPIRED_AFTER_MS: Final = 300_000
 RECORDS: Final = "records.jsonl"

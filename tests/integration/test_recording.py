@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.cli.test_run import calls
-from tests.integration.localstack import MARKS, LocalStack
+from tests.integration.localstack import LocalStack
 from tests.live import Aws
 from tests.processes import AWS, run
 from worker.stream.record import Record
 from worker.stream.recording import read_recording
 from worker.testing.traffic import simulate
 
-pytestmark = MARKS
+pytestmark = pytest.mark.slow
 
 
 def record(aws: Aws, out: Path) -> Counter[tuple[bytes, str]]:

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.cli.test_run import calls
-from tests.integration.localstack import MARKS, LocalStack
+from tests.integration.localstack import LocalStack
 from tests.live import Aws, Dimensions, but_for_the_close, last_revisions, replayed
 from tests.processes import LONGEST_S
 from tests.s3_live import Kept, working_in
@@ -18,7 +20,7 @@ from worker.emit.objects import DEAD_LETTERS, RECORDS
 from worker.partition.partition import ACCOUNTED
 from worker.testing.traffic import simulate
 
-pytestmark = MARKS
+pytestmark = pytest.mark.slow
 
 SESSIONS: Final = 6
 MINUTE: Final = timedelta(minutes=1)
