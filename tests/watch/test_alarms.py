@@ -97,15 +97,25 @@ def test_an_expression_uses_all_its_metrics_and_no_other(alarm: Alarm) -> None:
     assert used == {metric.id for metric in alarm.metrics}
 
 
-def evaluate(alarm: Alarm, **values: float) -> float:
-    """An expression with these values; CloudWatch's IF and FILL as Python's."""
+def evaluate(alarm: Alarm, *, filled: bool = True, **values: float) -> float:
+    """An expression with these values, CloudWatch's functions as Python's; 0 without a value.
+
+    ``filled``: whether FILL has something to fill in a series without any sample.
+    """
+
+    def fill(value: float | None, filling: float) -> float | None:
+        return filling if value is None and filled else value
+
+    def total(parts: list[float | None]) -> float:
+        return sum(part for part in parts if part is not None)
+
     known = {metric.id: values.get(metric.id) for metric in alarm.metrics}
-    functions = {
-        "IF": lambda condition, this, that: this() if condition else that,
-        "FILL": lambda value, filling: filling if value is None else value,
-    }
+    functions = {"IF": lambda so, this, that: this() if so else that, "FILL": fill, "SUM": total}
     text = re.sub(r"^IF\((.*? >= \d+), (.*), 0\)$", r"IF(\1, lambda: \2, 0)", alarm.value)
-    return float(eval(text, {**functions, **known}))
+    try:
+        return float(eval(text, {**functions, **known}))
+    except TypeError:  # an operator with a side that has no value
+        return 0.0
 
 
 @pytest.mark.parametrize(
@@ -125,8 +135,12 @@ def test_a_share_of_few_counts_as_good(name: str, part: str, whole: str, at_leas
     assert evaluate(alarm, **{part: at_least, whole: at_least}) >= alarm.threshold
 
 
-def test_callers_of_whom_none_was_answered_are_counted() -> None:
-    assert evaluate(BY_NAME["AbandonedWaits"], given_up=TURNS_AT_LEAST) == 100
+@pytest.mark.parametrize("filled", [True, False])
+def test_callers_of_whom_none_was_answered_are_counted(filled: bool) -> None:
+    """As when an application has been dead for longer than the alarm looks back."""
+    abandoned = BY_NAME["AbandonedWaits"]
+    assert evaluate(abandoned, filled=filled, given_up=TURNS_AT_LEAST) == 100
+    assert evaluate(abandoned, filled=filled, answered=TURNS_AT_LEAST) == 0
 
 
 def test_a_failure_in_ten_sessions_pages_from_twenty_on() -> None:

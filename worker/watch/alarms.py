@@ -277,9 +277,15 @@ def _share(
     unit: str,
     periods: _Periods,
 ) -> Alarm:
-    """100 x part / whole, where the whole is ``at_least`` so much; what has no samples is 0."""
-    total = " + ".join(f"FILL({one.id}, 0)" for one in whole)
-    value = f"IF(({total}) >= {at_least}, 100 * FILL({part.id}, 0) / ({total}), 0)"
+    """100 x part / whole, where the whole is ``at_least`` so much; what has no samples is 0.
+
+    FILL may have nothing to fill where a series has no sample at all in the whole window, and an
+    operator with such a side has no value. SUM of a list goes by the others. So only a part that
+    is nowhere leaves the share without a value, which counts as good.
+    """
+    filled = [f"FILL({one.id}, 0)" for one in whole]
+    total = filled[0] if len(filled) == 1 else f"SUM([{', '.join(filled)}])"
+    value = f"IF({total} >= {at_least}, 100 * FILL({part.id}, 0) / {total}, 0)"
     metrics = tuple(dict.fromkeys((part, *whole)))
     period_s, bad = periods
     n = looked_at(bad, period_s, (delay_s(subject, one) for one in metrics))

@@ -84,7 +84,7 @@ def _callers(subject: Subject) -> _Row:
         _line(subject, Metric("given_up", "AbandonedWaits", "Sum"), label="abandoned waits"),
         _math(
             "share",
-            "100 * FILL(given_up, 0) / (FILL(given_up, 0) + FILL(answered, 0))",
+            "100 * FILL(given_up, 0) / SUM([FILL(given_up, 0), FILL(answered, 0)])",
             "% of all waits",
             yAxis="right",
         ),
