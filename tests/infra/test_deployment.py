@@ -115,13 +115,13 @@ def test_a_worker_with_the_tasks_environment_works_and_ends_in_time(
     container = deployed.container()
     given = {one["name"]: one["value"] for one in container["environment"]}
     local = {"VOICE_INSIGHTS_ENDPOINT_URL": deployed.endpoint, "VOICE_INSIGHTS_HEALTH_PORT": "0"}
-    kinesis = deployed.client("kinesis")
-    for record in simulate(Traffic(sessions=3, malformed=0.2), 7):
-        kinesis.put_record(
-            StreamName=given["VOICE_INSIGHTS_STREAM"],
-            Data=record.data,
-            PartitionKey=record.partition_key,
-        )
+    deployed.client("kinesis").put_records(
+        StreamName=given["VOICE_INSIGHTS_STREAM"],
+        Records=[
+            {"Data": record.data, "PartitionKey": record.partition_key}
+            for record in simulate(Traffic(sessions=1, malformed=0.2), 7)
+        ],
+    )
     with started(*container["command"], cwd=tmp_path, env={**AWS, **given, **local}) as worker:
         deadline = time.monotonic() + LONGEST_S
         while not deployed.keys("dead-letters/dt=") and time.monotonic() < deadline:

@@ -29,16 +29,9 @@ def container() -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [SERVICE.name, WATCH.name])
-def test_cfn_lint_has_nothing_to_say(name: str) -> None:
+def test_cfn_lint_has_nothing_to_say_of_either_template() -> None:
     linted = subprocess.run(
-        [
-            Path(sys.executable).parent / "cfn-lint",
-            "--include-checks",
-            "I",
-            "--",
-            SERVICE.parent / name,
-        ],
+        [Path(sys.executable).parent / "cfn-lint", "--include-checks", "I", "--", SERVICE, WATCH],
         capture_output=True,
         text=True,
         check=False,

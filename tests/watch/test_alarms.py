@@ -97,7 +97,7 @@ def test_an_expression_uses_all_its_metrics_and_no_other(alarm: Alarm) -> None:
     assert used == {metric.id for metric in alarm.metrics}
 
 
-def evaluate(alarm: Alarm, *, filled: bool = True, **values: float) -> float:
+def evaluate(alarm: Alarm, filled: bool = True, /, **values: float) -> float:
     """An expression with these values, CloudWatch's functions as Python's; 0 without a value.
 
     ``filled``: whether FILL has something to fill in a series without any sample.
@@ -139,8 +139,8 @@ def test_a_share_of_few_counts_as_good(name: str, part: str, whole: str, at_leas
 def test_callers_of_whom_none_was_answered_are_counted(filled: bool) -> None:
     """As when an application has been dead for longer than the alarm looks back."""
     abandoned = BY_NAME["AbandonedWaits"]
-    assert evaluate(abandoned, filled=filled, given_up=TURNS_AT_LEAST) == 100
-    assert evaluate(abandoned, filled=filled, answered=TURNS_AT_LEAST) == 0
+    assert evaluate(abandoned, filled, given_up=TURNS_AT_LEAST) == 100
+    assert evaluate(abandoned, filled, answered=TURNS_AT_LEAST) == 0
 
 
 def test_a_failure_in_ten_sessions_pages_from_twenty_on() -> None:
