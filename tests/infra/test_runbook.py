@@ -35,6 +35,13 @@ def test_the_table_of_sizes_is_what_the_arithmetic_gives() -> None:
     assert sizing_table(CALLS_A_DAY) in RUNBOOK
 
 
+def test_numbers_that_the_page_names_are_those_of_the_alarms() -> None:
+    heartbeat = next(alarm for alarm in ALARMS if alarm.name == "Heartbeat")
+    flat = " ".join(RUNBOOK.split())
+    assert f"not go off before {heartbeat.bad * heartbeat.period_s // 60} minutes" in flat
+    assert f"{sum(len(alarm.metrics) for alarm in ALARMS)} metrics in alarms" in flat
+
+
 def test_templates_and_commands_that_the_pages_name_are_there() -> None:
     for path in re.findall(r"infra/[\w.]+", DEPLOYMENT + RUNBOOK):
         assert (ROOT / path.rstrip(".")).exists(), path
