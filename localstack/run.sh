@@ -31,7 +31,7 @@ END
 
 set -m # groups of their own: this script alone hears Ctrl-C, and tells the worker once
 $python -m worker simulate --into "$name" --endpoint-url "$endpoint" --speed 1 \
-  --sessions 300 --spread 30m --delay-median 2s >"$folder/simulate.log" 2>&1 </dev/null &
+  --seed "$RANDOM" --sessions 300 --spread 30m --delay-median 2s >"$folder/simulate.log" 2>&1 </dev/null &
 simulator=$!
 $python -m worker run </dev/null &
 worker=$!
