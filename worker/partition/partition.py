@@ -68,7 +68,7 @@ class Partition:
     def _begin(self) -> None:
         """Start the next commit."""
         self._committed = Counter(self.counters)
-        self._changed: dict[SessionKey, int] = {}
+        self._changed: dict[Held, int] = {}
         self._gone: dict[SessionKey, None] = {}
         self._ended: dict[str, None] = {}
         self._moved: dict[str, None] = {}
@@ -199,8 +199,7 @@ class Partition:
             gone=list(self._gone),
             sessions=[
                 SessionChange(held.state, bytes(held.log[start:]))
-                for key, start in self._changed.items()
-                if (held := self._sessions.get(key)) is not None
+                for held, start in self._changed.items()
             ],
             series=self._book.admitted_now,
             counters=dict(self.counters - self._committed),
@@ -233,7 +232,7 @@ class Partition:
                 self._unopen(held)
             self._bury(reason_of(defect), delivery)
             return
-        self._changed.setdefault(key, start)
+        self._changed.setdefault(held, start)
         counters = self.counters
         counters["events"] += 1
         if arrival is Arrival.FOLDED:
@@ -260,7 +259,7 @@ class Partition:
 
     def _unopen(self, held: Held) -> None:
         del self._sessions[held.state.key]
-        self._changed.pop(held.state.key, None)
+        self._changed.pop(held, None)
         self.counters["sessions_opened"] -= 1
 
     def _bring_back(self, key: SessionKey, recalled: Mapping[SessionKey, Packed]) -> Held | None:
@@ -270,7 +269,7 @@ class Partition:
         self._gone[key] = None
         held = Held(packed.state, packed.log)
         self._sessions[key] = held
-        self._changed[key] = 0
+        self._changed[held] = 0
         return held
 
     def _expired(self, event: Event) -> bool:
@@ -282,7 +281,7 @@ class Partition:
         self._out.dead_letters.append(DeadLetter(reason, delivery.place, delivery.data))
 
     def _touch(self, held: Held) -> None:
-        self._changed.setdefault(held.state.key, len(held.log))
+        self._changed.setdefault(held, len(held.log))
 
     # --- time
 
@@ -315,7 +314,7 @@ class Partition:
         except Exception as defect:
             key = held.state.key
             self._sessions.pop(key, None)
-            self._changed.pop(key, None)
+            self._changed.pop(held, None)
             self._out.packed.pop(key, None)
             self._gone[key] = None
             self.counters["sessions_set_aside"] += 1
@@ -370,6 +369,6 @@ class Partition:
         if told and state.summarised and state.turn.closing:
             key = state.key
             del self._sessions[key]
-            self._changed.pop(key, None)
+            self._changed.pop(held, None)
             self._gone[key] = None
             self._out.packed[key] = Packed(state, bytes(held.log))
