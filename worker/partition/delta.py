@@ -51,7 +51,7 @@ def merge(deltas: Iterable[Delta]) -> Delta:
     """One delta that does what these do, one after the other."""
     whole = Delta()
     sessions: dict[SessionKey, SessionChange] = {}
-    logs: dict[SessionKey, bytearray] = {}
+    logs: dict[SessionKey, list[bytes]] = {}
     gone: dict[SessionKey, None] = {}
     ended: dict[str, None] = {}
     for delta in deltas:
@@ -70,14 +70,14 @@ def merge(deltas: Iterable[Delta]) -> Delta:
         for change in delta.sessions:
             key = change.state.key
             sessions[key] = change
-            logs.setdefault(key, bytearray()).extend(change.log)
+            logs.setdefault(key, []).append(change.log)
         whole.series.extend(delta.series)
         for name, count in delta.counters.items():
             whole.counters[name] = whole.counters.get(name, 0) + count
     whole.ended_shards = list(ended)
     whole.gone = list(gone)
     whole.sessions = [
-        SessionChange(change.state, bytes(logs[key])) for key, change in sessions.items()
+        SessionChange(change.state, b"".join(logs[key])) for key, change in sessions.items()
     ]
     return whole
 

@@ -117,7 +117,8 @@ class Held:
 
     def __init__(self, state: Session, log: bytes | bytearray = b"") -> None:
         self.state = state
-        self.log = bytearray(log)
+        self.log = log
+        """As it was given until an event comes: a restored log isn't copied for nothing."""
         self._index: _Index | None = None
         self._seen: int | None = None if log else 0
         self._reading: Reading | None = None
@@ -167,6 +168,8 @@ class Held:
             return Arrival.CUT
         self._reading = None
         self._seen = seen | bit
+        if isinstance(self.log, bytes):
+            self.log = bytearray(self.log)
         self.log += packed
         if known is not Arrival.FOLDED:
             self.resettled = True
