@@ -31,14 +31,16 @@ def _give_up(_seconds: float) -> None:
 
 
 class Kept:
-    """A bucket that keeps all versions of its objects, looked at from outside."""
+    """A bucket, looked at from outside. ``versioned``: it keeps all versions of its objects."""
 
-    def __init__(self, aws: Aws, name: str) -> None:
+    def __init__(self, aws: Aws, name: str, *, versioned: bool = True) -> None:
         self.url = f"s3://{name}"
         self._name = name
         self._s3 = aws.client("s3")
         self._s3.create_bucket(Bucket=name)
-        self._s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        if versioned:
+            enabled = {"Status": "Enabled"}
+            self._s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=enabled)
         state = Bucket(self._s3, name, STATE)
         self._state = Access(state, _give_up, lambda: 0.0, lambda _: None)
         self._restoring = Restoring(self._state, 1)
@@ -76,7 +78,10 @@ class Kept:
         return self._restoring.whole(manifest)
 
     def owners(self) -> list[tuple[Manifest, Manifest]]:
-        """The manifests before and after each time that the state was taken from somebody."""
+        """The manifests before and after each time that the state was taken from somebody.
+
+        Of a versioned bucket.
+        """
         versions = [manifests.decode(self._body(f"{STATE}/{MANIFEST}", one)) for one in self._ids()]
         pairs = pairwise(versions)
         return [(old, new) for old, new in pairs if old.epoch != new.epoch]
