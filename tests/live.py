@@ -27,6 +27,7 @@ from worker.state.sqlite_reading import Peek, peek
 from worker.stream.record import Record
 from worker.stream.recording_writer import write_recording
 from worker.testing.moto_server import REGION
+from worker.testing.traffic import Traffic, simulate
 
 SHORTENED: Final = {
     "hold_direct_s": 0,
@@ -59,6 +60,27 @@ class Total(NamedTuple):
 Statistics = dict[Series, Total]
 
 
+def calls(sessions: int = 12, *, ago_s: int = 1800, **more: float) -> Traffic:
+    """Calls of the past, so that all their minutes are over, with some of all that may come."""
+    return Traffic(
+        sessions=sessions,
+        start_ms=time.time_ns() // 1_000_000 - ago_s * 1000,
+        spread_s=120.0,
+        delay_median_s=0.0,
+        **{"malformed": 0.01, "aggregates": 0.05, **more},  # type: ignore[arg-type]
+    )
+
+
+def portion(sessions: int, seed: int, *, ago_s: int = 1800) -> list[Record]:
+    """Calls to put while others are at work: on one shard, so that nobody reads a part of them.
+
+    Of a session that is read in parts, shard by shard, what is told in between may turn out
+    untrue: its minutes are long over, so no hold waits for the rest.
+    """
+    made = simulate(calls(sessions, ago_s=ago_s), seed)
+    return [record._replace(partition_key=f"portion {seed}") for record in made]
+
+
 class Aws:
     """One stream of an embedded AWS, with what is put on it."""
 
@@ -80,7 +102,7 @@ class Aws:
         )
 
     def feed(self, records: Iterable[Record]) -> None:
-        """Put all of them, at once."""
+        """Put all of them; up to 500 by one request, so that nobody reads a part of them."""
         more = list(records)
         clock = Clock(lambda: time.time_ns() // 1_000_000, time.sleep)
         put_back(lambda: more, self.stream, self.kinesis, clock)
@@ -213,7 +235,7 @@ class Live:
 
     def __init__(self, folder: Path) -> None:
         self.state_file = folder / "state.sqlite"
-        self._epoch = self._last_epoch()
+        self._epoch = self.epoch
         self._folder = folder
 
     def wait_for(self, done: Callable[[], object], what: str) -> None:
@@ -241,7 +263,7 @@ class Live:
     @property
     def begun(self) -> bool:
         """Whether this worker has taken the state; signals are minded by then."""
-        return self._last_epoch() > self._epoch
+        return self.epoch > self._epoch
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -256,7 +278,9 @@ class Live:
         with closing(sqlite3.connect(f"{self.state_file.as_uri()}?mode=ro", uri=True)) as db:
             return whole_state(self.state_file, db)
 
-    def _last_epoch(self) -> int:
+    @property
+    def epoch(self) -> int:
+        """How many times its state has been taken."""
         if not self.state_file.exists():
             return 0
         try:

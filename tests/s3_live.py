@@ -10,10 +10,22 @@ from typing import Any, Final
 
 import zstandard
 
-from tests.live import Aws, Live, working
+from tests.live import (
+    Aws,
+    Live,
+    Offline,
+    Statistics,
+    beyond,
+    bounds,
+    but_for_the_close,
+    last_revisions,
+    working,
+)
 from worker.emit.ledger import Note
+from worker.emit.objects import DEAD_LETTERS, RECORDS
 from worker.errors import Unreachable
 from worker.partition.delta import Delta
+from worker.partition.partition import ACCOUNTED
 from worker.state import manifest as manifests
 from worker.state.manifest import Manifest
 from worker.state.s3_access import Access
@@ -124,7 +136,8 @@ class S3Live(Live):
     def state(self) -> Delta:
         return self._kept.state()
 
-    def _last_epoch(self) -> int:
+    @property
+    def epoch(self) -> int:
         manifest = self._kept.found()
         return 0 if manifest is None else manifest.epoch
 
@@ -141,3 +154,22 @@ def working_in(kept: Kept, aws: Aws, folder: Path, **settings: Any) -> Iterator[
     }
     with working(aws, folder, live=S3Live(folder, kept), **{**places, **settings}) as live:
         yield live
+
+
+def exact_but_for(aws: Aws, kept: Kept, namespace: str, offline: Offline) -> Statistics:
+    """By how much CloudWatch has more than it should; no more than the ledger says. All else is
+    as it must be.
+    """
+    assert but_for_the_close(last_revisions(kept.lines(RECORDS))) == but_for_the_close(
+        offline.records
+    )
+    assert len(set(kept.lines(DEAD_LETTERS).splitlines())) == offline.counters["dead_letters"] > 0
+    counters = kept.state().counters
+    assert {name: counters.get(name, 0) for name in ACCOUNTED} == {
+        name: offline.counters[name] for name in ACCOUNTED
+    }
+    bound = bounds(kept.notes())
+    twice = beyond(aws.statistics(namespace, offline.statistics), offline.statistics)
+    for series, more in twice.items():
+        assert 0 < more.samples <= bound[series].samples, series
+    return twice

@@ -7,13 +7,10 @@ import os
 import signal
 import socket
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from email.utils import parsedate_to_datetime
-from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 import pytest
@@ -21,22 +18,18 @@ import pytest
 from tests.live import (
     Aws,
     Live,
-    Series,
-    Statistics,
     beyond,
     but_for_the_close,
+    calls,
     last_revisions,
     replayed,
-    statistics,
     working,
 )
 from tests.processes import AWS, LONGEST_S
 from tests.scenes import BASE, envelope
-from tests.state.commits import execute
-from worker.emit.outbox import decode_groups
 from worker.partition.partition import ACCOUNTED
 from worker.testing.moto_server import REGION, embedded_aws
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import simulate
 
 pytestmark = pytest.mark.slow
 
@@ -54,18 +47,6 @@ def without_aws(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("out-of-reach")
     with working(aws, folder, endpoint_url="http://127.0.0.1:1") as worker:
         yield worker
-
-
-def calls(sessions: int = 12, **more: float) -> Traffic:
-    """Half an hour ago, so that all their minutes are over."""
-    half_an_hour_ago = time.time_ns() // 1_000_000 - 1_800_000
-    return Traffic(
-        sessions=sessions,
-        start_ms=half_an_hour_ago,
-        spread_s=120.0,
-        delay_median_s=0.0,
-        **{"malformed": 0.01, "aggregates": 0.05, **more},  # type: ignore[arg-type]
-    )
 
 
 def test_what_is_put_comes_out_as_a_replay_has_it_and_only_once(
@@ -124,72 +105,6 @@ def test_what_can_not_be_sent_in_time_is_sent_by_the_next_start(
         out += worker.out
     assert but_for_the_close(last_revisions(out)) == but_for_the_close(offline.records)
     assert beyond(aws.statistics("Late", offline.statistics), offline.statistics) == {}
-
-
-def _being_sent(state_file: Path) -> Statistics:
-    """What was on its way when a worker was killed: nobody knows whether it got there."""
-    bodies = execute(
-        state_file, "SELECT body FROM outbox WHERE state = 'SENDING' AND kind = 'metrics'"
-    )
-    return statistics(datum for (body,) in bodies for one in decode_groups(body) for datum in one)
-
-
-def _something_to_send(worker: Live, sessions: int) -> bool:
-    seen = worker.peek()
-    return seen.outbox > 0 or seen.packed == sessions
-
-
-KILLED_AT: Final[tuple[Callable[[Live, int], object], ...]] = (
-    lambda worker, _: worker.log,
-    lambda worker, _: worker.counted("occurrences"),
-    _something_to_send,
-    _something_to_send,
-    lambda worker, _: worker.peek().packed,
-    _something_to_send,
-)
-
-
-def test_killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice(
-    endpoint: str, tmp_path: Path
-) -> None:
-    random = Random(7)
-    everything = 20
-    aws = Aws(endpoint, "killed", shards=5)
-    aws.feed(simulate(calls(everything), 7))
-    (tmp_path / "killed").mkdir()
-    (tmp_path / "whole").mkdir()
-    lines = b""
-    unknown: Counter[Series] = Counter()
-    for moment in KILLED_AT:
-        with working(aws, tmp_path / "killed", namespace="Killed", commit_every_s=0.02) as worker:
-            worker.wait_for(partial(moment, worker, everything), "a moment to kill it")
-            time.sleep(random.random() / 4)
-            worker.end(signal.SIGKILL)
-            lines += worker.out[: worker.out.rfind(b"\n") + 1]
-        for series, total in _being_sent(worker.state_file).items():
-            unknown[series] += int(total.samples)
-    with working(aws, tmp_path / "killed", namespace="Killed") as worker:
-        worker.wait_for_sessions(everything)
-        assert worker.end() == 0
-        lines += worker.out
-        killed = worker.state
-    with working(aws, tmp_path / "whole", namespace="Undisturbed") as worker:
-        worker.wait_for_sessions(everything)
-        assert worker.end() == 0
-        undisturbed = worker.state
-        assert last_revisions(lines) == last_revisions(worker.out)
-    assert killed.counters == undisturbed.counters
-    assert killed.positions.keys() == undisturbed.positions.keys()
-    letters = [
-        sorted(set((tmp_path / name / "dead-letters.jsonl").read_bytes().splitlines()))
-        for name in ("killed", "whole")
-    ]
-    assert letters[0] == letters[1]
-    offline = replayed(aws.put, tmp_path)
-    expected = aws.statistics("Undisturbed", offline.statistics)
-    assert beyond(expected, offline.statistics) == {}
-    for series, more in beyond(aws.statistics("Killed", expected), expected).items():
-        assert 0 <= more.samples <= unknown[series], series
 
 
 def test_a_second_worker_on_the_same_state_ends_the_first(endpoint: str, tmp_path: Path) -> None:

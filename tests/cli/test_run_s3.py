@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
-from tests.cli.test_run import calls
-from tests.live import Aws, beyond, bounds, but_for_the_close, last_revisions, replayed
-from tests.processes import AWS, LONGEST_S
-from tests.s3_live import Kept, working_in
-from worker.emit.objects import DEAD_LETTERS, RECORDS
-from worker.partition.partition import ACCOUNTED
+from tests.flaky import Told, way_to
+from tests.live import (
+    Aws,
+    Live,
+    portion,
+    replayed,
+)
+from tests.processes import AWS
+from tests.s3_live import Kept, exact_but_for, working_in
+from worker.state.manifest import SEGMENTS
+from worker.state.s3_ownership import MANIFEST
 from worker.testing.moto_server import embedded_aws
-from worker.testing.traffic import simulate
 
 pytestmark = pytest.mark.slow
+
+FENCED_WITHIN_S: Final = 30.0
+"""Some seconds, on a machine that is very busy."""
 
 
 @pytest.fixture(scope="module")
@@ -26,35 +34,95 @@ def endpoint() -> Iterator[str]:
         yield url
 
 
-def test_of_two_workers_on_one_state_the_first_ends_and_nothing_is_doubled(
+class Traffic:
+    """Sessions that go on coming while workers are at work: one more each time it is told."""
+
+    def __init__(self, aws: Aws, seed: int) -> None:
+        self.sessions = 0
+        self._aws = aws
+        self._seed = seed
+
+    def more(self) -> bool:
+        self._aws.feed(portion(1, self._seed * 1000 + self.sessions))
+        self.sessions += 1
+        return True
+
+
+def test_of_two_workers_on_one_state_the_first_ends_amid_its_work_and_nothing_is_doubled(
     endpoint: str, tmp_path: Path
 ) -> None:
-    sessions = 12
     aws = Aws(endpoint, "two")
     kept = Kept(aws, "two-workers")
-    aws.feed(simulate(calls(sessions), 21))
-    offline = replayed(aws.put, tmp_path)
-    with working_in(kept, aws, tmp_path / "first", namespace="Two") as first:
-        first.wait_for(lambda: first.peek().packed, "some sessions")
-        with working_in(kept, aws, tmp_path / "second", namespace="Two") as second:
-            assert first.process.wait(LONGEST_S) == 3
-            last = first.log_lines[-1]
-            assert "another worker has taken" in last["error"]
-            second.wait_for_sessions(sessions)
-            assert second.end() == 0
-            counters = second.state.counters
-    assert {name: counters.get(name, 0) for name in ACCOUNTED} == {
-        name: offline.counters[name] for name in ACCOUNTED
-    }
-    records = last_revisions(kept.lines(RECORDS))
-    assert but_for_the_close(records) == but_for_the_close(offline.records)
-    assert len(kept.lines(DEAD_LETTERS).splitlines()) == offline.counters["dead_letters"] > 0
-    assert len(kept.owners()) == 1
-    unknown = bounds(kept.notes())
-    for series, more in beyond(
-        aws.statistics("Two", offline.statistics), offline.statistics
-    ).items():
-        assert 0 <= more.samples <= unknown[series].samples, series
+    traffic = Traffic(aws, 21)
+    sending, door = Told(), Told()
+    own: dict[str, Any] = {"namespace": "Two", "send_timeout_s": 60, "endpoint_url": ""}
+    with ExitStack() as stack:
+        cloudwatch, requests = stack.enter_context(way_to(endpoint, sending))
+        s3, _ = stack.enter_context(way_to(endpoint, door))
+        firsts = {**AWS, "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_CLOUDWATCH": cloudwatch}
+        seconds = {**AWS, "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": s3}
+        first = stack.enter_context(working_in(kept, aws, tmp_path / "first", env=firsts, **own))
+        first.wait_for(lambda: traffic.more() and first.peek().packed, "some sessions")
+        first.wait_for(lambda: traffic.more() and kept.notes(), "something sent")
+        # the second is let in while the first reads on and has a request under way
+        door.fate = "cut"
+        second = stack.enter_context(working_in(kept, aws, tmp_path / "second", env=seconds, **own))
+        second.wait_for(lambda: "state call failed" in second.log, "it to be at the door")
+        read = first.counted("occurrences")
+        first.wait_for(
+            lambda: traffic.more() and first.counted("occurrences") > read, "it to read on"
+        )
+        sending.fate = "timeout after"
+        first.wait_for(lambda: traffic.more() and requests["timeout after"], "it to be sending")
+        door.fate = "well"
+        second.wait_for(lambda: traffic.more() and second.begun, "it to take the state")
+        assert first.process.wait(FENCED_WITHIN_S) == 3
+        assert "another worker has taken" in first.log_lines[-1]["error"]
+        second.wait_for_sessions(traffic.sessions)
+        assert second.end() == 0
+    ((before, _),) = kept.owners()
+    under_way = {one.id for one in before.outbox if one.kind == "metrics" and one.sending}
+    assert {note.entry for note in kept.notes() if note.bound} == under_way != set()
+    twice = exact_but_for(aws, kept, "Two", replayed(aws.put, tmp_path))
+    assert twice, "the request that was under way had been applied, and was made again"
+
+
+def test_while_s3_is_away_it_reads_no_further_and_then_goes_on_by_itself(
+    endpoint: str, tmp_path: Path
+) -> None:
+    shards = 2
+    aws = Aws(endpoint, "back", shards)
+    kept = Kept(aws, "away-and-back")
+    traffic = Traffic(aws, 22)
+    s3 = Told()
+    with way_to(endpoint, s3) as (bucket, _), way_to(endpoint, Told()) as (stream, asked):
+        apart = {"AWS_ENDPOINT_URL_S3": bucket, "AWS_ENDPOINT_URL_KINESIS": stream}
+        env = {**AWS, "AWS_ENDPOINT_URL": endpoint, **apart}
+        with working_in(
+            kept, aws, tmp_path / "one", env=env, endpoint_url="", namespace="Back"
+        ) as worker:
+            worker.wait_for(lambda: traffic.more() and worker.peek().packed, "some sessions")
+            s3.fate = "cut"
+            worker.wait_for(lambda: _commits_failed(worker), "a commit to fail")
+            read, calls_so_far = worker.counted("occurrences"), asked["well"]
+            worker.wait_for(
+                lambda: traffic.more() and _commits_failed(worker) >= 5, "it to try again"
+            )
+            # two answers and a call of each shard's, and surveys
+            assert asked["well"] - calls_so_far <= 3 * shards + 10
+            assert worker.counted("occurrences") == read
+            s3.fate = "well"
+            worker.wait_for_sessions(traffic.sessions)
+            assert worker.end() == 0
+        assert len(kept.owners()) == 0
+    assert exact_but_for(aws, kept, "Back", replayed(aws.put, tmp_path)) == {}
+
+
+def _commits_failed(worker: Live) -> int:
+    """How often a commit or a swap beside it, for which commits wait, did not go through."""
+    failed = [line for line in worker.log_lines if line["event"] == "state call failed"]
+    assert {line["why"] for line in failed} <= {"unknown"}
+    return sum(line["object"].startswith((MANIFEST, SEGMENTS)) for line in failed)
 
 
 def test_told_to_end_while_s3_is_away_it_ends_in_time(endpoint: str, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from worker.metrics.series import Series
 from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import ACCOUNTED
 from worker.service import Progress
+from worker.state import s3_objects
+from worker.state.s3_access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.api import Failure, FailureKind
 from worker.stream.schedule import BackedOff, StageChanged
@@ -114,6 +116,25 @@ def test_a_failed_call_is_told_with_what_it_means_and_when_the_next_is(lines: li
 def test_a_failed_survey_is_of_no_shard(lines: list[Any]) -> None:
     WorkerLog(Clock()).notice(BackedOff("", Failure(FailureKind.GONE, "no stream"), 1, 250))
     assert lines[0]["shard"] is None
+
+
+def test_a_failed_call_to_the_state_says_what_was_asked_of_which_key_and_why_it_failed(
+    lines: list[Any],
+) -> None:
+    failure = s3_objects.Failure(s3_objects.FailureKind.UNKNOWN, "PutObject: SlowDown (503)")
+    WorkerLog(Clock()).state_call_failed(CallFailed("put", "manifest", failure, 3, 0.4567))
+    assert lines == [
+        {
+            "event": "state call failed",
+            "log_level": "warning",
+            "operation": "put",
+            "object": "manifest",
+            "why": "unknown",
+            "detail": "PutObject: SlowDown (503)",
+            "attempt": 3,
+            "wait_ms": 457,
+        }
+    ]
 
 
 def test_a_shards_life_is_told(lines: list[Any]) -> None:

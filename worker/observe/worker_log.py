@@ -81,7 +81,7 @@ class WorkerLog:
         self._log.warning(
             "state call failed",
             operation=failed.operation,
-            key=failed.key,
+            object=failed.key,  # a field named key would be hidden
             why=failed.failure.kind.value,
             detail=failed.failure.detail,
             attempt=failed.attempt,
