@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.cli.test_run import calls
 from tests.integration.localstack import LocalStack
-from tests.live import Aws, Live, but_for_the_close, last_revisions, replayed, working
+from tests.live import Aws, Live, but_for_the_close, calls, last_revisions, replayed, working
 from worker.partition.partition import ACCOUNTED
 from worker.stream.record import Record
 from worker.testing.traffic import simulate

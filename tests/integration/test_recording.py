@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_run import calls
 from tests.integration.localstack import LocalStack
-from tests.live import Aws
+from tests.live import Aws, calls
 from tests.processes import AWS, run
 from worker.stream.record import Record
 from worker.stream.recording import read_recording

@@ -11,9 +11,8 @@ from typing import Final
 
 import pytest
 
-from tests.cli.test_run import calls
 from tests.integration.localstack import LocalStack
-from tests.live import Aws, Dimensions, but_for_the_close, last_revisions, replayed
+from tests.live import Aws, Dimensions, but_for_the_close, calls, last_revisions, replayed
 from tests.processes import LONGEST_S
 from tests.s3_live import Kept, working_in
 from worker.emit.objects import DEAD_LETTERS, RECORDS
