@@ -36,7 +36,11 @@ _SHOWN_LINES: Final = 40
 
 @click.group()
 def infra() -> None:
-    """What is deployed beside the worker: dashboard and alarms, and what all of it takes."""
+    """What is deployed beside the worker: dashboard and alarms, and what all of it takes.
+
+    The templates themselves are in the folder infra/. After a change of the metrics, or once
+    CloudWatch has a fortnight of your own traffic to take thresholds from, render the watch anew.
+    """
 
 
 @infra.command()
