@@ -229,9 +229,9 @@ def _break_source(worker: Worker, error: Exception) -> None:
 
 @pytest.mark.parametrize("break_it", [_break_sender, _break_compactor, _break_source])
 def test_what_ends_a_part_ends_the_worker(
-    break_it: Callable[[Worker, Exception], None],
+    break_it: Callable[[Worker, Exception], None], tmp_path: Path
 ) -> None:
-    worker = Worker()
+    worker = Worker(tmp_path / "state.sqlite")
     worker.turn()
     error = CorruptState("gone")
     break_it(worker, error)
@@ -239,6 +239,21 @@ def test_what_ends_a_part_ends_the_worker(
         worker.service.run(lambda: None)
     assert caught.value is error
     assert worker.source.asked[-1] == "stop"
+
+
+def test_a_worker_that_is_fenced_while_it_sends_its_last_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+
+    class Successor:
+        def send(self, body: bytes) -> tuple[Outcome, str]:
+            Worker(path)
+            return Outcome.APPLIED, ""
+
+    worker = Worker(path, sinks={"records": Successor()})
+    worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
+    turns = iter([None, 60.0])
+    with pytest.raises(Fenced):
+        worker.service.run(lambda: next(turns))
 
 
 def test_at_the_end_all_that_was_folded_is_committed_and_sent(tmp_path: Path) -> None:

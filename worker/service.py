@@ -189,9 +189,7 @@ class Service:
         self._let_time_go_on()
         if self._folded >= _FOLDED_AT_MOST or self._monotonic() >= self._commit_at:
             self.commit()
-        for part in (self._sender, self._compactor):
-            if part.error is not None:
-                raise part.error
+        self._raise_what_ended_a_part()
 
     def commit(self) -> None:
         """Make durable what has happened, and let the sender have what has to leave."""
@@ -291,10 +289,16 @@ class Service:
             window,
         )
 
+    def _raise_what_ended_a_part(self) -> None:
+        for part in (self._sender, self._compactor):
+            if part.error is not None:
+                raise part.error
+
     def _shut_down(self, deadline: float) -> Backlog:
         self.commit()
         self._sender.stop(max(0.0, deadline - self._monotonic()))
         self._compactor.stop(max(0.0, deadline - self._monotonic()))
+        self._raise_what_ended_a_part()
         backlog = self._store.backlog()
         self._store.close()
         return backlog

@@ -97,6 +97,19 @@ def test_an_entry_counts_twice_as_a_whole_or_not_at_all(seed: int, rate: float) 
     assert kept == {n: applied * (1 + n % 3) for n in range(200)}
 
 
+def test_a_round_makes_no_attempt_more_than_it_is_allowed() -> None:
+    api = StrictCloudWatch(lambda: NOON)
+    allowed = iter([4, 4, 4, 1, 1])
+    with store_with(*(one for n in range(6) for one in metrics(tokens(a=n)))) as store:
+        lane = lane_of(store, CloudWatchSink(api, "Ns"))
+        assert lane.send_some(lambda: next(allowed))
+        assert store.backlog()[::2] == (4, 0)
+        assert not lane.send_some(lambda: 0)
+        emptied(lane)
+        assert store.backlog() == EMPTY
+    assert list(api.kept.values()) == [dict.fromkeys(range(6), 2)]
+
+
 @settings(max_examples=8)
 @given(st.integers(0, 10**6), st.floats(0, 0.8))
 def test_the_store_counts_attempts_and_those_that_nobody_knows_about(

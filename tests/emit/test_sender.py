@@ -103,6 +103,28 @@ def test_it_stops_in_time_while_an_attempt_hangs() -> None:
         assert store.backlog()[::2] == (1, 1)
 
 
+def test_what_it_has_not_begun_when_it_is_stopped_is_not_in_doubt() -> None:
+    hanging, released = threading.Event(), threading.Event()
+
+    def hang() -> tuple[Outcome, str]:
+        hanging.set()
+        released.wait(LONG_S)
+        return Outcome.AMBIGUOUS, "ReadTimeoutError"
+
+    log = Log()
+    with store_with(*(one for n in range(4) for one in metrics(tokens(a=n)))) as store:
+        sender = sender_of(store, Failing(hang), log)
+        sender.start()
+        assert hanging.wait(LONG_S)
+        assert not sender.stop(0.01)
+        released.set()
+        for thread in running_senders():
+            thread.join(LONG_S)
+        assert len(log.attempts) == 1
+        store.take(STREAM)
+        assert store.backlog()[::2] == (4, 1)
+
+
 def test_a_sink_that_is_away_holds_up_no_other_kind_of_entry() -> None:
     letter = Draft("dead_letters", b"{}\n", NOON)
     arrived = threading.Event()

@@ -68,11 +68,15 @@ def test_what_ends_it_is_told(path: Path) -> None:
         assert isinstance(compactor.error, Fenced)
 
 
-def test_to_stop_it_waits_for_no_interval_to_pass(path: Path) -> None:
+def test_it_waits_for_no_interval_to_pass_at_its_start_nor_to_stop(path: Path) -> None:
     with closing(Watched(path, 1)) as store:
         store.take(STREAM)
+        store.append(commit(bulky(1)))
+        store.append(commit(bulky(2)))
         compactor = Compactor(store, LATER_S)
         compactor.start()
+        assert store.done.wait(LONG_S)
         compactor.stop(LATER_S)
-        assert store.left == 1
+        assert store.left == 0
         assert compactor.error is None
+    assert commit_rows(path) == 1

@@ -24,7 +24,7 @@ from worker.emit.outbox import (
     without_too_old,
 )
 
-_CLAIM: Final = 4
+CLAIM: Final = 4
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 30.0
 _MOST_FAILURES: Final = 16
@@ -88,12 +88,19 @@ class Lane:
         self._failures = 0
         self._drops = kind == "metrics" and policy.on_ambiguous == "drop"
         # all that is claimed when a worker dies is dropped then: no more than the one at hand
-        self._claim = 1 if self._drops else _CLAIM
+        self._claim = 1 if self._drops else CLAIM
 
-    def send_some(self) -> bool:
-        """One round of attempts; False if there was nothing to send."""
-        entries = self._outbox.claim(self.kind, self._claim)
-        settled = [self._settled(entry) for entry in entries]
+    def send_some(self, most: Callable[[], int] = lambda: CLAIM) -> bool:
+        """One round of attempts; False if there was nothing to send.
+
+        ``most``: how many attempts the round may make, asked again before each; what was claimed
+        and not begun waits again.
+        """
+        entries = self._outbox.claim(self.kind, min(self._claim, most()))
+        settled = [
+            self._settled(entry) if made < most() else Settled(entry.id, Outcome.NOT_APPLIED)
+            for made, entry in enumerate(entries)
+        ]
         if settled:
             self._outbox.settle(settled)
             for one in settled:

@@ -7,7 +7,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Final
 
-from worker.emit.lane import Lane
+from worker.emit.lane import CLAIM, Lane
 
 _IDLE_S: Final = 5.0
 _LAST_PAUSE_S: Final = 1.0
@@ -28,7 +28,7 @@ class _Runner:
         try:
             while not self.halted.is_set():
                 self.wake.clear()
-                if self._lane.send_some():
+                if self._lane.send_some(self._most):
                     self._rest()
                 elif self.stopping.is_set():
                     return
@@ -36,6 +36,14 @@ class _Runner:
                     self.wake.wait(_IDLE_S)
         except BaseException as error:
             self._failed(error)
+
+    def _most(self) -> int:
+        """Attempts in a round: once it is to stop one by one, so that whenever time is up the
+        outcome of no more than that one is unknown.
+        """
+        if self.halted.is_set():
+            return 0
+        return 1 if self.stopping.is_set() else CLAIM
 
     def _rest(self) -> None:
         """Pause after a failure; a stop ends the pause and shortens those that follow."""

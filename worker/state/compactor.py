@@ -8,7 +8,9 @@ from worker.state.store import Store
 
 
 class Compactor:
-    """Lets ``store`` compact every ``interval_s``, until stopped."""
+    """Lets ``store`` compact at once, for the sake of a worker that always dies soon, and then
+    every ``interval_s``, until stopped.
+    """
 
     def __init__(self, store: Store, interval_s: float) -> None:
         self._store = store
@@ -29,7 +31,8 @@ class Compactor:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.wait(self._interval_s):
+            while not self._stopping.is_set():
                 self._store.compact()
+                self._stopping.wait(self._interval_s)
         except BaseException as error:
             self.error = error
