@@ -23,13 +23,14 @@ from worker.partition.stream_time import StreamTime
 from worker.partition.telling import has_to_tell, summarise, summary_of, tell
 from worker.partition.timing import Deadlines, releases
 from worker.sessions.record import encode, to_record
-from worker.sessions.session import Arrival, Closed, CloseReason, Held, Session
+from worker.sessions.session import ARRIVALS, Arrival, Closed, CloseReason, Held, Session
 
 _FOREVER = 1 << 62
 
 _LONG = 5_000
 """A session tells something each minute; one of n times so many events, every n + 1 minutes."""
-_KNOWN = frozenset(KNOWN_NAMES)
+_USUAL = frozenset(KNOWN_NAMES) - {"call_wrap_up"}
+"""Names of which only the session takes notice."""
 
 ACCOUNTED = (
     "occurrences",
@@ -114,15 +115,18 @@ class Partition:
         recalled: Mapping[SessionKey, Packed] = {},
     ) -> None:
         """Count each delivery and take in its event, if it is one."""
-        count = 0
+        occurrences = 0
+        tally: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
         latest: dict[str, int] = {}
         for delivery in deliveries:
-            count += 1
+            occurrences += 1
             occurrence, place = delivery.occurrence, delivery.place
             if place.arrival > latest.get(place.shard, -1):
                 latest[place.shard] = place.arrival
             if isinstance(occurrence, Event):
-                self._fold_event(occurrence, delivery, recalled)
+                arrival = self._fold_event(occurrence, delivery, recalled)
+                if arrival is not None:
+                    tally[arrival] += 1
             elif isinstance(occurrence, Ignored):
                 self.counters["ignored"] += 1
             elif isinstance(occurrence, SinkTest):
@@ -130,9 +134,9 @@ class Partition:
                 self._out.test_ids.append(occurrence.test_id)
             else:
                 self._bury(occurrence.reason, delivery)
-        self.counters["occurrences"] += count
-        for shard, arrival in latest.items():
-            self._time.observe(shard, arrival)
+        self._count(occurrences, tally)
+        for shard, arrived in latest.items():
+            self._time.observe(shard, arrived)
 
     def move(self, shard: str, position: Mark) -> None:
         """All records of a shard up to that position have been folded."""
@@ -213,15 +217,13 @@ class Partition:
 
     def _fold_event(
         self, event: Event, delivery: Delivery, recalled: Mapping[SessionKey, Packed]
-    ) -> None:
-        key = event.key
-        held = self._sessions.get(key)
-        if held is None:
-            held = self._bring_back(key, recalled)
+    ) -> Arrival | None:
+        """What became of the event; None if it is buried."""
+        held = self._sessions.get(event.key) or self._bring_back(event.key, recalled)
         if held is None:
             if self._expired(event):
                 self._bury("expired: older than any session still held", delivery)
-                return
+                return None
             held = self._open(event)
         start = len(held.log)
         try:
@@ -231,24 +233,27 @@ class Partition:
             if not held.state.count:
                 self._unopen(held)
             self._bury(reason_of(defect), delivery)
-            return
+            return None
         self._changed.setdefault(held, start)
+        if event.name not in _USUAL:
+            if event.name == "call_wrap_up":
+                self._deadlines.watch(held.state)
+            elif arrival == "folded":
+                self.counters["unknown_events"] += 1
+        if held.state.closed is not None and (arrival == "folded" or arrival == "conflict"):
+            self.counters["late_events"] += 1
+        return arrival
+
+    def _count(self, occurrences: int, tally: Mapping[Arrival, int]) -> None:
+        """A batch of so many occurrences has been folded, its events with these outcomes."""
         counters = self.counters
-        counters["events"] += 1
-        if arrival is Arrival.FOLDED:
-            counters["folded"] += 1
-            if event.name not in _KNOWN:
-                counters["unknown_events"] += 1
-        elif arrival is Arrival.CUT:
-            counters["cut"] += 1
-        else:
-            counters["duplicates"] += 1
-            if arrival is Arrival.CONFLICT:
-                counters["conflicts"] += 1
-        if held.state.closed is not None and arrival in (Arrival.FOLDED, Arrival.CONFLICT):
-            counters["late_events"] += 1
-        if event.name == "call_wrap_up":
-            self._deadlines.watch(held.state)
+        counters["occurrences"] += occurrences
+        counters["events"] += sum(tally.values())
+        counters["folded"] += tally["folded"]
+        counters["cut"] += tally["cut"]
+        counters["duplicates"] += tally["duplicate"] + tally["earlier"] + tally["conflict"]
+        if tally["conflict"]:
+            counters["conflicts"] += tally["conflict"]
 
     def _open(self, event: Event) -> Held:
         held = Held(Session(event.key, event.timestamp, last_arrival=event.arrival))

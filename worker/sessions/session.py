@@ -8,8 +8,7 @@ told, and is packed away after that; an event that still arrives brings it back.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -22,16 +21,11 @@ from worker.sessions.sample import Sample
 CloseReason = Literal["wrap_up", "idle", "end_of_input"]
 
 
-class Arrival(Enum):
-    """What became of an event that arrived. An ``EARLIER`` one is a duplicate that is read later
-    than its like, and arrived before it.
-    """
-
-    FOLDED = "folded"
-    DUPLICATE = "duplicate"
-    EARLIER = "earlier"
-    CONFLICT = "conflict"
-    CUT = "cut"
+Arrival = Literal["folded", "duplicate", "earlier", "conflict", "cut"]
+"""What became of an event that arrived. An earlier one is a duplicate that is read later than its
+like, and arrived before it.
+"""
+ARRIVALS: Final[tuple[Arrival, ...]] = get_args(Arrival)
 
 
 class Mark(msgspec.Struct, array_like=True, gc=False):
@@ -100,14 +94,14 @@ class _Index:
         self._payloads.add((one, canonical_json(row.payload)))
 
     def find(self, row: Row) -> Arrival:
-        """FOLDED for an identity that is new, else whether its payload is known, too."""
+        """Folded for an identity that is new, else whether its payload is known, too."""
         one = identity(row)
         delay = self._delays.get(one)
         if delay is None:
-            return Arrival.FOLDED
+            return "folded"
         if (one, canonical_json(row.payload)) not in self._payloads:
-            return Arrival.CONFLICT
-        return Arrival.EARLIER if row.delay < delay else Arrival.DUPLICATE
+            return "conflict"
+        return "earlier" if row.delay < delay else "duplicate"
 
 
 class Held:
@@ -117,7 +111,7 @@ class Held:
 
     def __init__(self, state: Session, log: bytes | bytearray = b"") -> None:
         self.state = state
-        self.log = log
+        self.log = log or bytearray()
         """As it was given until an event comes: a restored log isn't copied for nothing."""
         self._index: _Index | None = None
         self._seen: int | None = None if log else 0
@@ -152,61 +146,72 @@ class Held:
     def add(self, event: Event, most: int) -> Arrival:
         """Take in an event that arrived, unless it is known or the session holds ``most``."""
         state = self.state
+        seen = self._woken() if self._seen is None else self._seen
         row = as_row(event, state.base)
         bit = 1 << (row.sequence_number & _BITS)
-        seen = self._numbers() if self._seen is None else self._seen
-        known = self._find(row) if seen & bit else Arrival.FOLDED
-        if known is Arrival.DUPLICATE:
+        known = self._find(row) if seen & bit else "folded"
+        if known == "duplicate":
             state.duplicates += 1
             return known
         packed = pack(row)
         if state.count >= most or len(self.log) + len(packed) > MAX_LOG_BYTES:
-            if known is Arrival.EARLIER:
+            if known == "earlier":
                 state.duplicates += 1
-                return Arrival.DUPLICATE
+                return "duplicate"
             state.cut += 1
-            return Arrival.CUT
-        self._reading = None
-        self._seen = seen | bit
-        if isinstance(self.log, bytes):
-            self.log = bytearray(self.log)
+            return "cut"
         self.log += packed
-        if known is not Arrival.FOLDED:
-            self.resettled = True
+        self._seen = seen | bit
+        self._reading = None
         if self._index is not None:
             self._index.note(row)
-        self._count(event, known)
+        self._count(event.timestamp)
+        if known != "earlier":
+            self._arrived(event)
+        if known != "folded":
+            self._repeated(known)
         return known
 
-    def _count(self, event: Event, known: Arrival) -> None:
-        """Bring the state up to a log that has grown by this event."""
-        state, timestamp = self.state, event.timestamp
+    def _count(self, timestamp: int) -> None:
+        """The log has grown by an event of that time."""
+        state = self.state
         state.count += 1
-        if timestamp < state.oldest:
-            state.oldest = timestamp
         if timestamp > state.newest:
             state.newest = timestamp
-        for mark in (state.direct, state.turn):
-            if mark.oldest_new is None or timestamp < mark.oldest_new:
-                mark.oldest_new = timestamp
-        if known is Arrival.EARLIER:
-            # no record says when an event arrived, so one that is up to date stays so
-            state.duplicates += 1
-            state.recorded += state.recorded == state.count - 1
-            return
-        state.duplicates += known is Arrival.CONFLICT
-        if event.arrival > state.last_arrival:
-            state.last_arrival = event.arrival
+        if timestamp < state.oldest:
+            state.oldest = timestamp
+        direct, turn = state.direct, state.turn
+        if direct.oldest_new is None or timestamp < direct.oldest_new:
+            direct.oldest_new = timestamp
+        if turn.oldest_new is None or timestamp < turn.oldest_new:
+            turn.oldest_new = timestamp
+
+    def _arrived(self, event: Event) -> None:
+        """The session has something that it didn't have before."""
+        state, arrival = self.state, event.arrival
+        if arrival > state.last_arrival:
+            state.last_arrival = arrival
         if event.name == "call_wrap_up" and state.wrap_up_arrival is None:
-            state.wrap_up_arrival = event.arrival
+            state.wrap_up_arrival = arrival
         if state.closed is not None:
             state.revision += 1
 
-    def _numbers(self) -> int:
-        """The bits of all sequence numbers so far; a number whose bit is unset is new."""
+    def _repeated(self, known: Arrival) -> None:
+        """The event just counted has the identity of one before it."""
+        state = self.state
+        state.duplicates += 1
+        self.resettled = True
+        if known == "earlier" and state.recorded == state.count - 1:
+            # no record says when an event arrived, so one that is up to date stays so
+            state.recorded += 1
+
+    def _woken(self) -> int:
+        """Make a restored session ready for events; gives the bits of its sequence numbers."""
+        self.log = bytearray(self.log)
         seen = 0
         for bit in {row.sequence_number & _BITS for row in self.rows()}:
             seen |= 1 << bit
+        self._seen = seen
         return seen
 
     def _find(self, row: Row) -> Arrival:
