@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from botocore.config import Config
 from botocore.exceptions import (
+    BotoCoreError,
     CredentialRetrievalError,
     NoAuthTokenError,
     NoCredentialsError,
+    NoRegionError,
     ParamValidationError,
     PartialCredentialsError,
     TokenRetrievalError,
 )
+
+from worker.errors import Misconfigured
 
 _CONNECT_TIMEOUT_S: Final = 5
 _READ_TIMEOUT_S: Final = 10
@@ -41,3 +47,17 @@ def one_attempt(threads: int, **more: Any) -> Config:
         tcp_keepalive=True,
         **more,
     )
+
+
+@contextmanager
+def making_a_client(service: str) -> Iterator[None]:
+    """Turns why there can be no client of ``service`` into ``Misconfigured``."""
+    try:
+        yield
+    except NoRegionError as error:
+        raise Misconfigured(
+            f"no region for {service}: give --region, or set VOICE_INSIGHTS_REGION or "
+            "AWS_DEFAULT_REGION"
+        ) from error
+    except (BotoCoreError, ValueError) as error:
+        raise Misconfigured(f"{service}: {error}") from error

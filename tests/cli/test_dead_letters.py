@@ -14,7 +14,7 @@ from worker.cli.dead_letters import dead_letters
 from worker.emit.lines import dead_letter_line
 from worker.errors import BadInput
 from worker.events.decode import Place
-from worker.partition.outputs import DeadLetter
+from worker.partition.outputs import EXPIRED, DeadLetter
 from worker.testing.moto_server import REGION, embedded_aws
 from worker.testing.traffic import Traffic, simulate
 
@@ -59,9 +59,14 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_only_what_can_now_be_read_goes_back_with_its_very_bytes(
+def test_only_what_would_not_come_back_is_put_back_once_with_its_very_bytes(
     file: Path,
 ) -> None:
+    place = LETTERS[2].place
+    with file.open("ab") as lines:
+        for letter in (LETTERS[2], DeadLetter(EXPIRED, place, READABLE + b" ")):
+            lines.write(dead_letter_line(letter) + b"\n")
+        lines.write(b'{"reason": "CloudWatch calls it invalid", "datums": []}\n')
     anybody = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     with embedded_aws() as endpoint:
         kinesis = boto3.client(
@@ -75,13 +80,25 @@ def test_only_what_can_now_be_read_goes_back_with_its_very_bytes(
         options = ["--into", "s", "--endpoint-url", endpoint, "--region", REGION]
         result = CliRunner(env=anybody).invoke(dead_letters, ["redrive", str(file), *options])
         assert result.exit_code == 0, result.output
-        assert result.stdout == "1 dead letters put into s, 2 left: still unreadable\n"
+        assert result.stdout == (
+            "1 dead letters put into s, 5 left: 2 still unreadable, "
+            "1 with the same bytes as another, 1 expired, 1 without an event\n"
+        )
         shard = kinesis.list_shards(StreamName="s")["Shards"][0]["ShardId"]
         iterator = kinesis.get_shard_iterator(
             StreamName="s", ShardId=shard, ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         records = kinesis.get_records(ShardIterator=iterator)["Records"]
     assert [record["Data"] for record in records] == [READABLE]
+
+
+def test_a_line_torn_by_a_crash_is_told_of_and_hides_no_other(file: Path) -> None:
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(lines[0] + lines[1][:40] + b"\n" + lines[2])
+    result = CliRunner().invoke(dead_letters, ["list", str(file)])
+    assert result.exit_code == 0
+    assert "2 dead letters" in result.stdout
+    assert f"{file}, line 2: no dead letter" in result.stderr
 
 
 def test_a_line_holds_the_bytes_in_base64(file: Path) -> None:

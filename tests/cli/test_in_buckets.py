@@ -146,7 +146,7 @@ def test_letters_are_counted_shown_and_redriven_as_often_as_one_likes(aws: Aws, 
     assert "sequence number 18" in shown.stdout
     for wrong in ((place, 1), (f"{place}/dead-letters/none.jsonl.zst", 1), (at[0], 2)):
         assert isinstance(invoke(aws, dead_letters, "show", *wrong).exception, BadInput)
-    told = "1 dead letters put into redriven, 2 left: still unreadable\n"
+    told = "1 dead letters put into redriven, 2 left: 2 still unreadable\n"
     for _ in range(2):
         done = invoke(aws, dead_letters, "redrive", place, "--into", "redriven")
         assert done.stdout == told, done.output

@@ -81,7 +81,29 @@ def test_a_full_disk_leaves_the_entry_to_be_written_again() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     outcome, error = LineSink("/dev/full").send(b"a\n")
-    assert (outcome, error) == (Outcome.AMBIGUOUS, "OSError")
+    assert (outcome, error) == (Outcome.AMBIGUOUS, "/dev/full: No space left on device")
+
+
+def test_a_disk_that_fills_up_within_an_entry_spoils_no_line_of_the_repeated_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "records.jsonl"
+    program = (
+        "import resource, sys\n"
+        "from worker.emit.files import LineSink\n"
+        "sink = LineSink(sys.argv[1])\n"
+        "body = b'a' * 10_000 + b'\\n' + b'b' * 10_000 + b'\\n'\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, resource.RLIM_INFINITY))\n"
+        "outcomes = [sink.send(body)[0].name, sink.send(body)[0].name]\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (-1, resource.RLIM_INFINITY))\n"
+        "print(*outcomes, *(sink.send(body)[0].name for _ in '12'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, check=True, text=True
+    )
+    assert done.stdout.split() == ["AMBIGUOUS", "AMBIGUOUS", "APPLIED", "APPLIED"]
+    whole = [b"a" * 10_000, b"b" * 10_000]
+    assert path.read_bytes().splitlines() == [whole[0], whole[1][:4_999], *whole, *whole]
 
 
 def test_a_dash_is_standard_output_which_stays_open() -> None:

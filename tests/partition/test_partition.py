@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 from tests.scenes import BASE, cloud_event
@@ -118,6 +119,19 @@ def test_turns_wait_for_quiet_no_longer_than_ten_minutes() -> None:
         live.arrive(second * SECOND, second * SECOND, "dtmf")
     live.until(20 * MINUTE)
     assert live.when("ResponseLatency") == [11 * MINUTE]
+
+
+def test_a_wrap_up_delivered_again_and_again_takes_no_memory() -> None:
+    live = Live()
+    live.arrive(0, 0, "call_wrap_up", {"end_status": "ended"}, n=1)
+    data = cloud_event(0, "call_wrap_up", {"end_status": "ended"}, 1)
+    again = decode(Record("s", "2", BASE, data, "")) * 5_000
+    tracemalloc.start()
+    live.partition.fold(again)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert live.partition.counters["duplicates"] == 5_000
+    assert grown < 50_000
 
 
 def test_a_session_closes_three_minutes_after_its_wrap_up_arrived() -> None:

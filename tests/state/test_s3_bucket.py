@@ -16,6 +16,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.stub import Stubber
+from urllib3.exceptions import SSLError
 
 from tests.state.commits import STREAM, commit, draft, key, packed
 from tests.state.s3_buckets import EAGER
@@ -171,6 +172,26 @@ def test_a_code_and_a_status_mean_what_s3_means_by_them(
         stubbed.add_client_error("put_object", code, http_status_code=status)
         answer = Bucket(client, "bucket", "").put("a", b"", None)
     assert answer == Failure(expected, f"PutObject: {code} ({status})")
+
+
+class _Garbled:
+    """A client whose answers aren't S3's, or break off."""
+
+    def put_object(self, **request: object) -> Any:
+        return {}
+
+    def get_object(self, **request: object) -> Any:
+        return {"Body": self, "ETag": "x"}
+
+    def read(self) -> bytes:
+        raise SSLError("decryption failed or bad record mac")
+
+
+def test_an_answer_that_is_none_is_asked_for_again() -> None:
+    client: Any = _Garbled()
+    bucket = Bucket(client, "bucket", "")
+    assert kind(bucket.put("a", b"", None)) is FailureKind.UNKNOWN
+    assert kind(bucket.get("a")) is FailureKind.UNKNOWN
 
 
 def test_whatever_may_have_been_applied_is_unknown() -> None:

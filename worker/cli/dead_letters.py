@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Final, NamedTuple
@@ -22,6 +23,7 @@ from worker.errors import BadInput
 from worker.events.decode import decode
 from worker.events.envelope import Damaged
 from worker.observe.tables import console
+from worker.partition.outputs import EXPIRED
 from worker.settings_values import is_s3
 from worker.stream.record import Record
 
@@ -116,7 +118,7 @@ def show(file: str, line: int, endpoint_url: str | None, region: str | None) -> 
 @click.argument("place")
 @click.option("--into", metavar="STREAM", required=True, help="The stream that the worker reads.")
 @click.option("--reason", metavar="TEXT", default="", help="Only letters whose reason has TEXT.")
-@click.option("--all", "every", is_flag=True, help="Also what this release still can't read.")
+@click.option("--all", "every", is_flag=True, help="Also what is unreadable still, or expired.")
 @aws_options
 def redrive(
     place: str, into: str, reason: str, every: bool, endpoint_url: str | None, region: str | None
@@ -124,39 +126,57 @@ def redrive(
     """Put the letters at PLACE that can now be read back into a stream.
 
     After an upgrade whose decoder reads more, or after a repair of a file. Safe to repeat: an
-    event that was counted already is recognised by its identity. The letters are not changed.
+    event that was counted already is recognised by its identity. Letters of the same bytes go
+    once, and those that have expired not at all, for they would expire again. The letters are
+    not changed.
     """
-    left = 0
+    left: Counter[str] = Counter()
+    seen: set[bytes] = set()
 
-    def readable() -> Iterator[Record]:
-        nonlocal left
+    def chosen() -> Iterator[Record]:
         for found in _letters(place, region, endpoint_url):
-            letter = found.letter
+            letter, data = found.letter, found.letter.data
             if reason not in letter.reason:
                 continue
-            if letter.data is not None and (every or _is_readable(letter, letter.data)):
-                yield _record(letter, letter.data)
+            if data is None:
+                left["without an event"] += 1
+            elif not every and (why_not := _why_not(letter, data)):
+                left[why_not] += 1
+            elif (digest := blake2b(data, digest_size=16).digest()) in seen:
+                left["with the same bytes as another"] += 1
             else:
-                left += 1
+                seen.add(digest)
+                yield _record(letter, data)
 
     done = put_back(
-        readable,
+        chosen,
         into,
         kinesis_client(endpoint_url, region),
         Clock(lambda: int(time() * 1000), sleep),
         progress=Progress("put", monotonic),
     )
-    click.echo(f"{done.put:,} dead letters put into {into}, {left:,} left: still unreadable")
+    whys = ", ".join(f"{count:,} {why}" for why, count in left.most_common())
+    rest = f"{left.total():,} left: {whys}" if whys else "none left"
+    click.echo(f"{done.put:,} dead letters put into {into}, {rest}")
 
 
 def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[Found]:
-    """The letters with their places."""
+    """The letters with their places. A line that a crash tore is told of and passed over; if the
+    first one is no letter, none is expected to be.
+    """
     decoder = msgspec.json.Decoder(Letter)
+    any_yet = False
     for file, number, line in _lines(place, region, endpoint):
         try:
-            yield Found(file, number, decoder.decode(line), line)
+            letter = decoder.decode(line)
         except msgspec.DecodeError as error:
-            raise BadInput(f"{file}, line {number}: no dead letter ({error})") from error
+            why = f"{file}, line {number}: no dead letter ({error})"
+            if not any_yet:
+                raise BadInput(why) from error
+            click.echo(f"{why}; passed over", err=True)
+            continue
+        any_yet = True
+        yield Found(file, number, letter, line)
 
 
 def _lines(place: str, region: str | None, endpoint: str | None) -> Iterator[Line]:
@@ -171,10 +191,14 @@ def _lines(place: str, region: str | None, endpoint: str | None) -> Iterator[Lin
         raise BadInput(f"can't read {place}: {error.strerror}") from error
 
 
-def _is_readable(letter: Letter, data: bytes) -> bool:
+def _why_not(letter: Letter, data: bytes) -> str | None:
+    """Why a letter would only come back; None if it would not."""
+    if letter.reason == EXPIRED:
+        return "expired"
     arrival = int(time() * 1000)
     record = Record(letter.shard, letter.sequence_number, arrival, data, "")
-    return not any(isinstance(one.occurrence, Damaged) for one in decode(record))
+    damaged = any(isinstance(one.occurrence, Damaged) for one in decode(record))
+    return "still unreadable" if damaged else None
 
 
 def _record(letter: Letter, data: bytes) -> Record:

@@ -12,6 +12,7 @@ import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from worker.aws import making_a_client
 from worker.errors import Misconfigured, VoiceInsightsError
 
 
@@ -86,7 +87,7 @@ def kinesis_client(endpoint_url: str | None, region: str | None) -> KinesisClien
     Raises Misconfigured if no region is set anywhere.
     """
     config = Config(retries={"mode": "standard", "total_max_attempts": 8})
-    with aws_errors():
+    with making_a_client("Kinesis"):
         client = boto3.client(
             "kinesis", endpoint_url=endpoint_url, region_name=region, config=config
         )
@@ -125,8 +126,18 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def aws_options(command: _Command) -> _Command:
     """The options ``--endpoint-url`` and ``--region`` of a command."""
-    region = click.option("--region", metavar="NAME", help="AWS region, else as AWS is set up.")
+    region = click.option(
+        "--region",
+        metavar="NAME",
+        envvar="VOICE_INSIGHTS_REGION",
+        show_envvar=True,
+        help="AWS region, else as AWS is set up.",
+    )
     endpoint = click.option(
-        "--endpoint-url", metavar="URL", help="Another AWS, such as an emulator's."
+        "--endpoint-url",
+        metavar="URL",
+        envvar="VOICE_INSIGHTS_ENDPOINT_URL",
+        show_envvar=True,
+        help="Another AWS, such as an emulator's.",
     )
     return endpoint(region(command))

@@ -16,6 +16,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
 
+from worker.aws import making_a_client
 from worker.cli.bucket_lines import access
 from worker.cli.parameters import Duration, Instant
 from worker.cli.settings_options import some_settings_options
@@ -120,9 +121,10 @@ def _ledger(settings: Settings, since: int) -> tuple[list[Note], list[Note]]:
 def _found(
     settings: Settings, series: Sequence[Series], since: int, until: int
 ) -> dict[tuple[Series, int], int]:
-    client = boto3.client(
-        "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
-    )
+    with making_a_client("CloudWatch"):
+        client = boto3.client(
+            "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
+        )
     try:
         return sample_counts(
             cast("MetricDataApi", client), settings.namespace, series, since, until

@@ -24,6 +24,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from worker.aws import making_a_client
 from worker.emit.outbox import Outcome, decode_groups
 
 _INVALID: Final = frozenset(
@@ -63,16 +64,17 @@ def cloudwatch_client(
     """A client that makes exactly one attempt a call.
 
     ``session``: whose credentials it uses, boto3's default one's if None. ``timeout_s``: for
-    the connection, and again for the answer.
+    the connection, and again for the answer. Raises Misconfigured if there can be none.
     """
     config = Config(
         retries={"total_max_attempts": 1, "mode": "standard"},
         connect_timeout=timeout_s,
         read_timeout=timeout_s,
     )
-    client = (session or boto3).client(
-        "cloudwatch", region_name=region, endpoint_url=endpoint_url, config=config
-    )
+    with making_a_client("CloudWatch"):
+        client = (session or boto3).client(
+            "cloudwatch", region_name=region, endpoint_url=endpoint_url, config=config
+        )
     return cast("MetricsApi", client)
 
 

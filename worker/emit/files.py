@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 from stat import S_ISREG
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from worker.emit.emf import emf_lines
 from worker.emit.outbox import Outcome
@@ -20,8 +20,8 @@ LINE_AT_MOST: Final = 15_000
 class LineSink:
     """Appends entries of lines to a file, or writes them to standard output (``-``).
 
-    A file is flushed to disk before an entry counts as applied. A crash in between repeats
-    the entry: readers go by a record's key and revision. A line that the crash tore stays, and
+    A file is flushed to disk before an entry counts as applied. A crash or a full disk in between
+    repeats the entry: readers go by a record's key and revision. A line that was torn stays, and
     gets an end.
     """
 
@@ -30,11 +30,12 @@ class LineSink:
         self._path = path
         try:
             self._file: BinaryIO = (
-                sys.stdout.buffer if path == STDOUT else Path(path).open("ab")  # noqa: SIM115
+                sys.stdout.buffer
+                if path == STDOUT
+                else cast("BinaryIO", Path(path).open("ab", buffering=0))  # noqa: SIM115
             )
             self._on_disk = path != STDOUT and S_ISREG(os.fstat(self._file.fileno()).st_mode)
-            if self._on_disk and _torn(Path(path)):
-                self._file.write(b"\n")
+            self._torn = self._on_disk and _torn(Path(path))
         except OSError as error:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
 
@@ -44,16 +45,23 @@ class LineSink:
         Raises ``Unreachable`` if whoever read them has gone, and nobody can read any more.
         """
         try:
-            self._file.write(body)
-            self._file.flush()
+            self._write(b"\n" + body if self._torn else body)
+            self._torn = False
             if self._on_disk:
                 os.fsync(self._file.fileno())
         except BrokenPipeError as error:
             where = "standard output" if self._path == STDOUT else self._path
             raise Unreachable(f"nobody reads {where} any more; what is unsent stays") from error
         except OSError as error:
-            return Outcome.AMBIGUOUS, type(error).__name__
+            self._torn = self._on_disk and _torn(Path(self._path))
+            return Outcome.AMBIGUOUS, f"{self._path}: {error.strerror}"
         return Outcome.APPLIED, ""
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:  # a file takes what there is room for
+            rest = rest[self._file.write(rest) :]
+        self._file.flush()
 
     def close(self) -> None:
         """Close the file; standard output stays open."""

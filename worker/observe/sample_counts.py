@@ -8,10 +8,15 @@ from itertools import islice
 from typing import Any, Final, Protocol
 
 from worker.emit.ledger import Minute
+from worker.errors import Unreachable
 from worker.metrics.series import Series
 
 _AT_ONCE: Final = 500
 """Series that one request may ask for."""
+
+
+_NO_DATA: Final = ("InternalError", "Forbidden")
+"""Statuses of a series that is listed without its values."""
 
 
 class MetricDataApi(Protocol):
@@ -25,12 +30,17 @@ class MetricDataApi(Protocol):
 def sample_counts(
     client: MetricDataApi, namespace: str, series: Iterable[Series], since: int, until: int
 ) -> dict[Minute, int]:
-    """SampleCount of each minute from ``since`` up to ``until`` (epoch ms), where there is one."""
+    """SampleCount of each minute from ``since`` up to ``until`` (epoch ms), where there is one.
+
+    Raises Unreachable if CloudWatch has no answer for a series.
+    """
     found: dict[Minute, int] = {}
     rest = iter(series)
     while some := list(islice(rest, _AT_ONCE)):
         for result in _results(client, namespace, some, since, until):
             which = some[int(result["Id"].removeprefix("s"))]
+            if result.get("StatusCode") in _NO_DATA:
+                raise Unreachable(f"CloudWatch: {which.metric}: {result['StatusCode']}")
             for stamp, count in zip(result["Timestamps"], result["Values"], strict=True):
                 minute = which, int(stamp.timestamp()) * 1000
                 found[minute] = found.get(minute, 0) + round(count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from worker.events.decode import Place
 from worker.events.event import SessionKey
@@ -13,6 +13,10 @@ from worker.sessions.session import Session
 
 Window = dict[tuple[Series, int], Distribution]
 """Samples to publish, by series and minute (epoch ms)."""
+
+
+EXPIRED: Final = "expired: older than any session still held"
+"""The reason of a dead letter whose event can be read, and will never be counted any more."""
 
 
 class DeadLetter(NamedTuple):

@@ -17,7 +17,7 @@ from worker.events.event import KNOWN_NAMES, Event, SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook
 from worker.partition.delta import Delta, Mark, SessionChange
-from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine, SetAside
+from worker.partition.outputs import EXPIRED, DeadLetter, Outputs, Packed, RecordLine, SetAside
 from worker.partition.rules import MINUTE, Rules, minute_of
 from worker.partition.stream_time import StreamTime
 from worker.partition.telling import has_to_tell, summarise, summary_of, tell
@@ -222,7 +222,7 @@ class Partition:
         held = self._sessions.get(event.key) or self._bring_back(event.key, recalled)
         if held is None:
             if self._expired(event):
-                self._bury("expired: older than any session still held", delivery)
+                self._bury(EXPIRED, delivery)
                 return None
             held = self._open(event)
         start = len(held.log)
@@ -235,10 +235,10 @@ class Partition:
             self._bury(reason_of(defect), delivery)
             return None
         self._changed.setdefault(held, start)
-        if event.name not in _USUAL:
+        if arrival == "folded" and event.name not in _USUAL:
             if event.name == "call_wrap_up":
                 self._deadlines.watch(held.state)
-            elif arrival == "folded":
+            else:
                 self.counters["unknown_events"] += 1
         if held.state.closed is not None and (arrival == "folded" or arrival == "conflict"):
             self.counters["late_events"] += 1

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
-from worker.aws import OPERATORS, one_attempt
+from worker.aws import OPERATORS, making_a_client, one_attempt
 from worker.errors import Misconfigured
 from worker.state.s3_objects import Failure, FailureKind, Object, Page
 
@@ -76,12 +77,10 @@ def connect(
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
         raise Misconfigured(f"{url} isn't s3://bucket/prefix")
     config = one_attempt(threads, s3=None if endpoint is None else {"addressing_style": "path"})
-    try:
+    with making_a_client("S3"):
         client: S3Client = (session or boto3).client(
             "s3", region_name=region, endpoint_url=endpoint, config=config
         )
-    except (BotoCoreError, ValueError) as error:
-        raise Misconfigured(f"S3: {error}") from error
     return Bucket(client, parts.netloc, parts.path.strip("/"))
 
 
@@ -160,6 +159,8 @@ def _answer(call: Callable[[], T]) -> T | Failure:
         return call()
     except (ClientError, BotoCoreError, ResponseParserError) as error:
         return failure_of(error)
+    except (HTTPError, KeyError) as error:  # a body that breaks off; an answer that isn't S3's
+        return Failure(FailureKind.UNKNOWN, type(error).__name__)
 
 
 def failure_of(error: ClientError | BotoCoreError | ResponseParserError) -> Failure:

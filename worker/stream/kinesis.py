@@ -16,8 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from worker.aws import OPERATORS, one_attempt
-from worker.errors import Misconfigured
+from worker.aws import OPERATORS, making_a_client, one_attempt
 from worker.stream.api import Answer, Failure, FailureKind
 from worker.stream.lineage import Position, ShardInfo, Survey
 from worker.stream.record import Record
@@ -91,12 +90,10 @@ def connect(
     ``parsed_slowly``: see Kinesis.
     Raises Misconfigured if there is no region, or the endpoint is no URL.
     """
-    try:
+    with making_a_client("Kinesis"):
         client = boto3.client(
             "kinesis", region_name=region, endpoint_url=endpoint, config=one_attempt(threads)
         )
-    except (BotoCoreError, ValueError) as error:
-        raise Misconfigured(f"Kinesis: {error}") from error
     decode_typed(client.meta.events)
     return Kinesis(client, stream, parsed_slowly)
 
