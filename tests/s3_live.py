@@ -26,13 +26,13 @@ from worker.emit.objects import DEAD_LETTERS, RECORDS
 from worker.errors import Unreachable
 from worker.partition.delta import Delta
 from worker.partition.partition import ACCOUNTED
-from worker.state import manifest as manifests
-from worker.state.manifest import Manifest
-from worker.state.s3_access import Access
-from worker.state.s3_bucket import Bucket
-from worker.state.s3_ledger import notes_since
-from worker.state.s3_ownership import MANIFEST
-from worker.state.s3_restoring import Found, Restoring, find_readable, look
+from worker.state.s3 import manifest as manifests
+from worker.state.s3.access import Access
+from worker.state.s3.bucket import Bucket
+from worker.state.s3.ledger import notes_since
+from worker.state.s3.manifest import Manifest
+from worker.state.s3.ownership import MANIFEST
+from worker.state.s3.restoring import Found, Restoring, find_readable, look
 from worker.state.sqlite_reading import Peek
 
 STATE: Final = "state"

@@ -24,9 +24,9 @@ from worker.partition.rules import Rules
 from worker.service import Clocks, Limits, Service
 from worker.settings_values import is_s3
 from worker.state.compactor import Compactor
-from worker.state.s3 import READERS, S3Store
-from worker.state.s3_bucket import Bucket
-from worker.state.s3_bucket import connect as connect_bucket
+from worker.state.s3.bucket import Bucket
+from worker.state.s3.bucket import connect as connect_bucket
+from worker.state.s3.store import READERS, S3Store
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Store
 from worker.stream.kinesis import connect

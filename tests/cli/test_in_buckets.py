@@ -22,9 +22,9 @@ from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.events.decode import decode
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.state.s3 import S3Store
-from worker.state.s3_bucket import Bucket
-from worker.state.s3_upkeep import Upkeep
+from worker.state.s3.bucket import Bucket
+from worker.state.s3.store import S3Store
+from worker.state.s3.upkeep import Upkeep
 from worker.state.store import Commit
 from worker.testing.moto_server import REGION, embedded_aws
 

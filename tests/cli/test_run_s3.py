@@ -18,8 +18,8 @@ from tests.live import (
 )
 from tests.processes import AWS
 from tests.s3_live import Kept, exact_but_for, working_in
-from worker.state.manifest import SEGMENTS
-from worker.state.s3_ownership import MANIFEST
+from worker.state.s3.manifest import SEGMENTS
+from worker.state.s3.ownership import MANIFEST
 from worker.testing.moto_server import embedded_aws
 
 pytestmark = pytest.mark.slow

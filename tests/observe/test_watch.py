@@ -16,9 +16,9 @@ from worker.metrics.series import Series
 from worker.observe.own_reading import Reading
 from worker.observe.watch import Watch
 from worker.service import Clocks
-from worker.state.s3_access import CallFailed
-from worker.state.s3_objects import Failure as S3Failure
-from worker.state.s3_objects import FailureKind as S3FailureKind
+from worker.state.s3.access import CallFailed
+from worker.state.s3.objects import Failure as S3Failure
+from worker.state.s3.objects import FailureKind as S3FailureKind
 from worker.stream.api import Failure, FailureKind
 from worker.stream.record import Record
 from worker.stream.schedule import BackedOff

@@ -14,8 +14,8 @@ from worker.metrics.series import Series
 from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import ACCOUNTED
 from worker.service import Progress
-from worker.state import s3_objects
-from worker.state.s3_access import CallFailed
+from worker.state.s3 import objects
+from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.api import Failure, FailureKind
 from worker.stream.schedule import BackedOff, StageChanged
@@ -121,7 +121,7 @@ def test_a_failed_survey_is_of_no_shard(lines: list[Any]) -> None:
 def test_a_failed_call_to_the_state_says_what_was_asked_of_which_key_and_why_it_failed(
     lines: list[Any],
 ) -> None:
-    failure = s3_objects.Failure(s3_objects.FailureKind.UNKNOWN, "PutObject: SlowDown (503)")
+    failure = objects.Failure(objects.FailureKind.UNKNOWN, "PutObject: SlowDown (503)")
     WorkerLog(Clock()).state_call_failed(CallFailed("put", "manifest", failure, 3, 0.4567))
     assert lines == [
         {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.state.commits import bulky, commit, taken
-from tests.state.s3_buckets import NEVER, taken_in
+from tests.state.s3.buckets import NEVER, taken_in
 from worker.state.store import Store
 from worker.testing.strict_s3 import StrictS3
 

@@ -21,12 +21,12 @@ from hypothesis.stateful import (
 )
 
 from tests.state.commits import KINDS, NOON, STREAM, commit, deltas, draft, key, note_on, packed
-from tests.state.s3_buckets import ledger_in, needed_in, store_in
+from tests.state.s3.buckets import ledger_in, needed_in, store_in
 from worker.emit.ledger import Note
 from worker.emit.outbox import Draft, Kind, Outcome, Settled
 from worker.errors import Fenced, StreamReplaced
 from worker.partition.delta import Delta
-from worker.state.s3_upkeep import Upkeep
+from worker.state.s3.upkeep import Upkeep
 from worker.state.sqlite import SqliteStore
 from worker.state.sqlite_reading import notes_since
 from worker.state.store import Store

@@ -30,7 +30,9 @@ from worker.observe.sample_counts import MetricDataApi, sample_counts
 from worker.observe.tables import console
 from worker.settings_sources import load_settings
 from worker.settings_values import is_s3
-from worker.state import s3_ledger, s3_reading, sqlite_reading
+from worker.state import sqlite_reading
+from worker.state.s3 import ledger as s3_ledger
+from worker.state.s3 import reading as s3_reading
 
 _MINUTE: Final = 60_000
 _SHOWN: Final = 50

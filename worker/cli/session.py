@@ -17,7 +17,8 @@ from worker.sessions.record import encode, to_record
 from worker.sessions.schema import SessionRecord
 from worker.sessions.session import Held
 from worker.settings_values import is_s3
-from worker.state import s3_reading, sqlite_reading
+from worker.state import sqlite_reading
+from worker.state.s3 import reading as s3_reading
 
 
 @click.command(no_args_is_help=True)

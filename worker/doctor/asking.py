@@ -24,8 +24,8 @@ from worker.emit.cloudwatch import MetricsApi
 from worker.emit.objects import DEAD_LETTERS, RECORDS
 from worker.errors import Misconfigured
 from worker.settings_values import is_s3
-from worker.state.s3_bucket import Bucket
-from worker.state.s3_bucket import connect as connect_bucket
+from worker.state.s3.bucket import Bucket
+from worker.state.s3.bucket import connect as connect_bucket
 from worker.stream.kinesis import KinesisClient
 
 

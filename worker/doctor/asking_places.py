@@ -15,10 +15,10 @@ from worker.doctor.calls import Calls, Fields
 from worker.doctor.facts import State
 from worker.emit.cloudwatch import MetricsApi
 from worker.errors import CorruptState
-from worker.state import manifest as manifests
-from worker.state.s3_bucket import Bucket
-from worker.state.s3_objects import Failure, FailureKind, Object
-from worker.state.s3_ownership import MANIFEST
+from worker.state.s3 import manifest as manifests
+from worker.state.s3.bucket import Bucket
+from worker.state.s3.objects import Failure, FailureKind, Object
+from worker.state.s3.ownership import MANIFEST
 from worker.state.sqlite_reading import taken_by
 
 PROBE: Final = "doctor-probe"

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from worker.doctor.facts import Asked, Result
-from worker.state.s3_objects import Failure, FailureKind
+from worker.state.s3.objects import Failure, FailureKind
 
 Fields = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ import zstandard
 
 from worker.emit.outbox import Outcome
 from worker.events.timestamps import format_ms
-from worker.state.s3_objects import Failure, FailureKind, ObjectStore
+from worker.state.s3.objects import Failure, FailureKind, ObjectStore
 
 RECORDS: Final = "sessions"
 DEAD_LETTERS: Final = "dead-letters"

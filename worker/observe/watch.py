@@ -19,7 +19,7 @@ from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.observe.spread import Spread
 from worker.observe.worker_log import WorkerLog
 from worker.service import Clocks, Progress
-from worker.state.s3_access import CallFailed
+from worker.state.s3.access import CallFailed
 from worker.stream.schedule import BackedOff, Notice
 
 Report = Callable[[Reading, int], None]

@@ -12,7 +12,7 @@ from worker.emit.outbox import Entry, Outcome
 from worker.events.decode import Delivery
 from worker.events.timestamps import format_ms
 from worker.service import Progress
-from worker.state.s3_access import CallFailed
+from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.schedule import BackedOff, Notice
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Settled
-from worker.state import manifest as manifests
-from worker.state.s3 import S3Store
-from worker.state.s3_access import Access
-from worker.state.s3_ledger import notes_since
-from worker.state.s3_objects import Failure, Object, Page
-from worker.state.s3_ownership import MANIFEST
-from worker.state.s3_upkeep import Upkeep
+from worker.state.s3 import manifest as manifests
+from worker.state.s3.access import Access
+from worker.state.s3.ledger import notes_since
+from worker.state.s3.objects import Failure, Object, Page
+from worker.state.s3.ownership import MANIFEST
+from worker.state.s3.store import S3Store
+from worker.state.s3.upkeep import Upkeep
 from worker.testing.simulation.ledger import Samples
 from worker.testing.simulation.watched import Watch
 from worker.testing.strict_s3 import StrictS3

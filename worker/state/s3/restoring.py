@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from worker.errors import CorruptState, StreamReplaced
 from worker.partition.delta import Delta, merge
-from worker.state import manifest as manifests
-from worker.state.manifest import SEGMENTS, Manifest, Ref
-from worker.state.s3_access import Access
-from worker.state.s3_index import PackedIndex
-from worker.state.s3_ownership import MANIFEST, corrupt, last_in
-from worker.state.s3_parallel import each
-from worker.state.segment import PackedSpot, Tail, read_tail
+from worker.state.s3 import manifest as manifests
+from worker.state.s3.access import Access
+from worker.state.s3.index import PackedIndex
+from worker.state.s3.manifest import SEGMENTS, Manifest, Ref
+from worker.state.s3.ownership import MANIFEST, corrupt, last_in
+from worker.state.s3.parallel import each
+from worker.state.s3.segment import PackedSpot, Tail, read_tail
 
 
 class Found(NamedTuple):

@@ -13,7 +13,7 @@ from worker.errors import CorruptState
 from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
 from worker.sessions.session import Session
-from worker.state.segment import (
+from worker.state.s3.segment import (
     VERSION,
     build,
     digest,

@@ -9,10 +9,10 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from worker.errors import CorruptState, Fenced, Unreachable, VoiceInsightsError
-from worker.state import manifest as manifests
-from worker.state.manifest import SEGMENTS, Manifest, Ref
-from worker.state.s3_access import Access
-from worker.state.segment import Segment
+from worker.state.s3 import manifest as manifests
+from worker.state.s3.access import Access
+from worker.state.s3.manifest import SEGMENTS, Manifest, Ref
+from worker.state.s3.segment import Segment
 
 MANIFEST: Final = "manifest"
 """The manifest's key."""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.state.commits import KINDS, NOON, STREAM, change, commit, draft, key, packed
-from tests.state.s3_buckets import (
+from tests.state.s3.buckets import (
     EAGER,
     NEVER,
     Crashed,
@@ -32,8 +32,8 @@ from tests.state.s3_buckets import (
 from worker.emit.outbox import Draft, Kind, Outcome, Settled
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
 from worker.partition.delta import Delta
-from worker.state.s3 import S3Store
-from worker.state.s3_ownership import MANIFEST
+from worker.state.s3.ownership import MANIFEST
+from worker.state.s3.store import S3Store
 from worker.testing.strict_s3 import Fault, Operation, StrictS3
 
 LETTER = Draft("dead_letters", b"bad\n", NOON)

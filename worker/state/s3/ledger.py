@@ -16,8 +16,8 @@ import msgspec
 from worker.emit import ledger
 from worker.emit.ledger import Note
 from worker.errors import CorruptState
-from worker.state.s3_access import Access
-from worker.state.segment import from_piece, to_piece
+from worker.state.s3.access import Access
+from worker.state.s3.segment import from_piece, to_piece
 
 LEDGER: Final = "ledger/"
 """What the keys of all notes begin with."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Final
 
-from worker.state.manifest import Place
-from worker.state.segment import PackedSpot
+from worker.state.s3.manifest import Place
+from worker.state.s3.segment import PackedSpot
 
 _SCHEMA: Final = """
 CREATE TABLE packed (

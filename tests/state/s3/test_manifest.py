@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tests.state.commits import NOON, STREAM
 from worker.emit.outbox import Outcome, Settled
 from worker.errors import CorruptState
-from worker.state.manifest import (
+from worker.state.s3.manifest import (
     SEGMENTS,
     VERSION,
     Archive,

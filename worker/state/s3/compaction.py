@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from worker.partition.delta import merge
-from worker.state.manifest import Held, Place, Stretch
-from worker.state.segment import PackedPiece, Segment, Tail, build
+from worker.state.s3.manifest import Held, Place, Stretch
+from worker.state.s3.segment import PackedPiece, Segment, Tail, build
 
 Locate = Callable[[bytes], Place | None]
 

@@ -12,13 +12,13 @@ from worker.emit.ledger import Note
 from worker.emit.outbox import waiting_note
 from worker.errors import BadInput, CorruptState
 from worker.partition.outputs import Packed
-from worker.state.manifest import Manifest, Ref
-from worker.state.s3 import READERS
-from worker.state.s3_access import Access
-from worker.state.s3_index import PackedIndex
-from worker.state.s3_ownership import corrupt
-from worker.state.s3_restoring import Found, Restoring, find_readable, look
-from worker.state.segment import PackedSpot, from_piece, unpack
+from worker.state.s3.access import Access
+from worker.state.s3.index import PackedIndex
+from worker.state.s3.manifest import Manifest, Ref
+from worker.state.s3.ownership import corrupt
+from worker.state.s3.restoring import Found, Restoring, find_readable, look
+from worker.state.s3.segment import PackedSpot, from_piece, unpack
+from worker.state.s3.store import READERS
 
 
 def find_sessions(access: Access, sid: str) -> list[Packed]:

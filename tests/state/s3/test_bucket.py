@@ -19,13 +19,13 @@ from botocore.stub import Stubber
 from urllib3.exceptions import SSLError
 
 from tests.state.commits import STREAM, commit, draft, key, packed
-from tests.state.s3_buckets import EAGER
+from tests.state.s3.buckets import EAGER
 from worker.errors import Fenced, Misconfigured
 from worker.partition.delta import Delta
-from worker.state.s3 import S3Store
-from worker.state.s3_access import Access
-from worker.state.s3_bucket import Bucket, connect, failure_of
-from worker.state.s3_objects import Failure, FailureKind, Object, Page
+from worker.state.s3.access import Access
+from worker.state.s3.bucket import Bucket, connect, failure_of
+from worker.state.s3.objects import Failure, FailureKind, Object, Page
+from worker.state.s3.store import S3Store
 from worker.testing.moto_server import REGION, embedded_aws
 
 _names = count(1)
