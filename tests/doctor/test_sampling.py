@@ -41,6 +41,14 @@ def test_schema_versions_are_told_by_how_their_address_ends() -> None:
     assert sample.schemas == {"1": 1, "2": 1, "3": 2}
 
 
+def test_what_cannot_be_read_is_counted_whatever_it_is() -> None:
+    """Of both, the type is there to be seen, and the rest is damaged or too deep."""
+    damaged = versioned("3")[:-40]
+    deep = versioned("3").replace(b'"prompt_sent"', b"[" * 5000 + b"]" * 5000)
+    sample = sample_of([record(damaged), record(deep)], 15, 1)
+    assert (sample.occurrences, sample.unreadable) == (2, 2)
+
+
 def test_a_session_is_spread_if_its_events_lie_on_several_shards() -> None:
     events = [
         ("a", "VX1", 1),

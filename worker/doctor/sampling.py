@@ -66,7 +66,7 @@ def _schema(data: bytes) -> str | None:
         return None
     try:
         schema = _SCHEMA.decode(data).dataschema
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not isinstance(schema, str):
         return None
