@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.scenes import BASE
 from tests.servicing import (
+    COMMIT_EVERY_S,
     HEAD,
     HOUR,
     LEAD,
@@ -161,6 +162,21 @@ def test_progress_names_the_shard_furthest_behind_and_what_waits() -> None:
     assert progress.backlog.entries == 1
     ended = worker.batch("a", 0, position=Position("ended", "", BASE))
     worker.turn_and_commit(ended)
+    assert worker.heard.told[-1].behind_ms == 0
+
+
+def test_a_shard_that_answers_no_more_falls_behind() -> None:
+    """Nor is one at its tip that never answered at all: as when reading is denied."""
+    worker = Worker(positions={"a": HEAD, "b": HEAD})
+    worker.turn_and_commit(worker.batch("a", 0, b"?", millis_behind=7000))
+    assert [one.behind_ms for one in worker.heard.told[-1].shards.values()] == [7000, None]
+    worker.now += 3600
+    worker.turn_and_commit()
+    told = worker.heard.told[-1]
+    since = 3600_000 + 1000 * COMMIT_EVERY_S
+    assert told.shards["a"].behind_ms == told.behind_ms == 7000 + since
+    assert told.shards["b"].behind_ms >= since
+    worker.turn_and_commit(worker.batch("a", 0), worker.batch("b", 0))
     assert worker.heard.told[-1].behind_ms == 0
 
 

@@ -30,6 +30,9 @@ _REST_PERIOD_S: Final = 2.0
 _FOLDED_AT_MOST: Final = 50_000
 """Records folded before a commit is made, however little time has passed."""
 
+_ANSWERS_WITHIN_S: Final = 60.0
+"""A shard that says nothing for longer is falling behind, whatever it said last."""
+
 
 class Source(Protocol):
     """Where batches come from; ``Reader`` is one. Its methods are for the service's thread."""
@@ -80,8 +83,9 @@ class Observer(Protocol):
 
 
 class ShardProgress(NamedTuple):
-    """A shard that is not read to its end. ``behind_ms``: behind its tip; ``clock``: how far it
-    has come (epoch ms); both None before anything was read of it.
+    """A shard that is not read to its end. ``behind_ms``: behind its tip, by its last answer, and
+    the time since then if that is long; ``clock``: how far it has come (epoch ms); both None before
+    anything was read of it.
     """
 
     behind_ms: int | None
@@ -149,7 +153,7 @@ class Service:
         self._observer = observer
         self._monotonic = clocks.monotonic
         self._now = clocks.now
-        self._behind: dict[str, int] = {}
+        self._behind: dict[str, tuple[int | None, float]] = {}
         self._paused: set[str] = set()
         self._backlog = store.backlog()
         self._folded = 0
@@ -228,7 +232,7 @@ class Service:
         self._move(batch.shard, batch.position)
         for child, position in batch.children.items():
             self._move(child, position)
-        self._behind[batch.shard] = batch.millis_behind
+        self._behind[batch.shard] = (batch.millis_behind, self._monotonic())
         if batch.ended:
             del self._behind[batch.shard]
         self._folded += len(batch.records)
@@ -269,20 +273,24 @@ class Service:
             return set()
         return time.ahead(live, self._limits.shard_lead_ms)
 
+    def _behind_ms(self, shard: str) -> int | None:
+        told, at = self._behind.setdefault(shard, (None, self._monotonic()))
+        silent_s = self._monotonic() - at
+        return told if silent_s <= _ANSWERS_WITHIN_S else (told or 0) + int(1000 * silent_s)
+
     def _progress(self, commit_s: float, window: Window) -> Progress:
         clocks = self._partition.time.clocks
+        behind = {shard: self._behind_ms(shard) for shard in self._live()}
         return Progress(
             self._partition.now,
-            max(self._behind.values(), default=0),
+            max((one for one in behind.values() if one is not None), default=0),
             self._partition.held,
             dict(self._partition.counters),
             self._backlog,
             self._rest(),
             {
-                shard: ShardProgress(
-                    self._behind.get(shard), clocks.get(shard), shard in self._paused
-                )
-                for shard in self._live()
+                shard: ShardProgress(behind_ms, clocks.get(shard), shard in self._paused)
+                for shard, behind_ms in behind.items()
             },
             self._store.size(),
             commit_s,

@@ -30,11 +30,15 @@ class Watching:
     """A watch with a clock moved by hand, and what it reports."""
 
     def __init__(self) -> None:
-        self.seconds = 100.0
         self.wall = NOW
         self.reports: list[Reading] = []
-        clocks = Clocks(lambda: self.seconds, lambda: self.wall)
-        self.watch = Watch(clocks, lambda: 4, lambda reading, _: self.reports.append(reading))
+        self.reported_at: list[int] = []
+        clocks = Clocks(lambda: 100.0, lambda: self.wall)
+        self.watch = Watch(clocks, lambda: 4, self._report)
+
+    def _report(self, reading: Reading, at: int) -> None:
+        self.reports.append(reading)
+        self.reported_at.append(at)
 
 
 @pytest.fixture
@@ -43,15 +47,19 @@ def watching() -> Iterator[Watching]:
         yield Watching()
 
 
-def test_a_report_is_made_at_the_first_commit_and_then_once_a_minute(watching: Watching) -> None:
-    for seconds in range(181):
-        watching.seconds = 100.0 + seconds
+@pytest.mark.parametrize("every_s", [1, 7, 13, 29, 59])
+def test_every_minute_of_the_clock_in_which_is_committed_has_one_report(
+    watching: Watching, every_s: int
+) -> None:
+    for seconds in range(0, 600, every_s):
+        watching.wall = NOW + 1000 * seconds
         watching.watch.progress(progress())
-    assert len(watching.reports) == 4
+    assert len(watching.reports) == 10
+    assert len({at // 60_000 for at in watching.reported_at}) == 10
 
 
 def test_without_a_commit_there_is_no_report(watching: Watching) -> None:
-    watching.seconds += 3600
+    watching.wall += 3_600_000
     watching.watch.sent(ENTRY, Outcome.APPLIED, "")
     assert watching.reports == []
     assert watching.watch.reading() is None
@@ -78,7 +86,7 @@ def test_the_bound_is_added_up_and_the_widest_is_that_of_the_minute(watching: Wa
     for most, count in ((1, 50), (2, 5), (3, 1)):
         watching.watch.noted(Note(1, 1, most, ((series, NOW, count),)))
     for _ in range(2):
-        watching.seconds += 60
+        watching.wall += 60_000
         watching.watch.progress(progress())
     _, during, after = watching.reports
     assert (during.values["SurplusBound"], during.values["SurplusBoundWidest"]) == (7, 5)
@@ -90,7 +98,7 @@ def test_asking_for_a_reading_takes_nothing_from_the_report(watching: Watching) 
     watching.watch.progress(progress(commit_s=0.5))
     for _ in range(3):
         assert watching.watch.reading() is not None
-    watching.seconds += 60
+    watching.wall += 60_000
     watching.watch.progress(progress(commit_s=0.1))
     assert watching.reports[-1].values["CommitTime"] == 500
     asked = watching.watch.reading()

@@ -78,7 +78,14 @@ _MS, _COUNT = "Milliseconds", "Count"
 _METRICS: Final = (
     OwnMetric("Heartbeat", _COUNT, _GAUGE, "1 whenever the worker has committed"),
     # the stream
-    OwnMetric("MillisBehindLatest", _MS, _GAUGE, "lag of a shard behind its tip", "shard"),
+    OwnMetric(
+        "MillisBehindLatest",
+        _MS,
+        _GAUGE,
+        "lag of a shard behind its tip; of one that has not answered for a minute, with the time "
+        "since",
+        "shard",
+    ),
     OwnMetric("StreamTimeLag", _MS, _GAUGE, "the machine's clock less stream time"),
     OwnMetric(
         "StreamTimeHeldBack",

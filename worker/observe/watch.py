@@ -25,7 +25,7 @@ from worker.stream.schedule import BackedOff, Notice
 Report = Callable[[Reading, int], None]
 """Takes a reading and when it was made (epoch ms); must neither block nor raise."""
 
-REPORT_EVERY_S: Final = 60.0
+_MINUTE_MS: Final = 60_000
 
 _REQUESTS: Final = {
     Outcome.APPLIED: "RequestsApplied",
@@ -40,7 +40,8 @@ _REQUESTS: Final = {
 class Watch(WorkerLog):
     """A worker's log that also counts. ``dropped_lines``: how many log lines were lost so far.
 
-    ``report`` gets a reading once a minute, after a commit; so none comes while none is made.
+    ``report`` gets a reading at the first commit of each minute of the wall clock, so that each
+    of CloudWatch's minutes has one; none comes while no commit is made.
     """
 
     def __init__(self, clocks: Clocks, dropped_lines: Callable[[], int], report: Report) -> None:
@@ -48,7 +49,7 @@ class Watch(WorkerLog):
         self._clocks = clocks
         self._dropped_lines = dropped_lines
         self._report = report
-        self._report_at = clocks.monotonic()
+        self._reported: int | None = None
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
         self._spread = Spread()
@@ -94,8 +95,9 @@ class Watch(WorkerLog):
             self._progress = progress
             self._committed = self._clocks.now()
             self._period.add(progress)
-        if self._clocks.monotonic() >= self._report_at:
-            self._report_at = self._clocks.monotonic() + REPORT_EVERY_S
+        minute = self._committed // _MINUTE_MS
+        if minute != self._reported:
+            self._reported = minute
             self._tell(progress)
 
     def reading(self) -> Reading | None:
