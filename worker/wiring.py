@@ -97,7 +97,7 @@ def build(
     survey = survey_stream(api, sleep, random)
     sinks = _sinks(settings)
     store = _store(settings, log, random, sleep_for_state)
-    restored = store.take(f"{stream}, created {format_ms(survey.created)}")
+    restored = store.take(f"{survey.arn}, created {format_ms(survey.created)}")
     rules = rules_of(settings)
     policy = Policy(settings.on_ambiguous, clocks.now, random)
     partition = Partition(rules, restored)

@@ -155,6 +155,17 @@ def test_latest_is_when_it_was_first_started(endpoint: str, tmp_path: Path) -> N
         assert worker.state.counters["occurrences"] == offline.counters["occurrences"]
 
 
+def test_a_stream_is_the_same_by_its_name_and_by_its_arn(endpoint: str, tmp_path: Path) -> None:
+    aws = Aws(endpoint, "known", shards=1)
+    aws.feed(simulate(calls(1), 8))
+    with working(aws, tmp_path) as worker:
+        worker.wait_for_occurrences(1)
+    summary = aws.kinesis.describe_stream_summary(StreamName="known")["StreamDescriptionSummary"]
+    with working(aws, tmp_path, stream=summary["StreamARN"]) as worker:
+        worker.wait_for(lambda: '"started"' in worker.log, "its second start")
+        assert worker.state.counters["occurrences"] > 0
+
+
 def test_a_stream_made_anew_under_its_name_is_refused(endpoint: str, tmp_path: Path) -> None:
     aws = Aws(endpoint, "anew", shards=1)
     aws.feed(simulate(calls(1), 8))
@@ -167,7 +178,7 @@ def test_a_stream_made_anew_under_its_name_is_refused(endpoint: str, tmp_path: P
         assert "made anew" in worker.log_lines[-1]["error"]
     with working(aws, tmp_path) as worker:
         assert worker.process.wait(LONGEST_S) == 4
-        assert "holds the state of anew" in worker.log_lines[-1]["error"]
+        assert "holds the state of arn:aws:kinesis:" in worker.log_lines[-1]["error"]
         assert len(worker.log_lines) == 1
 
 

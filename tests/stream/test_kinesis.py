@@ -22,6 +22,7 @@ from worker.stream.lineage import Position, ShardInfo, Survey, first_positions
 from worker.stream.reader import Reader, survey_stream
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.strict_kinesis import ARN
 
 KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 SHARD = "shardId-000000000000"
@@ -224,6 +225,7 @@ _KEYS = {"StartingHashKey": "0", "EndingHashKey": "1"}
 def test_a_listing_is_read_page_by_page() -> None:
     summary = {
         "StreamDescriptionSummary": {
+            "StreamARN": ARN,
             "StreamCreationTimestamp": 1790000000.25,
             "RetentionPeriodHours": 48,
         }
@@ -233,7 +235,7 @@ def test_a_listing_is_read_page_by_page() -> None:
     with scripted((200, summary), (200, first), (200, second)) as (script, endpoint):
         survey = Kinesis(a_client(endpoint), "s").survey()
     shards = (ShardInfo("a"), ShardInfo("c", ("a", "b")))
-    assert survey == Survey(1_790_000_000_250, 48 * 3_600_000, DATE_MS, shards)
+    assert survey == Survey(ARN, 1_790_000_000_250, 48 * 3_600_000, DATE_MS, shards)
     assert script.requests == [
         ("DescribeStreamSummary", {"StreamName": "s"}),
         ("ListShards", {"StreamName": "s"}),
@@ -242,26 +244,25 @@ def test_a_listing_is_read_page_by_page() -> None:
 
 
 def test_a_stream_named_by_its_arn_is_asked_for_by_it() -> None:
-    arn = "arn:aws:kinesis:us-east-1:123456789012:stream/s"
     answers: list[ScriptedAnswer] = [
         (200, {"ShardIterator": "i"}),
         (200, {"Records": [], "NextShardIterator": "j"}),
     ]
     with scripted(*answers) as (script, endpoint):
-        kinesis = Kinesis(a_client(endpoint), arn)
+        kinesis = Kinesis(a_client(endpoint), ARN)
         kinesis.shard_iterator("a", Position("at_timestamp", "1790942400000"))
         kinesis.get_records("a", "i")
     assert script.requests == [
         (
             "GetShardIterator",
             {
-                "StreamARN": arn,
+                "StreamARN": ARN,
                 "ShardId": "a",
                 "ShardIteratorType": "AT_TIMESTAMP",
                 "Timestamp": 1790942400,
             },
         ),
-        ("GetRecords", {"StreamARN": arn, "ShardIterator": "i"}),
+        ("GetRecords", {"StreamARN": ARN, "ShardIterator": "i"}),
     ]
 
 

@@ -29,7 +29,7 @@ MERGED = ShardInfo("m", ("p", "o"))
 
 
 def a_survey(*shards: ShardInfo, created: int = 0, now: int = NOW) -> Survey:
-    return Survey(created, DAY, now, shards)
+    return Survey("arn", created, DAY, now, shards)
 
 
 def test_latest_is_the_servers_time_for_each_listed_shard_closed_ones_too() -> None:

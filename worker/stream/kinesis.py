@@ -123,6 +123,7 @@ class Kinesis:
             answer = self._client.describe_stream_summary(**self._stream)
             summary = answer["StreamDescriptionSummary"]
             return Survey(
+                str(summary["StreamARN"]),
                 _epoch_ms(summary["StreamCreationTimestamp"]),
                 summary["RetentionPeriodHours"] * 3_600_000,
                 _epoch_ms(parsedate_to_datetime(_headers(answer)["date"])),

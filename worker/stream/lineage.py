@@ -38,10 +38,12 @@ class ShardInfo(NamedTuple):
 class Survey(NamedTuple):
     """A stream at one moment.
 
-    ``created``, ``server_date``: epoch ms, the latter by the server's clock, at or before the
-    listing. ``retention``: how long the stream keeps records, ms.
+    ``arn``: its name in all of AWS, however it was asked for. ``created``, ``server_date``: epoch
+    ms, the latter by the server's clock, at or before the listing. ``retention``: how long the
+    stream keeps records, ms.
     """
 
+    arn: str
     created: int
     retention: int
     server_date: int

@@ -21,6 +21,7 @@ Operation = Literal["survey", "shard_iterator", "get_records"]
 Fault = Failure | Literal["empty"] | None
 """What befalls a call: a failure, an answer without the records that are there, or nothing."""
 
+ARN: Final = "arn:aws:kinesis:us-east-1:123456789012:stream/strict"
 ITERATOR_LIFE: Final = 300_000  # ms
 DAY: Final = 86_400_000  # ms
 
@@ -154,7 +155,7 @@ class StrictKinesis:
             if not self._surveys.spend(now):
                 return self._throttle()
             listed = [shard.info for shard in self._shards.values() if not self._gone(shard)]
-            return Survey(self.created, self._retention, _date(now), tuple(listed))
+            return Survey(ARN, self.created, self._retention, _date(now), tuple(listed))
 
     def shard_iterator(self, shard: str, position: Position) -> str | Failure:
         """An iterator that serves for five minutes."""
