@@ -81,7 +81,8 @@ def build(
     """The worker for ``stream``, its state taken and its beginning committed.
 
     The state is taken last: a worker that can't start doesn't end the one at work. Raises
-    ``Misconfigured`` if it is to begin at a time that has not come.
+    ``Misconfigured`` if it is to begin at a time that has not come, or to write into a bucket
+    that isn't there.
     ``sleep``: seconds, between attempts to reach the stream; ``sleep_for_state``: while the
     state is out of reach, in any thread and to the end. What they raise ends the attempts.
     """
@@ -149,15 +150,23 @@ def _sinks(settings: Settings) -> dict[Kind, Sink]:
 
 def _records(settings: Settings) -> Sink:
     if is_s3(settings.records):
-        return ObjectSink(_bucket(settings, settings.records, threads=1), RECORDS, record_time)
+        bucket = _bucket(settings, settings.records, threads=1)
+        return _somewhere("records", bucket, ObjectSink(bucket, RECORDS, record_time))
     return StdoutRecords() if settings.records == STDOUT else LineSink(settings.records)
 
 
 def _dead_letters(settings: Settings) -> Sink:
     place = settings.dead_letters
     if is_s3(place):
-        return ObjectSink(_bucket(settings, place, threads=1), DEAD_LETTERS, letter_time)
+        bucket = _bucket(settings, place, threads=1)
+        return _somewhere("dead_letters", bucket, ObjectSink(bucket, DEAD_LETTERS, letter_time))
     return LineSink(place)
+
+
+def _somewhere(setting: str, bucket: Bucket, sink: ObjectSink) -> Sink:
+    if sink.is_nowhere():
+        raise Misconfigured(f"{setting} = {bucket.url}: there is no such bucket")
+    return sink
 
 
 def _bucket(settings: Settings, url: str, *, threads: int) -> Bucket:

@@ -81,8 +81,13 @@ def test_an_attempt_without_an_answer_may_be_repeated_and_is_never_ambiguous(fau
     bucket = StrictS3(lambda _operation, _key: fault)
     outcome, error = sink(bucket).send(record(1, NOON))
     assert outcome is Outcome.NOT_APPLIED
-    assert error
+    assert bucket.url in error
     assert bool(bucket.objects) is (fault in AFTER)
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_no_failure_but_its_absence_means_that_there_is_no_bucket(fault: Fault) -> None:
+    assert not sink(StrictS3(lambda _operation, _key: fault)).is_nowhere()
 
 
 def test_objects_of_an_hour_are_in_the_order_of_their_earliest_records() -> None:

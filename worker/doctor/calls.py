@@ -125,7 +125,7 @@ def _bucket_result(answer: object) -> tuple[Result, str]:
     if not isinstance(answer, Failure):
         return Result.ALLOWED, ""
     code = answer.detail.partition(": ")[2].partition(" ")[0]
-    if code == "NoSuchBucket":
+    if answer.kind is FailureKind.NOWHERE:
         return Result.MISSING, answer.detail
     if _BY_CODE.get(code) is Result.BAD_CREDENTIALS or "Credentials" in answer.detail:
         return Result.BAD_CREDENTIALS, answer.detail

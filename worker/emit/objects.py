@@ -70,6 +70,11 @@ class ObjectSink:
         self._folder = folder
         self._time_of = time_of
 
+    def is_nowhere(self) -> bool:
+        """Whether it is known that there is no such bucket. Who may only write isn't told."""
+        answer = self._objects.keys(f"{self._folder}/")
+        return isinstance(answer, Failure) and answer.kind is FailureKind.NOWHERE
+
     def send(self, body: bytes) -> tuple[Outcome, str]:
         """Write what isn't there yet of an entry. Never ambiguous, for it may be repeated."""
         for key, data in self._contents(body).items():
@@ -77,7 +82,7 @@ class ObjectSink:
             if isinstance(answer, Failure) and answer.kind is FailureKind.CHANGED:
                 answer = self._objects.etag(key)  # it is there already
             if isinstance(answer, Failure):
-                return Outcome.NOT_APPLIED, answer.detail
+                return Outcome.NOT_APPLIED, f"{self._objects.url}: {answer.detail}"
         return Outcome.APPLIED, ""
 
     def _contents(self, body: bytes) -> dict[str, bytes]:

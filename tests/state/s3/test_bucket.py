@@ -20,6 +20,7 @@ from urllib3.exceptions import SSLError
 
 from tests.state.commits import STREAM, commit, draft, key, packed
 from tests.state.s3.buckets import EAGER
+from worker.emit.objects import RECORDS, ObjectSink, record_time
 from worker.errors import Fenced, Misconfigured
 from worker.partition.delta import Delta
 from worker.state.s3.access import Access
@@ -145,13 +146,14 @@ def test_a_bucket_that_is_not_there_is_the_operators_to_mend(client: Any) -> Non
     nowhere = Bucket(client, "never-made", "")
     with pytest.raises(Misconfigured, match=r"s3://never-made/manifest.*NoSuchBucket"):
         store_in(nowhere).take(STREAM)
+    assert ObjectSink(nowhere, RECORDS, record_time).is_nowhere()
 
 
 @pytest.mark.parametrize(
     ("code", "status", "expected"),
     [
         ("NoSuchKey", 404, FailureKind.MISSING),
-        ("NoSuchBucket", 404, FailureKind.REFUSED),
+        ("NoSuchBucket", 404, FailureKind.NOWHERE),
         ("AccessDenied", 403, FailureKind.REFUSED),
         ("ExpiredToken", 400, FailureKind.UNKNOWN),
         ("RequestTimeout", 400, FailureKind.UNKNOWN),

@@ -116,7 +116,7 @@ class Access:
             self._wait(operation, key, answer, attempt)
 
     def _refuse(self, key: str, failure: Failure) -> None:
-        if failure.kind is FailureKind.REFUSED:
+        if failure.kind in (FailureKind.NOWHERE, FailureKind.REFUSED):
             raise Misconfigured(f"can't use {self.url}/{key}: {failure.detail}")
 
     def _wait(self, operation: str, key: str, failure: Failure, attempt: int) -> None:

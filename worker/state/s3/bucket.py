@@ -43,7 +43,7 @@ class S3Client(Protocol):
 
 
 _BY_CODE: Final = {
-    "NoSuchBucket": FailureKind.REFUSED,
+    "NoSuchBucket": FailureKind.NOWHERE,
     "RequestTimeout": FailureKind.UNKNOWN,  # the body took too long to arrive
     "RequestTimeTooSkewed": FailureKind.UNKNOWN,
     "ExpiredToken": FailureKind.UNKNOWN,  # boto3 is about to get another

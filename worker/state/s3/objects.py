@@ -13,7 +13,8 @@ class FailureKind(StrEnum):
     CHANGED = "changed"  # 412: the object isn't, or isn't any longer, what the condition says
     CONFLICT = "conflict"  # 409: another conditional write was under way
     UNKNOWN = "unknown"  # a timeout, a lost connection, 5xx, a throttle: a write may be applied
-    REFUSED = "refused"  # permissions, credentials, a bucket that isn't there: the operator's
+    NOWHERE = "nowhere"  # there is no such bucket: the operator's, as the next
+    REFUSED = "refused"  # permissions, credentials
 
 
 class Failure(NamedTuple):
