@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from tests.processes import ROOT
+from worker.observe.own_metrics import OWN_METRICS
 from worker.watch.alarms import Alarm, alarms
+from worker.watch.dashboard import dashboard
 from worker.watch.sizing import CALLS_A_DAY, sizing_table
 from worker.watch.subject import Subject
 
@@ -40,6 +43,13 @@ def test_numbers_that_the_page_names_are_those_of_the_alarms() -> None:
     flat = " ".join(RUNBOOK.split())
     assert f"not go off before {heartbeat.bad * heartbeat.period_s // 60} minutes" in flat
     assert f"{sum(len(alarm.metrics) for alarm in ALARMS)} metrics in alarms" in flat
+
+
+def test_what_the_page_tells_to_look_at_is_on_the_dashboard() -> None:
+    body = json.dumps(dashboard(Subject("VoiceInsights", "VoiceInsights/Worker"), ALARMS))
+    named = {name for name in OWN_METRICS if re.search(rf"\b{name}\b", RUNBOOK)}
+    assert len(named) > 4
+    assert [name for name in sorted(named) if f'"{name}"' not in body] == []
 
 
 def test_templates_and_commands_that_the_pages_name_are_there() -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from math import comb
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.processes import ROOT
 from worker.metrics.catalogue import CATALOGUE
 from worker.observe.own_metrics import OWN_METRICS
 from worker.observe.pulse import START_WITHIN_S
 from worker.partition.rules import Rules
 from worker.watch.alarms import (
+    BAD_AT_LEAST,
     LATENCIES,
     SAMPLES_AT_LEAST,
     SESSIONS_AT_LEAST,
@@ -30,6 +33,9 @@ from worker.watch.subject import DELIVERY_S, Subject, delay_s
 SUBJECT = Subject("VoiceInsights", "VoiceInsights/Worker")
 ALARMS = alarms(SUBJECT)
 BY_NAME = {alarm.name: alarm for alarm in ALARMS}
+
+USUAL = {"AbandonedWaits": 5, "FailedSessions": 2, "Interruptions": 25, "Errors": 2}
+"""What may be usual, in percent."""
 
 each = pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
 
@@ -112,6 +118,7 @@ def evaluate(alarm: Alarm, filled: bool = True, /, **values: float) -> float:
     known = {metric.id: values.get(metric.id) for metric in alarm.metrics}
     functions = {"IF": lambda so, this, that: this() if so else that, "FILL": fill, "SUM": total}
     text = re.sub(r"^IF\((.*? >= \d+), (.*), 0\)$", r"IF(\1, lambda: \2, 0)", alarm.value)
+    text = text.replace(" AND ", " and ")
     try:
         return float(eval(text, {**functions, **known}))
     except TypeError:  # an operator with a side that has no value
@@ -121,7 +128,7 @@ def evaluate(alarm: Alarm, filled: bool = True, /, **values: float) -> float:
 @pytest.mark.parametrize(
     ("name", "part", "whole", "at_least"),
     [
-        ("AbandonedWaits", "given_up", "answered", TURNS_AT_LEAST),
+        ("AbandonedWaits", "given_up", "answered", BAD_AT_LEAST),
         ("FailedSessions", "part", "whole", SESSIONS_AT_LEAST),
         ("Interruptions", "part", "whole", TURNS_AT_LEAST),
         ("Errors", "part", "whole", SESSIONS_AT_LEAST),
@@ -131,7 +138,9 @@ def test_a_share_of_few_counts_as_good(name: str, part: str, whole: str, at_leas
     alarm = BY_NAME[name]
     assert evaluate(alarm) == 0
     assert evaluate(alarm, **{whole: at_least}) == 0
-    assert evaluate(alarm, **{part: 1, whole: at_least - 2}) == 0
+    assert evaluate(alarm, **{part: BAD_AT_LEAST - 1, whole: at_least}) == 0
+    if at_least > BAD_AT_LEAST:
+        assert evaluate(alarm, **{part: at_least - 1, whole: at_least - 1}) == 0
     assert evaluate(alarm, **{part: at_least, whole: at_least}) >= alarm.threshold
 
 
@@ -139,15 +148,45 @@ def test_a_share_of_few_counts_as_good(name: str, part: str, whole: str, at_leas
 def test_callers_of_whom_none_was_answered_are_counted(filled: bool) -> None:
     """As when an application has been dead for longer than the alarm looks back."""
     abandoned = BY_NAME["AbandonedWaits"]
-    assert evaluate(abandoned, filled, given_up=TURNS_AT_LEAST) == 100
+    assert evaluate(abandoned, filled, given_up=BAD_AT_LEAST) == 100
     assert evaluate(abandoned, filled, answered=TURNS_AT_LEAST) == 0
 
 
-def test_a_failure_in_ten_sessions_pages_from_twenty_on() -> None:
+def test_one_session_in_ten_that_fails_pages_from_twenty_sessions_and_five_failures_on() -> None:
     failed = BY_NAME["FailedSessions"]
-    assert evaluate(failed, part=2, whole=20) >= failed.threshold
-    assert evaluate(failed, part=1, whole=20) < failed.threshold
+    assert evaluate(failed, part=5, whole=20) >= failed.threshold
+    assert evaluate(failed, part=5, whole=50) >= failed.threshold
+    assert evaluate(failed, part=5, whole=51) < failed.threshold
     assert evaluate(failed, part=19, whole=19) < failed.threshold
+
+
+def at_least_of(cases: int, chance: float, count: int) -> float:
+    """How likely ``count`` or more of ``cases`` are, each of which has this chance."""
+    return sum(
+        comb(cases, n) * chance**n * (1 - chance) ** (cases - n) for n in range(count, cases + 1)
+    )
+
+
+@pytest.mark.parametrize(("name", "usual_percent"), USUAL.items())
+def test_what_is_usual_makes_an_alarm_go_off_by_chance_less_than_twice_a_year(
+    name: str, usual_percent: int
+) -> None:
+    """Even where the traffic is, all the year round, the most unlucky there is."""
+    runbook = " ".join((ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").split())
+    assert f"{name} {usual_percent} %" in runbook
+    alarm = BY_NAME[name]
+    part, whole = alarm.metrics
+    known = {whole.id: 0} if name == "AbandonedWaits" else {}
+    periods_a_year = 365 * 86_400 / alarm.period_s
+    for cases in range(1, 200):
+        high = (
+            bad
+            for bad in range(cases + 1)
+            if evaluate(alarm, **{**known, whole.id: cases - bad if known else cases, part.id: bad})
+            >= alarm.threshold
+        )
+        one = at_least_of(cases, usual_percent / 100, next(high, cases + 1))
+        assert at_least_of(alarm.looked_at, one, alarm.bad) * periods_a_year < 2
 
 
 @pytest.mark.parametrize("name", LATENCIES)

@@ -5,7 +5,8 @@ Rules kept here, each held by a test:
 * M of N periods must be at fault, and N - M periods are at least the delay with which the metric
   shows up: periods that are empty so far never keep an alarm from going off.
 * Shares are of metrics with one hold, so that both sides of a fraction are of the same minutes.
-* A share or a percentile of few samples counts as good: one slow turn at night wakes nobody.
+* A share or a percentile of few samples counts as good, and so does a share that is high by a few
+  cases: chance alone wakes nobody. How much is usual before that holds is in the runbook.
 * No alarm needs a series whose dimension may have a value that is new. Whether a session failed
   is told by EndStatus, whose values are fixed.
 """
@@ -22,6 +23,9 @@ from worker.watch.subject import Metric, Subject, delay_s, own
 
 SESSIONS_AT_LEAST: Final = 20
 TURNS_AT_LEAST: Final = 20
+BAD_AT_LEAST: Final = 5
+"""Cases that make a share high; of waits given up it is the only bound, for callers whom nobody
+answers give up one wait each."""
 SAMPLES_AT_LEAST: Final = 40
 """Of a 95th percentile: two samples lie beyond it."""
 
@@ -112,8 +116,8 @@ def _pages(subject: Subject) -> list[Alarm]:
             ("AbandonedWaits", Urgency.PAGE, "callers wait for an answer until they hang up"),
             part=given_up,
             whole=(given_up, Metric("answered", "CallerWait", "SampleCount")),
-            at_least=TURNS_AT_LEAST,
-            threshold=20,
+            at_least=BAD_AT_LEAST,
+            threshold=30,
             unit="% of waits",
             periods=(300, 2),
         ),
@@ -216,7 +220,7 @@ def _own_tickets(subject: Subject) -> list[Alarm]:
                 (60, 10),
             ),
             ("Outbox", "what should be sent is not taken", "OutboxAge", 900_000, "ms", (60, 10)),
-            ("DeadLetters", "records can't be read", "DeadLetters", 1, "records", (300, 1)),
+            ("DeadLetters", "records can't be read", "DeadLetters", 1, "records", (3600, 1)),
             (
                 "AmbiguousSends",
                 "nobody knows whether requests arrived",
@@ -277,7 +281,8 @@ def _share(
     unit: str,
     periods: _Periods,
 ) -> Alarm:
-    """100 x part / whole, where the whole is ``at_least`` so much; what has no samples is 0.
+    """100 x part / whole, where the whole is ``at_least`` so much, and the part not only by a few;
+    what has no samples is 0.
 
     FILL may have nothing to fill where a series has no sample at all in the whole window, and an
     operator with such a side has no value. SUM of a list goes by the others. So only a part that
@@ -285,8 +290,10 @@ def _share(
     """
     filled = [f"FILL({one.id}, 0)" for one in whole]
     total = filled[0] if len(filled) == 1 else f"SUM([{', '.join(filled)}])"
-    value = f"IF({total} >= {at_least}, 100 * FILL({part.id}, 0) / {total}, 0)"
+    bad = f"FILL({part.id}, 0)"
+    enough = f"{total} >= {at_least} AND {bad} >= {BAD_AT_LEAST}"
+    value = f"IF({enough}, 100 * {bad} / {total}, 0)"
     metrics = tuple(dict.fromkeys((part, *whole)))
-    period_s, bad = periods
-    n = looked_at(bad, period_s, (delay_s(subject, one) for one in metrics))
-    return Alarm(*named, metrics, value, threshold, unit, period_s, bad, n)
+    period_s, at_fault = periods
+    n = looked_at(at_fault, period_s, (delay_s(subject, one) for one in metrics))
+    return Alarm(*named, metrics, value, threshold, unit, period_s, at_fault, n)

@@ -15,8 +15,12 @@ from worker.watch.subject import Metric, Subject, own
 
 COLUMNS: Final = 24
 PERIOD_S: Final = 300
+_TEXT_HEIGHT: Final = 2
 
 END_STATUSES: Final = ("ended", "hung_up", "failure", "other", "unknown", "none")
+
+_OUTBOX: Final = ("OutboxEntries", "ReadingRest")
+_FAILURES: Final = ("StreamCallsFailed", "StateCallsFailed", "LogLinesDropped", "SessionsSetAside")
 
 _ALARM_ARN: Final = (
     "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${AWS::StackName}-"
@@ -27,7 +31,7 @@ _Line = list[Any]
 
 
 class _Row(NamedTuple):
-    """Widgets side by side, under a line of text; each ``height`` units high."""
+    """Widgets side by side, under a line of text, if there is one; each ``height`` units high."""
 
     text: str
     widgets: tuple[Widget, ...]
@@ -51,9 +55,10 @@ def dashboard(subject: Subject, alarms: Iterable[Alarm]) -> dict[str, Any]:
 def _placed(rows: Iterable[_Row]) -> Iterable[Widget]:
     y = 0
     for row in rows:
-        lines = 2
-        yield _at({"type": "text", "properties": {"markdown": row.text}}, 0, y, COLUMNS, lines)
-        y += lines
+        if row.text:
+            text = {"type": "text", "properties": {"markdown": row.text}}
+            yield _at(text, 0, y, COLUMNS, _TEXT_HEIGHT)
+            y += _TEXT_HEIGHT
         width = COLUMNS // max(1, len(row.widgets))
         for i, widget in enumerate(row.widgets):
             yield _at(widget, i * width, y, width, row.height)
@@ -77,7 +82,7 @@ def _callers(subject: Subject) -> _Row:
     coverage = [
         _hidden(subject, Metric("sure", "ResponseLatency", "SampleCount")),
         _hidden(subject, Metric("turns", "Turns", "Sum")),
-        _math("coverage", "100 * sure / turns", "coverage: turns beyond doubt"),
+        _math("coverage", "100 * FILL(sure, 0) / turns", "coverage: turns beyond doubt"),
     ]
     waits = [
         _hidden(subject, Metric("answered", "CallerWait", "SampleCount")),
@@ -170,15 +175,17 @@ def _by_dimensions(subject: Subject) -> Iterable[_Row]:
         for names in sets
     ]
     for start in range(0, len(widgets), 3):
-        text = "## By provider, voice, model and language" if start == 0 else "&nbsp;"
+        text = "## By provider, voice, model and language" if start == 0 else ""
         yield _Row(text, tuple(widgets[start : start + 3]))
 
 
 def _pipeline(subject: Subject) -> Iterable[_Row]:
-    def owns(title: str, *names: str) -> Widget:
-        return _graph(
-            title, [_line(subject, own(name.lower(), name), label=name) for name in names]
-        )
+    def owns(title: str, *names: str, right: tuple[str, ...] = ()) -> Widget:
+        lines = [_line(subject, own(name.lower(), name), label=name) for name in names]
+        lines += [
+            _line(subject, own(name.lower(), name), label=name, yAxis="right") for name in right
+        ]
+        return _graph(title, lines)
 
     stream = [
         ["AWS/Kinesis", name, "StreamName", "${StreamName}", {"stat": "Sum", "label": label}]
@@ -207,7 +214,7 @@ def _pipeline(subject: Subject) -> Iterable[_Row]:
             owns(
                 "Requests",
                 *("RequestsApplied", "RequestsRefused", "RequestsAmbiguous", "RequestsInvalid"),
-                *("RequestsDropped", "RequestsTooOld", "SurplusBoundWidest"),
+                *("RequestsDropped", "RequestsTooOld", "SurplusBound", "SurplusBoundWidest"),
             ),
         ),
     )
@@ -215,9 +222,16 @@ def _pipeline(subject: Subject) -> Iterable[_Row]:
         "Much above the holds comes late, and is published late.",
         (
             owns("Delivery (ms)", "DeliveryDelayP50", "DeliveryDelayP95", "DeliveryDelayP99"),
-            owns("Outbox: entries, age (ms)", "OutboxEntries", "OutboxAge"),
-            owns("Sessions", "SessionsOpen", "SessionsHeld", "SessionsRevised"),
-            owns("Commits (ms), state (bytes)", "CommitTime", "StateSize"),
+            owns("Sessions", "SessionsOpen", "SessionsHeld"),
+            owns("Changed after it was told", "SessionsRevised", "SamplesRetracted"),
+        ),
+    )
+    yield _Row(
+        "",
+        (
+            owns("Outbox: entries, rest (%); age (ms)", *_OUTBOX, right=("OutboxAge",)),
+            owns("Commits (ms); state (bytes)", "CommitTime", right=("StateSize",)),
+            owns("Calls failed, log lines lost", *_FAILURES),
         ),
     )
 
