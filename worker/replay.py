@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from worker.events.decode import Delivery, Place, decode
+from worker.events.decode import Delivery, decode, decode_all
 from worker.events.envelope import Damaged
 from worker.events.event import SessionKey
 from worker.metrics.distribution import add
@@ -37,7 +37,7 @@ class Replay:
         self._partition = Partition(rules._replace(expire_after=None))
         self._take = take
         self._window: Window = {}
-        self._waiting: list[Item] = []
+        self._waiting: list[Record] = []
 
     @property
     def counters(self) -> Counter[str]:
@@ -46,12 +46,15 @@ class Replay:
 
     def feed(self, item: Item) -> None:
         """Take in one record, or one damaged line as a dead letter; folded some at a time."""
+        if isinstance(item, DamagedLine):
+            self._partition.fold([_dead_letter(item)])
+            return
         self._waiting.append(item)
         if len(self._waiting) == _AT_ONCE:
             self._fold_waiting()
 
     def _fold_waiting(self) -> None:
-        self._partition.fold([delivery for item in self._waiting for delivery in _deliveries(item)])
+        self._partition.fold(decode_all(self._waiting))
         self._waiting.clear()
 
     def finish(self) -> None:
@@ -86,7 +89,7 @@ class LiveReplay(Replay):
             self._partition.tip(_CLOCK, item.arrival)
             self._partition.advance((_CLOCK,))
             self._give()
-        deliveries = _deliveries(item)
+        deliveries = decode(item) if isinstance(item, Record) else [_dead_letter(item)]
         self._partition.fold(deliveries, self._recall(deliveries))
 
     def _recall(self, deliveries: list[Delivery]) -> dict[SessionKey, Packed]:
@@ -114,11 +117,9 @@ class LiveReplay(Replay):
                     del self._archive[key]
 
 
-def _deliveries(item: Item) -> list[Delivery]:
-    if isinstance(item, Record):
-        return decode(item)
-    place = Place(item.shard, f"line {item.line}", None, 0)
-    return [Delivery(Damaged(item.reason, item.data), place, item.data)]
+def _dead_letter(line: DamagedLine) -> Delivery:
+    record = Record(line.shard, f"line {line.line}", 0, line.data, "")
+    return Delivery(Damaged(line.reason, line.data), record)
 
 
 def run(items: Iterable[Item], replay: Replay, progress: Callable[[int], None], every: int) -> None:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 from worker.emit.outbox import drafts
 from worker.emit.sender import Sender
-from worker.events.decode import Delivery, decode
+from worker.events.decode import Delivery, decode_all
 from worker.partition.outputs import Window
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -223,7 +223,7 @@ class Service:
         if batch.gap:
             partition.counters["input_gaps"] += 1
             self._observer.gap(batch.shard)
-        deliveries = [delivery for record in batch.records for delivery in decode(record)]
+        deliveries = decode_all(batch.records)
         recalled = self._store.recall(partition.strangers(deliveries)) if deliveries else {}
         partition.fold(deliveries, recalled)
         self._observer.folded(batch.shard, deliveries)

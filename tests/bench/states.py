@@ -19,12 +19,13 @@ from tests.bench.peers.measured import peak_mb, settle
 from tests.bench.replaying import Figures
 from worker.config import Settings
 from worker.emit.outbox import drafts
-from worker.events.decode import Delivery, Place, decode
+from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit
+from worker.stream.record import Record
 from worker.wiring import rules_of
 
 EVENTS: Final = 120
@@ -56,9 +57,7 @@ def _folded_pool(seed: int) -> list[SessionChange]:
     """Open sessions of the simulator's, cut to their first events."""
     partition = Partition(rules_of(Settings()))
     for found in islice(_long_sessions(seed), _POOL):
-        partition.fold(
-            Delivery(event, Place("s", "1", None, event.arrival), b"") for event in found
-        )
+        partition.fold(Delivery(event, Record("s", "1", event.arrival, b"", "")) for event in found)
     return partition.commit()[0].sessions
 
 
@@ -124,7 +123,7 @@ def _fresh_events(rng: Random, sessions: int, count: int, nth: int) -> Iterator[
     arrival = 1_790_943_000_000 + nth
     for number in range(count):
         event = Event(_key(rng.randrange(sessions)), arrival, number, "prompt_sent", None, arrival)
-        yield Delivery(event, Place("s", "1", None, arrival), b"")
+        yield Delivery(event, Record("s", "1", arrival, b"", ""))
 
 
 def _restored(state: str) -> tuple[Partition, SqliteStore]:

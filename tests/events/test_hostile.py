@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.building import Driven, accounts_add_up
 from tests.counting import calls
+from tests.events.fuzzing import REAL, mutated
 from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
 from worker.events.decode import DEFECT, MAX_PARTS, decode
@@ -23,33 +23,8 @@ from worker.events.kpl import MAGIC
 from worker.partition.rules import Rules
 from worker.stream.record import Record
 from worker.testing.aggregates import aggregate, sealed
-from worker.testing.traffic import Traffic, simulate
 
 ARRIVAL = BASE + 60_000
-REAL = [one.data for one in islice(simulate(Traffic(sessions=6, other_types=0.1), 3), 500)]
-LONG = 20_000
-
-bits = st.sampled_from(
-    [
-        *(b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"0", b"-", b"e", b" ", b"\x00"),
-        *(b"\xff", b"\xc3\x28", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\\ud800", b"\\u0000", b"null"),
-        *(b"1e999", b"-0.0", b"9" * 400, b"9" * LONG, b"1." + b"0" * LONG, b"NaN", b"true"),
-        *(b"[" * LONG, b'{"a":' * LONG, b'{"a":1,' * LONG, b'"' + b"\\" * LONG, b"[[]," * LONG),
-        *(MAGIC, b"com.twilio.voice.insights.call-event.gateway", b'"session_id":[]'),
-    ]
-)
-
-
-@st.composite
-def mutated(draw: st.DrawFn, originals: list[bytes]) -> bytes:
-    """A real record in which some places were cut out, doubled or replaced."""
-    data = bytearray(draw(st.sampled_from(originals)))
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(data)))
-        end = min(len(data), start + draw(st.sampled_from([0, 0, 1, 2, 8, 60, 400])))
-        instead = draw(st.one_of(bits, st.just(b""), st.just(bytes(data[start:end]) * 2)))
-        data[start:end] = instead
-    return bytes(data)
 
 
 @st.composite
@@ -128,42 +103,6 @@ def test_an_aggregate_of_mutated_records_gives_what_each_gives_by_itself(
 def kinds(data: bytes) -> list[type]:
     found = read_user_record(data, ARRIVAL)
     return [Damaged] if data[:4] == MAGIC and not found else [type(one) for one in found]
-
-
-odd: st.SearchStrategy[Any] = st.one_of(
-    st.sampled_from(
-        [None, True, "", " ", "\u2003", "x" * 300, 2**63, -(2**63), 2**64, 1.0, [], {}]
-    ),
-    st.sampled_from(["2026-10-02T12:00:00.0006Z", "2026-10-02 12:00:00", "1999-02-30T00:00:00Z"]),
-    st.text(max_size=4),
-)
-RELAY = ("session_id", "sequence_number", "name", "stt_latency", "interrupt", "configurations")
-CALL = ("timestamp", "account_sid", "call_sid", "name", "group", "conversation_relay_data")
-
-
-@settings(max_examples=300)
-@given(
-    st.dictionaries(st.sampled_from(RELAY), odd, max_size=2),
-    st.dictionaries(st.sampled_from(CALL), odd, max_size=2),
-    st.sampled_from(["dtmf", "stt_latency", "configurations"]),
-)
-def test_the_quick_reading_and_the_patient_one_agree(
-    relay: dict[str, Any], call: dict[str, Any], name: str
-) -> None:
-    whole = json.loads(envelope({"session_id": "VX1", "sequence_number": 1, "name": name}, 0))
-    whole["data"]["conversation_relay_data"].update(relay)
-    whole["data"].update(call)
-    (quick,) = read_user_record(json.dumps(whole).encode(), ARRIVAL)
-    # data in a string, and half a surrogate in a field that isn't read, need more patience
-    whole["data"]["edge"] = "\ud800"
-    (patient,) = read_user_record(json.dumps(whole).encode(), ARRIVAL)
-    del whole["data"]["edge"]
-    whole["data"] = json.dumps(whole["data"])
-    (in_string,) = read_user_record(json.dumps(whole).encode(), ARRIVAL)
-    if isinstance(quick, Event):
-        assert patient == in_string == quick
-    else:
-        assert type(patient) is type(in_string) is type(quick)
 
 
 # --- bounds

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from worker.doctor.facts import Sample
-from worker.events.decode import Delivery, decode
+from worker.events.decode import Delivery, decode_all
 from worker.events.envelope import GATEWAY_TYPE, Ignored, SinkTest
 from worker.events.event import Event, SessionKey
 from worker.metrics import distribution
@@ -28,7 +28,7 @@ def sample_of(records: Iterable[Record], minutes: int, shards: int) -> Sample:
     """What ``records`` of ``shards`` shards, of the last ``minutes``, tell."""
     records = list(records)
     arrivals = [record.arrival for record in records]
-    deliveries = [delivery for record in records for delivery in decode(record)]
+    deliveries = decode_all(records)
     kinds = Counter(_kind(delivery) for delivery in deliveries)
     events = [one for one in deliveries if isinstance(one.occurrence, Event)]
     seen, spread = _sessions(events)
@@ -80,7 +80,7 @@ def _sessions(events: Iterable[Delivery]) -> tuple[int, int]:
     for one in events:
         if isinstance(one.occurrence, Event):
             counts[one.occurrence.key] += 1
-            shards.setdefault(one.occurrence.key, set()).add(one.place.shard)
+            shards.setdefault(one.occurrence.key, set()).add(one.record.shard)
     several = [key for key, count in counts.items() if count > 1]
     return len(several), sum(len(shards[key]) > 1 for key in several)
 

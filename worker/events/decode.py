@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from worker.errors import Unreadable
 from worker.events.envelope import Damaged, Occurrence, elements, is_list, read_cloud_event
 from worker.events.kpl import MAGIC, user_records
+from worker.events.quick import read_quickly
 from worker.stream.record import Record
 
 MAX_PARTS: Final = 20_000
@@ -28,24 +30,47 @@ class Place(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """An occurrence, its place, and its bytes: those of its user record, or of its element if
-    that is a list.
+    """An occurrence, and the record that it came in. ``sub_sequence`` as in its ``Place``;
+    ``part``: its own bytes, if they aren't all of the record's.
     """
 
     occurrence: Occurrence
-    place: Place
-    data: bytes
+    record: Record
+    sub_sequence: int | None = None
+    part: bytes | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it came from."""
+        record = self.record
+        return Place(record.shard, record.sequence_number, self.sub_sequence, record.arrival)
+
+    @property
+    def data(self) -> bytes:
+        """Its bytes: those of its user record, or of its element if that is a list."""
+        return self.record.data if self.part is None else self.part
 
 
 def decode(record: Record) -> list[Delivery]:
     """All occurrences in a record, at least one. Never raises: what would is a defect, and its
     record alone becomes a dead letter.
     """
-    place = Place(record.shard, record.sequence_number, None, record.arrival)
-    try:
-        return _decoded(record.data, place)
-    except Exception as defect:
-        return [Delivery(Damaged(reason_of(defect), record.data), place, record.data)]
+    return decode_all((record,))
+
+
+def decode_all(records: Iterable[Record]) -> list[Delivery]:
+    """All occurrences in these records, in their order; as ``decode`` has each."""
+    deliveries: list[Delivery] = []
+    for record in records:
+        try:
+            occurrence = read_quickly(record.data, record.arrival)
+            if occurrence is not None:
+                deliveries.append(Delivery(occurrence, record))
+            else:
+                deliveries += _patiently(record)
+        except Exception as defect:
+            deliveries.append(Delivery(Damaged(reason_of(defect), record.data), record))
+    return deliveries
 
 
 DEFECT: Final = "a defect of the worker"
@@ -57,35 +82,36 @@ def reason_of(defect: Exception) -> str:
     return f"{DEFECT}: {type(defect).__name__}"
 
 
-def _decoded(data: bytes, place: Place) -> list[Delivery]:
+def _patiently(record: Record) -> list[Delivery]:
+    """The occurrences of a record that isn't one CloudEvent just as its schema says."""
+    data = record.data
     if not data.startswith(MAGIC):
-        return _deliveries(data, place)
+        return _deliveries(record, data, None)
     try:
         parts = _few(user_records(data) or [], "KPL aggregate: user records")
     except Unreadable as error:
-        return [_damaged(error, data, place)]
+        return [Delivery(Damaged(str(error), data), record)]
     return [
         delivery
         for index, part in enumerate(parts)
-        for delivery in _deliveries(part, msgspec.structs.replace(place, sub_sequence=index))
+        for delivery in _deliveries(record, part, index)
     ]
 
 
-def _deliveries(data: bytes, place: Place) -> list[Delivery]:
-    if not is_list(data):
-        return [Delivery(read_cloud_event(data, place.arrival), place, data)]
+def _deliveries(record: Record, data: bytes, sub_sequence: int | None) -> list[Delivery]:
+    """The occurrences of a user record: one, or those of a list."""
     try:
-        parts = _few(elements(data), "a list: elements")
+        parts = _few(elements(data), "a list: elements") if is_list(data) else [data]
     except Unreadable as error:
-        return [_damaged(error, data, place)]
-    return [Delivery(read_cloud_event(part, place.arrival), place, part) for part in parts]
+        return [Delivery(Damaged(str(error), data), record, sub_sequence, data)]
+    return [Delivery(_read(part, record.arrival), record, sub_sequence, part) for part in parts]
+
+
+def _read(data: bytes, arrival: int) -> Occurrence:
+    return read_quickly(data, arrival) or read_cloud_event(data, arrival)
 
 
 def _few(parts: list[bytes], of_what: str) -> list[bytes]:
     if len(parts) > MAX_PARTS:
         raise Unreadable(f"{of_what}: {len(parts)}, more than {MAX_PARTS}")
     return parts
-
-
-def _damaged(error: Unreadable, data: bytes, place: Place) -> Delivery:
-    return Delivery(Damaged(str(error), data), place, data)

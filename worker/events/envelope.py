@@ -3,9 +3,9 @@
 A user record normally holds one CloudEvent as a JSON object; a list of them is accepted.
 ``data`` may be an object or a string that holds JSON.
 
-Nearly all events are as their schema says, and are decoded once, into types. What doesn't fit
-these is decoded again with more patience, and what msgspec refuses is read by ``json``: each
-reading takes more than the one before it, and none gives another result.
+This reading is the patient one: it takes whatever can be understood. Most records never come
+here (``quick``). What msgspec refuses is read by ``json``, which takes more and gives no other
+result.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import msgspec
 
 from worker.errors import Unreadable
 from worker.events.event import Event
-from worker.events.twilio import CallEvent, Loose, PlainCall, plain_event, to_event
+from worker.events.twilio import CallEvent, Loose, to_event
 
 GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
 TEST_TYPE: Final = "com.twilio.eventstreams.test-event"
-_TYPE_LENGTH: Final = 128
+TYPE_LENGTH: Final = 128
 _LONGEST_INTEGER: Final = 400
 
 
@@ -53,12 +53,6 @@ class _Envelope(msgspec.Struct, gc=False):
     data: CallEvent | Loose = None
 
 
-class _PlainEnvelope(msgspec.Struct, gc=False):
-    type: str
-    data: PlainCall
-
-
-_PLAIN: Final = msgspec.json.Decoder(_PlainEnvelope).decode
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _CALL_EVENT: Final = msgspec.json.Decoder(CallEvent)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -89,13 +83,6 @@ def read_cloud_event(data: bytes, arrival: int) -> Occurrence:
         text = data.decode()
     except UnicodeDecodeError as error:
         return Damaged(_reason(error), data)
-    try:
-        plain = _PLAIN(text)
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    else:
-        if plain.type == GATEWAY_TYPE and (event := plain_event(plain.data, arrival)) is not None:
-            return event
     if not data:
         return Damaged("empty", data)
     try:
@@ -111,7 +98,7 @@ def _interpret(envelope: _Envelope, arrival: int) -> Occurrence:
     if kind == TEST_TYPE:
         return SinkTest(_test_id(envelope.data))
     if kind != GATEWAY_TYPE:
-        return Ignored(kind[:_TYPE_LENGTH])
+        return Ignored(kind[:TYPE_LENGTH])
     call = envelope.data
     if isinstance(call, str):
         try:
@@ -166,7 +153,7 @@ def _test_id(data: object) -> str:
         except (Unreadable, UnicodeEncodeError):
             return ""
     test_id = data.test_id if isinstance(data, CallEvent) else None
-    return test_id[:_TYPE_LENGTH] if isinstance(test_id, str) else ""
+    return test_id[:TYPE_LENGTH] if isinstance(test_id, str) else ""
 
 
 def _reason(error: Exception) -> str:

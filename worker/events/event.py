@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 Payload = dict[str, Any]
-"""Known fields of an event, keys in ascending order, values as they came (scalars, or the
-two string maps of ``configurations`` and how many languages it had beyond the bound)."""
+"""Known fields of an event, values as they came (scalars, or the two string maps of
+``configurations`` and how many languages it had beyond the bound)."""
 
 
 class SessionKey(NamedTuple):

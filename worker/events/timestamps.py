@@ -25,12 +25,9 @@ _LAST: Final = 253_402_300_799_999
 
 def parse_ms(text: str) -> int | None:
     """Epoch milliseconds of an RFC 3339 date-time; None if ``text`` is none."""
-    if len(text) == 24 and text[19] == "." and text[23] == "Z" and text.isascii():
-        # 2026-10-02T12:00:00.000Z, the form nearly every event has
-        second, millis = _second(text[:19]), text[20:23]
-        if second is not None and millis.isdecimal():
-            return second + int(millis)
-    return _parse_any(text)
+    # nearly all are like 2026-10-02T12:00:00.000Z, and many share their second
+    second, millis = _SECONDS[text[:20]], _MILLIS.get(text[20:])
+    return _parse_any(text) if second is None or millis is None else second + millis
 
 
 def format_ms(ms: int) -> str:
@@ -60,15 +57,6 @@ def _parse_any(text: str) -> int | None:
 
 
 @lru_cache(maxsize=4096)
-def _second(text: str) -> int | None:
-    """Epoch milliseconds of ``2026-10-02T12:00:00``; None if there is no such second."""
-    minute, seconds = _minute(text[:16]), text[17:]
-    if minute is None or text[16] != ":" or not seconds.isdecimal() or seconds >= "60":
-        return None
-    return minute + int(seconds) * 1000
-
-
-@lru_cache(maxsize=4096)
 def _minute(text: str) -> int | None:
     """Epoch milliseconds of ``2026-10-02T12:00``; None if there is no such minute."""
     # fromisoformat alone would read week dates and, in later Pythons, 24:00
@@ -79,3 +67,18 @@ def _minute(text: str) -> int | None:
     except ValueError:
         return None
     return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+class _Seconds(dict[str, int | None]):
+    """Epoch milliseconds of texts like ``2026-10-02T12:00:00.``; None for any other text."""
+
+    def __missing__(self, text: str) -> int | None:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        found = self[text] = _parse_any(text + "0Z")
+        return found
+
+
+_REMEMBERED: Final = 4096
+_SECONDS: Final = _Seconds()
+_MILLIS: Final = {f"{ms:03}Z": ms for ms in range(1000)}

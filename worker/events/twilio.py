@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,14 +18,16 @@ from worker.events.event import Event, Payload, SessionKey
 from worker.events.timestamps import parse_ms
 
 PLATFORM: Final = "twilio"
+RELAY_GROUP: Final = "conversation_relay"
+"""The ``group`` of the call events that carry ConversationRelay events."""
 
 MAX_AHEAD_MS: Final = 3_600_000
 """How far an event's time may lie ahead of its arrival before it can't be believed."""
 
-_INT64: Final = 1 << 63
-_NAME_LENGTH: Final = 128
-_ID_LENGTH: Final = 256
-_TEXT_LENGTH: Final = 200
+INT64: Final = 1 << 63
+NAME_LENGTH: Final = 128
+ID_LENGTH: Final = 256
+TEXT_LENGTH: Final = 200
 _LANGUAGES: Final = 50
 
 Loose = str | int | float | bool | None | list[Any]
@@ -61,56 +63,6 @@ class CallEvent(msgspec.Struct, gc=False):
     test_id: Any = None  # the one field of a sink's test event
 
 
-_Id = Annotated[str, msgspec.Meta(max_length=_ID_LENGTH)]
-_Int64 = Annotated[int, msgspec.Meta(ge=-_INT64, le=_INT64 - 1)]
-
-
-class PlainRelayData(msgspec.Struct, gc=False):
-    """``conversation_relay_data`` as it nearly always is."""
-
-    session_id: _Id
-    sequence_number: _Int64
-    name: str | None = None
-    stt_latency: Any = None
-    tts_latency: Any = None
-    interrupt: Any = None
-    last_token_received: Any = None
-    configurations: Any = None
-    language_changed: Any = None
-    language_info: Any = None
-    call_wrap_up: Any = None
-    error: Any = None
-
-
-class PlainCall(msgspec.Struct, gc=False):
-    """``data`` of a ConversationRelay event as it nearly always is."""
-
-    timestamp: str
-    account_sid: _Id
-    call_sid: _Id
-    conversation_relay_data: PlainRelayData
-    name: str | None = None
-
-
-def plain_event(call: PlainCall, arrival: int) -> Event | None:
-    """The event that ``to_event`` would make of it; None where that one has to decide."""
-    relay = call.conversation_relay_data
-    session, timestamp = relay.session_id, parse_ms(call.timestamp)
-    if timestamp is None or timestamp - arrival > MAX_AHEAD_MS or not session or session.isspace():
-        return None
-    name = relay.name or call.name or ""
-    name = _ALIASES.get(name, name)[:_NAME_LENGTH]
-    read_payload = _PAYLOADS.get(name)
-    return Event(
-        SessionKey(PLATFORM, call.account_sid, call.call_sid, session),
-        timestamp,
-        relay.sequence_number,
-        name,
-        None if read_payload is None else read_payload(relay),
-        arrival,
-    )
-
-
 def to_event(call: CallEvent, envelope_time: object, arrival: int) -> Event | None:
     """The canonical event of a gateway call event; None if it isn't a ConversationRelay one.
 
@@ -118,11 +70,11 @@ def to_event(call: CallEvent, envelope_time: object, arrival: int) -> Event | No
     """
     relay = call.conversation_relay_data
     if not isinstance(relay, RelayData):
-        if relay is None and call.group != "conversation_relay":
+        if relay is None and call.group != RELAY_GROUP:
             return None
         raise Unreadable("conversation_relay_data: no object in an event of conversation_relay")
     name = _name(relay, call)
-    read_payload = _PAYLOADS.get(name)
+    read_payload = PAYLOADS.get(name)
     return Event(
         SessionKey(
             PLATFORM,
@@ -138,29 +90,29 @@ def to_event(call: CallEvent, envelope_time: object, arrival: int) -> Event | No
     )
 
 
-_ALIASES: Final = {"error": "error_event", "last_token_received": "final_token_received"}
+ALIASES: Final = {"error": "error_event", "last_token_received": "final_token_received"}
 
 
 def _name(relay: RelayData, call: CallEvent) -> str:
     name = relay.name if isinstance(relay.name, str) and relay.name else call.name
     if not isinstance(name, str):
         return ""
-    return _ALIASES.get(name, name)[:_NAME_LENGTH]
+    return ALIASES.get(name, name)[:NAME_LENGTH]
 
 
 def _session_id(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Unreadable("session_id: empty or no string")
-    if len(value) > _ID_LENGTH:
-        raise Unreadable(f"session_id: longer than {_ID_LENGTH} characters")
+    if len(value) > ID_LENGTH:
+        raise Unreadable(f"session_id: longer than {ID_LENGTH} characters")
     return value
 
 
 def _optional_id(field: str, value: object) -> str:
     if value is None:
         return ""
-    if not isinstance(value, str) or len(value) > _ID_LENGTH:
-        raise Unreadable(f"{field}: no string of at most {_ID_LENGTH} characters")
+    if not isinstance(value, str) or len(value) > ID_LENGTH:
+        raise Unreadable(f"{field}: no string of at most {ID_LENGTH} characters")
     return value
 
 
@@ -168,7 +120,7 @@ def _sequence_number(value: object) -> int:
     # bool is a subclass of int, and a sequence number of true is no number
     if type(value) is not int:
         raise Unreadable("sequence_number: no integer")
-    if not -_INT64 <= value < _INT64:
+    if not -INT64 <= value < INT64:
         raise Unreadable("sequence_number: beyond 64 bits")
     return value
 
@@ -226,8 +178,8 @@ def _fields(value: object, names: tuple[str, ...]) -> Payload | None:
 def _scalar(value: object) -> object:
     """A scalar as it is, within bounds; anything else counts as absent."""
     if isinstance(value, str):
-        return value[:_TEXT_LENGTH]
-    if type(value) is int and not -_INT64 <= value < _INT64:
+        return value[:TEXT_LENGTH]
+    if type(value) is int and not -INT64 <= value < INT64:
         return float("inf") if value > 0 else float("-inf")
     return value if isinstance(value, int | float) else None
 
@@ -240,7 +192,7 @@ def _configurations(value: object) -> Payload | None:
     if "configurations" in value:
         kept["configurations"] = _fields(value["configurations"], _CONFIGURATION_FIELDS) or {}
     if isinstance(languages, dict):
-        codes = sorted(code for code in languages if len(code) <= _NAME_LENGTH)[:_LANGUAGES]
+        codes = sorted(code for code in languages if len(code) <= NAME_LENGTH)[:_LANGUAGES]
         kept["languages"] = {
             code: _fields(languages[code], _LANGUAGE_CONFIGURATION_FIELDS) or {} for code in codes
         }
@@ -249,17 +201,17 @@ def _configurations(value: object) -> Payload | None:
     return kept
 
 
-_ReadPayload = Callable[[RelayData | PlainRelayData], Payload | None]
+ReadPayload = Callable[[Any], Payload | None]
 
 
-def _of(key: str, *names: str) -> _ReadPayload:
+def _of(key: str, *names: str) -> ReadPayload:
     """Reads the known fields of the payload under that key."""
     payload = attrgetter(key)
     return lambda relay: _fields(payload(relay), names)
 
 
 # the payload that belongs to the name; all others are ignored
-_PAYLOADS: Final[dict[str, _ReadPayload]] = {
+PAYLOADS: Final[dict[str, ReadPayload]] = {
     "stt_latency": _of("stt_latency", "latency_ms"),
     "tts_latency": _of("tts_latency", "latency_ms"),
     "final_token_received": _of("last_token_received", "total_tokens", "total_words"),

@@ -120,9 +120,9 @@ class Partition:
         latest: dict[str, int] = {}
         for delivery in deliveries:
             occurrences += 1
-            occurrence, place = delivery.occurrence, delivery.place
-            if place.arrival > latest.get(place.shard, -1):
-                latest[place.shard] = place.arrival
+            occurrence, record = delivery.occurrence, delivery.record
+            if record.arrival > latest.get(record.shard, -1):
+                latest[record.shard] = record.arrival
             if isinstance(occurrence, Event):
                 arrival = self._fold_event(occurrence, delivery, recalled)
                 if arrival is not None:
