@@ -16,13 +16,15 @@ class Scene:
         self.reading: Reading | None = None
         self.read = 0
         self.pulse = Pulse(lambda: self.now)
-        self.pages = Pages(self.pulse, self._read, lambda: self.now)
+        self.unready: str | None = "starting"
+        self.pages = Pages(self.pulse, self._read, lambda: self.unready, lambda: self.now)
 
     def _read(self) -> Reading | None:
         self.read += 1
         return self.reading
 
     def commit(self, **changed: object) -> None:
+        self.unready = None
         self.reading = reading_of(progress(**changed), Told(NOW, {}, None, 0), Period(), NOW)
 
     def status(self, path: str) -> int:
@@ -34,6 +36,15 @@ def test_a_worker_that_starts_is_alive_and_not_ready() -> None:
     assert (scene.status("/healthz"), scene.status("/readyz")) == (200, 503)
     scene.commit()
     assert (scene.status("/healthz"), scene.status("/readyz")) == (200, 200)
+
+
+def test_a_worker_that_is_not_ready_says_why_and_is_alive() -> None:
+    scene = Scene()
+    scene.commit()
+    scene.unready = "the stream can't be read: gone"
+    page = scene.pages("/readyz")
+    assert (page.status, page.text) == (503, "the stream can't be read: gone\n")
+    assert scene.status("/healthz") == 200
 
 
 def test_lag_has_no_say_in_health() -> None:

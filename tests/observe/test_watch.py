@@ -15,13 +15,14 @@ from worker.events.decode import decode
 from worker.metrics.series import Series
 from worker.observe.own_reading import Reading
 from worker.observe.watch import Watch
+from worker.observe.worker_log import LASTING
 from worker.service import Clocks
 from worker.state.s3.access import CallFailed
 from worker.state.s3.objects import Failure as S3Failure
 from worker.state.s3.objects import FailureKind as S3FailureKind
 from worker.stream.api import Failure, FailureKind
 from worker.stream.record import Record
-from worker.stream.schedule import BackedOff
+from worker.stream.schedule import BackedOff, FoundAgain
 
 ENTRY = Entry(7, "metrics", b"[[]]", NOW, attempts=0, ambiguous=0)
 
@@ -120,3 +121,19 @@ def test_how_long_ago_the_last_commit_was_shows_while_none_follows(watching: Wat
     asked = watching.watch.reading()
     assert asked is not None
     assert asked.values["CommitAge"] == 90_000
+
+
+def test_it_is_ready_once_it_has_committed_and_while_the_stream_can_be_read(
+    watching: Watching,
+) -> None:
+    watch = watching.watch
+    assert watch.unready() == "starting: no commit yet"
+    watch.progress(progress())
+    gone = Failure(FailureKind.GONE, "no stream")
+    watch.notice(BackedOff("", gone, LASTING - 1, 200))
+    watch.notice(BackedOff("shard-1", gone, LASTING, 200))
+    assert watch.unready() is None
+    watch.notice(BackedOff("", gone, LASTING, 200))
+    assert watch.unready() == "the stream can't be read: gone"
+    watch.notice(FoundAgain(LASTING))
+    assert watch.unready() is None

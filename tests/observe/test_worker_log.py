@@ -11,14 +11,14 @@ from structlog.testing import capture_logs
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
 from worker.metrics.series import Series
-from worker.observe.worker_log import WorkerLog
+from worker.observe.worker_log import LASTING, WorkerLog
 from worker.partition.partition import ACCOUNTED
 from worker.service import Progress
 from worker.state.s3 import objects
 from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.api import Failure, FailureKind
-from worker.stream.schedule import BackedOff, StageChanged
+from worker.stream.schedule import BackedOff, FoundAgain, StageChanged
 from worker.stream.shard import Stage
 
 ENTRY = Entry(7, "metrics", b"[[]]", 1_790_942_400_000, attempts=2, ambiguous=1)
@@ -111,6 +111,17 @@ def test_a_failed_call_is_told_with_what_it_means_and_when_the_next_is(lines: li
         "attempt": 4,
         "wait_ms": 900,
     }
+
+
+def test_a_stream_that_can_not_be_read_for_a_minute_is_an_error_until_it_is_found_again(
+    lines: list[Any],
+) -> None:
+    log = WorkerLog(Clock())
+    for attempt in range(1, LASTING + 1):
+        log.notice(BackedOff("", Failure(FailureKind.GONE, "no stream"), attempt, 250))
+    log.notice(FoundAgain(LASTING))
+    assert [line["log_level"] for line in lines] == ["warning"] * (LASTING - 1) + ["error", "info"]
+    assert (lines[-2]["event"], lines[-2]["why"]) == ("the stream can't be read", "gone")
 
 
 def test_a_failed_survey_is_of_no_shard(lines: list[Any]) -> None:

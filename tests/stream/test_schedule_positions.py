@@ -8,7 +8,7 @@ from tests.stream.simulation import Simulation
 from worker.errors import StreamReplaced
 from worker.stream.api import Failure, FailureKind
 from worker.stream.lineage import Survey
-from worker.stream.schedule import BackedOff, SurveyStream
+from worker.stream.schedule import BackedOff, FoundAgain, SurveyStream
 from worker.stream.shard import Stage
 from worker.testing.strict_kinesis import DAY, ITERATOR_LIFE
 
@@ -172,6 +172,9 @@ def test_failing_surveys_are_backed_off_from_and_reading_goes_on() -> None:
     assert simulation.all_records() == simulation.put
     told = [n for n in simulation.notices if isinstance(n, BackedOff) and n.shard == ""]
     assert 10 * 60 / 15 / 2 < len(told) < 10 * 60 / 15 * 4
+    simulation.faults = lambda operation, shard: None
+    simulation.run(2 * MINUTE)
+    assert [n for n in simulation.notices if isinstance(n, FoundAgain)] == [FoundAgain(len(told))]
 
 
 def test_a_shard_known_to_be_closed_tells_no_time_even_before_its_last_answer() -> None:

@@ -77,7 +77,7 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
         waiting(seconds)
 
     try:
-        with _served(settings, log, Pages(pulse, log.reading, monotonic)):
+        with _served(settings, log, Pages(pulse, log.reading, log.unready, monotonic)):
             service = build(settings, stream, log, clocks, random, patiently, waiting)
             signals.begun()
             log.stopped(service.run(pulse.at_turns(signals.deadline)))

@@ -22,18 +22,21 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """``/healthz``: the loop turns. ``/readyz``: the state is taken, and where each shard goes on
-    is committed. ``/metrics``: for Prometheus, made anew at most once a second, ask who may.
+    """``/healthz``: the loop turns. ``/readyz``: the state is taken, where each shard goes on is
+    committed, and the stream can be read; ``unready`` tells why not. ``/metrics``: for
+    Prometheus, made anew at most once a second, ask who may.
     """
 
     def __init__(
         self,
         pulse: Pulse,
         reading: Callable[[], Reading | None],
+        unready: Callable[[], str | None],
         monotonic: Callable[[], float],
     ) -> None:
         self._pulse = pulse
         self._reading = reading
+        self._unready = unready
         self._monotonic = monotonic
         self._metrics = Page(200, CONTENT_TYPE, "")
         self._metrics_until = monotonic()
@@ -54,9 +57,8 @@ class Pages:
         return Page(503, TEXT, f"no turn for {self._pulse.silent_s():.0f} s\n")
 
     def _readiness(self) -> Page:
-        if self._reading() is None:
-            return Page(503, TEXT, "starting: no commit yet\n")
-        return Page(200, TEXT, "ok\n")
+        why = self._unready()
+        return Page(200, TEXT, "ok\n") if why is None else Page(503, TEXT, f"{why}\n")
 
     def _own_metrics(self) -> Page:
         if self._monotonic() >= self._metrics_until:

@@ -17,10 +17,10 @@ from worker.events.decode import Delivery
 from worker.events.event import Event
 from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.observe.spread import Spread
-from worker.observe.worker_log import WorkerLog
+from worker.observe.worker_log import LASTING, WorkerLog
 from worker.service import Clocks, Progress
 from worker.state.s3.access import CallFailed
-from worker.stream.schedule import BackedOff, Notice
+from worker.stream.schedule import BackedOff, FoundAgain, Notice
 
 Report = Callable[[Reading, int], None]
 """Takes a reading and when it was made (epoch ms); must neither block nor raise."""
@@ -56,6 +56,7 @@ class Watch(WorkerLog):
         self._period = Period()
         self._last_period: Period | None = None
         self._progress: Progress | None = None
+        self._lost: BackedOff | None = None
         self._committed = 0
 
     def notice(self, notice: Notice) -> None:
@@ -63,6 +64,10 @@ class Watch(WorkerLog):
         super().notice(notice)
         if isinstance(notice, BackedOff):
             self._count("StreamCallsFailed")
+            if not notice.shard and notice.attempt >= LASTING:
+                self._lost = notice
+        elif isinstance(notice, FoundAgain):
+            self._lost = None
 
     def state_call_failed(self, failed: CallFailed) -> None:
         """See ``WorkerLog.state_call_failed``."""
@@ -99,6 +104,14 @@ class Watch(WorkerLog):
         if minute != self._reported:
             self._reported = minute
             self._tell(progress)
+
+    def unready(self) -> str | None:
+        """Why nothing is to be expected of the worker now; None if all is well. For any thread."""
+        with self._lock:
+            if self._progress is None:
+                return "starting: no commit yet"
+        lost = self._lost
+        return None if lost is None else f"the stream can't be read: {lost.failure.kind.value}"
 
     def reading(self) -> Reading | None:
         """How things stand after the last commit; what is summed up over a minute is of the last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -14,9 +15,12 @@ from worker.events.timestamps import format_ms
 from worker.service import Progress
 from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
-from worker.stream.schedule import BackedOff, Notice
+from worker.stream.schedule import BackedOff, FoundAgain, Notice
 
 _EVERY_S: Final = 60.0
+
+LASTING: Final = 10
+"""So many failed calls in a row, some 50 s of them, don't pass by themselves."""
 
 
 class WorkerLog:
@@ -36,16 +40,22 @@ class WorkerLog:
         self._log.error("records may have been lost before they were read", shard=shard)
 
     def notice(self, notice: Notice) -> None:
-        """What the reader tells of shards and failed calls."""
+        """What the reader tells of shards and failed calls; an error, if it goes on failing."""
         if isinstance(notice, BackedOff):
-            self._log.warning(
-                "stream call failed",
+            lasting = notice.attempt >= LASTING
+            self._log.log(
+                logging.ERROR if lasting else logging.WARNING,
+                "the stream can't be read"
+                if lasting and not notice.shard
+                else "stream call failed",
                 shard=notice.shard or None,
                 why=notice.failure.kind.value,
                 detail=notice.failure.detail,
                 attempt=notice.attempt,
                 wait_ms=notice.wait,
             )
+        elif isinstance(notice, FoundAgain):
+            self._log.info("the stream is found again", attempts=notice.attempts)
         else:
             self._log.info("shard", shard=notice.shard, stage=notice.stage.value)
 

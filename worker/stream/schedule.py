@@ -57,7 +57,13 @@ class BackedOff(NamedTuple):
     wait: int
 
 
-Notice = StageChanged | BackedOff
+class FoundAgain(NamedTuple):
+    """Notice: a survey has succeeded, after so many failed ones."""
+
+    attempts: int
+
+
+Notice = StageChanged | BackedOff | FoundAgain
 
 
 class ShardView(NamedTuple):
@@ -242,6 +248,7 @@ class Schedule:
         first = self._survey is None
         self._survey = survey
         self._survey_busy = False
+        failures = self._survey_pace.failures
         self._survey_pace = STEADY
         self._server_now = max(self._server_now, survey.server_date)
         for info in survey.shards:
@@ -249,7 +256,8 @@ class Schedule:
         if first:
             for name in self._stored:
                 self._add(ShardInfo(name))
-        notices = self._settle(survey)
+        notices: list[Notice] = [FoundAgain(failures)] if failures else []
+        notices += self._settle(survey)
         waiting = any(shard.stage in _IN_SUSPENSE for shard in self._shards.values())
         self._surveyed_at = now
         self._survey_due = now + (SURVEY_AGAIN if waiting else SURVEY_EVERY)
