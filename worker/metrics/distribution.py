@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import floor, log2
+from itertools import islice
+from math import log2
+from operator import mul, xor
 from typing import Final
 
 Distribution = dict[int, int]
 
 _FINEST_SCALE: Final = 20
 _COARSEST_SCALE: Final = -6
+_FINEST_BUCKETS: Final = 2.0**_FINEST_SCALE  # to a doubling
+_ABOVE: Final = 1 << 40
+_BELOW: Final = 1 << 41
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,50 +100,53 @@ def coarsen(distribution: Mapping[int, int], most: int) -> Distribution:
     """
     if len(distribution) <= most:
         return dict(distribution)
-    low, high = min(distribution), max(distribution)
-    extremes = {low: 1, high: 1}
-    rest = dict(distribution)
-    for extreme in extremes:
-        rest[extreme] -= 1
-    finest = [_bucket(value) for value in rest]
-    distinct = set(finest)
-    for coarser in range(_FINEST_SCALE - _COARSEST_SCALE + 1):
-        # a bucket takes at least one value, so only scales with few enough are tried out
-        if len(distinct) <= most:
-            coarse = _bucketed(rest, finest, coarser)
-            add(coarse, extremes)
-            if len(coarse) <= most:
-                return coarse
-        distinct = {(sign, index >> 1) for sign, index in distinct}
+    values = sorted(distribution)
+    counts = [distribution[value] for value in values]
+    extremes = {values[0]: 1, values[-1]: 1}
+    counts[0] -= 1
+    counts[-1] -= 1
+    apart = _apart(values)
+    # a bucket takes at least one value, so on finer scales there would be too many
+    for coarser in range(sorted(apart)[-most], _FINEST_SCALE - _COARSEST_SCALE + 1):
+        ends = [end for end, scales in enumerate(apart, 1) if scales > coarser]
+        coarse = _bucketed(values, counts, [*ends, len(values)])
+        add(coarse, extremes)
+        if len(coarse) <= most:
+            return coarse
     raise AssertionError("the coarsest scale has a handful of buckets")
 
 
-def _bucketed(
-    distribution: Mapping[int, int], finest: Iterable[tuple[int, int]], coarser: int
-) -> Distribution:
-    """Each bucket of the scale that is ``coarser`` than the finest as its mean."""
-    sums: dict[tuple[int, int], int] = {}
-    counts: dict[tuple[int, int], int] = {}
-    for (value, count), (sign, index) in zip(distribution.items(), finest, strict=True):
-        if count:
-            bucket = sign, index >> coarser
-            sums[bucket] = sums.get(bucket, 0) + value * count
-            counts[bucket] = counts.get(bucket, 0) + count
-    coarse: Distribution = {}
-    for bucket, count in counts.items():
-        mean, above = divmod(sums[bucket], count)
-        add(coarse, {mean: count - above, mean + 1: above} if above else {mean: count})
-    return coarse
+def _apart(values: list[int]) -> list[int]:
+    """For each two neighbours in ascending order on how many scales, from the finest on, they
+    fall into different buckets.
 
-
-def _bucket(value: int) -> tuple[int, int]:
-    """Sign, and index of the bucket on the finest scale; zero has one of its own.
-
-    On the next coarser scale the index is half as much, rounded down.
+    A bucket's index on a scale is that on the next finer one, halved and rounded down. So two
+    are in one bucket from where all bits in which their finest indices differ are gone.
     """
-    if value == 0:
-        return 0, 0
-    return (1 if value > 0 else -1), floor(log2(abs(value)) * 2.0**_FINEST_SCALE)
+    finest = [_bucket(value) for value in values]
+    return list(map(int.bit_length, map(xor, finest, islice(finest, 1, None))))
+
+
+def _bucket(value: int) -> int:
+    """The index on the finest scale, above it bits that keep apart what is below and above zero,
+    and zero, on any scale.
+    """
+    if value > 0:
+        return _ABOVE | int(log2(value) * _FINEST_BUCKETS)
+    return value and _BELOW | int(log2(-value) * _FINEST_BUCKETS)
+
+
+def _bucketed(values: list[int], counts: list[int], ends: list[int]) -> Distribution:
+    """Each bucket as its mean; ``ends``: where in ``values`` they end."""
+    coarse: Distribution = {}
+    start = 0
+    for end in ends:
+        many = counts[start:end]
+        if count := sum(many):
+            mean, above = divmod(sum(map(mul, values[start:end], many)), count)
+            add(coarse, {mean: count - above, mean + 1: above} if above else {mean: count})
+        start = end
+    return coarse
 
 
 def _nearest_ranks(ordered: list[tuple[int, int]], count: int) -> list[int]:
