@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
 from time import sleep, time
 from typing import Final
 
@@ -78,7 +81,12 @@ def doctor(
     )
     facts = ask(Clients(settings, boto3.Session()), settings, stream, minutes, sleep, _now)
     findings = [_redacted(one) for one in judge(facts, wanted)]
-    click.echo(_as_json(findings) if as_json else "\n".join(_lines(findings)))
+    if as_json:
+        click.echo(_as_json(findings))
+    else:
+        columns = get_terminal_size().columns if sys.stdout.isatty() else None
+        click.echo("\n".join(lines(findings, columns)))
+        click.echo(_summary(findings), err=True)
     sys.exit(1 if failed(findings) else 0)
 
 
@@ -96,9 +104,25 @@ def _as_json(findings: list[Finding]) -> str:
     return json.dumps({"failed": failed(findings), "checks": checks}, indent=2, ensure_ascii=False)
 
 
-def _lines(findings: Iterable[Finding]) -> Iterable[str]:
+def lines(findings: Iterable[Finding], columns: int | None) -> Iterator[str]:
+    """Folded to ``columns`` under the finding's own words, if there is such a bound."""
     for one in findings:
+        told = _folded(f"{one.check}: {one.told}", columns)
         verdict = click.style(f"{one.verdict:{_WIDTH}}", fg=_COLOURS[one.verdict])
-        yield f"{verdict}  {one.check}: {one.told}"
+        yield f"{verdict}  {told}"
         if one.advice:
-            yield f"{'':{_WIDTH}}  -> {one.advice}"
+            yield f"{'':{_WIDTH}}  {_folded(f'-> {one.advice}', columns)}"
+
+
+def _folded(text: str, columns: int | None) -> str:
+    indent = _WIDTH + 2
+    if columns is None or columns <= 2 * indent:
+        return text
+    parts = wrap(text, columns - indent, break_long_words=False, break_on_hyphens=False)
+    return f"\n{'':{indent}}".join(parts)
+
+
+def _summary(findings: list[Finding]) -> str:
+    counts = Counter(one.verdict for one in findings)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    return f"{len(findings)} checks: {told}"

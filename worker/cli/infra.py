@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import boto3
 import click
 
+from worker.aws import making_a_client
 from worker.cli.kinesis import aws_errors
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
@@ -125,13 +126,14 @@ def _measured(settings: Settings, subject: Subject, seconds: float) -> dict[str,
         raise Misconfigured("--baseline takes 1d to 63d")
     end = _period_before(datetime.now(UTC))
     start = end - timedelta(seconds=seconds // LATENCY_PERIOD_S * LATENCY_PERIOD_S)
-    with aws_errors():
+    with making_a_client("cloudwatch"):
         client = cast(
             "StatisticsApi",
             boto3.client(
                 "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
             ),
         )
+    with aws_errors():
         found = {name: threshold(history(client, subject, name, start, end)) for name in LATENCIES}
     for name, measured in found.items():
         click.echo(f"{name}: {_told(measured)}", err=True)

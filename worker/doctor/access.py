@@ -107,8 +107,12 @@ def _state(state: State, stream: str) -> Finding:
         return fail(check, f"{state.place}: {state.problem}", "see the setting state")
     if state.stream is None:
         return ok(check, f"{state.place}: none yet, so the worker begins where start says")
-    told = f"{state.place}: of {state.stream}, taken {state.epoch} times"
+    told = f"{state.place}: of {state.stream}, taken {_times(state.epoch)}"
     name = stream.rpartition("/")[2]
     if name != state.stream.partition(",")[0].rpartition("/")[2]:
         return fail(check, told, f"name another state for {name}: this one is another stream's")
     return ok(check, told)
+
+
+def _times(count: int | None) -> str:
+    return "once" if count == 1 else f"{count} times"

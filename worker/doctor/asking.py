@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import boto3
 from botocore.exceptions import BotoCoreError
 
-from worker.aws import one_attempt
+from worker.aws import making_a_client, one_attempt
 from worker.config import Settings
 from worker.doctor.asking_places import (
     ask_metrics,
@@ -22,7 +22,6 @@ from worker.doctor.calls import Calls
 from worker.doctor.facts import Facts, State
 from worker.emit.cloudwatch import MetricsApi
 from worker.emit.objects import DEAD_LETTERS, RECORDS
-from worker.errors import Misconfigured
 from worker.settings_values import is_s3
 from worker.state.s3.bucket import Bucket
 from worker.state.s3.bucket import connect as connect_bucket
@@ -59,15 +58,13 @@ class Clients:
         )
 
     def _client(self, service: str) -> Any:  # boto3 is untyped
-        try:
+        with making_a_client(service):
             return self._session.client(
                 service,
                 region_name=self._settings.region,
                 endpoint_url=self._settings.endpoint_url,
                 config=one_attempt(1),
             )
-        except (BotoCoreError, ValueError) as error:
-            raise Misconfigured(f"{service}: {error}") from error
 
 
 def ask(

@@ -112,13 +112,15 @@ class Calls:
 
 
 def _result(error: ClientError) -> tuple[Result, str]:
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    told = error.response.get("Error", {})
+    code = str(told.get("Code", ""))
+    detail = _one_line(f"{code}: {told.get('Message', '')}")
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _BY_CODE:
-        return _BY_CODE[code], _one_line(error)
+        return _BY_CODE[code], detail
     if status in (0, 408) or status >= 500:
-        return Result.UNREACHABLE, _one_line(error)
-    return Result.REFUSED_LATER, _one_line(error)
+        return Result.UNREACHABLE, detail
+    return Result.REFUSED_LATER, detail
 
 
 def _bucket_result(answer: object) -> tuple[Result, str]:
@@ -136,5 +138,5 @@ def _bucket_result(answer: object) -> tuple[Result, str]:
     return Result.ALLOWED, ""
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: object) -> str:
     return " ".join(str(error).split())[:300]
