@@ -148,6 +148,12 @@ class Settings(BaseSettings):
     max_events_per_session: int = Field(
         default=50_000, ge=100, le=10_000_000, description="events of one session beyond it are cut"
     )
+    max_sessions_held: int = Field(
+        default=1_000_000,
+        ge=1,
+        le=100_000_000,
+        description="sessions in memory at most; events of others are dead letters, to be redriven",
+    )
     max_series_per_set: int = Field(
         default=200,
         ge=1,

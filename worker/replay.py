@@ -34,7 +34,7 @@ class Replay:
 
     def __init__(self, rules: Rules, take: Take) -> None:
         # offline every session ever seen is at hand, so no event is too old for it
-        self._partition = Partition(rules._replace(expire_after=None))
+        self._partition = Partition(rules._replace(expire_after=None, max_held=None))
         self._take = take
         self._window: Window = {}
         self._waiting: list[Record] = []

@@ -51,6 +51,7 @@ def rules_of(settings: Settings) -> Rules:
         keep_closed=settings.keep_closed_s * 1000,
         expire_after=settings.expire_after_s * 1000,
         max_events=settings.max_events_per_session,
+        max_held=settings.max_sessions_held,
         series=SeriesRules(
             sets=settings.dimensions,
             labels=settings.labels,

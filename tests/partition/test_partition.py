@@ -9,7 +9,7 @@ from typing import Any
 from tests.scenes import BASE, cloud_event
 from worker.events.decode import decode
 from worker.events.event import SessionKey
-from worker.partition.outputs import Outputs, Packed
+from worker.partition.outputs import CROWDED, Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.stream.record import Record
@@ -34,10 +34,14 @@ class Live:
         self, now: int, at: int, name: str, payload: Any = None, n: int | None = None
     ) -> None:
         """An event of time ``at`` arrives at ``now``."""
+        self.deliver(now, cloud_event(at, name, payload, self.number + 1 if n is None else n))
+
+    def deliver(self, now: int, *data: bytes) -> None:
+        """Records of these bytes arrive at ``now``."""
         self.until(now)
         self.number += 1
-        data = cloud_event(at, name, payload, self.number if n is None else n)
-        deliveries = decode(Record("s", str(self.number), BASE + now, data, ""))
+        records = [Record("s", str(self.number), BASE + now, one, "") for one in data]
+        deliveries = [one for record in records for one in decode(record)]
         strangers = self.partition.strangers(deliveries)
         self.partition.fold(
             deliveries, {k: self.archive[k] for k in strangers if k in self.archive}
@@ -229,6 +233,42 @@ def test_an_event_too_old_for_any_session_still_held_is_a_dead_letter() -> None:
     assert reason.startswith("expired")
     assert data == cloud_event(0, "dtmf", None, 1)
     assert live.partition.held == 0
+
+
+def test_what_there_is_no_room_for_is_a_dead_letter_and_counts_in_full_once_redriven() -> None:
+    full = Live(Rules(max_held=1))
+    full.arrive(0, 0, "dtmf", n=1)
+    events = [
+        cloud_event(at, name, None, n, session_id="VX2")
+        for n, (at, name) in enumerate([(0, "digit"), (SECOND, "dtmf"), (2 * SECOND, "digit")])
+    ]
+    full.deliver(SECOND, *events[:2])
+    full.arrive(2 * SECOND, SECOND, "call_wrap_up", n=2)
+    full.until(20 * MINUTE)
+    assert full.letters == [(CROWDED, event) for event in events[:2]]
+    assert full.partition.held == 0
+    counters = full.partition.counters
+    assert (counters["occurrences"], counters["dead_letters"], counters["folded"]) == (4, 2, 2)
+    full.deliver(20 * MINUTE, events[2])
+    full.until(70 * MINUTE)
+    full.deliver(70 * MINUTE, *(data for _, data in full.letters))
+    full.until(140 * MINUTE)
+    roomy = Live()
+    roomy.deliver(SECOND, *events)
+    roomy.until(140 * MINUTE)
+    redriven, expected = full.records[-1][1], roomy.records[-1][1]
+    assert {**redriven, "revision": 1} == expected
+
+
+def test_a_packed_session_does_not_come_back_while_there_is_no_room() -> None:
+    full = Live(Rules(max_held=1))
+    full.arrive(0, 0, "call_wrap_up", n=1)
+    full.until(20 * MINUTE)
+    full.deliver(20 * MINUTE, cloud_event(20 * MINUTE, "dtmf", session_id="VX2"))
+    full.arrive(20 * MINUTE + SECOND, 1, "dtmf", n=2)
+    full.until(30 * MINUTE)
+    assert full.letters == [(CROWDED, cloud_event(1, "dtmf", None, 2))]
+    assert full.partition.held == 1
 
 
 def test_a_shard_without_a_clock_holds_time_back() -> None:

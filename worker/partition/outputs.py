@@ -19,6 +19,10 @@ EXPIRED: Final = "expired: older than any session still held"
 """The reason of a dead letter whose event can be read, and will never be counted any more."""
 
 
+CROWDED: Final = "too many sessions in memory"
+"""The reason of a dead letter whose event came when there was no room for its session."""
+
+
 class DeadLetter(NamedTuple):
     """An occurrence that can't be counted: why, from where, and its bytes."""
 

@@ -17,7 +17,15 @@ from worker.events.event import KNOWN_NAMES, Event, SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook
 from worker.partition.delta import Delta, Mark, SessionChange
-from worker.partition.outputs import EXPIRED, DeadLetter, Outputs, Packed, RecordLine, SetAside
+from worker.partition.outputs import (
+    CROWDED,
+    EXPIRED,
+    DeadLetter,
+    Outputs,
+    Packed,
+    RecordLine,
+    SetAside,
+)
 from worker.partition.rules import MINUTE, Rules, minute_of
 from worker.partition.stream_time import StreamTime
 from worker.partition.telling import has_to_tell, summarise, summary_of, tell
@@ -219,7 +227,12 @@ class Partition:
         self, event: Event, delivery: Delivery, recalled: Mapping[SessionKey, Packed]
     ) -> Arrival | None:
         """What became of the event; None if it is buried."""
-        held = self._sessions.get(event.key) or self._bring_back(event.key, recalled)
+        held = self._sessions.get(event.key)
+        if held is None:
+            if self._is_full():
+                self._bury(CROWDED, delivery)
+                return None
+            held = self._bring_back(event.key, recalled)
         if held is None:
             if self._expired(event):
                 self._bury(EXPIRED, delivery)
@@ -276,6 +289,10 @@ class Partition:
         self._sessions[key] = held
         self._changed[held] = 0
         return held
+
+    def _is_full(self) -> bool:
+        most = self._rules.max_held
+        return most is not None and len(self._sessions) >= most
 
     def _expired(self, event: Event) -> bool:
         limit, now = self._rules.expire_after, self._time.now

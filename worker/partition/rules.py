@@ -17,7 +17,7 @@ class Rules(NamedTuple):
     go out. ``close_after_wrap_up`` and ``close_idle``: when a session closes. ``keep_closed``:
     how long a closed one can be brought back by a late event. ``expire_after``: how much older
     than stream time an event of an unknown session may be; None: any. ``max_events``: the bound
-    on a session's size.
+    on a session's size. ``max_held``: how many sessions may be in memory; None: any number.
     """
 
     hold_direct: int = 30_000
@@ -30,6 +30,7 @@ class Rules(NamedTuple):
     keep_closed: int = 14_400_000
     expire_after: int | None = 21_600_000
     max_events: int = 50_000
+    max_held: int | None = 1_000_000
     series: SeriesRules = SeriesRules()
 
 
