@@ -6,7 +6,7 @@ a stretch of them. A commit therefore costs what changed, not what is open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -82,15 +82,26 @@ def merge(deltas: Iterable[Delta]) -> Delta:
     return whole
 
 
-_ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODER: Final = msgspec.msgpack.Decoder(Delta)
-
-
 def encode(delta: Delta) -> bytes:
     """A delta as bytes (msgpack)."""
     return _ENCODER.encode(delta)
 
 
 def decode(data: bytes) -> Delta:
-    """A delta from its bytes. Raises ``msgspec.DecodeError`` if they are no delta."""
-    return _DECODER.decode(data)
+    """A delta from its bytes. Raises ``msgspec.DecodeError`` if they are no delta of a version
+    that this release reads.
+    """
+    # an array of up to 15 fields, the version in front and below 128: both take one byte
+    version = data[1] if len(data) > 1 and data[0] & 0xF0 == _ARRAY else 0
+    read = _READERS.get(version)
+    if read is None:
+        raise msgspec.DecodeError(f"the delta is of version {version}, this release reads {_KNOWN}")
+    return read(data)
+
+
+_ARRAY: Final = 0x90
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_READERS: Final[dict[int, Callable[[bytes], Delta]]] = {1: msgspec.msgpack.Decoder(Delta).decode}
+"""By version; a release that writes N keeps the reader of N-1, which gives the N that it means."""
+
+_KNOWN: Final = " and ".join(map(str, _READERS))

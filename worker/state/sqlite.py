@@ -24,7 +24,7 @@ from worker.emit.ledger import Note
 from worker.emit.outbox import Draft, Entry, Kind, Outcome, Settled
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
 from worker.events.event import SessionKey
-from worker.partition.delta import VERSION, Delta, decode, encode, merge
+from worker.partition.delta import Delta, decode, encode, merge
 from worker.partition.outputs import Packed
 from worker.sessions.session import Session
 from worker.state.store import Backlog, Commit
@@ -252,10 +252,6 @@ def _decoded(path: Path, rows: Iterable[tuple[int, bytes]]) -> Iterator[Delta]:
             delta = decode(zstandard.decompress(data))
         except (msgspec.DecodeError, zstandard.ZstdError) as error:
             raise CorruptState(f"{path}: commit {n} can't be read ({error}); {good}") from error
-        if delta.version != VERSION:
-            raise CorruptState(
-                f"{path}: commit {n} is of version {delta.version}, not {VERSION}; {good}"
-            )
         yield delta
         good = f"the last good one is {n}"
 

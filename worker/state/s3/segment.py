@@ -154,8 +154,6 @@ def _read_1(delta_piece: bytes, index_piece: bytes) -> Tail:
         delta = deltas.decode(from_piece(delta_piece))
     except msgspec.DecodeError as error:
         raise CorruptState(str(error)) from error
-    if delta.version != deltas.VERSION:
-        raise CorruptState(f"its delta is of version {delta.version}, not {deltas.VERSION}")
     return Tail(delta, packed)
 
 
