@@ -3,7 +3,8 @@
 moto makes all resources of the service stack but takes no notice of a task's network and launch
 type, of how a service is deployed, or of a bucket's encryption, versions, lifecycle and policy; and
 it runs no tasks, so a worker process here is given what the task would be. Of the watch stack it
-makes neither alarms nor subscriptions; the alarms are put one by one, as CloudFormation would.
+makes neither alarms nor subscriptions (LocalStack does: see tests/integration); the alarms are put
+one by one, as CloudFormation would.
 """
 
 from __future__ import annotations
