@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import boto3
-
 from tests.processes import AWS, LONGEST_S, run, started
 from worker.cli.replay_into import Clock, put_back
 from worker.emit.ledger import Note
@@ -26,7 +24,7 @@ from worker.state.sqlite import whole_state
 from worker.state.sqlite_reading import Peek, peek
 from worker.stream.record import Record
 from worker.stream.recording_writer import write_recording
-from worker.testing.moto_server import REGION
+from worker.testing.moto_server import client_of
 from worker.testing.traffic import Traffic, simulate
 
 SHORTENED: Final = {
@@ -93,13 +91,7 @@ class Aws:
         self.kinesis.create_stream(StreamName=stream, ShardCount=shards)
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
-        )
+        return client_of(service, self.endpoint)
 
     def feed(self, records: Iterable[Record]) -> None:
         """Put all of them; up to 500 by one request, so that nobody reads a part of them."""

@@ -6,7 +6,6 @@ import base64
 import json
 from pathlib import Path
 
-import boto3
 import pytest
 from click.testing import CliRunner
 
@@ -15,7 +14,7 @@ from worker.emit.lines import dead_letter_line
 from worker.errors import BadInput
 from worker.events.decode import Place
 from worker.partition.outputs import EXPIRED, DeadLetter
-from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.moto_server import REGION, client_of, embedded_aws
 from worker.testing.traffic import Traffic, simulate
 
 READABLE = next(iter(simulate(Traffic(sessions=1, malformed=0, other_types=0), 1))).data
@@ -69,13 +68,7 @@ def test_only_what_would_not_come_back_is_put_back_once_with_its_very_bytes(
         lines.write(b'{"reason": "CloudWatch calls it invalid", "datums": []}\n')
     anybody = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     with embedded_aws() as endpoint:
-        kinesis = boto3.client(
-            "kinesis",
-            endpoint_url=endpoint,
-            region_name=REGION,
-            aws_access_key_id="x",
-            aws_secret_access_key="x",
-        )
+        kinesis = client_of("kinesis", endpoint)
         kinesis.create_stream(StreamName="s", ShardCount=1)
         options = ["--into", "s", "--endpoint-url", endpoint, "--region", REGION]
         result = CliRunner(env=anybody).invoke(dead_letters, ["redrive", str(file), *options])

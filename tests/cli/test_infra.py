@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
 
@@ -13,7 +12,7 @@ from tests.infra.templates import WATCH, load, parse
 from tests.processes import AWS
 from worker.cli.main import cli
 from worker.errors import Misconfigured
-from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.moto_server import client_of, embedded_aws
 from worker.watch.alarms import LATENCIES, SAMPLES_AT_LEAST
 
 
@@ -62,13 +61,7 @@ def test_a_baseline_comes_from_cloudwatch(tmp_path: Path) -> None:
     becomes of AWS's answers, ``tests/watch/test_history.py`` holds.
     """
     with embedded_aws() as endpoint:
-        client = boto3.client(
-            "cloudwatch",
-            endpoint_url=endpoint,
-            region_name=REGION,
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
-        )
+        client = client_of("cloudwatch", endpoint)
         client.put_metric_data(
             Namespace="VoiceInsights",
             MetricData=[

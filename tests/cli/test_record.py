@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
 
@@ -18,7 +17,7 @@ from worker.cli.record import record
 from worker.errors import Misconfigured
 from worker.stream.record import Record
 from worker.stream.recording import read_recording
-from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.moto_server import REGION, client_of, embedded_aws
 
 AWS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": REGION}
 
@@ -29,18 +28,8 @@ def endpoint() -> Iterator[str]:
         yield url
 
 
-def kinesis(endpoint: str) -> Any:
-    return boto3.client(
-        "kinesis",
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id="any",
-        aws_secret_access_key="any",
-    )
-
-
 def filled(endpoint: str, stream: str, count: int, shards: int = 3) -> Any:
-    client = kinesis(endpoint)
+    client = client_of("kinesis", endpoint)
     client.create_stream(StreamName=stream, ShardCount=shards)
     put(client, stream, range(count))
     return client

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
 
@@ -16,7 +14,7 @@ from worker.cli.simulate import simulate
 from worker.errors import Misconfigured
 from worker.stream.record import Record
 from worker.stream.recording import read_recording
-from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.moto_server import REGION, client_of, embedded_aws
 from worker.testing.traffic import Traffic
 from worker.testing.traffic import simulate as simulated
 
@@ -131,18 +129,8 @@ def endpoint() -> Iterator[str]:
         yield url
 
 
-def kinesis(endpoint: str) -> Any:
-    return boto3.client(
-        "kinesis",
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id="any",
-        aws_secret_access_key="any",
-    )
-
-
 def held(endpoint: str, stream: str) -> list[Record]:
-    client = kinesis(endpoint)
+    client = client_of("kinesis", endpoint)
     found = []
     for shard in client.list_shards(StreamName=stream)["Shards"]:
         iterator = client.get_shard_iterator(
@@ -164,7 +152,7 @@ def held(endpoint: str, stream: str) -> list[Record]:
 
 @pytest.mark.slow
 def test_into_a_stream_all_records_come_on_the_shards_of_the_recording(endpoint: str) -> None:
-    kinesis(endpoint).create_stream(StreamName="kept", ShardCount=3)
+    client_of("kinesis", endpoint).create_stream(StreamName="kept", ShardCount=3)
     done = run(
         *("--into", "kept", "--endpoint-url", endpoint, "--keep-times"),
         *("--sessions", "10", "--shards", "3"),
@@ -180,7 +168,7 @@ def test_into_a_stream_all_records_come_on_the_shards_of_the_recording(endpoint:
 
 @pytest.mark.slow
 def test_into_a_stream_the_traffic_is_of_now_unless_a_start_is_given(endpoint: str) -> None:
-    client = kinesis(endpoint)
+    client = client_of("kinesis", endpoint)
     for name, start in (("now", []), ("then", ["--start", "2020-01-01T00:00:00Z"])):
         client.create_stream(StreamName=name, ShardCount=1)
         options = ["--into", name, "--endpoint-url", endpoint, "--sessions", "3"]

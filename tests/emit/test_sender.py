@@ -32,6 +32,23 @@ from worker.testing.strict_cloudwatch import Fault, StrictCloudWatch
 LONG_S: Final = 60.0
 
 
+class Hanging:
+    """A sink whose first attempt ends when it is let go, and nobody knows how."""
+
+    def __init__(self) -> None:
+        self.begun, self._released = threading.Event(), threading.Event()
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        self.begun.set()
+        self._released.wait(LONG_S)
+        return Outcome.AMBIGUOUS, "ReadTimeoutError"
+
+    def let_go(self) -> None:
+        self._released.set()
+        for thread in running_senders():
+            thread.join(LONG_S)
+
+
 def sender_of(store: SqliteStore, sink: Sink, log: Log | None = None) -> Sender:
     return Sender([lane_of(store, sink, log)])
 
@@ -85,41 +102,25 @@ def test_it_stops_in_time_while_cloudwatch_is_away_and_keeps_what_it_could_not_s
 
 
 def test_it_stops_in_time_while_an_attempt_hangs() -> None:
-    hanging, released = threading.Event(), threading.Event()
-
-    def hang() -> tuple[Outcome, str]:
-        hanging.set()
-        released.wait(LONG_S)
-        return Outcome.AMBIGUOUS, "ReadTimeoutError"
-
+    sink = Hanging()
     with store_with(*metrics(tokens(a=1))) as store:
-        sender = sender_of(store, Failing(hang))
+        sender = sender_of(store, sink)
         sender.start()
-        assert hanging.wait(LONG_S)
+        assert sink.begun.wait(LONG_S)
         assert not sender.stop(0.01)
-        released.set()
-        for thread in running_senders():
-            thread.join(LONG_S)
+        sink.let_go()
         assert store.backlog()[::2] == (1, 1)
 
 
 def test_what_it_has_not_begun_when_it_is_stopped_is_not_in_doubt() -> None:
-    hanging, released = threading.Event(), threading.Event()
-
-    def hang() -> tuple[Outcome, str]:
-        hanging.set()
-        released.wait(LONG_S)
-        return Outcome.AMBIGUOUS, "ReadTimeoutError"
-
+    sink = Hanging()
     log = Log()
     with store_with(*(one for n in range(4) for one in metrics(tokens(a=n)))) as store:
-        sender = sender_of(store, Failing(hang), log)
+        sender = sender_of(store, sink, log)
         sender.start()
-        assert hanging.wait(LONG_S)
+        assert sink.begun.wait(LONG_S)
         assert not sender.stop(0.01)
-        released.set()
-        for thread in running_senders():
-            thread.join(LONG_S)
+        sink.let_go()
         assert len(log.attempts) == 1
         store.take(STREAM)
         assert store.backlog()[::2] == (4, 1)

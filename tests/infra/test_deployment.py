@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import pytest
 
 from tests.infra.templates import SERVICE, WATCH, load
 from tests.processes import AWS, LONGEST_S, started
-from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.moto_server import REGION, client_of, embedded_aws
 from worker.testing.traffic import Traffic, simulate
 
 pytestmark = pytest.mark.slow
@@ -57,13 +56,7 @@ class Deployed:
         self.outputs = {one["OutputKey"]: one["OutputValue"] for one in self.stack["Outputs"]}
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
-        )
+        return client_of(service, self.endpoint)
 
     def container(self) -> dict[str, Any]:
         ecs = self.client("ecs")

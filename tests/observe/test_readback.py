@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from worker.metrics.catalogue import CATALOGUE
 from worker.observe.readback import totals
 from worker.observe.tables import MetricRow
-from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.moto_server import client_of, embedded_aws
 
 NOW = datetime(2026, 10, 2, 12, 0, tzinfo=UTC)
 
@@ -82,13 +81,7 @@ def test_an_empty_namespace_gives_nothing() -> None:
 @pytest.fixture
 def cloudwatch() -> Iterator[Any]:
     with embedded_aws() as endpoint:
-        yield boto3.client(
-            "cloudwatch",
-            endpoint_url=endpoint,
-            region_name=REGION,
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
-        )
+        yield client_of("cloudwatch", endpoint)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -12,14 +12,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from worker.emit.ledger import Note
-from worker.emit.outbox import Draft, Kind
+from worker.emit.outbox import Draft, Kind, Outcome, Settled
 from worker.events.event import SessionKey
 from worker.metrics.series import Series
 from worker.partition.delta import Delta, SessionChange, merge
 from worker.partition.outputs import Packed
 from worker.sessions.session import Closed, Session
 from worker.state.sqlite import SqliteStore
-from worker.state.store import Commit
+from worker.state.store import Commit, Store
 
 NOON = 1_790_942_400_000
 KINDS: list[Kind] = ["metrics", "records", "dead_letters"]
@@ -46,6 +46,17 @@ def commit(
     forget_before: int | None = None,
 ) -> Commit:
     return Commit(delta or Delta(), list(drafts), list(away), forget_before)
+
+
+def writes(store: Store) -> list[Callable[[], object]]:
+    """All ways to write, but for taking and compacting."""
+    everything = commit(Delta(counters={"events": 1}), [draft(1)], [packed(1, 99)], 99)
+    return [
+        lambda: store.append(everything),
+        lambda: store.claim("metrics", 3),
+        lambda: store.settle([Settled(1, Outcome.APPLIED)]),
+        lambda: store.settle([]),
+    ]
 
 
 def draft(n: int) -> Draft:

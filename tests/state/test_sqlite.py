@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from tests.state.commits import (
     state_in,
     state_of,
     taken,
+    writes,
 )
 from worker.emit.ledger import Note
 from worker.emit.outbox import Draft, Entry, Kind, Outcome, Settled
@@ -159,10 +159,10 @@ class Outbox(RuleBasedStateMachine):
 
     @precondition(lambda self: self.earlier)
     @rule(write=st.integers(0, 3), data=st.data())
-    def an_earlier_owner_writes(self, write: int, data: st.DataObject) -> None:
+    def an_earlier_ownerwrites(self, write: int, data: st.DataObject) -> None:
         store = data.draw(st.sampled_from(self.earlier))
         with pytest.raises(Fenced):
-            _writes(store)[write]()
+            writes(store)[write]()
 
     @invariant()
     def the_backlog_counts_entries_and_unknown_outcomes(self) -> None:
@@ -183,16 +183,6 @@ class Outbox(RuleBasedStateMachine):
         assert self.store.recall([key(n) for n in range(5)]) == self.away
 
 
-def _writes(store: SqliteStore) -> list[Callable[[], object]]:
-    everything = commit(Delta(counters={"events": 1}), [draft(1)], [packed(1, 99)], 99)
-    return [
-        lambda: store.append(everything),
-        lambda: store.claim("metrics", 3),
-        lambda: store.settle([Settled(1, Outcome.APPLIED)]),
-        lambda: store.settle([]),
-    ]
-
-
 Outbox.TestCase.settings = settings(max_examples=8, stateful_step_count=25)
 TestOutbox = Outbox.TestCase
 
@@ -204,7 +194,7 @@ def test_taking_raises_the_epoch_and_fences_every_earlier_owner(path: Path) -> N
     with closing(taken(path)) as first, closing(taken(path)) as second:
         ((epoch,),) = execute(path, "SELECT value FROM meta WHERE name = 'epoch'")
         assert epoch == 2
-        for write in _writes(first):
+        for write in writes(first):
             with pytest.raises(Fenced, match="epoch 2"):
                 write()
         second.append(commit(Delta(counters={"cut": 3})))

@@ -20,7 +20,18 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.state.commits import KINDS, NOON, STREAM, commit, deltas, draft, key, note_on, packed
+from tests.state.commits import (
+    KINDS,
+    NOON,
+    STREAM,
+    commit,
+    deltas,
+    draft,
+    key,
+    note_on,
+    packed,
+    writes,
+)
 from tests.state.s3.buckets import ledger_in, needed_in, store_in
 from worker.emit.ledger import Note
 from worker.emit.outbox import Draft, Kind, Outcome, Settled
@@ -132,10 +143,10 @@ class Stores(RuleBasedStateMachine):
 
     @precondition(lambda self: self.earlier)
     @rule(write=st.integers(0, 3), data=st.data())
-    def an_earlier_owner_writes(self, write: int, data: st.DataObject) -> None:
+    def an_earlier_ownerwrites(self, write: int, data: st.DataObject) -> None:
         for store in data.draw(st.sampled_from(self.earlier)):
             with pytest.raises(Fenced):
-                _writes(store)[write]()
+                writes(store)[write]()
 
     @rule()
     def a_worker_of_another_stream_comes(self) -> None:
@@ -165,16 +176,6 @@ class Stores(RuleBasedStateMachine):
 
 def _by_entry(note: Note) -> int:
     return note.entry
-
-
-def _writes(store: Store) -> list[Callable[[], object]]:
-    everything = commit(Delta(counters={"events": 1}), [draft(1)], [packed(1, 99)], 99)
-    return [
-        lambda: store.append(everything),
-        lambda: store.claim("metrics", 3),
-        lambda: store.settle([Settled(1, Outcome.APPLIED)]),
-        lambda: store.settle([]),
-    ]
 
 
 Stores.TestCase.settings = settings(max_examples=30, stateful_step_count=30)

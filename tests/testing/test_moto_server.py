@@ -10,10 +10,9 @@ import sys
 import time
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 
-from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.moto_server import client_of, embedded_aws
 
 pytestmark = pytest.mark.slow
 
@@ -27,13 +26,7 @@ def reachable(endpoint: str) -> bool:
 def test_it_is_up_inside_the_block_and_gone_after_it() -> None:
     with embedded_aws() as endpoint:
         assert endpoint.startswith("http://127.0.0.1:")
-        kinesis = boto3.client(
-            "kinesis",
-            endpoint_url=endpoint,
-            region_name=REGION,
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
-        )
+        kinesis = client_of("kinesis", endpoint)
         kinesis.create_stream(StreamName="s", ShardCount=2)
         assert kinesis.list_streams()["StreamNames"] == ["s"]
     assert not reachable(endpoint)
@@ -41,7 +34,7 @@ def test_it_is_up_inside_the_block_and_gone_after_it() -> None:
 
 def test_it_ends_with_its_user_even_when_that_is_killed() -> None:
     program = (
-        "from worker.testing.moto_server import embedded_aws\n"
+        "from worker.testing.moto_server import client_of, embedded_aws\n"
         "with embedded_aws() as endpoint:\n"
         "    print(endpoint, flush=True)\n"
         "    input()\n"

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
-import boto3
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -32,7 +32,7 @@ from worker.observe.tables import (
     worst,
 )
 from worker.state.sqlite_reading import peek
-from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.moto_server import REGION, client_of, embedded_aws
 from worker.testing.traffic import Traffic, simulate
 
 _STREAM: Final = "voice-insights-demo"
@@ -91,7 +91,7 @@ def demo(sessions: int, seed: int, out: Path) -> None:
     click.echo(f"An embedded AWS, {sessions} calls at {_SPEED} times their speed.", err=True)
     click.echo(f"Settings shortened so that nobody waits for minutes: {shortened}", err=True)
     with embedded_aws() as endpoint:
-        client = _clients(endpoint)
+        client = partial(client_of, endpoint=endpoint)
         _make_stream(client("kinesis"))
         with _worker(endpoint, folder) as worker:
             feeder = Thread(target=_feed, args=(traffic, seed, client("kinesis")), daemon=True)
@@ -186,19 +186,6 @@ def _worker(endpoint: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 _CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
-
-
-def _clients(endpoint: str) -> Any:
-    def client(service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=endpoint,
-            region_name=REGION,
-            aws_access_key_id=_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
-
-    return client
 
 
 def _make_stream(kinesis: Any) -> None:

@@ -14,11 +14,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
+
+import boto3
 
 from worker.errors import Misconfigured, VoiceInsightsError
 
 REGION = "us-east-1"
 """The region to ask the embedded AWS for; any serves, one keeps everything in one place."""
+
+_KEYS = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
 
 
 @contextmanager
@@ -45,6 +50,16 @@ def embedded_aws() -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
+
+
+def client_of(service: str, endpoint: str) -> Any:
+    """A boto3 client of the AWS at ``endpoint``."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        **_KEYS,
+    )
 
 
 def serve() -> None:

@@ -27,7 +27,7 @@ from worker.state.s3.access import Access
 from worker.state.s3.bucket import Bucket, connect, failure_of
 from worker.state.s3.objects import Failure, FailureKind, Object, Page
 from worker.state.s3.store import S3Store
-from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.moto_server import REGION, client_of, embedded_aws
 
 _names = count(1)
 
@@ -35,13 +35,7 @@ _names = count(1)
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
     with embedded_aws() as endpoint:
-        yield boto3.client(
-            "s3",
-            endpoint_url=endpoint,
-            region_name=REGION,
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
-        )
+        yield client_of("s3", endpoint)
 
 
 @pytest.fixture
