@@ -122,6 +122,14 @@ def test_an_aggregate_of_more_records_than_events_would_fit_in_is_one_dead_lette
     assert isinstance(one, Damaged)
 
 
+def test_the_lists_of_an_aggregate_have_together_no_more_elements_than_one_may_have() -> None:
+    part = b"[" + b",".join([b"{}"] * (MAX_PARTS // 4 + 1)) + b"]"
+    (one,) = read_user_record(aggregate("key", [part] * 4), ARRIVAL)
+    assert isinstance(one, Damaged)
+    assert str(MAX_PARTS) in one.reason
+    assert len(read_user_record(aggregate("key", [part] * 3), ARRIVAL)) == 3 * (MAX_PARTS // 4 + 1)
+
+
 def test_what_a_lists_events_carry_is_no_more_than_the_list() -> None:
     data = b"[" + b",".join([cloud_event(n, "dtmf") for n in range(200)]) + b"]"
     deliveries = decode(Record("shard-0", "1", ARRIVAL, data, "key"))

@@ -31,8 +31,7 @@ from worker.observe.tables import console
 from worker.settings_sources import load_settings
 from worker.settings_values import is_s3
 from worker.state import sqlite_reading
-from worker.state.s3 import ledger as s3_ledger
-from worker.state.s3 import reading as s3_reading
+from worker.state.s3.reading import ledger_since
 
 _MINUTE: Final = 60_000
 _SHOWN: Final = 50
@@ -107,12 +106,12 @@ def _series(notes: Sequence[Note]) -> list[Series]:
 
 
 def _ledger(settings: Settings, since: int) -> tuple[list[Note], list[Note]]:
-    """Notes on requests that have ended, and on those that wait."""
+    """Notes on requests that have ended, and on those that wait. What waits is looked at first:
+    one that ends meanwhile is in both, and counts once.
+    """
     if is_s3(settings.state):
         at = access(settings.state, settings.region, settings.endpoint_url)
-        # what waits is looked at first: an entry that ends meanwhile is in both, and counts once
-        waiting = s3_reading.waiting_notes(at)
-        return s3_ledger.notes_since(at, since), waiting
+        return ledger_since(at, since)
     path = Path(settings.state)
     if not path.exists():
         raise BadInput(f"there is no state file {path}")

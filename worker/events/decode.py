@@ -14,8 +14,9 @@ from worker.events.quick import read_quickly
 from worker.stream.record import Record
 
 MAX_PARTS: Final = 20_000
-"""How many user records an aggregate, and how many CloudEvents a list may have. The greatest
-record of 10 MiB has room for more only if they are too short to be call events."""
+"""How many user records an aggregate, and how many CloudEvents a list may have, and all lists of
+an aggregate together. The greatest record of 10 MiB has room for more only if they are too short
+to be call events."""
 
 
 class Place(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -91,11 +92,13 @@ def _patiently(record: Record) -> list[Delivery]:
         parts = _few(user_records(data) or [], "KPL aggregate: user records")
     except Unreadable as error:
         return [Delivery(Damaged(str(error), data), record)]
-    return [
-        delivery
-        for index, part in enumerate(parts)
-        for delivery in _deliveries(record, part, index)
-    ]
+    deliveries: list[Delivery] = []
+    for index, part in enumerate(parts):
+        deliveries += _deliveries(record, part, index)
+        if len(deliveries) > MAX_PARTS:
+            why = f"KPL aggregate: more than {MAX_PARTS} elements of lists"
+            return [Delivery(Damaged(why, data), record)]
+    return deliveries
 
 
 def _deliveries(record: Record, data: bytes, sub_sequence: int | None) -> list[Delivery]:

@@ -14,6 +14,7 @@ from worker.errors import BadInput, CorruptState
 from worker.partition.outputs import Packed
 from worker.state.s3.access import Access
 from worker.state.s3.index import PackedIndex
+from worker.state.s3.ledger import notes_since
 from worker.state.s3.manifest import Manifest, Ref
 from worker.state.s3.ownership import corrupt
 from worker.state.s3.restoring import Found, Restoring, find_readable, look
@@ -39,6 +40,18 @@ def find_sessions(access: Access, sid: str) -> list[Packed]:
     found = [*closed, *(Packed(change.state, change.log) for change in held)]
     named = [one for one in found if sid in (one.state.key.session_id, one.state.key.call_sid)]
     return list({one.state.key: one for one in named}.values())
+
+
+def ledger_since(access: Access, since: int) -> tuple[list[Note], list[Note]]:
+    """The notes on entries that have ended and can hold a minute at or after ``since`` (epoch ms),
+    and those on entries that wait; one that ends meanwhile may be in both. Raises ``BadInput`` if
+    there is no state here.
+    """
+    waiting = waiting_notes(access)
+    ended = notes_since(access, since)
+    # notes are written first: an owner that died before its swap left one, and the entry waits on
+    waits = {held.id for held in _look(access).manifest.outbox}
+    return [note for note in ended if note.entry not in waits], waiting
 
 
 def waiting_notes(access: Access) -> list[Note]:

@@ -1,0 +1,51 @@
+"""A state in a bucket looked into from outside: what its ledger says, whatever its owners did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.emit.outboxes import metrics, tokens
+from tests.state.commits import commit
+from tests.state.s3.buckets import Crashed, taken_in
+from worker.emit.ledger import tally_of
+from worker.emit.outbox import Outcome, Settled, waiting_note
+from worker.state.s3.access import Access
+from worker.state.s3.ownership import MANIFEST
+from worker.state.s3.reading import ledger_since
+from worker.testing.strict_s3 import Operation, StrictS3
+
+
+def access(bucket: StrictS3) -> Access:
+    return Access(bucket, lambda _: None, lambda: 0.5, lambda _: None)
+
+
+def crashing_at(bucket: StrictS3, key: str) -> Callable[[Operation, str], None]:
+    def faults(operation: Operation, called: str) -> None:
+        if operation == "put" and called == key:
+            raise Crashed
+
+    return faults
+
+
+def test_a_note_left_by_an_owner_that_died_before_its_swap_hides_no_attempt() -> None:
+    bucket = StrictS3()
+    (draft,) = metrics(tokens(a=3))
+    first = taken_in(bucket)
+    first.append(commit(drafts=[draft]))
+    (entry,) = first.claim("metrics", 1)
+    note = waiting_note(entry.id, entry.body, 1)
+    bucket.faults = crashing_at(bucket, MANIFEST)
+    with pytest.raises(Crashed):
+        first.settle([Settled(entry.id, Outcome.APPLIED, (), note)])
+    bucket.faults = lambda _operation, _key: None
+    second = taken_in(bucket)
+    assert [one.ambiguous for one in second.claim("metrics", 1)] == [1]
+    ended, waiting = ledger_since(access(bucket), 0)
+    assert ended == []
+    ((least, most),) = tally_of(waiting).values()
+    assert (least, most) == (0, 4)
+    second.settle([Settled(entry.id, Outcome.APPLIED, (), note)])
+    ended, waiting = ledger_since(access(bucket), 0)
+    assert ([one.entry for one in ended], waiting) == ([entry.id], [])
