@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from tests.processes import AWS, LONGEST_S, run, started
 from worker.cli.replay_into import Clock, put_back
 from worker.emit.ledger import Note
@@ -76,7 +78,7 @@ def portion(sessions: int, seed: int, *, ago_s: int = 1800) -> list[Record]:
     untrue: its minutes are long over, so no hold waits for the rest.
     """
     made = simulate(calls(sessions, ago_s=ago_s), seed)
-    return [record._replace(partition_key=f"portion {seed}") for record in made]
+    return [replace(record, partition_key=f"portion {seed}") for record in made]
 
 
 class Aws:

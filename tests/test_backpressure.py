@@ -6,6 +6,7 @@ from itertools import count
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from tests.servicing import HEAD, Worker
 from worker.emit.cloudwatch import CloudWatchSink
@@ -63,7 +64,7 @@ def read(worker: Worker, waiting: list[Record], now: int) -> list[Batch]:
         return []
     come: list[Record] = []
     while waiting and waiting[-1].arrival <= now and len(come) < BATCH:
-        come.append(waiting.pop()._replace(shard="s"))
+        come.append(replace(waiting.pop(), shard="s"))
     at_tip = not (waiting and waiting[-1].arrival <= now)
     last = come[-1].sequence_number if come else "0"
     position = Position("after", last, now if at_tip else come[-1].arrival)

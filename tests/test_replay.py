@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.building import accounts_add_up
 from tests.scenes import BASE, records
@@ -129,14 +130,14 @@ def test_offline_every_minute_of_a_series_comes_once_and_whole() -> None:
 
 
 def test_offline_no_event_is_too_old() -> None:
-    late = [one._replace(arrival=BASE + 10 * 86_400_000) for one in records([(0, "dtmf")])]
+    late = [replace(one, arrival=BASE + 10 * 86_400_000) for one in records([(0, "dtmf")])]
     fresh = [Record("s", "9", BASE + 9 * 86_400_000, late[0].data, "")]
     assert Kept(Replay, fresh + late).letters == []
 
 
 def test_live_an_event_older_than_any_session_is_a_dead_letter() -> None:
     (old,) = records([(0, "dtmf")])
-    late = [old._replace(arrival=BASE + 7 * 3_600_000)]
+    late = [replace(old, arrival=BASE + 7 * 3_600_000)]
     (letter,) = Kept(LiveReplay, late).letters
     assert letter.reason.startswith("expired")
     assert letter.data == old.data
@@ -146,7 +147,7 @@ def test_live_a_session_comes_back_for_four_hours_after_its_close() -> None:
     scene = [(0, "dtmf"), (1000, "call_wrap_up", {"end_status": "ended"})]
     late = records([(500, "digit")])[0]
     arrival = BASE + 4 * 3_600_000
-    kept = Kept(LiveReplay, [*records(scene), late._replace(arrival=arrival)])
+    kept = Kept(LiveReplay, [*records(scene), replace(late, arrival=arrival)])
     ((key, line),) = kept.lines.items()
     assert kept.revisions[key] == [1, 2]
     assert (line["dtmf"], line["digits"], line["end_status"]) == (1, 1, "ended")
@@ -194,7 +195,7 @@ def test_progress_is_told_every_so_many_items() -> None:
 
 def test_many_sessions_are_closed_in_stretches_and_none_is_left_out() -> None:
     (one,) = records([(0, "dtmf")])
-    items = [one._replace(data=one.data.replace(b"VX1", b"VX%d" % n)) for n in range(1203)]
+    items = [replace(one, data=one.data.replace(b"VX1", b"VX%d" % n)) for n in range(1203)]
     kept = Kept(Replay, items)
     assert len(kept.lines) == 1203
     assert sum(len(outputs.records) for outputs in kept.outputs) == 1203

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.testing.reading import events
 from worker.cli.kinesis import PutEntry, PutRecordsAnswer, PutResult
@@ -144,7 +145,7 @@ def put_shifted(speed: float) -> list[tuple[Record, Record]]:
     stream = Stream(time)
     put_back(lambda: RECORDS, "s", stream, time.clock(), speed=speed, shift_to_now=True)
     return [
-        (before, before._replace(arrival=int(at), data=entry["Data"]))
+        (before, replace(before, arrival=int(at), data=entry["Data"]))
         for before, (at, entry) in zip(RECORDS, stream.taken, strict=True)
     ]
 

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.testing.reading import events
 from worker.cli.time_shift import shifted
@@ -89,7 +90,7 @@ def test_every_simulated_event_moves_by_as_much(by_ms: int) -> None:
     traffic = Traffic(sessions=15, malformed=0, aggregates=0.3)
     records = list(simulate(traffic, 1))
     moved = [
-        record._replace(arrival=record.arrival + by_ms, data=shifted(record.data, by_ms))
+        replace(record, arrival=record.arrival + by_ms, data=shifted(record.data, by_ms))
         for record in records
     ]
 

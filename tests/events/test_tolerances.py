@@ -10,7 +10,7 @@ import pytest
 from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
 from worker.events.envelope import Damaged, Ignored, Occurrence, SinkTest
-from worker.events.event import Event
+from worker.events.event import Event, SessionKey
 
 ARRIVAL = BASE + 60_000
 
@@ -43,7 +43,7 @@ def relay(**fields: Any) -> bytes:
 
 def test_an_event_is_read_whole() -> None:
     one = event(cloud_event(250, "stt_latency", {"latency_ms": 230}, 7))
-    assert one.key == ("twilio", "AC1", "CA1", "VX1")
+    assert one.key == SessionKey("twilio", "AC1", "CA1", "VX1")
     assert (one.timestamp, one.sequence_number, one.name) == (BASE + 250, 7, "stt_latency")
     assert (one.payload, one.arrival) == ({"latency_ms": 230}, ARRIVAL)
 

@@ -6,6 +6,7 @@ import base64
 from typing import Any, Final, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from tests.building import accounts_add_up
 from tests.scenes import BASE, Scene, records
@@ -99,6 +100,6 @@ def test_at_the_end_of_input_too() -> None:
 
 def test_a_record_that_the_decoder_fails_at_is_one_dead_letter() -> None:
     record = Record("s", "1", cast("Any", None), b'{"type": "x", "time": 1}', "")
-    (delivery,) = decode(record._replace(data=cast("Any", 7)))
+    (delivery,) = decode(replace(record, data=cast("Any", 7)))
     assert isinstance(delivery.occurrence, Damaged)
     assert delivery.occurrence.reason.startswith("a defect of the worker")

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.building import Driven, accounts_add_up
 from tests.scenes import BASE, records
@@ -215,7 +216,7 @@ def test_a_session_brought_back_is_whole_in_the_commit_that_brings_it_back() -> 
     let_time_go_on(steady, 60 * MINUTE)
     assert steady.partition.held == 0
     late = records([(5, "digit")])[0]
-    steady.take([late._replace(arrival=BASE + 61 * MINUTE)])
+    steady.take([replace(late, arrival=BASE + 61 * MINUTE)])
     steady.commit()
     restored = Driven(Rules(), merge(map(decode, steady.deltas)))
     for driven in (steady, restored):

@@ -13,6 +13,7 @@ from typing import IO, NamedTuple, Self
 
 from worker.emit.lines import dead_letter_line, json_line
 from worker.errors import Misconfigured
+from worker.events.event import SessionKey
 from worker.events.timestamps import format_ms
 from worker.metrics.datums import groups
 from worker.partition.outputs import Outputs
@@ -39,7 +40,7 @@ class ReplayFiles:
     def __init__(self, namespace: str, paths: Paths, recording: str) -> None:
         self._namespace = namespace
         self._stack = ExitStack()
-        self._last: dict[tuple[str, ...], bytes] = {}
+        self._last: dict[SessionKey, bytes] = {}
         _refuse_clashes(paths, recording)
         with ExitStack() as opening:
             opening.push(self._stack)

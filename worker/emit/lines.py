@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from worker.events.timestamps import format_ms
 from worker.partition.outputs import DeadLetter, SetAside
@@ -27,10 +28,8 @@ def dead_letter_line(letter: DeadLetter) -> bytes:
 
 def set_aside_line(one: SetAside) -> bytes:
     """A session that was set aside, with its packed events (base64), without a line end."""
-    key = one.key._asdict()
-    return json_line(
-        {"reason": one.reason, "session": key, "events": base64.b64encode(one.log).decode()}
-    )
+    events = base64.b64encode(one.log).decode()
+    return json_line({"reason": one.reason, "session": asdict(one.key), "events": events})
 
 
 def json_line(value: Any) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -12,7 +12,7 @@ Payload = dict[str, Any]
 ``configurations`` and how many languages it had beyond the bound)."""
 
 
-class SessionKey(NamedTuple):
+class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
     """What tells one session from all others; one call can hold several."""
 
     platform: str

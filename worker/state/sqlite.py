@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 import zstandard
+from msgspec.structs import astuple
 
 from worker.emit import ledger
 from worker.emit.ledger import Note
@@ -280,7 +281,7 @@ def _row(packed: Packed) -> tuple[object, ...]:
     state = packed.state
     closed_at = 0 if state.closed is None else state.closed.at
     log = _compress(packed.log)
-    return *state.key, closed_at, state.revision, msgspec.msgpack.encode(state), log
+    return *astuple(state.key), closed_at, state.revision, msgspec.msgpack.encode(state), log
 
 
 def _compress(data: bytes) -> bytes:

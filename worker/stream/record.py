@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, order=True, gc=False):
     """A record as the GetRecords API gives it.
 
     ``arrival``: ApproximateArrivalTimestamp in epoch milliseconds, UTC.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from random import Random
 
+from msgspec.structs import replace
+
 from worker.stream.record import Record
 from worker.testing.damage import damaged
 from worker.testing.traffic import Numbering, shard_id
@@ -25,7 +27,7 @@ def rearranged(
         for _ in range(times):
             arrival = record.arrival + rng.randrange(max_delay_ms + 1)
             shard = shard_id(rng.randrange(shards))
-            moved.append(record._replace(arrival=arrival, shard=shard))
+            moved.append(replace(record, arrival=arrival, shard=shard))
     return _renumbered(moved)
 
 
@@ -38,7 +40,7 @@ def with_damage(records: Iterable[Record], count: int, seed: int) -> list[Record
     good = list(records)
     rng = Random(f"{seed}:damage")
     bad = [
-        beside._replace(data=damaged(rng, beside.arrival), partition_key=f"damaged-{number}")
+        replace(beside, data=damaged(rng, beside.arrival), partition_key=f"damaged-{number}")
         for number, beside in enumerate(rng.choices(good, k=count))
     ]
     return _renumbered(good + bad)
@@ -47,7 +49,7 @@ def with_damage(records: Iterable[Record], count: int, seed: int) -> list[Record
 def _renumbered(records: list[Record]) -> list[Record]:
     records.sort(key=_arrival)
     numbering = Numbering()
-    return [record._replace(sequence_number=numbering.next_in(record.shard)) for record in records]
+    return [replace(record, sequence_number=numbering.next_in(record.shard)) for record in records]
 
 
 def _arrival(record: Record) -> int:

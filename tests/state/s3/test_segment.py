@@ -7,6 +7,7 @@ from struct import Struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.state.commits import NOON, deltas, key, packed
 from worker.errors import CorruptState
@@ -115,7 +116,7 @@ def test_a_segment_without_a_delta_changes_no_state() -> None:
 def test_keys_that_differ_in_any_part_have_digests_of_their_own() -> None:
     keys = {key(n) for n in range(9)}
     one = key(1)
-    keys |= {one._replace(**{part: "other"}) for part in one._fields}
+    keys |= {replace(one, **{part: "other"}) for part in one.__struct_fields__}
     assert len({digest(each) for each in keys}) == len(keys)
 
 

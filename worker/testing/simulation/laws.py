@@ -98,7 +98,7 @@ def _records(calm: Undisturbed, lines: list[bytes]) -> Iterator[str]:
     last: dict[SessionKey, dict[str, Any]] = {}
     for line in lines:
         record = json.loads(line)
-        key = SessionKey(*(record[name] for name in SessionKey._fields))
+        key = SessionKey(*(record[name] for name in SessionKey.__struct_fields__))
         if seen.setdefault((key, record["revision"]), line) != line:
             yield f"{key.session_id}: two records of revision {record['revision']} differ"
         if key not in last or last[key]["revision"] <= record["revision"]:
