@@ -247,6 +247,22 @@ def _own_tickets(subject: Subject) -> list[Alarm]:
                 (300, 1),
             ),
             (
+                "InvalidMetrics",
+                "CloudWatch calls what it was sent invalid",
+                "RequestsInvalid",
+                1,
+                "requests",
+                (3600, 1),
+            ),
+            (
+                "SessionsSetAside",
+                "the worker fails at sessions",
+                "SessionsSetAside",
+                1,
+                "sessions",
+                (3600, 1),
+            ),
+            (
                 "Unaccounted",
                 "the worker's own books do not balance",
                 "Unaccounted",
