@@ -9,7 +9,8 @@ import pytest
 
 from tests.processes import ROOT
 from worker.observe.own_metrics import OWN_METRICS
-from worker.watch.alarms import Alarm, alarms
+from worker.watch.alarm import Alarm
+from worker.watch.alarms import alarms
 from worker.watch.dashboard import dashboard
 from worker.watch.sizing import CALLS_A_DAY, sizing_table
 from worker.watch.subject import Subject

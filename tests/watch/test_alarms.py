@@ -14,17 +14,14 @@ from worker.metrics.catalogue import CATALOGUE
 from worker.observe.own_metrics import OWN_METRICS
 from worker.observe.pulse import START_WITHIN_S
 from worker.partition.rules import Rules
+from worker.watch.alarm import BAD_AT_LEAST, Alarm, Missing, Urgency
 from worker.watch.alarms import (
-    BAD_AT_LEAST,
     LATENCIES,
     SAMPLES_AT_LEAST,
     SESSIONS_AT_LEAST,
     STOP_S,
     TARGETS,
     TURNS_AT_LEAST,
-    Alarm,
-    Missing,
-    Urgency,
     alarms,
 )
 from worker.watch.dashboard import END_STATUSES

@@ -12,8 +12,9 @@ from worker.metrics.series import SeriesRules
 from worker.observe.own_metrics import OWN_METRICS
 from worker.partition.rules import Rules
 from worker.watch.alarms import TARGETS, alarms
-from worker.watch.dashboard import COLUMNS, END_STATUSES, dashboard
+from worker.watch.dashboard import END_STATUSES, dashboard
 from worker.watch.subject import Subject
+from worker.watch.widgets import COLUMNS
 
 SUBJECT = Subject("Voice", "Voice/Worker")
 BODY = dashboard(SUBJECT, alarms(SUBJECT))

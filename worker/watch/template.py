@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from worker.watch.alarms import Alarm, Urgency, alarms
+from worker.watch.alarm import Alarm, Urgency
+from worker.watch.alarms import alarms
 from worker.watch.dashboard import dashboard
 from worker.watch.subject import Metric, Subject
 from worker.watch.yaml_text import to_yaml

@@ -1,0 +1,100 @@
+"""The dashboard's widgets and the lines of their graphs, as CloudWatch's own JSON. Pure.
+
+A dashboard is 24 columns wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from worker.watch.subject import Metric, Subject
+
+COLUMNS: Final = 24
+PERIOD_S: Final = 300
+_TEXT_HEIGHT: Final = 2
+
+Widget = dict[str, Any]
+Line = list[Any]
+"""One series or expression of a graph: a path, and options at its end."""
+
+
+class Row(NamedTuple):
+    """Widgets side by side, under a line of text, if there is one; each ``height`` units high."""
+
+    text: str
+    widgets: tuple[Widget, ...]
+    height: int = 6
+
+
+def placed(rows: Iterable[Row]) -> Iterable[Widget]:
+    """The widgets of the rows, one row below the other."""
+    y = 0
+    for row in rows:
+        if row.text:
+            text = {"type": "text", "properties": {"markdown": row.text}}
+            yield _at(text, 0, y, COLUMNS, _TEXT_HEIGHT)
+            y += _TEXT_HEIGHT
+        width = COLUMNS // max(1, len(row.widgets))
+        for i, widget in enumerate(row.widgets):
+            yield _at(widget, i * width, y, width, row.height)
+        y += row.height
+
+
+def _at(widget: Widget, x: int, y: int, width: int, height: int) -> Widget:
+    return {"type": widget["type"], "x": x, "y": y, "width": width, "height": height, **widget}
+
+
+def line(subject: Subject, metric: Metric, **options: object) -> Line:
+    """A series; ``options`` as CloudWatch calls them."""
+    dimensions = [part for pair in metric.all_dimensions(subject) for part in pair]
+    return [
+        metric.namespace(subject),
+        metric.name,
+        *dimensions,
+        {"id": metric.id, "stat": metric.statistic, **options},
+    ]
+
+
+def hidden(subject: Subject, metric: Metric) -> Line:
+    """A series that only expressions use."""
+    return line(subject, metric, visible=False)
+
+
+def math(id_: str, expression: str, label: str, **options: object) -> Line:
+    """An expression over the graph's series."""
+    return [{"id": id_, "expression": expression, "label": label, **options}]
+
+
+def search(subject: Subject, name: str, names: Iterable[str], statistic: str) -> Line:
+    """All series of a metric with these dimensions, whatever their values."""
+    fixed = dict(subject.labels)
+    schema = ",".join(f'"{one}"' for one in (subject.namespace, *sorted({*names, *fixed})))
+    terms = [f'MetricName="{name}"', *(f'{key}="{value}"' for key, value in fixed.items())]
+    expression = f"SEARCH('{{{schema}}} {' '.join(terms)}', '{statistic}', {PERIOD_S})"
+    return [{"expression": expression, "id": "found"}]
+
+
+def graph(
+    title: str,
+    lines: list[Line],
+    *,
+    marks: list[dict[str, object]] | None = None,
+    most: int | None = None,
+    stacked: bool = False,
+) -> Widget:
+    """Lines over time from 0 on, up to ``most``; ``marks`` are lines that don't move."""
+    left: dict[str, object] = {"min": 0} if most is None else {"min": 0, "max": most}
+    return {
+        "type": "metric",
+        "properties": {
+            "title": title,
+            "region": "${AWS::Region}",
+            "view": "timeSeries",
+            "stacked": stacked,
+            "period": PERIOD_S,
+            "yAxis": {"left": left},
+            "metrics": lines,
+            **({} if marks is None else {"annotations": {"horizontal": marks}}),
+        },
+    }
