@@ -12,6 +12,7 @@ import pytest
 from tests.infra.templates import SERVICE, WATCH, load
 from worker.config import Settings
 from worker.observe.pulse import TURN_WITHIN_S
+from worker.watch.sizing import BASE_MB, HELD_KB
 
 TEMPLATE = load(SERVICE)
 
@@ -69,6 +70,14 @@ def test_no_log_line_is_dropped_on_its_way() -> None:
     options = container()["LogConfiguration"]["Options"]
     assert options["mode"] == "blocking"
     assert properties("LogGroup")["RetentionInDays"] == {"Ref": "LogDays"}
+
+
+def test_as_many_sessions_are_held_as_there_is_memory_for() -> None:
+    held = TEMPLATE["Mappings"]["SessionsHeldBy"]["Memory"]
+    assert held.keys() == set(TEMPLATE["Parameters"]["Memory"]["AllowedValues"])
+    for memory, sessions in held.items():
+        assert BASE_MB + int(sessions) * HELD_KB / 1024 <= 0.9 * int(memory)
+        assert int(sessions) <= 1_000_000
 
 
 def test_every_variable_of_the_task_is_a_setting() -> None:

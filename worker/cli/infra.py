@@ -170,7 +170,7 @@ def _differs(path: Path, template: str) -> int:
 @infra.command()
 @click.argument("calls_a_day", nargs=-1, type=click.IntRange(1, 100_000_000))
 def sizing(calls_a_day: tuple[int, ...]) -> None:
-    """Print what a deployment needs and costs, a line for each CALLS_A_DAY.
+    """Print what a deployment needs and costs by CALLS_A_DAY.
 
     Shards, task, sessions in memory, series, and dollars a month at list prices, Twilio's first.
     The assumptions are in docs/runbook.md; it asks nobody.
