@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from worker.emit.cloudwatch import CloudWatchSink
-from worker.emit.lane import Lane, Policy
+from worker.emit.lane import CLAIM, Lane, Policy
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Kind, Outcome
 from worker.emit.sender import Sender
@@ -59,6 +59,10 @@ class _Observer:
         pass
 
 
+class Stopped(Exception):
+    """The end, in good order."""
+
+
 class Worker(NamedTuple):
     """One process. ``store`` is the real one, watched."""
 
@@ -77,6 +81,7 @@ class Driver:
         self.active: Worker | None = None
         self._open_store = open_store
         self._random = Random(f"{world.plan.seed}:driver")
+        self._stops = Random(f"{world.plan.seed}:stops")
         self._slowness = self._random.choice((0.0, 0.3))
         self._made = 0
         self._up_at = 0
@@ -214,6 +219,9 @@ class Driver:
         }
 
     def _work(self, worker: Worker) -> None:
+        if self._stops.random() < _STOPS and not self.world.faults.ended:
+            self._stop_in_order(worker)
+            return
         try:
             worker.service.turn(0.0)
             for lane in worker.sender.lanes:
@@ -225,6 +233,18 @@ class Driver:
                 worker.store.compact()
         except (Crashed, Fenced) as end:
             self._end(worker, end)
+
+    def _stop_in_order(self, worker: Worker) -> None:
+        """As it is when told to: what was claimed and may not be begun any more waits again."""
+        self.world.say(f"{worker.name} is told to end")
+        try:
+            worker.service.commit()
+            for lane in worker.sender.lanes:
+                lane.send_some(lambda: self._stops.randrange(CLAIM))
+        except (Crashed, Fenced) as end:
+            self._end(worker, end)
+        else:
+            self._end(worker, Stopped())
 
     def _may_send(self, worker: Worker, lane: Lane) -> bool:
         return self.world.now >= self._send_at.get((worker.name, lane.kind), 0)
@@ -297,6 +317,7 @@ class Driver:
 _STEP: Final = 200, 5000  # ms
 _SENDS: Final = 0.6
 _COMPACTS: Final = 0.05
+_STOPS: Final = 0.02
 """Shares of a worker's steps."""
 
 _TIMED: Final = (StandStill, Stall)
