@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import click
 import msgspec
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from worker.cli.bucket_lines import Line, lines_at
@@ -78,7 +79,8 @@ def list_letters(place: str, endpoint_url: str | None, region: str | None) -> No
         latest[found.letter.reason] = found
     table = Table(title=f"{counts.total():,} dead letters", title_justify="left", box=None)
     for column in ("letters", "reason", "latest: line", "arrived", "shard"):
-        table.add_column(column, justify="right" if column == "letters" else "left")
+        justify: JustifyMethod = "right" if column == "letters" else "left"
+        table.add_column(column, justify=justify, overflow="fold")
     for reason, count in counts.most_common():
         _, number, letter, _ = latest[reason]
         table.add_row(f"{count:,}", reason, str(number), letter.arrival, letter.shard)

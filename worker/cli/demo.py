@@ -28,6 +28,7 @@ from worker.observe.tables import (
     call_table,
     console,
     metrics_table,
+    print_table,
     sessions_table,
     worst,
 )
@@ -104,12 +105,13 @@ def demo(sessions: int, seed: int, out: Path) -> None:
 def _show(cloudwatch: Any, folder: Path) -> None:
     out = console(sys.stdout)
     rows = totals(cloudwatch, "VoiceInsights", datetime.now(UTC))
-    out.print(metrics_table(rows, "What CloudWatch holds (namespace VoiceInsights, read back)"))
+    held = metrics_table(rows, "What CloudWatch holds (namespace VoiceInsights, read back)")
+    print_table(out, held)
     records = read_records(folder / "sessions.jsonl")
     worst_sessions = worst(records, 5)
-    out.print(sessions_table(worst_sessions, "The sessions whose callers had it worst (ms)"))
+    print_table(out, sessions_table(worst_sessions, "The sessions whose callers had it worst (ms)"))
     if worst_sessions:
-        out.print(call_table(worst_sessions[0]))
+        print_table(out, call_table(worst_sessions[0]))
         for note in call_notes(worst_sessions[0]):
             out.print(f"  {note}")
     out.print("\nWritten:")

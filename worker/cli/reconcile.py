@@ -163,10 +163,11 @@ def _fields(row: Compared) -> dict[str, object]:
 
 def _table(rows: Sequence[Compared]) -> Table:
     table = Table(title="Samples by series and minute", box=None, pad_edge=False)
-    for name in ("minute", "metric", "by"):
-        table.add_column(name)
+    table.add_column("minute", no_wrap=True)
+    for name in ("metric", "by"):
+        table.add_column(name, overflow="fold")
     for name in ("must", "found", "difference", "bound A", "waiting"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for row in rows:
         numbers = (row.must, row.found, row.difference, row.bound, row.waiting)

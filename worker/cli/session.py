@@ -12,7 +12,7 @@ from worker.cli.kinesis import aws_options
 from worker.cli.records_file import read_records, records_in
 from worker.emit.objects import RECORDS
 from worker.errors import BadInput
-from worker.observe.tables import call_notes, call_table, console
+from worker.observe.tables import call_notes, call_table, console, print_table
 from worker.sessions.record import encode, to_record
 from worker.sessions.schema import SessionRecord
 from worker.sessions.session import Held
@@ -67,7 +67,7 @@ def session(
             click.echo(encode(record))
             continue
         out = console(sys.stdout)
-        out.print(call_table(record))
+        print_table(out, call_table(record))
         for note in call_notes(record):
             out.print(f"  {note}")
 

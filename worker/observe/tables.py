@@ -7,11 +7,19 @@ from typing import IO, Any, Final, NamedTuple
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from worker.sessions.schema import RowPart, SessionRecord
 
 _PIPE_WIDTH: Final = 160
+_UNBOUNDED: Final = 10_000
+_UNITS: Final = {
+    "Milliseconds": " (ms)",
+    "Seconds": " (s)",
+    "Count/Second": " (/s)",
+    "Percent": " (%)",
+}
 _OUTCOME_STYLES: Final = {
     "ambiguous": "yellow",
     "interrupted": "cyan",
@@ -40,15 +48,22 @@ def console(stream: IO[str]) -> Console:
     return Console(file=stream, highlight=False, width=_PIPE_WIDTH)
 
 
+def print_table(out: Console, table: Table) -> None:
+    """Print a table, its columns close together if it is too wide otherwise."""
+    unbounded = out.options.update(max_width=_UNBOUNDED)
+    if Measurement.get(out, unbounded, table).maximum > out.width:
+        table.padding = 0
+    out.print(table)
+
+
 def metrics_table(rows: Iterable[MetricRow], title: str) -> Table:
     """One line a series."""
-    table = _table(title, ("metric", "by", "unit"), ("samples", "average", "min", "max"))
+    table = _table(title, ("metric",), ("samples", "average", "min", "max"), folding=("by",))
     for row in rows:
         numbers = (row.average, row.minimum, row.maximum)
         table.add_row(
-            row.name,
+            f"{row.name}{_UNITS.get(row.unit, '')}",
             row.dimensions,
-            row.unit,
             f"{row.samples:,.0f}",
             *(_number(n) for n in numbers),
         )
@@ -56,20 +71,19 @@ def metrics_table(rows: Iterable[MetricRow], title: str) -> Table:
 
 
 def sessions_table(records: Sequence[SessionRecord], title: str) -> Table:
-    """One line a session: how long its caller waited, and how sure that is."""
+    """Of each session how long its caller waited, and of how many turns that is sure."""
     table = _table(
         title,
-        ("session", "started", "ended"),
-        ("s", "turns", "sure", "wait p50", "wait max", "response p95", "unanswered", "barge-ins"),
+        (),
+        ("sure\nturns", "wait\np50", "wait\nmax", "response\np95", "no\nreply", "barge-\nins"),
+        folding=("session",),
     )
+    table.columns[0].min_width = max((len(one.session_id) for one in records), default=0)
     for record in records:
         wait, response = record.latency_ms.caller_wait, record.latency_ms.response
+        lasted = "" if record.duration_s is None else f", {record.duration_s:,} s"
         table.add_row(
-            record.session_id,
-            record.started_at,
-            _ending(record),
-            _or_dash(record.duration_s),
-            str(record.turns),
+            f"{record.session_id}\n{record.started_at[:19]}, {_ending(record)}{lasted}",
             f"{response.count if response else 0}/{record.turns}",
             _or_dash(wait and wait.p50),
             _or_dash(wait and wait.max),
@@ -95,9 +109,9 @@ def call_table(record: SessionRecord) -> Table:
     table = _table(
         title,
         ("#", "at", "outcome"),
-        ("caller wait", "response", "application", "stt", "tts", "reply", "tokens"),
+        ("caller\nwait", "re-\nsponse", "appli-\ncation", "stt", "tts", "reply", "to-\nkens"),
     )
-    table.add_column("language", no_wrap=True)
+    table.add_column("lan-\nguage", overflow="fold")
     for row in record.turn_rows:
         table.add_row(
             str(row.n),
@@ -143,10 +157,15 @@ def _ending(record: SessionRecord) -> str:
     return record.end_status or f"no wrap-up ({record.close_reason})"
 
 
-def _table(title: str, texts: Iterable[str], numbers: Iterable[str]) -> Table:
+def _table(
+    title: str, texts: Iterable[str], numbers: Iterable[str], folding: Iterable[str] = ()
+) -> Table:
+    """``folding``: texts that may take several lines; nothing else is ever cut short."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for name in texts:
         table.add_column(name, no_wrap=True)
+    for name in folding:
+        table.add_column(name, overflow="fold")
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     return table
