@@ -8,7 +8,6 @@ or, for a name nobody knows, the name itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from operator import attrgetter
 from struct import Struct
@@ -35,9 +34,7 @@ Identity = tuple[int, int, int | str]
 
 CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(KNOWN_NAMES)}
 
-pack: Final[Callable[[Row], bytes]] = msgspec.msgpack.Encoder().encode
-"""A row as it stands in a log."""
-
+_encode: Final = msgspec.msgpack.Encoder().encode
 _DECODER: Final = msgspec.msgpack.Decoder(list[Row])
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD
@@ -52,6 +49,14 @@ def as_row(event: Event, base: int) -> Row:
         event.payload,
         event.arrival - event.timestamp,
     )
+
+
+def pack(event: Event, base: int) -> bytes:
+    """An event as it stands in a log: its row, without making one."""
+    timestamp, name = event.timestamp, event.name
+    code = CODES.get(name, name)
+    delay = event.arrival - timestamp
+    return _encode((timestamp - base, event.sequence_number, code, event.payload, delay))
 
 
 def unpack(log: bytes | bytearray, count: int) -> list[Row]:

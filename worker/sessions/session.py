@@ -147,34 +147,37 @@ class Held:
         """Take in an event that arrived, unless it is known or the session holds ``most``."""
         state = self.state
         seen = self._woken() if self._seen is None else self._seen
-        row = as_row(event, state.base)
-        bit = 1 << (row.sequence_number & _BITS)
-        known = self._find(row) if seen & bit else "folded"
+        bit = 1 << (event.sequence_number & _BITS)
+        known = self._find(event) if seen & bit else "folded"
         if known == "duplicate":
             state.duplicates += 1
             return known
-        packed = pack(row)
+        packed = pack(event, state.base)
         if state.count >= most or len(self.log) + len(packed) > MAX_LOG_BYTES:
-            if known == "earlier":
-                state.duplicates += 1
-                return "duplicate"
-            state.cut += 1
-            return "cut"
+            return self._turned_away(known)
         self.log += packed
         self._seen = seen | bit
         self._reading = None
         if self._index is not None:
-            self._index.note(row)
-        self._count(event.timestamp)
-        if known != "earlier":
-            self._arrived(event)
+            self._index.note(as_row(event, state.base))
+        self._count(event)
         if known != "folded":
             self._repeated(known)
+        elif state.closed is not None:
+            state.revision += 1
         return known
 
-    def _count(self, timestamp: int) -> None:
-        """The log has grown by an event of that time."""
-        state = self.state
+    def _turned_away(self, known: Arrival) -> Arrival:
+        """There is no room for an event."""
+        if known == "earlier":
+            self.state.duplicates += 1
+            return "duplicate"
+        self.state.cut += 1
+        return "cut"
+
+    def _count(self, event: Event) -> None:
+        """Bring the state up to a log that has grown by this event."""
+        state, timestamp, arrival = self.state, event.timestamp, event.arrival
         state.count += 1
         if timestamp > state.newest:
             state.newest = timestamp
@@ -185,23 +188,19 @@ class Held:
             direct.oldest_new = timestamp
         if turn.oldest_new is None or timestamp < turn.oldest_new:
             turn.oldest_new = timestamp
-
-    def _arrived(self, event: Event) -> None:
-        """The session has something that it didn't have before."""
-        state, arrival = self.state, event.arrival
         if arrival > state.last_arrival:
             state.last_arrival = arrival
         if event.name == "call_wrap_up" and state.wrap_up_arrival is None:
             state.wrap_up_arrival = arrival
-        if state.closed is not None:
-            state.revision += 1
 
     def _repeated(self, known: Arrival) -> None:
         """The event just counted has the identity of one before it."""
         state = self.state
         state.duplicates += 1
         self.resettled = True
-        if known == "earlier" and state.recorded == state.count - 1:
+        if known == "conflict":
+            state.revision += state.closed is not None
+        elif state.recorded == state.count - 1:
             # no record says when an event arrived, so one that is up to date stays so
             state.recorded += 1
 
@@ -214,7 +213,8 @@ class Held:
         self._seen = seen
         return seen
 
-    def _find(self, row: Row) -> Arrival:
+    def _find(self, event: Event) -> Arrival:
+        row = as_row(event, self.state.base)
         if self._index is not None:
             return self._index.find(row)
         if self.state.count > _SCANNED:
