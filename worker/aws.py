@@ -33,6 +33,18 @@ OPERATORS: Final = (
 )
 """Errors of botocore's own that trying again doesn't mend: an operator has to."""
 
+NO_ANSWER: Final = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What botocore raises, besides its own errors, for a body that is no answer of AWS's, such as a
+proxy's page: it trusts every field to be there and of its type.
+"""
+
 
 def one_attempt(threads: int, **more: Any) -> Config:
     """A client's configuration for calls that are paced, counted and repeated by the caller.

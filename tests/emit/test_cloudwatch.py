@@ -44,6 +44,7 @@ from worker.testing.strict_cloudwatch import MAX_BYTES, Fault, StrictCloudWatch
 
 NOON: Final = 1_790_942_400_000
 URL: Final = "https://monitoring.example"
+GARBLED: Final = "no CloudWatch answer: {}Error"
 BRIEF_S: Final = 0.2
 SESSION: Final = boto3.Session(aws_access_key_id="any", aws_secret_access_key="any")
 
@@ -239,6 +240,8 @@ def url_of(server: Server, scheme: str = "http") -> str:
         (200, b"{}", (Outcome.APPLIED, "")),
         (500, b"{}", (Outcome.AMBIGUOUS, "500")),
         (503, b"<html>busy</html>", (Outcome.AMBIGUOUS, "503")),
+        (502, b"Passerelle incorrecte \xe9", (Outcome.AMBIGUOUS, GARBLED.format("UnicodeDecode"))),
+        (502, b"null", (Outcome.AMBIGUOUS, GARBLED.format("Attribute"))),
         (408, b"{}", (Outcome.AMBIGUOUS, "408")),
         (429, b"{}", (Outcome.NOT_APPLIED, "429")),
         (413, b"<html>too large</html>", (Outcome.INVALID, "413")),

@@ -24,7 +24,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from worker.aws import making_a_client
+from worker.aws import NO_ANSWER, making_a_client
 from worker.emit.outbox import Outcome, decode_groups
 
 _INVALID: Final = frozenset(
@@ -92,6 +92,8 @@ class CloudWatchSink:
             self._client.put_metric_data(Namespace=self._namespace, MetricData=datums)
         except (ClientError, BotoCoreError, ResponseParserError) as error:
             return outcome_of(error), _name(error)
+        except NO_ANSWER as error:
+            return Outcome.AMBIGUOUS, f"no CloudWatch answer: {type(error).__name__}"
         return Outcome.APPLIED, ""
 
 

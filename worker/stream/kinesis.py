@@ -16,7 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from worker.aws import OPERATORS, making_a_client, one_attempt
+from worker.aws import NO_ANSWER, OPERATORS, making_a_client, one_attempt
 from worker.stream.api import Answer, Failure, FailureKind
 from worker.stream.lineage import Position, ShardInfo, Survey
 from worker.stream.record import Record
@@ -60,18 +60,7 @@ _ITERATOR_TYPES: Final = {
     "at_timestamp": "AT_TIMESTAMP",
     "trim_horizon": "TRIM_HORIZON",
 }
-_NO_ANSWER: Final = (
-    AttributeError,
-    KeyError,
-    OverflowError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What comes of a body that is no answer: boto3 takes one that is no JSON for an answer without
-fields, and trusts every field to be of its type.
-"""
-_FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *_NO_ANSWER)
+_FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *NO_ANSWER)
 """What a call may raise."""
 
 
@@ -247,7 +236,7 @@ def _failure(error: Exception) -> Failure:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         kind = FailureKind.UNAVAILABLE if status >= 500 else FailureKind.DENIED
         return Failure(_KINDS.get(code, kind), _one_line(error))
-    if isinstance(error, _NO_ANSWER):
+    if isinstance(error, NO_ANSWER):
         return Failure(FailureKind.UNAVAILABLE, f"no Kinesis answer: {_one_line(error)}")
     kind = FailureKind.DENIED if isinstance(error, OPERATORS) else FailureKind.UNAVAILABLE
     return Failure(kind, _one_line(error))

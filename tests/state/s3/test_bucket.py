@@ -179,6 +179,9 @@ class _Garbled:
     def get_object(self, **request: object) -> Any:
         return {"Body": self, "ETag": "x"}
 
+    def head_object(self, **request: object) -> Any:
+        raise RecursionError  # what botocore comes to when it is sent to and fro
+
     def read(self) -> bytes:
         raise SSLError("decryption failed or bad record mac")
 
@@ -188,6 +191,7 @@ def test_an_answer_that_is_none_is_asked_for_again() -> None:
     bucket = Bucket(client, "bucket", "")
     assert kind(bucket.put("a", b"", None)) is FailureKind.UNKNOWN
     assert kind(bucket.get("a")) is FailureKind.UNKNOWN
+    assert kind(bucket.etag("a")) is FailureKind.UNKNOWN
 
 
 def test_whatever_may_have_been_applied_is_unknown() -> None:

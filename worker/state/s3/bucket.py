@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from worker.aws import OPERATORS, making_a_client, one_attempt
+from worker.aws import NO_ANSWER, OPERATORS, making_a_client, one_attempt
 from worker.errors import Misconfigured
 from worker.state.s3.objects import Failure, FailureKind, Object, Page
 
@@ -159,8 +159,8 @@ def _answer(call: Callable[[], T]) -> T | Failure:
         return call()
     except (ClientError, BotoCoreError, ResponseParserError) as error:
         return failure_of(error)
-    except (HTTPError, KeyError) as error:  # a body that breaks off; an answer that isn't S3's
-        return Failure(FailureKind.UNKNOWN, type(error).__name__)
+    except (HTTPError, *NO_ANSWER) as error:  # a body that breaks off; an answer that isn't S3's
+        return Failure(FailureKind.UNKNOWN, f"no S3 answer: {type(error).__name__}")
 
 
 def failure_of(error: ClientError | BotoCoreError | ResponseParserError) -> Failure:
