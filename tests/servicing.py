@@ -14,7 +14,7 @@ from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Kind, Outcome
 from worker.emit.sender import Sender
 from worker.events.decode import Delivery
-from worker.partition.delta import Delta, merge
+from worker.partition.delta import Delta, decode, encode, merge
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service import Clocks, Limits, Progress, Service
@@ -82,7 +82,8 @@ class Store(SqliteStore):
 
     def append(self, commit: Commit) -> None:
         super().append(commit)
-        self.commits.append(commit)
+        kept = decode(encode(commit.delta))  # the partition goes on with the states in it
+        self.commits.append(commit._replace(delta=kept))
 
     @property
     def state(self) -> Delta:

@@ -48,7 +48,8 @@ def write_state(path: Path, sessions: int, seed: int) -> None:
             _under_key(pool[n % len(pool)], n)
             for n in range(start, min(start + _AT_ONCE, sessions))
         ]
-        store.append(Commit(Delta(stream_time=_newest(pool), sessions=changes), [], [], None))
+        delta = Delta(stream_time=_newest(pool), numbered=sessions, sessions=changes)
+        store.append(Commit(delta, [], [], None))
     store.compact()
     store.close()
 
@@ -74,7 +75,7 @@ def _long_sessions(seed: int) -> Iterator[list[Event]]:
 
 
 def _under_key(change: SessionChange, n: int) -> SessionChange:
-    return SessionChange(msgspec.structs.replace(change.state, key=_key(n)), change.log)
+    return SessionChange(n, msgspec.structs.replace(change.state, key=_key(n)), change.log)
 
 
 def _key(n: int) -> SessionKey:

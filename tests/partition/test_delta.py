@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from worker.errors import CorruptState
 from worker.events.decode import decode as decode_record
-from worker.events.event import SessionKey
-from worker.partition.delta import Delta, SessionChange, decode, encode, merge
+from worker.events.event import Event, SessionKey
+from worker.partition.delta import Delta, Growth, SessionChange, decode, encode, merge, merge_all
 from worker.partition.outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
+from worker.sessions.log import pack
 from worker.sessions.session import Session
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate
@@ -139,12 +141,36 @@ def test_stream_time_is_the_last_that_was_told() -> None:
 
 def test_a_session_that_went_and_came_back_starts_anew() -> None:
     state = Session(SessionKey("twilio", "AC1", "CA1", "VX1"), 0)
-    grown = [SessionChange(state, b"a"), SessionChange(state, b"b")]
-    back = Delta(gone=[state.key], sessions=[SessionChange(state, b"whole")])
+    grown = [SessionChange(1, state, b"a"), SessionChange(1, state, b"b")]
+    back = Delta(gone=[1], sessions=[SessionChange(1, state, b"whole")])
     merged = merge([Delta(sessions=[grown[0]]), Delta(sessions=[grown[1]]), back])
     assert [change.log for change in merged.sessions] == [b"whole"]
     assert [c.log for c in merge([Delta(sessions=[one]) for one in grown]).sessions] == [b"ab"]
-    assert merge([back, Delta(gone=[state.key])]).sessions == []
+    assert merge([back, Delta(gone=[1])]).sessions == []
+
+
+def test_a_session_that_took_in_new_events_costs_a_commit_those_and_a_few_bytes() -> None:
+    owner = Owner()
+    records = list(simulate(Traffic(sessions=6, spread_s=1, malformed=0, duplicates=0), 3))
+    owner.take(records[:200])
+    owner.commit()
+    owner.take(records[200:260])
+    owner.commit()
+    delta = decode(owner.log[-1])
+    assert len(delta.grown) > 1
+    assert not delta.sessions
+    events = [event for growth in delta.grown for event in growth.events]
+    assert len(owner.log[-1]) < 200 + sum(map(len, events)) + 2 * len(events) + 5 * len(delta.grown)
+
+
+def test_a_state_whose_first_commit_is_missing_is_refused() -> None:
+    state = Session(SessionKey("twilio", "AC1", "CA1", "VX1"), 0)
+    event = Event(state.key, 5, 1, "prompt_sent", None, 12)
+    begun = Delta(sessions=[SessionChange(1, state, b"")])
+    goes_on = Delta(grown=[Growth(1, [pack(event, 0)])])
+    assert merge_all([begun, goes_on], "the state").sessions[0].state.count == 1
+    with pytest.raises(CorruptState, match="the state: 1 sessions go on"):
+        merge_all([goes_on], "the state")
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"\x01", encode(Delta())[:-1], b"\x91\xa1x"])

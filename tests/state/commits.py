@@ -31,7 +31,7 @@ def key(n: int) -> SessionKey:
 
 
 def change(n: int, log: bytes = b"", count: int = 1) -> SessionChange:
-    return SessionChange(Session(key(n), NOON, count), log)
+    return SessionChange(n, Session(key(n), NOON, count), log)
 
 
 def packed(n: int, closed_at: int = NOON, revision: int = 1) -> Packed:
@@ -112,8 +112,8 @@ deltas = st.builds(
     positions=st.dictionaries(
         _shards, st.tuples(st.just("after"), st.text(max_size=5), st.integers(0, 9)), max_size=2
     ),
-    gone=st.lists(_few.map(key), max_size=2, unique=True),
-    sessions=st.lists(changes, max_size=3, unique_by=lambda one: one.state.key),
+    gone=st.lists(_few, max_size=2, unique=True),
+    sessions=st.lists(changes, max_size=3, unique_by=lambda one: one.number),
     series=st.lists(
         st.builds(lambda name: Series(name, (("Language", "en"),)), st.text(max_size=3)),
         max_size=1,

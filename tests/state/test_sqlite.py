@@ -65,7 +65,7 @@ def test_what_is_taken_is_the_merge_of_all_commits_so_far(made: list[Delta], mid
 def test_what_has_gone_leaves_nothing_behind(path: Path) -> None:
     with closing(taken(path)) as store:
         store.append(commit(bulky(1)))
-        store.append(commit(Delta(gone=[key(1)], ended_shards=["s-0"])))
+        store.append(commit(Delta(gone=[1], ended_shards=["s-0"])))
         store.compact()
     assert commit_rows(path) == 1
     assert state_in(path) == Delta()

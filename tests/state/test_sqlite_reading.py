@@ -60,11 +60,11 @@ def test_a_sessions_log_is_found_whole_over_commits_and_compactions(path: Path) 
 def test_a_session_that_a_late_event_brought_back_is_found_once_as_it_now_is(path: Path) -> None:
     with closing(taken(path)) as store:
         store.append(commit(Delta(sessions=[change(1)])))
-        store.append(commit(Delta(gone=[key(1)]), away=[packed(1)]))
+        store.append(commit(Delta(gone=[1]), away=[packed(1)]))
         assert revisions(find_sessions(path, "VX1")) == [("VX1", 1)]
         back = change(1)
         back.state.revision = 2
-        store.append(commit(Delta(gone=[key(1)], sessions=[back])))
+        store.append(commit(Delta(gone=[1], sessions=[back])))
         assert revisions(find_sessions(path, "VX1")) == [("VX1", 2)]
 
 

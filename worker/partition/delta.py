@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
-from worker.events.event import SessionKey
+from worker.errors import CorruptState
 from worker.metrics.series import Series
+from worker.sessions.log import name_of, unpack_one
 from worker.sessions.session import Session
 
 VERSION: Final = 1
@@ -22,14 +23,28 @@ Mark = tuple[str, str, int]
 
 
 class SessionChange(msgspec.Struct, array_like=True, gc=False):
-    """A session's state as it now is, and the bytes that its log has grown by."""
+    """A session's state as it now is, and the bytes that its log has grown by.
 
+    ``number``: what deltas know the session by, as long as it is in memory; never given twice.
+    """
+
+    number: int
     state: Session
     log: bytes
 
 
+class Growth(msgspec.Struct, array_like=True, gc=False):
+    """Events that a session has taken in, each as its log has it; all of them new to it, so that
+    they tell what has become of its state.
+    """
+
+    number: int
+    events: list[bytes]
+
+
 class Delta(msgspec.Struct, array_like=True):
-    """``gone`` is taken away first, then ``sessions`` come in: a session in both starts anew.
+    """``gone`` is taken away first, by number; then ``sessions`` come in; then they have
+    ``grown``. ``numbered``: the highest number given so far.
 
     ``positions``: how far each shard was read; ``clocks``: per shard epoch ms; for both, an
     entry in ``ended_shards`` is taken away first. ``counters`` are increments. ``series`` are
@@ -41,8 +56,10 @@ class Delta(msgspec.Struct, array_like=True):
     ended_shards: list[str] = []
     clocks: dict[str, int] = {}
     positions: dict[str, Mark] = {}
-    gone: list[SessionKey] = []
+    numbered: int = 0
+    gone: list[int] = []
     sessions: list[SessionChange] = []
+    grown: list[Growth] = []
     series: list[Series] = []
     counters: dict[str, int] = {}
 
@@ -50,9 +67,8 @@ class Delta(msgspec.Struct, array_like=True):
 def merge(deltas: Iterable[Delta]) -> Delta:
     """One delta that does what these do, one after the other."""
     whole = Delta()
-    sessions: dict[SessionKey, SessionChange] = {}
-    logs: dict[SessionKey, list[bytes]] = {}
-    gone: dict[SessionKey, None] = {}
+    sessions: dict[int, list[SessionChange | Growth]] = {}
+    gone: dict[int, None] = {}
     ended: dict[str, None] = {}
     for delta in deltas:
         if delta.stream_time is not None:
@@ -63,22 +79,63 @@ def merge(deltas: Iterable[Delta]) -> Delta:
             whole.positions.pop(shard, None)
         whole.clocks.update(delta.clocks)
         whole.positions.update(delta.positions)
-        for key in delta.gone:
-            gone[key] = None
-            sessions.pop(key, None)
-            logs.pop(key, None)
+        whole.numbered = max(whole.numbered, delta.numbered)
+        for number in delta.gone:
+            gone[number] = None
+            sessions.pop(number, None)
         for change in delta.sessions:
-            key = change.state.key
-            sessions[key] = change
-            logs.setdefault(key, []).append(change.log)
+            sessions.setdefault(change.number, []).append(change)
+        for growth in delta.grown:
+            sessions.setdefault(growth.number, []).append(growth)
         whole.series.extend(delta.series)
         for name, count in delta.counters.items():
             whole.counters[name] = whole.counters.get(name, 0) + count
     whole.ended_shards = list(ended)
     whole.gone = list(gone)
-    whole.sessions = [
-        SessionChange(change.state, b"".join(logs[key])) for key, change in sessions.items()
-    ]
+    for number in sorted(sessions):
+        _add(whole, sessions[number])
+    return whole
+
+
+def _add(whole: Delta, of_session: list[SessionChange | Growth]) -> None:
+    """All that became of one session, in order, as one change of it."""
+    number = of_session[0].number
+    state: Session | None = None
+    log: list[bytes] = []
+    for one in of_session:
+        if isinstance(one, SessionChange):
+            state = one.state
+            log.append(one.log)
+        else:
+            log += one.events
+            if state is not None:
+                state = _grown(state, one.events)
+    if state is None:
+        whole.grown.append(Growth(number, log))
+    else:
+        whole.sessions.append(SessionChange(number, state, b"".join(log)))
+
+
+def _grown(state: Session, events: list[bytes]) -> Session:
+    after = state.copy()
+    for row in map(unpack_one, events):
+        timestamp = after.base + row.timestamp
+        after.count_in(name_of(row.name), timestamp, timestamp + row.delay)
+        after.revision += after.closed is not None
+    return after
+
+
+def merge_all(deltas: Iterable[Delta], place: str) -> Delta:
+    """The merge of all deltas from the first on, before which there is nothing to take away.
+
+    Raises ``CorruptState``, which names the ``place``, if the first ones are missing.
+    """
+    whole = merge(deltas)
+    if whole.grown:
+        raise CorruptState(
+            f"{place}: {len(whole.grown)} sessions go on that none of the commits has begun"
+        )
+    whole.gone, whole.ended_shards = [], []
     return whole
 
 

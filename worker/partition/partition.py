@@ -16,7 +16,8 @@ from worker.events.envelope import Ignored, SinkTest
 from worker.events.event import KNOWN_NAMES, Event, SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook
-from worker.partition.delta import Delta, Mark, SessionChange
+from worker.partition.changes import Changes
+from worker.partition.delta import Delta, Mark
 from worker.partition.outputs import (
     CROWDED,
     EXPIRED,
@@ -62,8 +63,10 @@ class Partition:
         self._rules = rules
         self._time = StreamTime(state.stream_time, state.clocks)
         self._sessions = {
-            change.state.key: Held(change.state, change.log) for change in state.sessions
+            change.state.key: Held(change.state, change.log, change.number)
+            for change in state.sessions
         }
+        self._numbered = state.numbered
         self._book = SeriesBook(rules.series, state.series)
         self.positions: dict[str, Mark] = dict(state.positions)
         self.counters: Counter[str] = Counter(dict.fromkeys(ACCOUNTED, 0))
@@ -77,8 +80,7 @@ class Partition:
     def _begin(self) -> None:
         """Start the next commit."""
         self._committed = Counter(self.counters)
-        self._changed: dict[Held, int] = {}
-        self._gone: dict[SessionKey, None] = {}
+        self._changes = Changes()
         self._ended: dict[str, None] = {}
         self._moved: dict[str, None] = {}
         self._out = Outputs()
@@ -208,14 +210,11 @@ class Partition:
             ended_shards=list(self._ended),
             clocks={s: c for s, c in self._time.clocks.items() if s in self._moved},
             positions={s: self.positions[s] for s in self._moved if s in self.positions},
-            gone=list(self._gone),
-            sessions=[
-                SessionChange(held.state, bytes(held.log[start:]))
-                for held, start in self._changed.items()
-            ],
+            numbered=self._numbered,
             series=self._book.admitted_now,
             counters=dict(self.counters - self._committed),
         )
+        self._changes.tell(delta)
         self._book.admitted_now = []
         outputs = self._out
         self._begin()
@@ -238,7 +237,7 @@ class Partition:
                 self._bury(EXPIRED, delivery)
                 return None
             held = self._open(event)
-        start = len(held.log)
+        size = len(held.log)
         try:
             arrival = held.add(event, self._rules.max_events)
         except Exception as defect:
@@ -247,8 +246,11 @@ class Partition:
                 self._unopen(held)
             self._bury(reason_of(defect), delivery)
             return None
-        self._changed.setdefault(held, start)
-        if arrival == "folded" and event.name not in _USUAL:
+        if len(held.log) > size:
+            self._changes.grows(held, size)
+        if arrival != "folded":
+            self._changes.alters(held)
+        elif event.name not in _USUAL:
             if event.name == "call_wrap_up":
                 self._deadlines.watch(held.state)
             else:
@@ -269,25 +271,26 @@ class Partition:
             counters["conflicts"] += tally["conflict"]
 
     def _open(self, event: Event) -> Held:
-        held = Held(Session(event.key, event.timestamp, last_arrival=event.arrival))
-        self._sessions[event.key] = held
+        held = self._hold(Session(event.key, event.timestamp, last_arrival=event.arrival))
         self.counters["sessions_opened"] += 1
         self._deadlines.watch(held.state)
         return held
 
     def _unopen(self, held: Held) -> None:
         del self._sessions[held.state.key]
-        self._changed.pop(held, None)
+        self._changes.never_began(held)
         self.counters["sessions_opened"] -= 1
 
     def _bring_back(self, key: SessionKey, recalled: Mapping[SessionKey, Packed]) -> Held | None:
         packed = self._out.packed.pop(key, None) or recalled.get(key)
         if packed is None:
             return None
-        self._gone[key] = None
-        held = Held(packed.state, packed.log)
-        self._sessions[key] = held
-        self._changed[held] = 0
+        return self._hold(packed.state, packed.log)
+
+    def _hold(self, state: Session, log: bytes = b"") -> Held:
+        self._numbered += 1
+        held = self._sessions[state.key] = Held(state, log, self._numbered)
+        self._changes.begins(held)
         return held
 
     def _is_full(self) -> bool:
@@ -302,9 +305,6 @@ class Partition:
         self.counters["dead_letters"] += 1
         self._out.dead_letters.append(DeadLetter(reason, delivery.place, delivery.data))
 
-    def _touch(self, held: Held) -> None:
-        self._changed.setdefault(held, len(held.log))
-
     # --- time
 
     def _close_due(self, instant: int) -> None:
@@ -314,7 +314,7 @@ class Partition:
                 held.forget_reading()
 
     def _close(self, held: Held, reason: CloseReason, instant: int) -> None:
-        self._touch(held)
+        self._changes.alters(held)
         held.forget_reading()
         held.state.closed = Closed(held.state.count, reason, instant)
         held.state.revision = 1
@@ -336,9 +336,8 @@ class Partition:
         except Exception as defect:
             key = held.state.key
             self._sessions.pop(key, None)
-            self._changed.pop(held, None)
+            self._changes.goes(held)
             self._out.packed.pop(key, None)
-            self._gone[key] = None
             self.counters["sessions_set_aside"] += 1
             self._out.set_aside.append(SetAside(reason_of(defect), key, bytes(held.log)))
 
@@ -367,17 +366,17 @@ class Partition:
         if state.closed is None:
             return
         if state.recorded != state.count:
-            self._touch(held)
+            self._changes.alters(held)
             self.counters["sessions_revised"] += 1
             self._record(held)
         if not state.summarised and state.newest < before:
-            self._touch(held)
+            self._changes.alters(held)
             state.summarised = True
             summarise(held, self._book, self._out.window)
 
     def _tell(self, held: Held, hold: Hold, before: int) -> None:
         if has_to_tell(held.state, hold, before):
-            self._touch(held)
+            self._changes.alters(held)
             retracted = tell(held, hold, before, self._book, self._out.window)
             self.counters["samples_retracted"] += retracted
 
@@ -391,6 +390,5 @@ class Partition:
         if told and state.summarised and state.turn.closing:
             key = state.key
             del self._sessions[key]
-            self._changed.pop(held, None)
-            self._gone[key] = None
+            self._changes.goes(held)
             self._out.packed[key] = Packed(state, bytes(held.log))

@@ -75,6 +75,28 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     surplus: list[tuple[Told, int]] = []
     """Samples told that the session's events no longer have."""
 
+    def copy(self) -> Session:
+        """One that can be changed without this one."""
+        direct, turn = msgspec.structs.replace(self.direct), msgspec.structs.replace(self.turn)
+        return msgspec.structs.replace(self, direct=direct, turn=turn)
+
+    def count_in(self, name: str, timestamp: int, arrival: int) -> None:
+        """The log has grown by an event of that name and time, which arrived then."""
+        self.count += 1
+        if timestamp > self.newest:
+            self.newest = timestamp
+        if timestamp < self.oldest:
+            self.oldest = timestamp
+        direct, turn = self.direct, self.turn
+        if direct.oldest_new is None or timestamp < direct.oldest_new:
+            direct.oldest_new = timestamp
+        if turn.oldest_new is None or timestamp < turn.oldest_new:
+            turn.oldest_new = timestamp
+        if arrival > self.last_arrival:
+            self.last_arrival = arrival
+        if name == "call_wrap_up" and self.wrap_up_arrival is None:
+            self.wrap_up_arrival = arrival
+
 
 class _Index:
     """What a log has, by identity: the payloads, and the earliest arrival's delay in ms."""
@@ -107,10 +129,12 @@ class _Index:
 class Held:
     """A session in memory: its state, its log, and what finds repeats in it quickly."""
 
-    __slots__ = ("_index", "_reading", "_seen", "log", "resettled", "state", "summary")
+    __slots__ = ("_index", "_reading", "_seen", "log", "number", "resettled", "state", "summary")
 
-    def __init__(self, state: Session, log: bytes | bytearray = b"") -> None:
+    def __init__(self, state: Session, log: bytes | bytearray = b"", number: int = 0) -> None:
         self.state = state
+        self.number = number
+        """What deltas know it by."""
         self.log = log or bytearray()
         """As it was given until an event comes: a restored log isn't copied for nothing."""
         self._index: _Index | None = None
@@ -160,7 +184,7 @@ class Held:
         self._reading = None
         if self._index is not None:
             self._index.note(as_row(event, state.base))
-        self._count(event)
+        state.count_in(event.name, event.timestamp, event.arrival)
         if known != "folded":
             self._repeated(known)
         elif state.closed is not None:
@@ -174,24 +198,6 @@ class Held:
             return "duplicate"
         self.state.cut += 1
         return "cut"
-
-    def _count(self, event: Event) -> None:
-        """Bring the state up to a log that has grown by this event."""
-        state, timestamp, arrival = self.state, event.timestamp, event.arrival
-        state.count += 1
-        if timestamp > state.newest:
-            state.newest = timestamp
-        if timestamp < state.oldest:
-            state.oldest = timestamp
-        direct, turn = state.direct, state.turn
-        if direct.oldest_new is None or timestamp < direct.oldest_new:
-            direct.oldest_new = timestamp
-        if turn.oldest_new is None or timestamp < turn.oldest_new:
-            turn.oldest_new = timestamp
-        if arrival > state.last_arrival:
-            state.last_arrival = arrival
-        if event.name == "call_wrap_up" and state.wrap_up_arrival is None:
-            state.wrap_up_arrival = arrival
 
     def _repeated(self, known: Arrival) -> None:
         """The event just counted has the identity of one before it."""

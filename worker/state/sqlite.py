@@ -25,7 +25,7 @@ from worker.emit.ledger import Note
 from worker.emit.outbox import Draft, Entry, Kind, Outcome, Settled
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
 from worker.events.event import SessionKey
-from worker.partition.delta import Delta, decode, encode, merge
+from worker.partition.delta import Delta, decode, encode, merge_all
 from worker.partition.outputs import Packed
 from worker.sessions.session import Session
 from worker.state.store import Backlog, Commit
@@ -240,10 +240,7 @@ def whole_state(path: Path, db: sqlite3.Connection, last: int | None = None) -> 
     Raises ``CorruptState``, with the last good commit, if one can't be read.
     """
     rows = db.execute("SELECT n, data FROM deltas WHERE n <= coalesce(?, n) ORDER BY n", (last,))
-    whole = merge(_decoded(path, rows))
-    # nothing lies before the first commit that these could still take away
-    whole.gone, whole.ended_shards = [], []
-    return whole
+    return merge_all(_decoded(path, rows), str(path))
 
 
 def _decoded(path: Path, rows: Iterable[tuple[int, bytes]]) -> Iterator[Delta]:

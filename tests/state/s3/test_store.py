@@ -38,7 +38,7 @@ from worker.testing.strict_s3 import Fault, Operation, StrictS3
 
 LETTER = Draft("dead_letters", b"bad\n", NOON)
 MORE = commit(
-    Delta(counters={"events": 5}, gone=[key(1)], sessions=[change(2, b" more", 2)]),
+    Delta(counters={"events": 5}, gone=[1], sessions=[change(2, b" more", 2)]),
     [draft(7), LETTER],
     [packed(1, NOON + 5, 2), packed(3)],
     NOON - 5,

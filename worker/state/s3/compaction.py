@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from worker.partition.delta import merge
+from worker.partition.delta import merge, merge_all
 from worker.state.s3.manifest import Held, Place, Stretch
 from worker.state.s3.segment import PackedPiece, Segment, Tail, build
 
@@ -61,9 +61,8 @@ def compacted(
     """What takes the place of ``parts``, whose first may be the first of all. ``locate`` finds
     the sessions that are still kept.
     """
-    delta = merge(part.tail.delta for part in parts if part.tail.delta is not None)
-    if from_the_first:
-        delta.gone, delta.ended_shards = [], []
+    deltas = (part.tail.delta for part in parts if part.tail.delta is not None)
+    delta = merge_all(deltas, "the log") if from_the_first else merge(deltas)
     by_number = {part.stretch.ref.number: part for part in parts}
     entries = [one for one in outbox if one.place.number in by_number]
     bodies = [_piece(by_number[one.place.number], one.place) for one in entries]

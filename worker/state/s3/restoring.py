@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from worker.errors import CorruptState, StreamReplaced
-from worker.partition.delta import Delta, merge
+from worker.partition.delta import Delta, merge_all
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.access import Access
 from worker.state.s3.index import PackedIndex
@@ -49,10 +49,8 @@ class Restoring:
     def whole(self, manifest: Manifest) -> Delta:
         """What all commits amount to. All must have been read."""
         tails = (self._tails[stretch.ref.name] for stretch in manifest.log)
-        whole = merge(tail.delta for tail in tails if tail.delta is not None)
-        # nothing lies before the first commit that these could still take away
-        whole.gone, whole.ended_shards = [], []
-        return whole
+        deltas = (tail.delta for tail in tails if tail.delta is not None)
+        return merge_all(deltas, self._access.url)
 
     def index(self, manifest: Manifest) -> PackedIndex:
         """Where the packed sessions lie. All must have been read."""
