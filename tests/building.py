@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,9 +16,13 @@ from worker.partition.delta import Delta, encode
 from worker.partition.outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
+from worker.sessions.context import Context
+from worker.sessions.direct import DirectWalk
 from worker.sessions.log import as_row
 from worker.sessions.reading import Reading, read
+from worker.sessions.sample import Kind, Samples
 from worker.sessions.session import Closed, Held, Session
+from worker.sessions.spoken import SpokenWalk
 from worker.stream.record import Record
 
 KEY = SessionKey("twilio", "AC1", "CA1", "VX1")
@@ -39,16 +43,50 @@ def reading_of(*scene: tuple[Any, ...], closing: bool = True) -> Reading:
     return read([as_row(one, BASE) for one in _events(scene)], BASE, closing=closing)
 
 
-def samples(reading: Reading, metric: str) -> list[tuple[int, int]]:
-    return [(one.time - BASE, one.value) for one in reading.samples if one.metric == metric]
+class Stamped(Samples):
+    """Samples that are also kept with the instant at which each was completed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stamped: dict[str, list[tuple[int, int]]] = {}
+
+    def add(self, metric: str, time: int, value: int, own: str | None = None) -> None:
+        super().add(metric, time, value, own)
+        self.stamped.setdefault(metric, []).append((time - BASE, value))
 
 
-def said(*scene: tuple[Any, ...]) -> dict[str, list[tuple[int, int]]]:
-    """The samples of all turn metrics, by metric."""
-    reading = reading_of(*scene)
-    direct = {"SessionsStarted", "DeliveryDelay", "Prompts", "Tokens", "Words", "Interruptions"}
-    metrics = {one.metric for one in reading.samples} - direct
-    return {metric: samples(reading, metric) for metric in metrics}
+def told_directly(*scene: tuple[Any, ...]) -> dict[str, list[tuple[int, int]]]:
+    """The samples that one event alone decides, by metric: (ms since BASE, value)."""
+    samples, rows = Stamped(), reading_of(*scene).ordered.rows
+    walk = DirectWalk(samples)
+    walk.begin(BASE + rows[0].timestamp)
+    for row in rows:
+        walk.take(row, BASE + row.timestamp)
+    return samples.stamped
+
+
+def said(*scene: tuple[Any, ...], closing: bool = True) -> dict[str, list[tuple[int, int]]]:
+    """The samples of all turn metrics, by metric: (ms since BASE, value)."""
+    samples, rows = Stamped(), reading_of(*scene).ordered.rows
+    walk = SpokenWalk(samples, BASE + rows[0].timestamp)
+    for row in rows:
+        walk.take(row, BASE + row.timestamp)
+    if closing:
+        walk.close(BASE + rows[-1].timestamp)
+    return samples.stamped
+
+
+def values(reading: Reading, metric: str) -> list[int]:
+    """All samples of a metric."""
+    return [value for _, one, value in parts_of(reading) if one[0] == metric]
+
+
+def parts_of(reading: Reading) -> Iterator[tuple[tuple[Context, int], Kind, int]]:
+    """All samples of a reading: context and minute, metric and its own dimension, value."""
+    for samples in (reading.direct.samples, reading.spoken.samples):
+        for place, part in samples.parts.items():
+            for kind, some in part.items():
+                yield from ((place, kind, value) for value in some)
 
 
 def held_of(*scene: tuple[Any, ...], most: int = 50_000) -> Held:

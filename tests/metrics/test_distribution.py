@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.scenes import BASE
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.datums import VALUES_PER_DATUM, to_datums
-from worker.metrics.distribution import add, coarsen, half_up, of, summarise, total
+from worker.metrics.distribution import add, coarsen, half_up, of, summarise, summarise_all, total
 from worker.metrics.series import Series
 
 samples = st.lists(st.integers(-(10**6), 10**7), max_size=60)
@@ -38,6 +38,7 @@ def test_merging_distributions_is_joining_samples(one: list[int], other: list[in
 @given(st.lists(st.integers(-1000, 10**6), min_size=1, max_size=200))
 def test_percentiles_are_by_nearest_rank(values: list[int]) -> None:
     summary = summarise(of(values))
+    assert summary == summarise_all(values)
     assert summary is not None
     ordered = sorted(values)
     for percent, found in ((50, summary.p50), (90, summary.p90), (95, summary.p95)):
@@ -47,7 +48,7 @@ def test_percentiles_are_by_nearest_rank(values: list[int]) -> None:
 
 
 def test_no_samples_no_summary() -> None:
-    assert summarise({}) is None
+    assert summarise({}) is summarise_all([]) is None
 
 
 @settings(max_examples=30)
@@ -141,5 +142,6 @@ def test_halves_are_rounded_up(dividend: int, divisor: int) -> None:
 
 def test_scaled_distributions_are_summarised_in_their_unit() -> None:
     summary = summarise({1500: 1, 2000: 1, 2001: 1}, 1000)
+    assert summary == summarise_all([2001, 1500, 2000], 1000)
     assert summary is not None
     assert (summary.min, summary.max, summary.p50, summary.avg) == (1.5, 2.001, 2.0, 1.834)

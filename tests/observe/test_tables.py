@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import msgspec
 from rich.table import Table
 
 from tests.scenes import play
@@ -31,8 +32,8 @@ WRAP_UP = (5000, "call_wrap_up", {"duration_in_seconds": 5, "end_status": "ended
 
 
 def record(*scene: tuple[Any, ...], **changed: Any) -> SessionRecord:
-    made = SessionRecord.model_validate(play(*scene).record)
-    return made.model_copy(update=changed)
+    made = msgspec.convert(play(*scene).record, SessionRecord)
+    return msgspec.structs.replace(made, **changed)
 
 
 def waiting(name: str, ms: int, *, given_up: bool = False) -> SessionRecord:

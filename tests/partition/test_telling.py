@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.building import closed, event, held_of
+from tests.building import closed, event, held_of, parts_of
 from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES, Event
 from worker.metrics.catalogue import CATALOGUE, Hold
@@ -70,10 +70,10 @@ def multiset(window: Window) -> Counter[Told]:
 def told_to(series: SeriesBook, held: Held) -> Counter[Told]:
     """All direct and turn samples of the session as it stands."""
     return Counter(
-        Told(one, minute_of(sample.time), sample.value)
-        for sample in held.reading().samples
-        if CATALOGUE[sample.metric].hold is not Hold.SESSION
-        for one in series.of(sample.metric, sample.own, sample.context, "AC1")
+        Told(one, minute, value)
+        for (context, minute), (metric, own), value in parts_of(held.reading())
+        if CATALOGUE[metric].hold is not Hold.SESSION
+        for one in series.of(metric, own, context, "AC1")
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.building import event, reading_of
+from tests.building import event, parts_of, reading_of, values
 from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES
 from worker.metrics.catalogue import CATALOGUE
@@ -17,11 +17,7 @@ from worker.sessions.reading import Reading, read
 
 
 def own(reading: Reading, metric: str) -> list[str | None]:
-    return [one.own for one in reading.samples if one.metric == metric]
-
-
-def values(reading: Reading, metric: str) -> list[int]:
-    return [one.value for one in reading.samples if one.metric == metric]
+    return [kind[1] for _, kind, _ in parts_of(reading) if kind[0] == metric]
 
 
 @pytest.mark.parametrize("name", [*KNOWN_NAMES, "", "unheard_of"])
@@ -29,7 +25,7 @@ def values(reading: Reading, metric: str) -> list[int]:
 def test_every_event_is_read_even_without_its_payload(name: str, payload: Any) -> None:
     reading = reading_of((0, name, payload))
     assert values(reading, "SessionsStarted") == [1]
-    assert {one.metric for one in reading.samples} <= set(CATALOGUE)
+    assert {kind[0] for _, kind, _ in parts_of(reading)} <= set(CATALOGUE)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +120,7 @@ def test_a_sample_has_the_context_of_its_own_place_in_the_order() -> None:
         (5, "language_changed", {"tts_language_code": "xx", "voice": "W"}),
         (5, "tts_latency", {"latency_ms": 3}),
     )
-    voices = [one.context.voice for one in reading.samples if one.metric == "TtsLatency"]
+    voices = [at[0].voice for at, kind, _ in parts_of(reading) if kind[0] == "TtsLatency"]
     assert voices == [UNKNOWN, "V", "W"]
 
 

@@ -18,7 +18,8 @@ from tests.building import (
     PROMPT,
     reading_of,
     said,
-    samples,
+    told_directly,
+    values,
 )
 
 
@@ -44,18 +45,21 @@ def test_each_sample_is_stamped_with_the_event_that_completes_it() -> None:
 
 
 def test_a_session_starts_at_its_first_event_and_every_event_was_delivered() -> None:
-    reading = reading_of((70, "dtmf"), (90, "digit"))
-    assert samples(reading, "SessionsStarted") == [(70, 1)]
-    assert samples(reading, "DeliveryDelay") == [(70, 1000), (90, 1000)]
+    assert told_directly((70, "dtmf"), (90, "interrupt")) == {
+        "SessionsStarted": [(70, 1)],
+        "DeliveryDelay": [(70, 1000), (90, 1000)],
+        "DtmfReceived": [(70, 1)],
+        "Interruptions": [(90, 1)],
+    }
 
 
 # --- start_of_customer_speech
 
 
 def test_speaking_twice_over_the_agent_interrupts_twice_and_loses_an_end() -> None:
-    reading = reading_of((0, AGENT), (100, CUSTOMER), (200, CUSTOMER))
-    assert samples(reading, "InterruptionsByCustomer") == [(100, 1), (200, 1)]
-    assert reading.turns.lost_ends == 1
+    scene = ((0, AGENT), (100, CUSTOMER), (200, CUSTOMER))
+    assert said(*scene) == {"InterruptionsByCustomer": [(100, 1), (200, 1)]}
+    assert reading_of(*scene).turns.lost_ends == 1
 
 
 def test_prompts_are_settled_when_the_customer_speaks_after_an_utterance_not_over_one() -> None:
@@ -117,7 +121,7 @@ def test_a_second_end_moves_the_end_and_adds_no_talk() -> None:
         (0, CUSTOMER), (400, CUSTOMER_ENDS), (600, CUSTOMER_ENDS), (600, PROMPT), (700, FIRST),
         (900, AGENT),
     )  # fmt: skip
-    assert samples(reading, "ResponseLatency") == [(900, 300)]
+    assert values(reading, "ResponseLatency") == [300]
     assert reading.turns.customer_ms == 400
 
 
@@ -141,8 +145,8 @@ def test_later_prompts_do_not_begin_the_wait_anew() -> None:
 def test_a_reply_that_nobody_asked_for_makes_its_turn_ambiguous() -> None:
     reading = reading_of((0, CUSTOMER_ENDS), (100, FIRST), (200, AGENT))
     assert reading.turns.unattributed_replies == 1
-    assert samples(reading, "AmbiguousTurns") == [(200, 1)]
-    assert samples(reading, "ResponseLatency") == []
+    assert values(reading, "AmbiguousTurns") == [1]
+    assert values(reading, "ResponseLatency") == []
 
 
 def test_in_doubt_the_oldest_prompt_is_dropped_and_doubt_stays_until_settled() -> None:
@@ -163,7 +167,7 @@ def test_in_doubt_without_a_prompt_owed_a_reply_is_unattributed() -> None:
 def test_a_final_token_without_a_first_counts_a_reply_and_nothing_is_below_none() -> None:
     reading = reading_of((0, FINAL), (10, FINAL), (20, FIRST), (70, FINAL))
     assert reading.direct.replies == 3
-    assert samples(reading, "TokenStreamDuration") == [(70, 50)]
+    assert values(reading, "TokenStreamDuration") == [50]
 
 
 def test_after_overlapping_replies_the_next_one_alone_is_measured() -> None:
@@ -197,10 +201,10 @@ def test_a_lost_end_of_the_agent_voids_what_its_utterance_remembered() -> None:
     )
     assert reading.turns.lost_ends == 1
     assert reading.turns.agent_utterances == 2
-    assert samples(reading, "ResponseLatency") == [(200, 200)]
-    assert samples(reading, "ReplyDuration") == [(900, 500)]
-    assert samples(reading, "TimeToReplyEnd") == []
-    assert samples(reading, "BargeInStopTime") == []
+    assert values(reading, "ResponseLatency") == [200]
+    assert values(reading, "ReplyDuration") == [500]
+    assert values(reading, "TimeToReplyEnd") == []
+    assert values(reading, "BargeInStopTime") == []
 
 
 def test_the_callers_own_words_are_no_waiting_where_their_start_is_known() -> None:

@@ -14,14 +14,14 @@ from tests.building import (
     PROMPT,
     reading_of,
     said,
-    samples,
+    values,
 )
 
 
 def test_an_interrupt_while_the_agent_is_silent_interrupts_no_utterance() -> None:
     reading = reading_of((0, INTERRUPT, {"type": "DTMF"}), (100, AGENT), (300, AGENT_ENDS))
-    assert samples(reading, "Interruptions") == [(0, 1)]
-    assert samples(reading, "BargeInStopTime") == []
+    assert values(reading, "Interruptions") == [1]
+    assert values(reading, "BargeInStopTime") == []
 
 
 def test_without_words_over_the_agent_all_prompts_before_the_interrupt_are_void() -> None:
@@ -95,8 +95,9 @@ def test_what_is_open_at_the_close_is_stamped_with_the_last_event() -> None:
 
 
 def test_before_the_close_nothing_of_it_is_told() -> None:
-    open_still = reading_of((0, PROMPT), (900, "dtmf"), closing=False)
-    assert samples(open_still, "AbandonedWaits") == samples(open_still, "UnansweredPrompts") == []
+    scene = ((0, PROMPT), (900, "dtmf"))
+    assert said(*scene, closing=False) == {}
+    assert said(*scene) == {"AbandonedWaits": [(900, 1)], "UnansweredPrompts": [(900, 1)]}
 
 
 def test_a_heard_reply_leaves_nothing_to_abandon() -> None:

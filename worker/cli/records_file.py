@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
+from msgspec import DecodeError
 
 from worker.errors import BadInput
+from worker.sessions.record import decode
 from worker.sessions.schema import SessionRecord
 
 
@@ -26,10 +27,9 @@ def records_in(lines: Iterable[tuple[str, int, bytes]], sid: str | None) -> list
         if sid is not None and sid.encode() not in line:
             continue
         try:
-            record = SessionRecord.model_validate_json(line)
-        except ValidationError as error:
-            why = error.errors()[0]["msg"]
-            raise BadInput(f"{place}, line {number}: no session record ({why})") from error
+            record = decode(line)
+        except DecodeError as error:
+            raise BadInput(f"{place}, line {number}: no session record ({error})") from error
         key = (record.platform, record.account_sid, record.call_sid, record.session_id)
         if sid in (None, record.call_sid, record.session_id) and (
             key not in last or last[key].revision <= record.revision

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from worker.sessions.schema import SessionRecord
+from worker.sessions.schema import json_schema
 
 
 @click.command()
@@ -20,4 +20,4 @@ def schema() -> None:
     Example:
       voice-insights schema > session-record.schema.json
     """
-    click.echo(json.dumps(SessionRecord.model_json_schema(), indent=2))
+    click.echo(json.dumps(json_schema(), indent=2))

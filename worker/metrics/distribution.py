@@ -7,14 +7,16 @@ so many distinct values and no more, is one coarsened, and then by a known error
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from math import log2
 from operator import mul, xor
 from typing import Final
 
+import msgspec
+
 Distribution = dict[int, int]
 
+_PERCENTS: Final = (50, 90, 95, 99)
 _FINEST_SCALE: Final = 20
 _COARSEST_SCALE: Final = -6
 _FINEST_BUCKETS: Final = 2.0**_FINEST_SCALE  # to a doubling
@@ -22,9 +24,8 @@ _ABOVE: Final = 1 << 40
 _BELOW: Final = 1 << 41
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Count and order statistics of a distribution; all but ``avg`` are samples of it.
+class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """Count and order statistics of some samples; all but ``avg`` are among them.
 
     Percentiles are by nearest rank: the sample at position ceil(p/100 x count). ``avg`` is
     exact to 3 decimals, half up.
@@ -65,18 +66,27 @@ def summarise(distribution: Mapping[int, int], scale: int = 1) -> Summary | None
         return None
     count = sum(distribution.values())
     ordered = sorted(distribution.items())
-    p50, p90, p95, p99 = _nearest_ranks(ordered, count)
-    thousandths = half_up(total(distribution) * 1000, count * scale)
-    return Summary(
-        count,
-        unscaled(ordered[0][0], scale),
-        unscaled(ordered[-1][0], scale),
-        thousandths / 1000,
-        unscaled(p50, scale),
-        unscaled(p90, scale),
-        unscaled(p95, scale),
-        unscaled(p99, scale),
-    )
+    ranked = [ordered[0][0], *_nearest_ranks(ordered, count), ordered[-1][0]]
+    return _summary(count, total(distribution), ranked, scale)
+
+
+def summarise_all(values: Iterable[int], scale: int = 1) -> Summary | None:
+    """The same of samples one by one; the quicker way for a few."""
+    ordered = sorted(values)
+    if not ordered:
+        return None
+    count = len(ordered)
+    # position ceil(p/100 x count), from 1 on
+    ranks = ((percent * count - 1) // 100 for percent in _PERCENTS)
+    ranked = [ordered[0], *(ordered[rank] for rank in ranks), ordered[-1]]
+    return _summary(count, sum(ordered), ranked, scale)
+
+
+def _summary(count: int, whole: int, ranked: list[int], scale: int) -> Summary:
+    """``ranked``: the minimum, the percentiles and the maximum."""
+    low, p50, p90, p95, p99, high = ranked if scale == 1 else [value / scale for value in ranked]
+    avg = half_up(whole * 1000, count * scale) / 1000
+    return Summary(count, low, high, avg, p50, p90, p95, p99)
 
 
 def unscaled(value: int, scale: int) -> int | float:
@@ -150,7 +160,7 @@ def _bucketed(values: list[int], counts: list[int], ends: list[int]) -> Distribu
 
 
 def _nearest_ranks(ordered: list[tuple[int, int]], count: int) -> list[int]:
-    ranks = [-(-count * percent // 100) for percent in (50, 90, 95, 99)]
+    ranks = [-(-count * percent // 100) for percent in _PERCENTS]
     found: list[int] = []
     seen = 0
     for value, times in ordered:

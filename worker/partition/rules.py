@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from worker.metrics.series import SeriesRules
-
-MINUTE = 60_000
+from worker.sessions.sample import MINUTE as MINUTE
+from worker.sessions.sample import minute_of as minute_of
 
 
 class Rules(NamedTuple):
@@ -32,8 +32,3 @@ class Rules(NamedTuple):
     max_events: int = 50_000
     max_held: int | None = 1_000_000
     series: SeriesRules = SeriesRules()
-
-
-def minute_of(instant: int) -> int:
-    """The start of an instant's minute."""
-    return instant - instant % MINUTE

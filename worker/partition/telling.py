@@ -16,13 +16,11 @@ from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.distribution import Distribution, add
 from worker.metrics.series import Series, SeriesBook, Told
 from worker.partition.outputs import Window
-from worker.partition.rules import minute_of
-from worker.sessions.context import Context
 from worker.sessions.further import further_direct, further_turn, further_turn_of_closed
 from worker.sessions.log import Row
 from worker.sessions.reading import Reading, direct_samples, turn_samples
 from worker.sessions.record import agent_share, missing
-from worker.sessions.sample import Sample
+from worker.sessions.sample import Samples
 from worker.sessions.session import Held, Mark, Session
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
@@ -50,13 +48,12 @@ def tell(held: Held, hold: Hold, before: int, book: SeriesBook, window: Window) 
     state = held.state
     mark = _mark(state, hold)
     before = max(before, mark.before)
-    rows = held.rows()
-    further = _further(held, rows, hold, before)
+    further = _further(held, hold, before)
     retracted = 0
     if further is not None and not _surplus(state, hold):
         _spread(further, before, book, state.key.account_sid, window)
     else:
-        retracted = _compare(state, rows, hold, further, before, book, window)
+        retracted = _compare(held, hold, further, before, book, window)
     mark.count, mark.before, mark.oldest_new = state.count, before, None
     mark.closing = _closing(state, hold)
     if hold is Hold.DIRECT:
@@ -64,30 +61,29 @@ def tell(held: Held, hold: Hold, before: int, book: SeriesBook, window: Window) 
     return retracted
 
 
-def _further(held: Held, rows: list[Row], hold: Hold, before: int) -> list[Sample] | None:
+def _further(held: Held, hold: Hold, before: int) -> Samples | None:
     """The samples to tell, if they can be had without those that were told."""
     state = held.state
-    mark = _mark(state, hold)
+    mark, base = _mark(state, hold), state.base
     if not mark.count and state.newest < before:
         reading = held.reading()
         return reading.direct.samples if hold is Hold.DIRECT else reading.spoken.samples
     if hold is Hold.DIRECT:
         if held.resettled and mark.count:
             return None
-        return further_direct(rows, state.base, mark.count, mark.before, before)
+        return further_direct(held.rows(), base, mark.count, mark.before, before)
     late = mark.oldest_new is not None and mark.oldest_new < mark.before
     if late or (mark.closing and mark.count != state.count):
         return None
     if state.closed is None or (mark.closing and state.newest < mark.before):
-        return further_turn(rows, state.base, mark.before, before)
-    return further_turn_of_closed(rows, state.base, mark.before, before)
+        return further_turn(held.rows(), base, mark.before, before)
+    return further_turn_of_closed(held.rows(), base, mark.before, before)
 
 
 def _compare(
-    state: Session,
-    rows: list[Row],
+    held: Held,
     hold: Hold,
-    further: list[Sample] | None,
+    further: Samples | None,
     before: int,
     book: SeriesBook,
     window: Window,
@@ -96,6 +92,7 @@ def _compare(
 
     ``further``: what is new, if all else that was told still stands.
     """
+    state = held.state
     mark, account = _mark(state, hold), state.key.account_sid
     surplus = _surplus(state, hold)
     told: Window = {}
@@ -103,6 +100,7 @@ def _compare(
         told.setdefault((series, minute), {})[value] = count
     now: Window = {}
     if further is None:
+        rows = held.rows()
         further = _samples(rows, state.base, hold, closing=state.closed is not None)
         if mark.count:
             once = _samples(rows[: mark.count], state.base, hold, closing=mark.closing)
@@ -136,12 +134,13 @@ def summarise(held: Held, book: SeriesBook, window: Window) -> None:
     _spread(held.summary, _END_OF_TIME, book, held.state.key.account_sid, window)
 
 
-def summary_of(reading: Reading) -> list[Sample]:
+def summary_of(reading: Reading) -> Samples:
     """The per-session samples of a reading."""
-    return [
-        Sample(metric, reading.last, value, own, reading.context)
-        for metric, own, value in _session_values(reading)
-    ]
+    samples = Samples()
+    samples.enter(reading.context)
+    for metric, own, value in _session_values(reading):
+        samples.add(metric, reading.last, value, own)
+    return samples
 
 
 def _mark(state: Session, hold: Hold) -> Mark:
@@ -158,8 +157,8 @@ def _session_values(reading: Reading) -> list[tuple[str, str | None, int]]:
     values: list[tuple[str, str | None, int]] = [
         ("SessionsEnded", _end_status(wrap_up), 1),
         ("TokensPerSession", None, reading.direct.tokens),
-        ("InterruptionsPerSession", None, _count(reading.direct.samples, "Interruptions")),
-        ("TurnsPerSession", None, _count(reading.spoken.samples, "Turns")),
+        ("InterruptionsPerSession", None, sum(reading.direct.interruptions.values())),
+        ("TurnsPerSession", None, reading.spoken.samples.count("Turns")),
         ("LongestSilence", None, reading.longest_silence),
         ("MissingEvents", None, missing(reading.ordered)),
     ]
@@ -179,40 +178,25 @@ def _end_status(wrap_up: dict[str, object] | None) -> str:
     return str(status) if status in _END_STATUSES else "other"
 
 
-def _count(samples: list[Sample], metric: str) -> int:
-    return sum(sample.metric == metric for sample in samples)
-
-
-def _samples(rows: list[Row], base: int, hold: Hold, *, closing: bool) -> list[Sample]:
+def _samples(rows: list[Row], base: int, hold: Hold, *, closing: bool) -> Samples:
     if hold is Hold.DIRECT:
         return direct_samples(rows, base)
     return turn_samples(rows, base, closing=closing)
 
 
-def _spread(
-    samples: list[Sample], before: int, book: SeriesBook, account: str, window: Window
-) -> None:
-    """Add the samples of minutes before ``before`` to all of their series.
-
-    Nearly all samples in a row share one context; so where they go is looked up once for each
-    metric and minute in it.
-    """
-    context: Context | None = None
-    places: dict[tuple[str, str | None, int], list[Distribution]] = {}
-    for sample in samples:
-        if sample.context is not context:
-            context = sample.context
-            places = {}
-        key = sample.metric, sample.own, minute_of(sample.time)
-        distributions = places.get(key)
-        if distributions is None:
-            distributions = places[key] = []
-            if key[2] < before:
-                for series in book.of(sample.metric, sample.own, context, account):
-                    distributions.append(window.setdefault((series, key[2]), {}))
-        value = sample.value
-        for distribution in distributions:
-            distribution[value] = distribution.get(value, 0) + 1
+def _spread(samples: Samples, before: int, book: SeriesBook, account: str, window: Window) -> None:
+    """Add the samples of minutes before ``before`` to all of their series."""
+    for (context, minute), part in samples.parts.items():
+        if minute >= before:
+            continue
+        for (metric, own), values in part.items():
+            for series in book.of(metric, own, context, account):
+                place = series, minute
+                distribution = window.get(place)
+                if distribution is None:
+                    distribution = window[place] = {}
+                for value in values:
+                    distribution[value] = distribution.get(value, 0) + 1
 
 
 def _without(one: Window, other: Window) -> Iterator[tuple[tuple[Series, int], Distribution]]:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from worker.events.event import KNOWN_NAMES, Payload
 from worker.sessions.context import ContextWalk, plain
 from worker.sessions.log import Row
-from worker.sessions.sample import Sample
+from worker.sessions.sample import Samples
 
 MAX_LATENCY_MS: Final = 600_000
 MAX_COUNT: Final = 1 << 53
@@ -28,13 +28,14 @@ class DirectWalk:
     """Goes through events in order. ``samples`` are those that one event alone decides."""
 
     __slots__ = (
-        *("configuration", "context", "cut", "errors", "replies", "samples", "tokens"),
-        *("unknown", "words", "wrap_up"),
+        *("configuration", "context", "cut", "errors", "interruptions", "replies", "samples"),
+        *("tokens", "unknown", "words", "wrap_up"),
     )
 
-    def __init__(self) -> None:
-        self.samples: list[Sample] = []
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
         self.context = ContextWalk()
+        self.interruptions = dict.fromkeys(("SPEECH", "DTMF", "UNKNOWN"), 0)
         self.errors: list[SessionError] = []
         self.unknown: dict[str, int] = {}
         self.wrap_up: Payload | None = None
@@ -45,19 +46,24 @@ class DirectWalk:
 
     def begin(self, t: int) -> None:
         """The session's first event is at ``t`` (epoch ms)."""
-        self._emit("SessionsStarted", t, 1)
+        self.samples.add("SessionsStarted", t, 1)
 
     def take(self, row: Row, t: int) -> None:
         """Go on to an event at ``t`` (epoch ms)."""
-        self.samples.append(Sample("DeliveryDelay", t, row.delay, None, self.context.current))
+        self.samples.add("DeliveryDelay", t, row.delay)
         name = row.name
         if not isinstance(name, int):
             self._unknown(name)
         elif (step := _STEPS[name]) is not None:
             step(self, t, row.payload or {})
 
-    def _emit(self, metric: str, t: int, value: int, own: str | None = None) -> None:
-        self.samples.append(Sample(metric, t, value, own, self.context.current))
+    def pass_by(self, row: Row) -> None:
+        """Go on past a configuration event of which nothing is to be told any more."""
+        if row.name == _CONFIGURATIONS:
+            self.context.configurations(row.payload or {})
+        else:
+            self.context.language(row.payload or {})
+        self.samples.enter(self.context.current)
 
     def _stt_latency(self, t: int, payload: Payload) -> None:
         self._latency("SttLatency", t, payload)
@@ -68,35 +74,41 @@ class DirectWalk:
     def _latency(self, metric: str, t: int, payload: Payload) -> None:
         value = latency_of(payload)
         if value is None:
-            self._emit("InvalidLatencies", t, 1)
+            self.samples.add("InvalidLatencies", t, 1)
         else:
-            self._emit(metric, t, value)
+            self.samples.add(metric, t, value)
 
     def _final_token(self, t: int, payload: Payload) -> None:
         self.replies += 1
         tokens, words = count_of(payload.get("total_tokens")), count_of(payload.get("total_words"))
         if tokens is not None:
             self.tokens += tokens
-            self._emit("Tokens", t, tokens)
+            self.samples.add("Tokens", t, tokens)
         if words is not None:
             self.words += words
-            self._emit("Words", t, words)
+            self.samples.add("Words", t, words)
 
     def _interrupt(self, t: int, payload: Payload) -> None:
         kind = payload.get("type")
-        self._emit("Interruptions", t, 1, kind if kind in ("SPEECH", "DTMF") else "UNKNOWN")
+        if kind not in ("SPEECH", "DTMF"):
+            kind = "UNKNOWN"
+        self.interruptions[kind] += 1
+        self.samples.add("Interruptions", t, 1, kind)
 
     def _configurations(self, _t: int, payload: Payload) -> None:
         self.context.configurations(payload)
+        self.samples.enter(self.context.current)
         self.configuration = payload.get("configurations") or {}
         self.cut += payload.get("omitted_languages", 0)
 
     def _language_info(self, _t: int, payload: Payload) -> None:
         self.context.language(payload)
+        self.samples.enter(self.context.current)
 
     def _language_changed(self, t: int, payload: Payload) -> None:
         self.context.language(payload)
-        self._emit("LanguageChanges", t, 1)
+        self.samples.enter(self.context.current)
+        self.samples.add("LanguageChanges", t, 1)
 
     def _error(self, t: int, payload: Payload) -> None:
         code = payload.get("error_code")
@@ -104,7 +116,7 @@ class DirectWalk:
             code = int(code)
         if type(code) is not int:
             code = plain(code) if isinstance(code, str) else None
-        self._emit("Errors", t, 1, "unknown" if code is None else str(code))
+        self.samples.add("Errors", t, 1, "unknown" if code is None else str(code))
         if len(self.errors) < MAX_ERRORS:
             message = payload.get("message")
             self.errors.append(SessionError(code, message if isinstance(message, str) else "", t))
@@ -135,7 +147,7 @@ _Step = Callable[[DirectWalk, int, Payload], None]
 
 def _count(metric: str) -> _Step:
     def run(walk: DirectWalk, t: int, _payload: Payload) -> None:
-        walk._emit(metric, t, 1)
+        walk.samples.add(metric, t, 1)
 
     return run
 
@@ -156,4 +168,5 @@ _BY_NAME: Final[dict[str, _Step]] = {
     "error_event": DirectWalk._error,
     "call_wrap_up": DirectWalk._wrap_up,
 }
+_CONFIGURATIONS: Final = KNOWN_NAMES.index("configurations")
 _STEPS: Final = tuple(_BY_NAME.get(name) for name in KNOWN_NAMES)

@@ -13,13 +13,13 @@ from typing import Final
 from worker.events.event import KNOWN_NAMES
 from worker.sessions.direct import DirectWalk
 from worker.sessions.log import Row, in_order
-from worker.sessions.sample import Sample
+from worker.sessions.sample import Samples, minute_of
 from worker.sessions.spoken import SpokenWalk
 
 
 def further_direct(
     rows: list[Row], base: int, told: int, since: int, before: int
-) -> list[Sample] | None:
+) -> Samples | None:
     """The direct samples before ``before`` that were not told; None if some told one changes.
 
     Of two rows with one identity it must not be that one was told and the other was not.
@@ -31,27 +31,27 @@ def further_direct(
     late = [row for row in rows[told:] if row.timestamp < low]
     if any(row.name in _CONTEXT for row in late):
         return None
-    if started and (base + first) // _MINUTE < (base + first_told) // _MINUTE:
+    if started and minute_of(base + first) < minute_of(base + first_told):
         return None  # the session began in another minute than was told
-    walk = DirectWalk()
+    walk = DirectWalk(Samples())
     if not started and first < high:
         walk.begin(base + first)
     known = [row for row in rows[:told] if row.timestamp < low and row.name in _CONTEXT]
     coming = [row for row in rows if low <= row.timestamp < high]
     for row in in_order(known + late + coming).rows:
-        before_it = len(walk.samples)
-        walk.take(row, base + row.timestamp)
         if row.timestamp < low and row.name in _CONTEXT:
-            del walk.samples[before_it:]
+            walk.pass_by(row)
+        else:
+            walk.take(row, base + row.timestamp)
     return walk.samples
 
 
-def further_turn(rows: list[Row], base: int, since: int, before: int) -> list[Sample]:
+def further_turn(rows: list[Row], base: int, since: int, before: int) -> Samples:
     """The turn samples from ``since`` to ``before``, of a session that isn't closed by then."""
     return _walk(rows, base, since, before).samples
 
 
-def further_turn_of_closed(rows: list[Row], base: int, since: int, before: int) -> list[Sample]:
+def further_turn_of_closed(rows: list[Row], base: int, since: int, before: int) -> Samples:
     """The same, and what the close decides if ``before`` is after the last event."""
     walk = _walk(rows, base, since, before)
     last = base + max(row.timestamp for row in rows)
@@ -63,19 +63,17 @@ def further_turn_of_closed(rows: list[Row], base: int, since: int, before: int) 
 def _walk(rows: list[Row], base: int, since: int, before: int) -> SpokenWalk:
     low, high = since - base, before - base
     ordered = in_order([row for row in rows if row.timestamp < high]).rows
-    walk = SpokenWalk(base + (ordered[0].timestamp if ordered else 0))
+    walk = SpokenWalk(Samples(), base + (ordered[0].timestamp if ordered else 0))
     told = True
     for row in ordered:
         if told and row.timestamp >= low:
             told = False
-            walk.samples.clear()
+            walk.samples.forget()
         walk.take(row, base + row.timestamp)
     if told:
-        walk.samples.clear()
+        walk.samples.forget()
     return walk
 
-
-_MINUTE: Final = 60_000
 
 _CONTEXT: Final = frozenset(
     code

@@ -11,7 +11,7 @@ from worker.sessions.context import Context
 from worker.sessions.direct import DirectWalk, count_of
 from worker.sessions.log import Ordered, Row, in_order
 from worker.sessions.rows import TurnRow
-from worker.sessions.sample import Sample
+from worker.sessions.sample import Samples
 from worker.sessions.spoken import SpokenWalk
 from worker.sessions.turns import TurnWalk
 
@@ -27,14 +27,7 @@ class Reading:
         self.first = base + ordered[0].timestamp
         self.last = base + ordered[-1].timestamp
         self.direct = _direct(ordered, base)
-        self.spoken = _spoken(ordered, base)
-        if closing:
-            self.spoken.close(self.last)
-
-    @property
-    def samples(self) -> list[Sample]:
-        """All samples."""
-        return self.direct.samples + self.spoken.samples
+        self.spoken = _spoken(ordered, base, closing=closing)
 
     @property
     def turns(self) -> TurnWalk:
@@ -75,30 +68,28 @@ def read(rows: list[Row], base: int, *, closing: bool) -> Reading:
     return Reading(rows, base, closing=closing)
 
 
-def direct_samples(rows: list[Row], base: int) -> list[Sample]:
+def direct_samples(rows: list[Row], base: int) -> Samples:
     """The samples that one event alone decides; as ``read`` has them."""
     return _direct(in_order(rows).rows, base).samples
 
 
-def turn_samples(rows: list[Row], base: int, *, closing: bool) -> list[Sample]:
+def turn_samples(rows: list[Row], base: int, *, closing: bool) -> Samples:
     """The samples that neighbouring events decide; as ``read`` has them."""
-    ordered = in_order(rows).rows
-    walk = _spoken(ordered, base)
-    if closing:
-        walk.close(base + ordered[-1].timestamp)
-    return walk.samples
+    return _spoken(in_order(rows).rows, base, closing=closing).samples
 
 
 def _direct(ordered: list[Row], base: int) -> DirectWalk:
-    walk = DirectWalk()
+    walk = DirectWalk(Samples())
     walk.begin(base + ordered[0].timestamp)
     for row in ordered:
         walk.take(row, base + row.timestamp)
     return walk
 
 
-def _spoken(ordered: list[Row], base: int) -> SpokenWalk:
-    walk = SpokenWalk(base + ordered[0].timestamp)
+def _spoken(ordered: list[Row], base: int, *, closing: bool) -> SpokenWalk:
+    walk = SpokenWalk(Samples(), base + ordered[0].timestamp)
     for row in ordered:
         walk.take(row, base + row.timestamp)
+    if closing:
+        walk.close(base + ordered[-1].timestamp)
     return walk

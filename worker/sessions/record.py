@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from worker.events.timestamps import format_ms
 from worker.metrics.catalogue import CATALOGUE
-from worker.metrics.distribution import Distribution, Summary, half_up, summarise
+from worker.metrics.distribution import Summary, half_up, summarise_all
 from worker.sessions.log import Ordered
 from worker.sessions.reading import Reading
 from worker.sessions.rows import TurnRow
@@ -22,6 +25,7 @@ from worker.sessions.schema import (
     SessionRecord,
     TalkPart,
     TokenPart,
+    TypePart,
 )
 from worker.sessions.session import Session
 
@@ -38,16 +42,19 @@ CONFIGURATION: Final = (
 )
 """The settings of a session that its record shows; no other leaves the worker."""
 
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(SessionRecord)
+
 
 def to_record(state: Session, reading: Reading) -> SessionRecord:
     """The record of a closed session from a reading of all its events."""
-    by_metric: dict[str, Distribution] = _distributions(reading)
+    by_metric = _by_metric(reading)
 
     def count(metric: str) -> int:
-        return sum(by_metric.get(metric, {}).values())
+        return len(by_metric.get(metric, ()))
 
     def summary(metric: str) -> Summary | None:
-        return summarise(by_metric.get(metric, {}), CATALOGUE[metric].scale)
+        return summarise_all(by_metric.get(metric, ()), CATALOGUE[metric].scale)
 
     key, turns, wrap_up = state.key, reading.turns, reading.direct.wrap_up or {}
     end_status = wrap_up.get("end_status")
@@ -63,7 +70,7 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         duration_s=reading.duration_s,
         end_status=end_status if isinstance(end_status, str) else None,
         close_reason="end_of_input" if state.closed is None else state.closed.reason,
-        context=ContextPart(**reading.context._asdict()),
+        context=ContextPart(*reading.context),
         configuration=_configuration(reading),
         latency_ms=LatencyPart(
             stt=summary("SttLatency"),
@@ -75,7 +82,7 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
             reply_duration=summary("ReplyDuration"),
             token_stream=summary("TokenStreamDuration"),
             barge_in_stop=summary("BargeInStopTime"),
-            time_to_first_audio=next(iter(by_metric.get("TimeToFirstAudio", {})), None),
+            time_to_first_audio=next(iter(by_metric.get("TimeToFirstAudio", ())), None),
         ),
         turns=count("Turns"),
         ambiguous_turns=count("AmbiguousTurns"),
@@ -86,8 +93,8 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         agent_utterances=turns.agent_utterances,
         abandoned_waits=count("AbandonedWaits"),
         interruptions=InterruptionPart(
-            total=count("Interruptions"),
-            by_type=_interruption_types(reading),
+            total=sum(reading.direct.interruptions.values()),
+            by_type=TypePart(**reading.direct.interruptions),
             by_customer=count("InterruptionsByCustomer"),
             by_agent=count("InterruptionsByAgent"),
         ),
@@ -117,21 +124,25 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
 
 def encode(record: SessionRecord) -> bytes:
     """The record as one line of JSON, without a line end; equal records, equal bytes."""
-    return record.model_dump_json().encode()
+    return _ENCODER.encode(record)
+
+
+def decode(line: bytes) -> SessionRecord:
+    """A record from its line. Raises ``msgspec.DecodeError`` for bytes that are none."""
+    return _DECODER.decode(line)
 
 
 def encode_within(line: bytes, most: int) -> bytes:
     """An encoded record in at most ``most`` bytes, if leaving out turn rows can achieve that."""
     if len(line) <= most:
         return line
-    record = SessionRecord.model_validate_json(line)
+    record = decode(line)
     rows = record.turn_rows
     while rows and len(line) > most:
         # rows are of about one size: leave out what is too much, at least one
         rows = rows[: min(len(rows) - 1, len(rows) * most // len(line))]
         omitted = record.turn_rows_omitted + len(record.turn_rows) - len(rows)
-        shorter = record.model_copy(update={"turn_rows": rows, "turn_rows_omitted": omitted})
-        line = encode(shorter)
+        line = encode(replace(record, turn_rows=rows, turn_rows_omitted=omitted))
     return line
 
 
@@ -147,13 +158,13 @@ def agent_share(reading: Reading) -> int | None:
     return half_up(agent * 10_000, both) if both else None
 
 
-def _distributions(reading: Reading) -> dict[str, Distribution]:
-    """By metric; without DeliveryDelay, of which each event has one and no record tells."""
-    found: dict[str, Distribution] = {}
-    for sample in reading.samples:
-        if (metric := sample.metric) != "DeliveryDelay":
-            distribution = found.setdefault(metric, {})
-            distribution[sample.value] = distribution.get(sample.value, 0) + 1
+def _by_metric(reading: Reading) -> dict[str, list[int]]:
+    """All samples, by metric; of one, in any order."""
+    found: dict[str, list[int]] = {}
+    for samples in (reading.direct.samples, reading.spoken.samples):
+        for part in samples.parts.values():
+            for (metric, _), values in part.items():
+                found.setdefault(metric, []).extend(values)
     return found
 
 
@@ -163,15 +174,6 @@ def _configuration(reading: Reading) -> dict[str, str]:
         name: value if isinstance(value, str) else str(value).lower()
         for name in CONFIGURATION
         if (value := settings.get(name)) is not None
-    }
-
-
-def _interruption_types(reading: Reading) -> dict[Literal["SPEECH", "DTMF", "UNKNOWN"], int]:
-    types = [one.own for one in reading.direct.samples if one.metric == "Interruptions"]
-    return {
-        "SPEECH": types.count("SPEECH"),
-        "DTMF": types.count("DTMF"),
-        "UNKNOWN": types.count("UNKNOWN"),
     }
 
 

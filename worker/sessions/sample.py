@@ -2,19 +2,66 @@
 
 from __future__ import annotations
 
-import msgspec
+from collections import defaultdict
+from typing import Final
 
 from worker.sessions.context import Context
 
+MINUTE: Final = 60_000
 
-class Sample(msgspec.Struct, frozen=True, gc=False):
-    """One sample: ``value`` in the metric's scaled integers, at the event's epoch ms.
+Kind = tuple[str, str | None]
+"""A metric, and the value of its own dimension if it has one."""
 
-    ``own`` is the value of the metric's own dimension, if it has one.
+Part = defaultdict[Kind, list[int]]
+"""The samples of one minute in one context, in the metrics' scaled integers."""
+
+
+def minute_of(instant: int) -> int:
+    """The start of an instant's minute."""
+    return instant - instant % MINUTE
+
+
+class Samples:
+    """Samples by context and minute (epoch ms), as they come in order of time.
+
+    All samples of a part go to the same series, so a part is told at once.
     """
 
-    metric: str
-    time: int
-    value: int
-    own: str | None
-    context: Context
+    __slots__ = ("_context", "_part", "_until", "parts")
+
+    def __init__(self) -> None:
+        self.parts: dict[tuple[Context, int], Part] = {}
+        self.enter(Context())
+
+    def enter(self, context: Context) -> None:
+        """The context of all samples that follow."""
+        self._context = context
+        self._until = _NEVER
+
+    def add(self, metric: str, time: int, value: int, own: str | None = None) -> None:
+        """One sample, at its event's epoch ms; none before it may be of a later minute."""
+        if time >= self._until:
+            self._go_on(time)
+        self._part[metric, own].append(value)
+
+    def count(self, metric: str) -> int:
+        """How many samples there are of a metric without a dimension of its own."""
+        return sum(len(part.get((metric, None), ())) for part in self.parts.values())
+
+    def forget(self) -> None:
+        """Let go of all that came so far."""
+        self.parts = {}
+        self._until = _NEVER
+
+    def _go_on(self, time: int) -> None:
+        minute = minute_of(time)
+        self._until = minute + MINUTE
+        place = self._context, minute
+        part = self.parts.get(place)
+        if part is None:
+            part = self.parts[place] = defaultdict(list)
+        self._part = part
+
+
+_NEVER: Final = -(1 << 62)
+"""Before any instant."""

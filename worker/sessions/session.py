@@ -16,7 +16,7 @@ from worker.events.event import Event, SessionKey, canonical_json
 from worker.metrics.series import Told
 from worker.sessions.log import Identity, Row, as_row, identity, pack, unpack
 from worker.sessions.reading import Reading, read
-from worker.sessions.sample import Sample
+from worker.sessions.sample import Samples
 
 CloseReason = Literal["wrap_up", "idle", "end_of_input"]
 
@@ -142,7 +142,7 @@ class Held:
         self._reading: Reading | None = None
         self.resettled = bool(log)
         """Whether an event may have changed since direct samples were told last."""
-        self.summary: list[Sample] | None = None
+        self.summary: Samples | None = None
         """The per-session samples of its first close, if they have been worked out."""
 
     def rows(self) -> list[Row]:

@@ -10,7 +10,7 @@ from worker.sessions.context import ContextWalk
 from worker.sessions.direct import count_of, latency_of
 from worker.sessions.log import Row
 from worker.sessions.rows import TurnRows
-from worker.sessions.sample import Sample
+from worker.sessions.sample import Samples
 from worker.sessions.turns import TurnWalk
 
 
@@ -19,13 +19,13 @@ class SpokenWalk:
 
     __slots__ = ("_context", "rows", "samples", "turns")
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, samples: Samples, first: int) -> None:
         """``first``: the time of the session's first event in epoch ms."""
-        self.samples: list[Sample] = []
+        self.samples = samples
         self._context = ContextWalk()
         self.rows = TurnRows()
         self.rows.language = self._context.current.language
-        self.turns = TurnWalk(self._emit, self.rows)
+        self.turns = TurnWalk(samples.add, self.rows)
         self.turns.silent_since = first
 
     def take(self, row: Row, t: int) -> None:
@@ -41,9 +41,6 @@ class SpokenWalk:
         """The session is over; ``t`` is its last event's time."""
         self.turns.close(t)
 
-    def _emit(self, metric: str, t: int, value: int) -> None:
-        self.samples.append(Sample(metric, t, value, None, self._context.current))
-
     def _stt_latency(self, _t: int, payload: Payload) -> None:
         if (value := latency_of(payload)) is not None:
             self.rows.latency("stt_ms", value)
@@ -57,11 +54,15 @@ class SpokenWalk:
 
     def _configurations(self, t: int, payload: Payload) -> None:
         self._context.configurations(payload)
-        self.rows.language = self._context.current.language
+        self._enter()
         self.turns.configured(t)
 
     def _language(self, _t: int, payload: Payload) -> None:
         self._context.language(payload)
+        self._enter()
+
+    def _enter(self) -> None:
+        self.samples.enter(self._context.current)
         self.rows.language = self._context.current.language
 
 
