@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.emit.outboxes import metrics, tokens
-from worker.emit.lines import dead_letter_line
+from worker.emit.lines import dead_letter_line, set_aside_line
 from worker.emit.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.emit.outbox import Entry, Outcome, halved
 from worker.events.decode import Place
+from worker.events.event import SessionKey
 from worker.events.timestamps import format_ms
-from worker.partition.outputs import DeadLetter
+from worker.partition.outputs import DeadLetter, SetAside
 from worker.testing.strict_s3 import AFTER, Fault, StrictS3
 
 NOON = 1_790_942_400_000  # 2026-10-02T12:00:00Z
@@ -115,6 +116,15 @@ def test_dead_letters_lie_under_the_hour_of_their_arrival() -> None:
     assert key.startswith("dead-letters/dt=2026-10-02/hour=13/0000-")
     assert key.endswith(".jsonl.zst")
     assert lines == [body]
+
+
+def test_a_session_set_aside_lies_under_the_hour_of_its_latest_arrival() -> None:
+    bucket = StrictS3()
+    key = SessionKey("twilio", "AC1", "CA1", "VX1")
+    body = set_aside_line(SetAside("a defect", key, NOON + 2 * HOUR, b"log")) + b"\n"
+    assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is Outcome.APPLIED
+    (name,) = bucket.objects
+    assert name.startswith("dead-letters/dt=2026-10-02/hour=14/0000-")
 
 
 def test_datums_that_cloudwatch_does_not_take_lie_under_the_hour_of_the_first() -> None:

@@ -28,8 +28,14 @@ def dead_letter_line(letter: DeadLetter) -> bytes:
 
 def set_aside_line(one: SetAside) -> bytes:
     """A session that was set aside, with its packed events (base64), without a line end."""
-    events = base64.b64encode(one.log).decode()
-    return json_line({"reason": one.reason, "session": asdict(one.key), "events": events})
+    return json_line(
+        {
+            "reason": one.reason,
+            "arrival": format_ms(one.arrival),
+            "session": asdict(one.key),
+            "events": base64.b64encode(one.log).decode(),
+        }
+    )
 
 
 def json_line(value: Any) -> bytes:

@@ -32,10 +32,13 @@ class DeadLetter(NamedTuple):
 
 
 class SetAside(NamedTuple):
-    """A session whose events the worker failed at: why, its key, and its log."""
+    """A session whose events the worker failed at: why, its key, when the latest of them arrived
+    (epoch ms), and its log.
+    """
 
     reason: str
     key: SessionKey
+    arrival: int
     log: bytes
 
 

@@ -339,7 +339,8 @@ class Partition:
             self._changes.goes(held)
             self._out.packed.pop(key, None)
             self.counters["sessions_set_aside"] += 1
-            self._out.set_aside.append(SetAside(reason_of(defect), key, bytes(held.log)))
+            arrival = held.state.last_arrival
+            self._out.set_aside.append(SetAside(reason_of(defect), key, arrival, bytes(held.log)))
 
     # --- telling
 
