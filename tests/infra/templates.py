@@ -44,6 +44,24 @@ def parse(text: str) -> dict[str, Any]:
     return template
 
 
+def alarms(template: dict[str, Any], stream: str) -> dict[str, dict[str, Any]]:
+    """The properties of all alarms by name, the stream's name filled in."""
+    made: dict[str, dict[str, Any]] = {}
+    for name, one in template["Resources"].items():
+        if one["Type"] == "AWS::CloudWatch::Alarm":
+            made[name] = dict(one["Properties"])
+            if "Dimensions" in made[name]:
+                filled = (
+                    {**it, "Value": _filled(it["Value"], stream)} for it in made[name]["Dimensions"]
+                )
+                made[name]["Dimensions"] = list(filled)
+    return made
+
+
+def _filled(value: Any, stream: str) -> Any:
+    return stream if value == {"Ref": "StreamName"} else value
+
+
 def statements(template: dict[str, Any], role: str) -> Iterator[dict[str, Any]]:
     """All statements of a role's policies, conditional ones included."""
     for policy in template["Resources"][role]["Properties"]["Policies"]:

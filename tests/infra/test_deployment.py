@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.infra.templates import SERVICE, WATCH, load
+from tests.infra.templates import SERVICE, WATCH, alarms, load
 from tests.processes import AWS, LONGEST_S, started
 from worker.testing.moto_server import REGION, client_of, embedded_aws
 from worker.testing.traffic import Traffic, simulate
@@ -146,21 +146,17 @@ def test_the_watch_stack_is_made(deployed: Deployed) -> None:
 
 def test_cloudwatch_takes_every_alarm_and_the_dashboard(deployed: Deployed) -> None:
     client = deployed.client("cloudwatch")
-    resources = load(WATCH)["Resources"]
-    alarms = {
-        name: one["Properties"]
-        for name, one in resources.items()
-        if one["Type"] == "AWS::CloudWatch::Alarm"
-    }
-    for name, made in alarms.items():
+    template = load(WATCH)
+    put = alarms(template, "calls")
+    for name, made in put.items():
         topics = {"AlarmActions", "OKActions"} & made.keys()
         client.put_metric_alarm(
             **{**made, "AlarmName": name, **{key: ["arn:aws:sns:a:1:t"] for key in topics}}
         )
     held = {one["AlarmName"]: one for one in client.describe_alarms()["MetricAlarms"]}
-    assert held.keys() >= alarms.keys()
-    for name, made in alarms.items():
+    assert held.keys() >= put.keys()
+    for name, made in put.items():
         assert held[name]["DatapointsToAlarm"] == made["DatapointsToAlarm"]
         assert held[name]["ActionsEnabled"] == made["ActionsEnabled"]
-    body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     client.put_dashboard(DashboardName="watch", DashboardBody=body)

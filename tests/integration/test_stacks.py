@@ -13,7 +13,7 @@ from typing import Any, Final
 import boto3
 import pytest
 
-from tests.infra.templates import SERVICE, WATCH, load
+from tests.infra.templates import SERVICE, WATCH, alarms, load
 from tests.integration.localstack import LocalStack
 from worker.testing.moto_server import REGION
 
@@ -90,13 +90,9 @@ def test_all_is_made_that_this_aws_knows(stacks: Stacks) -> None:
 
 
 def test_every_alarm_is_what_the_template_says_and_tells_its_topic(stacks: Stacks) -> None:
-    alarms = stacks.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    held = {one["AlarmName"].removeprefix("watch-"): one for one in alarms}
-    templates = {
-        name: one["Properties"]
-        for name, one in load(WATCH)["Resources"].items()
-        if one["Type"] == "AWS::CloudWatch::Alarm"
-    }
+    described = stacks.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    held = {one["AlarmName"].removeprefix("watch-"): one for one in described}
+    templates = alarms(load(WATCH), "voice-insights")
     assert held.keys() == templates.keys()
     for name, wanted in templates.items():
         got = held[name]

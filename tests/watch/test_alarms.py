@@ -25,7 +25,7 @@ from worker.watch.alarms import (
     alarms,
 )
 from worker.watch.dashboard import END_STATUSES
-from worker.watch.subject import DELIVERY_S, Subject, delay_s
+from worker.watch.subject import DELIVERY_S, Of, Subject, delay_s
 
 SUBJECT = Subject("VoiceInsights", "VoiceInsights/Worker")
 ALARMS = alarms(SUBJECT)
@@ -33,6 +33,9 @@ BY_NAME = {alarm.name: alarm for alarm in ALARMS}
 
 USUAL = {"AbandonedWaits": 5, "FailedSessions": 2, "Interruptions": 25, "Errors": 2}
 """What may be usual, in percent."""
+
+STREAMS = {"WriteProvisionedThroughputExceeded"}
+"""Of Kinesis's own metrics."""
 
 each = pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
 
@@ -50,7 +53,8 @@ def test_who_is_woken_and_by_what() -> None:
 def test_every_metric_is_in_its_catalogue(alarm: Alarm) -> None:
     assert alarm.metrics
     for metric in alarm.metrics:
-        assert metric.name in (OWN_METRICS if metric.own else CATALOGUE)
+        known = {Of.CALLS: set(CATALOGUE), Of.WORKER: set(OWN_METRICS), Of.STREAM: STREAMS}
+        assert metric.name in known[metric.of]
 
 
 @each
@@ -77,7 +81,7 @@ def test_longer_holds_are_waited_for(direct: int, most: int, release: int) -> No
         if alarm.missing is Missing.GOOD:
             spare = (alarm.looked_at - alarm.bad) * alarm.period_s
             for metric in alarm.metrics:
-                if not metric.own:
+                if metric.of is Of.CALLS:
                     assert spare >= DELIVERY_S + min(direct, most, 180) + release * 60
 
 

@@ -11,7 +11,7 @@ from enum import Enum
 from math import ceil
 from typing import Final, NamedTuple
 
-from worker.watch.subject import Metric, Subject, delay_s, own
+from worker.watch.subject import Metric, Subject, delay_s
 
 BAD_AT_LEAST: Final = 5
 """Cases that make a share high; of waits given up it is the only bound, for callers whom nobody
@@ -66,12 +66,13 @@ def looked_at(bad: int, period_s: int, delays_s: Iterable[float]) -> int:
     return bad + ceil(max(delays_s) / period_s)
 
 
-def on_own(subject: Subject, named: Named, limit: tuple[str, int, str], periods: Periods) -> Alarm:
-    """On a metric of the worker about itself: its name, threshold and unit."""
-    metric = own("value", limit[0])
+def on_one(
+    subject: Subject, named: Named, metric: Metric, limit: tuple[int, str], periods: Periods
+) -> Alarm:
+    """On a metric as it is. ``limit``: threshold and unit."""
     period_s, bad = periods
     n = looked_at(bad, period_s, (delay_s(subject, metric),))
-    return Alarm(*named, (metric,), metric.id, limit[1], limit[2], period_s, bad, n)
+    return Alarm(*named, (metric,), metric.id, *limit, period_s, bad, n)
 
 
 def on_share(

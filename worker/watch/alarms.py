@@ -22,10 +22,10 @@ from worker.watch.alarm import (
     Missing,
     Urgency,
     looked_at,
-    on_own,
+    on_one,
     on_share,
 )
-from worker.watch.subject import Metric, Subject, delay_s, own
+from worker.watch.subject import Metric, Subject, delay_s, of_stream, own
 
 SESSIONS_AT_LEAST: Final = 20
 TURNS_AT_LEAST: Final = 20
@@ -65,6 +65,13 @@ def alarms(subject: Subject, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
         *(_slow(subject, metric, thresholds.get(metric)) for metric in LATENCIES),
         *_rates(subject),
         *_own_tickets(subject),
+        on_one(
+            subject,
+            ("StreamFull", Urgency.TICKET, "the stream refuses what Twilio writes"),
+            of_stream("value", "WriteProvisionedThroughputExceeded"),
+            (1, "records"),
+            (300, 3),
+        ),
     ]
 
 
@@ -92,10 +99,11 @@ def _pages(subject: Subject) -> list[Alarm]:
             periods=(900, 2),
         ),
         _heartbeat(subject),
-        on_own(
+        on_one(
             subject,
             ("IteratorAge", Urgency.PAGE, "the worker does not keep up with the stream"),
-            ("MillisBehindLatest", 900_000, "ms"),
+            own("value", "MillisBehindLatest"),
+            (900_000, "ms"),
             (60, 10),
         ),
     ]
@@ -169,7 +177,7 @@ def _rates(subject: Subject) -> list[Alarm]:
 def _own_tickets(subject: Subject) -> list[Alarm]:
     ticket = Urgency.TICKET
     return [
-        on_own(subject, (name, ticket, about), (metric, threshold, unit), periods)
+        on_one(subject, (name, ticket, about), own("value", metric), (threshold, unit), periods)
         for name, about, metric, threshold, unit, periods in (
             (
                 "StreamTime",

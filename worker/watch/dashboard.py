@@ -11,7 +11,7 @@ from typing import Any, Final
 from worker.metrics.catalogue import CATALOGUE
 from worker.watch.alarm import Alarm
 from worker.watch.alarms import TARGETS
-from worker.watch.subject import Metric, Subject, own
+from worker.watch.subject import Metric, Subject, of_stream, own
 from worker.watch.widgets import Line, Row, Widget, graph, hidden, line, math, placed, search
 
 END_STATUSES: Final = ("ended", "hung_up", "failure", "other", "unknown", "none")
@@ -157,7 +157,7 @@ def _pipeline(subject: Subject) -> Iterable[Row]:
         return graph(title, lines)
 
     stream = [
-        ["AWS/Kinesis", name, "StreamName", "${StreamName}", {"stat": "Sum", "label": label}]
+        line(subject, of_stream(name.lower(), name), label=label)
         for name, label in (
             ("IncomingRecords", "records written"),
             ("WriteProvisionedThroughputExceeded", "writes refused: too few shards"),

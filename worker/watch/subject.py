@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from math import ceil
 from typing import Final, NamedTuple
 
@@ -16,7 +17,10 @@ VISIBLE_S: Final = 60
 """Within so long CloudWatch shows what it was sent."""
 
 REPORT_S: Final = 60
-"""How often the worker reports about itself."""
+"""How often the worker, or Kinesis, reports about itself."""
+
+STREAM_NAME: Final = "${StreamName}"
+"""For CloudFormation to fill in."""
 
 Dimensions = tuple[tuple[str, str], ...]
 
@@ -32,30 +36,51 @@ class Subject(NamedTuple):
     labels: Dimensions = ()
 
 
+class Of(Enum):
+    """What a metric is about, and so who publishes it where."""
+
+    CALLS = "calls"
+    WORKER = "worker"
+    STREAM = "stream"
+
+
 class Metric(NamedTuple):
     """A statistic of a series, by an id (a lower-case letter first) for expressions.
 
-    ``dimensions``: beside the labels.
+    ``dimensions``: of a metric of calls, beside the labels.
     """
 
     id: str
     name: str
     statistic: str
     dimensions: Dimensions = ()
-    own: bool = False
+    of: Of = Of.CALLS
 
     def namespace(self, subject: Subject) -> str:
         """Where it is published."""
-        return subject.own_namespace if self.own else subject.namespace
+        return {
+            Of.CALLS: subject.namespace,
+            Of.WORKER: subject.own_namespace,
+            Of.STREAM: "AWS/Kinesis",
+        }[self.of]
 
     def all_dimensions(self, subject: Subject) -> Dimensions:
         """By name, as it is published; the worker's metrics about itself have none."""
-        return () if self.own else tuple(sorted((*subject.labels, *self.dimensions)))
+        return {
+            Of.CALLS: tuple(sorted((*subject.labels, *self.dimensions))),
+            Of.WORKER: (),
+            Of.STREAM: (("StreamName", STREAM_NAME),),
+        }[self.of]
 
 
 def own(id_: str, name: str) -> Metric:
     """A metric of the worker about itself, by the statistic that says what it is about."""
-    return Metric(id_, name, OWN_METRICS[name].statistic, own=True)
+    return Metric(id_, name, OWN_METRICS[name].statistic, of=Of.WORKER)
+
+
+def of_stream(id_: str, name: str) -> Metric:
+    """A count that Kinesis publishes of the stream."""
+    return Metric(id_, name, "Sum", of=Of.STREAM)
 
 
 def delay_s(subject: Subject, metric: Metric) -> int:
@@ -64,7 +89,7 @@ def delay_s(subject: Subject, metric: Metric) -> int:
     What is known of a session only when it has closed (an abandoned wait is a turn metric, and is
     known no sooner) comes within both delays.
     """
-    if metric.own:
+    if metric.of is not Of.CALLS:
         return REPORT_S + VISIBLE_S
     rules = subject.rules
     turn = max(rules.hold_turn, rules.hold_max)

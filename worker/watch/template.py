@@ -9,7 +9,7 @@ from typing import Any, Final
 from worker.watch.alarm import Alarm, Urgency
 from worker.watch.alarms import alarms
 from worker.watch.dashboard import dashboard
-from worker.watch.subject import Metric, Subject
+from worker.watch.subject import STREAM_NAME, Metric, Subject
 from worker.watch.yaml_text import to_yaml
 
 TOPICS: Final = {Urgency.PAGE: "PageTopic", Urgency.TICKET: "TicketTopic"}
@@ -57,7 +57,7 @@ def _parameters() -> Resource:
         "StreamName": {
             "Type": "String",
             "Default": "voice-insights",
-            "Description": "The Kinesis stream that the worker reads, for the dashboard.",
+            "Description": "The Kinesis stream that the worker reads.",
         },
         "PageEmail": {
             "Type": "String",
@@ -166,16 +166,15 @@ def _value(subject: Subject, alarm: Alarm) -> Resource:
 
 
 def _series(subject: Subject, metric: Metric) -> Resource:
+    series: Resource = {"Namespace": metric.namespace(subject), "MetricName": metric.name}
     dimensions = metric.all_dimensions(subject)
-    return {
-        "Namespace": metric.namespace(subject),
-        "MetricName": metric.name,
-        **(
-            {"Dimensions": [{"Name": name, "Value": value} for name, value in dimensions]}
-            if dimensions
-            else {}
-        ),
-    }
+    if dimensions:
+        series["Dimensions"] = [{"Name": name, "Value": _filled(it)} for name, it in dimensions]
+    return series
+
+
+def _filled(value: str) -> object:
+    return {"Ref": "StreamName"} if value == STREAM_NAME else value
 
 
 def _dashboard(subject: Subject, all_alarms: list[Alarm]) -> Resource:
