@@ -100,6 +100,24 @@ def test_ids_are_names_and_differ_within_a_graph() -> None:
                 assert used <= set(ids)
 
 
+def test_expressions_are_of_the_functions_and_the_form_that_cloudwatch_has() -> None:
+    functions = {"FILL": lambda value, _: value, "SUM": sum}
+    computed = 0
+    for one in graphs():
+        known = {line[-1]["id"]: 1.0 for line in one["metrics"] if len(line) > 1}
+        for line in one["metrics"]:
+            expression = line[-1].get("expression", "")
+            if expression.startswith("SEARCH"):
+                assert re.fullmatch(
+                    r"""SEARCH\('\{"[^"]+"(,"\w+")+\} MetricName="\w+"', '(Sum|p95)', 300\)""",
+                    expression,
+                )
+            elif expression:
+                assert eval(expression, {**functions, **known}) in (50.0, 100.0)
+                computed += 1
+    assert computed > 4
+
+
 def test_widgets_lie_side_by_side() -> None:
     cells = [
         {
