@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from sys import intern
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,12 @@ class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=Fa
     account_sid: str
     call_sid: str
     session_id: str
+
+    def shared(self) -> SessionKey:
+        """The same key; what all sessions of an account have alike is in memory once."""
+        return SessionKey(
+            intern(self.platform), intern(self.account_sid), self.call_sid, self.session_id
+        )
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):

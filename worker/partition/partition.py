@@ -62,10 +62,8 @@ class Partition:
         state = restored or Delta()
         self._rules = rules
         self._time = StreamTime(state.stream_time, state.clocks)
-        self._sessions = {
-            change.state.key: Held(change.state, change.log, change.number)
-            for change in state.sessions
-        }
+        sessions = (Held(one.state, one.log, one.number) for one in state.sessions)
+        self._sessions = {held.state.key: held for held in sessions}
         self._numbered = state.numbered
         self._book = SeriesBook(rules.series, state.series)
         self.positions: dict[str, Mark] = dict(state.positions)
@@ -289,7 +287,8 @@ class Partition:
 
     def _hold(self, state: Session, log: bytes = b"") -> Held:
         self._numbered += 1
-        held = self._sessions[state.key] = Held(state, log, self._numbered)
+        held = Held(state, log, self._numbered)
+        self._sessions[held.state.key] = held
         self._changes.begins(held)
         return held
 

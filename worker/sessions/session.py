@@ -133,6 +133,7 @@ class Held:
 
     def __init__(self, state: Session, log: bytes | bytearray = b"", number: int = 0) -> None:
         self.state = state
+        state.key = state.key.shared()
         self.number = number
         """What deltas know it by."""
         self.log = log or bytearray()
