@@ -153,7 +153,7 @@ def _records(settings: Settings) -> Sink:
     if is_s3(settings.records):
         bucket = _bucket(settings, settings.records, threads=1)
         return _somewhere("records", bucket, ObjectSink(bucket, RECORDS, record_time))
-    return StdoutRecords() if settings.records == STDOUT else LineSink(settings.records)
+    return StdoutRecords() if settings.records == STDOUT else _file("records", settings.records)
 
 
 def _dead_letters(settings: Settings) -> Sink:
@@ -161,7 +161,14 @@ def _dead_letters(settings: Settings) -> Sink:
     if is_s3(place):
         bucket = _bucket(settings, place, threads=1)
         return _somewhere("dead_letters", bucket, ObjectSink(bucket, DEAD_LETTERS, letter_time))
-    return LineSink(place)
+    return _file("dead_letters", place)
+
+
+def _file(setting: str, path: str) -> Sink:
+    try:
+        return LineSink(path)
+    except Misconfigured as error:
+        raise Misconfigured(f"{setting}: {error}") from error
 
 
 def _somewhere(setting: str, bucket: Bucket, sink: ObjectSink) -> Sink:

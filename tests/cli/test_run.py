@@ -239,7 +239,12 @@ def test_what_keeps_it_from_starting_is_one_line(endpoint: str, tmp_path: Path) 
         "too early": ({"start": "2999-01-01T00:00:00Z"}, AWS, 2, "has not come"),
         "no state": ({"state": "no/such/folder/state"}, AWS, 2, "no/such/folder"),
         "no bucket": ({"dead_letters": "s3://nowhere"}, AWS, 2, "dead_letters = s3://nowhere"),
-        "no records": ({"records": "no/such/folder/records"}, AWS, 2, "no/such/folder"),
+        "no records": (
+            {"records": "no/such/folder/records"},
+            AWS,
+            2,
+            "records: can't write no/such",
+        ),
     }
     aws = Aws(endpoint, "there", shards=1)
     with ExitStack() as stack:
