@@ -50,12 +50,13 @@ def test_waiting_for_what_is_out_of_reach_is_a_sign_of_life() -> None:
         assert pulse.alive()
 
 
-def test_what_another_thread_waits_for_says_nothing_of_the_loop() -> None:
+def test_a_wait_of_any_thread_is_a_sign_since_the_loop_may_need_what_that_one_holds() -> None:
     clock = Clock()
     pulse = Pulse(clock)
     pulse.at_turns(lambda: None)()
     clock.now += TURN_WITHIN_S + 1
+    assert not pulse.alive()
     other = Thread(target=pulse.at_waits(lambda _: None), args=(1.0,))
     other.start()
     other.join()
-    assert not pulse.alive()
+    assert pulse.alive()

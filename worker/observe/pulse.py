@@ -7,7 +7,6 @@ waits, and each wait counts as a sign of life; to start the worker anew would me
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import get_ident
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -20,11 +19,12 @@ START_WITHIN_S: Final = 600.0
 
 
 class Pulse:
-    """Made by the thread whose signs count: another that waits says nothing of the loop."""
+    """The loop's, but any thread that waits for the bucket gives a sign: the loop may be waiting
+    for what that one holds. Safe for threads.
+    """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._thread = get_ident()
         self._last = monotonic()
         self._within_s = START_WITHIN_S
 
@@ -57,5 +57,4 @@ class Pulse:
         return slept
 
     def _sign(self) -> None:
-        if get_ident() == self._thread:
-            self._last = self._monotonic()
+        self._last = self._monotonic()
