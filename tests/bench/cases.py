@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tests.bench.processes import measure, serving
 from tests.bench.report import Row, at_least, at_most, beside, speeds
+from tests.bench.stages import STAGES
 from worker.testing.moto_server import embedded_aws
 
 Figures = Mapping[str, Any]
@@ -59,7 +60,9 @@ def replay(bench: Bench) -> list[Row]:
         name: _measuring(name, recording)
         for name in ("replay", "append_json", "append_validated", "replay_files", "replay_as_live")
     }
-    found = {name: speeds(figures) for name, figures in bench.interleaved(runs).items()}
+    measured = bench.interleaved({**runs, "stages": _measuring("stages", recording)})
+    spent = measured.pop("stages")
+    found = {name: speeds(figures) for name, figures in measured.items()}
     ours, unit = found["replay"], "records/s"
     return [
         at_least("a", "replay: decode, fold, windows, encoding", ours, unit, 100_000),
@@ -67,6 +70,10 @@ def replay(bench: Bench) -> list[Row]:
         beside("a", "pydantic, append to lists", ours, found["append_validated"], unit),
         at_least("a", "the same with reading the recording's files", found["replay_files"], unit),
         at_least("a", "replay --as-live", found["replay_as_live"], unit),
+        *(
+            at_most("a", text, [one[stage] for one in spent], "µs a record")
+            for stage, text in STAGES.items()
+        ),
     ]
 
 

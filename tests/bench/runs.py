@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.bench import aggregates, live, replaying, states
+from tests.bench import aggregates, live, replaying, stages, states
 from tests.bench.inputs import write_inputs
 from tests.bench.peers.measured import tell
 
@@ -23,6 +23,8 @@ def run(name: str, *given: str) -> dict[str, Any]:
         case ("replay" | "replay_as_live" | "replay_files" | "append_json" | "append_validated", _):
             figures: dict[str, Any] = getattr(replaying, name)(given[0])
             return figures
+        case ("stages", recording):
+            return {**stages.stages(recording)}
         case ("curve", records, seed):
             return replaying.curve(int(records), int(seed))
         case ("live", endpoint, state, records):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import aggregates, replaying, states
+from tests.bench import aggregates, replaying, stages, states
 from tests.bench.inputs import SHARDS, events, write_inputs
 from tests.bench.peers import loop
 from tests.bench.processes import measure
@@ -59,6 +59,12 @@ def test_the_records_are_of_the_size_and_kinds_that_a_real_stream_has() -> None:
 def test_every_replay_takes_all_records(run: object, folder: Path) -> None:
     assert callable(run)
     assert run(str(folder / "recording"))["records"] == RECORDS
+
+
+def test_every_stage_of_a_replay_has_its_time(folder: Path) -> None:
+    spent = stages.stages(str(folder / "recording"))
+    assert list(spent) == list(stages.STAGES)
+    assert all(spent.values())
 
 
 def test_the_curve_takes_all_records() -> None:
