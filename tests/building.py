@@ -20,7 +20,7 @@ from worker.sessions.context import Context
 from worker.sessions.direct import DirectWalk
 from worker.sessions.log import as_row
 from worker.sessions.reading import Reading, read
-from worker.sessions.sample import Kind, Samples
+from worker.sessions.sample import Kind, Samples, split
 from worker.sessions.session import Closed, Held, Session
 from worker.sessions.spoken import SpokenWalk
 from worker.stream.record import Record
@@ -50,18 +50,19 @@ class Stamped(Samples):
         super().__init__()
         self.stamped: dict[str, list[tuple[int, int]]] = {}
 
-    def add(self, metric: str, time: int, value: int, own: str | None = None) -> None:
-        super().add(metric, time, value, own)
-        self.stamped.setdefault(metric, []).append((time - BASE, value))
+    def add(self, kind: Kind, time: int, value: int) -> None:
+        super().add(kind, time, value)
+        self.stamped.setdefault(split(kind)[0], []).append((time - BASE, value))
 
 
 def told_directly(*scene: tuple[Any, ...]) -> dict[str, list[tuple[int, int]]]:
-    """The samples that one event alone decides, by metric: (ms since BASE, value)."""
+    """The samples that one event alone decides but DeliveryDelay, by metric: (ms since BASE,
+    value).
+    """
     samples, rows = Stamped(), reading_of(*scene).ordered.rows
     walk = DirectWalk(samples)
     walk.begin(BASE + rows[0].timestamp)
-    for row in rows:
-        walk.take(row, BASE + row.timestamp)
+    walk.walk(rows, BASE)
     return samples.stamped
 
 
@@ -69,8 +70,7 @@ def said(*scene: tuple[Any, ...], closing: bool = True) -> dict[str, list[tuple[
     """The samples of all turn metrics, by metric: (ms since BASE, value)."""
     samples, rows = Stamped(), reading_of(*scene).ordered.rows
     walk = SpokenWalk(samples, BASE + rows[0].timestamp)
-    for row in rows:
-        walk.take(row, BASE + row.timestamp)
+    walk.walk(rows, BASE)
     if closing:
         walk.close(BASE + rows[-1].timestamp)
     return samples.stamped
@@ -81,12 +81,14 @@ def values(reading: Reading, metric: str) -> list[int]:
     return [value for _, one, value in parts_of(reading) if one[0] == metric]
 
 
-def parts_of(reading: Reading) -> Iterator[tuple[tuple[Context, int], Kind, int]]:
+def parts_of(
+    reading: Reading,
+) -> Iterator[tuple[tuple[Context, int], tuple[str, str | None], int]]:
     """All samples of a reading: context and minute, metric and its own dimension, value."""
     for samples in (reading.direct.samples, reading.spoken.samples):
         for place, part in samples.parts.items():
             for kind, some in part.items():
-                yield from ((place, kind, value) for value in some)
+                yield from ((place, split(kind), value) for value in some)
 
 
 def held_of(*scene: tuple[Any, ...], most: int = 50_000) -> Held:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterable
 
-from tests.building import PROMPT, Driven, event
+from tests.building import FINAL, PROMPT, Driven, event
 from tests.counting import calls, calls_by_name
 from tests.scenes import BASE
 from worker.events.decode import Delivery, decode, decode_all
@@ -20,6 +21,8 @@ TRAFFIC = Traffic(sessions=60, other_types=0.1, malformed=0.0, test_event=False)
 RECORDS = list(simulate(TRAFFIC, 11))
 EVENTS = [one.occurrence for record in RECORDS for one in decode(record)]
 RELAY = [one for one in EVENTS if isinstance(one, Event)]
+
+REPLIES = len({(one.key, one.sequence_number) for one in RELAY if one.name == FINAL})
 
 
 def test_a_record_is_decoded_once_whatever_its_type() -> None:
@@ -36,13 +39,22 @@ def test_a_record_is_decoded_and_folded_in_a_few_dozen_calls() -> None:
     assert calls(lambda: partition.fold(deliveries)) <= 19 * len(RECORDS)
 
 
+def walked(made: Counter[str]) -> dict[str, int]:
+    """How many events of one name each walk went through."""
+    return {
+        "direct": made["DirectWalk._final_token"],
+        "turns": made["TurnWalk.final_token_received"],
+    }
+
+
 def test_offline_each_event_is_walked_once() -> None:
     replay = Replay(Rules(), lambda _: None)
     for record in RECORDS:
         replay.feed(record)
     made = calls_by_name(replay.finish)
-    distinct = replay.counters["folded"]
-    assert made["DirectWalk.take"] == made["SpokenWalk.take"] == distinct
+    assert made["Reading.__init__"] == replay.counters["sessions_closed"]
+    assert walked(made) == {"direct": REPLIES, "turns": REPLIES}
+    assert made.total() <= 36 * len(RELAY)
 
 
 def test_live_each_event_is_walked_a_few_times() -> None:
@@ -54,8 +66,8 @@ def test_live_each_event_is_walked_a_few_times() -> None:
         replay.finish()
 
     made = calls_by_name(run)
-    assert made["DirectWalk.take"] <= 8 * len(RELAY)
-    assert made["SpokenWalk.take"] <= 6 * len(RELAY)
+    assert walked(made)["direct"] <= 4 * REPLIES
+    assert walked(made)["turns"] <= 5 * REPLIES
 
 
 def session(number: int) -> SessionKey:
@@ -137,7 +149,7 @@ def test_what_a_long_session_costs_in_a_minute_is_bounded() -> None:
                 driven.partition.advance(["shard-0"])
                 driven.commit()
 
-        return calls_by_name(run)["DirectWalk.take"] / minutes
+        return calls_by_name(run)["_count.<locals>.run"] / minutes
 
     assert work(2_000) > 2_000
     assert work(12_000) <= 3 * work(2_000)

@@ -20,7 +20,7 @@ from worker.sessions.further import further_direct, further_turn, further_turn_o
 from worker.sessions.log import Row
 from worker.sessions.reading import Reading, direct_samples, turn_samples
 from worker.sessions.record import agent_share, missing
-from worker.sessions.sample import Samples
+from worker.sessions.sample import Kind, Samples, split
 from worker.sessions.session import Held, Mark, Session
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
@@ -138,8 +138,8 @@ def summary_of(reading: Reading) -> Samples:
     """The per-session samples of a reading."""
     samples = Samples()
     samples.enter(reading.context)
-    for metric, own, value in _session_values(reading):
-        samples.add(metric, reading.last, value, own)
+    for kind, value in _session_values(reading):
+        samples.add(kind, reading.last, value)
     return samples
 
 
@@ -152,20 +152,20 @@ def _closing(state: Session, hold: Hold) -> bool:
     return hold is Hold.TURN and state.closed is not None
 
 
-def _session_values(reading: Reading) -> list[tuple[str, str | None, int]]:
+def _session_values(reading: Reading) -> list[tuple[Kind, int]]:
     wrap_up, share = reading.direct.wrap_up, agent_share(reading)
-    values: list[tuple[str, str | None, int]] = [
-        ("SessionsEnded", _end_status(wrap_up), 1),
-        ("TokensPerSession", None, reading.direct.tokens),
-        ("InterruptionsPerSession", None, sum(reading.direct.interruptions.values())),
-        ("TurnsPerSession", None, reading.spoken.samples.count("Turns")),
-        ("LongestSilence", None, reading.longest_silence),
-        ("MissingEvents", None, missing(reading.ordered)),
+    values: list[tuple[Kind, int]] = [
+        (("SessionsEnded", _end_status(wrap_up)), 1),
+        ("TokensPerSession", reading.direct.tokens),
+        ("InterruptionsPerSession", sum(reading.direct.interruptions.values())),
+        ("TurnsPerSession", reading.spoken.samples.count("Turns")),
+        ("LongestSilence", reading.longest_silence),
+        ("MissingEvents", missing(reading.ordered)),
     ]
     if reading.duration_s is not None:
-        values.append(("SessionDuration", None, reading.duration_s))
+        values.append(("SessionDuration", reading.duration_s))
     if share is not None:
-        values.append(("AgentTalkShare", None, share))
+        values.append(("AgentTalkShare", share))
     return values
 
 
@@ -189,7 +189,8 @@ def _spread(samples: Samples, before: int, book: SeriesBook, account: str, windo
     for (context, minute), part in samples.parts.items():
         if minute >= before:
             continue
-        for (metric, own), values in part.items():
+        for kind, values in part.items():
+            metric, own = split(kind)
             for series in book.of(metric, own, context, account):
                 place = series, minute
                 distribution = window.get(place)

@@ -8,6 +8,7 @@ and ``language_info`` change the language, and their own fields go before that t
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from worker.events.event import Payload
@@ -37,9 +38,12 @@ class Context(NamedTuple):
 
 def plain(value: object) -> str:
     """A value fit for a dimension: printable ASCII, at most 255 characters, never empty."""
-    if not isinstance(value, str):
-        return UNKNOWN
-    return _UNPRINTABLE.sub("?", value).strip()[:_LONGEST].rstrip() or UNKNOWN
+    return _plain(value) if isinstance(value, str) else UNKNOWN
+
+
+@lru_cache(maxsize=1024)  # of texts that decoding has bounded, mostly the same few
+def _plain(text: str) -> str:
+    return _UNPRINTABLE.sub("?", text).strip()[:_LONGEST].rstrip() or UNKNOWN
 
 
 def provider(value: object) -> str:

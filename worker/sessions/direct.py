@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from worker.events.event import KNOWN_NAMES, Payload
 from worker.sessions.context import ContextWalk, plain
 from worker.sessions.log import Row
-from worker.sessions.sample import Samples
+from worker.sessions.sample import MINUTE, NEVER, Samples, minute_of
 
 MAX_LATENCY_MS: Final = 600_000
 MAX_COUNT: Final = 1 << 53
@@ -28,8 +28,8 @@ class DirectWalk:
     """Goes through events in order. ``samples`` are those that one event alone decides."""
 
     __slots__ = (
-        *("configuration", "context", "cut", "errors", "interruptions", "replies", "samples"),
-        *("tokens", "unknown", "words", "wrap_up"),
+        *("_delays", "_delays_until", "configuration", "context", "cut", "errors"),
+        *("interruptions", "replies", "samples", "tokens", "unknown", "words", "wrap_up"),
     )
 
     def __init__(self, samples: Samples) -> None:
@@ -43,40 +43,42 @@ class DirectWalk:
         self.tokens = self.words = self.replies = 0
         self.cut = 0
         """Names and languages that are beyond what a session may have of them."""
+        self._delays: list[int] = []
+        self._delays_until = NEVER
 
     def begin(self, t: int) -> None:
         """The session's first event is at ``t`` (epoch ms)."""
         self.samples.add("SessionsStarted", t, 1)
 
-    def take(self, row: Row, t: int) -> None:
-        """Go on to an event at ``t`` (epoch ms)."""
-        self.samples.add("DeliveryDelay", t, row.delay)
-        name = row.name
-        if not isinstance(name, int):
-            self._unknown(name)
-        elif (step := _STEPS[name]) is not None:
-            step(self, t, row.payload or {})
+    def walk(self, rows: Iterable[Row], base: int, since: int = NEVER) -> None:
+        """Go on through events in order. Of a configuration event before ``since`` (epoch ms)
+        all was told: it only sets the context.
+        """
+        for row in rows:
+            name, t = row.name, base + row.timestamp
+            if t < since and name in CONFIGURING:
+                self._pass_by(row)
+                continue
+            if t >= self._delays_until:
+                self._delays = self.samples.values("DeliveryDelay", t)
+                self._delays_until = minute_of(t) + MINUTE
+            self._delays.append(row.delay)
+            if not isinstance(name, int):
+                self._unknown(name)
+            elif (step := _STEPS[name]) is not None:
+                step(self, t, row.payload or {})
 
-    def pass_by(self, row: Row) -> None:
-        """Go on past a configuration event of which nothing is to be told any more."""
+    def _pass_by(self, row: Row) -> None:
         if row.name == _CONFIGURATIONS:
             self.context.configurations(row.payload or {})
         else:
             self.context.language(row.payload or {})
+        self._enter()
+
+    def _enter(self) -> None:
+        """The context has changed."""
         self.samples.enter(self.context.current)
-
-    def _stt_latency(self, t: int, payload: Payload) -> None:
-        self._latency("SttLatency", t, payload)
-
-    def _tts_latency(self, t: int, payload: Payload) -> None:
-        self._latency("TtsLatency", t, payload)
-
-    def _latency(self, metric: str, t: int, payload: Payload) -> None:
-        value = latency_of(payload)
-        if value is None:
-            self.samples.add("InvalidLatencies", t, 1)
-        else:
-            self.samples.add(metric, t, value)
+        self._delays_until = NEVER
 
     def _final_token(self, t: int, payload: Payload) -> None:
         self.replies += 1
@@ -93,21 +95,21 @@ class DirectWalk:
         if kind not in ("SPEECH", "DTMF"):
             kind = "UNKNOWN"
         self.interruptions[kind] += 1
-        self.samples.add("Interruptions", t, 1, kind)
+        self.samples.add(("Interruptions", kind), t, 1)
 
     def _configurations(self, _t: int, payload: Payload) -> None:
         self.context.configurations(payload)
-        self.samples.enter(self.context.current)
+        self._enter()
         self.configuration = payload.get("configurations") or {}
         self.cut += payload.get("omitted_languages", 0)
 
     def _language_info(self, _t: int, payload: Payload) -> None:
         self.context.language(payload)
-        self.samples.enter(self.context.current)
+        self._enter()
 
     def _language_changed(self, t: int, payload: Payload) -> None:
         self.context.language(payload)
-        self.samples.enter(self.context.current)
+        self._enter()
         self.samples.add("LanguageChanges", t, 1)
 
     def _error(self, t: int, payload: Payload) -> None:
@@ -116,7 +118,7 @@ class DirectWalk:
             code = int(code)
         if type(code) is not int:
             code = plain(code) if isinstance(code, str) else None
-        self.samples.add("Errors", t, 1, "unknown" if code is None else str(code))
+        self.samples.add(("Errors", "unknown" if code is None else str(code)), t, 1)
         if len(self.errors) < MAX_ERRORS:
             message = payload.get("message")
             self.errors.append(SessionError(code, message if isinstance(message, str) else "", t))
@@ -152,11 +154,22 @@ def _count(metric: str) -> _Step:
     return run
 
 
+def _latency(metric: str) -> _Step:
+    def run(walk: DirectWalk, t: int, payload: Payload) -> None:
+        value = latency_of(payload)
+        if value is None:
+            walk.samples.add("InvalidLatencies", t, 1)
+        else:
+            walk.samples.add(metric, t, value)
+
+    return run
+
+
 _BY_NAME: Final[dict[str, _Step]] = {
     "prompt_sent": _count("Prompts"),
     "final_token_received": DirectWalk._final_token,
-    "stt_latency": DirectWalk._stt_latency,
-    "tts_latency": DirectWalk._tts_latency,
+    "stt_latency": _latency("SttLatency"),
+    "tts_latency": _latency("TtsLatency"),
     "interrupt": DirectWalk._interrupt,
     "preempted": _count("Preemptions"),
     "dtmf": _count("DtmfReceived"),
@@ -168,5 +181,9 @@ _BY_NAME: Final[dict[str, _Step]] = {
     "error_event": DirectWalk._error,
     "call_wrap_up": DirectWalk._wrap_up,
 }
+CONFIGURING: Final = frozenset(
+    KNOWN_NAMES.index(name) for name in ("configurations", "language_changed", "language_info")
+)
+"""The names of events that change the context of those after them."""
 _CONFIGURATIONS: Final = KNOWN_NAMES.index("configurations")
 _STEPS: Final = tuple(_BY_NAME.get(name) for name in KNOWN_NAMES)

@@ -8,10 +8,10 @@ starts of minutes.
 
 from __future__ import annotations
 
-from typing import Final
+from bisect import bisect_left
+from operator import attrgetter
 
-from worker.events.event import KNOWN_NAMES
-from worker.sessions.direct import DirectWalk
+from worker.sessions.direct import CONFIGURING, DirectWalk
 from worker.sessions.log import Row, in_order
 from worker.sessions.sample import Samples, minute_of
 from worker.sessions.spoken import SpokenWalk
@@ -29,20 +29,16 @@ def further_direct(
     first_told = min((row.timestamp for row in rows[:told]), default=high)
     started = first_told < low
     late = [row for row in rows[told:] if row.timestamp < low]
-    if any(row.name in _CONTEXT for row in late):
+    if any(row.name in CONFIGURING for row in late):
         return None
     if started and minute_of(base + first) < minute_of(base + first_told):
         return None  # the session began in another minute than was told
     walk = DirectWalk(Samples())
     if not started and first < high:
         walk.begin(base + first)
-    known = [row for row in rows[:told] if row.timestamp < low and row.name in _CONTEXT]
+    known = [row for row in rows[:told] if row.timestamp < low and row.name in CONFIGURING]
     coming = [row for row in rows if low <= row.timestamp < high]
-    for row in in_order(known + late + coming).rows:
-        if row.timestamp < low and row.name in _CONTEXT:
-            walk.pass_by(row)
-        else:
-            walk.take(row, base + row.timestamp)
+    walk.walk(in_order(known + late + coming).rows, base, since)
     return walk.samples
 
 
@@ -64,20 +60,8 @@ def _walk(rows: list[Row], base: int, since: int, before: int) -> SpokenWalk:
     low, high = since - base, before - base
     ordered = in_order([row for row in rows if row.timestamp < high]).rows
     walk = SpokenWalk(Samples(), base + (ordered[0].timestamp if ordered else 0))
-    told = True
-    for row in ordered:
-        if told and row.timestamp >= low:
-            told = False
-            walk.samples.forget()
-        walk.take(row, base + row.timestamp)
-    if told:
-        walk.samples.forget()
+    coming = bisect_left(ordered, low, key=attrgetter("timestamp"))
+    walk.walk(ordered[:coming], base)
+    walk.samples.forget()
+    walk.walk(ordered[coming:], base)
     return walk
-
-
-_CONTEXT: Final = frozenset(
-    code
-    for code, name in enumerate(KNOWN_NAMES)
-    if name in ("configurations", "language_changed", "language_info")
-)
-"""The names of events that change the context of those after them."""

@@ -81,15 +81,13 @@ def turn_samples(rows: list[Row], base: int, *, closing: bool) -> Samples:
 def _direct(ordered: list[Row], base: int) -> DirectWalk:
     walk = DirectWalk(Samples())
     walk.begin(base + ordered[0].timestamp)
-    for row in ordered:
-        walk.take(row, base + row.timestamp)
+    walk.walk(ordered, base)
     return walk
 
 
 def _spoken(ordered: list[Row], base: int, *, closing: bool) -> SpokenWalk:
     walk = SpokenWalk(Samples(), base + ordered[0].timestamp)
-    for row in ordered:
-        walk.take(row, base + row.timestamp)
+    walk.walk(ordered, base)
     if closing:
         walk.close(base + ordered[-1].timestamp)
     return walk

@@ -14,6 +14,7 @@ from worker.metrics.distribution import Summary, half_up, summarise_all
 from worker.sessions.log import Ordered
 from worker.sessions.reading import Reading
 from worker.sessions.rows import TurnRow
+from worker.sessions.sample import split
 from worker.sessions.schema import (
     SCHEMA_VERSION,
     CompletenessPart,
@@ -163,8 +164,8 @@ def _by_metric(reading: Reading) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for samples in (reading.direct.samples, reading.spoken.samples):
         for part in samples.parts.values():
-            for (metric, _), values in part.items():
-                found.setdefault(metric, []).extend(values)
+            for kind, values in part.items():
+                found.setdefault(split(kind)[0], []).extend(values)
     return found
 
 

@@ -9,11 +9,16 @@ from worker.sessions.context import Context
 
 MINUTE: Final = 60_000
 
-Kind = tuple[str, str | None]
-"""A metric, and the value of its own dimension if it has one."""
+Kind = str | tuple[str, str]
+"""A metric, with the value of its own dimension if it has one."""
 
 Part = defaultdict[Kind, list[int]]
 """The samples of one minute in one context, in the metrics' scaled integers."""
+
+
+def split(kind: Kind) -> tuple[str, str | None]:
+    """The metric of a kind, and the value of its own dimension."""
+    return kind if isinstance(kind, tuple) else (kind, None)
 
 
 def minute_of(instant: int) -> int:
@@ -36,22 +41,28 @@ class Samples:
     def enter(self, context: Context) -> None:
         """The context of all samples that follow."""
         self._context = context
-        self._until = _NEVER
+        self._until = NEVER
 
-    def add(self, metric: str, time: int, value: int, own: str | None = None) -> None:
+    def add(self, kind: Kind, time: int, value: int) -> None:
         """One sample, at its event's epoch ms; none before it may be of a later minute."""
         if time >= self._until:
             self._go_on(time)
-        self._part[metric, own].append(value)
+        self._part[kind].append(value)
+
+    def values(self, kind: Kind, time: int) -> list[int]:
+        """Where samples of a kind go in the minute of ``time``, as long as the context stays."""
+        if time >= self._until:
+            self._go_on(time)
+        return self._part[kind]
 
     def count(self, metric: str) -> int:
         """How many samples there are of a metric without a dimension of its own."""
-        return sum(len(part.get((metric, None), ())) for part in self.parts.values())
+        return sum(len(part.get(metric, ())) for part in self.parts.values())
 
     def forget(self) -> None:
         """Let go of all that came so far."""
         self.parts = {}
-        self._until = _NEVER
+        self._until = NEVER
 
     def _go_on(self, time: int) -> None:
         minute = minute_of(time)
@@ -63,5 +74,5 @@ class Samples:
         self._part = part
 
 
-_NEVER: Final = -(1 << 62)
+NEVER: Final = -(1 << 62)
 """Before any instant."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from worker.events.event import KNOWN_NAMES, Payload
@@ -28,14 +28,16 @@ class SpokenWalk:
         self.turns = TurnWalk(samples.add, self.rows)
         self.turns.silent_since = first
 
-    def take(self, row: Row, t: int) -> None:
-        """Go on to an event at ``t`` (epoch ms)."""
-        name = row.name
-        if isinstance(name, int):
-            if (turn_step := _TURN_STEPS[name]) is not None:
-                turn_step(self.turns, t)
-            elif (step := _STEPS[name]) is not None:
-                step(self, t, row.payload or {})
+    def walk(self, rows: Iterable[Row], base: int) -> None:
+        """Go on through events in order."""
+        turns = self.turns
+        for row in rows:
+            name = row.name
+            if isinstance(name, int):
+                if (turn_step := _TURN_STEPS[name]) is not None:
+                    turn_step(turns, base + row.timestamp)
+                elif (step := _STEPS[name]) is not None:
+                    step(self, base + row.timestamp, row.payload or {})
 
     def close(self, t: int) -> None:
         """The session is over; ``t`` is its last event's time."""

@@ -37,6 +37,15 @@ class Reply(NamedTuple):
 class TurnWalk:
     """The rules' state. Feed it the session's events in order, then ``close`` it."""
 
+    __slots__ = (
+        *("_answers", "_configured_at", "_emit", "_ended_since_prompt", "_in_progress"),
+        *("_interrupted_at", "_replies_begun", "_rows", "_speech_in_wait", "_utterance_began"),
+        *("_utterance_over_agent", "_void", "agent_ms", "agent_since", "agent_utterances"),
+        *("customer_end", "customer_ms", "customer_since", "doubt", "first_token"),
+        *("longest_silence", "lost_ends", "muddled", "owed", "silent_since"),
+        *("unattributed_replies", "unheard", "wait_since"),
+    )
+
     def __init__(self, emit: Emit, rows: TurnRows) -> None:
         self._emit = emit
         self._rows = rows
