@@ -16,8 +16,15 @@ def releases(
     """The instants after ``after`` up to ``until`` at which something may be released.
 
     A minute is due at its end plus a hold, and time is gone through instant by instant, so that
-    what is released when doesn't depend on the steps in which time went on. Ends early when
-    nothing is held any more.
+    of what was folded, what is released when doesn't depend on the steps in which time went on.
+    Ends early when nothing is held any more.
+
+    What has been folded by then does depend on how far each shard was read. All that arrived up
+    to an instant is among it, so what comes within its hold is told the same in any case. Of a
+    shard that is read ahead there may be more: an event that arrived after the instant, and so
+    after its minute's hold, is then told before others that came as late on a shard read less
+    far, and these may change what it said. To wait for stream time to reach a session's last
+    arrival would mend that, and hold up every session that is just speaking.
     """
     every = rules.release_every
     phases = sorted({rules.hold_direct % every, rules.hold_turn % every})
