@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from tests.building import PROMPT, Driven, event
 from tests.scenes import BASE
-from worker.events.decode import Delivery, Place
+from worker.events.decode import Delivery
 from worker.events.event import Event
 from worker.metrics.series import Told
 from worker.partition.rules import MINUTE, Rules
+from worker.stream.record import Record
 
 SHARDS = ("shard-0", "shard-1")
 RULES = Rules()
@@ -28,7 +29,7 @@ Part = tuple[str, Event]
 def fold(driven: Driven, parts: list[Part]) -> None:
     """Read these events; their shards have then been read up to them."""
     driven.partition.fold(
-        [Delivery(one, Place(shard, "1", None, one.arrival), b"") for shard, one in parts]
+        [Delivery(one, Record(shard, "1", one.arrival, b"", "")) for shard, one in parts]
     )
 
 
