@@ -26,6 +26,7 @@ Take = Callable[[Outputs], None]
 """Where outputs go as they come."""
 
 _AT_ONCE: Final = 500
+_COMMIT_EVERY: Final = 40
 _CLOCK: Final = "recording"
 
 
@@ -38,6 +39,7 @@ class Replay:
         self._take = take
         self._window: Window = {}
         self._waiting: list[Record] = []
+        self._folded = 0
 
     @property
     def counters(self) -> Counter[str]:
@@ -56,6 +58,9 @@ class Replay:
     def _fold_waiting(self) -> None:
         self._partition.fold(decode_all(self._waiting))
         self._waiting.clear()
+        self._folded += 1
+        if self._folded % _COMMIT_EVERY == 0:
+            self._take(self._partition.commit()[1])  # or all events would wait in a delta
 
     def finish(self) -> None:
         """Close all sessions; give out all that is left."""

@@ -22,14 +22,14 @@ class Changes:
         """It wasn't there at the last commit."""
         self._altered[held.number] = held
         if held.log:
-            self.grows(held, 0)
+            self.growth(held).append(bytes(held.log))
 
-    def grows(self, held: Held, size: int) -> None:
-        """Its log has grown by an event; it had that size before."""
+    def growth(self, held: Held) -> list[bytes]:
+        """The events by which its log has grown; what adds one to the log, adds it here, too."""
         growth = self._grown.get(held.number)
         if growth is None:
             growth = self._grown[held.number] = Growth(held.number, [])
-        growth.events.append(bytes(held.log[size:]))
+        return growth.events
 
     def alters(self, held: Held) -> None:
         """It becomes what its events alone don't tell."""
@@ -38,11 +38,11 @@ class Changes:
     def never_began(self, held: Held) -> None:
         """It is taken back."""
         self._altered.pop(held.number, None)
+        self._grown.pop(held.number, None)
 
     def goes(self, held: Held) -> None:
         """It is in memory no longer."""
-        self._altered.pop(held.number, None)
-        self._grown.pop(held.number, None)
+        self.never_began(held)
         self._gone[held.number] = None
 
     def tell(self, delta: Delta) -> None:

@@ -235,17 +235,16 @@ class Partition:
                 self._bury(EXPIRED, delivery)
                 return None
             held = self._open(event)
-        size = len(held.log)
         try:
-            arrival = held.add(event, self._rules.max_events)
+            arrival = held.add(event, self._rules.max_events, self._changes.growth(held))
         except Exception as defect:
             # nothing of the event was taken in: it goes aside, and all others go on
-            if not held.state.count:
+            if held.state.count:
+                self._changes.alters(held)
+            else:
                 self._unopen(held)
             self._bury(reason_of(defect), delivery)
             return None
-        if len(held.log) > size:
-            self._changes.grows(held, size)
         if arrival != "folded":
             self._changes.alters(held)
         elif event.name not in _USUAL:

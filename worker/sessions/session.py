@@ -168,8 +168,11 @@ class Held:
         """Let go of the kept reading: it is many times the size of the log."""
         self._reading = None
 
-    def add(self, event: Event, most: int) -> Arrival:
-        """Take in an event that arrived, unless it is known or the session holds ``most``."""
+    def add(self, event: Event, most: int, grown: list[bytes]) -> Arrival:
+        """Take in an event that arrived, unless it is known or the session holds ``most``.
+
+        ``grown`` gets the bytes by which the log has grown.
+        """
         state = self.state
         seen = self._woken() if self._seen is None else self._seen
         bit = 1 << (event.sequence_number & _BITS)
@@ -181,6 +184,7 @@ class Held:
         if state.count >= most or len(self.log) + len(packed) > MAX_LOG_BYTES:
             return self._turned_away(known)
         self.log += packed
+        grown.append(packed)
         self._seen = seen | bit
         self._reading = None
         if self._index is not None:
