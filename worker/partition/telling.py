@@ -71,7 +71,7 @@ def _further(held: Held, hold: Hold, before: int) -> Samples | None:
     if hold is Hold.DIRECT:
         if held.resettled and mark.count:
             return None
-        return further_direct(held.rows(), base, mark.count, mark.before, before)
+        return further_direct(held.rows(), state, before)
     late = mark.oldest_new is not None and mark.oldest_new < mark.before
     if late or (mark.closing and mark.count != state.count):
         return None

@@ -1,6 +1,6 @@
 """What a session's events say beyond what was told of them, without reading all of them anew.
 
-Samples are told by the minute: all of the first ``told`` events to arrive, up to ``since``. What
+Samples are told by the minute: all of the first so many events to arrive, up to ``since``. What
 arrives later mostly adds to that, and only what it adds needs to be worked out; where it changes
 what was told, the whole has to be compared. Times in epoch ms; ``since`` and ``before`` are
 starts of minutes.
@@ -14,31 +14,37 @@ from operator import attrgetter
 from worker.sessions.direct import CONFIGURING, DirectWalk
 from worker.sessions.log import Row, in_order
 from worker.sessions.sample import Samples, minute_of
+from worker.sessions.session import Session
 from worker.sessions.spoken import SpokenWalk
 
 
-def further_direct(
-    rows: list[Row], base: int, told: int, since: int, before: int
-) -> Samples | None:
+def further_direct(rows: list[Row], state: Session, before: int) -> Samples | None:
     """The direct samples before ``before`` that were not told; None if some told one changes.
 
     Of two rows with one identity it must not be that one was told and the other was not.
     """
-    low, high = since - base, before - base
-    first = min(row.timestamp for row in rows)
-    first_told = min((row.timestamp for row in rows[:told]), default=high)
+    base, mark = state.base, state.direct
+    low, high, newcomer = mark.before - base, before - base, mark.oldest_new
+    first, first_told = state.oldest - base, state.oldest - base
+    if newcomer == state.oldest:
+        first_told = min((row.timestamp for row in rows[: mark.count]), default=high)
+    late: list[Row] = []
+    if newcomer is not None and newcomer < mark.before:
+        late = [row for row in rows[mark.count :] if row.timestamp < low]
+        if any(row.name in CONFIGURING for row in late):
+            return None
     started = first_told < low
-    late = [row for row in rows[told:] if row.timestamp < low]
-    if any(row.name in CONFIGURING for row in late):
-        return None
     if started and minute_of(base + first) < minute_of(base + first_told):
         return None  # the session began in another minute than was told
     walk = DirectWalk(Samples())
     if not started and first < high:
         walk.begin(base + first)
-    known = [row for row in rows[:told] if row.timestamp < low and row.name in CONFIGURING]
-    coming = [row for row in rows if low <= row.timestamp < high]
-    walk.walk(in_order(known + late + coming).rows, base, since)
+    coming = [
+        row
+        for row in rows
+        if row.timestamp < high and (row.timestamp >= low or row.name in CONFIGURING)
+    ]
+    walk.walk(in_order(late + coming).rows, base, mark.before)
     return walk.samples
 
 
