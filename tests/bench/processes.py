@@ -34,8 +34,14 @@ def environment() -> dict[str, str]:
     }
 
 
-def measure(module: str, *arguments: object, python: str = sys.executable) -> dict[str, Any]:
-    """What a module under ``tests.bench`` tells of its run. Raises RuntimeError if it fails."""
+def measure(
+    module: str, *arguments: object, python: str = sys.executable, on_one_core: bool = False
+) -> dict[str, Any]:
+    """What a module under ``tests.bench`` tells of its run. Raises RuntimeError if it fails.
+
+    ``on_one_core``: kept there by the system, if it can; else threads take time from one another
+    that on one core they wouldn't.
+    """
     done = subprocess.run(
         [python, "-m", f"tests.bench.{module}", *map(str, arguments)],
         cwd=ROOT,
@@ -45,11 +51,17 @@ def measure(module: str, *arguments: object, python: str = sys.executable) -> di
         text=True,
         timeout=LONGEST_S,
         check=False,
+        preexec_fn=_stay_on_one_core if on_one_core else None,
     )
     if done.returncode:
         raise RuntimeError(f"{module} {arguments}: {done.stderr[-2000:]}")
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
+
+
+def _stay_on_one_core() -> None:
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 @contextmanager
