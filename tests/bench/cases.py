@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -128,12 +129,13 @@ def commits(bench: Bench) -> list[Row]:
         path = bench.folder / f"state-{sessions}.sqlite"
         bench.told(f"writing a state of {sessions:,} sessions")
         measure("runs", "state", path, sessions, bench.seed)
+        untouched = Path(shutil.copy(path, path.with_suffix(".untouched")))
         new = bench.sizes.new_events
         runs = {
             "all": _measuring("commit", path, sessions, new, bench.seed),
             "tenth": _measuring("commit", path, sessions, new // 10, bench.seed),
             "none": _measuring("commit", path, sessions, 0, bench.seed),
-            "restore": _measuring("restore", path, sessions),
+            "restore": _measuring("restore", untouched, sessions),
         }
         found = bench.interleaved(runs)
         full, tenth, none = (
@@ -156,6 +158,7 @@ def commits(bench: Bench) -> list[Row]:
             ),
         ]
         path.unlink()
+        untouched.unlink()
     return rows
 
 

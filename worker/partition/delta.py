@@ -67,7 +67,7 @@ class Delta(msgspec.Struct, array_like=True):
 def merge(deltas: Iterable[Delta]) -> Delta:
     """One delta that does what these do, one after the other."""
     whole = Delta()
-    sessions: dict[int, list[SessionChange | Growth]] = {}
+    sessions: dict[int, _Merged] = {}
     gone: dict[int, None] = {}
     ended: dict[str, None] = {}
     for delta in deltas:
@@ -84,45 +84,62 @@ def merge(deltas: Iterable[Delta]) -> Delta:
             gone[number] = None
             sessions.pop(number, None)
         for change in delta.sessions:
-            sessions.setdefault(change.number, []).append(change)
+            _merged(sessions, change.number).changes(change)
         for growth in delta.grown:
-            sessions.setdefault(growth.number, []).append(growth)
+            _merged(sessions, growth.number).grows(growth)
         whole.series.extend(delta.series)
         for name, count in delta.counters.items():
             whole.counters[name] = whole.counters.get(name, 0) + count
     whole.ended_shards = list(ended)
     whole.gone = list(gone)
     for number in sorted(sessions):
-        _add(whole, sessions[number])
+        # one after the other, so that no more than one log is there twice
+        sessions.pop(number).tell(number, whole)
     return whole
 
 
-def _add(whole: Delta, of_session: list[SessionChange | Growth]) -> None:
-    """All that became of one session, in order, as one change of it."""
-    number = of_session[0].number
-    state: Session | None = None
-    log: list[bytes] = []
-    for one in of_session:
-        if isinstance(one, SessionChange):
-            state = one.state
-            log.append(one.log)
+class _Merged:
+    """All that became of one session, in order."""
+
+    __slots__ = ("_copied", "_log", "_state")
+
+    def __init__(self) -> None:
+        self._state: Session | None = None
+        self._copied = False
+        self._log: list[bytes] = []
+
+    def changes(self, change: SessionChange) -> None:
+        self._state, self._copied = change.state, False
+        self._log.append(change.log)
+
+    def grows(self, growth: Growth) -> None:
+        if self._state is None:
+            self._log += growth.events
+            return
+        if not self._copied:
+            self._state, self._copied = self._state.copy(), True
+        _grow(self._state, growth.events)
+        self._log.append(b"".join(growth.events))
+
+    def tell(self, number: int, whole: Delta) -> None:
+        if self._state is None:
+            whole.grown.append(Growth(number, self._log))
         else:
-            log += one.events
-            if state is not None:
-                state = _grown(state, one.events)
-    if state is None:
-        whole.grown.append(Growth(number, log))
-    else:
-        whole.sessions.append(SessionChange(number, state, b"".join(log)))
+            whole.sessions.append(SessionChange(number, self._state, b"".join(self._log)))
 
 
-def _grown(state: Session, events: list[bytes]) -> Session:
-    after = state.copy()
+def _merged(sessions: dict[int, _Merged], number: int) -> _Merged:
+    merged = sessions.get(number)
+    if merged is None:
+        merged = sessions[number] = _Merged()
+    return merged
+
+
+def _grow(state: Session, events: list[bytes]) -> None:
     for row in map(unpack_one, events):
-        timestamp = after.base + row.timestamp
-        after.count_in(name_of(row.name), timestamp, timestamp + row.delay)
-        after.revision += after.closed is not None
-    return after
+        timestamp = state.base + row.timestamp
+        state.count_in(name_of(row.name), timestamp, timestamp + row.delay)
+        state.revision += state.closed is not None
 
 
 def merge_all(deltas: Iterable[Delta], place: str) -> Delta:
