@@ -9,7 +9,7 @@ how much CloudWatch may have too much.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from itertools import chain
 from typing import Final, Literal, NamedTuple
@@ -93,7 +93,7 @@ def drafts(outputs: Outputs, made: int) -> list[Draft]:
         map(dead_letter_line, outputs.dead_letters), map(set_aside_line, outputs.set_aside)
     )
     return [
-        *(Draft("metrics", encode_groups(one), made) for one in _requests(groups(outputs.window))),
+        *(Draft("metrics", body, made) for body in _requests(groups(outputs.window))),
         *(Draft("records", body, made) for body in _blocks(one.line for one in outputs.records)),
         *(Draft("dead_letters", body, made) for body in _blocks(letters)),
     ]
@@ -101,7 +101,7 @@ def drafts(outputs: Outputs, made: int) -> list[Draft]:
 
 def encode_groups(request: list[Group]) -> bytes:
     """A metrics entry's body. Groups stay apart in it, for one is never split."""
-    return msgspec.json.encode(request)
+    return _joined(map(_encode, request))
 
 
 def decode_groups(body: bytes) -> list[Group]:
@@ -159,22 +159,28 @@ def _letter(reason: str, request: list[Group], entry: Entry) -> Draft:
     return Draft("dead_letters", json_line(letter) + b"\n", entry.made)
 
 
+_encode: Final[Callable[[Group], bytes]] = msgspec.json.Encoder().encode
 _GROUPS: Final = msgspec.json.Decoder(list[list[Datum]])
 
 
-def _requests(all_groups: Iterable[Group]) -> Iterator[list[Group]]:
-    request: list[Group] = []
+def _requests(all_groups: Iterable[Group]) -> Iterator[bytes]:
+    """The bodies of complete requests."""
+    request: list[bytes] = []
     datums = size = 0
     for group in all_groups:
-        more = len(msgspec.json.encode(group))
-        if request and (datums + len(group) > MAX_DATUMS or size + more > MAX_BYTES):
-            yield request
+        encoded = _encode(group)
+        if request and (datums + len(group) > MAX_DATUMS or size + len(encoded) > MAX_BYTES):
+            yield _joined(request)
             request, datums, size = [], 0, 0
-        request.append(group)
+        request.append(encoded)
         datums += len(group)
-        size += more
+        size += len(encoded)
     if request:
-        yield request
+        yield _joined(request)
+
+
+def _joined(encoded: Iterable[bytes]) -> bytes:
+    return b"[%b]" % b",".join(encoded)
 
 
 def _blocks(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -8,8 +8,7 @@ neither its average nor any percentile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from worker.metrics.catalogue import CATALOGUE
@@ -27,16 +26,21 @@ def to_datums(series: Series, minute: int, distribution: Mapping[int, int]) -> l
     """The one or two datums of a series' minute (epoch ms); values in published units."""
     metric = CATALOGUE[series.metric]
     coarse = coarsen(distribution, VALUES_PER_DATUM * DATUMS_PER_GROUP)
+    samples = sorted(coarse)
+    counts = list(map(coarse.__getitem__, samples))
+    values: list[int] | list[int | float] = samples
+    if metric.scale != 1:
+        values = [unscaled(sample, metric.scale) for sample in samples]
     return [
         {
             "MetricName": series.metric,
             "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
             "Timestamp": minute // 1000,
             "Unit": metric.unit,
-            "Values": [unscaled(value, metric.scale) for value, _ in part],
-            "Counts": [count for _, count in part],
+            "Values": values[start : start + VALUES_PER_DATUM],
+            "Counts": counts[start : start + VALUES_PER_DATUM],
         }
-        for part in _chunks(sorted(coarse.items()), VALUES_PER_DATUM)
+        for start in range(0, len(samples), VALUES_PER_DATUM)
     ]
 
 
@@ -44,9 +48,3 @@ def groups(window: Mapping[tuple[Series, int], Distribution]) -> Iterator[list[D
     """The datums of each series' minute, by minute and series."""
     for series, minute in sorted(window, key=lambda key: (key[1], key[0])):
         yield to_datums(series, minute, window[series, minute])
-
-
-def _chunks(items: Iterable[tuple[int, int]], size: int) -> Iterator[list[tuple[int, int]]]:
-    rest = iter(items)
-    while part := list(islice(rest, size)):
-        yield part

@@ -6,11 +6,12 @@ so many distinct values and no more, is one coarsened, and then by a known error
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from itertools import islice
+from itertools import accumulate, islice
 from math import log2
-from operator import mul, xor
-from typing import Final
+from operator import mul, sub, xor
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -20,7 +21,7 @@ _PERCENTS: Final = (50, 90, 95, 99)
 _FINEST_SCALE: Final = 20
 _COARSEST_SCALE: Final = -6
 _FINEST_BUCKETS: Final = 2.0**_FINEST_SCALE  # to a doubling
-_ABOVE: Final = 1 << 40
+_ZERO: Final = 1 << 40
 _BELOW: Final = 1 << 41
 
 
@@ -111,19 +112,31 @@ def coarsen(distribution: Mapping[int, int], most: int) -> Distribution:
     if len(distribution) <= most:
         return dict(distribution)
     values = sorted(distribution)
-    counts = [distribution[value] for value in values]
+    counts = list(map(distribution.__getitem__, values))
     extremes = {values[0]: 1, values[-1]: 1}
     counts[0] -= 1
     counts[-1] -= 1
+    before = _Before(
+        list(accumulate(counts, initial=0)),
+        list(accumulate(map(mul, values, counts), initial=0)),
+    )
     apart = _apart(values)
+    ends: Iterable[int] = range(1, len(values))
     # a bucket takes at least one value, so on finer scales there would be too many
     for coarser in range(sorted(apart)[-most], _FINEST_SCALE - _COARSEST_SCALE + 1):
-        ends = [end for end, scales in enumerate(apart, 1) if scales > coarser]
-        coarse = _bucketed(values, counts, [*ends, len(values)])
+        ends = [end for end in ends if apart[end - 1] > coarser]
+        coarse = _bucketed(before, [0, *ends, len(values)])
         add(coarse, extremes)
         if len(coarse) <= most:
             return coarse
     raise AssertionError("the coarsest scale has a handful of buckets")
+
+
+class _Before(NamedTuple):
+    """How many samples there are before each value and after the last, and their sum."""
+
+    counts: list[int]
+    sums: list[int]
 
 
 def _apart(values: list[int]) -> list[int]:
@@ -133,30 +146,35 @@ def _apart(values: list[int]) -> list[int]:
     A bucket's index on a scale is that on the next finer one, halved and rounded down. So two
     are in one bucket from where all bits in which their finest indices differ are gone.
     """
-    finest = [_bucket(value) for value in values]
+    above = bisect_right(values, 0)
+    finest = list(map(_low_bucket, values[:above]))
+    finest += [int(log2(value) * _FINEST_BUCKETS) for value in values[above:]]
     return list(map(int.bit_length, map(xor, finest, islice(finest, 1, None))))
 
 
-def _bucket(value: int) -> int:
-    """The index on the finest scale, above it bits that keep apart what is below and above zero,
-    and zero, on any scale.
+def _low_bucket(value: int) -> int:
+    """The finest index of a value up to 0, above it a bit that keeps apart zero, what is below
+    and what is above it on any scale.
     """
-    if value > 0:
-        return _ABOVE | int(log2(value) * _FINEST_BUCKETS)
-    return value and _BELOW | int(log2(-value) * _FINEST_BUCKETS)
+    return _BELOW | int(log2(-value) * _FINEST_BUCKETS) if value else _ZERO
 
 
-def _bucketed(values: list[int], counts: list[int], ends: list[int]) -> Distribution:
-    """Each bucket as its mean; ``ends``: where in ``values`` they end."""
+def _bucketed(before: _Before, bounds: list[int]) -> Distribution:
+    """Each bucket as its mean; ``bounds``: where in the values they begin, and the last ends."""
     coarse: Distribution = {}
-    start = 0
-    for end in ends:
-        many = counts[start:end]
-        if count := sum(many):
-            mean, above = divmod(sum(map(mul, values[start:end], many)), count)
-            add(coarse, {mean: count - above, mean + 1: above} if above else {mean: count})
-        start = end
+    counts, sums = (list(map(some.__getitem__, bounds)) for some in before)
+    for count, whole in zip(_steps(counts), _steps(sums), strict=True):
+        if count:
+            mean, above = divmod(whole, count)
+            # of two buckets, the means and what is next above them differ
+            coarse[mean] = count - above
+            if above:
+                coarse[mean + 1] = above
     return coarse
+
+
+def _steps(numbers: list[int]) -> Iterable[int]:
+    return map(sub, islice(numbers, 1, None), numbers)
 
 
 def _nearest_ranks(ordered: list[tuple[int, int]], count: int) -> list[int]:
