@@ -14,7 +14,6 @@ from worker.events.event import Event, SessionKey
 from worker.partition.partition import Partition
 from worker.partition.rules import MINUTE, Rules
 from worker.replay import LiveReplay, Replay
-from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate
 
 TRAFFIC = Traffic(sessions=60, other_types=0.1, malformed=0.0, test_event=False)
@@ -75,8 +74,7 @@ def session(number: int) -> SessionKey:
 
 
 def deliveries(events: Iterable[Event]) -> list[Delivery]:
-    record = Record("shard-0", "1", BASE, b"", "")
-    return [Delivery(one, record) for one in events]
+    return [Delivery(one, "shard-0", "1", BASE, b"") for one in events]
 
 
 def long_call() -> list[Event]:

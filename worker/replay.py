@@ -123,8 +123,7 @@ class LiveReplay(Replay):
 
 
 def _dead_letter(line: DamagedLine) -> Delivery:
-    record = Record(line.shard, f"line {line.line}", 0, line.data, "")
-    return Delivery(Damaged(line.reason, line.data), record)
+    return Delivery(Damaged(line.reason), line.shard, f"line {line.line}", 0, line.data)
 
 
 def run(items: Iterable[Item], replay: Replay, progress: Callable[[int], None], every: int) -> None:

@@ -25,7 +25,6 @@ from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit
-from worker.stream.record import Record
 from worker.wiring import rules_of
 
 EVENTS: Final = 120
@@ -58,7 +57,7 @@ def _folded_pool(seed: int) -> list[SessionChange]:
     """Open sessions of the simulator's, cut to their first events."""
     partition = Partition(rules_of(Settings()))
     for found in islice(_long_sessions(seed), _POOL):
-        partition.fold(Delivery(event, Record("s", "1", event.arrival, b"", "")) for event in found)
+        partition.fold(Delivery(event, "s", "1", event.arrival, b"") for event in found)
     return partition.commit()[0].sessions
 
 
@@ -127,7 +126,7 @@ def _fresh_events(rng: Random, sessions: int, count: int, first: int) -> Iterato
     arrival = 1_790_943_000_000
     for number in range(first, first + count):
         event = Event(_key(rng.randrange(sessions)), arrival, number, "prompt_sent", None, arrival)
-        yield Delivery(event, Record("s", "1", arrival, b"", ""))
+        yield Delivery(event, "s", "1", arrival, b"")
 
 
 def _restored(state: str) -> tuple[Partition, SqliteStore]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
+from worker.events.decode import Delivery, decode
 from worker.events.envelope import (
     GATEWAY_TYPE,
     Damaged,
@@ -18,9 +19,14 @@ from worker.events.envelope import (
     SinkTest,
 )
 from worker.events.event import Event
+from worker.stream.record import Record
 
 ARRIVAL = BASE + 60_000
 GOOD = cloud_event(0, "stt_latency", {"latency_ms": 120}, 3)
+
+
+def deliveries(data: bytes) -> list[Delivery]:
+    return decode(Record("shard-0", "1", ARRIVAL, data, "key"))
 
 
 def kinds(data: bytes) -> list[type]:
@@ -51,9 +57,10 @@ def test_a_list_gives_its_events_in_their_order(before: bytes) -> None:
 
 
 def test_a_damaged_element_carries_its_own_bytes_and_spoils_no_other() -> None:
-    found = read_user_record(b"[" + GOOD + b', {"type": 1},  null]', ARRIVAL)
-    assert isinstance(found[0], Event)
-    assert [one.data for one in found[1:] if isinstance(one, Damaged)] == [b'{"type": 1}', b"null"]
+    good, *others = deliveries(b"[" + GOOD + b', {"type": 1},  null]')
+    assert isinstance(good.occurrence, Event)
+    assert {type(one.occurrence) for one in others} == {Damaged}
+    assert [one.data for one in others] == [b'{"type": 1}', b"null"]
 
 
 def test_a_list_within_a_list_is_one_damaged_occurrence() -> None:
@@ -62,8 +69,8 @@ def test_a_list_within_a_list_is_one_damaged_occurrence() -> None:
 
 def test_a_list_that_is_cut_off_is_one_damaged_occurrence_with_all_its_bytes() -> None:
     data = b"[" + GOOD + b"," + GOOD[:-1]
-    (one,) = read_user_record(data, ARRIVAL)
-    assert isinstance(one, Damaged)
+    (one,) = deliveries(data)
+    assert isinstance(one.occurrence, Damaged)
     assert one.data == data
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
+from worker.events.decode import decode
 from worker.events.envelope import Damaged, Ignored, Occurrence, SinkTest
 from worker.events.event import Event, SessionKey
+from worker.stream.record import Record
 
 ARRIVAL = BASE + 60_000
 
@@ -27,9 +29,10 @@ def event(data: bytes) -> Event:
 
 
 def reason(data: bytes, arrival: int = ARRIVAL) -> str:
-    one = read(data, arrival)
+    (delivery,) = decode(Record("shard-0", "1", arrival, data, "key"))
+    one = delivery.occurrence
     assert isinstance(one, Damaged), one
-    assert one.data == data
+    assert delivery.data == data
     return one.reason
 
 

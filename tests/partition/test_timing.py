@@ -15,7 +15,6 @@ from worker.events.decode import Delivery
 from worker.events.event import Event
 from worker.metrics.series import Told
 from worker.partition.rules import MINUTE, Rules
-from worker.stream.record import Record
 
 SHARDS = ("shard-0", "shard-1")
 RULES = Rules()
@@ -28,9 +27,7 @@ Part = tuple[str, Event]
 
 def fold(driven: Driven, parts: list[Part]) -> None:
     """Read these events; their shards have then been read up to them."""
-    driven.partition.fold(
-        [Delivery(one, Record(shard, "1", one.arrival, b"", "")) for shard, one in parts]
-    )
+    driven.partition.fold([Delivery(one, shard, "1", one.arrival, b"") for shard, one in parts])
 
 
 def in_step(parts: list[Part]) -> Driven:

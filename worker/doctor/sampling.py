@@ -80,7 +80,7 @@ def _sessions(events: Iterable[Delivery]) -> tuple[int, int]:
     for one in events:
         if isinstance(one.occurrence, Event):
             counts[one.occurrence.key] += 1
-            shards.setdefault(one.occurrence.key, set()).add(one.record.shard)
+            shards.setdefault(one.occurrence.key, set()).add(one.shard)
     several = [key for key, count in counts.items() if count > 1]
     return len(several), sum(len(shards[key]) > 1 for key in several)
 

@@ -30,26 +30,22 @@ class Place(msgspec.Struct, frozen=True, order=True, gc=False):
     arrival: int
 
 
-class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """An occurrence, and the record that it came in. ``sub_sequence`` as in its ``Place``;
-    ``part``: its own bytes, if they aren't all of the record's.
+class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An occurrence, its ``place`` field by field, and its bytes: those of its user record, or of
+    its element if that is a list.
     """
 
     occurrence: Occurrence
-    record: Record
+    shard: str
+    sequence_number: str
+    arrival: int
+    data: bytes
     sub_sequence: int | None = None
-    part: bytes | None = None
 
     @property
     def place(self) -> Place:
         """Where it came from."""
-        record = self.record
-        return Place(record.shard, record.sequence_number, self.sub_sequence, record.arrival)
-
-    @property
-    def data(self) -> bytes:
-        """Its bytes: those of its user record, or of its element if that is a list."""
-        return self.record.data if self.part is None else self.part
+        return Place(self.shard, self.sequence_number, self.sub_sequence, self.arrival)
 
 
 def decode(record: Record) -> list[Delivery]:
@@ -63,14 +59,16 @@ def decode_all(records: Iterable[Record]) -> list[Delivery]:
     """All occurrences in these records, in their order; as ``decode`` has each."""
     deliveries: list[Delivery] = []
     for record in records:
+        data, arrival = record.data, record.arrival
         try:
-            occurrence = read_quickly(record.data, record.arrival)
+            occurrence = read_quickly(data, arrival)
             if occurrence is not None:
-                deliveries.append(Delivery(occurrence, record))
+                shard, number = record.shard, record.sequence_number
+                deliveries.append(Delivery(occurrence, shard, number, arrival, data))
             else:
                 deliveries += _patiently(record)
         except Exception as defect:
-            deliveries.append(Delivery(Damaged(reason_of(defect), record.data), record))
+            deliveries.append(_damaged(reason_of(defect), record, data))
     return deliveries
 
 
@@ -91,13 +89,13 @@ def _patiently(record: Record) -> list[Delivery]:
     try:
         parts = _few(user_records(data) or [], "KPL aggregate: user records")
     except Unreadable as error:
-        return [Delivery(Damaged(str(error), data), record)]
+        return [_damaged(str(error), record, data)]
     deliveries: list[Delivery] = []
     for index, part in enumerate(parts):
         deliveries += _deliveries(record, part, index)
         if len(deliveries) > MAX_PARTS:
             why = f"KPL aggregate: more than {MAX_PARTS} elements of lists"
-            return [Delivery(Damaged(why, data), record)]
+            return [_damaged(why, record, data)]
     return deliveries
 
 
@@ -106,8 +104,20 @@ def _deliveries(record: Record, data: bytes, sub_sequence: int | None) -> list[D
     try:
         parts = _few(elements(data), "a list: elements") if is_list(data) else [data]
     except Unreadable as error:
-        return [Delivery(Damaged(str(error), data), record, sub_sequence, data)]
-    return [Delivery(_read(part, record.arrival), record, sub_sequence, part) for part in parts]
+        return [_damaged(str(error), record, data, sub_sequence)]
+    return [_delivery(_read(part, record.arrival), record, part, sub_sequence) for part in parts]
+
+
+def _delivery(
+    occurrence: Occurrence, record: Record, data: bytes, sub_sequence: int | None = None
+) -> Delivery:
+    return Delivery(
+        occurrence, record.shard, record.sequence_number, record.arrival, data, sub_sequence
+    )
+
+
+def _damaged(reason: str, record: Record, data: bytes, sub_sequence: int | None = None) -> Delivery:
+    return _delivery(Damaged(reason), record, data, sub_sequence)
 
 
 def _read(data: bytes, arrival: int) -> Occurrence:

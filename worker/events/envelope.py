@@ -25,23 +25,22 @@ TYPE_LENGTH: Final = 128
 _LONGEST_INTEGER: Final = 400
 
 
-class Ignored(msgspec.Struct, frozen=True):
+class Ignored(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=2):
     """A readable CloudEvent that carries no ConversationRelay event."""
 
     type: str
 
 
-class SinkTest(msgspec.Struct, frozen=True):
+class SinkTest(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=3):
     """The event by which a sink is validated; ``test_id`` is what must be posted back."""
 
     test_id: str
 
 
-class Damaged(msgspec.Struct, frozen=True):
-    """An occurrence that can't be read: why, and the bytes that it came as."""
+class Damaged(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=4):
+    """An occurrence that can't be read, and why."""
 
     reason: str
-    data: bytes
 
 
 Occurrence = Event | Ignored | SinkTest | Damaged
@@ -82,13 +81,13 @@ def read_cloud_event(data: bytes, arrival: int) -> Occurrence:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        return Damaged(_reason(error), data)
+        return Damaged(_reason(error))
     if not data:
-        return Damaged("empty", data)
+        return Damaged("empty")
     try:
         return _interpret(_decode(text, _ENVELOPE), arrival)
     except Unreadable as error:
-        return Damaged(_reason(error), data)
+        return Damaged(_reason(error))
 
 
 def _interpret(envelope: _Envelope, arrival: int) -> Occurrence:

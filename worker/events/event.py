@@ -28,7 +28,7 @@ class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=Fa
         )
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
+class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=1, gc=False):
     """One event of one session.
 
     Its identity within the session is ``(timestamp, sequence_number, name)``: a redelivery

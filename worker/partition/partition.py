@@ -128,9 +128,9 @@ class Partition:
         latest: dict[str, int] = {}
         for delivery in deliveries:
             occurrences += 1
-            occurrence, record = delivery.occurrence, delivery.record
-            if record.arrival > latest.get(record.shard, -1):
-                latest[record.shard] = record.arrival
+            occurrence = delivery.occurrence
+            if delivery.arrival > latest.get(delivery.shard, -1):
+                latest[delivery.shard] = delivery.arrival
             if isinstance(occurrence, Event):
                 arrival = self._fold_event(occurrence, delivery, recalled)
                 if arrival is not None:
