@@ -14,6 +14,7 @@ from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Kind, Outcome
 from worker.emit.sender import Sender
 from worker.events.decode import Delivery
+from worker.intake.intake import Intake, decoded
 from worker.partition.delta import Delta, decode, encode, merge
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -52,12 +53,12 @@ class Script:
     def start(self) -> None:
         self.asked.append("start")
 
-    def take(self, timeout_s: float) -> list[Batch]:
+    def take(self, timeout_s: float) -> list[Intake]:
         self.asked.append("take")
         if self.error is not None:
             raise self.error
         batches, self.batches = self.batches, []
-        return batches
+        return [decoded(batch) for batch in batches]
 
     def pause(self, shards: Iterable[str]) -> None:
         self.paused |= set(shards)

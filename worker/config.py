@@ -24,6 +24,7 @@ from worker.settings_values import (
     Namespace,
     OnAmbiguous,
     OwnMetrics,
+    OwnProcess,
     Place,
     Region,
     ReleasePeriod,
@@ -64,6 +65,11 @@ class Settings(BaseSettings):
     )
     start: Start = Field(
         default="trim_horizon", description="where to begin without a stored position"
+    )
+    fetch_process: OwnProcess = Field(
+        default="auto",
+        description="fetch and decode in a process of its own: on, off, or auto, which is on for "
+        "16 shards and more where there are two cores",
     )
     state: Place = Field(
         default="voice-insights.sqlite",

@@ -12,14 +12,14 @@ from typing import Final, NamedTuple, Protocol
 
 from worker.emit.outbox import drafts
 from worker.emit.sender import Sender
-from worker.events.decode import Delivery, decode_all
+from worker.events.decode import Delivery
+from worker.intake.intake import Intake
 from worker.partition.outputs import Window
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.state.compactor import Compactor
 from worker.state.store import Backlog, Commit, Store
 from worker.stream.lineage import Position
-from worker.stream.shard import Batch
 
 _WAIT_S: Final = 0.2
 _SLOW_FROM: Final = 0.5
@@ -35,13 +35,13 @@ _ANSWERS_WITHIN_S: Final = 60.0
 
 
 class Source(Protocol):
-    """Where batches come from; ``Reader`` is one. Its methods are for the service's thread."""
+    """Where batches come from, decoded. Its methods are for the service's thread."""
 
     def start(self) -> None:
         """Begin to fetch."""
         ...
 
-    def take(self, timeout_s: float) -> list[Batch]:
+    def take(self, timeout_s: float) -> Iterable[Intake]:
         """What has been fetched, waiting up to ``timeout_s`` for something."""
         ...
 
@@ -186,8 +186,8 @@ class Service:
 
     def turn(self, wait_s: float) -> None:
         """One turn of the loop. Raises what ended the sender or the compactor, if one has."""
-        for batch in self._source.take(wait_s):
-            self._fold(batch)
+        for intake in self._source.take(wait_s):
+            self._fold(intake)
         for shard in self._source.forgotten():
             self._partition.forget_shard(shard)
         self._let_time_go_on()
@@ -218,24 +218,24 @@ class Service:
             self._observer.test_event(test_id)
         self._observer.progress(self._progress(self._monotonic() - begun, outputs.window))
 
-    def _fold(self, batch: Batch) -> None:
-        partition = self._partition
-        if batch.gap:
+    def _fold(self, intake: Intake) -> None:
+        partition, shard = self._partition, intake.shard
+        if intake.gap:
             partition.counters["input_gaps"] += 1
-            self._observer.gap(batch.shard)
-        deliveries = decode_all(batch.records)
+            self._observer.gap(shard)
+        deliveries = intake.deliveries
         recalled = self._store.recall(partition.strangers(deliveries)) if deliveries else {}
         partition.fold(deliveries, recalled)
-        self._observer.folded(batch.shard, deliveries)
-        if batch.clock is not None:
-            partition.tip(batch.shard, batch.clock)
-        self._move(batch.shard, batch.position)
-        for child, position in batch.children.items():
+        self._observer.folded(shard, deliveries)
+        if intake.clock is not None:
+            partition.tip(shard, intake.clock)
+        self._move(shard, intake.position)
+        for child, position in intake.children.items():
             self._move(child, position)
-        self._behind[batch.shard] = (batch.millis_behind, self._monotonic())
-        if batch.ended:
-            del self._behind[batch.shard]
-        self._folded += len(batch.records)
+        self._behind[shard] = (intake.millis_behind, self._monotonic())
+        if intake.ended:
+            del self._behind[shard]
+        self._folded += intake.records
 
     def _move(self, shard: str, position: Position) -> None:
         if position.seen_to:

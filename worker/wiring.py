@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +19,13 @@ from worker.emit.outbox import Kind
 from worker.emit.sender import Sender
 from worker.errors import Misconfigured
 from worker.events.timestamps import format_ms
+from worker.intake.intake import IntakeHere
+from worker.intake.remote import IntakeProcess
 from worker.metrics.series import SeriesRules
 from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service import Clocks, Limits, Service
+from worker.service import Clocks, Limits, Service, Source
 from worker.settings_values import is_s3
 from worker.state.compactor import Compactor
 from worker.state.s3.bucket import Bucket
@@ -29,11 +33,14 @@ from worker.state.s3.bucket import connect as connect_bucket
 from worker.state.s3.store import READERS, S3Store
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Store
-from worker.stream.kinesis import connect
-from worker.stream.lineage import Position, first_positions
+from worker.stream.kinesis import Kinesis, connect
+from worker.stream.lineage import Position, Survey, first_positions
 from worker.stream.reader import THREADS, Reader, survey_stream
 
 _COMPACT_EVERY_S: Final = 30.0
+_MANY_SHARDS: Final = 16
+"""From so many on, what they may bring is more than half of what a core can do."""
+
 _CALLERS: Final = 5
 """Threads that call the store: the service's, the three lanes' and the compactor's."""
 
@@ -107,7 +114,7 @@ def build(
     stored = msgspec.convert(restored.positions, dict[str, Position])
     positions = stored or first_positions(survey, settings.start)
     service = Service(
-        Reader(api, positions, survey.created, log.notice),
+        _source(settings, stream, api, survey, positions, log),
         partition,
         store,
         Sender(Lane(kind, store, sink, log, policy) for kind, sink in sinks.items()),
@@ -119,6 +126,33 @@ def build(
     )
     service.begin(positions)
     return service
+
+
+def _source(
+    settings: Settings,
+    stream: str,
+    api: Kinesis,
+    survey: Survey,
+    positions: Mapping[str, Position],
+    log: WorkerLog,
+) -> Source:
+    auto = settings.fetch_process == "auto" and _cores() > 1 and len(survey.shards) >= _MANY_SHARDS
+    if not auto and settings.fetch_process != "on":
+        return IntakeHere(Reader(api, positions, survey.created, log.notice))
+    return IntakeProcess(
+        stream,
+        positions,
+        survey.created,
+        log.notice,
+        region=settings.region,
+        endpoint=settings.endpoint_url,
+        parsed_slowly=log.parsed_slowly,
+    )
+
+
+def _cores() -> int:
+    """How many this process may run on."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _store(

@@ -13,9 +13,11 @@ from worker.config import Settings
 from worker.emit.lane import Lane, Policy
 from worker.emit.outbox import Kind, Outcome
 from worker.emit.sender import Sender
+from worker.intake.intake import IntakeHere
+from worker.intake.remote import IntakeProcess
 from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import Partition
-from worker.service import Clocks, Service
+from worker.service import Clocks, Service, Source
 from worker.state.compactor import Compactor
 from worker.state.sqlite import SqliteStore
 from worker.stream.kinesis import connect
@@ -36,7 +38,7 @@ class _Discard:
 class Worker:
     """The parts that ``worker.wiring`` puts together, but for what leaves the machine."""
 
-    def __init__(self, endpoint: str, state: Path) -> None:
+    def __init__(self, endpoint: str, state: Path, *, own_process: bool) -> None:
         settings = Settings()
         rules = rules_of(settings)
         log = WorkerLog(lambda: -1.0)
@@ -47,8 +49,19 @@ class Worker:
         self.partition = Partition(rules, store.take("bench"))
         clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
         policy = Policy(settings.on_ambiguous, clocks.now, Random(0).random)
+        source: Source = IntakeHere(Reader(api, positions, survey.created, lambda _: None))
+        if own_process:
+            source = IntakeProcess(
+                "bench",
+                positions,
+                survey.created,
+                lambda _: None,
+                region="us-east-1",
+                endpoint=endpoint,
+                parsed_slowly=lambda _: None,
+            )
         self.service = Service(
-            Reader(api, positions, survey.created, lambda _: None),
+            source,
             self.partition,
             store,
             Sender(Lane(kind, store, _Discard(), log, policy) for kind in _KINDS),
@@ -70,9 +83,11 @@ class Worker:
         return time.monotonic() + self._shutdown_s if self.folded >= records else None
 
 
-def live(endpoint: str, state: str, records: int) -> Figures:
-    """From the first call to the last commit: reader, fold, windows, encoding, SQLite."""
-    worker = Worker(endpoint, Path(state))
+def live(endpoint: str, state: str, records: int, where: str) -> Figures:
+    """From the first call to the last commit: reader, fold, windows, encoding, SQLite; reading
+    "here" or in "a process" of its own.
+    """
+    worker = Worker(endpoint, Path(state), own_process=where != "here")
     settle()
     watch = Stopwatch()
     with watch.running():

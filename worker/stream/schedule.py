@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+import msgspec
+
 from worker.errors import StreamReplaced
 from worker.stream import lineage
 from worker.stream.api import Answer, Failure
@@ -41,14 +43,14 @@ Call = SurveyStream | GetIterator | GetRecords
 Outcome = Survey | str | Answer | Failure
 
 
-class StageChanged(NamedTuple):
+class StageChanged(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Notice: a shard has come to another stage of its life."""
 
     shard: str
     stage: Stage
 
 
-class BackedOff(NamedTuple):
+class BackedOff(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Notice: a call failed, ``attempt`` in a row; the next in ``wait`` ms. Shard "": a survey."""
 
     shard: str
@@ -57,7 +59,7 @@ class BackedOff(NamedTuple):
     wait: int
 
 
-class FoundAgain(NamedTuple):
+class FoundAgain(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Notice: a survey has succeeded, after so many failed ones."""
 
     attempts: int

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """CPU seconds of the whole process, all threads, and wall seconds; adds up over stretches."""
+    """CPU seconds of the process, all threads, and of its children that have ended, and wall
+    seconds; adds up over stretches.
+    """
 
     def __init__(self) -> None:
         self.cpu_s = 0.0
@@ -20,12 +22,17 @@ class Stopwatch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        cpu, wall = time.process_time(), time.perf_counter()
+        cpu, wall = _cpu_s(), time.perf_counter()
         try:
             yield
         finally:
-            self.cpu_s += time.process_time() - cpu
+            self.cpu_s += _cpu_s() - cpu
             self.wall_s += time.perf_counter() - wall
+
+
+def _cpu_s() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def settle() -> None:

@@ -15,13 +15,14 @@ from worker.emit.lane import Sink
 from worker.emit.outbox import Entry, Kind, Outcome, Settled
 from worker.errors import Fenced
 from worker.events.event import SessionKey
+from worker.intake.intake import Intake, decoded
 from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
 from worker.state.store import Backlog, Commit, Store
 from worker.stream.api import KinesisApi
 from worker.stream.schedule import Call, Schedule, SurveyStream
 from worker.stream.schedule import Outcome as CallOutcome
-from worker.stream.shard import Batch, GetIterator
+from worker.stream.shard import GetIterator
 from worker.testing.simulation.ledger import Witness
 from worker.testing.simulation.plan import Point
 
@@ -164,7 +165,7 @@ class InlineSource:
     def stop(self) -> None:
         """Nothing to end."""
 
-    def take(self, timeout_s: float) -> list[Batch]:  # noqa: ARG002
+    def take(self, timeout_s: float) -> list[Intake]:  # noqa: ARG002
         """What has come by now; time doesn't pass in here, so there is no waiting."""
         now = self._clock()
         late, self._under_way = self._under_way, []
@@ -182,7 +183,7 @@ class InlineSource:
             if batch.ended:
                 self._watch.say(f"read {batch.shard} to its end")
         self._watch.pass_point("read")
-        return batches
+        return [decoded(batch) for batch in batches]
 
     def pause(self, shards: Iterable[str]) -> None:
         """See ``Source.pause``."""
