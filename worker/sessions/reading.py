@@ -17,17 +17,35 @@ from worker.sessions.turns import TurnWalk
 
 
 class Reading:
-    """What a session's events say, up to the last of them. Times in epoch ms."""
+    """What a session's events say, up to the last of them. Times in epoch ms.
 
-    __slots__ = ("direct", "first", "last", "ordered", "spoken")
+    Each of the two walks is gone when it is first asked for: some ask for one of them only.
+    """
+
+    __slots__ = ("_base", "_closing", "_direct", "_spoken", "first", "last", "ordered")
 
     def __init__(self, rows: list[Row], base: int, *, closing: bool) -> None:
+        self._base = base
+        self._closing = closing
+        self._direct: DirectWalk | None = None
+        self._spoken: SpokenWalk | None = None
         self.ordered: Ordered = in_order(rows)
-        ordered = self.ordered.rows
-        self.first = base + ordered[0].timestamp
-        self.last = base + ordered[-1].timestamp
-        self.direct = _direct(ordered, base)
-        self.spoken = _spoken(ordered, base, closing=closing)
+        self.first = base + self.ordered.rows[0].timestamp
+        self.last = base + self.ordered.rows[-1].timestamp
+
+    @property
+    def direct(self) -> DirectWalk:
+        """What each event says by itself."""
+        if self._direct is None:
+            self._direct = _direct(self.ordered.rows, self._base)
+        return self._direct
+
+    @property
+    def spoken(self) -> SpokenWalk:
+        """What events say together."""
+        if self._spoken is None:
+            self._spoken = _spoken(self.ordered.rows, self._base, closing=self._closing)
+        return self._spoken
 
     @property
     def turns(self) -> TurnWalk:

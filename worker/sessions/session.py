@@ -142,7 +142,7 @@ class Held:
         self._seen: int | None = None if log else 0
         self._reading: Reading | None = None
         self.resettled = bool(log)
-        """Whether an event may have changed since direct samples were told last."""
+        """Whether a told event may have changed since direct samples were told last."""
         self.summary: Samples | None = None
         """The per-session samples of its first close, if they have been worked out."""
 
@@ -191,7 +191,7 @@ class Held:
             self._index.note(as_row(event, state.base))
         state.count_in(event.name, event.timestamp, event.arrival)
         if known != "folded":
-            self._repeated(known)
+            self._repeated(known, event.timestamp)
         elif state.closed is not None:
             state.revision += 1
         return known
@@ -204,11 +204,12 @@ class Held:
         self.state.cut += 1
         return "cut"
 
-    def _repeated(self, known: Arrival) -> None:
-        """The event just counted has the identity of one before it."""
+    def _repeated(self, known: Arrival, timestamp: int) -> None:
+        """The event just counted, of that time, has the identity of one before it."""
         state = self.state
         state.duplicates += 1
-        self.resettled = True
+        if timestamp < state.direct.before:
+            self.resettled = True
         if known == "conflict":
             state.revision += state.closed is not None
         elif state.recorded == state.count - 1:
