@@ -86,8 +86,8 @@ def live(bench: Bench) -> list[Row]:
     records, unit = bench.sizes.live_records, "records/s"
     with _stream(bench) as endpoint:
         runs: dict[str, Callable[[], Figures]] = {
-            "live": lambda: _live(bench, endpoint, on_one_core=True),
-            "two cores": lambda: _live(bench, endpoint, on_one_core=False),
+            "live": lambda: _live(bench, endpoint, "here", on_one_core=True),
+            "two cores": lambda: _live(bench, endpoint, "process", on_one_core=False),
             "fetch": lambda: measure("runs", "fetch", endpoint, records, on_one_core=True),
             "loop": _measuring_peer("peers.loop", endpoint, "bench", records),
         }
@@ -203,9 +203,9 @@ def curve(bench: Bench) -> list[Row]:
     return rows
 
 
-def _live(bench: Bench, endpoint: str, *, on_one_core: bool) -> Figures:
-    records = bench.sizes.live_records
-    return measure("runs", "live", endpoint, _fresh_state(bench), records, on_one_core=on_one_core)
+def _live(bench: Bench, endpoint: str, where: str, *, on_one_core: bool) -> Figures:
+    of_run = endpoint, _fresh_state(bench), bench.sizes.live_records, where
+    return measure("runs", "live", *of_run, on_one_core=on_one_core)
 
 
 def _fresh_state(bench: Bench) -> Path:

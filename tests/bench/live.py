@@ -84,10 +84,11 @@ class Worker:
 
 
 def live(endpoint: str, state: str, records: int, where: str) -> Figures:
-    """From the first call to the last commit: reader, fold, windows, encoding, SQLite; reading
-    "here" or in "a process" of its own.
+    """From the first call to the last commit: reader, fold, windows, encoding, SQLite.
+
+    ``where`` it reads: ``here``, or in a ``process`` of its own.
     """
-    worker = Worker(endpoint, Path(state), own_process=where != "here")
+    worker = Worker(endpoint, Path(state), own_process=where == "process")
     settle()
     watch = Stopwatch()
     with watch.running():

@@ -81,7 +81,10 @@ class Stub:
     def _converse(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as incoming:
             while (headers := _headers(incoming)) is not None:
-                request = incoming.read(int(headers.get("content-length", "0")))
+                length = int(headers.get("content-length", "0"))
+                request = incoming.read(length)
+                if len(request) < length:
+                    return
                 status, body = self._answer(headers, request)
                 date = formatdate(time.time(), usegmt=True)
                 head = (
