@@ -95,7 +95,7 @@ def held_of(*scene: tuple[Any, ...], most: int = 50_000) -> Held:
     """An open session that holds these events."""
     held = Held(Session(KEY, BASE))
     for one in _events(scene):
-        held.add(one, most, [])
+        held.add(one, most)
     return held
 
 

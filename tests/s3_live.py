@@ -24,8 +24,8 @@ from tests.live import (
 from worker.emit.ledger import Note
 from worker.emit.objects import DEAD_LETTERS, RECORDS
 from worker.errors import Unreachable
+from worker.partition.accounting import ACCOUNTED
 from worker.partition.delta import Delta
-from worker.partition.partition import ACCOUNTED
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.access import Access
 from worker.state.s3.bucket import Bucket

@@ -12,7 +12,7 @@ from tests.servicing import HEAD, Worker
 from worker.emit.cloudwatch import CloudWatchSink
 from worker.emit.lane import Sink
 from worker.emit.outbox import Kind
-from worker.partition.partition import ACCOUNTED
+from worker.partition.accounting import ACCOUNTED
 from worker.stream.lineage import Position
 from worker.stream.record import Record
 from worker.stream.shard import Batch

@@ -60,7 +60,7 @@ class Replay:
         self._waiting.clear()
         self._folded += 1
         if self._folded % _COMMIT_EVERY == 0:
-            self._take(self._partition.commit()[1])  # or all events would wait in a delta
+            self._take(self._partition.outputs())
 
     def finish(self) -> None:
         """Close all sessions; give out all that is left."""
@@ -68,12 +68,12 @@ class Replay:
         keys = self._partition.keys()
         for start in range(0, len(keys), _AT_ONCE):
             self._partition.finish(keys[start : start + _AT_ONCE])
-            outputs = self._partition.commit()[1]
+            outputs = self._partition.outputs()
             for series, distribution in outputs.window.items():
                 add(self._window.setdefault(series, {}), distribution)
             outputs.window = {}
             self._take(outputs)
-        rest = self._partition.commit()[1]
+        rest = self._partition.outputs()
         rest.window = self._window
         self._take(rest)
 
@@ -108,7 +108,7 @@ class LiveReplay(Replay):
         """Give out what time has brought, if there is something."""
         if not self._partition.has_outputs:
             return
-        outputs = self._partition.commit()[1]
+        outputs = self._partition.outputs()
         self._archive.update(outputs.packed)
         self._prune()
         self._take(outputs)

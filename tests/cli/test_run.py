@@ -27,7 +27,7 @@ from tests.live import (
 )
 from tests.processes import AWS, LONGEST_S
 from tests.scenes import BASE, envelope
-from worker.partition.partition import ACCOUNTED
+from worker.partition.accounting import ACCOUNTED
 from worker.testing.moto_server import REGION, embedded_aws
 from worker.testing.traffic import simulate
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.localstack import LocalStack
 from tests.live import Aws, Live, but_for_the_close, calls, last_revisions, replayed, working
-from worker.partition.partition import ACCOUNTED
+from worker.partition.accounting import ACCOUNTED
 from worker.stream.record import Record
 from worker.testing.traffic import simulate
 

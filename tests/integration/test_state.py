@@ -16,7 +16,7 @@ from tests.live import Aws, Dimensions, but_for_the_close, calls, last_revisions
 from tests.processes import LONGEST_S
 from tests.s3_live import Kept, working_in
 from worker.emit.objects import DEAD_LETTERS, RECORDS
-from worker.partition.partition import ACCOUNTED
+from worker.partition.accounting import ACCOUNTED
 from worker.testing.traffic import simulate
 
 pytestmark = pytest.mark.slow

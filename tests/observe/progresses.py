@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from worker.partition.partition import ACCOUNTED
+from worker.partition.accounting import ACCOUNTED
 from worker.service import Progress, ShardProgress
 from worker.state.store import Backlog
 

@@ -12,7 +12,8 @@ from tests.observe.progresses import NOW, progress
 from worker.metrics.series import Series
 from worker.observe.own_metrics import OWN_METRICS
 from worker.observe.own_reading import Period, Reading, Told, reading_of
-from worker.partition.partition import ACCOUNTED, Partition
+from worker.partition.accounting import ACCOUNTED
+from worker.partition.partition import Partition
 from worker.service import Progress, ShardProgress
 
 TOLD = Told(NOW, {"RequestsApplied": 6}, 0.25, 3)

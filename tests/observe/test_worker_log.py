@@ -12,7 +12,7 @@ from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
 from worker.metrics.series import Series
 from worker.observe.worker_log import LASTING, WorkerLog
-from worker.partition.partition import ACCOUNTED
+from worker.partition.accounting import ACCOUNTED
 from worker.service import Progress
 from worker.state.s3 import objects
 from worker.state.s3.access import CallFailed

@@ -100,7 +100,7 @@ def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
     held = held_of()
     told, retracted = Counter[Told](), 0
     for one in some:
-        held.add(one, 50_000, [])
+        held.add(one, 50_000)
         for hold in (Hold.DIRECT, Hold.TURN):
             if rng.random() < 0.3:
                 before = minute_of(BASE + rng.randrange(0, 5) * MINUTE)
@@ -127,7 +127,7 @@ def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
 def test_nothing_of_a_minute_that_is_still_held_is_told(some: list[Event], minutes: int) -> None:
     held = held_of()
     for one in some:
-        held.add(one, 50_000, [])
+        held.add(one, 50_000)
     before = BASE + minutes * MINUTE
     for hold in (Hold.DIRECT, Hold.TURN):
         assert all(told.minute < before for told in telling_of(held, hold, before, book()).samples)
@@ -137,7 +137,7 @@ def test_nothing_of_a_minute_that_is_still_held_is_told(some: list[Event], minut
 def test_told_once_is_told_for_good(some: list[Event]) -> None:
     held, series = held_of(), book()
     for one in some:
-        held.add(one, 50_000, [])
+        held.add(one, 50_000)
     for hold in (Hold.DIRECT, Hold.TURN):
         telling_of(held, hold, END, series)
         assert not has_to_tell(held.state, hold, END)
@@ -206,7 +206,7 @@ def test_a_summary_has_each_per_session_metric_once_at_the_last_events_minute() 
 def test_a_summary_is_of_the_first_close_whatever_came_later() -> None:
     held = closed(held_of((0, "final_token_received", {"total_tokens": 5})))
     before = summary(held, book())
-    held.add(event(90_000, "final_token_received", {"total_tokens": 7}, 9), 50_000, [])
+    held.add(event(90_000, "final_token_received", {"total_tokens": 7}, 9), 50_000)
     assert summary(held, book()) == before
 
 

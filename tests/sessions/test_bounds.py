@@ -64,7 +64,7 @@ def test_work_grows_no_faster_than_the_events(flood: str) -> None:
 
         def run() -> None:
             for one in FLOODS[flood](n):
-                held.add(one, MOST, [])
+                held.add(one, MOST)
             held.reading()
 
         return calls(run)
@@ -76,7 +76,7 @@ def test_work_grows_no_faster_than_the_events(flood: str) -> None:
 def test_a_log_is_never_longer_than_its_bound() -> None:
     held = Held(Session(KEY, BASE))
     payload = {"configurations": {"voice": "x" * 200_000}}
-    found = [held.add(event(at, "configurations", payload, at), MOST, []) for at in range(30)]
+    found = [held.add(event(at, "configurations", payload, at), MOST) for at in range(30)]
     assert len(held.log) <= MAX_LOG_BYTES
     assert found.count("folded") == held.state.count == 20
     assert held.state.cut == 10
@@ -93,10 +93,10 @@ def test_a_record_says_when_names_or_languages_were_beyond_the_bounds() -> None:
 
 def test_an_earlier_repeat_is_a_duplicate_and_no_revision() -> None:
     held = Held(Session(KEY, BASE))
-    held.add(event(0, "dtmf", delay=5000), MOST, [])
-    assert held.add(event(0, "dtmf", delay=9000), MOST, []) == "duplicate"
-    assert held.add(event(0, "dtmf", delay=3000), MOST, []) == "earlier"
-    assert held.add(event(0, "dtmf", delay=4000), MOST, []) == "duplicate"
+    held.add(event(0, "dtmf", delay=5000), MOST)
+    assert held.add(event(0, "dtmf", delay=9000), MOST) == "duplicate"
+    assert held.add(event(0, "dtmf", delay=3000), MOST) == "earlier"
+    assert held.add(event(0, "dtmf", delay=4000), MOST) == "duplicate"
     assert held.state.duplicates == 3
     assert [row.delay for row in held.reading().ordered.rows] == [3000]
     assert held.reading().ordered.conflicts == 0
@@ -104,6 +104,6 @@ def test_an_earlier_repeat_is_a_duplicate_and_no_revision() -> None:
 
 def test_a_full_session_forgets_how_early_its_repeats_were() -> None:
     held = Held(Session(KEY, BASE))
-    held.add(event(0, "dtmf", delay=5000), 1, [])
-    assert held.add(event(0, "dtmf", delay=3000), 1, []) == "duplicate"
+    held.add(event(0, "dtmf", delay=5000), 1)
+    assert held.add(event(0, "dtmf", delay=3000), 1) == "duplicate"
     assert (held.state.count, held.state.duplicates, held.state.cut) == (1, 1, 0)

@@ -45,7 +45,7 @@ def test_an_arrival_is_new_a_repeat_a_conflict_or_cut_as_the_set_so_far_says(
             duplicates += bool(payloads)
             folded += 1
             payloads.add(text)
-        assert held.add(one, most, []) == wanted
+        assert held.add(one, most) == wanted
     state = held.state
     assert (state.count, state.duplicates, state.cut) == (folded, duplicates, cut)
     assert len(held.rows()) == folded
@@ -59,7 +59,7 @@ def test_a_session_restored_from_its_log_knows_the_same_repeats(
     for n, one in enumerate(some):
         if n == cut:
             restored = Held(restored.state, bytes(restored.log))
-        assert kept.add(one, MOST, []) == restored.add(one, MOST, [])
+        assert kept.add(one, MOST) == restored.add(one, MOST)
     assert kept.state == restored.state
     assert kept.log == restored.log
 
@@ -68,29 +68,29 @@ def test_a_session_restored_from_its_log_knows_the_same_repeats(
 def test_repeats_are_found_in_a_long_session_too(first_number: int) -> None:
     held = fresh()
     long = [event(n, "dtmf", None, first_number + n) for n in range(300)]
-    assert {held.add(one, MOST, []) for one in long} == {"folded"}
-    assert {held.add(one, MOST, []) for one in long} == {"duplicate"}
+    assert {held.add(one, MOST) for one in long} == {"folded"}
+    assert {held.add(one, MOST) for one in long} == {"duplicate"}
     other = event(299, "dtmf", {"a": 1}, first_number + 299)
-    assert [held.add(other, MOST, []), held.add(other, MOST, [])] == ["conflict", "duplicate"]
+    assert [held.add(other, MOST), held.add(other, MOST)] == ["conflict", "duplicate"]
 
 
 def test_a_full_session_still_knows_its_repeats() -> None:
     held = held_of((0, "dtmf"), (1, "dtmf"), most=2)
-    assert held.add(event(9, "dtmf", None, 9), 2, []) == "cut"
-    assert held.add(event(0, "dtmf", None, 1), 2, []) == "duplicate"
+    assert held.add(event(9, "dtmf", None, 9), 2) == "cut"
+    assert held.add(event(0, "dtmf", None, 1), 2) == "duplicate"
 
 
 def test_the_same_number_and_name_at_another_time_is_another_event() -> None:
     held = fresh()
-    assert held.add(event(0, "dtmf"), MOST, []) == "folded"
-    assert held.add(event(1, "dtmf"), MOST, []) == "folded"
-    assert held.add(event(0, "digit"), MOST, []) == "folded"
+    assert held.add(event(0, "dtmf"), MOST) == "folded"
+    assert held.add(event(1, "dtmf"), MOST) == "folded"
+    assert held.add(event(0, "digit"), MOST) == "folded"
 
 
 def test_a_repeat_is_a_repeat_whenever_it_arrives() -> None:
     held = fresh()
-    held.add(event(0, "dtmf", delay=0), MOST, [])
-    assert held.add(event(0, "dtmf", delay=999_999), MOST, []) == "duplicate"
+    held.add(event(0, "dtmf", delay=0), MOST)
+    assert held.add(event(0, "dtmf", delay=999_999), MOST) == "duplicate"
     assert held.state.last_arrival == BASE
 
 
@@ -107,9 +107,9 @@ def test_the_first_wrap_up_to_arrive_sets_the_clock_of_the_close() -> None:
 
 def test_each_event_after_the_close_is_one_revision_and_a_repeat_none() -> None:
     held = closed(held_of((0, "dtmf")))
-    held.add(event(5, "dtmf", None, 2), MOST, [])
-    held.add(event(5, "dtmf", None, 2), MOST, [])
-    held.add(event(6, "dtmf", None, 3), MOST, [])
+    held.add(event(5, "dtmf", None, 2), MOST)
+    held.add(event(5, "dtmf", None, 2), MOST)
+    held.add(event(6, "dtmf", None, 3), MOST)
     assert held.state.revision == 3
 
 
@@ -118,7 +118,7 @@ def test_a_reading_is_of_all_events_and_of_the_first_few_on_demand() -> None:
     assert len(values(held.reading(), "Prompts")) == 2
     earlier = held.reading_of(1, closing=True)
     assert values(earlier, "AbandonedWaits") == [1]
-    held.add(event(20, "prompt_sent", None, 9), MOST, [])
+    held.add(event(20, "prompt_sent", None, 9), MOST)
     assert len(values(held.reading(), "Prompts")) == 3
 
 

@@ -1,7 +1,8 @@
 """What has become of sessions since the last commit, told in as few bytes as will do.
 
-Most sessions have just taken in new events: these alone go into the delta. All else that may
-happen to a session (it begins, tells, closes, finds a repeat) takes its whole state along.
+Most sessions have just taken in new events: these alone go into the delta, cut off the ends of
+their logs. All else that may happen to a session (it begins, tells, closes, finds a repeat) takes
+its whole state along.
 """
 
 from __future__ import annotations
@@ -11,34 +12,34 @@ from worker.sessions.session import Held
 
 
 class Changes:
-    """Of one commit."""
+    """Since one commit, up to the next one."""
 
     def __init__(self) -> None:
-        self._grown: dict[int, Growth] = {}
-        self._altered: dict[int, Held] = {}
+        self._touched: dict[int, Held] = {}
+        self._altered: dict[int, None] = {}
         self._gone: dict[int, None] = {}
 
     def begins(self, held: Held) -> None:
         """It wasn't there at the last commit."""
-        self._altered[held.number] = held
-        if held.log:
-            self.growth(held).append(bytes(held.log))
+        held.committed = 0, 0
+        self._touched[held.number] = held
+        self._altered[held.number] = None
 
-    def growth(self, held: Held) -> list[bytes]:
-        """The events by which its log has grown; what adds one to the log, adds it here, too."""
-        growth = self._grown.get(held.number)
-        if growth is None:
-            growth = self._grown[held.number] = Growth(held.number, [])
-        return growth.events
+    def touches(self, held: Held) -> None:
+        """Events may come to it, for the first time since the last commit."""
+        held.committed = held.state.count, len(held.log)
+        self._touched[held.number] = held
 
     def alters(self, held: Held) -> None:
         """It becomes what its events alone don't tell."""
-        self._altered[held.number] = held
+        if held.committed is None:
+            self.touches(held)
+        self._altered[held.number] = None
 
     def never_began(self, held: Held) -> None:
         """It is taken back."""
+        self._touched.pop(held.number, None)
         self._altered.pop(held.number, None)
-        self._grown.pop(held.number, None)
 
     def goes(self, held: Held) -> None:
         """It is in memory no longer."""
@@ -48,8 +49,15 @@ class Changes:
     def tell(self, delta: Delta) -> None:
         """Put all of it into a delta."""
         delta.gone = list(self._gone)
-        for number, held in self._altered.items():
-            growth = self._grown.pop(number, None)
-            log = b"" if growth is None else b"".join(growth.events)
-            delta.sessions.append(SessionChange(number, held.state, log))
-        delta.grown = list(self._grown.values())
+        for number, held in self._touched.items():
+            known, size = held.committed or (0, 0)
+            if number in self._altered:
+                delta.sessions.append(SessionChange(number, held.state, bytes(held.log[size:])))
+            elif held.state.count != known:
+                events = held.state.count - known
+                delta.grown.append(Growth(number, events, bytes(held.log[size:])))
+
+    def over(self) -> None:
+        """The commit is made."""
+        for held in self._touched.values():
+            held.committed = None

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from worker.events.decode import Delivery, reason_of
-from worker.events.envelope import Ignored, SinkTest
+from worker.events.envelope import Damaged, Ignored, SinkTest
 from worker.events.event import KNOWN_NAMES, Event, SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook
+from worker.partition.accounting import ACCOUNTED, account
 from worker.partition.changes import Changes
 from worker.partition.delta import Delta, Mark
 from worker.partition.outputs import (
@@ -40,19 +41,6 @@ _LONG = 5_000
 """A session tells something each minute; one of n times so many events, every n + 1 minutes."""
 _USUAL = frozenset(KNOWN_NAMES) - {"call_wrap_up"}
 """Names of which only the session takes notice."""
-
-ACCOUNTED = (
-    "occurrences",
-    "test_events",
-    "ignored",
-    "dead_letters",
-    "events",
-    "folded",
-    "duplicates",
-    "cut",
-)
-"""The counters of the accounting law: occurrences = test_events + ignored + dead_letters +
-events, and events = folded + duplicates + cut."""
 
 
 class Partition:
@@ -112,8 +100,13 @@ class Partition:
 
     def strangers(self, deliveries: Iterable[Delivery]) -> list[SessionKey]:
         """Keys of events whose sessions aren't at hand: the owner should recall them."""
-        keys = {one.occurrence.key: None for one in deliveries if isinstance(one.occurrence, Event)}
-        return [key for key in keys if key not in self._sessions and key not in self._out.packed]
+        sessions, packed = self._sessions, self._out.packed
+        keys = {
+            one.occurrence.key: None
+            for one in deliveries
+            if isinstance(one.occurrence, Event) and one.occurrence.key not in sessions
+        }
+        return [key for key in keys if key not in packed]
 
     # --- what the owner brings
 
@@ -123,26 +116,36 @@ class Partition:
         recalled: Mapping[SessionKey, Packed] = {},
     ) -> None:
         """Count each delivery and take in its event, if it is one."""
-        occurrences = 0
-        tally: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
+        sessions, touches, most = self._sessions, self._changes.touches, self._rules.max_events
+        arrivals: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
         latest: dict[str, int] = {}
+        occurrences = 0
         for delivery in deliveries:
             occurrences += 1
             occurrence = delivery.occurrence
             if delivery.arrival > latest.get(delivery.shard, -1):
                 latest[delivery.shard] = delivery.arrival
-            if isinstance(occurrence, Event):
-                arrival = self._fold_event(occurrence, delivery, recalled)
-                if arrival is not None:
-                    tally[arrival] += 1
-            elif isinstance(occurrence, Ignored):
-                self.counters["ignored"] += 1
-            elif isinstance(occurrence, SinkTest):
-                self.counters["test_events"] += 1
-                self._out.test_ids.append(occurrence.test_id)
-            else:
-                self._bury(occurrence.reason, delivery)
-        self._count(occurrences, tally)
+            if not isinstance(occurrence, Event):
+                self._note(occurrence, delivery)
+                continue
+            held = sessions.get(occurrence.key) or self._admit(occurrence, delivery, recalled)
+            if held is None:
+                continue
+            if held.committed is None:
+                touches(held)
+            try:
+                arrival = held.add(occurrence, most)
+            except Exception as defect:
+                self._give_up(held, defect, delivery)
+                continue
+            arrivals[arrival] += 1
+            if (
+                arrival != "folded"
+                or occurrence.name not in _USUAL
+                or held.state.closed is not None
+            ):
+                self._unusual(held, occurrence, arrival)
+        account(self.counters, occurrences, arrivals)
         for shard, arrived in latest.items():
             self._time.observe(shard, arrived)
 
@@ -213,59 +216,61 @@ class Partition:
             counters=dict(self.counters - self._committed),
         )
         self._changes.tell(delta)
+        return delta, self.outputs()
+
+    def outputs(self) -> Outputs:
+        """What has been given out since the last commit, where nobody keeps deltas."""
+        self._changes.over()
         self._book.admitted_now = []
         outputs = self._out
         self._begin()
-        return delta, outputs
+        return outputs
 
     # --- folding
 
-    def _fold_event(
+    def _note(self, occurrence: Ignored | SinkTest | Damaged, delivery: Delivery) -> None:
+        """An occurrence that is no event."""
+        if isinstance(occurrence, Ignored):
+            self.counters["ignored"] += 1
+        elif isinstance(occurrence, SinkTest):
+            self.counters["test_events"] += 1
+            self._out.test_ids.append(occurrence.test_id)
+        else:
+            self._bury(occurrence.reason, delivery)
+
+    def _admit(
         self, event: Event, delivery: Delivery, recalled: Mapping[SessionKey, Packed]
-    ) -> Arrival | None:
-        """What became of the event; None if it is buried."""
-        held = self._sessions.get(event.key)
-        if held is None:
-            if self._is_full():
-                self._bury(CROWDED, delivery)
-                return None
-            held = self._bring_back(event.key, recalled)
+    ) -> Held | None:
+        """The session of an event that is of none in memory; None if the event is buried."""
+        if self._is_full():
+            self._bury(CROWDED, delivery)
+            return None
+        held = self._bring_back(event.key, recalled)
         if held is None:
             if self._expired(event):
                 self._bury(EXPIRED, delivery)
                 return None
             held = self._open(event)
-        try:
-            arrival = held.add(event, self._rules.max_events, self._changes.growth(held))
-        except Exception as defect:
-            # nothing of the event was taken in: it goes aside, and all others go on
-            if held.state.count:
-                self._changes.alters(held)
-            else:
-                self._unopen(held)
-            self._bury(reason_of(defect), delivery)
-            return None
+        return held
+
+    def _give_up(self, held: Held, defect: Exception, delivery: Delivery) -> None:
+        """Nothing of an event was taken in: it goes aside, and all others go on."""
+        if held.state.count:
+            self._changes.alters(held)
+        else:
+            self._unopen(held)
+        self._bury(reason_of(defect), delivery)
+
+    def _unusual(self, held: Held, event: Event, arrival: Arrival) -> None:
+        """Something is to be noted of an event beyond its being counted."""
         if arrival != "folded":
             self._changes.alters(held)
+        elif event.name == "call_wrap_up":
+            self._deadlines.watch(held.state)
         elif event.name not in _USUAL:
-            if event.name == "call_wrap_up":
-                self._deadlines.watch(held.state)
-            else:
-                self.counters["unknown_events"] += 1
+            self.counters["unknown_events"] += 1
         if held.state.closed is not None and (arrival == "folded" or arrival == "conflict"):
             self.counters["late_events"] += 1
-        return arrival
-
-    def _count(self, occurrences: int, tally: Mapping[Arrival, int]) -> None:
-        """A batch of so many occurrences has been folded, its events with these outcomes."""
-        counters = self.counters
-        counters["occurrences"] += occurrences
-        counters["events"] += sum(tally.values())
-        counters["folded"] += tally["folded"]
-        counters["cut"] += tally["cut"]
-        counters["duplicates"] += tally["duplicate"] + tally["earlier"] + tally["conflict"]
-        if tally["conflict"]:
-            counters["conflicts"] += tally["conflict"]
 
     def _open(self, event: Event) -> Held:
         held = self._hold(Session(event.key, event.timestamp, last_arrival=event.arrival))

@@ -8,7 +8,6 @@ or, for a name nobody knows, the name itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from operator import attrgetter
 from struct import Struct
@@ -36,9 +35,6 @@ Identity = tuple[int, int, int | str]
 CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(KNOWN_NAMES)}
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-unpack_one: Final[Callable[[bytes], Row]] = msgspec.msgpack.Decoder(Row).decode
-"""The row as which an event stands in a log."""
-
 _DECODER: Final = msgspec.msgpack.Decoder(list[Row])
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD

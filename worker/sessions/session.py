@@ -129,13 +129,20 @@ class _Index:
 class Held:
     """A session in memory: its state, its log, and what finds repeats in it quickly."""
 
-    __slots__ = ("_index", "_reading", "_seen", "log", "number", "resettled", "state", "summary")
+    __slots__ = (
+        *("_index", "_reading", "_seen", "committed", "log", "number", "resettled", "state"),
+        "summary",
+    )
 
     def __init__(self, state: Session, log: bytes | bytearray = b"", number: int = 0) -> None:
         self.state = state
         state.key = state.key.shared()
         self.number = number
         """What deltas know it by."""
+        self.committed: tuple[int, int] | None = None
+        """Since something may have become of it: the number of events, and the bytes of its log,
+        that the last commit has.
+        """
         self.log = log or bytearray()
         """As it was given until an event comes: a restored log isn't copied for nothing."""
         self._index: _Index | None = None
@@ -168,11 +175,8 @@ class Held:
         """Let go of the kept reading: it is many times the size of the log."""
         self._reading = None
 
-    def add(self, event: Event, most: int, grown: list[bytes]) -> Arrival:
-        """Take in an event that arrived, unless it is known or the session holds ``most``.
-
-        ``grown`` gets the bytes by which the log has grown.
-        """
+    def add(self, event: Event, most: int) -> Arrival:
+        """Take in an event that arrived, unless it is known or the session holds ``most``."""
         state = self.state
         seen = self._woken() if self._seen is None else self._seen
         bit = 1 << (event.sequence_number & _BITS)
@@ -184,7 +188,6 @@ class Held:
         if state.count >= most or len(self.log) + len(packed) > MAX_LOG_BYTES:
             return self._turned_away(known)
         self.log += packed
-        grown.append(packed)
         self._seen = seen | bit
         self._reading = None
         if self._index is not None:

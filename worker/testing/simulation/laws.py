@@ -23,9 +23,9 @@ from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.distribution import add, unscaled
 from worker.metrics.series import Series, SeriesBook
+from worker.partition.accounting import ACCOUNTED
 from worker.partition.delta import Delta
 from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine, Window
-from worker.partition.partition import ACCOUNTED
 from worker.partition.rules import Rules
 from worker.partition.telling import summarise
 from worker.replay import Replay

@@ -1,0 +1,33 @@
+"""The accounting law: every occurrence is counted, as exactly one of the things it may be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from worker.sessions.session import Arrival
+
+ACCOUNTED: Final = (
+    "occurrences",
+    "test_events",
+    "ignored",
+    "dead_letters",
+    "events",
+    "folded",
+    "duplicates",
+    "cut",
+)
+"""The counters of the law: occurrences = test_events + ignored + dead_letters + events, and
+events = folded + duplicates + cut."""
+
+
+def account(counters: Counter[str], occurrences: int, arrivals: Mapping[Arrival, int]) -> None:
+    """Count a batch of so many occurrences; of its events so many came to each of these."""
+    counters["occurrences"] += occurrences
+    counters["events"] += sum(arrivals.values())
+    counters["folded"] += arrivals["folded"]
+    counters["cut"] += arrivals["cut"]
+    counters["duplicates"] += arrivals["duplicate"] + arrivals["earlier"] + arrivals["conflict"]
+    if arrivals["conflict"]:
+        counters["conflicts"] += arrivals["conflict"]
