@@ -14,8 +14,7 @@ from typing import Final
 from worker.events.decode import Delivery, decode, decode_all
 from worker.events.envelope import Damaged
 from worker.events.event import SessionKey
-from worker.metrics.distribution import add
-from worker.partition.outputs import Outputs, Packed, Window
+from worker.partition.outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.stream.record import Record
@@ -37,7 +36,6 @@ class Replay:
         # offline every session ever seen is at hand, so no event is too old for it
         self._partition = Partition(rules._replace(expire_after=None, max_held=None))
         self._take = take
-        self._window: Window = {}
         self._waiting: list[Record] = []
         self._folded = 0
 
@@ -68,14 +66,8 @@ class Replay:
         keys = self._partition.keys()
         for start in range(0, len(keys), _AT_ONCE):
             self._partition.finish(keys[start : start + _AT_ONCE])
-            outputs = self._partition.outputs()
-            for series, distribution in outputs.window.items():
-                add(self._window.setdefault(series, {}), distribution)
-            outputs.window = {}
-            self._take(outputs)
-        rest = self._partition.outputs()
-        rest.window = self._window
-        self._take(rest)
+            self._take(self._partition.outputs(publish=False))
+        self._take(self._partition.outputs())
 
 
 class LiveReplay(Replay):

@@ -12,8 +12,7 @@ from tests.bench.peers.measured import Stopwatch, settle
 from worker.config import Settings
 from worker.emit.outbox import drafts
 from worker.events.decode import decode_all
-from worker.metrics.distribution import add
-from worker.partition.outputs import Outputs, Window
+from worker.partition.outputs import Outputs
 from worker.partition.partition import Partition
 from worker.stream.record import Record
 from worker.stream.recording import read_recording
@@ -48,19 +47,17 @@ def stages(recording: str) -> dict[str, float]:
 
 
 def _finish(partition: Partition, telling: Stopwatch, encoding: Stopwatch) -> None:
-    whole: Window = {}
     keys = partition.keys()
     for start in range(0, len(keys), _AT_ONCE):
         with telling.running():
             partition.finish(keys[start : start + _AT_ONCE])
-            outputs = partition.commit()[1]
-            for series, distribution in outputs.window.items():
-                add(whole.setdefault(series, {}), distribution)
-            outputs.window = {}
+            outputs = partition.outputs(publish=False)
         with encoding.running():
             _encode(outputs)
+    with telling.running():
+        outputs = partition.outputs()
     with encoding.running():
-        _encode(Outputs(window=whole))
+        _encode(outputs)
 
 
 def _encode(outputs: Outputs) -> Sequence[object]:

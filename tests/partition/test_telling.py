@@ -20,6 +20,7 @@ from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES, Event
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Series, SeriesBook, SeriesRules, Told
+from worker.partition.gathered import Gathered
 from worker.partition.outputs import Window
 from worker.partition.rules import MINUTE, minute_of
 from worker.partition.telling import has_to_tell, summarise, tell
@@ -45,15 +46,15 @@ class Telling(NamedTuple):
 
 
 def telling_of(held: Held, hold: Hold, before: int, series: SeriesBook) -> Telling:
-    window: Window = {}
-    retracted = tell(held, hold, before, series, window)
-    return Telling(multiset(window), retracted)
+    gathered = Gathered(series)
+    retracted = tell(held, hold, before, gathered)
+    return Telling(multiset(gathered.take()), retracted)
 
 
 def summary(held: Held, series: SeriesBook) -> Counter[Told]:
-    window: Window = {}
-    summarise(held, series, window)
-    return multiset(window)
+    gathered = Gathered(series)
+    summarise(held, gathered)
+    return multiset(gathered.take())
 
 
 def multiset(window: Window) -> Counter[Told]:

@@ -11,8 +11,11 @@ from worker.metrics.distribution import Distribution
 from worker.metrics.series import Series
 from worker.sessions.session import Session
 
-Window = dict[tuple[Series, int], Distribution]
-"""Samples to publish, by series and minute (epoch ms)."""
+SeriesMinute = tuple[Series, int]
+"""A series and a minute (epoch ms)."""
+
+Window = dict[SeriesMinute, Distribution]
+"""Samples to publish."""
 
 
 EXPIRED: Final = "expired: older than any session still held"

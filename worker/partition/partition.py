@@ -19,6 +19,7 @@ from worker.metrics.series import SeriesBook
 from worker.partition.accounting import ACCOUNTED, account
 from worker.partition.changes import Changes
 from worker.partition.delta import Delta, Mark
+from worker.partition.gathered import Gathered
 from worker.partition.outputs import (
     CROWDED,
     EXPIRED,
@@ -30,7 +31,7 @@ from worker.partition.outputs import (
 )
 from worker.partition.rules import MINUTE, Rules, minute_of
 from worker.partition.stream_time import StreamTime
-from worker.partition.telling import has_to_tell, summarise, summary_of, tell
+from worker.partition.telling import has_to_tell, has_told_all, summarise, summary_of, tell
 from worker.partition.timing import Deadlines, releases
 from worker.sessions.record import encode, to_record
 from worker.sessions.session import ARRIVALS, Arrival, Closed, CloseReason, Held, Session
@@ -61,6 +62,7 @@ class Partition:
         for held in self._sessions.values():
             self._deadlines.watch(held.state)
         self._ticked = state.stream_time
+        self._gathered = Gathered(self._book)
         self._begin()
 
     def _begin(self) -> None:
@@ -92,7 +94,7 @@ class Partition:
     def has_outputs(self) -> bool:
         """Whether the next commit gives out anything."""
         out = self._out
-        return bool(out.window or out.records or out.dead_letters or out.test_ids or out.packed)
+        return any((self._gathered, out.records, out.dead_letters, out.test_ids, out.packed))
 
     def keys(self) -> list[SessionKey]:
         """The sessions in memory, in an order that doesn't depend on their arrival."""
@@ -218,11 +220,14 @@ class Partition:
         self._changes.tell(delta)
         return delta, self.outputs()
 
-    def outputs(self) -> Outputs:
-        """What has been given out since the last commit, where nobody keeps deltas."""
+    def outputs(self, *, publish: bool = True) -> Outputs:
+        """What was given out since the last commit, if nobody keeps deltas; samples may wait."""
         self._changes.over()
         self._book.admitted_now = []
         outputs = self._out
+        self._gathered.count()
+        if publish:
+            outputs.window = self._gathered.take()
         self._begin()
         return outputs
 
@@ -376,22 +381,18 @@ class Partition:
         if not state.summarised and state.newest < before:
             self._changes.alters(held)
             state.summarised = True
-            summarise(held, self._book, self._out.window)
+            summarise(held, self._gathered)
 
     def _tell(self, held: Held, hold: Hold, before: int) -> None:
         if has_to_tell(held.state, hold, before):
             self._changes.alters(held)
-            retracted = tell(held, hold, before, self._book, self._out.window)
+            retracted = tell(held, hold, before, self._gathered)
             self.counters["samples_retracted"] += retracted
 
     def _pack(self, held: Held) -> None:
         """Let a closed session go once it has told all that it had to tell."""
         state = held.state
-        told = all(
-            mark.count == state.count and mark.before > state.newest
-            for mark in (state.direct, state.turn)
-        )
-        if told and state.summarised and state.turn.closing:
+        if has_told_all(state):
             key = state.key
             del self._sessions[key]
             self._changes.goes(held)

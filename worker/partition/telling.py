@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from worker.metrics.catalogue import CATALOGUE, Hold
-from worker.metrics.distribution import Distribution, add
-from worker.metrics.series import Series, SeriesBook, Told
-from worker.partition.outputs import Window
+from worker.metrics.series import Told
+from worker.partition.gathered import Counted, Gathered
+from worker.partition.outputs import SeriesMinute
 from worker.sessions.further import further_direct, further_turn, further_turn_of_closed
 from worker.sessions.log import Row
 from worker.sessions.reading import Reading, direct_samples, turn_samples
 from worker.sessions.record import agent_share, missing
-from worker.sessions.sample import Kind, Samples, split
+from worker.sessions.sample import Kind, Samples
 from worker.sessions.session import Held, Mark, Session
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
@@ -39,8 +39,16 @@ def has_to_tell(state: Session, hold: Hold, before: int) -> bool:
     return mark.before < before and mark.before <= state.newest and state.oldest < before
 
 
-def tell(held: Held, hold: Hold, before: int, book: SeriesBook, window: Window) -> int:
-    """Add what ``held`` has to tell of the minutes before ``before`` (epoch ms) to ``window``,
+def has_told_all(state: Session) -> bool:
+    """Whether nothing is left to tell of a closed session unless an event arrives."""
+    direct, turn = state.direct, state.turn
+    if not (state.summarised and turn.closing and direct.count == turn.count == state.count):
+        return False
+    return min(direct.before, turn.before) > state.newest
+
+
+def tell(held: Held, hold: Hold, before: int, gathered: Gathered) -> int:
+    """Add what ``held`` has to tell of the minutes before ``before`` (epoch ms) to ``gathered``,
     and mark it as told. Gives how many told samples turned out untrue.
 
     ``hold`` is DIRECT or TURN. What was once told up to some minute stays told up to there.
@@ -51,9 +59,9 @@ def tell(held: Held, hold: Hold, before: int, book: SeriesBook, window: Window) 
     further = _further(held, hold, before)
     retracted = 0
     if further is not None and not _surplus(state, hold):
-        _spread(further, before, book, state.key.account_sid, window)
+        gathered.spread(further, before, state.key.account_sid)
     else:
-        retracted = _compare(held, hold, further, before, book, window)
+        retracted = _compare(held, hold, further, before, gathered)
     mark.count, mark.before, mark.oldest_new = state.count, before, None
     mark.closing = _closing(state, hold)
     if hold is Hold.DIRECT:
@@ -81,12 +89,7 @@ def _further(held: Held, hold: Hold, before: int) -> Samples | None:
 
 
 def _compare(
-    held: Held,
-    hold: Hold,
-    further: Samples | None,
-    before: int,
-    book: SeriesBook,
-    window: Window,
+    held: Held, hold: Hold, further: Samples | None, before: int, gathered: Gathered
 ) -> int:
     """Tell what is so now and was not told; keep what was told and isn't so as surplus.
 
@@ -95,24 +98,24 @@ def _compare(
     state = held.state
     mark, account = _mark(state, hold), state.key.account_sid
     surplus = _surplus(state, hold)
-    told: Window = {}
+    once, now = Gathered(gathered.book), Gathered(gathered.book)
     for (series, minute, value), count in surplus.items():
-        told.setdefault((series, minute), {})[value] = count
-    now: Window = {}
+        once.add((series, minute), {value: count})
     if further is None:
         rows = held.rows()
         further = _samples(rows, state.base, hold, closing=state.closed is not None)
         if mark.count:
-            once = _samples(rows[: mark.count], state.base, hold, closing=mark.closing)
-            _spread(once, mark.before, book, account, told)
-    _spread(further, before, book, account, now)
-    for place, distribution in _without(now, told):
-        add(window.setdefault(place, {}), distribution)
+            before_now = _samples(rows[: mark.count], state.base, hold, closing=mark.closing)
+            once.spread(before_now, mark.before, account)
+    now.spread(further, before, account)
+    told, true = once.count(), now.count()
+    for place, new in _without(true, told):
+        gathered.add(place, new)
     untrue = Counter(
         {
             Told(*place, value): count
-            for place, distribution in _without(told, now)
-            for value, count in distribution.items()
+            for place, old in _without(told, true)
+            for value, count in old.items()
         }
     )
     others = [one for one in state.surplus if _HOLDS[one[0].series.metric] is not hold]
@@ -124,14 +127,14 @@ def _surplus(state: Session, hold: Hold) -> Counter[Told]:
     return Counter({one: n for one, n in state.surplus if _HOLDS[one.series.metric] is hold})
 
 
-def summarise(held: Held, book: SeriesBook, window: Window) -> None:
+def summarise(held: Held, gathered: Gathered) -> None:
     """Add the per-session samples of a closed session, as it was at its first close."""
     closed = held.state.closed
     if closed is None:
         return
     if held.summary is None:
         held.summary = summary_of(held.reading_of(closed.count, closing=True))
-    _spread(held.summary, _END_OF_TIME, book, held.state.key.account_sid, window)
+    gathered.spread(held.summary, _END_OF_TIME, held.state.key.account_sid)
 
 
 def summary_of(reading: Reading) -> Samples:
@@ -184,30 +187,8 @@ def _samples(rows: list[Row], base: int, hold: Hold, *, closing: bool) -> Sample
     return turn_samples(rows, base, closing=closing)
 
 
-def _spread(samples: Samples, before: int, book: SeriesBook, account: str, window: Window) -> None:
-    """Add the samples of minutes before ``before`` to all of their series."""
-    for (context, minute), part in samples.parts.items():
-        if minute >= before:
-            continue
-        for kind, values in part.items():
-            metric, own = split(kind)
-            for series in book.of(metric, own, context, account):
-                place = series, minute
-                distribution = window.get(place)
-                if distribution is None:
-                    distribution = window[place] = {}
-                for value in values:
-                    distribution[value] = distribution.get(value, 0) + 1
-
-
-def _without(one: Window, other: Window) -> Iterator[tuple[tuple[Series, int], Distribution]]:
+def _without(one: Counted, other: Counted) -> Iterator[tuple[SeriesMinute, Counter[int]]]:
     """What ``one`` has and ``other`` lacks, where there is something."""
-    for place, distribution in one.items():
-        known = other.get(place, {})
-        rest = {
-            value: count - known.get(value, 0)
-            for value, count in distribution.items()
-            if count > known.get(value, 0)
-        }
-        if rest:
+    for place, counts in one.items():
+        if rest := counts - other[place] if place in other else counts:
             yield place, rest

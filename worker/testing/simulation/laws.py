@@ -21,11 +21,12 @@ from worker.emit.outbox import Kind
 from worker.events.decode import DEFECT
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
-from worker.metrics.distribution import add, unscaled
+from worker.metrics.distribution import unscaled
 from worker.metrics.series import Series, SeriesBook
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.delta import Delta
-from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine, Window
+from worker.partition.gathered import Gathered
+from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
 from worker.partition.rules import Rules
 from worker.partition.telling import summarise
 from worker.replay import Replay
@@ -174,11 +175,11 @@ def _expected(rules: Rules, calm: Undisturbed, packed: Iterable[Packed]) -> Samp
     }
     book = SeriesBook(rules.series)
     for one in packed:
-        told: Window = {}
-        summarise(Held(one.state, one.log), book, told)
+        told = Gathered(book)
+        summarise(Held(one.state, one.log), told)
         for (series, minute, value), count in one.state.surplus:
-            add(told.setdefault((series, minute), {}), {value: count})
-        for (series, minute), distribution in told.items():
+            told.add((series, minute), {value: count})
+        for (series, minute), distribution in told.take().items():
             counts = expected.setdefault((*series, minute), Counter())
             for value, count in distribution.items():
                 counts[_published(series.metric, value)] += count
