@@ -32,8 +32,13 @@ def parse_ms(text: str) -> int | None:
 
 def format_ms(ms: int) -> str:
     """``2026-10-02T12:00:00.000Z`` for an instant in epoch milliseconds."""
-    moment = _NAIVE_EPOCH + timedelta(milliseconds=ms)
-    return moment.isoformat(timespec="milliseconds") + "Z"
+    second, millis = divmod(ms, 1000)
+    return _text_of_second(second) + _MILLIS_TEXTS[millis]
+
+
+@lru_cache(maxsize=4096)
+def _text_of_second(second: int) -> str:
+    return (_NAIVE_EPOCH + timedelta(seconds=second)).isoformat() + "."
 
 
 def _parse_any(text: str) -> int | None:
@@ -81,4 +86,5 @@ class _Seconds(dict[str, int | None]):
 
 _REMEMBERED: Final = 4096
 _SECONDS: Final = _Seconds()
-_MILLIS: Final = {f"{ms:03}Z": ms for ms in range(1000)}
+_MILLIS_TEXTS: Final = [f"{ms:03}Z" for ms in range(1000)]
+_MILLIS: Final = {text: ms for ms, text in enumerate(_MILLIS_TEXTS)}

@@ -77,10 +77,9 @@ def summarise_all(values: Iterable[int], scale: int = 1) -> Summary | None:
     if not ordered:
         return None
     count = len(ordered)
-    # position ceil(p/100 x count), from 1 on
-    ranks = ((percent * count - 1) // 100 for percent in _PERCENTS)
-    ranked = [ordered[0], *(ordered[rank] for rank in ranks), ordered[-1]]
-    return _summary(count, sum(ordered), ranked, scale)
+    # the sample at position ceil(p/100 x count), from 1 on
+    ranked = [ordered[(percent * count - 1) // 100] for percent in _PERCENTS]
+    return _summary(count, sum(ordered), [ordered[0], *ranked, ordered[-1]], scale)
 
 
 def _summary(count: int, whole: int, ranked: list[int], scale: int) -> Summary:

@@ -19,7 +19,7 @@ from worker.partition.outputs import SeriesMinute
 from worker.sessions.further import further_direct, further_turn, further_turn_of_closed
 from worker.sessions.log import Row
 from worker.sessions.reading import Reading, direct_samples, turn_samples
-from worker.sessions.record import agent_share, missing
+from worker.sessions.record import agent_share
 from worker.sessions.sample import Kind, Samples
 from worker.sessions.session import Held, Mark, Session
 
@@ -163,7 +163,7 @@ def _session_values(reading: Reading) -> list[tuple[Kind, int]]:
         ("InterruptionsPerSession", sum(reading.direct.interruptions.values())),
         ("TurnsPerSession", reading.spoken.samples.count("Turns")),
         ("LongestSilence", reading.longest_silence),
-        ("MissingEvents", missing(reading.ordered)),
+        ("MissingEvents", reading.numbers.missing),
     ]
     if reading.duration_s is not None:
         values.append(("SessionDuration", reading.duration_s))

@@ -7,6 +7,9 @@ CloudWatch shows and what a record says can't disagree.
 
 from __future__ import annotations
 
+from operator import attrgetter
+from typing import Final, NamedTuple
+
 from worker.sessions.context import Context
 from worker.sessions.direct import DirectWalk, count_of
 from worker.sessions.log import Ordered, Row, in_order
@@ -16,19 +19,33 @@ from worker.sessions.spoken import SpokenWalk
 from worker.sessions.turns import TurnWalk
 
 
+class Numbers(NamedTuple):
+    """A session's sequence numbers. ``missing``: those absent between the first and the last, at
+    least so many events are lost.
+    """
+
+    first: int
+    last: int
+    missing: int
+
+
 class Reading:
     """What a session's events say, up to the last of them. Times in epoch ms.
 
     Each of the two walks is gone when it is first asked for: some ask for one of them only.
     """
 
-    __slots__ = ("_base", "_closing", "_direct", "_spoken", "first", "last", "ordered")
+    __slots__ = (
+        *("_base", "_closing", "_direct", "_numbers", "_spoken"),
+        *("first", "last", "ordered"),
+    )
 
     def __init__(self, rows: list[Row], base: int, *, closing: bool) -> None:
         self._base = base
         self._closing = closing
         self._direct: DirectWalk | None = None
         self._spoken: SpokenWalk | None = None
+        self._numbers: Numbers | None = None
         self.ordered: Ordered = in_order(rows)
         self.first = base + self.ordered.rows[0].timestamp
         self.last = base + self.ordered.rows[-1].timestamp
@@ -48,6 +65,15 @@ class Reading:
         return self._spoken
 
     @property
+    def numbers(self) -> Numbers:
+        """The events' sequence numbers."""
+        if self._numbers is None:
+            numbers = set(map(_NUMBER, self.ordered.rows))
+            first, last = min(numbers), max(numbers)
+            self._numbers = Numbers(first, last, last - first + 1 - len(numbers))
+        return self._numbers
+
+    @property
     def turns(self) -> TurnWalk:
         """The turn rules' state after the last event."""
         return self.spoken.turns
@@ -60,7 +86,7 @@ class Reading:
     @property
     def rows(self) -> list[TurnRow]:
         """The turn rows by time."""
-        return sorted(self.spoken.rows.rows, key=lambda row: row.at)
+        return sorted(self.spoken.rows.rows, key=_AT)
 
     @property
     def rows_omitted(self) -> int:
@@ -76,6 +102,10 @@ class Reading:
     def longest_silence(self) -> int:
         """The longest stretch in which neither side speaks, in ms."""
         return self.turns.end_of_silence(self.last)
+
+
+_NUMBER: Final = attrgetter("sequence_number")
+_AT: Final = attrgetter("at")
 
 
 def read(rows: list[Row], base: int, *, closing: bool) -> Reading:

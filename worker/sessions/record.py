@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
 from typing import Final
 
 import msgspec
@@ -11,10 +11,9 @@ from msgspec.structs import replace
 from worker.events.timestamps import format_ms
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import Summary, half_up, summarise_all
-from worker.sessions.log import Ordered
 from worker.sessions.reading import Reading
 from worker.sessions.rows import TurnRow
-from worker.sessions.sample import split
+from worker.sessions.sample import Part
 from worker.sessions.schema import (
     SCHEMA_VERSION,
     CompletenessPart,
@@ -49,15 +48,16 @@ _DECODER: Final = msgspec.json.Decoder(SessionRecord)
 
 def to_record(state: Session, reading: Reading) -> SessionRecord:
     """The record of a closed session from a reading of all its events."""
-    by_metric = _by_metric(reading)
+    by_kind = _by_kind(reading)
 
     def count(metric: str) -> int:
-        return len(by_metric.get(metric, ()))
+        return len(by_kind[metric])
 
     def summary(metric: str) -> Summary | None:
-        return summarise_all(by_metric.get(metric, ()), CATALOGUE[metric].scale)
+        return summarise_all(by_kind[metric], CATALOGUE[metric].scale)
 
-    key, turns, wrap_up = state.key, reading.turns, reading.direct.wrap_up or {}
+    key, turns, direct = state.key, reading.turns, reading.direct
+    wrap_up = direct.wrap_up or {}
     end_status = wrap_up.get("end_status")
     return SessionRecord(
         schema_version=SCHEMA_VERSION,
@@ -83,7 +83,7 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
             reply_duration=summary("ReplyDuration"),
             token_stream=summary("TokenStreamDuration"),
             barge_in_stop=summary("BargeInStopTime"),
-            time_to_first_audio=next(iter(by_metric.get("TimeToFirstAudio", ())), None),
+            time_to_first_audio=next(iter(by_kind["TimeToFirstAudio"]), None),
         ),
         turns=count("Turns"),
         ambiguous_turns=count("AmbiguousTurns"),
@@ -94,8 +94,8 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         agent_utterances=turns.agent_utterances,
         abandoned_waits=count("AbandonedWaits"),
         interruptions=InterruptionPart(
-            total=sum(reading.direct.interruptions.values()),
-            by_type=TypePart(**reading.direct.interruptions),
+            total=sum(direct.interruptions.values()),
+            by_type=TypePart(**direct.interruptions),
             by_customer=count("InterruptionsByCustomer"),
             by_agent=count("InterruptionsByAgent"),
         ),
@@ -106,17 +106,16 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         language_changes=count("LanguageChanges"),
         invalid_latencies=count("InvalidLatencies"),
         tokens=TokenPart(
-            total=reading.direct.tokens,
-            words=reading.direct.words,
-            replies=reading.direct.replies,
+            total=direct.tokens,
+            words=direct.words,
+            replies=direct.replies,
             per_second=summary("TokensPerSecond"),
         ),
         talk=_talk(reading),
         errors=[
-            ErrorPart(code=e.code, message=e.message, at=format_ms(e.at))
-            for e in reading.direct.errors
+            ErrorPart(code=e.code, message=e.message, at=format_ms(e.at)) for e in direct.errors
         ],
-        unknown_events=dict(sorted(reading.direct.unknown.items())),
+        unknown_events=dict(sorted(direct.unknown.items())),
         turn_rows=[_row(n, row) for n, row in enumerate(reading.rows, 1)],
         turn_rows_omitted=reading.rows_omitted,
         completeness=_completeness(state, reading),
@@ -147,25 +146,19 @@ def encode_within(line: bytes, most: int) -> bytes:
     return line
 
 
-def missing(ordered: Ordered) -> int:
-    """Sequence numbers absent between the first and the last: at least so many are lost."""
-    numbers = {row.sequence_number for row in ordered.rows}
-    return max(numbers) - min(numbers) + 1 - len(numbers)
-
-
 def agent_share(reading: Reading) -> int | None:
     """The agent's share of the talking in hundredths of a percent; None if nobody talked."""
     agent, both = reading.turns.agent_ms, reading.turns.agent_ms + reading.turns.customer_ms
     return half_up(agent * 10_000, both) if both else None
 
 
-def _by_metric(reading: Reading) -> dict[str, list[int]]:
-    """All samples, by metric; of one, in any order."""
-    found: dict[str, list[int]] = {}
+def _by_kind(reading: Reading) -> Part:
+    """All samples; of a kind, in any order."""
+    found: Part = defaultdict(list)
     for samples in (reading.direct.samples, reading.spoken.samples):
         for part in samples.parts.values():
             for kind, values in part.items():
-                found.setdefault(split(kind)[0], []).extend(values)
+                found[kind] += values
     return found
 
 
@@ -205,15 +198,15 @@ def _row(n: int, row: TurnRow) -> RowPart:
 
 
 def _completeness(state: Session, reading: Reading) -> CompletenessPart:
-    numbers: Iterable[int] = [row.sequence_number for row in reading.ordered.rows]
+    numbers = reading.numbers
     return CompletenessPart(
         events=len(reading.ordered.rows),
         duplicates=state.duplicates,
         conflicts=reading.ordered.conflicts,
         order_conflicts=reading.ordered.order_conflicts,
         lost_ends=reading.turns.lost_ends,
-        first_sequence=min(numbers),
-        last_sequence=max(numbers),
-        missing=missing(reading.ordered),
+        first_sequence=numbers.first,
+        last_sequence=numbers.last,
+        missing=numbers.missing,
         cut=state.cut + reading.direct.cut,
     )
