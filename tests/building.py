@@ -20,7 +20,7 @@ from worker.sessions.context import Context
 from worker.sessions.direct import DirectWalk
 from worker.sessions.log import as_row
 from worker.sessions.reading import Reading, read
-from worker.sessions.sample import Kind, Samples, split
+from worker.sessions.sample import Samples, split
 from worker.sessions.session import Closed, Held, Session
 from worker.sessions.spoken import SpokenWalk
 from worker.stream.record import Record
@@ -43,37 +43,47 @@ def reading_of(*scene: tuple[Any, ...], closing: bool = True) -> Reading:
     return read([as_row(one, BASE) for one in _events(scene)], BASE, closing=closing)
 
 
-class Stamped(Samples):
-    """Samples that are also kept with the instant at which each was completed."""
+class Stamps:
+    """Samples by metric, each with the instant that completed it: (ms since BASE, value)."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.samples = Samples()
         self.stamped: dict[str, list[tuple[int, int]]] = {}
 
-    def add(self, kind: Kind, time: int, value: int) -> None:
-        super().add(kind, time, value)
-        self.stamped.setdefault(split(kind)[0], []).append((time - BASE, value))
+    def at(self, instant: int) -> None:
+        """All samples since the last time are of this instant."""
+        for part in self.samples.parts.values():
+            for kind, some in part.items():
+                stamped = self.stamped.setdefault(split(kind)[0], [])
+                stamped += [(instant - BASE, value) for value in some]
+        self.samples.forget()
 
 
 def told_directly(*scene: tuple[Any, ...]) -> dict[str, list[tuple[int, int]]]:
     """The samples that one event alone decides but DeliveryDelay, by metric: (ms since BASE,
     value).
     """
-    samples, rows = Stamped(), reading_of(*scene).ordered.rows
-    walk = DirectWalk(samples)
+    stamps, rows = Stamps(), reading_of(*scene).ordered.rows
+    walk = DirectWalk(stamps.samples)
     walk.begin(BASE + rows[0].timestamp)
-    walk.walk(rows, BASE)
-    return samples.stamped
+    for row in rows:
+        walk.walk([row], BASE)
+        stamps.at(BASE + row.timestamp)
+    del stamps.stamped["DeliveryDelay"]
+    return stamps.stamped
 
 
 def said(*scene: tuple[Any, ...], closing: bool = True) -> dict[str, list[tuple[int, int]]]:
     """The samples of all turn metrics, by metric: (ms since BASE, value)."""
-    samples, rows = Stamped(), reading_of(*scene).ordered.rows
-    walk = SpokenWalk(samples, BASE + rows[0].timestamp)
-    walk.walk(rows, BASE)
+    stamps, rows = Stamps(), reading_of(*scene).ordered.rows
+    walk = SpokenWalk(stamps.samples, BASE + rows[0].timestamp)
+    for row in rows:
+        walk.walk([row], BASE)
+        stamps.at(BASE + row.timestamp)
     if closing:
         walk.close(BASE + rows[-1].timestamp)
-    return samples.stamped
+        stamps.at(BASE + rows[-1].timestamp)
+    return stamps.stamped
 
 
 def values(reading: Reading, metric: str) -> list[int]:

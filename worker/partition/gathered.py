@@ -29,7 +29,7 @@ class Gathered:
     def spread(self, samples: Samples, before: int, account: str) -> None:
         """Add the samples of minutes before ``before`` (epoch ms) to all of their series."""
         for (context, minute), part in samples.parts.items():
-            if minute < before:
+            if part and minute < before:
                 whole = self._parts.setdefault((context, account, minute), {})
                 for kind, values in part.items():
                     if kind in whole:

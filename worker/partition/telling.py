@@ -139,10 +139,10 @@ def summarise(held: Held, gathered: Gathered) -> None:
 
 def summary_of(reading: Reading) -> Samples:
     """The per-session samples of a reading."""
-    samples = Samples()
-    samples.enter(reading.context)
+    samples = Samples(reading.context)
+    part = samples.at(reading.last)
     for kind, value in _session_values(reading):
-        samples.add(kind, reading.last, value)
+        part[kind].append(value)
     return samples
 
 

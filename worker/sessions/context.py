@@ -36,6 +36,10 @@ class Context(NamedTuple):
         return self.transcription_language if self.tts_language == UNKNOWN else self.tts_language
 
 
+NOWHERE: Final = Context()
+"""Before any configuration."""
+
+
 def plain(value: object) -> str:
     """A value fit for a dimension: printable ASCII, at most 255 characters, never empty."""
     return _plain(value) if isinstance(value, str) else UNKNOWN
@@ -48,12 +52,22 @@ def _plain(text: str) -> str:
 
 def provider(value: object) -> str:
     """A provider in lower case, without the prefix of Twilio's own building blocks."""
-    return plain(value).lower().removeprefix("block_") or UNKNOWN
+    return _provider(value) if isinstance(value, str) else UNKNOWN
+
+
+@lru_cache(maxsize=1024)
+def _provider(text: str) -> str:
+    return _plain(text).lower().removeprefix("block_") or UNKNOWN
 
 
 def voice(value: object) -> str:
     """A voice as it is, but for a tuning suffix (``-1.0_0.7_0.8``)."""
-    return _TUNING.sub("", plain(value)) or UNKNOWN
+    return _voice(value) if isinstance(value, str) else UNKNOWN
+
+
+@lru_cache(maxsize=1024)
+def _voice(text: str) -> str:
+    return _TUNING.sub("", _plain(text)) or UNKNOWN
 
 
 class ContextWalk:
@@ -63,7 +77,7 @@ class ContextWalk:
 
     def __init__(self) -> None:
         self._languages: dict[str, Any] = {}
-        self.current = Context()
+        self.current = NOWHERE
 
     def configurations(self, payload: Payload) -> None:
         """Start over from a ``configurations`` event."""

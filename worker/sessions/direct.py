@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from worker.events.event import KNOWN_NAMES, Payload
 from worker.sessions.context import ContextWalk, plain
 from worker.sessions.log import Row
-from worker.sessions.sample import MINUTE, NEVER, Samples, minute_of
+from worker.sessions.sample import MINUTE, NEVER, Part, Samples, minute_of
 
 MAX_LATENCY_MS: Final = 600_000
 MAX_COUNT: Final = 1 << 53
@@ -28,7 +29,7 @@ class DirectWalk:
     """Goes through events in order. ``samples`` are those that one event alone decides."""
 
     __slots__ = (
-        *("_delays", "_delays_until", "configuration", "context", "cut", "errors"),
+        *("_part", "_until", "configuration", "context", "cut", "errors"),
         *("interruptions", "replies", "samples", "tokens", "unknown", "words", "wrap_up"),
     )
 
@@ -43,26 +44,30 @@ class DirectWalk:
         self.tokens = self.words = self.replies = 0
         self.cut = 0
         """Names and languages that are beyond what a session may have of them."""
-        self._delays: list[int] = []
-        self._delays_until = NEVER
+        self._part: Part = defaultdict(list)
+        self._until = NEVER
+        """Where samples of the current minute and context go, and until when (epoch ms)."""
 
     def begin(self, t: int) -> None:
         """The session's first event is at ``t`` (epoch ms)."""
-        self.samples.add("SessionsStarted", t, 1)
+        self.samples.at(t)["SessionsStarted"].append(1)
 
     def walk(self, rows: Iterable[Row], base: int, since: int = NEVER) -> None:
         """Go on through events in order. Of a configuration event before ``since`` (epoch ms)
         all was told: it only sets the context.
         """
+        delays: list[int] = []
+        self._until = NEVER
         for row in rows:
             name, t = row.name, base + row.timestamp
             if t < since and name in CONFIGURING:
                 self._pass_by(row)
                 continue
-            if t >= self._delays_until:
-                self._delays = self.samples.values("DeliveryDelay", t)
-                self._delays_until = minute_of(t) + MINUTE
-            self._delays.append(row.delay)
+            if t >= self._until:
+                self._part = self.samples.at(t)
+                delays = self._part["DeliveryDelay"]
+                self._until = minute_of(t) + MINUTE
+            delays.append(row.delay)
             if not isinstance(name, int):
                 self._unknown(name)
             elif (step := _STEPS[name]) is not None:
@@ -78,24 +83,24 @@ class DirectWalk:
     def _enter(self) -> None:
         """The context has changed."""
         self.samples.enter(self.context.current)
-        self._delays_until = NEVER
+        self._until = NEVER
 
-    def _final_token(self, t: int, payload: Payload) -> None:
+    def _final_token(self, _t: int, payload: Payload) -> None:
         self.replies += 1
         tokens, words = count_of(payload.get("total_tokens")), count_of(payload.get("total_words"))
         if tokens is not None:
             self.tokens += tokens
-            self.samples.add("Tokens", t, tokens)
+            self._part["Tokens"].append(tokens)
         if words is not None:
             self.words += words
-            self.samples.add("Words", t, words)
+            self._part["Words"].append(words)
 
-    def _interrupt(self, t: int, payload: Payload) -> None:
+    def _interrupt(self, _t: int, payload: Payload) -> None:
         kind = payload.get("type")
         if kind not in ("SPEECH", "DTMF"):
             kind = "UNKNOWN"
         self.interruptions[kind] += 1
-        self.samples.add(("Interruptions", kind), t, 1)
+        self._part["Interruptions", kind].append(1)
 
     def _configurations(self, _t: int, payload: Payload) -> None:
         self.context.configurations(payload)
@@ -110,7 +115,7 @@ class DirectWalk:
     def _language_changed(self, t: int, payload: Payload) -> None:
         self.context.language(payload)
         self._enter()
-        self.samples.add("LanguageChanges", t, 1)
+        self.samples.at(t)["LanguageChanges"].append(1)
 
     def _error(self, t: int, payload: Payload) -> None:
         code = payload.get("error_code")
@@ -118,7 +123,7 @@ class DirectWalk:
             code = int(code)
         if type(code) is not int:
             code = plain(code) if isinstance(code, str) else None
-        self.samples.add(("Errors", "unknown" if code is None else str(code)), t, 1)
+        self._part["Errors", "unknown" if code is None else str(code)].append(1)
         if len(self.errors) < MAX_ERRORS:
             message = payload.get("message")
             self.errors.append(SessionError(code, message if isinstance(message, str) else "", t))
@@ -148,19 +153,19 @@ _Step = Callable[[DirectWalk, int, Payload], None]
 
 
 def _count(metric: str) -> _Step:
-    def run(walk: DirectWalk, t: int, _payload: Payload) -> None:
-        walk.samples.add(metric, t, 1)
+    def run(walk: DirectWalk, _t: int, _payload: Payload) -> None:
+        walk._part[metric].append(1)
 
     return run
 
 
 def _latency(metric: str) -> _Step:
-    def run(walk: DirectWalk, t: int, payload: Payload) -> None:
+    def run(walk: DirectWalk, _t: int, payload: Payload) -> None:
         value = latency_of(payload)
         if value is None:
-            walk.samples.add("InvalidLatencies", t, 1)
+            walk._part["InvalidLatencies"].append(1)
         else:
-            walk.samples.add(metric, t, value)
+            walk._part[metric].append(value)
 
     return run
 

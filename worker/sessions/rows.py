@@ -34,53 +34,58 @@ class TurnRow(msgspec.Struct):
     tokens: int | None = None
 
 
+class Measured(msgspec.Struct, gc=False):
+    """What is known of an utterance before it begins; times in ms."""
+
+    application_ms: int | None = None
+    stt_ms: int | None = None
+    tts_ms: int | None = None
+    tokens: int | None = None
+
+
 class TurnRows:
     """Collects the rows of one session; the first ``MAX_ROWS`` are kept."""
 
-    __slots__ = ("_ahead", "_current", "_measured", "_reply_ahead", "language", "omitted", "rows")
+    __slots__ = ("_current", "_measured", "_reply_ahead", "ahead", "language", "omitted", "rows")
 
     def __init__(self) -> None:
         self.rows: list[TurnRow] = []
         self.omitted = 0
         self.language = ""
-        self._ahead: dict[str, int] = {}
-        self._measured: dict[str, int] = {}
+        self.ahead = Measured()
+        """Of the next utterance."""
+        self._measured = Measured()
         self._reply_ahead = False
         self._current: TurnRow | None = None
-
-    def latency(self, field: Literal["stt_ms", "tts_ms"], value: int) -> None:
-        """A latency that the next utterance's row will show."""
-        self._ahead[field] = value
 
     def reply_begins(self, latency: int | None) -> None:
         """A reply begins, after that many ms where its prompt is known."""
         self._reply_ahead = True
         if latency is not None:
-            self._ahead["application_ms"] = latency
+            self.ahead.application_ms = latency
 
     def tokens(self, count: int) -> None:
         """Tokens of a reply: of the current utterance's unless a newer reply has begun."""
         if self._reply_ahead:
-            self._ahead["tokens"] = self._ahead.get("tokens", 0) + count
+            self.ahead.tokens = (self.ahead.tokens or 0) + count
         elif self._current is not None:
             self._current.tokens = (self._current.tokens or 0) + count
 
     def utterance(self) -> None:
         """The agent begins to speak; what was measured since it last did belongs to this."""
-        self._measured, self._ahead = self._ahead, {}
+        self._measured, self.ahead = self.ahead, Measured()
         self._reply_ahead = False
         self._current = None
 
     def turn(self, at: int, wait: int | None, response: int | None) -> None:
         """An utterance that answers the customer, beyond doubt if there is a response time."""
         outcome: Outcome = "ambiguous" if response is None else "answered"
-        row = TurnRow(at, outcome, self.language, caller_wait_ms=wait, response_ms=response)
-        self._open(row)
+        self._open(at, outcome, wait, response)
 
     def greeting(self, at: int) -> None:
         """The first utterance of the agent, before any reply."""
         if self._current is None:
-            self._open(TurnRow(at, "greeting", self.language))
+            self._open(at, "greeting", None, None)
 
     def reply(self, duration: int) -> None:
         """The current utterance has ended."""
@@ -106,11 +111,20 @@ class TurnRows:
         last = self.rows[-1] if self.rows else None
         return last is not None and last.outcome == "abandoned" and last.at <= prompt
 
-    def _open(self, row: TurnRow) -> None:
-        for field, value in self._measured.items():
-            setattr(row, field, value)
-        self._keep(row)
-        self._current = row
+    def _open(self, at: int, outcome: Outcome, wait: int | None, response: int | None) -> None:
+        known = self._measured
+        self._current = TurnRow(
+            at,
+            outcome,
+            self.language,
+            caller_wait_ms=wait,
+            response_ms=response,
+            application_ms=known.application_ms,
+            stt_ms=known.stt_ms,
+            tts_ms=known.tts_ms,
+            tokens=known.tokens,
+        )
+        self._keep(self._current)
 
     def _keep(self, row: TurnRow) -> None:
         if len(self.rows) < MAX_ROWS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final
 
-from worker.sessions.context import Context
+from worker.sessions.context import NOWHERE, Context
 
 MINUTE: Final = 60_000
 
@@ -27,33 +27,28 @@ def minute_of(instant: int) -> int:
 
 
 class Samples:
-    """Samples by context and minute (epoch ms), as they come in order of time.
+    """Samples by context and minute (epoch ms); a part may be empty.
 
     All samples of a part go to the same series, so a part is told at once.
     """
 
-    __slots__ = ("_context", "_part", "_until", "parts")
+    __slots__ = ("_context", "parts")
 
-    def __init__(self) -> None:
+    def __init__(self, context: Context = NOWHERE) -> None:
         self.parts: dict[tuple[Context, int], Part] = {}
-        self.enter(Context())
+        self._context = context
 
     def enter(self, context: Context) -> None:
         """The context of all samples that follow."""
         self._context = context
-        self._until = NEVER
 
-    def add(self, kind: Kind, time: int, value: int) -> None:
-        """One sample, at its event's epoch ms; none before it may be of a later minute."""
-        if time >= self._until:
-            self._go_on(time)
-        self._part[kind].append(value)
-
-    def values(self, kind: Kind, time: int) -> list[int]:
-        """Where samples of a kind go in the minute of ``time``, as long as the context stays."""
-        if time >= self._until:
-            self._go_on(time)
-        return self._part[kind]
+    def at(self, time: int) -> Part:
+        """Where samples of an instant (epoch ms) go, and of its minute while the context stays."""
+        place = self._context, minute_of(time)
+        part = self.parts.get(place)
+        if part is None:
+            part = self.parts[place] = defaultdict(list)
+        return part
 
     def count(self, metric: str) -> int:
         """How many samples there are of a metric without a dimension of its own."""
@@ -62,16 +57,6 @@ class Samples:
     def forget(self) -> None:
         """Let go of all that came so far."""
         self.parts = {}
-        self._until = NEVER
-
-    def _go_on(self, time: int) -> None:
-        minute = minute_of(time)
-        self._until = minute + MINUTE
-        place = self._context, minute
-        part = self.parts.get(place)
-        if part is None:
-            part = self.parts[place] = defaultdict(list)
-        self._part = part
 
 
 NEVER: Final = -(1 << 62)

@@ -10,14 +10,14 @@ from worker.sessions.context import ContextWalk
 from worker.sessions.direct import count_of, latency_of
 from worker.sessions.log import Row
 from worker.sessions.rows import TurnRows
-from worker.sessions.sample import Samples
+from worker.sessions.sample import MINUTE, NEVER, Samples, minute_of
 from worker.sessions.turns import TurnWalk
 
 
 class SpokenWalk:
     """Goes through events in order. ``samples`` are those that neighbouring events decide."""
 
-    __slots__ = ("_context", "rows", "samples", "turns")
+    __slots__ = ("_context", "_until", "rows", "samples", "turns")
 
     def __init__(self, samples: Samples, first: int) -> None:
         """``first``: the time of the session's first event in epoch ms."""
@@ -25,31 +25,37 @@ class SpokenWalk:
         self._context = ContextWalk()
         self.rows = TurnRows()
         self.rows.language = self._context.current.language
-        self.turns = TurnWalk(samples.add, self.rows)
+        self.turns = TurnWalk(self.rows)
+        self._until = NEVER
         self.turns.silent_since = first
 
     def walk(self, rows: Iterable[Row], base: int) -> None:
         """Go on through events in order."""
         turns = self.turns
+        self._until = NEVER
         for row in rows:
-            name = row.name
+            name, t = row.name, base + row.timestamp
+            if t >= self._until:
+                turns.part = self.samples.at(t)
+                self._until = minute_of(t) + MINUTE
             if isinstance(name, int):
                 if (turn_step := _TURN_STEPS[name]) is not None:
-                    turn_step(turns, base + row.timestamp)
+                    turn_step(turns, t)
                 elif (step := _STEPS[name]) is not None:
-                    step(self, base + row.timestamp, row.payload or {})
+                    step(self, t, row.payload or {})
 
     def close(self, t: int) -> None:
         """The session is over; ``t`` is its last event's time."""
-        self.turns.close(t)
+        self.turns.part = self.samples.at(t)
+        self.turns.close()
 
     def _stt_latency(self, _t: int, payload: Payload) -> None:
         if (value := latency_of(payload)) is not None:
-            self.rows.latency("stt_ms", value)
+            self.rows.ahead.stt_ms = value
 
     def _tts_latency(self, _t: int, payload: Payload) -> None:
         if (value := latency_of(payload)) is not None:
-            self.rows.latency("tts_ms", value)
+            self.rows.ahead.tts_ms = value
 
     def _final_token(self, t: int, payload: Payload) -> None:
         self.turns.final_token_received(t, count_of(payload.get("total_tokens")))
@@ -65,6 +71,7 @@ class SpokenWalk:
 
     def _enter(self) -> None:
         self.samples.enter(self._context.current)
+        self._until = NEVER
         self.rows.language = self._context.current.language
 
 

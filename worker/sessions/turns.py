@@ -1,8 +1,9 @@
 """The turn rules: which audio answers which words, and how long a caller waited for it.
 
 No event links a prompt to its reply, or a reply to its audio. The rules pair only what can't
-be mistaken, and count the rest. They walk a session's events in order, one method an event;
-each sample goes out through ``emit(metric, time, value)``, each turn through ``rows``.
+be mistaken, and count the rest. They walk a session's events in order, one method an event.
+A sample is stamped with the event that completes it: it goes to ``part``, which whoever feeds
+the events sets to where samples of the event's time go. Each turn goes to ``rows``.
 
 State (times in epoch milliseconds):
 
@@ -18,16 +19,15 @@ State (times in epoch milliseconds):
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections import defaultdict, deque
+
+import msgspec
 
 from worker.sessions.rows import TurnRows
+from worker.sessions.sample import Part
 
-Emit = Callable[[str, int, int], None]
 
-
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """A reply that has begun but wasn't heard yet; ``sure`` if its prompt is beyond doubt."""
 
     begun: int
@@ -38,16 +38,16 @@ class TurnWalk:
     """The rules' state. Feed it the session's events in order, then ``close`` it."""
 
     __slots__ = (
-        *("_answers", "_configured_at", "_emit", "_ended_since_prompt", "_in_progress"),
+        *("_answers", "_configured_at", "_ended_since_prompt", "_in_progress"),
         *("_interrupted_at", "_replies_begun", "_rows", "_speech_in_wait", "_utterance_began"),
         *("_utterance_over_agent", "_void", "agent_ms", "agent_since", "agent_utterances"),
         *("customer_end", "customer_ms", "customer_since", "doubt", "first_token"),
-        *("longest_silence", "lost_ends", "muddled", "owed", "silent_since"),
+        *("longest_silence", "lost_ends", "muddled", "owed", "part", "silent_since"),
         *("unattributed_replies", "unheard", "wait_since"),
     )
 
-    def __init__(self, emit: Emit, rows: TurnRows) -> None:
-        self._emit = emit
+    def __init__(self, rows: TurnRows) -> None:
+        self.part: Part = defaultdict(list)
         self._rows = rows
         self.customer_since: int | None = None
         self.agent_since: int | None = None
@@ -88,9 +88,9 @@ class TurnWalk:
         if self.customer_since is not None:
             self.lost_ends += 1
         if self.agent_since is not None:
-            self._emit("InterruptionsByCustomer", t, 1)
+            self.part["InterruptionsByCustomer"].append(1)
         elif self._ended_since_prompt:
-            self._settle(t)
+            self._settle()
         if self.owed:
             self.muddled = True
         self.customer_end = None
@@ -128,11 +128,11 @@ class TurnWalk:
         if not self.owed:
             self.unattributed_replies += 1
         elif self.doubt:
-            self._emit("AmbiguousReplies", t, 1)
+            self.part["AmbiguousReplies"].append(1)
             self.owed.popleft()
         else:
             latency = t - self.owed.popleft()
-            self._emit("ApplicationLatency", t, latency)
+            self.part["ApplicationLatency"].append(latency)
         self._rows.reply_begins(latency)
         self.unheard.append(Reply(t, sure=latency is not None))
         self._replies_begun += 1
@@ -146,10 +146,10 @@ class TurnWalk:
         """A reply is complete, with that many tokens (None: not told)."""
         if self._in_progress == 1 and not self._void and self.first_token is not None:
             duration = t - self.first_token
-            self._emit("TokenStreamDuration", t, duration)
+            self.part["TokenStreamDuration"].append(duration)
             if duration > 0 and tokens is not None:
                 # tokens/s in thousandths, half up
-                self._emit("TokensPerSecond", t, _half_up(tokens * 1_000_000, duration))
+                self.part["TokensPerSecond"].append(_half_up(tokens * 1_000_000, duration))
         self._in_progress = max(0, self._in_progress - 1)
         if not self._in_progress:
             self.first_token = None
@@ -165,7 +165,7 @@ class TurnWalk:
             self.lost_ends += 1
             self._forget_utterance()
         if self.customer_since is not None:
-            self._emit("InterruptionsByAgent", t, 1)
+            self.part["InterruptionsByAgent"].append(1)
         wait = self._end_wait(t)
         if self.customer_end is not None:
             self._turn(t, self.customer_end, wait)
@@ -180,12 +180,12 @@ class TurnWalk:
         """The agent falls silent."""
         if self.agent_since is not None:
             self.agent_ms += t - self.agent_since
-            self._emit("ReplyDuration", t, t - self.agent_since)
+            self.part["ReplyDuration"].append(t - self.agent_since)
             self._rows.reply(t - self.agent_since)
             if self._answers is not None:
-                self._emit("TimeToReplyEnd", t, t - self._answers)
+                self.part["TimeToReplyEnd"].append(t - self._answers)
             if self._interrupted_at is not None:
-                self._emit("BargeInStopTime", t, t - self._interrupted_at)
+                self.part["BargeInStopTime"].append(t - self._interrupted_at)
         self.agent_since = None
         self._forget_utterance()
         self._ended_since_prompt = True
@@ -200,17 +200,17 @@ class TurnWalk:
             self._interrupted_at = t
             self._rows.interrupted()
         while self.owed and self.owed[0] < began:  # in order of time, as they came
-            self._unanswered(t, (self.owed.popleft(),))
+            self._unanswered(self.owed.popleft())
         self.unheard.clear()
         self.muddled = False
         self.doubt = len(self.owed) > 1
 
-    def close(self, t: int) -> None:
-        """The session is over; ``t`` is its last event's time."""
+    def close(self) -> None:
+        """The session is over."""
         if self.wait_since is not None:
-            self._emit("AbandonedWaits", t, 1)
+            self.part["AbandonedWaits"].append(1)
             self._rows.abandoned(self.wait_since)
-        self._settle(t)
+        self._settle()
 
     def end_of_silence(self, t: int) -> int:
         """The longest silence in ms if the session's last event is at ``t``."""
@@ -220,16 +220,17 @@ class TurnWalk:
 
     def _turn(self, t: int, customer_end: int, wait: int | None) -> None:
         """Does this utterance answer the customer, and is that beyond doubt?"""
-        begun_since = [reply for reply in self.unheard if reply.begun >= customer_end]
+        replies = self.unheard  # in order of time, as they came
+        begun_since = bool(replies) and replies[-1].begun >= customer_end
         clear = not (self.doubt or self.muddled)
-        if clear and len(self.unheard) == 1 and begun_since and begun_since[0].sure:
-            self._emit("Turns", t, 1)
-            self._emit("ResponseLatency", t, t - customer_end)
+        if clear and begun_since and len(replies) == 1 and replies[0].sure:
+            self.part["Turns"].append(1)
+            self.part["ResponseLatency"].append(t - customer_end)
             self._answers = customer_end
             self._rows.turn(customer_end, wait, t - customer_end)
         elif begun_since or self.owed or not clear:
-            self._emit("Turns", t, 1)
-            self._emit("AmbiguousTurns", t, 1)
+            self.part["Turns"].append(1)
+            self.part["AmbiguousTurns"].append(1)
             self._rows.turn(customer_end, wait, None)
 
     def _greeting(self, t: int) -> None:
@@ -238,7 +239,7 @@ class TurnWalk:
             and not self._replies_begun
             and self._configured_at is not None
         ):
-            self._emit("TimeToFirstAudio", t, t - self._configured_at)
+            self.part["TimeToFirstAudio"].append(t - self._configured_at)
             self._rows.greeting(t)
 
     def _end_wait(self, t: int) -> int | None:
@@ -247,21 +248,20 @@ class TurnWalk:
         wait = t - self.wait_since - self._speech_in_wait
         if self.customer_since is not None:
             wait -= t - max(self.customer_since, self.wait_since)
-        self._emit("CallerWait", t, wait)
+        self.part["CallerWait"].append(wait)
         self.wait_since = None
         return wait
 
-    def _settle(self, t: int) -> None:
-        self._unanswered(t, self.owed)
-        self.owed.clear()
+    def _settle(self) -> None:
+        while self.owed:
+            self._unanswered(self.owed.popleft())
         self.unheard.clear()
         self.doubt = False
         self.muddled = False
 
-    def _unanswered(self, t: int, prompts: Iterable[int]) -> None:
-        for prompt in prompts:
-            self._emit("UnansweredPrompts", t, 1)
-            self._rows.unanswered(prompt)
+    def _unanswered(self, prompt: int) -> None:
+        self.part["UnansweredPrompts"].append(1)
+        self._rows.unanswered(prompt)
 
     def _forget_utterance(self) -> None:
         self._answers = None
