@@ -35,7 +35,7 @@ def test_a_record_is_decoded_and_folded_in_a_few_dozen_calls() -> None:
     partition = Partition(Rules())
     deliveries = decode_all(RECORDS)
     assert calls(lambda: decode_all(RECORDS)) <= 11 * len(RECORDS)
-    assert calls(lambda: partition.fold(deliveries)) <= 19 * len(RECORDS)
+    assert calls(lambda: partition.fold(deliveries)) <= 12 * len(RECORDS)
 
 
 def walked(made: Counter[str]) -> dict[str, int]:

@@ -238,8 +238,6 @@ class Service:
         self._folded += intake.records
 
     def _move(self, shard: str, position: Position) -> None:
-        if position.seen_to:
-            self._partition.tip(shard, position.seen_to)
         self._partition.move(shard, (position.kind, position.value, position.seen_to))
 
     def _let_time_go_on(self) -> None:

@@ -15,7 +15,7 @@ from worker.emit.outbox import Kind, Outcome
 from worker.emit.sender import Sender
 from worker.intake.intake import IntakeHere
 from worker.intake.remote import IntakeProcess
-from worker.observe.worker_log import WorkerLog
+from worker.observe.watch import Watch
 from worker.partition.partition import Partition
 from worker.service import Clocks, Service, Source
 from worker.state.compactor import Compactor
@@ -41,13 +41,13 @@ class Worker:
     def __init__(self, endpoint: str, state: Path, *, own_process: bool) -> None:
         settings = Settings()
         rules = rules_of(settings)
-        log = WorkerLog(lambda: -1.0)
         api = connect("bench", region="us-east-1", endpoint=endpoint, threads=THREADS)
         survey = survey_stream(api)
         positions = first_positions(survey, "trim_horizon")
         store = SqliteStore(state)
         self.partition = Partition(rules, store.take("bench"))
         clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
+        log = Watch(clocks, lambda: 0, lambda _reading, _at: None)
         policy = Policy(settings.on_ambiguous, clocks.now, Random(0).random)
         source: Source = IntakeHere(Reader(api, positions, survey.created, lambda _: None))
         if own_process:

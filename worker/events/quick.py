@@ -47,12 +47,14 @@ class _Interrupt(TypedDict, total=False):
     type: _Text
 
 
-class _Relay(msgspec.Struct, gc=False):
-    """``conversation_relay_data``; the payloads that come with each turn are typed."""
+class _Relay(msgspec.Struct, gc=False, kw_only=True):
+    """``conversation_relay_data``, in the order in which its fields come; the payloads that come
+    with each turn are typed.
+    """
 
     session_id: _Id
-    sequence_number: _Int64
     name: str | None = None
+    sequence_number: _Int64
     stt_latency: _Latency | None = None
     tts_latency: _Latency | None = None
     last_token_received: _Tokens | None = None
@@ -68,8 +70,8 @@ class _Call(msgspec.Struct, gc=False):
     """``data`` of a call event."""
 
     timestamp: str = ""
-    account_sid: _Id = ""
     call_sid: _Id = ""
+    account_sid: _Id = ""
     name: str | None = None
     group: str | None = None
     conversation_relay_data: _Relay | None = None
@@ -91,7 +93,8 @@ def read_quickly(data: bytes, arrival: int) -> Event | Ignored | None:
     ``arrival`` in epoch milliseconds.
     """
     try:
-        envelope = _envelope(data.decode())
+        # msgspec looks at the encoding of what it keeps only, and all of it must be UTF-8
+        envelope = _envelope(data if data.isascii() else data.decode())
         kind, call = envelope.type, envelope.data
         if kind != GATEWAY_TYPE:
             return None if kind == TEST_TYPE else Ignored(kind[:TYPE_LENGTH])

@@ -19,7 +19,9 @@ from worker.sessions.session import Session
 VERSION: Final = 1
 
 Mark = tuple[str, str, int]
-"""A position in a shard as its source writes it; the partition only keeps it."""
+"""A position in a shard: two texts as its source writes them, which the partition only keeps, and
+the time (epoch ms) before which all that arrived in the shard has been read; 0 if none is known.
+"""
 
 
 class SessionChange(msgspec.Struct, array_like=True, gc=False):

@@ -120,13 +120,10 @@ class Partition:
         """Count each delivery and take in its event, if it is one."""
         sessions, touches, most = self._sessions, self._changes.touches, self._rules.max_events
         arrivals: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
-        latest: dict[str, int] = {}
         occurrences = 0
         for delivery in deliveries:
             occurrences += 1
             occurrence = delivery.occurrence
-            if delivery.arrival > latest.get(delivery.shard, -1):
-                latest[delivery.shard] = delivery.arrival
             if not isinstance(occurrence, Event):
                 self._note(occurrence, delivery)
                 continue
@@ -148,11 +145,13 @@ class Partition:
             ):
                 self._unusual(held, occurrence, arrival)
         account(self.counters, occurrences, arrivals)
-        for shard, arrived in latest.items():
-            self._time.observe(shard, arrived)
 
     def move(self, shard: str, position: Mark) -> None:
-        """All records of a shard up to that position have been folded."""
+        """All records of a shard up to that position have been folded, and so all that arrived
+        before the time in it.
+        """
+        if position[2]:
+            self._time.observe(shard, position[2])
         self.positions[shard] = position
         self._moved[shard] = None
 

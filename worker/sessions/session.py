@@ -87,11 +87,12 @@ class Session(msgspec.Struct, array_like=True, gc=False):
             self.newest = timestamp
         if timestamp < self.oldest:
             self.oldest = timestamp
-        direct, turn = self.direct, self.turn
-        if direct.oldest_new is None or timestamp < direct.oldest_new:
-            direct.oldest_new = timestamp
-        if turn.oldest_new is None or timestamp < turn.oldest_new:
-            turn.oldest_new = timestamp
+        mark = self.direct
+        if mark.oldest_new is None or timestamp < mark.oldest_new:
+            mark.oldest_new = timestamp
+        mark = self.turn
+        if mark.oldest_new is None or timestamp < mark.oldest_new:
+            mark.oldest_new = timestamp
         if arrival > self.last_arrival:
             self.last_arrival = arrival
         if name == "call_wrap_up" and self.wrap_up_arrival is None:
@@ -177,17 +178,21 @@ class Held:
 
     def add(self, event: Event, most: int) -> Arrival:
         """Take in an event that arrived, unless it is known or the session holds ``most``."""
-        state = self.state
-        seen = self._woken() if self._seen is None else self._seen
+        state, log = self.state, self.log
+        seen = self._seen
+        if seen is None:
+            seen, log = self._woken()
         bit = 1 << (event.sequence_number & _BITS)
-        known = self._find(event) if seen & bit else "folded"
-        if known == "duplicate":
-            state.duplicates += 1
-            return known
+        known: Arrival = "folded"
+        if seen & bit:
+            known = self._find(event)
+            if known == "duplicate":
+                state.duplicates += 1
+                return known
         packed = pack(event, state.base)
-        if state.count >= most or len(self.log) + len(packed) > MAX_LOG_BYTES:
+        if state.count >= most or len(log) + len(packed) > MAX_LOG_BYTES:
             return self._turned_away(known)
-        self.log += packed
+        log += packed
         self._seen = seen | bit
         self._reading = None
         if self._index is not None:
@@ -219,14 +224,16 @@ class Held:
             # no record says when an event arrived, so one that is up to date stays so
             state.recorded += 1
 
-    def _woken(self) -> int:
-        """Make a restored session ready for events; gives the bits of its sequence numbers."""
-        self.log = bytearray(self.log)
+    def _woken(self) -> tuple[int, bytearray]:
+        """Make a restored session ready for events; gives the bits of its sequence numbers, and
+        the log.
+        """
+        self.log = log = bytearray(self.log)
         seen = 0
         for bit in {row.sequence_number & _BITS for row in self.rows()}:
             seen |= 1 << bit
         self._seen = seen
-        return seen
+        return seen, log
 
     def _find(self, event: Event) -> Arrival:
         row = as_row(event, self.state.base)
