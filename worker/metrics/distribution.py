@@ -7,10 +7,11 @@ so many distinct values and no more, is one coarsened, and then by a known error
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate, islice
 from math import log2
-from operator import mul, sub, xor
+from operator import itemgetter, mul, sub, xor
 from typing import Final, NamedTuple
 
 import msgspec
@@ -77,12 +78,17 @@ def summarise_all(values: Iterable[int], scale: int = 1) -> Summary | None:
     if not ordered:
         return None
     count = len(ordered)
-    # the sample at position ceil(p/100 x count), from 1 on
-    ranked = [ordered[(percent * count - 1) // 100] for percent in _PERCENTS]
-    return _summary(count, sum(ordered), [ordered[0], *ranked, ordered[-1]], scale)
+    return _summary(count, sum(ordered), _extremes_and_ranks(count)(ordered), scale)
 
 
-def _summary(count: int, whole: int, ranked: list[int], scale: int) -> Summary:
+@lru_cache(maxsize=1024)
+def _extremes_and_ranks(count: int) -> Callable[[list[int]], Sequence[int]]:
+    """Picks the minimum, the percentiles and the maximum of so many samples in ascending order."""
+    # the one at position ceil(p/100 x count), from 1 on
+    return itemgetter(0, *((percent * count - 1) // 100 for percent in _PERCENTS), -1)
+
+
+def _summary(count: int, whole: int, ranked: Sequence[int], scale: int) -> Summary:
     """``ranked``: the minimum, the percentiles and the maximum."""
     low, p50, p90, p95, p99, high = ranked if scale == 1 else [value / scale for value in ranked]
     avg = half_up(whole * 1000, count * scale) / 1000

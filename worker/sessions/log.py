@@ -87,7 +87,8 @@ def in_order(rows: list[Row]) -> Ordered:
     other one is a conflict, and the earliest arrival counts. An order conflict is a neighbour
     with a smaller sequence number.
     """
-    ordered = sorted(rows, key=_TIME_AND_NUMBER)
+    ordered = sorted(rows, key=_NUMBER)
+    ordered.sort(key=_TIME)  # stable; quicker than by pairs of both
     order_conflicts = 0
     time: int | None = None
     number: int | None = None
@@ -128,7 +129,8 @@ def name_of(code: int | str) -> str:
     return KNOWN_NAMES[code] if isinstance(code, int) else code
 
 
-_TIME_AND_NUMBER: Final = attrgetter("timestamp", "sequence_number")
+_TIME: Final = attrgetter("timestamp")
+_NUMBER: Final = attrgetter("sequence_number")
 
 
 def _position(row: Row) -> tuple[int, int, str]:

@@ -17,7 +17,7 @@ MAX_ROWS: Final = 200
 Outcome = Literal["answered", "ambiguous", "interrupted", "unanswered", "abandoned", "greeting"]
 
 
-class TurnRow(msgspec.Struct):
+class TurnRow(msgspec.Struct, gc=False):
     """One row. ``at``: the customer's end (a turn), the audio's start (the greeting), the
     prompt (unanswered) or the begin of the wait (abandoned), in epoch ms. Durations in ms.
     """

@@ -170,7 +170,8 @@ class TurnWalk:
         if self.customer_end is not None:
             self._turn(t, self.customer_end, wait)
         self.customer_end = None
-        self._greeting(t)
+        if self.agent_utterances == 1:
+            self._greeting(t)
         self.unheard.clear()
         self.muddled = False
         self._break_silence(t)
@@ -234,11 +235,7 @@ class TurnWalk:
             self._rows.turn(customer_end, wait, None)
 
     def _greeting(self, t: int) -> None:
-        if (
-            self.agent_utterances == 1
-            and not self._replies_begun
-            and self._configured_at is not None
-        ):
+        if not self._replies_begun and self._configured_at is not None:
             self.part["TimeToFirstAudio"].append(t - self._configured_at)
             self._rows.greeting(t)
 
