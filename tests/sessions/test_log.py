@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from tests.building import event
 from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES, Event
-from worker.sessions.log import CODES, Row, as_row, identity, in_order, name_of, pack, unpack
+from worker.sessions.log import (
+    CODES,
+    Row,
+    Stretch,
+    as_row,
+    identity,
+    in_order,
+    name_of,
+    pack,
+    unpack,
+)
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 payloads: st.SearchStrategy[dict[str, Any] | None] = st.none() | st.dictionaries(
@@ -29,6 +39,26 @@ events = st.builds(
     INT64,
     st.integers(-3_600_000, 10**12),
 )
+
+
+@given(st.lists(st.tuples(events, st.integers(-(10**13), 10**12) | st.none()), max_size=25))
+def test_a_stretch_grows_over_rows_before_an_instant_that_need_not_stay(
+    steps: list[tuple[Event, int | None]],
+) -> None:
+    log, rows, stretch, latest = bytearray(), list[Row](), Stretch(), -(1 << 62)
+    stay: set[int | str] = {CODES["configurations"], "17"}
+    for one, until in steps:
+        log += pack(one, BASE)
+        rows.append(as_row(one, BASE))
+        if until is None:
+            continue
+        latest = max(latest, until)
+        stretch = stretch.grown(log, stretch.left_out(log, len(rows)), latest, stay)
+        inside = rows[stretch.first : stretch.last]
+        assert all(row.timestamp < latest and row.name not in stay for row in inside)
+        assert stretch.left_out(log, len(rows)) == rows[: stretch.first] + rows[stretch.last :]
+        ahead = rows[stretch.last :]
+        assert not ahead or ahead[0].timestamp >= latest
 
 
 @given(st.lists(events, max_size=12))

@@ -71,18 +71,25 @@ def tell(held: Held, hold: Hold, before: int, gathered: Gathered) -> int:
 
 def _further(held: Held, hold: Hold, before: int) -> Samples | None:
     """The samples to tell, if they can be had without those that were told."""
-    state = held.state
-    mark, base = _mark(state, hold), state.base
+    if hold is Hold.TURN:
+        return _further_turn(held, before)
+    state, mark = held.state, held.state.direct
     if not mark.count and state.newest < before:
-        reading = held.reading()
-        return reading.direct.samples if hold is Hold.DIRECT else reading.spoken.samples
-    if hold is Hold.DIRECT:
-        if held.resettled and mark.count:
-            return None
-        return further_direct(held.rows(), state, before)
+        return held.reading().direct.samples
+    return None if held.resettled and mark.count else further_direct(held, before)
+
+
+def _further_turn(held: Held, before: int) -> Samples | None:
+    state = held.state
+    mark, base = state.turn, state.base
+    kept = held.take_turns()
     late = mark.oldest_new is not None and mark.oldest_new < mark.before
     if late or (mark.closing and mark.count != state.count):
         return None
+    if kept is not None:
+        return kept
+    if not mark.count and state.newest < before:
+        return held.reading().spoken.samples
     if state.closed is None or (mark.closing and state.newest < mark.before):
         return further_turn(held.rows(), base, mark.before, before)
     return further_turn_of_closed(held.rows(), base, mark.before, before)

@@ -14,23 +14,28 @@ from operator import attrgetter
 from worker.sessions.direct import CONFIGURING, DirectWalk
 from worker.sessions.log import Row, in_order
 from worker.sessions.sample import Samples, minute_of
-from worker.sessions.session import Session
+from worker.sessions.session import Held
 from worker.sessions.spoken import SpokenWalk
 
 
-def further_direct(rows: list[Row], state: Session, before: int) -> Samples | None:
+def further_direct(held: Held, before: int) -> Samples | None:
     """The direct samples before ``before`` that were not told; None if some told one changes.
 
-    Of two rows with one identity it must not be that one was told and the other was not.
+    Of two rows with one identity it must not be that one was told and the other was not. All
+    that is told by ``before`` must be told at once: the next time the session leaves it out.
     """
+    state = held.state
     base, mark = state.base, state.direct
+    rows, left_out = held.rows_to_tell()
+    held.tell_rows(rows, before)
     low, high, newcomer = mark.before - base, before - base, mark.oldest_new
     first, first_told = state.oldest - base, state.oldest - base
     if newcomer == state.oldest:
-        first_told = min((row.timestamp for row in rows[: mark.count]), default=high)
+        told = (held.rows() if left_out else rows)[: mark.count]
+        first_told = min((row.timestamp for row in told), default=high)
     late: list[Row] = []
     if newcomer is not None and newcomer < mark.before:
-        late = [row for row in rows[mark.count :] if row.timestamp < low]
+        late = [row for row in rows[mark.count - left_out :] if row.timestamp < low]
         if any(row.name in CONFIGURING for row in late):
             return None
     started = first_told < low

@@ -8,6 +8,7 @@ or, for a name nobody knows, the name itself.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from itertools import pairwise
 from operator import attrgetter
 from struct import Struct
@@ -65,6 +66,49 @@ def unpack(log: bytes | bytearray, count: int) -> list[Row]:
     Raises ``msgspec.DecodeError`` for bytes that aren't a log of so many rows.
     """
     return _DECODER.decode(_ARRAY_HEADER(_ARRAY32, count) + log)
+
+
+class Stretch(msgspec.Struct, frozen=True, gc=False):
+    """Rows of a log next to one another: from the ``first`` up to the ``last``, which is not one
+    of them, and the bytes that they take.
+    """
+
+    first: int = 0
+    last: int = 0
+    start: int = 0
+    end: int = 0
+
+    def left_out(self, log: bytes | bytearray, count: int) -> list[Row]:
+        """The other rows of a log of ``count``, in the order in which they arrived."""
+        return unpack(log[: self.start] + log[self.end :], count - self.last + self.first)
+
+    def grown(
+        self, log: bytes | bytearray, others: list[Row], until: int, stay: Container[int | str]
+    ) -> Stretch:
+        """The stretch from behind the last row with a name that is to ``stay`` up to the first
+        row from ``until`` on. This one ends no later; ``others`` are the rows without it.
+        """
+        opening, ending = self.first, len(others)
+        for index in range(self.first, len(others)):
+            row = others[index]
+            if row.timestamp >= until:
+                ending = index
+                break
+            if row.name in stay:
+                opening = index + 1
+        after = _packed(others[ending:])
+        if not log.endswith(after):
+            return self
+        first, start, end = self.first, self.start, len(log) - len(after)
+        passed = self.last - self.first
+        if opening > first:
+            first, start = opening + passed, end - len(_packed(others[opening:ending]))
+        return Stretch(first, ending + passed, start, end)
+
+
+def _packed(rows: list[Row]) -> bytes:
+    """The rows as they stand in a log."""
+    return b"".join(map(_encode, rows))
 
 
 def identity(row: Row) -> Identity:

@@ -14,7 +14,8 @@ import msgspec
 
 from worker.events.event import Event, SessionKey, canonical_json
 from worker.metrics.series import Told
-from worker.sessions.log import Identity, Row, as_row, identity, pack, unpack
+from worker.sessions.direct import CONFIGURING
+from worker.sessions.log import Identity, Row, Stretch, as_row, identity, pack, unpack
 from worker.sessions.reading import Reading, read
 from worker.sessions.sample import Samples
 
@@ -131,8 +132,8 @@ class Held:
     """A session in memory: its state, its log, and what finds repeats in it quickly."""
 
     __slots__ = (
-        *("_index", "_reading", "_seen", "committed", "log", "number", "resettled", "state"),
-        "summary",
+        *("_index", "_reading", "_seen", "_told", "_turns", "committed", "log", "number"),
+        *("resettled", "state", "summary"),
     )
 
     def __init__(self, state: Session, log: bytes | bytearray = b"", number: int = 0) -> None:
@@ -149,14 +150,29 @@ class Held:
         self._index: _Index | None = None
         self._seen: int | None = None if log else 0
         self._reading: Reading | None = None
+        self._told = _NOTHING
+        """Events that direct samples no longer need: they were told, and set no context."""
         self.resettled = bool(log)
         """Whether a told event may have changed since direct samples were told last."""
         self.summary: Samples | None = None
         """The per-session samples of its first close, if they have been worked out."""
+        self._turns: tuple[int, Samples] | None = None
+        """Of how many events, and what of their turn samples is to be told next."""
 
     def rows(self) -> list[Row]:
         """All events, in the order of their arrival."""
         return unpack(self.log, self.state.count)
+
+    def rows_to_tell(self) -> tuple[list[Row], int]:
+        """The events that may still matter to direct samples, in the order of their arrival, and
+        how many are left out.
+        """
+        told = self._told
+        return told.left_out(self.log, self.state.count), told.last - told.first
+
+    def tell_rows(self, rows: list[Row], before: int) -> None:
+        """All samples of the ``rows_to_tell`` before that time (epoch ms) are told now."""
+        self._told = self._told.grown(self.log, rows, before - self.state.base, CONFIGURING)
 
     def reading(self) -> Reading:
         """All events, read as they now stand; kept until ``forget_reading``."""
@@ -175,6 +191,17 @@ class Held:
     def forget_reading(self) -> None:
         """Let go of the kept reading: it is many times the size of the log."""
         self._reading = None
+
+    def keep_turns(self) -> None:
+        """Keep the turn samples that this session, which just closed, has yet to tell."""
+        spoken, told = self.reading().spoken, self.state.turn.before
+        further = spoken.ending if self.state.newest < told else spoken.samples.since(told)
+        self._turns = self.state.count, further
+
+    def take_turns(self) -> Samples | None:
+        """The kept samples, once, if no event came since."""
+        kept, self._turns = self._turns, None
+        return kept[1] if kept is not None and kept[0] == self.state.count else None
 
     def add(self, event: Event, most: int) -> Arrival:
         """Take in an event that arrived, unless it is known or the session holds ``most``."""
@@ -249,6 +276,8 @@ class Held:
             if one.timestamp == time and one.sequence_number == number and one.name == name
         ).find(row)
 
+
+_NOTHING: Final = Stretch()
 
 MAX_LOG_BYTES: Final = 4 << 20
 """The bound on a session's packed events; what they may come to at their usual size is less."""

@@ -15,13 +15,16 @@ from worker.sessions.turns import TurnWalk
 
 
 class SpokenWalk:
-    """Goes through events in order. ``samples`` are those that neighbouring events decide."""
+    """Goes through events in order. ``samples`` are those that neighbouring events decide, and
+    ``ending`` those among them that only the close decides.
+    """
 
-    __slots__ = ("_context", "_until", "rows", "samples", "turns")
+    __slots__ = ("_context", "_until", "ending", "rows", "samples", "turns")
 
     def __init__(self, samples: Samples, first: int) -> None:
         """``first``: the time of the session's first event in epoch ms."""
         self.samples = samples
+        self.ending = Samples()
         self._context = ContextWalk()
         self.rows = TurnRows()
         self.rows.language = self._context.current.language
@@ -46,8 +49,12 @@ class SpokenWalk:
 
     def close(self, t: int) -> None:
         """The session is over; ``t`` is its last event's time."""
-        self.turns.part = self.samples.at(t)
+        self.ending = Samples(self._context.current)
+        self.turns.part = self.ending.at(t)
         self.turns.close()
+        part = self.samples.at(t)
+        for kind, values in self.turns.part.items():
+            part[kind] += values
 
     def _stt_latency(self, _t: int, payload: Payload) -> None:
         if (value := latency_of(payload)) is not None:
