@@ -354,13 +354,20 @@ class Partition:
 
     def _release(self, hold: Hold, instant: int) -> None:
         for held in list(self._sessions.values()):
-            if (instant // MINUTE) % (1 + held.state.count // _LONG):
+            state = held.state
+            if (instant // MINUTE) % (1 + state.count // _LONG):
                 continue  # so that what a session costs in a minute is bounded
+            if hold is Hold.DIRECT:
+                before = minute_of(instant - self._rules.hold_direct)
+            else:
+                before = self._turns_before(held, instant)
+            if state.closed is None and not has_to_tell(state, hold, before):
+                continue
             with self._set_aside_if_it_fails(held):
                 if hold is Hold.DIRECT:
-                    self._tell(held, hold, minute_of(instant - self._rules.hold_direct))
+                    self._tell(held, hold, before)
                 else:
-                    self._tell_turns(held, self._turns_before(held, instant))
+                    self._tell_turns(held, before)
                     self._pack(held)
                 held.forget_reading()
 
