@@ -29,10 +29,10 @@ from worker.partition.outputs import (
     RecordLine,
     SetAside,
 )
-from worker.partition.rules import MINUTE, Rules, minute_of
+from worker.partition.rules import MINUTE, Rules
 from worker.partition.stream_time import StreamTime
 from worker.partition.telling import has_to_tell, has_told_all, summarise, summary_of, tell
-from worker.partition.timing import Deadlines, releases
+from worker.partition.timing import Deadlines, due_before, releases
 from worker.sessions.record import encode, to_record
 from worker.sessions.session import ARRIVALS, Arrival, Closed, CloseReason, Held, Session
 
@@ -357,10 +357,7 @@ class Partition:
             state = held.state
             if (instant // MINUTE) % (1 + state.count // _LONG):
                 continue  # so that what a session costs in a minute is bounded
-            if hold is Hold.DIRECT:
-                before = minute_of(instant - self._rules.hold_direct)
-            else:
-                before = self._turns_before(held, instant)
+            before = due_before(self._rules, hold, state, instant)
             if state.closed is None and not has_to_tell(state, hold, before):
                 continue
             with self._set_aside_if_it_fails(held):
@@ -370,11 +367,6 @@ class Partition:
                     self._tell_turns(held, before)
                     self._pack(held)
                 held.forget_reading()
-
-    def _turns_before(self, held: Held, instant: int) -> int:
-        """The end of the minutes whose turn metrics a session may tell at an instant."""
-        quiet = instant - held.state.last_arrival >= self._rules.quiet
-        return minute_of(instant - (self._rules.hold_turn if quiet else self._rules.hold_max))
 
     def _tell_turns(self, held: Held, before: int) -> None:
         self._tell(held, Hold.TURN, before)

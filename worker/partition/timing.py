@@ -6,7 +6,8 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping
 
 from worker.events.event import SessionKey
-from worker.partition.rules import Rules
+from worker.metrics.catalogue import Hold
+from worker.partition.rules import Rules, minute_of
 from worker.sessions.session import Held, Session
 
 
@@ -34,6 +35,14 @@ def releases(
             if after < start + phase <= until:
                 yield start + phase
         start += every
+
+
+def due_before(rules: Rules, hold: Hold, state: Session, instant: int) -> int:
+    """The end of the minutes of which a session may tell at an instant."""
+    if hold is Hold.DIRECT:
+        return minute_of(instant - rules.hold_direct)
+    quiet = instant - state.last_arrival >= rules.quiet
+    return minute_of(instant - (rules.hold_turn if quiet else rules.hold_max))
 
 
 class Deadlines:
