@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
 import boto3
@@ -60,6 +61,8 @@ _ITERATOR_TYPES: Final = {
     "at_timestamp": "AT_TIMESTAMP",
     "trim_horizon": "TRIM_HORIZON",
 }
+_DATA: Final = attrgetter("data")
+_KEY: Final = attrgetter("partition_key")
 _FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *NO_ANSWER)
 """What a call may raise."""
 
@@ -194,7 +197,7 @@ def _answer(shard: str, answer: Fields) -> Answer:
 
 
 def _size(records: list[Record]) -> int:
-    return sum(len(record.data) + len(record.partition_key) for record in records)
+    return sum(map(len, map(_DATA, records))) + sum(map(len, map(_KEY, records)))
 
 
 def _date(answer: Fields) -> int | None:
