@@ -19,7 +19,7 @@ from tests.bench.report import Report, Row, table, write_json
 _FULL: Final = cases.Sizes(
     rounds=5,
     records=100_000,
-    live_records=100_000,
+    live_records=300_000,
     states=(1_000, 10_000, 100_000),
     new_events=60_000,
     aggregated=50_000,

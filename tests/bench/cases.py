@@ -19,7 +19,9 @@ Figures = Mapping[str, Any]
 
 
 class Sizes(NamedTuple):
-    """How much is measured. ``curve``: numbers of records."""
+    """How much is measured. ``live_records`` are several answers of each shard, so that it costs
+    little that shards are looked for and asked once more; ``curve``: numbers of records.
+    """
 
     rounds: int
     records: int
@@ -84,7 +86,10 @@ def live(bench: Bench) -> list[Row]:
     core, if nothing else is said.
     """
     records, unit = bench.sizes.live_records, "records/s"
-    with _stream(bench) as endpoint:
+    folder = bench.folder / "live"
+    bench.told(f"making {records:,} records")
+    measure("runs", "inputs", folder, records, bench.seed)
+    with _stream(folder) as endpoint:
         runs: dict[str, Callable[[], Figures]] = {
             "live": lambda: _live(bench, endpoint, "here", on_one_core=True),
             "two cores": lambda: _live(bench, endpoint, "process", on_one_core=False),
@@ -164,7 +169,7 @@ def commits(bench: Bench) -> list[Row]:
 
 def start(bench: Bench) -> list[Row]:
     """(e) From the start of the process to the first record folded."""
-    with _stream(bench) as endpoint:
+    with _stream(bench.folder) as endpoint:
         found = bench.interleaved(
             {"start": lambda: measure("start", endpoint, _fresh_state(bench), time.monotonic())}
         )["start"]
@@ -215,9 +220,9 @@ def _fresh_state(bench: Bench) -> Path:
 
 
 @contextmanager
-def _stream(bench: Bench) -> Iterator[str]:
-    """The stub on the recording; what isn't Kinesis's goes to an embedded AWS."""
-    with embedded_aws() as others, serving([bench.folder / "recording", others]) as endpoint:
+def _stream(inputs: Path) -> Iterator[str]:
+    """The stub on the recording of a folder; what isn't Kinesis's goes to an embedded AWS."""
+    with embedded_aws() as others, serving([inputs / "recording", others]) as endpoint:
         yield endpoint
 
 

@@ -35,6 +35,7 @@ def events(records: int, seed: int, shards: int = SHARDS) -> Iterator[Record]:
 
 def write_inputs(folder: Path, records: int, seed: int) -> None:
     """The same events as a recording, in ``recording/``, and as Lambda events, in ``lambda``."""
+    folder.mkdir(exist_ok=True)
     made = list(events(records, seed))
     write_recording(folder / "recording", made)
     with (folder / "lambda").open("w", encoding="ascii") as file:
