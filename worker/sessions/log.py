@@ -8,9 +8,10 @@ or, for a name nobody knows, the name itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container
-from itertools import pairwise
-from operator import attrgetter
+from itertools import islice
+from operator import attrgetter, gt
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -131,28 +132,30 @@ def in_order(rows: list[Row]) -> Ordered:
     other one is a conflict, and the earliest arrival counts. An order conflict is a neighbour
     with a smaller sequence number.
     """
+    ordered, conflicts = _sorted(rows), 0
+    numbers = list(map(_NUMBER, ordered))
+    if len(set(numbers)) < len(numbers):
+        ordered, conflicts = _settled(ordered, numbers)
+        numbers = list(map(_NUMBER, ordered))
+    return Ordered(ordered, conflicts, sum(map(gt, numbers, islice(numbers, 1, None))))
+
+
+def _sorted(rows: list[Row]) -> list[Row]:
+    """Rows by time and number; those that share both stay in their order."""
     ordered = sorted(rows, key=_NUMBER)
-    ordered.sort(key=_TIME)  # stable; quicker than by pairs of both
-    order_conflicts = 0
-    time: int | None = None
-    number: int | None = None
-    for row in ordered:
-        before = number
-        number = row.sequence_number
-        if before is not None and before >= number:
-            if before > number:
-                order_conflicts += 1
-            elif time == row.timestamp:
-                return _settled(rows)
-        time = row.timestamp
-    return Ordered(ordered, 0, order_conflicts)
+    ordered.sort(key=_TIME)  # quicker than by pairs of both
+    return ordered
 
 
-def _settled(rows: list[Row]) -> Ordered:
-    """The same for rows of which some share both time and number."""
+def _settled(rows: list[Row], numbers: list[int]) -> tuple[list[Row], int]:
+    """Rows in order, one an identity, and how many conflicts that took. Only rows that share
+    their number may share their identity, and these are few.
+    """
+    repeated = {number for number, count in Counter(numbers).items() if count > 1}
     by_identity: dict[Identity, list[Row]] = {}
     for row in rows:
-        by_identity.setdefault(identity(row), []).append(row)
+        if row.sequence_number in repeated:
+            by_identity.setdefault(identity(row), []).append(row)
     kept: list[Row] = []
     conflicts = 0
     for same in by_identity.values():
@@ -163,9 +166,9 @@ def _settled(rows: list[Row]) -> Ordered:
             first = min(one.delay for one in same)
             row = msgspec.structs.replace(payloads[max(payloads)], delay=first)
         kept.append(row)
-    kept.sort(key=_position)
-    backwards = sum(a.sequence_number > b.sequence_number for a, b in pairwise(kept))
-    return Ordered(kept, conflicts, backwards)
+    kept.sort(key=_name)
+    kept += [row for row in rows if row.sequence_number not in repeated]
+    return _sorted(kept), conflicts
 
 
 def name_of(code: int | str) -> str:
@@ -177,5 +180,5 @@ _TIME: Final = attrgetter("timestamp")
 _NUMBER: Final = attrgetter("sequence_number")
 
 
-def _position(row: Row) -> tuple[int, int, str]:
-    return row.timestamp, row.sequence_number, name_of(row.name)
+def _name(row: Row) -> str:
+    return name_of(row.name)
