@@ -9,6 +9,7 @@ neither its average nor any percentile.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any, Final
 
 from worker.metrics.catalogue import CATALOGUE
@@ -46,5 +47,10 @@ def to_datums(series: Series, minute: int, distribution: Mapping[int, int]) -> l
 
 def groups(window: Mapping[tuple[Series, int], Distribution]) -> Iterator[list[Datum]]:
     """The datums of each series' minute, by minute and series."""
-    for series, minute in sorted(window, key=lambda key: (key[1], key[0])):
+    places = sorted(window)
+    places.sort(key=_MINUTE)  # stable; quicker than by pairs turned round
+    for series, minute in places:
         yield to_datums(series, minute, window[series, minute])
+
+
+_MINUTE: Final = itemgetter(1)

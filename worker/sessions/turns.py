@@ -150,7 +150,8 @@ class TurnWalk:
             if duration > 0 and tokens is not None:
                 # tokens/s in thousandths, half up
                 self.part["TokensPerSecond"].append(_half_up(tokens * 1_000_000, duration))
-        self._in_progress = max(0, self._in_progress - 1)
+        if self._in_progress:
+            self._in_progress -= 1
         if not self._in_progress:
             self.first_token = None
             self._void = False
