@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.bench.instructions import VALGRIND, instructions
 from tests.bench.processes import measure, serving
 from tests.bench.report import Row, at_least, at_most, beside, speeds
 from tests.bench.stages import STAGES
@@ -28,6 +29,7 @@ class Sizes(NamedTuple):
     live_records: int
     states: tuple[int, ...]
     new_events: int
+    counted: int
     aggregated: int
     curve: tuple[int, ...]
 
@@ -78,6 +80,25 @@ def replay(bench: Bench) -> list[Row]:
             at_most("a", text, [one[stage] for one in spent], "µs a record")
             for stage, text in STAGES.items()
         ),
+    ]
+
+
+def work(bench: Bench) -> list[Row]:
+    """Case (a) in machine instructions, where they can be and are to be counted."""
+    if VALGRIND is None or not bench.sizes.counted:
+        return []
+    bench.told(f"counting the instructions of {bench.sizes.counted:,} records")
+    folder = bench.folder / "counted"
+    measure("runs", "inputs", folder, bench.sizes.counted, bench.seed)
+    spent = instructions(folder / "recording", bench.sizes.counted)
+    whole = sum(spent[stage] for stage in STAGES if stage != "parse")
+    unit = "instructions a record"
+    return [
+        at_most("work", "replay: decode, fold, windows, encoding", [whole], unit),
+        at_most("work", "json.loads, append to lists", [spent["json"]], unit)._replace(
+            ratio=spent["json"] / whole
+        ),
+        *(at_most("work", text, [spent[stage]], unit) for stage, text in STAGES.items()),
     ]
 
 

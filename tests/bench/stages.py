@@ -1,22 +1,26 @@
-"""Where the time of case (a) goes: its stages one after the other, each under its own watch."""
+"""Where the time of case (a) goes: its stages one after the other, each under its own watch.
+
+``python -m tests.bench.stages STAGE RECORDING`` goes as far as one of them.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
+from tests.bench.peers.loop import append_json
 from tests.bench.peers.measured import Stopwatch, settle
-from worker.config import Settings
 from worker.emit.outbox import drafts
 from worker.events.decode import decode_all
 from worker.partition.outputs import Outputs
 from worker.partition.partition import Partition
+from worker.partition.rules import Rules
 from worker.stream.record import Record
 from worker.stream.recording import read_recording
-from worker.wiring import rules_of
 
 STAGES: Final = {
     "parse": "JSON of a record parsed by msgspec, untyped: the least that a decoder does",
@@ -30,35 +34,74 @@ _AT_ONCE: Final = 500
 
 def stages(recording: str) -> dict[str, float]:
     """Microseconds of a core a record, by stage."""
-    records = [item for item in read_recording(recording) if isinstance(item, Record)]
+    records = _records(recording)
     watches: defaultdict[str, Stopwatch] = defaultdict(Stopwatch)
     settle()
     with watches["parse"].running():
-        for record in records:
-            msgspec.json.decode(record.data)
-    partition = Partition(rules_of(Settings())._replace(expire_after=None))
+        _parse(records)
+    partition = _partition()
     for start in range(0, len(records), _AT_ONCE):
         with watches["decode"].running():
             deliveries = decode_all(records[start : start + _AT_ONCE])
         with watches["fold"].running():
             partition.fold(deliveries)
-    _finish(partition, watches["tell"], watches["encode"])
+    for outputs in _told(partition, watches["tell"]):
+        with watches["encode"].running():
+            _encode(outputs)
     return {stage: watches[stage].cpu_s / len(records) * 1e6 for stage in STAGES}
 
 
-def _finish(partition: Partition, telling: Stopwatch, encoding: Stopwatch) -> None:
+def up_to(stage: str, recording: str) -> None:
+    """All stages up to one of them, that one too; or but the ``read`` of the recording, or it and
+    the ``parse``, or it and the loop's ``json``.
+    """
+    records = _records(recording)
+    if stage == "json":
+        for record in records:
+            append_json(record.data)
+    if stage == "parse":
+        _parse(records)
+    if stage in ("read", "parse", "json"):
+        return
+    partition = _partition()
+    for start in range(0, len(records), _AT_ONCE):
+        deliveries = decode_all(records[start : start + _AT_ONCE])
+        if stage != "decode":
+            partition.fold(deliveries)
+    if stage in ("tell", "encode"):
+        for outputs in _told(partition, Stopwatch()):
+            if stage == "encode":
+                _encode(outputs)
+
+
+def _records(recording: str) -> list[Record]:
+    return [item for item in read_recording(recording) if isinstance(item, Record)]
+
+
+def _partition() -> Partition:
+    return Partition(Rules(expire_after=None))
+
+
+def _parse(records: Iterable[Record]) -> None:
+    for record in records:
+        msgspec.json.decode(record.data)
+
+
+def _told(partition: Partition, watch: Stopwatch) -> Iterator[Outputs]:
     keys = partition.keys()
     for start in range(0, len(keys), _AT_ONCE):
-        with telling.running():
+        with watch.running():
             partition.finish(keys[start : start + _AT_ONCE])
             outputs = partition.outputs(publish=False)
-        with encoding.running():
-            _encode(outputs)
-    with telling.running():
+        yield outputs
+    with watch.running():
         outputs = partition.outputs()
-    with encoding.running():
-        _encode(outputs)
+    yield outputs
 
 
 def _encode(outputs: Outputs) -> Sequence[object]:
     return list(drafts(outputs, 0))
+
+
+if __name__ == "__main__":
+    up_to(*sys.argv[1:])

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container
-from itertools import islice
-from operator import attrgetter, gt
+from itertools import pairwise
+from operator import attrgetter
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -132,12 +132,20 @@ def in_order(rows: list[Row]) -> Ordered:
     other one is a conflict, and the earliest arrival counts. An order conflict is a neighbour
     with a smaller sequence number.
     """
-    ordered, conflicts = _sorted(rows), 0
-    numbers = list(map(_NUMBER, ordered))
-    if len(set(numbers)) < len(numbers):
-        ordered, conflicts = _settled(ordered, numbers)
-        numbers = list(map(_NUMBER, ordered))
-    return Ordered(ordered, conflicts, sum(map(gt, numbers, islice(numbers, 1, None))))
+    ordered = _sorted(rows)
+    order_conflicts = 0
+    time: int | None = None
+    number: int | None = None
+    for row in ordered:
+        before = number
+        number = row.sequence_number
+        if before is not None and before >= number:
+            if before > number:
+                order_conflicts += 1
+            elif time == row.timestamp:
+                return _settled(ordered)
+        time = row.timestamp
+    return Ordered(ordered, 0, order_conflicts)
 
 
 def _sorted(rows: list[Row]) -> list[Row]:
@@ -147,11 +155,12 @@ def _sorted(rows: list[Row]) -> list[Row]:
     return ordered
 
 
-def _settled(rows: list[Row], numbers: list[int]) -> tuple[list[Row], int]:
-    """Rows in order, one an identity, and how many conflicts that took. Only rows that share
-    their number may share their identity, and these are few.
+def _settled(rows: list[Row]) -> Ordered:
+    """The same for rows of which some share both time and number. Only those that share their
+    number may share their identity, and these are few.
     """
-    repeated = {number for number, count in Counter(numbers).items() if count > 1}
+    numbers = Counter(map(_NUMBER, rows))
+    repeated = {number for number, count in numbers.items() if count > 1}
     by_identity: dict[Identity, list[Row]] = {}
     for row in rows:
         if row.sequence_number in repeated:
@@ -168,7 +177,9 @@ def _settled(rows: list[Row], numbers: list[int]) -> tuple[list[Row], int]:
         kept.append(row)
     kept.sort(key=_name)
     kept += [row for row in rows if row.sequence_number not in repeated]
-    return _sorted(kept), conflicts
+    ordered = _sorted(kept)
+    backwards = sum(a.sequence_number > b.sequence_number for a, b in pairwise(ordered))
+    return Ordered(ordered, conflicts, backwards)
 
 
 def name_of(code: int | str) -> str:
