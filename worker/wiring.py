@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -19,6 +17,7 @@ from worker.emit.outbox import Kind
 from worker.emit.sender import Sender
 from worker.errors import Misconfigured
 from worker.events.timestamps import format_ms
+from worker.intake.cores import cores, worth_a_process
 from worker.intake.intake import IntakeHere
 from worker.intake.remote import IntakeProcess
 from worker.metrics.series import SeriesRules
@@ -38,9 +37,6 @@ from worker.stream.lineage import Position, Survey, first_positions
 from worker.stream.reader import THREADS, Reader, survey_stream
 
 _COMPACT_EVERY_S: Final = 30.0
-_MANY_SHARDS: Final = 16
-"""From so many on, what they may bring is more than half of what a core can do."""
-
 _CALLERS: Final = 5
 """Threads that call the store: the service's, the three lanes' and the compactor's."""
 
@@ -136,8 +132,7 @@ def _source(
     positions: Mapping[str, Position],
     log: WorkerLog,
 ) -> Source:
-    auto = settings.fetch_process == "auto" and _cores() > 1 and len(survey.shards) >= _MANY_SHARDS
-    if not auto and settings.fetch_process != "on":
+    if not worth_a_process(settings.fetch_process, len(survey.shards), cores()):
         return IntakeHere(Reader(api, positions, survey.created, log.notice))
     return IntakeProcess(
         stream,
@@ -148,11 +143,6 @@ def _source(
         endpoint=settings.endpoint_url,
         parsed_slowly=log.parsed_slowly,
     )
-
-
-def _cores() -> int:
-    """How many this process may run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _store(
