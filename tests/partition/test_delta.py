@@ -159,15 +159,15 @@ def test_a_session_that_took_in_new_events_costs_a_commit_those_and_a_few_bytes(
     delta = decode(owner.log[-1])
     assert len(delta.grown) > 1
     assert not delta.sessions
-    logs = sum(len(growth.log) for growth in delta.grown)
-    assert len(owner.log[-1]) < 200 + logs + 8 * len(delta.grown)
+    events = [event for growth in delta.grown for event in growth.events]
+    assert len(owner.log[-1]) < 200 + sum(map(len, events)) + 2 * len(events) + 5 * len(delta.grown)
 
 
 def test_a_state_whose_first_commit_is_missing_is_refused() -> None:
     state = Session(SessionKey("twilio", "AC1", "CA1", "VX1"), 0)
     event = Event(state.key, 5, 1, "prompt_sent", None, 12)
     begun = Delta(sessions=[SessionChange(1, state, b"")])
-    goes_on = Delta(grown=[Growth(1, 1, pack(event, 0))])
+    goes_on = Delta(grown=[Growth(1, [pack(event, 0)])])
     assert merge_all([begun, goes_on], "the state").sessions[0].state.count == 1
     with pytest.raises(CorruptState, match="the state: 1 sessions go on"):
         merge_all([goes_on], "the state")

@@ -36,13 +36,12 @@ class SessionChange(msgspec.Struct, array_like=True, gc=False):
 
 
 class Growth(msgspec.Struct, array_like=True, gc=False):
-    """So many events that a session has taken in, as its log has them; all of them new to it, so
-    that they tell what has become of its state.
+    """Events that a session has taken in, each as its log has it; all of them new to it, so that
+    they tell what has become of its state.
     """
 
     number: int
-    events: int
-    log: bytes
+    events: list[bytes]
 
 
 class Delta(msgspec.Struct, array_like=True):
@@ -104,12 +103,11 @@ def merge(deltas: Iterable[Delta]) -> Delta:
 class _Merged:
     """All that became of one session, in order."""
 
-    __slots__ = ("_copied", "_events", "_log", "_state")
+    __slots__ = ("_copied", "_log", "_state")
 
     def __init__(self) -> None:
         self._state: Session | None = None
         self._copied = False
-        self._events = 0
         self._log: list[bytes] = []
 
     def changes(self, change: SessionChange) -> None:
@@ -119,21 +117,21 @@ class _Merged:
 
     def grows(self, growth: Growth) -> None:
         """Events were told, and what they make of its state is left to be worked out."""
-        self._log.append(growth.log)
         if self._state is None:
-            self._events += growth.events
+            self._log += growth.events
             return
         if not self._copied:
             self._state, self._copied = self._state.copy(), True
-        _grow(self._state, growth)
+        log = b"".join(growth.events)
+        self._log.append(log)
+        _grow(self._state, log, len(growth.events))
 
     def tell(self, number: int, whole: Delta) -> None:
         """Put it into ``whole``: as growth, if its state came before."""
-        log = b"".join(self._log)
         if self._state is None:
-            whole.grown.append(Growth(number, self._events, log))
+            whole.grown.append(Growth(number, self._log))
         else:
-            whole.sessions.append(SessionChange(number, self._state, log))
+            whole.sessions.append(SessionChange(number, self._state, b"".join(self._log)))
 
 
 def _merged(sessions: dict[int, _Merged], number: int) -> _Merged:
@@ -143,8 +141,8 @@ def _merged(sessions: dict[int, _Merged], number: int) -> _Merged:
     return merged
 
 
-def _grow(state: Session, growth: Growth) -> None:
-    for row in unpack(growth.log, growth.events):
+def _grow(state: Session, log: bytes, events: int) -> None:
+    for row in unpack(log, events):
         timestamp = state.base + row.timestamp
         state.count_in(name_of(row.name), timestamp, timestamp + row.delay)
         state.revision += state.closed is not None

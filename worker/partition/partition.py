@@ -130,7 +130,7 @@ class Partition:
             held = sessions.get(occurrence.key) or self._admit(occurrence, delivery, recalled)
             if held is None:
                 continue
-            if held.committed is None:
+            if held.grown is None:
                 touches(held)
             try:
                 arrival = held.add(occurrence, most)

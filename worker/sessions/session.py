@@ -132,7 +132,7 @@ class Held:
     """A session in memory: its state, its log, and what finds repeats in it quickly."""
 
     __slots__ = (
-        *("_index", "_reading", "_seen", "_told", "_turns", "committed", "log", "number"),
+        *("_index", "_reading", "_seen", "_told", "_turns", "grown", "log", "number"),
         *("resettled", "state", "summary"),
     )
 
@@ -141,10 +141,8 @@ class Held:
         state.key = state.key.shared()
         self.number = number
         """What deltas know it by."""
-        self.committed: tuple[int, int] | None = None
-        """Since something may have become of it: the number of events, and the bytes of its log,
-        that the last commit has.
-        """
+        self.grown: list[bytes] | None = None
+        """Where the events go that the next commit has to tell; None until one may come."""
         self.log = log or bytearray()
         """As it was given until an event comes: a restored log isn't copied for nothing."""
         self._index: _Index | None = None
@@ -220,6 +218,8 @@ class Held:
         if state.count >= most or len(log) + len(packed) > MAX_LOG_BYTES:
             return self._turned_away(known)
         log += packed
+        if self.grown is not None:
+            self.grown.append(packed)
         self._seen = seen | bit
         self._reading = None
         if self._index is not None:
