@@ -51,9 +51,9 @@ def stages(recording: str) -> dict[str, float]:
     return {stage: watches[stage].cpu_s / len(records) * 1e6 for stage in STAGES}
 
 
-def up_to(stage: str, recording: str) -> None:
+def up_to(stage: str, recording: str) -> int:
     """All stages up to one of them, that one too; or but the ``read`` of the recording, or it and
-    the ``parse``, or it and the loop's ``json``.
+    the ``parse``, or it and the loop's ``json``. Gives how many things the last one made.
     """
     records = _records(recording)
     if stage == "json":
@@ -62,16 +62,19 @@ def up_to(stage: str, recording: str) -> None:
     if stage == "parse":
         _parse(records)
     if stage in ("read", "parse", "json"):
-        return
-    partition = _partition()
+        return len(records)
+    partition, decoded = _partition(), 0
     for start in range(0, len(records), _AT_ONCE):
         deliveries = decode_all(records[start : start + _AT_ONCE])
+        decoded += len(deliveries)
         if stage != "decode":
             partition.fold(deliveries)
-    if stage in ("tell", "encode"):
-        for outputs in _told(partition, Stopwatch()):
-            if stage == "encode":
-                _encode(outputs)
+    if stage == "decode":
+        return decoded
+    if stage == "fold":
+        return partition.counters["folded"]
+    told = _told(partition, Stopwatch())
+    return sum(len(_encode(one)) if stage == "encode" else len(one.records) for one in told)
 
 
 def _records(recording: str) -> list[Record]:

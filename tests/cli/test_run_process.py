@@ -118,7 +118,9 @@ def test_a_worker_that_is_killed_takes_its_reader_along(endpoint: str, tmp_path:
         wait_for_the_end_of(reader)
 
 
-def test_signals_to_the_whole_group_end_both_in_good_order(endpoint: str, tmp_path: Path) -> None:
+def test_signals_that_reach_the_reader_too_leave_its_end_to_the_worker(
+    endpoint: str, tmp_path: Path
+) -> None:
     aws = Aws(endpoint, "group")
     with working(aws, tmp_path, fetch_process="on") as worker:
         worker.wait_for(lambda: worker.begun and worker.state.clocks, "a first answer")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterator
 
 import msgspec
 
 from worker.events.decode import Delivery, decode_all
 from worker.stream.lineage import Position
+from worker.stream.reader import Reader
 from worker.stream.shard import Batch
 
 
@@ -44,40 +44,12 @@ def decoded(batch: Batch) -> Intake:
     )
 
 
-class StreamReader(Protocol):
-    """What is used of a stream's ``Reader``."""
-
-    def start(self) -> None:
-        """Begin to read."""
-        ...
-
-    def take(self, timeout_s: float) -> list[Batch]:
-        """What has been read, waiting up to ``timeout_s`` for something."""
-        ...
-
-    def pause(self, shards: Iterable[str]) -> None:
-        """Read nothing more of these shards."""
-        ...
-
-    def resume(self, shards: Iterable[str]) -> None:
-        """Go on with these shards."""
-        ...
-
-    def forgotten(self) -> list[str]:
-        """Ended shards that have left the stream, each told once."""
-        ...
-
-    def stop(self) -> None:
-        """End all reading, soon."""
-        ...
-
-
 class IntakeHere:
     """The service's source in its own process: what a reader hands over is decoded as it is
     taken.
     """
 
-    def __init__(self, reader: StreamReader) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.start = reader.start
         self.pause = reader.pause
