@@ -15,7 +15,6 @@ from tests.live import Aws, beyond, but_for_the_close, last_revisions, replayed,
 from tests.processes import AWS, run
 from worker.emit.ledger import Note
 from worker.state.sqlite_reading import notes_since
-from worker.testing.moto_server import embedded_aws
 from worker.testing.traffic import Traffic, simulate
 
 pytestmark = pytest.mark.slow
@@ -23,12 +22,6 @@ pytestmark = pytest.mark.slow
 SESSIONS: Final = 8
 SUMMED_BY_THE_EMULATOR: Final = ("Interruptions", "SessionsEnded", "Errors")
 """Metrics with a dimension of their own: asked for without it, moto answers with all series."""
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with embedded_aws() as url:
-        yield url
 
 
 def bounds(notes: Iterable[Note]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,9 @@ from worker.cli.record import record
 from worker.errors import Misconfigured
 from worker.stream.record import Record
 from worker.stream.recording import read_recording
-from worker.testing.moto_server import REGION, client_of, embedded_aws
+from worker.testing.moto_server import REGION, client_of
 
 AWS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": REGION}
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with embedded_aws() as url:
-        yield url
 
 
 def filled(endpoint: str, stream: str, count: int, shards: int = 3) -> Any:

@@ -28,16 +28,10 @@ from tests.live import (
 from tests.processes import AWS, LONGEST_S
 from tests.scenes import BASE, envelope
 from worker.partition.accounting import ACCOUNTED
-from worker.testing.moto_server import REGION, embedded_aws
+from worker.testing.moto_server import REGION
 from worker.testing.traffic import simulate
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with embedded_aws() as url:
-        yield url
 
 
 @pytest.fixture(scope="module", autouse=True)

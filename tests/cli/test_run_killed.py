@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -28,7 +28,6 @@ from tests.live import (
 from tests.processes import AWS
 from tests.s3_live import Kept, exact_but_for, working_in
 from worker.state.sqlite_reading import notes_since, waiting_notes
-from worker.testing.moto_server import embedded_aws
 from worker.testing.traffic import simulate
 
 pytestmark = pytest.mark.slow
@@ -50,12 +49,6 @@ GOES_ON_S: Final = 0.8
 """How long a worker goes on at most once it has taken a state in a bucket."""
 
 RECORDS: Final = "records"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with embedded_aws() as url:
-        yield url
 
 
 class Moment(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,9 @@ from tests.live import (
     working,
 )
 from tests.processes import LONGEST_S
-from worker.testing.moto_server import embedded_aws
 from worker.testing.traffic import simulate
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with embedded_aws() as url:
-        yield url
 
 
 def reader_of(worker: Live) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -26,12 +25,6 @@ pytestmark = pytest.mark.slow
 
 FENCED_WITHIN_S: Final = 30.0
 """Some seconds, on a machine that is very busy."""
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with embedded_aws() as url:
-        yield url
 
 
 class Traffic:

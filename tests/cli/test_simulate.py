@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from worker.cli.simulate import simulate
 from worker.errors import Misconfigured
 from worker.stream.record import Record
 from worker.stream.recording import read_recording
-from worker.testing.moto_server import REGION, client_of, embedded_aws
+from worker.testing.moto_server import REGION, client_of
 from worker.testing.traffic import Traffic
 from worker.testing.traffic import simulate as simulated
 
@@ -121,12 +120,6 @@ def test_help_explains_each_option_and_shows_examples() -> None:
     assert done.exit_code == 0
     assert "Examples:" in done.stdout
     assert all(option.help for option in simulate.params if hasattr(option, "help"))
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with embedded_aws() as url:
-        yield url
 
 
 def held(endpoint: str, stream: str) -> list[Record]:

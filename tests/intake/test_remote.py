@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import Pipe
 
 import pytest
 
 from tests.scenes import cloud_event
+from tests.stream.taking import PATIENCE, take_until, wall_clock
 from worker.errors import ReaderEnded, StreamReplaced
 from worker.events.decode import Delivery, decode_all
 from worker.intake.child import Child
@@ -22,12 +23,6 @@ from worker.stream.reader import survey_stream
 from worker.stream.schedule import BackedOff, Notice, StageChanged
 from worker.stream.shard import Stage
 from worker.testing.strict_kinesis import StrictKinesis
-
-PATIENCE = 20.0  # seconds; only a broken reader uses it up
-
-
-def wall_clock() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Thread:
@@ -76,15 +71,6 @@ def started(intake: IntakeProcess) -> Iterator[IntakeProcess]:
         intake.stop()
 
 
-def take_until(source: IntakeProcess, enough: Callable[[list[Intake]], bool]) -> list[Intake]:
-    taken: list[Intake] = []
-    deadline = time.monotonic() + PATIENCE
-    while not enough(taken):
-        assert time.monotonic() < deadline, "the reader never got there"
-        taken += source.take(PATIENCE)
-    return taken
-
-
 def deliveries_of(taken: list[Intake]) -> list[Delivery]:
     return [delivery for intake in taken for delivery in intake.deliveries]
 
@@ -102,7 +88,7 @@ def test_each_delivery_comes_once_and_children_after_their_parents() -> None:
         _, middle, last = kinesis.open_shards()
         kinesis.merge(middle, last)
         put += [kinesis.put(data, str(n)) for n, data in enumerate(events(60))]
-        taken = take_until(source, lambda taken: len(deliveries_of(taken)) >= 180)
+        taken = take_until(source.take, lambda taken: len(deliveries_of(taken)) >= 180)
     came = deliveries_of(taken)
     assert sorted(came, key=lambda one: one.place) == decode_all(
         sorted(put, key=lambda one: (one.shard, one.sequence_number))
@@ -121,16 +107,17 @@ def test_a_paused_shard_gives_nothing_until_it_is_resumed() -> None:
         put = [kinesis.put(data, "0") for data in events(1)] + [
             kinesis.put(data, str(1 << 127)) for data in events(1)
         ]
-        take_until(source, lambda taken: len(deliveries_of(taken)) == len(put))
+        take_until(source.take, lambda taken: len(deliveries_of(taken)) == len(put))
         source.pause([paused])
         put = [kinesis.put(data, str(n)) for n, data in enumerate(events(20))]
         expected = [record for record in put if record.shard == other]
         # what was under way may still come
-        taken = take_until(source, lambda taken: len(of_shard(taken, other)) == len(expected))
+        taken = take_until(source.take, lambda taken: len(of_shard(taken, other)) == len(expected))
         early = len(of_shard(taken, paused))
         source.resume([paused])
         taken += take_until(
-            source, lambda more: len(of_shard(more, paused)) == len(put) - len(expected) - early
+            source.take,
+            lambda more: len(of_shard(more, paused)) == len(put) - len(expected) - early,
         )
     assert len(deliveries_of(taken)) == len(put)
 
@@ -149,7 +136,7 @@ def test_the_observer_is_told_of_stages_and_failures() -> None:
     told: list[Notice] = []
     with started(intake_of(kinesis, told=told)) as source:
         kinesis.put(b"x", "key")
-        take_until(source, lambda taken: len(deliveries_of(taken)) == 1)
+        take_until(source.take, lambda taken: len(deliveries_of(taken)) == 1)
     (backed_off,) = [notice for notice in told if isinstance(notice, BackedOff)]
     assert backed_off.failure == Failure(FailureKind.THROTTLED, "once")
     assert StageChanged("shardId-000000000000", Stage.READING) in told
@@ -178,7 +165,7 @@ def test_a_stream_made_anew_is_an_error_here_too() -> None:
         started(intake_of(kinesis, created=kinesis.created - 1)) as source,
         pytest.raises(StreamReplaced, match="made anew"),
     ):
-        take_until(source, lambda _: False)
+        take_until(source.take, lambda _: False)
 
 
 def test_a_defect_there_is_an_error_here_that_says_where_and_not_what() -> None:
@@ -189,12 +176,12 @@ def test_a_defect_there_is_an_error_here_that_says_where_and_not_what() -> None:
     kinesis = StrictKinesis(wall_clock, 1, faults=faults)
     with started(intake_of(kinesis)) as source:
         with pytest.raises(ReaderEnded, match=r"ZeroDivisionError at .*\.py:\d+") as raised:
-            take_until(source, lambda _: False)
+            take_until(source.take, lambda _: False)
         assert "words" not in str(raised.value)
 
 
 def test_taking_gives_nothing_when_nothing_comes_in_time() -> None:
     kinesis = StrictKinesis(wall_clock, 1)
     with started(intake_of(kinesis)) as source:
-        take_until(source, bool)  # the tip's clock
+        take_until(source.take, bool)  # the tip's clock
         assert source.take(0) == []

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from tests.stream.taking import PATIENCE, take_until, wall_clock
 from worker.errors import Misconfigured, StreamReplaced, Unreachable
 from worker.stream.api import Answer, Failure, FailureKind, KinesisApi
 from worker.stream.lineage import Position, Survey, first_positions
@@ -17,12 +17,6 @@ from worker.stream.record import Record
 from worker.stream.schedule import BackedOff, Notice, StageChanged
 from worker.stream.shard import Batch, Stage
 from worker.testing.strict_kinesis import StrictKinesis
-
-PATIENCE = 20.0  # seconds; only a broken reader uses it up
-
-
-def wall_clock() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def ignore(notice: Notice) -> None:
@@ -41,15 +35,6 @@ def reading(
         yield reader
     finally:
         reader.stop()
-
-
-def take_until(reader: Reader, enough: Callable[[list[Batch]], bool]) -> list[Batch]:
-    taken: list[Batch] = []
-    deadline = time.monotonic() + PATIENCE
-    while not enough(taken):
-        assert time.monotonic() < deadline, "the reader never got there"
-        taken += reader.take(PATIENCE)
-    return taken
 
 
 def records_of(batches: list[Batch]) -> list[Record]:
@@ -88,7 +73,7 @@ def test_all_records_of_all_shards_come_each_once_through_splits_and_merges() ->
         _, middle, last = kinesis.open_shards()
         kinesis.merge(middle, last)
         put += [kinesis.put(b"z", str(n)) for n in range(100)]
-        taken = take_until(reader, lambda taken: len(records_of(taken)) >= 300)
+        taken = take_until(reader.take, lambda taken: len(records_of(taken)) >= 300)
         assert {view.shard for view in reader.shards()} >= {left, right}
     assert sorted(records_of(taken)) == sorted(put)
     assert kinesis.limits_broken == 0
@@ -102,10 +87,12 @@ def test_a_call_that_hangs_leaves_the_other_shards_alone() -> None:
         assert api.hangs.wait(PATIENCE)
         put = [kinesis.put(b"x", str(n)) for n in range(20)]
         expected = [record for record in put if record.shard == other]
-        taken = take_until(reader, lambda taken: len(records_of(taken)) >= len(expected))
+        taken = take_until(reader.take, lambda taken: len(records_of(taken)) >= len(expected))
         assert records_of(taken) == expected
         api.go.set()
-        taken += take_until(reader, lambda more: len(records_of(more)) >= len(put) - len(expected))
+        taken += take_until(
+            reader.take, lambda more: len(records_of(more)) >= len(put) - len(expected)
+        )
     assert sorted(records_of(taken)) == sorted(put)
 
 
@@ -168,7 +155,7 @@ def test_the_observer_is_told_of_stages_and_failures() -> None:
     told: list[Notice] = []
     with reading(kinesis, told.append) as reader:
         kinesis.put(b"x", "key")
-        take_until(reader, lambda taken: len(records_of(taken)) == 1)
+        take_until(reader.take, lambda taken: len(records_of(taken)) == 1)
     (backed_off,) = [notice for notice in told if isinstance(notice, BackedOff)]
     assert backed_off.failure.kind is FailureKind.THROTTLED
     assert backed_off.attempt == 1
@@ -184,11 +171,11 @@ def test_a_paused_shard_gives_nothing_until_it_is_resumed() -> None:
     reader = Reader(kinesis, first_positions(survey, "trim_horizon"), survey.created, ignore)
     reader.pause([paused])
     reader.start()
-    taken = take_until(reader, lambda taken: len(records_of(taken)) >= len(expected))
+    taken = take_until(reader.take, lambda taken: len(records_of(taken)) >= len(expected))
     assert records_of(taken) == expected
     assert [view.paused for view in reader.shards()] == [True, False]
     reader.resume([paused])
-    taken += take_until(reader, lambda more: len(records_of(more)) >= len(put) - len(expected))
+    taken += take_until(reader.take, lambda more: len(records_of(more)) >= len(put) - len(expected))
     assert sorted(records_of(taken)) == sorted(put)
     reader.stop()
 
@@ -201,7 +188,7 @@ def test_an_ended_shard_that_the_stream_has_trimmed_is_told_to_be_forgotten() ->
     }
     reader = Reader(kinesis, positions, kinesis.created, ignore)
     reader.start()
-    take_until(reader, bool)
+    take_until(reader.take, bool)
     assert reader.forgotten() == ["shardId-gone"]
     assert reader.forgotten() == []
     reader.stop()
