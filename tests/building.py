@@ -142,8 +142,9 @@ class Driven:
         """Fold a batch; each record's shard has then been read up to it."""
         batch = list(batch)
         deliveries: list[Delivery] = [one for record in batch for one in decode(record)]
-        strangers = self.partition.strangers(deliveries)
-        self.partition.fold(deliveries, {k: self.packed(k) for k in strangers if k in self.archive})
+        strange = self.partition.fold_known(deliveries)
+        recalled = {key: self.packed(key) for key in strange if key in self.archive}
+        self.partition.fold_strangers(strange, recalled)
         for record in batch:
             self.partition.move(record.shard, ("after", record.sequence_number, record.arrival))
 

@@ -87,14 +87,11 @@ class LiveReplay(Replay):
             self._partition.advance((_CLOCK,))
             self._give()
         deliveries = decode(item) if isinstance(item, Record) else [_dead_letter(item)]
-        self._partition.fold(deliveries, self._recall(deliveries))
+        strange = self._partition.fold_known(deliveries)
+        self._partition.fold_strangers(strange, self._recall(strange))
 
-    def _recall(self, deliveries: list[Delivery]) -> dict[SessionKey, Packed]:
-        return {
-            key: packed
-            for key in self._partition.strangers(deliveries)
-            if (packed := self._archive.pop(key, None)) is not None
-        }
+    def _recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
+        return {key: packed for key in keys if (packed := self._archive.pop(key, None)) is not None}
 
     def _give(self) -> None:
         """Give out what time has brought, if there is something."""

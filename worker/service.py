@@ -7,12 +7,11 @@ next start goes on from the last commit, which holds positions, sessions and out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple, Protocol
 
 from worker.emit.outbox import drafts
 from worker.emit.sender import Sender
-from worker.events.decode import Delivery
 from worker.intake.intake import Intake
 from worker.partition.outputs import Window
 from worker.partition.partition import Partition
@@ -73,10 +72,6 @@ class Observer(Protocol):
         """Records of a shard may have been trimmed before they were read."""
         ...
 
-    def folded(self, shard: str, deliveries: Sequence[Delivery]) -> None:
-        """A batch of a shard has been folded."""
-        ...
-
     def progress(self, progress: Progress) -> None:
         """Told after each commit."""
         ...
@@ -96,12 +91,14 @@ class ShardProgress(NamedTuple):
 class Progress(NamedTuple):
     """How the service does. ``behind_ms``: of the shard furthest behind its tip. ``rest``: the
     share of time in which nothing is read, because the outbox is so full. ``window``: what the
-    commit gave out to be sent; ``state_size``: bytes.
+    commit gave out to be sent; ``state_size``: bytes. ``spread``: how many of the sessions in
+    memory have had events of more than one shard.
     """
 
     stream_time: int | None
     behind_ms: int
     sessions: int
+    spread: int
     counters: dict[str, int]
     backlog: Backlog
     rest: float
@@ -223,10 +220,8 @@ class Service:
         if intake.gap:
             partition.counters["input_gaps"] += 1
             self._observer.gap(shard)
-        deliveries = intake.deliveries
-        recalled = self._store.recall(partition.strangers(deliveries)) if deliveries else {}
-        partition.fold(deliveries, recalled)
-        self._observer.folded(shard, deliveries)
+        if strange := partition.fold_known(intake.deliveries):
+            partition.fold_strangers(strange, self._store.recall(strange))
         if intake.clock is not None:
             partition.tip(shard, intake.clock)
         self._move(shard, intake.position)
@@ -283,6 +278,7 @@ class Service:
             self._partition.now,
             max((one for one in behind.values() if one is not None), default=0),
             self._partition.held,
+            self._partition.spread,
             dict(self._partition.counters),
             self._backlog,
             self._rest(),

@@ -57,7 +57,7 @@ def _folded_pool(seed: int) -> list[SessionChange]:
     """Open sessions of the simulator's, cut to their first events."""
     partition = Partition(rules_of(Settings()))
     for found in islice(_long_sessions(seed), _POOL):
-        partition.fold(Delivery(event, "s", "1", event.arrival, b"") for event in found)
+        partition.fold([Delivery(event, "s", "1", event.arrival, b"") for event in found])
     return partition.commit()[0].sessions
 
 
@@ -112,7 +112,7 @@ def commit(state: str, sessions: int, new_events: int, seed: int) -> Figures:
     for _ in range(_COMMITS):
         # numbered on from what runs before this one have left in the state: none is a repeat
         first = partition.counters["occurrences"]
-        partition.fold(_fresh_events(rng, sessions, new_events, first))
+        partition.fold(list(_fresh_events(rng, sessions, new_events, first)))
         began = time.perf_counter()
         delta, outputs = partition.commit()
         store.append(Commit(delta, drafts(outputs, 0), list(outputs.packed.values()), None))

@@ -28,6 +28,7 @@ def progress(**changed: Any) -> Progress:
         stream_time=NOW - 9000,
         behind_ms=1500,
         sessions=4,
+        spread=1,
         counters=counters,
         backlog=Backlog(3, 70, 1, NOW - 2000),
         rest=0.25,

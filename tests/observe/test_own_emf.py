@@ -21,7 +21,7 @@ def reading(occurrences: int = 10, shards: int = 2) -> Reading:
             f"shardId-{n:012}": ShardProgress(100 * n, NOW - n, paused=False) for n in range(shards)
         },
     )
-    return reading_of(told, Told(NOW, {}, None, 0), Period(), NOW)
+    return reading_of(told, Told(NOW, {}, 0), Period(), NOW)
 
 
 def lines(*readings: Reading) -> list[dict[str, Any]]:

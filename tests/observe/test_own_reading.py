@@ -16,7 +16,7 @@ from worker.partition.accounting import ACCOUNTED
 from worker.partition.partition import Partition
 from worker.service import Progress, ShardProgress
 
-TOLD = Told(NOW, {"RequestsApplied": 6}, 0.25, 3)
+TOLD = Told(NOW, {"RequestsApplied": 6}, 3)
 
 
 def read(told_of: Progress, told: Told = TOLD) -> Reading:
@@ -62,7 +62,7 @@ def test_a_shard_never_read_holds_stream_time_where_it_is() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     unread = {"shard-0": ShardProgress(None, None, paused=False)}
-    reading = read(progress(stream_time=None, shards=unread), Told(NOW, {}, None, 0))
+    reading = read(progress(stream_time=None, shards=unread, sessions=0), Told(NOW, {}, 0))
     missing = {"MillisBehindLatest", "StreamTimeLag", "StreamTimeHeldBack", "SessionsSpread"}
     assert OWN_METRICS.keys() - reading.values.keys() == missing | {
         "DeliveryDelayP50",

@@ -25,7 +25,7 @@ class Scene:
 
     def commit(self, **changed: object) -> None:
         self.unready = None
-        self.reading = reading_of(progress(**changed), Told(NOW, {}, None, 0), Period(), NOW)
+        self.reading = reading_of(progress(**changed), Told(NOW, {}, 0), Period(), NOW)
 
     def status(self, path: str) -> int:
         return self.pages(path).status

@@ -9,7 +9,7 @@ from worker.observe.own_metrics import OWN_METRICS
 from worker.observe.own_reading import Period, Reading, Told, Values, reading_of
 from worker.observe.prometheus import prometheus_page
 
-READING = reading_of(progress(), Told(NOW, {}, 0.25, 0), Period(), NOW)
+READING = reading_of(progress(), Told(NOW, {}, 0), Period(), NOW)
 SAMPLE = re.compile(r'[a-z_0-9]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"\})? -?\d+(\.\d+)?(e[+-]\d+)?')
 
 

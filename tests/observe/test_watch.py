@@ -8,10 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.observe.progresses import NOW, progress
-from tests.scenes import cloud_event
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
-from worker.events.decode import decode
 from worker.metrics.series import Series
 from worker.observe.own_reading import Reading
 from worker.observe.watch import Watch
@@ -21,7 +19,6 @@ from worker.state.s3.access import CallFailed
 from worker.state.s3.objects import Failure as S3Failure
 from worker.state.s3.objects import FailureKind as S3FailureKind
 from worker.stream.api import Failure, FailureKind
-from worker.stream.record import Record
 from worker.stream.schedule import BackedOff, FoundAgain
 
 ENTRY = Entry(7, "metrics", b"[[]]", NOW, attempts=0, ambiguous=0)
@@ -105,14 +102,6 @@ def test_asking_for_a_reading_takes_nothing_from_the_report(watching: Watching) 
     asked = watching.watch.reading()
     assert asked is not None
     assert asked.values["CommitTime"] == 500
-
-
-def test_sessions_are_looked_at_shard_by_shard(watching: Watching) -> None:
-    for shard in ("a", "b"):
-        record = Record(shard, "1", NOW, cloud_event(0, "prompt_sent", None, 1), "")
-        watching.watch.folded(shard, list(decode(record)))
-    watching.watch.progress(progress())
-    assert watching.reports[0].values["SessionsSpread"] == 100
 
 
 def test_how_long_ago_the_last_commit_was_shows_while_none_follows(watching: Watching) -> None:

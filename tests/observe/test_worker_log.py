@@ -26,6 +26,7 @@ PROGRESS = Progress(
     1_790_942_400_000,
     1500,
     12,
+    3,
     {**dict.fromkeys(ACCOUNTED, 0), "occurrences": 9},
     Backlog(3, 70, 1, 1_790_942_400_000),
     rest=0.25,

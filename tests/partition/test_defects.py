@@ -67,6 +67,16 @@ def test_a_session_whose_only_event_can_not_be_taken_in_never_was() -> None:
     assert partition.commit()[0].sessions == []
 
 
+def test_a_session_begins_with_the_first_of_its_events_that_can_be_taken_in() -> None:
+    partition = Partition(Rules())
+    first, *others = deliveries()
+    partition.fold([broken(first), *others])
+    assert accounts_add_up(partition.counters)
+    assert partition.counters["sessions_opened"] == 1
+    (record,) = ended(partition).records
+    assert msgspec.json.decode(record.line)["completeness"]["events"] == 2
+
+
 def unreadable() -> Delta:
     """A state with a session whose events are no events."""
     key = SessionKey("twilio", "AC1", "CA9", "VX9")

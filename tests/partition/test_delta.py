@@ -42,9 +42,9 @@ class Owner:
 
     def take(self, records: list[Record]) -> None:
         deliveries = [one for record in records for one in decode_record(record)]
-        strangers = self.partition.strangers(deliveries)
-        recalled = {key: self.archive[key] for key in strangers if key in self.archive}
-        self.partition.fold(deliveries, recalled)
+        strange = self.partition.fold_known(deliveries)
+        recalled = {key: self.archive[key] for key in strange if key in self.archive}
+        self.partition.fold_strangers(strange, recalled)
         if records:
             self.partition.tip("all", records[-1].arrival)
             self.partition.move("all", ("after", records[-1].sequence_number, 0))

@@ -42,10 +42,9 @@ class Live:
         self.number += 1
         records = [Record("s", str(self.number), BASE + now, one, "") for one in data]
         deliveries = [one for record in records for one in decode(record)]
-        strangers = self.partition.strangers(deliveries)
-        self.partition.fold(
-            deliveries, {k: self.archive[k] for k in strangers if k in self.archive}
-        )
+        strange = self.partition.fold_known(deliveries)
+        recalled = {key: self.archive[key] for key in strange if key in self.archive}
+        self.partition.fold_strangers(strange, recalled)
 
     def until(self, now: int) -> None:
         """Let time go on, second by second so that it is known when something is told."""

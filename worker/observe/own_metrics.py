@@ -135,7 +135,7 @@ _METRICS: Final = (
     ),
     OwnMetric("SessionsOpen", _COUNT, _GAUGE, "sessions not closed yet"),
     OwnMetric("SessionsHeld", _COUNT, _GAUGE, "sessions in memory, open or with more to tell"),
-    OwnMetric("SessionsSpread", "Percent", _GAUGE, "share of sessions seen on more than one shard"),
+    OwnMetric("SessionsSpread", "Percent", _GAUGE, "share of held sessions on several shards"),
     OwnMetric("SamplesRetracted", _COUNT, _COUNTER, "samples sent that turned out untrue"),
     # what leaves
     OwnMetric("OutboxEntries", _COUNT, _GAUGE, "requests that wait to be sent"),

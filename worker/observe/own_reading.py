@@ -25,13 +25,11 @@ class Reading(NamedTuple):
 
 class Told(NamedTuple):
     """What has been told besides progress, which came at ``committed`` (epoch ms). ``counts``: of
-    counters, since the start, by metric; ``spread``: share of sessions seen on several shards,
-    0 … 1, None before the first session.
+    counters, since the start, by metric.
     """
 
     committed: int
     counts: Mapping[str, int]
-    spread: float | None
     dropped_lines: int
 
 
@@ -90,8 +88,8 @@ def reading_of(progress: Progress, told: Told, period: Period, now: int) -> Read
         **_gauges(progress, counters, now),
         **_over(period),
     }
-    if told.spread is not None:
-        values["SessionsSpread"] = 100 * told.spread
+    if progress.sessions:
+        values["SessionsSpread"] = 100 * progress.spread / progress.sessions
     return Reading(values, by_label)
 
 

@@ -7,16 +7,13 @@ theirs, and the health page asks from yet another: one lock is held around the c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
-from worker.events.decode import Delivery
-from worker.events.event import Event
 from worker.observe.own_reading import Period, Reading, Told, reading_of
-from worker.observe.spread import Spread
 from worker.observe.worker_log import LASTING, WorkerLog
 from worker.service import Clocks, Progress
 from worker.state.s3.access import CallFailed
@@ -52,7 +49,6 @@ class Watch(WorkerLog):
         self._reported: int | None = None
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
-        self._spread = Spread()
         self._period = Period()
         self._last_period: Period | None = None
         self._progress: Progress | None = None
@@ -86,12 +82,6 @@ class Watch(WorkerLog):
             self._count("SurplusBound", note.bound)
             with self._lock:
                 self._period.widest = max(self._period.widest, note.widest)
-
-    def folded(self, shard: str, deliveries: Sequence[Delivery]) -> None:
-        """A batch has been folded."""
-        sessions = {one.occurrence.key for one in deliveries if isinstance(one.occurrence, Event)}
-        with self._lock:
-            self._spread.seen(shard, sessions)
 
     def progress(self, progress: Progress) -> None:
         """See ``WorkerLog.progress``; a report a minute, too."""
@@ -131,7 +121,7 @@ class Watch(WorkerLog):
         self._report(reading, now)
 
     def _reading(self, progress: Progress, period: Period, now: int) -> Reading:
-        told = Told(self._committed, self._counts, self._spread.share, self._dropped_lines())
+        told = Told(self._committed, self._counts, self._dropped_lines())
         return reading_of(progress, told, period, now)
 
     def _count(self, name: str, by: int = 1) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
-from worker.events.decode import Delivery
 from worker.events.timestamps import format_ms
 from worker.service import Progress
 from worker.state.s3.access import CallFailed
@@ -82,9 +81,6 @@ class WorkerLog:
                 of_one_minute_at_most=note.widest,
                 newest_minute=format_ms(note.newest),
             )
-
-    def folded(self, shard: str, deliveries: Sequence[Delivery]) -> None:
-        """A batch has been folded: nothing to tell."""
 
     def state_call_failed(self, failed: CallFailed) -> None:
         """A call to the state's bucket failed; it is made again."""

@@ -2,13 +2,14 @@
 
 It does no I/O and knows no clock. Its owner brings deliveries (``fold``), says how far the
 stream's shards have come (``advance``), and takes what has become of it with each ``commit``.
-The order within one turn of the owner's loop is: recall strangers, fold, advance, commit.
+The order within one turn of the owner's loop is: fold what is known, recall strangers and fold
+what is theirs, advance, commit.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from worker.events.decode import Delivery, reason_of
@@ -17,6 +18,7 @@ from worker.events.event import KNOWN_NAMES, Event, SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook
 from worker.partition.accounting import ACCOUNTED, account
+from worker.partition.at_hand import AtHand, Strangers
 from worker.partition.changes import Changes
 from worker.partition.delta import Delta, Mark
 from worker.partition.gathered import Gathered
@@ -51,9 +53,8 @@ class Partition:
         state = restored or Delta()
         self._rules = rules
         self._time = StreamTime(state.stream_time, state.clocks)
-        sessions = (Held(one.state, one.log, one.number) for one in state.sessions)
-        self._sessions = {held.state.key: held for held in sessions}
-        self._numbered = state.numbered
+        self._at_hand = AtHand(state.sessions, state.numbered, rules.max_held)
+        self._sessions = self._at_hand.by_key
         self._book = SeriesBook(rules.series, state.series)
         self.positions: dict[str, Mark] = dict(state.positions)
         self.counters: Counter[str] = Counter(dict.fromkeys(ACCOUNTED, 0))
@@ -91,6 +92,11 @@ class Partition:
         return len(self._sessions)
 
     @property
+    def spread(self) -> int:
+        """How many of them have had events of more than one shard since they came to memory."""
+        return self._at_hand.spread
+
+    @property
     def has_outputs(self) -> bool:
         """Whether the next commit gives out anything."""
         out = self._out
@@ -98,40 +104,42 @@ class Partition:
 
     def keys(self) -> list[SessionKey]:
         """The sessions in memory, in an order that doesn't depend on their arrival."""
-        return sorted(self._sessions)
-
-    def strangers(self, deliveries: Iterable[Delivery]) -> list[SessionKey]:
-        """Keys of events whose sessions aren't at hand: the owner should recall them."""
-        sessions, packed = self._sessions, self._out.packed
-        keys = {
-            one.occurrence.key: None
-            for one in deliveries
-            if isinstance(one.occurrence, Event) and one.occurrence.key not in sessions
-        }
-        return [key for key in keys if key not in packed]
+        return self._at_hand.keys()
 
     # --- what the owner brings
 
-    def fold(
-        self,
-        deliveries: Iterable[Delivery],
-        recalled: Mapping[SessionKey, Packed] = {},
-    ) -> None:
-        """Count each delivery and take in its event, if it is one."""
+    def fold(self, deliveries: Sequence[Delivery]) -> None:
+        """Count each delivery and take in its event, if it is one; nobody has kept any session."""
+        self.fold_strangers(self.fold_known(deliveries), {})
+
+    def fold_strangers(self, strange: Strangers, recalled: Mapping[SessionKey, Packed]) -> None:
+        """Fold what ``fold_known`` has left, now that its sessions are ``recalled`` as far as the
+        owner has them; the others begin.
+        """
+        while strange:
+            admitted: list[Delivery] = []
+            for of_session in strange.values():
+                admitted += self._admitted(of_session, recalled)
+            strange = self.fold_known(admitted)  # some, if a session's first event was a defect
+
+    def fold_known(self, deliveries: Sequence[Delivery]) -> Strangers:
+        """Count each delivery and take in its event, if it is one; but leave those of strangers."""
         sessions, touches, most = self._sessions, self._changes.touches, self._rules.max_events
         arrivals: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
-        occurrences = 0
+        strange: Strangers = {}
         for delivery in deliveries:
-            occurrences += 1
             occurrence = delivery.occurrence
             if not isinstance(occurrence, Event):
                 self._note(occurrence, delivery)
                 continue
-            held = sessions.get(occurrence.key) or self._admit(occurrence, delivery, recalled)
+            held = sessions.get(occurrence.key)
             if held is None:
+                strange.setdefault(occurrence.key, []).append(delivery)
                 continue
             if held.grown is None:
                 touches(held)
+            if held.shard is not None and held.shard != delivery.shard:
+                self._at_hand.came_from(held, delivery.shard)
             try:
                 arrival = held.add(occurrence, most)
             except Exception as defect:
@@ -144,7 +152,8 @@ class Partition:
                 or held.state.closed is not None
             ):
                 self._unusual(held, occurrence, arrival)
-        account(self.counters, occurrences, arrivals)
+        account(self.counters, len(deliveries) - sum(map(len, strange.values())), arrivals)
+        return strange
 
     def move(self, shard: str, position: Mark) -> None:
         """All records of a shard up to that position have been folded, and so all that arrived
@@ -196,8 +205,7 @@ class Partition:
     def _finish(self, held: Held) -> None:
         state = held.state
         if state.closed is None:
-            wrapped_up = state.wrap_up_arrival is not None
-            ending: CloseReason = "wrap_up" if wrapped_up else "end_of_input"
+            ending: CloseReason = "end_of_input" if state.wrap_up_arrival is None else "wrap_up"
             self._close(held, ending, self._time.now or state.last_arrival)
         self._tell(held, Hold.DIRECT, _FOREVER)
         self._tell_turns(held, _FOREVER)
@@ -212,7 +220,7 @@ class Partition:
             ended_shards=list(self._ended),
             clocks={s: c for s, c in self._time.clocks.items() if s in self._moved},
             positions={s: self.positions[s] for s in self._moved if s in self.positions},
-            numbered=self._numbered,
+            numbered=self._at_hand.numbered,
             series=self._book.admitted_now,
             counters=dict(self.counters - self._committed),
         )
@@ -242,20 +250,32 @@ class Partition:
         else:
             self._bury(occurrence.reason, delivery)
 
-    def _admit(
-        self, event: Event, delivery: Delivery, recalled: Mapping[SessionKey, Packed]
-    ) -> Held | None:
-        """The session of an event that is of none in memory; None if the event is buried."""
-        if self._is_full():
-            self._bury(CROWDED, delivery)
-            return None
-        held = self._bring_back(event.key, recalled)
-        if held is None:
-            if self._expired(event):
-                self._bury(EXPIRED, delivery)
-                return None
-            held = self._open(event)
-        return held
+    def _admitted(
+        self, events: list[Delivery], recalled: Mapping[SessionKey, Packed]
+    ) -> list[Delivery]:
+        """A session's events from the one on that has it in memory; those before are buried."""
+        for n, delivery in enumerate(events):
+            event = delivery.occurrence
+            refusal = self._admit(event, recalled) if isinstance(event, Event) else None
+            if refusal is None:
+                return events[n:]
+            self.counters["occurrences"] += 1
+            self._bury(refusal, delivery)
+        return []
+
+    def _admit(self, event: Event, recalled: Mapping[SessionKey, Packed]) -> str | None:
+        """Have the session of an event in memory, or say why that can't be."""
+        key = event.key
+        if self._at_hand.is_full:
+            return CROWDED
+        packed = self._out.packed.pop(key, None) or recalled.get(key)
+        if packed is not None:
+            self._changes.begins(self._at_hand.hold(packed.state, packed.log))
+        elif self._expired(event):
+            return EXPIRED
+        else:
+            self._open(event)
+        return None
 
     def _give_up(self, held: Held, defect: Exception, delivery: Delivery) -> None:
         """Nothing of an event was taken in: it goes aside, and all others go on."""
@@ -276,33 +296,16 @@ class Partition:
         if held.state.closed is not None and (arrival == "folded" or arrival == "conflict"):
             self.counters["late_events"] += 1
 
-    def _open(self, event: Event) -> Held:
-        held = self._hold(Session(event.key, event.timestamp, last_arrival=event.arrival))
+    def _open(self, event: Event) -> None:
+        state = Session(event.key, event.timestamp, last_arrival=event.arrival)
+        self._changes.begins(self._at_hand.hold(state))
         self.counters["sessions_opened"] += 1
-        self._deadlines.watch(held.state)
-        return held
+        self._deadlines.watch(state)
 
     def _unopen(self, held: Held) -> None:
-        del self._sessions[held.state.key]
+        self._at_hand.let_go(held)
         self._changes.never_began(held)
         self.counters["sessions_opened"] -= 1
-
-    def _bring_back(self, key: SessionKey, recalled: Mapping[SessionKey, Packed]) -> Held | None:
-        packed = self._out.packed.pop(key, None) or recalled.get(key)
-        if packed is None:
-            return None
-        return self._hold(packed.state, packed.log)
-
-    def _hold(self, state: Session, log: bytes = b"") -> Held:
-        self._numbered += 1
-        held = Held(state, log, self._numbered)
-        self._sessions[held.state.key] = held
-        self._changes.begins(held)
-        return held
-
-    def _is_full(self) -> bool:
-        most = self._rules.max_held
-        return most is not None and len(self._sessions) >= most
 
     def _expired(self, event: Event) -> bool:
         limit, now = self._rules.expire_after, self._time.now
@@ -343,7 +346,7 @@ class Partition:
             yield
         except Exception as defect:
             key = held.state.key
-            self._sessions.pop(key, None)
+            self._at_hand.let_go(held)
             self._changes.goes(held)
             self._out.packed.pop(key, None)
             self.counters["sessions_set_aside"] += 1
@@ -392,7 +395,6 @@ class Partition:
         """Let a closed session go once it has told all that it had to tell."""
         state = held.state
         if has_told_all(state):
-            key = state.key
-            del self._sessions[key]
+            self._at_hand.let_go(held)
             self._changes.goes(held)
-            self._out.packed[key] = Packed(state, bytes(held.log))
+            self._out.packed[state.key] = Packed(state, bytes(held.log))

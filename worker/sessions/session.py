@@ -133,7 +133,7 @@ class Held:
 
     __slots__ = (
         *("_index", "_reading", "_seen", "_told", "_turns", "grown", "log", "number"),
-        *("resettled", "state", "summary"),
+        *("resettled", "shard", "state", "summary"),
     )
 
     def __init__(self, state: Session, log: bytes | bytearray = b"", number: int = 0) -> None:
@@ -143,6 +143,8 @@ class Held:
         """What deltas know it by."""
         self.grown: list[bytes] | None = None
         """Where the events go that the next commit has to tell; None until one may come."""
+        self.shard: str | None = ""
+        """The shard that its events came from; empty before one came, None if they are several."""
         self.log = log or bytearray()
         """As it was given until an event comes: a restored log isn't copied for nothing."""
         self._index: _Index | None = None
