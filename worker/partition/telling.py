@@ -20,7 +20,7 @@ from worker.sessions.further import further_direct, further_turn, further_turn_o
 from worker.sessions.log import Row
 from worker.sessions.reading import Reading, direct_samples, turn_samples
 from worker.sessions.record import agent_share
-from worker.sessions.sample import Kind, Samples
+from worker.sessions.sample import Kind, Samples, split
 from worker.sessions.session import Held, Mark, Session
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
@@ -58,7 +58,7 @@ def tell(held: Held, hold: Hold, before: int, gathered: Gathered) -> int:
     before = max(before, mark.before)
     further = _further(held, hold, before)
     retracted = 0
-    if further is not None and not _surplus(state, hold):
+    if further is not None and not _meet(further, _surplus(state, hold)):
         gathered.spread(further, before, state.key.account_sid)
     else:
         retracted = _compare(held, hold, further, before, gathered)
@@ -134,6 +134,18 @@ def _surplus(state: Session, hold: Hold) -> Counter[Told]:
     return Counter({one: n for one, n in state.surplus if _HOLDS[one.series.metric] is hold})
 
 
+def _meet(samples: Samples, surplus: Counter[Told]) -> bool:
+    """Whether there are samples of a minute of a metric that has a surplus there."""
+    if not surplus:
+        return False
+    places = {(one.series.metric, one.minute) for one in surplus}
+    return any(
+        (split(kind)[0], minute) in places
+        for (_, minute), part in samples.parts.items()
+        for kind in part
+    )
+
+
 def summarise(held: Held, gathered: Gathered) -> None:
     """Add the per-session samples of a closed session, as it was at its first close."""
     closed = held.state.closed
@@ -197,5 +209,8 @@ def _samples(rows: list[Row], base: int, hold: Hold, *, closing: bool) -> Sample
 def _without(one: Counted, other: Counted) -> Iterator[tuple[SeriesMinute, Counter[int]]]:
     """What ``one`` has and ``other`` lacks, where there is something."""
     for place, counts in one.items():
-        if rest := counts - other[place] if place in other else counts:
+        if place not in other:
+            yield place, counts
+        # they are mostly equal, which a Counter is slow to find out
+        elif not dict.__eq__(counts, other[place]) and (rest := counts - other[place]):
             yield place, rest

@@ -68,9 +68,10 @@ class Reading:
     def numbers(self) -> Numbers:
         """The events' sequence numbers."""
         if self._numbers is None:
-            numbers = set(map(_NUMBER, self.ordered.rows))
-            first, last = min(numbers), max(numbers)
-            self._numbers = Numbers(first, last, last - first + 1 - len(numbers))
+            numbers = [row.sequence_number for row in self.ordered.rows]
+            numbers.sort()  # mostly so already
+            first, last = numbers[0], numbers[-1]
+            self._numbers = Numbers(first, last, last - first + 1 - len(set(numbers)))
         return self._numbers
 
     @property
@@ -104,7 +105,6 @@ class Reading:
         return self.turns.end_of_silence(self.last)
 
 
-_NUMBER: Final = attrgetter("sequence_number")
 _AT: Final = attrgetter("at")
 
 
