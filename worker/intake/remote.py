@@ -10,8 +10,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from socket import SO_SNDBUF, SOL_SOCKET, socketpair
 from time import monotonic
 from typing import Final, Protocol
 
@@ -38,6 +38,11 @@ _AT_ONCE: Final = 16
 
 _STOP_WITHIN_S: Final = 1.0
 
+_UNDER_WAY: Final = 1 << 20
+"""Bytes that the system is asked to hold of what the process has sent: an answer or two, so that
+one comes in few pieces, and the next is ready when it is asked for.
+"""
+
 
 class Peer(Protocol):
     """Whoever reads at the other end of a connection."""
@@ -57,8 +62,10 @@ class ChildProcess:
     """A process that runs ``worker.intake.child``."""
 
     def __init__(self) -> None:
-        self.connection, others = Pipe()
+        ours, others = socketpair()
+        self.connection = Connection(ours.detach())
         with others:
+            others.setsockopt(SOL_SOCKET, SO_SNDBUF, _UNDER_WAY)
             descriptor = others.fileno()
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "worker.intake.child", str(descriptor)],
