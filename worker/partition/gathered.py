@@ -33,7 +33,7 @@ class Gathered:
                 whole = self._parts.setdefault((context, account, minute), {})
                 for kind, values in part.items():
                     if kind in whole:
-                        whole[kind] += values
+                        whole[kind].extend(values)
                     else:
                         self.book.of(*split(kind), context, account)
                         whole[kind] = values.copy()

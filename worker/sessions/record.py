@@ -158,7 +158,7 @@ def _by_kind(reading: Reading) -> Part:
     for samples in (reading.direct.samples, reading.spoken.samples):
         for part in samples.parts.values():
             for kind, values in part.items():
-                found[kind] += values
+                found[kind].extend(values)
     return found
 
 

@@ -17,6 +17,10 @@ MAX_ROWS: Final = 200
 Outcome = Literal["answered", "ambiguous", "interrupted", "unanswered", "abandoned", "greeting"]
 
 
+_Measured = tuple[int | None, int | None, int | None, int | None]
+"""A row's ``application_ms``, ``stt_ms``, ``tts_ms`` and ``tokens``."""
+
+
 class TurnRow(msgspec.Struct, gc=False):
     """One row. ``at``: the customer's end (a turn), the audio's start (the greeting), the
     prompt (unanswered) or the begin of the wait (abandoned), in epoch ms. Durations in ms.
@@ -30,57 +34,55 @@ class TurnRow(msgspec.Struct, gc=False):
     application_ms: int | None = None
     stt_ms: int | None = None
     tts_ms: int | None = None
+    tokens: int | None = None
     reply_ms: int | None = None
-    tokens: int | None = None
-
-
-class Measured(msgspec.Struct, gc=False):
-    """What is known of an utterance before it begins; times in ms."""
-
-    application_ms: int | None = None
-    stt_ms: int | None = None
-    tts_ms: int | None = None
-    tokens: int | None = None
 
 
 class TurnRows:
     """Collects the rows of one session; the first ``MAX_ROWS`` are kept."""
 
-    __slots__ = ("_current", "_measured", "_reply_ahead", "ahead", "language", "omitted", "rows")
+    __slots__ = (
+        *("_application_ms", "_current", "_measured", "_reply_ahead", "_tokens", "language"),
+        *("omitted", "rows", "stt_ms", "tts_ms"),
+    )
 
     def __init__(self) -> None:
         self.rows: list[TurnRow] = []
         self.omitted = 0
         self.language = ""
-        self.ahead = Measured()
-        """Of the next utterance."""
-        self._measured = Measured()
+        # of the next utterance
+        self.stt_ms: int | None = None
+        self.tts_ms: int | None = None
+        self._application_ms: int | None = None
+        self._tokens: int | None = None
         self._reply_ahead = False
+        self._measured: _Measured = None, None, None, None
+        """What preceded the current utterance."""
         self._current: TurnRow | None = None
 
     def reply_begins(self, latency: int | None) -> None:
         """A reply begins, after that many ms where its prompt is known."""
         self._reply_ahead = True
         if latency is not None:
-            self.ahead.application_ms = latency
+            self._application_ms = latency
 
     def tokens(self, count: int) -> None:
         """Tokens of a reply: of the current utterance's unless a newer reply has begun."""
         if self._reply_ahead:
-            self.ahead.tokens = (self.ahead.tokens or 0) + count
+            self._tokens = (self._tokens or 0) + count
         elif self._current is not None:
             self._current.tokens = (self._current.tokens or 0) + count
 
     def utterance(self) -> None:
         """The agent begins to speak; what was measured since it last did belongs to this."""
-        self._measured, self.ahead = self.ahead, Measured()
+        self._measured = self._application_ms, self.stt_ms, self.tts_ms, self._tokens
+        self._application_ms = self.stt_ms = self.tts_ms = self._tokens = None
         self._reply_ahead = False
         self._current = None
 
     def turn(self, at: int, wait: int | None, response: int | None) -> None:
         """An utterance that answers the customer, beyond doubt if there is a response time."""
-        outcome: Outcome = "ambiguous" if response is None else "answered"
-        self._open(at, outcome, wait, response)
+        self._open(at, "ambiguous" if response is None else "answered", wait, response)
 
     def greeting(self, at: int) -> None:
         """The first utterance of the agent, before any reply."""
@@ -112,18 +114,7 @@ class TurnRows:
         return last is not None and last.outcome == "abandoned" and last.at <= prompt
 
     def _open(self, at: int, outcome: Outcome, wait: int | None, response: int | None) -> None:
-        known = self._measured
-        self._current = TurnRow(
-            at,
-            outcome,
-            self.language,
-            caller_wait_ms=wait,
-            response_ms=response,
-            application_ms=known.application_ms,
-            stt_ms=known.stt_ms,
-            tts_ms=known.tts_ms,
-            tokens=known.tokens,
-        )
+        self._current = TurnRow(at, outcome, self.language, wait, response, *self._measured)
         self._keep(self._current)
 
     def _keep(self, row: TurnRow) -> None:

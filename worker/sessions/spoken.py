@@ -54,15 +54,15 @@ class SpokenWalk:
         self.turns.close()
         part = self.samples.at(t)
         for kind, values in self.turns.part.items():
-            part[kind] += values
+            part[kind].extend(values)
 
     def _stt_latency(self, _t: int, payload: Payload) -> None:
         if (value := latency_of(payload)) is not None:
-            self.rows.ahead.stt_ms = value
+            self.rows.stt_ms = value
 
     def _tts_latency(self, _t: int, payload: Payload) -> None:
         if (value := latency_of(payload)) is not None:
-            self.rows.ahead.tts_ms = value
+            self.rows.tts_ms = value
 
     def _final_token(self, t: int, payload: Payload) -> None:
         self.turns.final_token_received(t, count_of(payload.get("total_tokens")))

@@ -108,9 +108,11 @@ class TurnWalk:
         else:
             # nobody knows when this utterance began, so nobody knows that it was over the agent
             self._utterance_over_agent = False
-        self.customer_since = None
-        self.customer_end = t if self.agent_since is None else None
-        self._begin_silence(t)
+        self.customer_since = self.customer_end = None
+        if self.agent_since is None:
+            self.customer_end = t
+            if self.silent_since is None:
+                self.silent_since = t
 
     def prompt_sent(self, t: int) -> None:
         """What the customer said goes to the application."""
@@ -191,7 +193,8 @@ class TurnWalk:
         self.agent_since = None
         self._forget_utterance()
         self._ended_since_prompt = True
-        self._begin_silence(t)
+        if self.customer_since is None and self.silent_since is None:
+            self.silent_since = t
 
     def interrupt(self, t: int) -> None:
         """One party broke in; prompts owed from before the customer did so are void."""
@@ -269,10 +272,6 @@ class TurnWalk:
         if self.silent_since is not None:
             self.longest_silence = max(self.longest_silence, t - self.silent_since)
             self.silent_since = None
-
-    def _begin_silence(self, t: int) -> None:
-        if self.customer_since is None and self.agent_since is None and self.silent_since is None:
-            self.silent_since = t
 
 
 def _half_up(dividend: int, divisor: int) -> int:
