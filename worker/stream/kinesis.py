@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
-from operator import attrgetter
 from typing import Any, Final, Protocol
 
 import boto3
@@ -61,8 +60,8 @@ _ITERATOR_TYPES: Final = {
     "at_timestamp": "AT_TIMESTAMP",
     "trim_horizon": "TRIM_HORIZON",
 }
-_DATA: Final = attrgetter("data")
-_KEY: Final = attrgetter("partition_key")
+_whole: Final = float.__round__
+"""``round``, which looks this up at each call: a quarter of what it costs to make a Record."""
 _FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *NO_ANSWER)
 """What a call may raise."""
 
@@ -168,7 +167,7 @@ def _of_typed(shard: str, answer: TypedAnswer, date: int | None) -> Answer:
         Record(
             shard,
             record.SequenceNumber,
-            round(record.ApproximateArrivalTimestamp * 1000),
+            _whole(record.ApproximateArrivalTimestamp * 1000),
             record.Data,
             record.PartitionKey,
         )
@@ -197,7 +196,7 @@ def _answer(shard: str, answer: Fields) -> Answer:
 
 
 def _size(records: list[Record]) -> int:
-    return sum(map(len, map(_DATA, records))) + sum(map(len, map(_KEY, records)))
+    return sum([len(record.data) + len(record.partition_key) for record in records])
 
 
 def _date(answer: Fields) -> int | None:

@@ -203,7 +203,7 @@ def _tip_clock(answer: Answer) -> int | None:
 
 def _advanced(position: Position, records: list[Record], clock: int | None) -> Position:
     if records:
-        latest = max(record.arrival for record in records)
+        latest = max([record.arrival for record in records])
         seen_to = max(position.seen_to, latest)
         return Position("after", records[-1].sequence_number, seen_to)
     if clock is not None and clock > position.seen_to:
