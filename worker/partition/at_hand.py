@@ -9,7 +9,7 @@ from typing import Final
 from worker.events.decode import Delivery
 from worker.events.event import SessionKey
 from worker.partition.delta import SessionChange
-from worker.sessions.session import Held, Session
+from worker.sessions.session import Grown, Held, Session
 
 Strangers = dict[SessionKey, list[Delivery]]
 """Events whose sessions aren't in memory, by session: the owner may have kept some of these."""
@@ -18,16 +18,19 @@ Strangers = dict[SessionKey, list[Delivery]]
 class AtHand:
     """Sessions by key, each with a number that no other has had; ``numbered``: how many had one.
 
-    ``most`` are taken in; None: as many as come.
+    ``most`` are taken in; None: as many as come. ``grown``: where the events go that they take in.
     """
 
-    def __init__(self, restored: Iterable[SessionChange], numbered: int, most: int | None) -> None:
-        sessions = (Held(one.state, one.log, one.number) for one in restored)
+    def __init__(
+        self, restored: Iterable[SessionChange], numbered: int, most: int | None, grown: Grown
+    ) -> None:
+        sessions = (Held(one.state, one.log, one.number, grown) for one in restored)
         self.by_key: Final = {held.state.key: held for held in sessions}
         self.numbered = numbered
         self.spread = 0
         """How many of them have had events of more than one shard."""
         self._most = most
+        self._grown = grown
 
     @property
     def is_full(self) -> bool:
@@ -41,7 +44,7 @@ class AtHand:
     def hold(self, state: Session, log: bytes = b"") -> Held:
         """Take a session in."""
         self.numbered += 1
-        held = self.by_key[state.key] = Held(state, log, self.numbered)
+        held = self.by_key[state.key] = Held(state, log, self.numbered, self._grown)
         return held
 
     def let_go(self, held: Held) -> None:

@@ -8,30 +8,23 @@ are gathered as they come: to look for them at the commit would fetch each sessi
 from __future__ import annotations
 
 from worker.partition.delta import Delta, Growth, SessionChange
-from worker.sessions.session import Held
+from worker.sessions.session import Grown, Held
 
 
 class Changes:
-    """Since one commit, up to the next one."""
+    """Since one commit, up to the next one. ``grown``: where events go as they come."""
 
     def __init__(self) -> None:
-        self._touched: list[Held] = []
-        self._grown: dict[int, Growth] = {}
+        self.grown: Grown = []
         self._altered: dict[int, Held] = {}
+        self._vanished: dict[int, None] = {}
         self._gone: dict[int, None] = {}
 
     def begins(self, held: Held) -> None:
         """It wasn't there at the last commit."""
-        self.touches(held)
         if held.log:
-            self._grown[held.number].events.append(bytes(held.log))
+            self.grown.append((held.number, bytes(held.log)))
         self._altered[held.number] = held
-
-    def touches(self, held: Held) -> None:
-        """Events may come to it, for the first time since the last commit."""
-        growth = self._grown[held.number] = Growth(held.number, [])
-        held.grown = growth.events
-        self._touched.append(held)
 
     def alters(self, held: Held) -> None:
         """It becomes what its events alone don't tell."""
@@ -39,8 +32,8 @@ class Changes:
 
     def never_began(self, held: Held) -> None:
         """It is taken back."""
-        self._grown.pop(held.number, None)
         self._altered.pop(held.number, None)
+        self._vanished[held.number] = None
 
     def goes(self, held: Held) -> None:
         """It is in memory no longer."""
@@ -49,14 +42,23 @@ class Changes:
 
     def tell(self, delta: Delta) -> None:
         """Put all of it into a delta."""
+        grown: dict[int, list[bytes]] = {}
+        for number, event in self.grown:
+            if number in grown:
+                grown[number].append(event)
+            else:
+                grown[number] = [event]
+        for number in self._vanished:
+            grown.pop(number, None)
         delta.gone = list(self._gone)
         for number, held in self._altered.items():
-            growth = self._grown.pop(number, None)
-            log = b"" if growth is None else b"".join(growth.events)
+            log = b"".join(grown.pop(number, ()))
             delta.sessions.append(SessionChange(number, held.state, log))
-        delta.grown = [growth for growth in self._grown.values() if growth.events]
+        delta.grown = [Growth(number, events) for number, events in grown.items()]
 
     def over(self) -> None:
         """The commit is made."""
-        for held in self._touched:
-            held.grown = None
+        self.grown.clear()
+        self._altered.clear()
+        self._vanished.clear()
+        self._gone.clear()

@@ -13,7 +13,7 @@ import msgspec
 
 from worker.errors import CorruptState
 from worker.metrics.series import Series
-from worker.sessions.log import name_of, unpack
+from worker.sessions.log import unpack
 from worker.sessions.session import Session
 
 VERSION: Final = 1
@@ -124,7 +124,7 @@ class _Merged:
             self._state, self._copied = self._state.copy(), True
         log = b"".join(growth.events)
         self._log.append(log)
-        _grow(self._state, log, len(growth.events))
+        self._state.take_in(unpack(log, len(growth.events)))
 
     def tell(self, number: int, whole: Delta) -> None:
         """Put it into ``whole``: as growth, if its state came before."""
@@ -139,13 +139,6 @@ def _merged(sessions: dict[int, _Merged], number: int) -> _Merged:
     if merged is None:
         merged = sessions[number] = _Merged()
     return merged
-
-
-def _grow(state: Session, log: bytes, events: int) -> None:
-    for row in unpack(log, events):
-        timestamp = state.base + row.timestamp
-        state.count_in(name_of(row.name), timestamp, timestamp + row.delay)
-        state.revision += state.closed is not None
 
 
 def merge_all(deltas: Iterable[Delta], place: str) -> Delta:

@@ -53,7 +53,9 @@ class Partition:
         state = restored or Delta()
         self._rules = rules
         self._time = StreamTime(state.stream_time, state.clocks)
-        self._at_hand = AtHand(state.sessions, state.numbered, rules.max_held)
+        self._changes = Changes()
+        grown = self._changes.grown
+        self._at_hand = AtHand(state.sessions, state.numbered, rules.max_held, grown)
         self._sessions = self._at_hand.by_key
         self._book = SeriesBook(rules.series, state.series)
         self.positions: dict[str, Mark] = dict(state.positions)
@@ -69,7 +71,6 @@ class Partition:
     def _begin(self) -> None:
         """Start the next commit."""
         self._committed = Counter(self.counters)
-        self._changes = Changes()
         self._ended: dict[str, None] = {}
         self._moved: dict[str, None] = {}
         self._out = Outputs()
@@ -124,7 +125,7 @@ class Partition:
 
     def fold_known(self, deliveries: Sequence[Delivery]) -> Strangers:
         """Count each delivery and take in its event, if it is one; but leave those of strangers."""
-        sessions, touches, most = self._sessions, self._changes.touches, self._rules.max_events
+        sessions, most = self._sessions, self._rules.max_events
         arrivals: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
         strange: Strangers = {}
         for delivery in deliveries:
@@ -136,8 +137,6 @@ class Partition:
             if held is None:
                 strange.setdefault(occurrence.key, []).append(delivery)
                 continue
-            if held.grown is None:
-                touches(held)
             if held.shard is not None and held.shard != delivery.shard:
                 self._at_hand.came_from(held, delivery.shard)
             try:
@@ -146,11 +145,7 @@ class Partition:
                 self._give_up(held, defect, delivery)
                 continue
             arrivals[arrival] += 1
-            if (
-                arrival != "folded"
-                or occurrence.name not in _USUAL
-                or held.state.closed is not None
-            ):
+            if arrival != "folded" or occurrence.name not in _USUAL or not held.open:
                 self._unusual(held, occurrence, arrival)
         account(self.counters, len(deliveries) - sum(map(len, strange.values())), arrivals)
         return strange
@@ -293,7 +288,7 @@ class Partition:
             self._deadlines.watch(held.state)
         elif event.name not in _USUAL:
             self.counters["unknown_events"] += 1
-        if held.state.closed is not None and (arrival == "folded" or arrival == "conflict"):
+        if not held.open and (arrival == "folded" or arrival == "conflict"):
             self.counters["late_events"] += 1
 
     def _open(self, event: Event) -> None:
@@ -326,9 +321,7 @@ class Partition:
 
     def _close(self, held: Held, reason: CloseReason, instant: int) -> None:
         self._changes.alters(held)
-        held.forget_reading()
-        held.state.closed = Closed(held.state.count, reason, instant)
-        held.state.revision = 1
+        held.close(Closed(held.state.count, reason, instant))
         self.counters["sessions_closed"] += 1
         self._record(held)
         held.summary = summary_of(held.reading())

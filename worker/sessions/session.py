@@ -7,7 +7,8 @@ told, and is packed away after that; an event that still arrives brings it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import add, attrgetter
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from worker.events.event import Event, SessionKey, canonical_json
 from worker.metrics.series import Told
 from worker.sessions.direct import CONFIGURING
-from worker.sessions.log import Identity, Row, Stretch, as_row, identity, pack, unpack
+from worker.sessions.log import CODES, Identity, Row, Stretch, as_row, identity, pack, unpack
 from worker.sessions.reading import Reading, read
 from worker.sessions.sample import Samples
 
@@ -81,23 +82,36 @@ class Session(msgspec.Struct, array_like=True, gc=False):
         direct, turn = msgspec.structs.replace(self.direct), msgspec.structs.replace(self.turn)
         return msgspec.structs.replace(self, direct=direct, turn=turn)
 
-    def count_in(self, name: str, timestamp: int, arrival: int) -> None:
-        """The log has grown by an event of that name and time, which arrived then."""
-        self.count += 1
-        if timestamp > self.newest:
-            self.newest = timestamp
-        if timestamp < self.oldest:
-            self.oldest = timestamp
-        mark = self.direct
-        if mark.oldest_new is None or timestamp < mark.oldest_new:
-            mark.oldest_new = timestamp
-        mark = self.turn
-        if mark.oldest_new is None or timestamp < mark.oldest_new:
-            mark.oldest_new = timestamp
-        if arrival > self.last_arrival:
-            self.last_arrival = arrival
-        if name == "call_wrap_up" and self.wrap_up_arrival is None:
-            self.wrap_up_arrival = arrival
+    def take_in(self, rows: Sequence[Row]) -> None:
+        """The log has grown by these, at least one, in the order in which they arrived; all of
+        them are new to it.
+        """
+        self.count_in(rows)
+        if self.closed is not None:
+            self.revision += len(rows)
+
+    def count_in(self, rows: Sequence[Row]) -> None:
+        """The log has grown by these, which may be known."""
+        times = list(map(_TIME, rows))
+        arrivals = list(map(add, times, map(_DELAY, rows)))
+        oldest = self.base + min(times)
+        self.count += len(rows)
+        self.oldest = min(self.oldest, oldest)
+        self.newest = max(self.newest, self.base + max(times))
+        self.last_arrival = max(self.last_arrival, self.base + max(arrivals))
+        for mark in (self.direct, self.turn):
+            if mark.oldest_new is None or oldest < mark.oldest_new:
+                mark.oldest_new = oldest
+        if self.wrap_up_arrival is None:
+            names = list(map(_NAME, rows))
+            if _WRAP_UP in names:
+                self.wrap_up_arrival = self.base + arrivals[names.index(_WRAP_UP)]
+
+
+_TIME: Final = attrgetter("timestamp")
+_DELAY: Final = attrgetter("delay")
+_NAME: Final = attrgetter("name")
+_WRAP_UP: Final = CODES["call_wrap_up"]
 
 
 class _Index:
@@ -128,21 +142,41 @@ class _Index:
         return "earlier" if row.delay < delay else "duplicate"
 
 
+Grown = list[tuple[int, bytes]]
+"""Events that sessions have taken in: whose number it has, and the event as its log has it."""
+
+
 class Held:
-    """A session in memory: its state, its log, and what finds repeats in it quickly."""
+    """A session in memory: its state, its log, and what finds repeats in it quickly.
+
+    An event is put into the log at once, but what it brings to the state is worked out when that
+    is next looked at: of many events together, and in one piece of memory where it can be.
+    """
 
     __slots__ = (
-        *("_index", "_reading", "_seen", "_told", "_turns", "grown", "log", "number"),
-        *("resettled", "shard", "state", "summary"),
+        *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_seen", "_state"),
+        *("_told", "_turns", "log", "number", "open", "resettled", "shard", "summary"),
     )
 
-    def __init__(self, state: Session, log: bytes | bytearray = b"", number: int = 0) -> None:
-        self.state = state
+    def __init__(
+        self,
+        state: Session,
+        log: bytes | bytearray = b"",
+        number: int = 0,
+        grown: Grown | None = None,
+    ) -> None:
+        self._state = state
         state.key = state.key.shared()
+        self._base = state.base
+        self._events = state.count
+        """How many the log has."""
+        self._counted = len(log)
+        """How many bytes of the log the state has been told of."""
+        self._grown: Grown = [] if grown is None else grown
+        """Where its events go for the next commit to tell."""
         self.number = number
         """What deltas know it by."""
-        self.grown: list[bytes] | None = None
-        """Where the events go that the next commit has to tell; None until one may come."""
+        self.open = state.closed is None
         self.shard: str | None = ""
         """The shard that its events came from; empty before one came, None if they are several."""
         self.log = log or bytearray()
@@ -159,9 +193,26 @@ class Held:
         self._turns: tuple[int, Samples] | None = None
         """Of how many events, and what of their turn samples is to be told next."""
 
+    @property
+    def state(self) -> Session:
+        """Its state after all of its events."""
+        if self._events != self._state.count:
+            self._reading = None
+            new = unpack(self.log[self._counted :], self._events - self._state.count)
+            self._state.take_in(new)
+            self._counted = len(self.log)
+        return self._state
+
+    def close(self, closed: Closed) -> None:
+        """It closes for the first time."""
+        self.state.closed = closed
+        self.state.revision = 1
+        self.open = False
+        self._reading = None
+
     def rows(self) -> list[Row]:
         """All events, in the order of their arrival."""
-        return unpack(self.log, self.state.count)
+        return unpack(self.log, self._events)
 
     def rows_to_tell(self) -> tuple[list[Row], int]:
         """The events that may still matter to direct samples, in the order of their arrival, and
@@ -176,10 +227,9 @@ class Held:
 
     def reading(self) -> Reading:
         """All events, read as they now stand; kept until ``forget_reading``."""
+        state = self.state
         if self._reading is None:
-            self._reading = read(
-                self.rows(), self.state.base, closing=self.state.closed is not None
-            )
+            self._reading = read(self.rows(), state.base, closing=state.closed is not None)
         return self._reading
 
     def reading_of(self, count: int, *, closing: bool) -> Reading:
@@ -205,32 +255,25 @@ class Held:
 
     def add(self, event: Event, most: int) -> Arrival:
         """Take in an event that arrived, unless it is known or the session holds ``most``."""
-        state, log = self.state, self.log
         seen = self._seen
         if seen is None:
-            seen, log = self._woken()
+            seen = self._woken()
         bit = 1 << (event.sequence_number & _BITS)
-        known: Arrival = "folded"
-        if seen & bit:
-            known = self._find(event)
-            if known == "duplicate":
-                state.duplicates += 1
-                return known
-        packed = pack(event, state.base)
-        if state.count >= most or len(log) + len(packed) > MAX_LOG_BYTES:
+        known = self._find(event) if seen & bit else "folded"
+        if known == "duplicate":
+            self.state.duplicates += 1
+            return known
+        log, packed = self.log, pack(event, self._base)
+        if self._events >= most or len(log) + len(packed) > MAX_LOG_BYTES:
             return self._turned_away(known)
-        log += packed
-        if self.grown is not None:
-            self.grown.append(packed)
-        self._seen = seen | bit
-        self._reading = None
-        if self._index is not None:
-            self._index.note(as_row(event, state.base))
-        state.count_in(event.name, event.timestamp, event.arrival)
         if known != "folded":
-            self._repeated(known, event.timestamp)
-        elif state.closed is not None:
-            state.revision += 1
+            self._repeated(known, event)
+        log += packed
+        self._grown.append((self.number, packed))
+        self._seen = seen | bit
+        self._events += 1
+        if self._index is not None:
+            self._index.note(as_row(event, self._base))
         return known
 
     def _turned_away(self, known: Arrival) -> Arrival:
@@ -241,34 +284,32 @@ class Held:
         self.state.cut += 1
         return "cut"
 
-    def _repeated(self, known: Arrival, timestamp: int) -> None:
-        """The event just counted, of that time, has the identity of one before it."""
+    def _repeated(self, known: Arrival, event: Event) -> None:
+        """The event has the identity of one before it."""
         state = self.state
         state.duplicates += 1
-        if timestamp < state.direct.before:
+        if event.timestamp < state.direct.before:
             self.resettled = True
-        if known == "conflict":
-            state.revision += state.closed is not None
-        elif state.recorded == state.count - 1:
-            # no record says when an event arrived, so one that is up to date stays so
-            state.recorded += 1
+        if known == "earlier":
+            # no record says when an event arrived: this one makes no revision, and a record that
+            # is up to date stays so
+            state.revision -= state.closed is not None
+            state.recorded += state.recorded == state.count
 
-    def _woken(self) -> tuple[int, bytearray]:
-        """Make a restored session ready for events; gives the bits of its sequence numbers, and
-        the log.
-        """
-        self.log = log = bytearray(self.log)
+    def _woken(self) -> int:
+        """Make a restored session ready for events; gives the bits of its sequence numbers."""
+        self.log = bytearray(self.log)
         seen = 0
         for bit in {row.sequence_number & _BITS for row in self.rows()}:
             seen |= 1 << bit
         self._seen = seen
-        return seen, log
+        return seen
 
     def _find(self, event: Event) -> Arrival:
-        row = as_row(event, self.state.base)
+        row = as_row(event, self._base)
         if self._index is not None:
             return self._index.find(row)
-        if self.state.count > _SCANNED:
+        if self._events > _SCANNED:
             self._index = _Index(self.rows())
             return self._index.find(row)
         time, number, name = identity(row)
