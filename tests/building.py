@@ -18,10 +18,11 @@ from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.sessions.context import Context
 from worker.sessions.direct import DirectWalk
+from worker.sessions.held import Held
 from worker.sessions.log import as_row
 from worker.sessions.reading import Reading, read
 from worker.sessions.sample import Samples, split
-from worker.sessions.session import Closed, Held, Session
+from worker.sessions.session import Closed, Session
 from worker.sessions.spoken import SpokenWalk
 from worker.stream.record import Record
 

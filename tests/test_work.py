@@ -18,7 +18,8 @@ from worker.partition.partition import Partition
 from worker.partition.rules import MINUTE, Rules
 from worker.partition.telling import tell
 from worker.replay import LiveReplay, Replay
-from worker.sessions.session import Held, Session
+from worker.sessions.held import Held
+from worker.sessions.session import Session
 from worker.testing.traffic import Traffic, simulate
 
 TRAFFIC = Traffic(sessions=60, other_types=0.1, malformed=0.0, test_event=False)

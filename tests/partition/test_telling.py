@@ -25,7 +25,8 @@ from worker.partition.gathered import Gathered
 from worker.partition.outputs import Window
 from worker.partition.rules import MINUTE, minute_of
 from worker.partition.telling import has_to_tell, summarise, tell
-from worker.sessions.session import Held, Session
+from worker.sessions.held import Held
+from worker.sessions.session import Session
 
 END = 1 << 61
 PAYLOADS: dict[str, list[Any]] = {

@@ -12,7 +12,8 @@ from tests.counting import calls
 from tests.scenes import BASE, play
 from worker.events.event import Event
 from worker.sessions.direct import MAX_UNKNOWN_NAMES
-from worker.sessions.session import MAX_LOG_BYTES, Held, Session
+from worker.sessions.held import MAX_LOG_BYTES, Held
+from worker.sessions.session import Session
 
 MOST = 50_000
 

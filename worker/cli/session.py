@@ -13,9 +13,9 @@ from worker.cli.records_file import read_records, records_in
 from worker.emit.objects import RECORDS
 from worker.errors import BadInput
 from worker.observe.tables import call_notes, call_table, console, print_table
+from worker.sessions.held import Held
 from worker.sessions.record import encode, to_record
 from worker.sessions.schema import SessionRecord
-from worker.sessions.session import Held
 from worker.settings_values import is_s3
 from worker.state import sqlite_reading
 from worker.state.s3 import reading as s3_reading

@@ -9,7 +9,8 @@ from typing import Final
 from worker.events.decode import Delivery
 from worker.events.event import SessionKey
 from worker.partition.delta import SessionChange
-from worker.sessions.session import Grown, Held, Session
+from worker.sessions.held import Grown, Held
+from worker.sessions.session import Session
 
 Strangers = dict[SessionKey, list[Delivery]]
 """Events whose sessions aren't in memory, by session: the owner may have kept some of these."""

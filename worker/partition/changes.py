@@ -8,7 +8,7 @@ are gathered as they come: to look for them at the commit would fetch each sessi
 from __future__ import annotations
 
 from worker.partition.delta import Delta, Growth, SessionChange
-from worker.sessions.session import Grown, Held
+from worker.sessions.held import Grown, Held
 
 
 class Changes:

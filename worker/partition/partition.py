@@ -35,8 +35,9 @@ from worker.partition.rules import MINUTE, Rules
 from worker.partition.stream_time import StreamTime
 from worker.partition.telling import has_to_tell, has_told_all, summarise, summary_of, tell
 from worker.partition.timing import Deadlines, due_before, releases
+from worker.sessions.held import ARRIVALS, Arrival, Held
 from worker.sessions.record import encode, to_record
-from worker.sessions.session import ARRIVALS, Arrival, Closed, CloseReason, Held, Session
+from worker.sessions.session import Closed, CloseReason, Session
 
 _FOREVER = 1 << 62
 

@@ -17,11 +17,12 @@ from worker.metrics.series import Told
 from worker.partition.gathered import Counted, Gathered
 from worker.partition.outputs import SeriesMinute
 from worker.sessions.further import further_direct, further_turn, further_turn_of_closed
+from worker.sessions.held import Held
 from worker.sessions.log import Row
 from worker.sessions.reading import Reading, direct_samples, turn_samples
 from worker.sessions.record import agent_share
 from worker.sessions.sample import Kind, Samples, split
-from worker.sessions.session import Held, Mark, Session
+from worker.sessions.session import Mark, Session
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
 _END_OF_TIME: Final = 1 << 62

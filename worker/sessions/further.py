@@ -12,9 +12,9 @@ from bisect import bisect_left
 from operator import attrgetter
 
 from worker.sessions.direct import CONFIGURING, DirectWalk
+from worker.sessions.held import Held
 from worker.sessions.log import Row, in_order
 from worker.sessions.sample import Samples, minute_of
-from worker.sessions.session import Held
 from worker.sessions.spoken import SpokenWalk
 
 

@@ -1,4 +1,4 @@
-"""One session as the worker holds it: its packed events and how far they have been told.
+"""The state of a session: how many events it has, how far they have been told, how it ended.
 
 A session is *open* until its events say that it has ended, or stop coming; then it is
 *closed*: its record has gone out. It stays at hand until all that it has to tell has been
@@ -7,27 +7,17 @@ told, and is packed away after that; an event that still arrives brings it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from operator import add, attrgetter
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 import msgspec
 
-from worker.events.event import Event, SessionKey, canonical_json
+from worker.events.event import SessionKey
 from worker.metrics.series import Told
-from worker.sessions.direct import CONFIGURING
-from worker.sessions.log import CODES, Identity, Row, Stretch, as_row, identity, pack, unpack
-from worker.sessions.reading import Reading, read
-from worker.sessions.sample import Samples
+from worker.sessions.log import CODES, Row
 
 CloseReason = Literal["wrap_up", "idle", "end_of_input"]
-
-
-Arrival = Literal["folded", "duplicate", "earlier", "conflict", "cut"]
-"""What became of an event that arrived. An earlier one is a duplicate that is read later than its
-like, and arrived before it.
-"""
-ARRIVALS: Final[tuple[Arrival, ...]] = get_args(Arrival)
 
 
 class Mark(msgspec.Struct, array_like=True, gc=False):
@@ -112,221 +102,3 @@ _TIME: Final = attrgetter("timestamp")
 _DELAY: Final = attrgetter("delay")
 _NAME: Final = attrgetter("name")
 _WRAP_UP: Final = CODES["call_wrap_up"]
-
-
-class _Index:
-    """What a log has, by identity: the payloads, and the earliest arrival's delay in ms."""
-
-    __slots__ = ("_delays", "_payloads")
-
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._delays: dict[Identity, int] = {}
-        self._payloads: set[tuple[Identity, str]] = set()
-        for row in rows:
-            self.note(row)
-
-    def note(self, row: Row) -> None:
-        """The log has this row, too."""
-        one = identity(row)
-        self._delays[one] = min(self._delays.get(one, row.delay), row.delay)
-        self._payloads.add((one, canonical_json(row.payload)))
-
-    def find(self, row: Row) -> Arrival:
-        """Folded for an identity that is new, else whether its payload is known, too."""
-        one = identity(row)
-        delay = self._delays.get(one)
-        if delay is None:
-            return "folded"
-        if (one, canonical_json(row.payload)) not in self._payloads:
-            return "conflict"
-        return "earlier" if row.delay < delay else "duplicate"
-
-
-Grown = list[tuple[int, bytes]]
-"""Events that sessions have taken in: whose number it has, and the event as its log has it."""
-
-
-class Held:
-    """A session in memory: its state, its log, and what finds repeats in it quickly.
-
-    An event is put into the log at once, but what it brings to the state is worked out when that
-    is next looked at: of many events together, and in one piece of memory where it can be.
-    """
-
-    __slots__ = (
-        *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_seen", "_state"),
-        *("_told", "_turns", "log", "number", "open", "resettled", "shard", "summary"),
-    )
-
-    def __init__(
-        self,
-        state: Session,
-        log: bytes | bytearray = b"",
-        number: int = 0,
-        grown: Grown | None = None,
-    ) -> None:
-        self._state = state
-        state.key = state.key.shared()
-        self._base = state.base
-        self._events = state.count
-        """How many the log has."""
-        self._counted = len(log)
-        """How many bytes of the log the state has been told of."""
-        self._grown: Grown = [] if grown is None else grown
-        """Where its events go for the next commit to tell."""
-        self.number = number
-        """What deltas know it by."""
-        self.open = state.closed is None
-        self.shard: str | None = ""
-        """The shard that its events came from; empty before one came, None if they are several."""
-        self.log = log or bytearray()
-        """As it was given until an event comes: a restored log isn't copied for nothing."""
-        self._index: _Index | None = None
-        self._seen: int | None = None if log else 0
-        self._reading: Reading | None = None
-        self._told = _NOTHING
-        """Events that direct samples no longer need: they were told, and set no context."""
-        self.resettled = bool(log)
-        """Whether a told event may have changed since direct samples were told last."""
-        self.summary: Samples | None = None
-        """The per-session samples of its first close, if they have been worked out."""
-        self._turns: tuple[int, Samples] | None = None
-        """Of how many events, and what of their turn samples is to be told next."""
-
-    @property
-    def state(self) -> Session:
-        """Its state after all of its events."""
-        if self._events != self._state.count:
-            self._reading = None
-            new = unpack(self.log[self._counted :], self._events - self._state.count)
-            self._state.take_in(new)
-            self._counted = len(self.log)
-        return self._state
-
-    def close(self, closed: Closed) -> None:
-        """It closes for the first time."""
-        self.state.closed = closed
-        self.state.revision = 1
-        self.open = False
-        self._reading = None
-
-    def rows(self) -> list[Row]:
-        """All events, in the order of their arrival."""
-        return unpack(self.log, self._events)
-
-    def rows_to_tell(self) -> tuple[list[Row], int]:
-        """The events that may still matter to direct samples, in the order of their arrival, and
-        how many are left out.
-        """
-        told = self._told
-        return told.left_out(self.log, self.state.count), told.last - told.first
-
-    def tell_rows(self, rows: list[Row], before: int) -> None:
-        """All samples of the ``rows_to_tell`` before that time (epoch ms) are told now."""
-        self._told = self._told.grown(self.log, rows, before - self.state.base, CONFIGURING)
-
-    def reading(self) -> Reading:
-        """All events, read as they now stand; kept until ``forget_reading``."""
-        state = self.state
-        if self._reading is None:
-            self._reading = read(self.rows(), state.base, closing=state.closed is not None)
-        return self._reading
-
-    def reading_of(self, count: int, *, closing: bool) -> Reading:
-        """The first ``count`` events to arrive, read with or without the close."""
-        if count == self.state.count and closing == (self.state.closed is not None):
-            return self.reading()
-        return read(self.rows()[:count], self.state.base, closing=closing)
-
-    def forget_reading(self) -> None:
-        """Let go of the kept reading: it is many times the size of the log."""
-        self._reading = None
-
-    def keep_turns(self) -> None:
-        """Keep the turn samples that this session, which just closed, has yet to tell."""
-        spoken, told = self.reading().spoken, self.state.turn.before
-        further = spoken.ending if self.state.newest < told else spoken.samples.since(told)
-        self._turns = self.state.count, further
-
-    def take_turns(self) -> Samples | None:
-        """The kept samples, once, if no event came since."""
-        kept, self._turns = self._turns, None
-        return kept[1] if kept is not None and kept[0] == self.state.count else None
-
-    def add(self, event: Event, most: int) -> Arrival:
-        """Take in an event that arrived, unless it is known or the session holds ``most``."""
-        seen = self._seen
-        if seen is None:
-            seen = self._woken()
-        bit = 1 << (event.sequence_number & _BITS)
-        known = self._find(event) if seen & bit else "folded"
-        if known == "duplicate":
-            self.state.duplicates += 1
-            return known
-        log, packed = self.log, pack(event, self._base)
-        if self._events >= most or len(log) + len(packed) > MAX_LOG_BYTES:
-            return self._turned_away(known)
-        if known != "folded":
-            self._repeated(known, event)
-        log += packed
-        self._grown.append((self.number, packed))
-        self._seen = seen | bit
-        self._events += 1
-        if self._index is not None:
-            self._index.note(as_row(event, self._base))
-        return known
-
-    def _turned_away(self, known: Arrival) -> Arrival:
-        """There is no room for an event."""
-        if known == "earlier":
-            self.state.duplicates += 1
-            return "duplicate"
-        self.state.cut += 1
-        return "cut"
-
-    def _repeated(self, known: Arrival, event: Event) -> None:
-        """The event has the identity of one before it."""
-        state = self.state
-        state.duplicates += 1
-        if event.timestamp < state.direct.before:
-            self.resettled = True
-        if known == "earlier":
-            # no record says when an event arrived: this one makes no revision, and a record that
-            # is up to date stays so
-            state.revision -= state.closed is not None
-            state.recorded += state.recorded == state.count
-
-    def _woken(self) -> int:
-        """Make a restored session ready for events; gives the bits of its sequence numbers."""
-        self.log = bytearray(self.log)
-        seen = 0
-        for bit in {row.sequence_number & _BITS for row in self.rows()}:
-            seen |= 1 << bit
-        self._seen = seen
-        return seen
-
-    def _find(self, event: Event) -> Arrival:
-        row = as_row(event, self._base)
-        if self._index is not None:
-            return self._index.find(row)
-        if self._events > _SCANNED:
-            self._index = _Index(self.rows())
-            return self._index.find(row)
-        time, number, name = identity(row)
-        return _Index(
-            one
-            for one in self.rows()
-            if one.timestamp == time and one.sequence_number == number and one.name == name
-        ).find(row)
-
-
-_NOTHING: Final = Stretch()
-
-MAX_LOG_BYTES: Final = 4 << 20
-"""The bound on a session's packed events; what they may come to at their usual size is less."""
-
-_BITS: Final = 4095
-"""Sequence numbers are told apart by so many of their low bits first."""
-
-_SCANNED: Final = 256
-"""Up to so many events a repeat is looked for by unpacking; beyond, by an index."""

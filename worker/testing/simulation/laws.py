@@ -30,7 +30,7 @@ from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
 from worker.partition.rules import Rules
 from worker.partition.telling import summarise
 from worker.replay import Replay
-from worker.sessions.session import Held
+from worker.sessions.held import Held
 from worker.state.store import Store
 from worker.stream.record import Record
 from worker.testing.simulation.ledger import Samples, key_of
