@@ -46,7 +46,7 @@ def test_a_record_is_decoded_and_folded_in_a_few_dozen_calls() -> None:
         for start in range(0, len(deliveries), 500):
             partition.fold(deliveries[start : start + 500])
 
-    assert calls(fold) <= 13 * len(RECORDS)
+    assert calls(fold) <= 12 * len(RECORDS)
 
 
 def walked(made: Counter[str]) -> dict[str, int]:

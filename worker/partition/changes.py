@@ -7,6 +7,8 @@ are gathered as they come: to look for them at the commit would fetch each sessi
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from worker.partition.delta import Delta, Growth, SessionChange
 from worker.sessions.held import Grown, Held
 
@@ -16,8 +18,8 @@ class Changes:
 
     def __init__(self) -> None:
         self.grown: Grown = []
+        self._events: defaultdict[int, list[bytes]] = defaultdict(list)
         self._altered: dict[int, Held] = {}
-        self._vanished: dict[int, None] = {}
         self._gone: dict[int, None] = {}
 
     def begins(self, held: Held) -> None:
@@ -32,33 +34,34 @@ class Changes:
 
     def never_began(self, held: Held) -> None:
         """It is taken back."""
+        self.gather()
+        self._events.pop(held.number, None)
         self._altered.pop(held.number, None)
-        self._vanished[held.number] = None
 
     def goes(self, held: Held) -> None:
         """It is in memory no longer."""
         self.never_began(held)
         self._gone[held.number] = None
 
+    def gather(self) -> None:
+        """Put the events that came in order by session, so that the commit finds them so."""
+        events = self._events
+        for number, event in self.grown:
+            events[number].append(event)
+        self.grown.clear()
+
     def tell(self, delta: Delta) -> None:
         """Put all of it into a delta."""
-        grown: dict[int, list[bytes]] = {}
-        for number, event in self.grown:
-            if number in grown:
-                grown[number].append(event)
-            else:
-                grown[number] = [event]
-        for number in self._vanished:
-            grown.pop(number, None)
+        self.gather()
         delta.gone = list(self._gone)
         for number, held in self._altered.items():
-            log = b"".join(grown.pop(number, ()))
+            log = b"".join(self._events.pop(number, ()))
             delta.sessions.append(SessionChange(number, held.state, log))
-        delta.grown = [Growth(number, events) for number, events in grown.items()]
+        delta.grown = [Growth(number, events) for number, events in self._events.items()]
 
     def over(self) -> None:
         """The commit is made."""
         self.grown.clear()
+        self._events.clear()
         self._altered.clear()
-        self._vanished.clear()
         self._gone.clear()

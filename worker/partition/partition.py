@@ -148,6 +148,7 @@ class Partition:
             arrivals[arrival] += 1
             if arrival != "folded" or occurrence.name not in _USUAL or not held.open:
                 self._unusual(held, occurrence, arrival)
+        self._changes.gather()
         account(self.counters, len(deliveries) - sum(map(len, strange.values())), arrivals)
         return strange
 
