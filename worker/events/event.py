@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from sys import intern
-from typing import Any, Final
+from typing import Any, Final, final
 
 import msgspec
 
@@ -28,6 +28,7 @@ class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=Fa
         )
 
 
+@final
 class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=1, gc=False):
     """One event of one session.
 

@@ -8,7 +8,7 @@ what is theirs, advance, commit.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -128,15 +128,15 @@ class Partition:
         """Count each delivery and take in its event, if it is one; but leave those of strangers."""
         sessions, most = self._sessions, self._rules.max_events
         arrivals: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
-        strange: Strangers = {}
+        strange: Strangers = defaultdict(list)
         for delivery in deliveries:
             occurrence = delivery.occurrence
-            if not isinstance(occurrence, Event):
+            if type(occurrence) is not Event:
                 self._note(occurrence, delivery)
                 continue
             held = sessions.get(occurrence.key)
             if held is None:
-                strange.setdefault(occurrence.key, []).append(delivery)
+                strange[occurrence.key].append(delivery)
                 continue
             if held.shard is not None and held.shard != delivery.shard:
                 self._at_hand.came_from(held, delivery.shard)
