@@ -75,8 +75,8 @@ class Held:
         self._base = state.base
         self._events = state.count
         """How many the log has."""
-        self._counted = len(log)
-        """How many bytes of the log the state has been told of."""
+        self._counted = 0
+        """How many bytes of the log the state has been told of, once it can take events in."""
         self._grown: Grown = [] if grown is None else grown
         """Where its events go for the next commit to tell."""
         self.number = number
@@ -204,6 +204,7 @@ class Held:
     def _woken(self) -> int:
         """Make a restored session ready for events; gives the bits of its sequence numbers."""
         self.log = bytearray(self.log)
+        self._counted = len(self.log)
         seen = 0
         for bit in {row.sequence_number & _BITS for row in self.rows()}:
             seen |= 1 << bit
