@@ -218,12 +218,8 @@ class Held:
         if self._events > _SCANNED:
             self._index = _Index(self.rows())
             return self._index.find(row)
-        time, number, name = identity(row)
-        return _Index(
-            one
-            for one in self.rows()
-            if one.timestamp == time and one.sequence_number == number and one.name == name
-        ).find(row)
+        number = row.sequence_number
+        return _Index([one for one in self.rows() if one.sequence_number == number]).find(row)
 
 
 _NOTHING: Final = Stretch()
