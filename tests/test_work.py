@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 
 from tests.building import FINAL, PROMPT, Driven, event
 from tests.counting import calls, calls_by_name
@@ -150,6 +151,19 @@ def test_what_a_session_reads_to_tell_a_minute_directly_is_what_came_in_that_min
         read.append(len(held.rows_to_tell()[0]))
         tell(held, Hold.DIRECT, BASE + minute * MINUTE + 30_000, gathered)
     assert max(read[1:]) <= 1 + 60 + 60
+
+
+def test_what_a_long_call_walks_to_tell_its_turns_is_what_came_in_that_minute() -> None:
+    held, gathered = Held(Session(session(0), BASE)), Gathered(SeriesBook(SeriesRules()))
+    walked = []
+    for minute in range(12):
+        for second in range(60):
+            number = 60 * minute + second
+            held.add(event(1000 * number, PROMPT, None, number, 0), 10_000)
+        end = BASE + (minute + 1) * MINUTE
+        made = calls_by_name(partial(tell, held, Hold.TURN, end, gathered))
+        walked.append(made["TurnWalk.prompt_sent"])
+    assert max(walked[6:]) == 60
 
 
 def test_what_a_long_session_costs_in_a_minute_is_bounded() -> None:

@@ -95,12 +95,12 @@ def events(draw: st.DrawFn) -> Event:
 
 
 @settings(max_examples=150)
-@given(st.lists(events(), min_size=1, max_size=25), st.integers(0, 10**6))
+@given(st.lists(events(), min_size=1, max_size=25), st.integers(0, 10**6), st.booleans())
 def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
-    some: list[Event], seed: int
+    some: list[Event], seed: int, long: bool
 ) -> None:
     rng, series = Random(seed), book()
-    held = held_of()
+    held = held_of(*[(0, "dtmf")] * (250 if long else 0))
     told, retracted = Counter[Told](), 0
     for one in some:
         held.add(one, 50_000)
@@ -148,6 +148,16 @@ def test_told_once_is_told_for_good(some: list[Event]) -> None:
         assert not has_to_tell(held.state, hold, END)
         again = telling_of(held, hold, END, series)
         assert (again.samples, again.retracted) == (Counter(), 0)
+
+
+def test_a_long_call_goes_on_from_what_a_late_event_has_made_of_it() -> None:
+    others = [(0, "dtmf")] * 250
+    held, series = held_of(*others, (10_000, "prompt_sent"), (65_000, "dtmf")), book()
+    assert not telling_of(held, Hold.TURN, BASE + MINUTE, series).samples
+    for at, found in ((20_000, {10_000}), (70_000, set())):
+        held.add(event(at, "first_token_received", None, 1000 + at), 50_000)
+        telling = telling_of(held, Hold.TURN, minute_of(BASE + at) + MINUTE, series)
+        assert {told.value for told in telling.samples} == found
 
 
 def test_a_limit_that_moves_back_takes_nothing_back() -> None:

@@ -8,13 +8,12 @@ starts of minutes.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from operator import attrgetter
+from typing import Final
 
 from worker.sessions.direct import CONFIGURING, DirectWalk
 from worker.sessions.held import Held
 from worker.sessions.log import Row, in_order
-from worker.sessions.sample import Samples, minute_of
+from worker.sessions.sample import NEVER, Samples, minute_of
 from worker.sessions.spoken import SpokenWalk
 
 
@@ -53,26 +52,44 @@ def further_direct(held: Held, before: int) -> Samples | None:
     return walk.samples
 
 
-def further_turn(rows: list[Row], base: int, since: int, before: int) -> Samples:
-    """The turn samples from ``since`` to ``before``, of a session that isn't closed by then."""
-    return _walk(rows, base, since, before).samples
+def further_turn(held: Held, before: int) -> Samples:
+    """The turn samples before ``before`` that were not told, if no told one changes."""
+    walk = _walk(held, before)
+    samples = walk.take()
+    if held.state.closed is None and held.state.count >= _LONG:
+        held.turn_walk = before, walk
+    return samples
 
 
-def further_turn_of_closed(rows: list[Row], base: int, since: int, before: int) -> Samples:
+def further_turn_of_closed(held: Held, before: int) -> Samples:
     """The same, and what the close decides if ``before`` is after the last event."""
-    walk = _walk(rows, base, since, before)
-    last = base + max(row.timestamp for row in rows)
-    if last < before:
-        walk.close(last)
+    walk = _walk(held, before)
+    if held.state.newest < before:
+        walk.close(held.state.newest)
     return walk.samples
 
 
-def _walk(rows: list[Row], base: int, since: int, before: int) -> SpokenWalk:
-    low, high = since - base, before - base
-    ordered = in_order([row for row in rows if row.timestamp < high]).rows
-    walk = SpokenWalk(Samples(), base + (ordered[0].timestamp if ordered else 0))
-    coming = bisect_left(ordered, low, key=attrgetter("timestamp"))
-    walk.walk(ordered[:coming], base)
-    walk.samples.forget()
-    walk.walk(ordered[coming:], base)
+def _walk(held: Held, before: int) -> SpokenWalk:
+    """A walk that ends at ``before``, and has the samples of all events since those told of."""
+    state, rows = held.state, held.rows()
+    base, since = state.base, state.turn.before
+    kept, held.turn_walk = held.turn_walk, None
+    if kept is not None and kept[0] == since:
+        walk = kept[1]
+    else:
+        walk = SpokenWalk(Samples(), state.oldest)
+        _go_on(walk, rows, base, NEVER, since)
+        walk.take()
+    _go_on(walk, rows, base, since, before)
     return walk
+
+
+def _go_on(walk: SpokenWalk, rows: list[Row], base: int, since: int, before: int) -> None:
+    low, high = since - base, before - base
+    walk.walk(in_order([row for row in rows if low <= row.timestamp < high]).rows, base)
+
+
+_LONG: Final = 250
+"""A session of so many events keeps its walk, which takes half the memory of its log or less, and
+goes on from there; a shorter one goes through what it has told anew.
+"""

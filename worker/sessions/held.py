@@ -11,6 +11,7 @@ from worker.sessions.log import Identity, Row, Stretch, as_row, identity, pack, 
 from worker.sessions.reading import Reading, read
 from worker.sessions.sample import Samples
 from worker.sessions.session import Closed, Session
+from worker.sessions.spoken import SpokenWalk
 
 Arrival = Literal["folded", "duplicate", "earlier", "conflict", "cut"]
 """What became of an event that arrived. An earlier one is a duplicate that is read later than its
@@ -61,6 +62,7 @@ class Held:
     __slots__ = (
         *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_seen", "_state"),
         *("_told", "_turns", "log", "number", "open", "resettled", "shard", "summary"),
+        "turn_walk",
     )
 
     def __init__(
@@ -97,6 +99,8 @@ class Held:
         """The per-session samples of its first close, if they have been worked out."""
         self._turns: tuple[int, Samples] | None = None
         """Of how many events, and what of their turn samples is to be told next."""
+        self.turn_walk: tuple[int, SpokenWalk] | None = None
+        """A walk through all events before a time (epoch ms), none of which has come since."""
 
     @property
     def state(self) -> Session:

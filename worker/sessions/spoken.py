@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -46,6 +47,13 @@ class SpokenWalk:
                     turn_step(turns, t)
                 elif (step := _STEPS[name]) is not None:
                     step(self, t, row.payload or {})
+
+    def take(self) -> Samples:
+        """The samples so far, which are gone from here, as are the turn rows."""
+        taken, self.samples = self.samples, Samples(self._context.current)
+        self.turns.part = defaultdict(list)
+        self.rows.rows.clear()
+        return taken
 
     def close(self, t: int) -> None:
         """The session is over; ``t`` is its last event's time."""
