@@ -21,12 +21,14 @@ _RECORDS_A_SESSION: Final = 90  # no session has fewer on average
 _SPREAD_S: Final = 60.0
 
 
-def events(records: int, seed: int, shards: int = SHARDS) -> Iterator[Record]:
-    """So many records of sessions that start within a minute, none damaged."""
+def events(
+    records: int, seed: int, shards: int = SHARDS, spread_s: float = _SPREAD_S
+) -> Iterator[Record]:
+    """So many records of sessions that start within ``spread_s``, none damaged."""
     traffic = Traffic(
         sessions=records // _RECORDS_A_SESSION + 5,
         shards=shards,
-        spread_s=_SPREAD_S,
+        spread_s=spread_s,
         other_types=OTHER_TYPES,
         malformed=0.0,
     )

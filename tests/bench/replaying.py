@@ -18,6 +18,7 @@ from worker.wiring import rules_of
 
 Figures = dict[str, float]
 _CHUNK = 10_000
+_SECONDS_A_RECORD = 0.0006
 
 
 class _Encoded:
@@ -56,11 +57,14 @@ def append_validated(recording: str) -> Figures:
 
 
 def curve(records: int, seed: int) -> Figures:
-    """Replay of traffic made as it goes, which is not timed: of any length."""
+    """Replay of traffic made as it goes, which is not timed: of any length. However many records
+    there are, as many calls are under way at once: these are all in the simulator's memory.
+    """
+    spread_s = max(60.0, records * _SECONDS_A_RECORD)
     watch = Stopwatch()
     encoded = _Encoded()
     offline = Replay(rules_of(Settings()), encoded.take)
-    for chunk in _chunks(events(records, seed)):
+    for chunk in _chunks(events(records, seed, spread_s=spread_s)):
         with watch.running():
             for record in chunk:
                 offline.feed(record)
