@@ -9,6 +9,7 @@ from typing import Final
 
 from tests.bench.peers.measured import Stopwatch, peak_mb, settle
 from tests.bench.replaying import Figures
+from worker.cli.garbage import collect_rarely
 from worker.config import Settings
 from worker.emit.lane import Lane, Policy
 from worker.emit.outbox import Kind, Outcome
@@ -90,6 +91,7 @@ def live(endpoint: str, state: str, records: int, where: str) -> Figures:
     """
     worker = Worker(endpoint, Path(state), own_process=where == "process")
     settle()
+    collect_rarely()
     watch = Stopwatch()
     with watch.running():
         worker.service.run(lambda: worker.deadline(records))

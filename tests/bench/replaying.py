@@ -8,6 +8,7 @@ from itertools import islice
 from tests.bench.inputs import events
 from tests.bench.peers import loop
 from tests.bench.peers.measured import Stopwatch, peak_mb, settle
+from worker.cli.garbage import collect_rarely
 from worker.config import Settings
 from worker.emit.outbox import drafts
 from worker.partition.outputs import Outputs
@@ -61,6 +62,7 @@ def curve(records: int, seed: int) -> Figures:
     there are, as many calls are under way at once: these are all in the simulator's memory.
     """
     spread_s = max(60.0, records * _SECONDS_A_RECORD)
+    collect_rarely()
     watch = Stopwatch()
     encoded = _Encoded()
     offline = Replay(rules_of(Settings()), encoded.take)
@@ -75,6 +77,7 @@ def curve(records: int, seed: int) -> Figures:
 
 def _timed(replay: Replay, items: Iterable[Item]) -> Figures:
     settle()
+    collect_rarely()
     watch = Stopwatch()
     with watch.running():
         for item in items:
