@@ -57,7 +57,7 @@ class Stamps:
             for kind, some in part.items():
                 stamped = self.stamped.setdefault(split(kind)[0], [])
                 stamped += [(instant - BASE, value) for value in some]
-        self.samples.forget()
+        self.samples.parts = {}
 
 
 def told_directly(*scene: tuple[Any, ...]) -> dict[str, list[tuple[int, int]]]:

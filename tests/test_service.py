@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.scenes import BASE
+from tests.scenes import BASE, cloud_event
 from tests.servicing import (
     COMMIT_EVERY_S,
     HEAD,
@@ -148,6 +148,14 @@ def test_the_test_event_is_told_when_it_is_committed() -> None:
     assert ("test event", "T1") not in worker.heard.told
     worker.turn_and_commit()
     assert ("test event", "T1") in worker.heard.told
+
+
+def test_progress_tells_how_many_sessions_have_events_on_several_shards() -> None:
+    worker = Worker(positions={"a": HEAD, "b": HEAD})
+    events = [cloud_event(n, "prompt_sent", None, n) for n in (1, 2)]
+    worker.turn_and_commit(worker.batch("a", 0, events[0]), worker.batch("b", 0, events[1]))
+    progress = worker.heard.told[-1]
+    assert (progress.sessions, progress.spread) == (1, 1)
 
 
 def test_progress_names_the_shard_furthest_behind_and_what_waits() -> None:

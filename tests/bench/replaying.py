@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from tests.bench.inputs import events
+from tests.bench.inputs import SPREAD_S, events
 from tests.bench.peers import loop
 from tests.bench.peers.measured import Stopwatch, peak_mb, settle
 from worker.cli.garbage import collect_rarely
@@ -61,7 +61,7 @@ def curve(records: int, seed: int) -> Figures:
     """Replay of traffic made as it goes, which is not timed: of any length. However many records
     there are, as many calls are under way at once: these are all in the simulator's memory.
     """
-    spread_s = max(60.0, records * _SECONDS_A_RECORD)
+    spread_s = max(SPREAD_S, records * _SECONDS_A_RECORD)
     collect_rarely()
     watch = Stopwatch()
     encoded = _Encoded()

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import gc
-from typing import Final
-
-_NEWEST: Final = 50_000
-_TIMES: Final = (20, 10)
 
 
 def collect_rarely() -> None:
-    """Leave alone what is there; of what comes, look at the newest 50,000 containers at a time,
-    and seldom at older ones.
+    """Look at the newest 50,000 containers at a time, and seldom at older ones.
 
     What records, sessions and samples are kept in makes no cycles, so nearly nothing is ever found
     among it, and Python's own thresholds go through it all again each time it has grown by a
     quarter: a tenth of a replay of 10^6 records.
     """
-    gc.freeze()
-    gc.set_threshold(_NEWEST, *_TIMES)
+    gc.set_threshold(50_000, 20, 10)

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from worker import __version__
+from worker.cli.garbage import collect_rarely
 from worker.errors import VoiceInsightsError
 
 _COMMANDS: Final = {
@@ -62,6 +63,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; what it raises on purpose ends it with one line and its exit code."""
+    collect_rarely()
     try:
         cli(prog_name="voice-insights")
     except VoiceInsightsError as error:

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import click
 
-from worker.cli.garbage import collect_rarely
 from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.progress import Progress
 from worker.cli.replay_files import Paths, ReplayFiles
@@ -85,7 +84,6 @@ def _replay(path: str, config: Path | None, as_live: bool, options: dict[str, An
     paths = Paths(**{name: options[name] for name in Paths._fields})
     with _full_disks_told(), ReplayFiles(settings.namespace, paths, path) as files:
         replay = (LiveReplay if as_live else Replay)(rules_of(settings), files.take)
-        collect_rarely()
         run(items, replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
         files.finish(replay.counters)
     click.echo(_summary(replay.counters), err=True)

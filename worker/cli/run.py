@@ -13,7 +13,6 @@ from typing import Final
 
 import click
 
-from worker.cli.garbage import collect_rarely
 from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
 from worker.config import Settings
@@ -81,7 +80,6 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
         with _served(settings, log, Pages(pulse, log.reading, log.unready, monotonic)):
             service = build(settings, stream, log, clocks, random, patiently, waiting)
             signals.begun()
-            collect_rarely()
             log.stopped(service.run(pulse.at_turns(signals.deadline)))
     except Stopped:
         log.never_began()

@@ -61,8 +61,7 @@ class Held:
 
     __slots__ = (
         *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_seen", "_state"),
-        *("_told", "_turns", "log", "number", "open", "resettled", "shard", "summary"),
-        "turn_walk",
+        *("_told", "_turns", "log", "number", "open", "resettled", "shard", "summary", "turn_walk"),
     )
 
     def __init__(
@@ -84,6 +83,7 @@ class Held:
         self.number = number
         """What deltas know it by."""
         self.open = state.closed is None
+        """As the state has it, which folding need not fetch for that."""
         self.shard: str | None = ""
         """The shard that its events came from; empty before one came, None if they are several."""
         self.log = log or bytearray()

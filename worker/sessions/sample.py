@@ -60,10 +60,6 @@ class Samples:
         later.parts = {place: part for place, part in self.parts.items() if place[1] >= minute}
         return later
 
-    def forget(self) -> None:
-        """Let go of all that came so far."""
-        self.parts = {}
-
 
 NEVER: Final = -(1 << 62)
 """Before any instant."""

@@ -76,12 +76,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
         """The log has grown by these, at least one, in the order in which they arrived; all of
         them are new to it.
         """
-        self.count_in(rows)
         if self.closed is not None:
             self.revision += len(rows)
-
-    def count_in(self, rows: Sequence[Row]) -> None:
-        """The log has grown by these, which may be known."""
         times = list(map(_TIME, rows))
         arrivals = list(map(add, times, map(_DELAY, rows)))
         oldest = self.base + min(times)
