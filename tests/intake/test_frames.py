@@ -20,8 +20,8 @@ from worker.intake.frames import (
 from worker.intake.intake import Intake, decoded
 from worker.stream.api import Failure, FailureKind
 from worker.stream.lineage import Position
+from worker.stream.notices import BackedOff, FoundAgain, StageChanged
 from worker.stream.record import Record
-from worker.stream.schedule import BackedOff, FoundAgain, StageChanged
 from worker.stream.shard import Batch, Stage
 from worker.testing.traffic import simulate
 

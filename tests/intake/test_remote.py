@@ -19,8 +19,8 @@ from worker.intake.intake import Intake
 from worker.intake.remote import IntakeProcess
 from worker.stream.api import Failure, FailureKind, KinesisApi
 from worker.stream.lineage import Position, first_positions
+from worker.stream.notices import BackedOff, Notice, StageChanged
 from worker.stream.reader import survey_stream
-from worker.stream.schedule import BackedOff, Notice, StageChanged
 from worker.stream.shard import Stage
 from worker.testing.strict_kinesis import StrictKinesis
 

@@ -19,7 +19,7 @@ from worker.state.s3.access import CallFailed
 from worker.state.s3.objects import Failure as S3Failure
 from worker.state.s3.objects import FailureKind as S3FailureKind
 from worker.stream.api import Failure, FailureKind
-from worker.stream.schedule import BackedOff, FoundAgain
+from worker.stream.notices import BackedOff, FoundAgain
 
 ENTRY = Entry(7, "metrics", b"[[]]", NOW, attempts=0, ambiguous=0)
 

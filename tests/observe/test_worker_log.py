@@ -18,7 +18,7 @@ from worker.state.s3 import objects
 from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.api import Failure, FailureKind
-from worker.stream.schedule import BackedOff, FoundAgain, StageChanged
+from worker.stream.notices import BackedOff, FoundAgain, StageChanged
 from worker.stream.shard import Stage
 
 ENTRY = Entry(7, "metrics", b"[[]]", 1_790_942_400_000, attempts=2, ambiguous=1)

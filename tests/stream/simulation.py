@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from random import Random
 
-from worker.stream.api import Failure, FailureKind
+from worker.stream.api import Call, Failure, FailureKind, Outcome, carry_out
 from worker.stream.lineage import Position, Start, Survey, first_positions
+from worker.stream.notices import Notice
 from worker.stream.record import Record
-from worker.stream.schedule import Call, Notice, Outcome, Schedule, SurveyStream
-from worker.stream.shard import Batch, GetIterator
+from worker.stream.schedule import Schedule
+from worker.stream.shard import Batch
 from worker.testing.strict_kinesis import DAY, Fault, Operation, StrictKinesis
 
 EPOCH = 1_800_000_000_000
@@ -106,7 +107,7 @@ class Simulation:
         if call is None:
             return False
         self.calls.append((self.now, call))
-        self.under_way.append((call, self._answer(call)))
+        self.under_way.append((call, carry_out(call, self.kinesis)))
         return True
 
     def complete(self, n: int = 0) -> None:
@@ -114,13 +115,6 @@ class Simulation:
         if self.under_way:
             call, outcome = self.under_way.pop(n % len(self.under_way))
             self.notices += self.schedule.completed(call, outcome, self.now)
-
-    def _answer(self, call: Call) -> Outcome:
-        if isinstance(call, SurveyStream):
-            return self.kinesis.survey()
-        if isinstance(call, GetIterator):
-            return self.kinesis.shard_iterator(call.shard, call.position)
-        return self.kinesis.get_records(call.shard, call.iterator)
 
     def run(self, milliseconds: int, latency: int = 20) -> None:
         """Time goes by, and the consumer takes whatever comes."""

@@ -12,9 +12,9 @@ from tests.stream.taking import PATIENCE, take_until, wall_clock
 from worker.errors import Misconfigured, StreamReplaced, Unreachable
 from worker.stream.api import Answer, Failure, FailureKind, KinesisApi
 from worker.stream.lineage import Position, Survey, first_positions
+from worker.stream.notices import BackedOff, Notice, StageChanged
 from worker.stream.reader import Reader, survey_stream
 from worker.stream.record import Record
-from worker.stream.schedule import BackedOff, Notice, StageChanged
 from worker.stream.shard import Batch, Stage
 from worker.testing.strict_kinesis import StrictKinesis
 

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.stream.simulation import Simulation
-from worker.stream.api import Failure, FailureKind
+from worker.stream.api import Failure, FailureKind, GetIterator, GetRecords, SurveyStream
 from worker.stream.lineage import Position, Survey
-from worker.stream.schedule import SURVEY_EVERY, BackedOff, SurveyStream
-from worker.stream.shard import GetIterator, GetRecords, Stage
+from worker.stream.notices import BackedOff
+from worker.stream.shard import Stage
+from worker.stream.survey_pacing import SURVEY_EVERY
 from worker.testing.strict_kinesis import ITERATOR_LIFE, Fault, Operation
 
 MINUTE = 60_000

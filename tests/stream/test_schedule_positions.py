@@ -6,9 +6,9 @@ import pytest
 
 from tests.stream.simulation import Simulation
 from worker.errors import StreamReplaced
-from worker.stream.api import Failure, FailureKind
+from worker.stream.api import Failure, FailureKind, SurveyStream
 from worker.stream.lineage import Survey
-from worker.stream.schedule import BackedOff, FoundAgain, SurveyStream
+from worker.stream.notices import BackedOff, FoundAgain
 from worker.stream.shard import Stage
 from worker.testing.strict_kinesis import DAY, ITERATOR_LIFE
 

@@ -11,7 +11,7 @@ import msgspec
 
 from worker.intake.intake import Intake
 from worker.stream.lineage import Position
-from worker.stream.schedule import BackedOff, FoundAgain, StageChanged
+from worker.stream.notices import BackedOff, FoundAgain, StageChanged
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -31,7 +31,7 @@ from worker.intake.frames import (
 )
 from worker.intake.intake import Intake
 from worker.stream.lineage import Position
-from worker.stream.schedule import Notice
+from worker.stream.notices import Notice
 
 _AT_ONCE: Final = 16
 """Intakes that one ``take`` gives at most, each of an answer's size."""

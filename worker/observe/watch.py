@@ -17,7 +17,7 @@ from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.observe.worker_log import LASTING, WorkerLog
 from worker.service import Clocks, Progress
 from worker.state.s3.access import CallFailed
-from worker.stream.schedule import BackedOff, FoundAgain, Notice
+from worker.stream.notices import BackedOff, FoundAgain, Notice
 
 Report = Callable[[Reading, int], None]
 """Takes a reading and when it was made (epoch ms); must neither block nor raise."""

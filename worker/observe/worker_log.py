@@ -14,7 +14,7 @@ from worker.events.timestamps import format_ms
 from worker.service import Progress
 from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
-from worker.stream.schedule import BackedOff, FoundAgain, Notice
+from worker.stream.notices import BackedOff, FoundAgain, Notice
 
 _EVERY_S: Final = 60.0
 

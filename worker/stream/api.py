@@ -9,6 +9,26 @@ from worker.stream.lineage import Position, ShardInfo, Survey
 from worker.stream.record import Record
 
 
+class SurveyStream(NamedTuple):
+    """Call: the stream's summary and shards. It is of no shard."""
+
+    shard: str = ""
+
+
+class GetIterator(NamedTuple):
+    """Call: an iterator for ``shard`` at ``position``."""
+
+    shard: str
+    position: Position
+
+
+class GetRecords(NamedTuple):
+    """Call: the next records of ``shard``."""
+
+    shard: str
+    iterator: str
+
+
 class FailureKind(StrEnum):
     """What a failed call means to the reader."""
 
@@ -44,6 +64,11 @@ class Answer(NamedTuple):
     children: tuple[ShardInfo, ...] = ()
 
 
+Call = SurveyStream | GetIterator | GetRecords
+Outcome = Survey | str | Answer | Failure
+"""What a call came to; a str is an iterator."""
+
+
 class KinesisApi(Protocol):
     """One stream. No method raises for what a service or a network does, and none retries."""
 
@@ -55,3 +80,12 @@ class KinesisApi(Protocol):
 
     def get_records(self, shard: str, iterator: str) -> Answer | Failure:
         """The next records of ``shard``, perhaps none."""
+
+
+def carry_out(call: Call, api: KinesisApi) -> Outcome:
+    """Ask ``api`` what ``call`` says."""
+    if isinstance(call, SurveyStream):
+        return api.survey()
+    if isinstance(call, GetIterator):
+        return api.shard_iterator(call.shard, call.position)
+    return api.get_records(call.shard, call.iterator)

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from worker.errors import Misconfigured, Unreachable
-from worker.stream.api import FailureKind, KinesisApi
+from worker.stream.api import Call, FailureKind, KinesisApi, carry_out
 from worker.stream.lineage import Position, Survey
+from worker.stream.notices import Notice
 from worker.stream.pacing import STEADY, Random, after_failure
-from worker.stream.schedule import Call, Notice, Outcome, Schedule, ShardView, SurveyStream
-from worker.stream.shard import Batch, GetIterator
+from worker.stream.schedule import Schedule, ShardView
+from worker.stream.shard import Batch
 
 Observer = Callable[[Notice], None]
 """Told what happens, by any of the reader's threads; must neither block nor raise."""
@@ -168,7 +169,7 @@ class Reader:
 
     def _fetch(self) -> None:
         while (call := self._calls.get()) is not None:
-            outcome = self._carry_out(call)
+            outcome = carry_out(call, self._api)
             with self._lock:
                 if self._stopping:
                     return
@@ -178,13 +179,6 @@ class Reader:
                 self._ready.notify()
             for notice in notices:
                 self._observer(notice)
-
-    def _carry_out(self, call: Call) -> Outcome:
-        if isinstance(call, SurveyStream):
-            return self._api.survey()
-        if isinstance(call, GetIterator):
-            return self._api.shard_iterator(call.shard, call.position)
-        return self._api.get_records(call.shard, call.iterator)
 
 
 def _now() -> int:

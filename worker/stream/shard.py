@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from worker.stream.api import Answer, Failure, FailureKind
+from worker.stream.api import Answer, Failure, FailureKind, GetIterator, GetRecords
 from worker.stream.lineage import (
     Position,
     ShardInfo,
@@ -40,20 +40,6 @@ class Stage(StrEnum):
     DOUBTED = "doubted"
     ENDING = "ending"
     ENDED = "ended"
-
-
-class GetIterator(NamedTuple):
-    """Call: an iterator for ``shard`` at ``position``."""
-
-    shard: str
-    position: Position
-
-
-class GetRecords(NamedTuple):
-    """Call: the next records of ``shard``."""
-
-    shard: str
-    iterator: str
 
 
 class Batch(NamedTuple):
@@ -90,12 +76,17 @@ class Shard:
     pace: Pace = STEADY
     due: int = 0
     busy: bool = False
-    undelivered: int = 0  # batches not yet taken
+    undelivered: int = 0  # batches made and not yet taken
     millis_behind: int | None = None
     failure: Failure | None = None
     gap: bool = False  # to be told with the next batch
     survey_awaited: int = 0  # number of the first survey that can settle DOUBTED or ENDING
     _iterator: str = ""
+
+    @property
+    def in_suspense(self) -> bool:
+        """Whether it waits for a survey."""
+        return self.stage is Stage.DOUBTED or self.stage is Stage.ENDING
 
     def call(self) -> GetIterator | GetRecords | None:
         """What to ask the stream when it is due, if anything."""
@@ -173,6 +164,10 @@ class Shard:
         self.lose(0)
         return self._batch([], None, children)
 
+    def taken(self) -> None:
+        """One of its batches has been taken."""
+        self.undelivered -= 1
+
     def lose(self, horizon: int) -> None:
         """Note a gap: what arrived before ``horizon`` (epoch ms) can't be read any more."""
         self.gap = True
@@ -185,6 +180,7 @@ class Shard:
     def _batch(
         self, records: list[Record], clock: int | None, children: tuple[ShardInfo, ...]
     ) -> Batch:
+        self.undelivered += 1
         gap, self.gap = self.gap, False
         behind = self.millis_behind or 0
         starts = {child.shard: child_position([self.position]) for child in children}

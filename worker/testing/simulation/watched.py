@@ -19,10 +19,9 @@ from worker.intake.intake import Intake, decoded
 from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
 from worker.state.store import Backlog, Commit, Store
-from worker.stream.api import KinesisApi
-from worker.stream.schedule import Call, Schedule, SurveyStream
-from worker.stream.schedule import Outcome as CallOutcome
-from worker.stream.shard import GetIterator
+from worker.stream.api import Call, KinesisApi, carry_out
+from worker.stream.api import Outcome as CallOutcome
+from worker.stream.schedule import Schedule
 from worker.testing.simulation.ledger import Witness
 from worker.testing.simulation.plan import Point
 
@@ -170,7 +169,7 @@ class InlineSource:
         now = self._clock()
         late, self._under_way = self._under_way, []
         while (call := self._schedule.next_call(now)) is not None:
-            answered = call, self._carry_out(call)
+            answered = call, carry_out(call, self._api)
             (self._under_way if self._random.random() < self._slowness else late).append(answered)
         self._random.shuffle(late)
         for call, outcome in late:
@@ -196,10 +195,3 @@ class InlineSource:
     def forgotten(self) -> list[str]:
         """See ``Source.forgotten``."""
         return self._schedule.forgotten()
-
-    def _carry_out(self, call: Call) -> CallOutcome:
-        if isinstance(call, SurveyStream):
-            return self._api.survey()
-        if isinstance(call, GetIterator):
-            return self._api.shard_iterator(call.shard, call.position)
-        return self._api.get_records(call.shard, call.iterator)

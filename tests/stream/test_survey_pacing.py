@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.stream.api import Failure, FailureKind
+from worker.stream.notices import BackedOff, FoundAgain
+from worker.stream.pacing import FLOWING, LONGEST_BACKOFF
+from worker.stream.survey_pacing import NEVER, SURVEY_AGAIN, SURVEY_EVERY, SurveyPacing
+
+NOW = 5_000_000
+TIMES = st.integers(NOW, NOW + 2 * SURVEY_EVERY)
+THROTTLED = Failure(FailureKind.THROTTLED, "injected")
+
+
+def surveyed(*, awaited: bool = False) -> SurveyPacing:
+    """After a first survey, which came at ``NOW``."""
+    pacing = SurveyPacing()
+    pacing.begin()
+    pacing.succeeded(awaited, NOW)
+    return pacing
+
+
+def test_the_first_survey_is_due_at_once() -> None:
+    assert SurveyPacing().due() <= 0
+
+
+@given(st.lists(TIMES))
+def test_while_a_survey_is_under_way_none_is_due_whatever_waits_for_one(waits: list[int]) -> None:
+    pacing = surveyed()
+    pacing.begin()
+    for now in waits:
+        pacing.hasten(now)
+        assert pacing.due() == NEVER
+
+
+@pytest.mark.parametrize(("awaited", "wait"), [(False, SURVEY_EVERY), (True, SURVEY_AGAIN)])
+def test_a_survey_follows_another_sooner_if_a_shard_still_waits(awaited: bool, wait: int) -> None:
+    assert surveyed(awaited=awaited).due() == NOW + wait
+
+
+@given(TIMES)
+def test_a_shard_that_comes_to_wait_brings_a_survey_forward_but_not_close_upon_the_last(
+    now: int,
+) -> None:
+    pacing = surveyed()
+    before = pacing.due()
+    pacing.hasten(now)
+    assert NOW + SURVEY_AGAIN <= pacing.due() <= before
+    assert pacing.due() <= max(now, NOW + SURVEY_AGAIN)
+
+
+def test_a_survey_under_way_is_not_the_next_one() -> None:
+    pacing = SurveyPacing()
+    awaited = pacing.next_number()
+    pacing.begin()
+    assert pacing.begun == awaited
+    assert pacing.next_number() > pacing.begun
+
+
+@given(st.integers(1, 20), st.floats(0, 1, exclude_max=True))
+def test_failed_surveys_back_off_and_are_counted_until_one_succeeds(
+    failures: int, fraction: float
+) -> None:
+    pacing = SurveyPacing()
+    for attempt in range(1, failures + 1):
+        pacing.begin()
+        told = pacing.failed(THROTTLED, lambda: fraction, NOW)
+        assert told == BackedOff("", THROTTLED, attempt, pacing.due() - NOW)
+        assert FLOWING <= told.wait <= FLOWING + LONGEST_BACKOFF
+    pacing.begin()
+    assert pacing.succeeded(awaited=False, now=NOW) == [FoundAgain(failures)]
+    pacing.begin()
+    assert pacing.succeeded(awaited=False, now=NOW) == []

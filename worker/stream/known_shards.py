@@ -1,0 +1,144 @@
+"""All shards of one stream that are known, from the first word of each to its last. Pure.
+
+- A shard is known once a survey lists it, its parent's end names it, or a position is stored.
+- Answers leave open whether a shard still exists and, with some servers, what its children are:
+  surveys settle that.
+- A shard is begun, and forgotten, by the rules of ``lineage``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from worker.errors import StreamReplaced
+from worker.stream import lineage
+from worker.stream.api import Answer
+from worker.stream.lineage import Position, ShardInfo, Survey
+from worker.stream.notices import Notice, stage_changes
+from worker.stream.shard import Batch, Shard, Stage
+
+
+class KnownShards:
+    """The shards of a stream. ``created``: its creation time (epoch ms), which ``positions``,
+    those stored, belong to. Other times are monotonic milliseconds.
+    """
+
+    def __init__(self, positions: Mapping[str, Position], created: int) -> None:
+        self.by_id: dict[str, Shard] = {}
+        """For reading; in the order in which they came to be known."""
+        self._stored = dict(positions)
+        self._created = created
+        self._survey: Survey | None = None
+        self._server_now = 0
+        self._forgotten: set[str] = set()
+
+    def horizon(self) -> int:
+        """The arrival time (epoch ms) before which the stream may have dropped records; 0: none."""
+        return 0 if self._survey is None else lineage.trim_horizon(self._survey, self._server_now)
+
+    def in_suspense(self) -> bool:
+        """Whether any shard waits for a survey."""
+        return any(shard.in_suspense for shard in self.by_id.values())
+
+    def answered(self, shard: Shard, answer: Answer, survey: int, now: int) -> Batch:
+        """What ``answer`` adds to ``shard``. ``survey``: the number of the next one."""
+        self._server_now = max(self._server_now, answer.server_date or 0)
+        children = answer.children
+        if any(parent not in self.by_id for child in children for parent in child.parents):
+            children = ()  # a merge's other parent may be new too: let a survey tell
+        if not answer.records and self._is_closed(shard.info.shard):
+            # its children may hold records from before the date of this answer
+            answer = answer._replace(server_date=None)
+        batch = shard.answer_came(answer, children, survey, now)
+        if batch.ended:
+            for child in children:
+                self._add(child)
+        return batch
+
+    def surveyed(self, survey: Survey, number: int, now: int) -> tuple[list[Batch], list[Notice]]:
+        """Take in a survey: the last batches of shards that it shows to be at their ends, and
+        what else it settles. Raises StreamReplaced if the stream was made anew.
+        """
+        if survey.created != self._created:
+            raise StreamReplaced(
+                "the stream was deleted and made anew under its name:"
+                f" created {survey.created}, positions are of {self._created} (epoch ms)"
+            )
+        first = self._survey is None
+        self._survey = survey
+        self._server_now = max(self._server_now, survey.server_date)
+        for info in survey.shards:
+            self._add(info)
+        if first:
+            for name in self._stored:
+                self._add(ShardInfo(name))
+        settled = self._settle(survey, number)
+        self.promote(now)
+        self._forget(survey)
+        return settled
+
+    def promote(self, now: int) -> None:
+        """Let every shard begin whose parents have all handed over their ends."""
+        done = {
+            name
+            for name, shard in self.by_id.items()
+            if shard.stage is Stage.ENDED and not shard.undelivered
+        }
+        for shard in self.by_id.values():
+            if shard.stage is not Stage.WAITING:
+                continue
+            if lineage.may_begin(shard.info, self.by_id, done):
+                shard.begin(self._first_position(shard), now)
+
+    def forgotten(self) -> list[str]:
+        """Ended shards, each told once, that the stream no longer has: drop their positions."""
+        shards = sorted(self._forgotten)
+        self._forgotten.clear()
+        return shards
+
+    def _add(self, info: ShardInfo) -> None:
+        name = info.shard
+        if name in self.by_id:
+            return
+        position = self._stored.get(name, Position("trim_horizon"))
+        ended = position.kind == "ended"
+        self.by_id[name] = Shard(info, position, Stage.ENDED if ended else Stage.WAITING)
+
+    def _is_closed(self, name: str) -> bool:
+        """Whether a shard is known to have come to its end, read or not: it has children."""
+        return any(name in shard.info.parents for shard in self.by_id.values())
+
+    def _settle(self, survey: Survey, number: int) -> tuple[list[Batch], list[Notice]]:
+        batches: list[Batch] = []
+        notices: list[Notice] = []
+        listed = {info.shard for info in survey.shards}
+        for name, shard in self.by_id.items():
+            if not shard.in_suspense or shard.survey_awaited > number:
+                continue
+            stage = shard.stage
+            children = lineage.children_of(name, survey.shards)
+            if stage is Stage.ENDING:
+                batches.append(shard.surveyed(children))
+            elif name in listed:
+                shard.listed(self.horizon())
+            else:
+                batches.append(shard.unlisted(children))
+            notices += stage_changes(shard, stage)
+        return batches, notices
+
+    def _first_position(self, shard: Shard) -> Position:
+        stored = self._stored.get(shard.info.shard)
+        if stored is not None:
+            return stored
+        parents = [self.by_id[name] for name in shard.info.parents if name in self.by_id]
+        if self._stored and not parents and self.horizon():
+            shard.lose(self.horizon())  # of a family that came and went unseen
+        return lineage.child_position(parent.position for parent in parents)
+
+    def _forget(self, survey: Survey) -> None:
+        ended = {
+            name: shard.position for name, shard in self.by_id.items() if not shard.undelivered
+        }
+        for name in lineage.forgettable(ended, survey):
+            del self.by_id[name]
+            self._forgotten.add(name)

@@ -1,0 +1,41 @@
+"""What a reader tells its observer of a stream, as it happens. Pure.
+
+Notices are frozen Structs, so that a process that reads for another can send them on as they are.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from worker.stream.api import Failure
+from worker.stream.shard import Shard, Stage
+
+
+class StageChanged(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Notice: a shard has come to another stage of its life."""
+
+    shard: str
+    stage: Stage
+
+
+class BackedOff(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Notice: a call failed, ``attempt`` in a row; the next in ``wait`` ms. Shard "": a survey."""
+
+    shard: str
+    failure: Failure
+    attempt: int
+    wait: int
+
+
+class FoundAgain(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Notice: a survey has succeeded, after so many failed ones."""
+
+    attempts: int
+
+
+Notice = StageChanged | BackedOff | FoundAgain
+
+
+def stage_changes(shard: Shard, before: Stage) -> list[Notice]:
+    """That ``shard`` has left the stage ``before``, if it has."""
+    return [] if shard.stage is before else [StageChanged(shard.info.shard, shard.stage)]
