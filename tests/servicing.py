@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,6 @@ from worker.emit.lane import Lane, Policy, Sink
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Kind, Outcome
 from worker.emit.sender import Sender
-from worker.events.decode import Delivery
 from worker.intake.intake import Intake, decoded
 from worker.partition.delta import Delta, decode, encode, merge
 from worker.partition.partition import Partition
@@ -102,9 +101,6 @@ class Heard:
 
     def gap(self, shard: str) -> None:
         self.told.append(("gap", shard))
-
-    def folded(self, shard: str, deliveries: Sequence[Delivery]) -> None:
-        pass
 
     def progress(self, progress: Progress) -> None:
         self.told.append(progress)

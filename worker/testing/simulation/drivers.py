@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final, NamedTuple
 
@@ -14,7 +14,6 @@ from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Kind, Outcome
 from worker.emit.sender import Sender
 from worker.errors import Fenced
-from worker.events.decode import Delivery
 from worker.partition.partition import Partition
 from worker.service import Clocks, Limits, Progress, Service
 from worker.state.compactor import Compactor
@@ -45,9 +44,6 @@ class _Observer:
 
     def gap(self, shard: str) -> None:
         self._say(f"gap in {shard}")
-
-    def folded(self, shard: str, deliveries: Sequence[Delivery]) -> None:
-        """See ``service.Observer``."""
 
     def progress(self, progress: Progress) -> None:
         pass
