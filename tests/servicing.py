@@ -17,7 +17,8 @@ from worker.intake.intake import Intake, decoded
 from worker.partition.delta import Delta, decode, encode, merge
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service import Clocks, Limits, Progress, Service
+from worker.service.parts import Clocks, Limits, Progress
+from worker.service.service import Service
 from worker.state.compactor import Compactor
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit

@@ -31,6 +31,7 @@ JUDGING: Final = ("access", "facts", "findings", "judging", "sampling", "stream"
 
 CORE: Final = (
     *("worker.events", "worker.sessions", "worker.metrics", "worker.partition"),
+    "worker.service.shards",
     *(f"worker.doctor.{name}" for name in JUDGING),
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors", "worker.stream.record")

@@ -24,7 +24,8 @@ from worker.metrics.series import SeriesRules
 from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service import Clocks, Limits, Service, Source
+from worker.service.parts import Clocks, Limits, Source
+from worker.service.service import Service
 from worker.settings_values import is_s3
 from worker.state.compactor import Compactor
 from worker.state.s3.bucket import Bucket

@@ -18,7 +18,8 @@ from worker.intake.intake import IntakeHere
 from worker.intake.remote import IntakeProcess
 from worker.observe.watch import Watch
 from worker.partition.partition import Partition
-from worker.service import Clocks, Service, Source
+from worker.service.parts import Clocks, Source
+from worker.service.service import Service
 from worker.state.compactor import Compactor
 from worker.state.sqlite import SqliteStore
 from worker.stream.kinesis import connect

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from worker.partition.accounting import ACCOUNTED
-from worker.service import Progress, ShardProgress
+from worker.service.parts import Progress
+from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
 
 NOW: Final = 1_790_942_400_000
@@ -26,7 +27,6 @@ def progress(**changed: Any) -> Progress:
     }
     whole = Progress(
         stream_time=NOW - 9000,
-        behind_ms=1500,
         sessions=4,
         spread=1,
         counters=counters,

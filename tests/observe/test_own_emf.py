@@ -11,7 +11,7 @@ from worker.observe.own_emf import emf_fields
 from worker.observe.own_lines import OwnLines
 from worker.observe.own_metrics import OWN_METRICS, MetricKind
 from worker.observe.own_reading import Period, Reading, Told, reading_of
-from worker.service import ShardProgress
+from worker.service.shards import ShardProgress
 
 
 def reading(occurrences: int = 10, shards: int = 2) -> Reading:

@@ -14,7 +14,8 @@ from worker.observe.own_metrics import OWN_METRICS
 from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.partition import Partition
-from worker.service import Progress, ShardProgress
+from worker.service.parts import Progress
+from worker.service.shards import ShardProgress
 
 TOLD = Told(NOW, {"RequestsApplied": 6}, 3)
 

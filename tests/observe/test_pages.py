@@ -6,6 +6,7 @@ from tests.observe.progresses import NOW, progress
 from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.observe.pages import Pages
 from worker.observe.pulse import TURN_WITHIN_S, Pulse
+from worker.service.shards import ShardProgress
 
 
 class Scene:
@@ -49,7 +50,10 @@ def test_a_worker_that_is_not_ready_says_why_and_is_alive() -> None:
 
 def test_lag_has_no_say_in_health() -> None:
     scene = Scene()
-    scene.commit(behind_ms=86_400_000, stream_time=NOW - 86_400_000)
+    late = NOW - 86_400_000
+    scene.commit(
+        stream_time=late, shards={"shard-0": ShardProgress(86_400_000, late, paused=False)}
+    )
     assert (scene.status("/healthz"), scene.status("/readyz")) == (200, 200)
 
 

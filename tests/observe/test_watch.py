@@ -14,7 +14,7 @@ from worker.metrics.series import Series
 from worker.observe.own_reading import Reading
 from worker.observe.watch import Watch
 from worker.observe.worker_log import LASTING
-from worker.service import Clocks
+from worker.service.parts import Clocks
 from worker.state.s3.access import CallFailed
 from worker.state.s3.objects import Failure as S3Failure
 from worker.state.s3.objects import FailureKind as S3FailureKind

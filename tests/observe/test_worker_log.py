@@ -13,7 +13,8 @@ from worker.emit.outbox import Entry, Outcome
 from worker.metrics.series import Series
 from worker.observe.worker_log import LASTING, WorkerLog
 from worker.partition.accounting import ACCOUNTED
-from worker.service import Progress
+from worker.service.parts import Progress
+from worker.service.shards import ShardProgress
 from worker.state.s3 import objects
 from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
@@ -24,13 +25,12 @@ from worker.stream.shard import Stage
 ENTRY = Entry(7, "metrics", b"[[]]", 1_790_942_400_000, attempts=2, ambiguous=1)
 PROGRESS = Progress(
     1_790_942_400_000,
-    1500,
     12,
     3,
     {**dict.fromkeys(ACCOUNTED, 0), "occurrences": 9},
     Backlog(3, 70, 1, 1_790_942_400_000),
     rest=0.25,
-    shards={},
+    shards={"shard-0": ShardProgress(1500, 1_790_942_400_000, paused=False)},
     state_size=0,
     commit_s=0,
     window={},

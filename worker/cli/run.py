@@ -24,7 +24,7 @@ from worker.observe.pages import Pages
 from worker.observe.pulse import Pulse
 from worker.observe.pump import LogPump
 from worker.observe.watch import Report, Watch
-from worker.service import Clocks
+from worker.service.parts import Clocks
 from worker.settings_sources import load_settings
 from worker.wiring import build
 

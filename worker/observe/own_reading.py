@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from worker.metrics import distribution
 from worker.metrics.distribution import Distribution, summarise
 from worker.observe.own_metrics import OWN_METRICS, MetricKind
-from worker.service import Progress
+from worker.service.parts import Progress
 
 Values = dict[str, float]
 """By metric, in its CloudWatch unit; what isn't known is left out."""

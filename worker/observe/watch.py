@@ -15,7 +15,7 @@ from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
 from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.observe.worker_log import LASTING, WorkerLog
-from worker.service import Clocks, Progress
+from worker.service.parts import Clocks, Progress
 from worker.state.s3.access import CallFailed
 from worker.stream.notices import BackedOff, FoundAgain, Notice
 

@@ -11,7 +11,7 @@ import structlog
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
 from worker.events.timestamps import format_ms
-from worker.service import Progress
+from worker.service.parts import Progress
 from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.notices import BackedOff, FoundAgain, Notice

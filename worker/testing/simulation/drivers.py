@@ -15,7 +15,8 @@ from worker.emit.outbox import Entry, Kind, Outcome
 from worker.emit.sender import Sender
 from worker.errors import Fenced
 from worker.partition.partition import Partition
-from worker.service import Clocks, Limits, Progress, Service
+from worker.service.parts import Clocks, Limits, Progress
+from worker.service.service import Service
 from worker.state.compactor import Compactor
 from worker.state.store import Store
 from worker.stream.lineage import Position, Survey, first_positions

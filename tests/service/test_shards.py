@@ -1,0 +1,81 @@
+"""Which shards pause, and what is told of each; over a partition that reads nothing."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.partition.delta import Delta, Mark
+from worker.partition.partition import Partition
+from worker.partition.rules import Rules
+from worker.service.shards import Shards, rest_share
+
+NOW = 1_790_942_400_000
+LEAD = 300_000
+LIMIT = 1000
+
+SIZES = st.integers(0, 2 * LIMIT)
+CLOCKS = st.dictionaries(st.sampled_from("abcd"), st.integers(NOW, NOW + 2 * LEAD), min_size=1)
+TURNS = st.lists(st.tuples(CLOCKS, st.sampled_from((0.0, 0.5, 1.0)), st.floats(0, 10)))
+
+
+def partition(clocks: dict[str, int]) -> Partition:
+    """All of whose shards have been read so far."""
+    positions: dict[str, Mark] = {shard: ("after", "1", at) for shard, at in clocks.items()}
+    return Partition(Rules(), Delta(stream_time=NOW, clocks=clocks, positions=positions))
+
+
+def pauses(shards: Shards, rest: float, at_s: float) -> bool:
+    shards.turn(rest, at_s)
+    return all(one.paused for one in shards.progress(at_s).values())
+
+
+def test_nothing_rests_up_to_half_of_the_limit_and_all_does_from_nine_tenths_on() -> None:
+    assert [rest_share(size, LIMIT) for size in (0, 500, 900, 5000)] == [0, 0, 1, 1]
+    assert 0 < rest_share(501, LIMIT) < rest_share(899, LIMIT) < 1
+
+
+@given(SIZES, SIZES)
+def test_the_fuller_the_outbox_the_longer_reading_rests(one: int, other: int) -> None:
+    assert rest_share(min(one, other), LIMIT) <= rest_share(max(one, other), LIMIT)
+
+
+@given(st.integers(0, 20), st.integers(0, 1000))
+def test_the_share_in_which_reading_rests_is_a_share_of_any_two_seconds(
+    twentieths: int, begin: int
+) -> None:
+    shards = Shards(partition({"a": NOW}), LEAD)
+    moments = (begin + tenth / 10 + 0.05 for tenth in range(20))
+    rested = sum(pauses(shards, twentieths / 20, at_s) for at_s in moments)
+    assert rested == twentieths
+
+
+@given(TURNS)
+def test_what_pauses_is_told_once_and_so_is_what_goes_on(
+    turns: list[tuple[dict[str, int], float, float]],
+) -> None:
+    """However shards come and go in between."""
+    read = partition({"a": NOW})
+    shards = Shards(read, LEAD)
+    paused: set[str] = set()
+    for clocks, rest, at_s in turns:
+        for shard in set(read.positions) - set(clocks):
+            read.forget_shard(shard)
+        for shard, clock in clocks.items():
+            read.move(shard, ("after", "1", clock))
+        pausing, going_on = shards.turn(rest, at_s)
+        assert not pausing & paused
+        assert going_on <= paused
+        paused = (paused | pausing) - going_on
+        assert paused == {name for name, one in shards.progress(at_s).items() if one.paused}
+
+
+def test_a_shard_that_has_ended_neither_pauses_nor_tells() -> None:
+    read = partition({"a": NOW, "b": NOW})
+    shards = Shards(read, LEAD)
+    shards.answered("a", 7, 0.0)
+    assert shards.turn(1.0, 0.0) == ({"a", "b"}, set())
+    read.move("a", ("ended", "", NOW))
+    shards.ended("a")
+    assert shards.turn(1.0, 0.0) == (set(), {"a"})
+    assert set(shards.progress(0.0)) == {"b"}

@@ -1,0 +1,98 @@
+"""What the service stands between: the source that it reads, the observer whom it tells how it
+does, and the limits and clocks that it goes by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+from worker.intake.intake import Intake
+from worker.partition.outputs import Window
+from worker.service.shards import ShardProgress
+from worker.state.store import Backlog
+
+
+class Source(Protocol):
+    """Where batches come from, decoded. Its methods are for the service's thread."""
+
+    def start(self) -> None:
+        """Begin to fetch."""
+        ...
+
+    def take(self, timeout_s: float) -> Iterable[Intake]:
+        """What has been fetched, waiting up to ``timeout_s`` for something."""
+        ...
+
+    def pause(self, shards: Iterable[str]) -> None:
+        """Fetch nothing more of these shards."""
+        ...
+
+    def resume(self, shards: Iterable[str]) -> None:
+        """Go on with these shards."""
+        ...
+
+    def forgotten(self) -> list[str]:
+        """Ended shards that have left the stream, each told once."""
+        ...
+
+    def stop(self) -> None:
+        """End all fetching, soon."""
+        ...
+
+
+class Progress(NamedTuple):
+    """How the service does. ``rest``: the share of time in which nothing is read, because the
+    outbox is so full. ``window``: what the commit gave out to be sent; ``state_size``: bytes.
+    ``spread``: how many of the sessions in memory have had events of more than one shard.
+    """
+
+    stream_time: int | None
+    sessions: int
+    spread: int
+    counters: dict[str, int]
+    backlog: Backlog
+    rest: float
+    shards: dict[str, ShardProgress]
+    state_size: int
+    commit_s: float
+    window: Window
+
+    @property
+    def behind_ms(self) -> int:
+        """How far behind its tip the shard is that is furthest behind; 0 if none has said so."""
+        told = (shard.behind_ms for shard in self.shards.values())
+        return max((one for one in told if one is not None), default=0)
+
+
+class Observer(Protocol):
+    """Who is told what the service does."""
+
+    def test_event(self, test_id: str) -> None:
+        """The sink's test event came."""
+        ...
+
+    def gap(self, shard: str) -> None:
+        """Records of a shard may have been trimmed before they were read."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """Told after each commit."""
+        ...
+
+
+class Limits(NamedTuple):
+    """``commit_every_s``: by the monotonic clock. ``shard_lead_ms``: of stream time.
+    ``outbox_bytes``: reading slows from half of it on and rests from nine tenths on.
+    """
+
+    commit_every_s: float
+    shard_lead_ms: int
+    outbox_bytes: int
+
+
+class Clocks(NamedTuple):
+    """``monotonic`` gives seconds, ``now`` epoch ms."""
+
+    monotonic: Callable[[], float]
+    now: Callable[[], int]
