@@ -21,9 +21,9 @@ from worker.partition.delta import Delta
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit
 from worker.testing.simulation.__main__ import report
-from worker.testing.simulation.drivers import STREAM
 from worker.testing.simulation.plan import Plan, draw
 from worker.testing.simulation.running import run, shrunk
+from worker.testing.simulation.workers import STREAM
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "300"))
 BLOCK = 25

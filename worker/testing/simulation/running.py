@@ -13,10 +13,11 @@ from pathlib import Path
 from worker.state.sqlite import Compaction, SqliteStore
 from worker.state.store import Store
 from worker.testing.simulation.buckets import open_bucket
-from worker.testing.simulation.drivers import STREAM, Driver
+from worker.testing.simulation.driver import Driver
 from worker.testing.simulation.laws import broken
 from worker.testing.simulation.plan import Plan
 from worker.testing.simulation.watched import Watch
+from worker.testing.simulation.workers import STREAM
 from worker.testing.simulation.world import Say, World
 
 

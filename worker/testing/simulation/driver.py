@@ -1,73 +1,37 @@
-"""The workers of a run, and who moves them: one thread, one step at a time, time included."""
+"""Who moves the workers of a run: one thread, one step at a time, time included."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
-
-from worker.emit.cloudwatch import CloudWatchSink
-from worker.emit.lane import CLAIM, Lane, Policy
-from worker.emit.ledger import Note
-from worker.emit.outbox import Entry, Kind, Outcome
-from worker.emit.sender import Sender
+from worker.emit.lane import CLAIM, Lane
+from worker.emit.outbox import Kind
 from worker.errors import Fenced
-from worker.partition.partition import Partition
-from worker.service.parts import Clocks, Limits, Progress
-from worker.service.service import Service
-from worker.state.compactor import Compactor
 from worker.state.store import Store
-from worker.stream.lineage import Position, Survey, first_positions
-from worker.stream.schedule import Schedule
-from worker.testing.simulation.destinations import LineWriter, MetricsClient
 from worker.testing.simulation.faults import Crashed
 from worker.testing.simulation.plan import Crash, Point, Stall, StandStill
-from worker.testing.simulation.watched import InlineSource, Watch, WatchedSink, WatchedStore
-from worker.testing.simulation.world import NAMESPACE, World
+from worker.testing.simulation.watched import Watch, WatchedStore
+from worker.testing.simulation.workers import Worker, build
+from worker.testing.simulation.world import World
 
 OpenStore = Callable[[Watch], Store]
 
-STREAM: Final = "calls, created when the simulation began"
-_LEAD_MS: Final = 300_000
-_MAX_BYTES: Final = 64 << 20
+_STEP: Final = 200, 5000  # ms
 _LONGEST_STEP: Final = 60_000
 _REST_STEPS: Final = 1500
 
+_SENDS: Final = 0.6
+_COMPACTS: Final = 0.05
+_STOPS: Final = 0.02
+"""Shares of a worker's steps."""
 
-class _Observer:
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-
-    def test_event(self, test_id: str) -> None:
-        self._say(f"test event {test_id}")
-
-    def gap(self, shard: str) -> None:
-        self._say(f"gap in {shard}")
-
-    def progress(self, progress: Progress) -> None:
-        pass
-
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
-        pass
-
-    def noted(self, note: Note) -> None:
-        pass
+_TIMED: Final = (StandStill, Stall)
 
 
 class Stopped(Exception):
     """The end, in good order."""
-
-
-class Worker(NamedTuple):
-    """One process. ``store`` is the real one, watched."""
-
-    name: str
-    store: Store
-    partition: Partition
-    sender: Sender
-    service: Service
 
 
 class Driver:
@@ -150,8 +114,9 @@ class Driver:
         self.world.say(f"{name} starts")
         store: Store | None = None
         try:
-            store = self._store(name)
-            worker = self._built(name, store)
+            watch = self._watch(name)
+            store = WatchedStore(self._open_store(watch), watch)
+            worker = build(self.world, store, watch, self._slowness)
         except (Crashed, Fenced) as end:
             self.world.say(f"{name} ended while it started: {type(end).__name__}")
             if store is not None:
@@ -163,57 +128,6 @@ class Driver:
 
     def _put_aside(self, worker: Worker, steps: int) -> None:
         self._standing.append((self._steps + steps, worker))
-
-    def _store(self, name: str) -> Store:
-        watch = self._watch(name)
-        return WatchedStore(self._open_store(watch), watch)
-
-    def _built(self, name: str, store: Store) -> Worker:
-        world, watch = self.world, self._watch(name)
-        survey = world.kinesis.survey()
-        while not isinstance(survey, Survey):
-            world.pass_time(500)
-            survey = world.kinesis.survey()
-        restored = store.take(STREAM)
-        partition = Partition(world.plan.rules, restored)
-        stored = msgspec.convert(restored.positions, dict[str, Position])
-        positions = stored or first_positions(survey, world.plan.start)
-        random = Random(f"{world.plan.seed}:{name}")
-        observer = _Observer(watch.say)
-        policy = Policy(world.plan.on_ambiguous, lambda: world.now, random.random)
-        sender = Sender(
-            Lane(kind, store, sink, observer, policy) for kind, sink in self._sinks(watch).items()
-        )
-        service = Service(
-            self._source(positions, survey.created, random, watch),
-            partition,
-            store,
-            sender,
-            Compactor(store, 1.0),
-            world.plan.rules,
-            Limits(world.plan.commit_every_s, _LEAD_MS, world.plan.outbox_bytes),
-            observer,
-            Clocks(lambda: world.now / 1000, lambda: world.now),
-        )
-        service.begin(positions)
-        return Worker(name, store, partition, sender, service)
-
-    def _source(
-        self, positions: Mapping[str, Position], created: int, random: Random, watch: Watch
-    ) -> InlineSource:
-        schedule = Schedule(positions, created, random.random, _MAX_BYTES)
-        clock = lambda: self.world.now  # noqa: E731
-        return InlineSource(self.world.stream, schedule, clock, random, self._slowness, watch)
-
-    def _sinks(self, watch: Watch) -> dict[Kind, WatchedSink]:
-        world = self.world
-        return {
-            "metrics": WatchedSink(
-                "metrics", CloudWatchSink(MetricsClient(world), NAMESPACE), watch
-            ),
-            "records": WatchedSink("records", LineWriter(world, "records"), watch),
-            "dead_letters": WatchedSink("dead_letters", LineWriter(world, "dead_letters"), watch),
-        }
 
     def _work(self, worker: Worker) -> None:
         if self._stops.random() < _STOPS and not self.world.faults.ended:
@@ -309,12 +223,3 @@ class Driver:
             return False
         worker.service.commit()
         return not worker.store.backlog().entries
-
-
-_STEP: Final = 200, 5000  # ms
-_SENDS: Final = 0.6
-_COMPACTS: Final = 0.05
-_STOPS: Final = 0.02
-"""Shares of a worker's steps."""
-
-_TIMED: Final = (StandStill, Stall)

@@ -1,0 +1,105 @@
+"""One worker of a run, put together as ``worker.wiring`` does it: all real but for what leaves it,
+and that is watched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Final, NamedTuple
+
+import msgspec
+
+from worker.emit.cloudwatch import CloudWatchSink
+from worker.emit.lane import Lane, Policy
+from worker.emit.ledger import Note
+from worker.emit.outbox import Entry, Kind, Outcome
+from worker.emit.sender import Sender
+from worker.partition.partition import Partition
+from worker.service.parts import Clocks, Limits, Progress
+from worker.service.service import Service
+from worker.state.compactor import Compactor
+from worker.state.store import Store
+from worker.stream.lineage import Position, Survey, first_positions
+from worker.stream.schedule import Schedule
+from worker.testing.simulation.destinations import LineWriter, MetricsClient
+from worker.testing.simulation.watched import InlineSource, Watch, WatchedSink
+from worker.testing.simulation.world import NAMESPACE, World
+
+STREAM: Final = "calls, created when the simulation began"
+_LEAD_MS: Final = 300_000
+_MAX_BYTES: Final = 64 << 20
+_SURVEY_AGAIN_MS: Final = 500
+
+
+class _Observer:
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def test_event(self, test_id: str) -> None:
+        self._say(f"test event {test_id}")
+
+    def gap(self, shard: str) -> None:
+        self._say(f"gap in {shard}")
+
+    def progress(self, progress: Progress) -> None:
+        pass
+
+    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+        pass
+
+    def noted(self, note: Note) -> None:
+        pass
+
+
+class Worker(NamedTuple):
+    """One process. ``store`` is the real one, watched."""
+
+    name: str
+    store: Store
+    partition: Partition
+    sender: Sender
+    service: Service
+
+
+def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
+    """The worker that is watched, its state taken and its beginning committed.
+
+    ``slowness``: see ``InlineSource``. Time may go by. Raises what strikes it on its way.
+    """
+    survey = world.kinesis.survey()
+    while not isinstance(survey, Survey):
+        world.pass_time(_SURVEY_AGAIN_MS)
+        survey = world.kinesis.survey()
+    restored = store.take(STREAM)
+    partition = Partition(world.plan.rules, restored)
+    stored = msgspec.convert(restored.positions, dict[str, Position])
+    positions = stored or first_positions(survey, world.plan.start)
+    random = Random(f"{world.plan.seed}:{watch.worker}")
+    observer = _Observer(watch.say)
+    policy = Policy(world.plan.on_ambiguous, lambda: world.now, random.random)
+    sender = Sender(
+        Lane(kind, store, sink, observer, policy) for kind, sink in _sinks(world, watch).items()
+    )
+    schedule = Schedule(positions, survey.created, random.random, _MAX_BYTES)
+    service = Service(
+        InlineSource(world.stream, schedule, lambda: world.now, random, slowness, watch),
+        partition,
+        store,
+        sender,
+        Compactor(store, 1.0),
+        world.plan.rules,
+        Limits(world.plan.commit_every_s, _LEAD_MS, world.plan.outbox_bytes),
+        observer,
+        Clocks(lambda: world.now / 1000, lambda: world.now),
+    )
+    service.begin(positions)
+    return Worker(watch.worker, store, partition, sender, service)
+
+
+def _sinks(world: World, watch: Watch) -> dict[Kind, WatchedSink]:
+    return {
+        "metrics": WatchedSink("metrics", CloudWatchSink(MetricsClient(world), NAMESPACE), watch),
+        "records": WatchedSink("records", LineWriter(world, "records"), watch),
+        "dead_letters": WatchedSink("dead_letters", LineWriter(world, "dead_letters"), watch),
+    }
