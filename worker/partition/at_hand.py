@@ -1,4 +1,4 @@
-"""The sessions in memory, and events of those that are not."""
+"""The sessions in memory, which come and go, and what has become of them since the last commit."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ from collections.abc import Iterable
 from sys import intern
 from typing import Final
 
-from worker.events.decode import Delivery
 from worker.events.event import SessionKey
+from worker.partition.changes import Changes
 from worker.partition.delta import SessionChange
-from worker.sessions.held import Grown, Held
+from worker.sessions.held import Held
 from worker.sessions.session import Session
-
-Strangers = dict[SessionKey, list[Delivery]]
-"""Events whose sessions aren't in memory, by session: the owner may have kept some of these."""
 
 
 class AtHand:
     """Sessions by key, each with a number that no other has had; ``numbered``: how many had one.
 
-    ``most`` are taken in; None: as many as come. ``grown``: where the events go that they take in.
+    ``most`` are taken in; None: as many as come.
     """
 
-    def __init__(
-        self, restored: Iterable[SessionChange], numbered: int, most: int | None, grown: Grown
-    ) -> None:
+    def __init__(self, restored: Iterable[SessionChange], numbered: int, most: int | None) -> None:
+        self.changes: Final = Changes()
+        grown = self.changes.grown
         sessions = (Held(one.state, one.log, one.number, grown) for one in restored)
         self.by_key: Final = {held.state.key: held for held in sessions}
         self.numbered = numbered
         self.spread = 0
         """How many of them have had events of more than one shard."""
         self._most = most
-        self._grown = grown
 
     @property
     def is_full(self) -> bool:
@@ -42,14 +38,23 @@ class AtHand:
         """Their keys, in an order that doesn't depend on their arrival."""
         return sorted(self.by_key)
 
-    def hold(self, state: Session, log: bytes = b"") -> Held:
+    def hold(self, state: Session, log: bytes = b"") -> None:
         """Take a session in."""
         self.numbered += 1
-        held = self.by_key[state.key] = Held(state, log, self.numbered, self._grown)
-        return held
+        held = self.by_key[state.key] = Held(state, log, self.numbered, self.changes.grown)
+        self.changes.begins(held)
 
     def let_go(self, held: Held) -> None:
         """It is in memory no longer; it may be gone already."""
+        self._drop(held)
+        self.changes.goes(held)
+
+    def take_back(self, held: Held) -> None:
+        """It wasn't there at the last commit, and is as if it had never come."""
+        self._drop(held)
+        self.changes.never_began(held)
+
+    def _drop(self, held: Held) -> None:
         if self.by_key.pop(held.state.key, None) is not None:
             self.spread -= held.shard is None
 

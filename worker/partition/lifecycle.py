@@ -1,0 +1,139 @@
+"""What time does to sessions: they close, tell what they have to tell, and leave memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from worker.events.event import SessionKey
+from worker.metrics.catalogue import Hold
+from worker.partition.at_hand import AtHand
+from worker.partition.outputs import Packed
+from worker.partition.pending import Pending
+from worker.partition.rules import MINUTE, Rules
+from worker.partition.stream_time import StreamTime
+from worker.partition.telling import has_to_tell, has_told_all, summarise, summary_of, tell
+from worker.partition.timing import Deadlines, due_before, releases
+from worker.sessions.held import Held
+from worker.sessions.session import Closed, CloseReason
+
+_FOREVER: Final = 1 << 62
+
+_LONG: Final = 5_000
+"""A session tells something each minute; one of n times so many events, every n + 1 minutes."""
+
+
+class Lifecycle:
+    """Of the sessions ``at_hand``, in step with stream ``time``."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        time: StreamTime,
+        at_hand: AtHand,
+        deadlines: Deadlines,
+        pending: Pending,
+    ) -> None:
+        self._rules = rules
+        self._time = time
+        self._at_hand = at_hand
+        self._deadlines = deadlines
+        self._pending = pending
+        self._ticked = time.now
+
+    def advance(self, now: int) -> None:
+        """Stream time has come to ``now`` (epoch ms)."""
+        rules = self._rules
+        if self._ticked is None:
+            self._ticked = now
+        holds = ((Hold.DIRECT, rules.hold_direct), (Hold.TURN, rules.hold_turn))
+        for instant in releases(rules, self._ticked, now, lambda: bool(self._at_hand.by_key)):
+            self._close_due(instant)
+            for hold, length in holds:
+                if (instant - length) % rules.release_every == 0:
+                    self._release(hold, instant)
+        self._close_due(now)
+        self._ticked = now
+
+    def finish(self, keys: Iterable[SessionKey]) -> None:
+        """The input has ended: these sessions close and tell everything."""
+        for key in keys:
+            held = self._at_hand.by_key[key]
+            with self._set_aside_if_it_fails(held):
+                self._finish(held)
+
+    def _finish(self, held: Held) -> None:
+        state = held.state
+        if state.closed is None:
+            ending: CloseReason = "end_of_input" if state.wrap_up_arrival is None else "wrap_up"
+            self._close(held, ending, self._time.now or state.last_arrival)
+        self._tell(held, Hold.DIRECT, _FOREVER)
+        self._tell_turns(held, _FOREVER)
+        self._pack(held)
+
+    @contextmanager
+    def _set_aside_if_it_fails(self, held: Held) -> Iterator[None]:
+        """A session that the worker fails at is a defect; it goes aside, and all others go on."""
+        try:
+            yield
+        except Exception as defect:
+            self._at_hand.let_go(held)
+            self._pending.set_aside(held, defect)
+
+    def _close_due(self, instant: int) -> None:
+        for due, held in self._deadlines.reached(instant, self._at_hand.by_key):
+            with self._set_aside_if_it_fails(held):
+                self._close(held, "idle" if held.state.wrap_up_arrival is None else "wrap_up", due)
+                held.keep_turns()  # to be told at the next release, as a rule
+                held.forget_reading()
+
+    def _close(self, held: Held, reason: CloseReason, instant: int) -> None:
+        self._at_hand.changes.alters(held)
+        held.close(Closed(held.state.count, reason, instant))
+        self._pending.counters["sessions_closed"] += 1
+        self._pending.record(held)
+        held.summary = summary_of(held.reading())
+
+    def _release(self, hold: Hold, instant: int) -> None:
+        for held in list(self._at_hand.by_key.values()):
+            state = held.state
+            if (instant // MINUTE) % (1 + state.count // _LONG):
+                continue  # so that what a session costs in a minute is bounded
+            before = due_before(self._rules, hold, state, instant)
+            if state.closed is None and not has_to_tell(state, hold, before):
+                continue
+            with self._set_aside_if_it_fails(held):
+                if hold is Hold.DIRECT:
+                    self._tell(held, hold, before)
+                else:
+                    self._tell_turns(held, before)
+                    self._pack(held)
+                held.forget_reading()
+
+    def _tell_turns(self, held: Held, before: int) -> None:
+        self._tell(held, Hold.TURN, before)
+        state = held.state
+        if state.closed is None:
+            return
+        if state.recorded != state.count:
+            self._at_hand.changes.alters(held)
+            self._pending.counters["sessions_revised"] += 1
+            self._pending.record(held)
+        if not state.summarised and state.newest < before:
+            self._at_hand.changes.alters(held)
+            state.summarised = True
+            summarise(held, self._pending.samples)
+
+    def _tell(self, held: Held, hold: Hold, before: int) -> None:
+        if has_to_tell(held.state, hold, before):
+            self._at_hand.changes.alters(held)
+            retracted = tell(held, hold, before, self._pending.samples)
+            self._pending.counters["samples_retracted"] += retracted
+
+    def _pack(self, held: Held) -> None:
+        """Let a closed session go once it has told all that it had to tell."""
+        state = held.state
+        if has_told_all(state):
+            self._at_hand.let_go(held)
+            self._pending.outputs.packed[state.key] = Packed(state, bytes(held.log))

@@ -1,0 +1,66 @@
+"""What the next commit gives out and counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from worker.events.decode import Delivery, reason_of
+from worker.metrics.series import SeriesBook
+from worker.partition.accounting import ACCOUNTED
+from worker.partition.gathered import Gathered
+from worker.partition.outputs import DeadLetter, Outputs, RecordLine, SetAside
+from worker.sessions.held import Held
+from worker.sessions.record import encode, to_record
+
+
+class Pending:
+    """``counters``: of all commits so far, and of the next one. ``samples`` and ``outputs`` are
+    the next one's; the window of ``outputs`` is empty until they are taken.
+    """
+
+    def __init__(self, counters: Mapping[str, int], book: SeriesBook) -> None:
+        self.counters: Counter[str] = Counter(dict.fromkeys(ACCOUNTED, 0))
+        self.counters.update(counters)
+        self.samples = Gathered(book)
+        self.outputs = Outputs()
+        self._committed = Counter(self.counters)
+
+    def __bool__(self) -> bool:
+        """Whether it gives out anything."""
+        out = self.outputs
+        return any((self.samples, out.records, out.dead_letters, out.test_ids, out.packed))
+
+    def bury(self, reason: str, delivery: Delivery) -> None:
+        """An occurrence can't be counted as what it is."""
+        self.counters["dead_letters"] += 1
+        self.outputs.dead_letters.append(DeadLetter(reason, delivery.place, delivery.data))
+
+    def set_aside(self, held: Held, defect: Exception) -> None:
+        """The worker failed at a session: all that it would have given out is its log."""
+        state = held.state
+        self.outputs.packed.pop(state.key, None)
+        self.counters["sessions_set_aside"] += 1
+        self.outputs.set_aside.append(
+            SetAside(reason_of(defect), state.key, state.last_arrival, bytes(held.log))
+        )
+
+    def record(self, held: Held) -> None:
+        """A session's record, as it is now."""
+        state = held.state
+        state.recorded = state.count
+        record = to_record(state, held.reading())
+        self.outputs.records.append(RecordLine(state.key, state.revision, encode(record)))
+
+    def counted(self) -> dict[str, int]:
+        """What the next commit adds to the counters."""
+        return dict(self.counters - self._committed)
+
+    def take(self, *, publish: bool) -> Outputs:
+        """All of it; what is to come is the commit's after. Samples wait unless ``publish``."""
+        outputs, self.outputs = self.outputs, Outputs()
+        self._committed = Counter(self.counters)
+        self.samples.count()
+        if publish:
+            outputs.window = self.samples.take()
+        return outputs
