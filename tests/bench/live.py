@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from tests.bench.peers.measured import Stopwatch, peak_mb, settle
+from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
 from worker.cli.garbage import collect_rarely
 from worker.config import Settings
@@ -100,7 +100,6 @@ def live(endpoint: str, state: str, records: int, where: str) -> Figures:
         "records": worker.folded,
         "cpu_s": watch.cpu_s,
         "wall_s": watch.wall_s,
-        "peak_mb": peak_mb(),
     }
 
 
@@ -118,4 +117,4 @@ def fetch(endpoint: str, records: int) -> Figures:
         while seen < records:
             seen += sum(len(batch.records) for batch in reader.take(1.0))
         reader.stop()
-    return {"records": seen, "cpu_s": watch.cpu_s, "wall_s": watch.wall_s, "peak_mb": peak_mb()}
+    return {"records": seen, "cpu_s": watch.cpu_s, "wall_s": watch.wall_s}

@@ -7,7 +7,7 @@ from itertools import islice
 
 from tests.bench.inputs import SPREAD_S, events
 from tests.bench.peers import loop
-from tests.bench.peers.measured import Stopwatch, peak_mb, settle
+from tests.bench.peers.measured import Stopwatch, settle
 from worker.cli.garbage import collect_rarely
 from worker.config import Settings
 from worker.emit.outbox import drafts
@@ -110,5 +110,4 @@ def _figures(records: int, watch: Stopwatch) -> Figures:
         "records": records,
         "cpu_s": watch.cpu_s,
         "wall_s": watch.wall_s,
-        "peak_mb": peak_mb(),
     }

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from tests.bench.inputs import events
-from tests.bench.peers.measured import peak_mb, settle
+from tests.bench.peers.measured import settle
 from tests.bench.replaying import Figures
 from worker.config import Settings
 from worker.emit.outbox import drafts
@@ -88,7 +88,6 @@ def _newest(pool: list[SessionChange]) -> int:
 def restore(state: str, sessions: int) -> Figures:
     """Seconds from the file to a partition, and the memory that it keeps."""
     settle()
-    before = _resident_mb()
     began = time.perf_counter()
     partition, store = _restored(state)
     seconds = time.perf_counter() - began
@@ -98,8 +97,6 @@ def restore(state: str, sessions: int) -> Figures:
     return {
         "restore_s": seconds,
         "resident_mb": _resident_mb(),
-        "of_sessions_mb": _resident_mb() - before,
-        "peak_mb": peak_mb(),
     }
 
 

@@ -25,7 +25,8 @@ Observer = Callable[[Notice], None]
 """Told what happens, by any of the reader's threads; must neither block nor raise."""
 
 THREADS: Final = 8
-MAX_BYTES: Final = 64 << 20
+_MAX_BYTES: Final = 64 << 20
+"""Of records not yet taken; the answer of each thread may exceed it once."""
 
 _FIRST_ATTEMPTS: Final = 8
 _STOP_WITHIN: Final = 1.0  # seconds
@@ -59,7 +60,6 @@ class Reader:
 
     ``positions``: for each shard where to go on; a shard without one starts at its beginning.
     ``created``: the stream's creation time (epoch ms) that belongs to them.
-    ``max_bytes``: of records not yet taken; the answer of each thread may exceed it once.
     """
 
     def __init__(
@@ -70,12 +70,10 @@ class Reader:
         observer: Observer,
         *,
         threads: int = THREADS,
-        max_bytes: int = MAX_BYTES,
-        random: Random = randomness.random,
     ) -> None:
         self._api = api
         self._observer = observer
-        self._schedule = Schedule(positions, created, random, max_bytes)
+        self._schedule = Schedule(positions, created, randomness.random, _MAX_BYTES)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)  # for the dispatcher
         self._ready = threading.Condition(self._lock)  # for the consumer

@@ -67,8 +67,6 @@ class Fault(Enum):
 
 
 APPLIES: Final = frozenset({Fault.SERVER_ERROR_AFTER, Fault.READ_TIMEOUT_AFTER})
-NEVER_ARRIVES: Final = frozenset({Fault.THROTTLED, Fault.CONNECT_TIMEOUT})
-"""Faults that tell the caller for sure that the request was not applied."""
 
 
 class StrictCloudWatch:

@@ -69,18 +69,16 @@ class StrictS3:
     def __init__(
         self,
         faults: Callable[[Operation, str], Fault | None] = _no_faults,
-        after: Callable[[Operation, str], object] = _no_faults,
-        url: str = "s3://bucket/state",
         page: int = 1000,
     ) -> None:
-        self.url = url
+        self.url = "s3://bucket/state"
         self.page = page
         self.objects: dict[str, bytes] = {}
         """What there is, by key."""
         self.calls: list[Call] = []
         """All calls so far."""
         self.faults = faults
-        self.after = after
+        self.after: Callable[[Operation, str], object] = _no_faults
         self._later: list[Callable[[], object]] = []
         self._lock = Lock()
 

@@ -10,7 +10,7 @@ from kinesis import Consumer
 from kinesis.processors import StringProcessor
 
 from tests.bench.peers.loop import append_json
-from tests.bench.peers.measured import Stopwatch, peak_mb, tell
+from tests.bench.peers.measured import Stopwatch, tell
 
 
 class Appending(StringProcessor):  # type: ignore[misc]  # its package has no types
@@ -39,7 +39,7 @@ async def consume(endpoint: str, stream: str, records: int) -> None:
                     seen += 1
                     if seen == records:
                         break
-    tell(records=seen, cpu_s=watch.cpu_s, wall_s=watch.wall_s, peak_mb=peak_mb())
+    tell(records=seen, cpu_s=watch.cpu_s, wall_s=watch.wall_s)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import time
 from kcl_rs import ProcessRecordsInput, RecordProcessorBase, Scheduler
 
 from tests.bench.peers.loop import append_json
-from tests.bench.peers.measured import peak_mb, tell
+from tests.bench.peers.measured import tell
 
 
 class Counting:
@@ -75,7 +75,6 @@ def main(endpoint: str, stream: str, records: int) -> None:
         records=counting.seen,
         cpu_s=time.process_time() - cpu,
         wall_s=time.perf_counter() - wall,
-        peak_mb=peak_mb(),
     )
     os._exit(0)  # its own shutdown waits for leases to run out
 

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from pydantic import BaseModel
 
-from tests.bench.peers.measured import Stopwatch, peak_mb, tell
+from tests.bench.peers.measured import Stopwatch, tell
 
 GATEWAY = "com.twilio.voice.insights.call-event.gateway"
 SESSIONS: dict[str, list[tuple[str, int, str, Any]]] = defaultdict(list)
@@ -108,7 +108,7 @@ def main(endpoint: str, stream: str, records: int) -> None:
     watch = Stopwatch()
     with watch.running():
         seen = consume(client, stream, records)
-    tell(records=seen, cpu_s=watch.cpu_s, wall_s=watch.wall_s, peak_mb=peak_mb())
+    tell(records=seen, cpu_s=watch.cpu_s, wall_s=watch.wall_s)
 
 
 if __name__ == "__main__":

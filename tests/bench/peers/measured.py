@@ -41,11 +41,6 @@ def settle() -> None:
     gc.freeze()
 
 
-def peak_mb() -> float:
-    """The most memory that the process has had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-
-
 def tell(**figures: object) -> None:
     sys.stdout.write(json.dumps(figures) + "\n")
     sys.stdout.flush()

@@ -75,11 +75,6 @@ def needed_in(bucket: StrictS3) -> list[str]:
     return sorted(ref.name for ref in manifest_in(bucket).refs())
 
 
-def swaps(bucket: StrictS3) -> int:
-    """How often a swap of the manifest was tried."""
-    return sum(call.operation == "put" and call.key == MANIFEST for call in bucket.calls)
-
-
 def nth(n: int, fault: Fault) -> Callable[[Operation, str], Fault | None]:
     """The nth call from now (from 0) fails."""
     calls = count()
