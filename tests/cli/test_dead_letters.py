@@ -45,6 +45,21 @@ def test_a_letter_shows_its_place_and_its_bytes(file: Path) -> None:
     assert "\\xff\\xfe" in result.stdout
 
 
+def test_a_letter_is_shown_whole_however_long(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    path.write_bytes(dead_letter_line(DeadLetter("long", LETTERS[0].place, b"ab" * 1_000_000)))
+    result = CliRunner().invoke(dead_letters, ["show", str(path), "1"])
+    assert result.stdout.splitlines()[-1] == "ab" * 1_000_000
+
+
+def test_a_letter_cannot_tell_the_terminal_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "evil.jsonl"
+    sent = "\x1b]0;title\x07\x1b[2Jé\r\x9b31m\tdone\n".encode()
+    path.write_bytes(dead_letter_line(DeadLetter("no JSON", LETTERS[0].place, sent)))
+    shown = CliRunner().invoke(dead_letters, ["show", str(path), "1"]).stdout.partition("\n\n")[2]
+    assert shown == "\\x1b]0;title\\x07\\x1b[2Jé\\x0d\\x9b31m\tdone\n\n"
+
+
 def test_a_letter_that_is_not_there_is_told_on_one_line(file: Path) -> None:
     result = CliRunner().invoke(dead_letters, ["show", str(file), "9"])
     assert isinstance(result.exception, BadInput)

@@ -59,6 +59,11 @@ def test_every_option_of_each_command_is_explained(name: str) -> None:
             assert parameter.help, parameter.name
 
 
+@pytest.mark.parametrize("name", ["dead-letters", "infra"])
+def test_what_a_subcommand_is_for_is_never_cut_off(name: str) -> None:
+    assert "..." not in helped(name).partition("Commands:")[2]
+
+
 def test_an_unknown_command_is_refused() -> None:
     done = CliRunner().invoke(cli, ["rum"])
     assert done.exit_code == 2

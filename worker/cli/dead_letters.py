@@ -28,7 +28,10 @@ from worker.partition.outputs import EXPIRED
 from worker.settings_values import is_s3
 from worker.stream.record import Record
 
-_SHOWN: Final = 2_000
+_NOT_TEXT: Final = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+}
+"""Control characters, by which a letter could tell the terminal what to do."""
 
 
 class Letter(msgspec.Struct):
@@ -67,7 +70,9 @@ def dead_letters() -> None:
     """
 
 
-@dead_letters.command("list", no_args_is_help=True)
+@dead_letters.command(
+    "list", short_help="Count letters by reason, and where the latest is.", no_args_is_help=True
+)
 @click.argument("place")
 @aws_options
 def list_letters(place: str, endpoint_url: str | None, region: str | None) -> None:
@@ -91,27 +96,28 @@ def list_letters(place: str, endpoint_url: str | None, region: str | None) -> No
             click.echo(f"{latest[reason].file} {latest[reason].number}  {reason}")
 
 
-@dead_letters.command(no_args_is_help=True)
+@dead_letters.command(short_help="Show one letter in full.", no_args_is_help=True)
 @click.argument("file")
 @click.argument("line", type=click.IntRange(1))
 @aws_options
 def show(file: str, line: int, endpoint_url: str | None, region: str | None) -> None:
-    """Show the letter in line LINE of FILE, its bytes with what isn't text escaped.
+    """Show the letter in line LINE of FILE in full, its bytes with what isn't text escaped.
 
-    FILE is a file, or an object of a bucket: s3://... as `list` names it.
+    FILE is a file, or an object of a bucket: s3://... as `list` names it. A letter may have
+    10 MiB, so end the command with `| less` if you want it page by page.
     """
     if is_s3(file) and not file.endswith(SUFFIX):
         raise BadInput(f"{file} is no object; `dead-letters list {file}` names some")
     for _, number, letter, text in _letters(file, region, endpoint_url):
         if number == line and letter.data is None:
-            click.echo(text.decode("utf-8", "backslashreplace").rstrip("\n"))
+            click.echo(_as_text(text.rstrip(b"\n")))
             return
         if number == line and letter.data is not None:
             sub = "" if letter.sub_sequence is None else f", sub-record {letter.sub_sequence}"
             click.echo(f"reason   {letter.reason}\narrived  {letter.arrival}")
             click.echo(f"from     {letter.shard}, sequence number {letter.sequence_number}{sub}")
             click.echo(f"size     {len(letter.data):,} bytes\n")
-            click.echo(letter.data[:_SHOWN].decode("utf-8", "backslashreplace"))
+            click.echo(_as_text(letter.data))
             return
     raise BadInput(f"{file} has no dead letter in line {line}")
 
@@ -160,6 +166,11 @@ def redrive(
     whys = ", ".join(f"{count:,} {why}" for why, count in left.most_common())
     rest = f"{left.total():,} left: {whys}" if whys else "none left"
     click.echo(f"{done.put:,} dead letters put into {into}, {rest}")
+
+
+def _as_text(data: bytes) -> str:
+    """Text that is safe to print; what isn't text, control characters too, stands as \\xNN."""
+    return data.decode("utf-8", "backslashreplace").translate(_NOT_TEXT)
 
 
 def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[Found]:
