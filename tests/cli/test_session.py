@@ -32,8 +32,8 @@ WRAP_UP = (6000, "call_wrap_up", {"duration_in_seconds": 6, "end_status": "ended
 EITHER = pytest.mark.parametrize("sid", ["VX1", "CA1"])
 
 
-def show(sid: str, *options: object) -> Result:
-    return CliRunner().invoke(session, [sid, *map(str, options)])
+def show(sid: str, *options: object, env: dict[str, str] | None = None) -> Result:
+    return CliRunner(env=env).invoke(session, [sid, *map(str, options)])
 
 
 class Owner:
@@ -93,6 +93,17 @@ def test_as_json_it_is_the_record(state: Path) -> None:
     shown = json.loads(show("VX1", "--state", state, "--json").stdout)
     offline = Played(records((*CALL, WRAP_UP))).record
     assert shown == offline
+
+
+def test_the_state_is_found_where_the_worker_finds_it(state: Path, tmp_path: Path) -> None:
+    Owner(state).takes(*CALL)
+    file = tmp_path / "mine.toml"
+    file.write_text(f"state = {json.dumps(str(state))}\n")
+    for env in ({"VOICE_INSIGHTS_STATE": str(state)}, {"VOICE_INSIGHTS_CONFIG": str(file)}):
+        done = show("VX1", env=env)
+        assert done.exit_code == 0, done.exception
+        assert "VX1" in done.stdout
+    assert show("VX1", "--config", file).exit_code == 0
 
 
 def test_looking_takes_nothing_from_the_owner(state: Path) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import click
 
 from worker.cli.bucket_lines import access, lines_at
-from worker.cli.kinesis import aws_options
 from worker.cli.records_file import read_records, records_in
+from worker.cli.settings_options import some_settings_options
+from worker.config import Settings
 from worker.emit.objects import RECORDS
 from worker.errors import BadInput
 from worker.observe.tables import call_notes, call_table, console, print_table
 from worker.sessions.held import Held
 from worker.sessions.record import encode, to_record
 from worker.sessions.schema import SessionRecord
+from worker.settings_sources import load_settings
 from worker.settings_values import is_s3
 from worker.state import sqlite_reading
 from worker.state.s3 import reading as s3_reading
@@ -28,40 +31,35 @@ from worker.state.s3 import reading as s3_reading
     metavar="PLACE",
     help="Look in session records instead of the worker's state: a file, or s3://bucket/prefix.",
 )
-@click.option(
-    "--state",
-    metavar="PLACE",
-    default="voice-insights.sqlite",
-    show_default=True,
-    help="The worker's state, a file or s3://bucket/prefix; the worker may be running.",
-)
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
-@aws_options
+@some_settings_options("state", "region", "endpoint_url")
 def session(
     sid: str,
     records: str | None,
-    state: str,
     as_json: bool,
-    endpoint_url: str | None,
-    region: str | None,
+    config_file: Path | None,
+    **options: str | None,
 ) -> None:
     """Show the call or session SID (CA..., VX...) turn by turn.
 
     From the worker's state: sessions that are open, and closed ones for as long as a late event
-    may change them. From session records (--records): any session in them, its last revision.
-    In a bucket all records below the prefix are read, so name the day or the hour if you can.
+    may change them. The worker may be running; its settings tell where the state is. From
+    session records (--records): any session in them, its last revision. In a bucket all records
+    below the prefix are read, so name the day or the hour if you can.
 
     \b
     Examples:
+      voice-insights session VX123
       voice-insights session VX123 --state s3://my-bucket/state
       voice-insights session CA123 --records s3://my-bucket/sessions/dt=2026-10-02
     """
+    settings = load_settings(options, os.environ, config_file).settings
     if records is not None:
-        found = _from_records(records, sid, region, endpoint_url)
+        found = _from_records(records, settings, sid)
     else:
-        found = _from_state(state, sid, region, endpoint_url)
+        found = _from_state(settings, sid)
     if not found:
-        raise BadInput(f"no session {sid} in {records or state}")
+        raise BadInput(f"no session {sid} in {records or settings.state}")
     for record in found:
         if as_json:
             click.echo(encode(record))
@@ -72,19 +70,18 @@ def session(
             out.print(f"  {note}")
 
 
-def _from_records(
-    place: str, sid: str, region: str | None, endpoint: str | None
-) -> list[SessionRecord]:
+def _from_records(place: str, settings: Settings, sid: str) -> list[SessionRecord]:
     if is_s3(place):
-        return records_in(lines_at(place, RECORDS, region, endpoint), sid)
+        lines = lines_at(place, RECORDS, settings.region, settings.endpoint_url)
+        return records_in(lines, sid)
     return read_records(Path(place), sid)
 
 
-def _from_state(
-    place: str, sid: str, region: str | None, endpoint: str | None
-) -> list[SessionRecord]:
+def _from_state(settings: Settings, sid: str) -> list[SessionRecord]:
+    place = settings.state
     if is_s3(place):
-        found = s3_reading.find_sessions(access(place, region, endpoint), sid)
+        at = access(place, settings.region, settings.endpoint_url)
+        found = s3_reading.find_sessions(at, sid)
     elif Path(place).exists():
         found = sqlite_reading.find_sessions(Path(place), sid)
     else:
