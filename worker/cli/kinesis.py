@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NotRequired, Protocol, TypedDict, TypeVar, cast
+from typing import Any, Final, NotRequired, Protocol, TypedDict, TypeVar, cast
 
 import boto3
 import click
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
+from botocore.parsers import ResponseParserError
 
-from worker.aws import making_a_client
-from worker.errors import Misconfigured, VoiceInsightsError
+from worker.aws import NO_ANSWER, making_a_client
+from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
+
+_OUT_OF_ORDER: Final = 500  # HTTP's statuses from here on
+_LONGEST: Final = 300
 
 
 class RawRecord(TypedDict):
@@ -101,15 +106,31 @@ def stream_argument(stream: str) -> dict[str, str]:
 
 @contextmanager
 def aws_errors(stream: str = "") -> Iterator[None]:
-    """Turns what AWS refuses, or why it can't be asked, into an error of one line."""
+    """Turns what AWS refuses, or why it can't be asked, into an error of one line.
+
+    Where it can't be reached, or is out of order, that is ``Unreachable``.
+    """
     try:
         yield
     except ClientError as error:
         if error_code(error) == "ResourceNotFoundException":
             raise Misconfigured(f"no stream {stream} in this account and region") from error
-        raise VoiceInsightsError(_one_line(error)) from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        whose = Unreachable if status >= _OUT_OF_ORDER else VoiceInsightsError
+        raise whose(_one_line(error)) from error
+    except (NoConnection, HTTPClientError) as error:
+        raise Unreachable(_one_line(error)) from error
     except BotoCoreError as error:
         raise Misconfigured(_one_line(error)) from error
+
+
+@contextmanager
+def expecting_an_answer() -> Iterator[None]:
+    """Around a request and a look at its answer: one that isn't AWS's is ``Unreachable``."""
+    try:
+        yield
+    except (ResponseParserError, *NO_ANSWER) as error:
+        raise Unreachable(f"what answers is not Kinesis ({_one_line(error)})") from error
 
 
 def error_code(error: ClientError) -> str:
@@ -118,7 +139,7 @@ def error_code(error: ClientError) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return " ".join(str(error).split())[:_LONGEST]
 
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

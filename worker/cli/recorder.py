@@ -6,7 +6,7 @@ read from their begin. Each shard is asked at most five times a second, a quiet 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, Protocol
@@ -18,6 +18,7 @@ from worker.cli.kinesis import (
     RawRecord,
     StreamReader,
     error_code,
+    expecting_an_answer,
     stream_argument,
 )
 from worker.stream.record import Record
@@ -101,7 +102,8 @@ class Recorder:
     ) -> int:
         """Read until stopped, or for ``seconds``, or each shard up to its tip; the records read.
 
-        ``progress`` is told their number so far.
+        ``progress`` is told their number so far. Raises what boto3 does where trying again may
+        not help, and Unreachable for an answer that is none of Kinesis'.
         """
         timer = self._timer
         deadline = float("inf") if seconds is None else timer.now_s() + seconds
@@ -143,7 +145,9 @@ class Recorder:
             shard.begun = True
         asked = self._timer.now_s()
         try:
-            answer = self._ask(shard_id, shard)
+            with expecting_an_answer():
+                answer = self._ask(shard_id, shard)
+                records = answer["Records"]
         except ClientError as error:
             if error_code(error) == "ExpiredIteratorException":
                 shard.iterator = None
@@ -151,7 +155,6 @@ class Recorder:
                 raise
             shard.due_s = asked + _QUIET_S
             return
-        records = answer["Records"]
         for raw in records:
             self._writer.write(_record(shard_id, raw))
             shard.last = raw["SequenceNumber"]
@@ -191,12 +194,14 @@ class Recorder:
             shard.closed = closed
         self._listing_due_s = self._timer.now_s() + _LISTING_S
 
-    def _listed(self) -> Iterable[dict[str, Any]]:
-        page = self._client.list_shards(**self._stream)
-        yield from page["Shards"]
-        while token := page.get("NextToken"):
-            page = self._client.list_shards(NextToken=token)
-            yield from page["Shards"]
+    def _listed(self) -> list[dict[str, Any]]:
+        with expecting_an_answer():
+            page = self._client.list_shards(**self._stream)
+            listed = list(page["Shards"])
+            while token := page.get("NextToken"):
+                page = self._client.list_shards(NextToken=token)
+                listed += page["Shards"]
+        return listed
 
 
 def _parents(listed: dict[str, Any]) -> tuple[str, ...]:

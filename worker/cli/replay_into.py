@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from worker.cli.kinesis import PutEntry, StreamWriter, aws_errors, stream_argument
+from worker.cli.kinesis import (
+    PutEntry,
+    StreamWriter,
+    aws_errors,
+    expecting_an_answer,
+    stream_argument,
+)
 from worker.cli.time_shift import shifted
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.stream.record import Record
@@ -52,8 +58,8 @@ def put_back(
     ``shift_to_now`` reads twice and moves the times inside the events by one constant, by which
     the last record arrives now (at a speed: when it is put) and none before it has happened.
     ``progress`` is told the number put so far. Records that the stream refuses are tried again;
-    raises VoiceInsightsError when it keeps refusing, Misconfigured if it isn't there, or if what
-    has to be read twice can be read only once.
+    raises VoiceInsightsError when it keeps refusing, Unreachable when it doesn't answer,
+    Misconfigured if it isn't there, or if what has to be read twice can be read only once.
     """
     start = clock.now_ms()
     by_ms = _shift(read(), start, speed) if shift_to_now else 0
@@ -151,11 +157,12 @@ class _Feed:
 
     def _request(self, entries: list[PutEntry]) -> tuple[list[PutEntry], str]:
         """What was refused of one request, and the last reason for it."""
-        with aws_errors(self._stream):
+        with aws_errors(self._stream), expecting_an_answer():
             answer = self._client.put_records(**stream_argument(self._stream), Records=entries)
+            results = answer["Records"]
         refused: list[PutEntry] = []
         code = ""
-        for entry, result in zip(entries, answer["Records"], strict=True):
+        for entry, result in zip(entries, results, strict=True):
             if result.get("ErrorCode"):
                 refused.append(entry)
                 code = result["ErrorCode"] or ""

@@ -1,0 +1,82 @@
+"""What a command tells of AWS: whose fault it is, in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from botocore.parsers import ResponseParserError
+from click.testing import CliRunner
+
+from worker.cli.kinesis import aws_errors, expecting_an_answer
+from worker.cli.main import cli
+from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
+from worker.testing.moto_server import REGION
+
+URL = "http://127.0.0.1:1"
+
+
+def refused(code: str, status: int) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": code, "Message": "a\nb"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "ListShards")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url=URL),
+        ConnectTimeoutError(endpoint_url=URL),
+        ReadTimeoutError(endpoint_url=URL),
+        ConnectionClosedError(endpoint_url=URL),
+        refused("InternalFailure", 500),
+        refused("502", 502),
+    ],
+)
+def test_what_did_not_answer_or_is_out_of_order_is_unreachable(error: Exception) -> None:
+    with pytest.raises(Unreachable) as caught, aws_errors("s"):
+        raise error
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [ResponseParserError("<html>"), KeyError("Shards")])
+def test_what_answers_but_is_not_kinesis_is_unreachable(error: Exception) -> None:
+    with pytest.raises(Unreachable, match="not Kinesis"), expecting_an_answer():
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error", [NoCredentialsError(), BotoCoreError(), refused("ResourceNotFoundException", 400)]
+)
+def test_what_only_the_operator_can_mend_is_misconfigured(error: Exception) -> None:
+    with pytest.raises(Misconfigured), aws_errors("s"):
+        raise error
+
+
+def test_a_refusal_is_neither() -> None:
+    with pytest.raises(VoiceInsightsError, match="a b") as caught, aws_errors("s"):
+        raise refused("AccessDeniedException", 400)
+    assert type(caught.value) is VoiceInsightsError
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["record s --out {folder}", "simulate --sessions 1 --into s"])
+def test_where_nobody_listens_a_command_ends_as_unreachable(command: str, tmp_path: Path) -> None:
+    anybody = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+    arguments = command.format(folder=tmp_path / "r").split()
+    done = CliRunner(env=anybody).invoke(
+        cli, [*arguments, "--endpoint-url", URL, "--region", REGION]
+    )
+    assert isinstance(done.exception, Unreachable)
