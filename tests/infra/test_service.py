@@ -12,7 +12,7 @@ import pytest
 from tests.infra.templates import SERVICE, WATCH, load
 from worker.config import Settings
 from worker.observe.pulse import TURN_WITHIN_S
-from worker.watch.sizing import BASE_MB, HELD_KB
+from worker.watch.sizing import BASE_MB, HELD_KB, TASKS
 
 TEMPLATE = load(SERVICE)
 
@@ -124,3 +124,24 @@ def test_every_parameter_explains_itself() -> None:
     groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = [name for group in groups for name in group["Parameters"]]
     assert sorted(grouped) == sorted(TEMPLATE["Parameters"])
+
+
+def test_only_pairs_of_processor_and_memory_that_fargate_has_are_taken() -> None:
+    offered = set(map(int, TEMPLATE["Parameters"]["Memory"]["AllowedValues"]))
+    pairs = {cpu: set(mib) for cpu, mib in TASKS}
+    # of two processors Fargate has 4 to 16 GiB, of which the template offers the lesser half
+    pairs[2048] = {mib for mib in offered if mib >= 4096}
+    ruled = {}
+    for rule in TEMPLATE["Rules"].values():
+        parameter, cpu = rule["RuleCondition"]["Fn::Equals"]
+        assert parameter == {"Ref": "Cpu"}
+        ((memories, checked),) = (one["Assert"]["Fn::Contains"] for one in rule["Assertions"])
+        assert checked == {"Ref": "Memory"}
+        ruled[int(cpu)] = set(map(int, memories))
+    assert ruled == pairs
+    assert ruled.keys() == set(map(int, TEMPLATE["Parameters"]["Cpu"]["AllowedValues"]))
+
+
+def test_what_the_template_gives_by_itself_is_such_a_pair() -> None:
+    cpu, memory = (int(TEMPLATE["Parameters"][name]["Default"]) for name in ("Cpu", "Memory"))
+    assert memory in dict(TASKS)[cpu]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.watch.sizing import EVENTS_A_S, cost_of, event_streams, size_of
+from tests.processes import ROOT
+from worker.watch.sizing import EVENTS_A_S, HELD_KB, cost_of, event_streams, size_of
 
 CALLS = st.integers(1, 2_000_000)
 
@@ -41,3 +44,16 @@ def test_what_is_named_suffices_for_the_busiest_hour(calls: int) -> None:
         assert size.events_s > EVENTS_A_S or size.sessions_held > 1_000_000
     else:
         assert size.cpu / 1024 * EVENTS_A_S >= size.events_s
+
+
+def measured(what: str) -> float:
+    """The figure of a row of the published benchmark."""
+    rows = json.loads((ROOT / "docs" / "bench.json").read_text(encoding="utf-8"))["rows"]
+    (figure,) = (row["figure"] for row in rows if row["what"].startswith(what))
+    return float(figure)
+
+
+def test_less_is_counted_on_than_the_benchmark_measures() -> None:
+    assert measured("live, a core") > 4 * EVENTS_A_S
+    megabytes = measured("memory of the process, 100,000 open sessions")
+    assert megabytes * 1e6 < HELD_KB * 1024 * 100_000

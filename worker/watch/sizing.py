@@ -31,12 +31,13 @@ BURST: Final = 3
 
 # of the worker
 EVENTS_A_S: Final = 6_000
-"""What one processor is counted on for in the busiest hour: a quarter of what the benchmark
-measures (docs/bench.json, live), so that what a pause has left is caught up with."""
+"""What one processor is counted on for in the busiest hour: less than a quarter of what the
+benchmark measures (docs/bench.json, live, a core), so that what a pause has left is caught up with.
+A second one is not counted on at all: by the clock the benchmark shows no gain from it."""
 HELD_S: Final = 1_000
 """For how long a session is in memory: the call, its last events' delay, its close, the holds."""
 HELD_KB: Final = 8
-"""As the benchmark measures it for sessions of 120 events."""
+"""More than the benchmark measures for sessions of 120 events, the process included."""
 KEPT_S: Final = 14_400
 KEPT_KB: Final = 0.1
 """What memory holds of a session that is closed and kept in the store."""
@@ -59,12 +60,12 @@ _TWILIO_TIERS: Final = (
 )
 """Events a month up to so many, and dollars a thousand of them."""
 
-_TASKS: Final = (
+TASKS: Final = (
     (256, (512, 1024, 2048)),
     (512, (1024, 2048, 3072, 4096)),
     (1024, (2048, 3072, 4096, 5120, 6144, 7168, 8192)),
 )
-"""Processors in 1/1024 and the MiB that Fargate has for them, as far as one process can use."""
+"""Processors in 1/1024 and the MiB that Fargate has for them, up to one processor."""
 
 SHARD_HOUR: Final = 0.015
 RETENTION_SHARD_HOUR: Final = 0.02
@@ -84,7 +85,7 @@ STORED_GB: Final = 0.023
 
 class Size(NamedTuple):
     """What is needed. ``events_s``: in the busiest hour; ``cpu`` in 1/1024, ``memory`` in MiB;
-    None if it is too much for one process.
+    None if it is more than one processor is counted on for.
     """
 
     events_s: float
@@ -123,10 +124,10 @@ def size_of(calls_a_day: int) -> Size:
 
 
 def cost_of(calls_a_day: int) -> Cost:
-    """What so many calls cost a month. Where one process is too small, that of the largest."""
+    """What so many calls cost a month. Where one processor is too small, with the largest task."""
     size = size_of(calls_a_day)
     events = calls_a_day * DAYS * (EVENTS_A_SESSION + OTHER_EVENTS)
-    largest, its_memory = _TASKS[-1]
+    largest, its_memory = TASKS[-1]
     cpu, memory = size.cpu or largest, size.memory or its_memory[-1]
     commits = HOURS * 3600 / COMMIT_S
     # each commit a segment and the manifest; each that closes sessions an object and two marks;
@@ -171,7 +172,7 @@ def sizing_table(calls_a_day: tuple[int, ...]) -> str:
 
 def _cells(calls: int) -> tuple[str, ...]:
     size, cost = size_of(calls), cost_of(calls)
-    task = "beyond one process"
+    task = "beyond one processor"
     if size.cpu is not None and size.memory is not None:
         task = f"{size.cpu / 1024:g} vCPU, {size.memory / 1024:g} GB"
     return (
@@ -186,7 +187,7 @@ def _cells(calls: int) -> tuple[str, ...]:
 
 
 def _task(cpu: float, memory_mb: float) -> tuple[int, int] | tuple[None, None]:
-    for units, memories in _TASKS:
+    for units, memories in TASKS:
         for mib in memories:
             if units >= cpu and mib >= memory_mb:
                 return units, mib
