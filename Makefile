@@ -56,7 +56,7 @@ check: $(READY) ## Lint, format and types
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-bench: $(READY) $(PEERS)/.ready ## Figures beside other programs' (half an hour; QUICK=1: a few minutes)
+bench: $(READY) $(PEERS)/.ready ## Figures beside other programs' (an hour; QUICK=1: a few minutes)
 	@$(PY) -m tests.bench --peers $(PEERS)/bin/python $(if $(QUICK),--quick,--json docs/bench.json)
 
 lock: $(READY) ## Pin the dependencies anew (for maintainers; needs uv in .venv)

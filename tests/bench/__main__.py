@@ -25,7 +25,7 @@ _FULL: Final = cases.Sizes(
     new_events=60_000,
     counted=5_000,
     aggregated=50_000,
-    curve=(10_000, 100_000, 1_000_000),
+    curve=(10_000, 100_000, 1_000_000, 10_000_000),
 )
 _QUICK: Final = cases.Sizes(
     rounds=1,
@@ -55,7 +55,6 @@ _PEERS: Final = ("async-kinesis", "kcl-rs", "aws-lambda-powertools", "boto3", "b
 @click.option("--seed", default=1, show_default=True, help="Of the simulated traffic.")
 @click.option("--rounds", type=click.IntRange(1), help="Interleaved runs of each measurement.")
 @click.option("--only", type=click.Choice(list(_CASES)), multiple=True, help="These cases.")
-@click.option("--ten-million", is_flag=True, help="Lengthen the curve to 10^7 records.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all runs here.")
 @click.option(
     "--peers",
@@ -68,7 +67,6 @@ def main(
     seed: int,
     rounds: int | None,
     only: tuple[str, ...],
-    ten_million: bool,
     json_path: Path | None,
     peers: str | None,
 ) -> None:
@@ -81,8 +79,6 @@ def main(
     sizes = _QUICK if quick else _FULL
     if rounds:
         sizes = sizes._replace(rounds=rounds)
-    if ten_million:
-        sizes = sizes._replace(curve=(*sizes.curve, 10_000_000))
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         bench = cases.Bench(Path(folder), sizes, seed, peers, _told)
         _told(f"making {sizes.records:,} records")
