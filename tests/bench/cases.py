@@ -218,7 +218,7 @@ def aggregates(bench: Bench) -> list[Row]:
 def curve(bench: Bench) -> list[Row]:
     """Replay's cost a record, by the number of records; the longest runs but once."""
     runs = {
-        f"replay of {records:,} records": _measuring("runs", "curve", records, bench.seed)
+        f"replay of {records:,} records": _measuring("curve", records, bench.seed)
         for records in bench.sizes.curve
     }
     longest = list(runs)[-1:]

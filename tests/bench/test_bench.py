@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import aggregates, replaying, stages, states
+from tests.bench import aggregates, cases, replaying, stages, states
 from tests.bench.inputs import SHARDS, events, write_inputs
 from tests.bench.peers import loop
 from tests.bench.processes import measure
@@ -78,6 +78,17 @@ def test_a_replay_can_be_gone_as_far_as_any_stage(folder: Path) -> None:
 
 def test_the_curve_takes_all_records() -> None:
     assert replaying.curve(700, SEED)["records"] == 700
+
+
+@pytest.mark.slow
+def test_the_curve_runs_its_longest_but_once_and_is_held_against_its_shortest(
+    tmp_path: Path,
+) -> None:
+    sizes = cases.Sizes(2, 0, 0, (), 0, 0, 0, curve=(200, 300))
+    first, last = cases.curve(cases.Bench(tmp_path, sizes, SEED, None, lambda _: None))
+    assert [len(row.runs) for row in (first, last)] == [2, 1]
+    assert (first.target, last.target) == (None, "≤ 1.25 × the first")
+    assert last.met == (last.figure <= 1.25 * first.figure)
 
 
 def test_both_readers_of_the_loop_append_the_same(folder: Path) -> None:
