@@ -7,8 +7,13 @@ import re
 
 import pytest
 
+from tests.infra.templates import SERVICE, load
 from tests.processes import ROOT
+from worker.config import Settings
+from worker.events.decode import DEFECT
 from worker.observe.own_metrics import OWN_METRICS
+from worker.partition.outputs import CROWDED, EXPIRED
+from worker.sessions.schema import SessionRecord
 from worker.watch.alarm import Alarm
 from worker.watch.alarms import alarms
 from worker.watch.dashboard import dashboard
@@ -67,3 +72,34 @@ def test_parameters_that_the_page_gives_are_the_templates() -> None:
     http = {"Description", "SinkType", "SinkConfiguration", "TestId", "SinkSid", "Types"}
     for name in given - http:
         assert any(f"\n  {name}:\n" in text for text in templates), name
+
+
+def test_alarms_that_a_command_names_are_those_of_the_stack() -> None:
+    named = re.findall(r"--alarm-names (\S+)", RUNBOOK)
+    assert named
+    assert set(named) <= {f"voice-insights-watch-{alarm.name}" for alarm in ALARMS}
+
+
+def test_what_is_picked_from_session_records_is_in_them() -> None:
+    picked = " ".join(re.findall(r"jq .*", RUNBOOK))
+    fields = set(re.findall(r"\.(\w+)", picked))
+    assert len(fields) > 2
+    assert fields <= set(SessionRecord.__struct_fields__)
+
+
+def test_the_state_can_be_brought_back_for_as_long_as_the_page_says() -> None:
+    rules = load(SERVICE)["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    (state,) = (rule for rule in rules if rule.get("Prefix") == "state/")
+    assert state["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert "below `state/` for one day only" in " ".join(RUNBOOK.split())
+
+
+def test_the_reasons_of_dead_letters_that_the_page_names_are_those_that_letters_have() -> None:
+    section = " ".join(SECTIONS["DeadLetters"].split())
+    assert f"`{CROWDED}`" in section
+    assert f"`{EXPIRED.partition(':')[0]}`" in section
+    assert f"`{DEFECT}`" in section
+    (only,) = re.findall(r"--reason '(.*?)'", section)
+    assert only in CROWDED
+    hours = Settings.model_fields["expire_after_s"].default // 3600
+    assert f"within {hours} hours" in section

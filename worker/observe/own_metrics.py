@@ -111,7 +111,12 @@ _METRICS: Final = (
     OwnMetric("Occurrences", _COUNT, _COUNTER, "CloudEvents read, unreadable ones included"),
     OwnMetric("TestEvents", _COUNT, _COUNTER, "occurrences: test events of the sink"),
     OwnMetric("Ignored", _COUNT, _COUNTER, "occurrences: events of other types"),
-    OwnMetric("DeadLetters", _COUNT, _COUNTER, "occurrences: unreadable or expired"),
+    OwnMetric(
+        "DeadLetters",
+        _COUNT,
+        _COUNTER,
+        "occurrences: unreadable, expired, without room, or a defect",
+    ),
     OwnMetric("Events", _COUNT, _COUNTER, "occurrences: ConversationRelay events"),
     OwnMetric("Folded", _COUNT, _COUNTER, "events: new to their session"),
     OwnMetric("Duplicates", _COUNT, _COUNTER, "events: delivered before"),
