@@ -74,7 +74,10 @@ def test_an_unknown_command_is_refused() -> None:
 def test_as_a_process_it_ends_as_its_commands_say(tmp_path: Path) -> None:
     for arguments, code, told in (
         (["--version"], 0, ""),
-        (["rum"], 2, "rum"),
+        (["rum"], 2, "voice-insights: No such command 'rum'"),
+        ([], 2, "Usage: voice-insights "),
+        (["infra"], 2, "Usage: voice-insights infra "),
+        (["record", "--help"], 0, ""),
         (["replay", "nowhere"], 2, "voice-insights: nowhere: No such file or directory"),
     ):
         done = run(*arguments, cwd=tmp_path)
@@ -82,6 +85,26 @@ def test_as_a_process_it_ends_as_its_commands_say(tmp_path: Path) -> None:
         assert told in done.stderr
         assert "Traceback" not in done.stderr
         assert bool(done.stdout) == (code == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--what"], "No such option '--what' (see `voice-insights --help`)"),
+        (["simulate"], "give either --out FOLDER or --into STREAM"),
+        (["simulate", "--out", "r", "--lost", "2"], "'--lost': '2' is no rate of 0 to 1"),
+        (["record", "s"], "Missing option '--out' (see `voice-insights record --help`)"),
+        (["infra", "sizing", "many"], "(see `voice-insights infra sizing --help`)"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_one_line_and_2(
+    arguments: list[str], told: str, tmp_path: Path
+) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"voice-insights: .+ \(see `voice-insights.* --help`\)\n", done.stderr)
+    assert told in done.stderr
 
 
 def test_a_command_goes_through_its_memory_for_cycles_far_less_often_than_python_would() -> None:

@@ -101,6 +101,14 @@ def test_a_wrong_option_ends_with_2_and_says_which(options: str, tmp_path: Path)
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("option", ["--speed=1", "--shift-to-now", "--keep-times"])
+def test_of_options_for_a_stream_the_one_that_was_given_is_named(
+    option: str, tmp_path: Path
+) -> None:
+    done = run("--out", str(tmp_path / "r"), option)
+    assert f"Error: {option.partition('=')[0]} goes with --into" in done.stderr
+
+
 def test_a_recording_is_never_written_over(tmp_path: Path) -> None:
     assert run("--out", str(tmp_path), "--sessions", "1").exit_code == 0
     before = records(tmp_path)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Final, NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from worker import __version__
 from worker.cli.garbage import collect_rarely
@@ -23,7 +24,7 @@ _COMMANDS: Final = {
     "config": "Show the settings in force and where each came from.",
     "doctor": "Examine a deployment: permissions, stream, traffic, clock, state.",
     "health": "Ask the worker beside it whether it is alive.",
-    "infra": "Make the dashboard and the alarms.",
+    "infra": "Make dashboard and alarms; tell size and cost.",
     "demo": "See the whole worker at work against an embedded AWS.",
     "schema": "Print the JSON schema of the session record.",
 }
@@ -65,7 +66,26 @@ def main() -> None:
     """Run a command; what it raises on purpose ends it with one line and its exit code."""
     collect_rarely()
     try:
-        cli(prog_name="voice-insights")
+        sys.exit(cli(prog_name="voice-insights", standalone_mode=False))
+    except NoArgsIsHelpError as asked:
+        asked.show()
+        sys.exit(asked.exit_code)
+    except click.ClickException as error:
+        _end(_in_one_line(error), error.exit_code)
     except VoiceInsightsError as error:
-        click.echo(f"voice-insights: {error}", err=True)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        sys.exit(1)
+
+
+def _end(line: str, code: int) -> NoReturn:
+    click.echo(f"voice-insights: {line}", err=True)
+    sys.exit(code)
+
+
+def _in_one_line(error: click.ClickException) -> str:
+    line = " ".join(error.format_message().split()).removesuffix(".")
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{line} (see `{error.ctx.command_path} --help`)"
+    return line

@@ -158,8 +158,11 @@ def simulate(
     """
     if (out is None) == (into is None):
         raise click.UsageError("give either --out FOLDER or --into STREAM")
-    if out is not None and (speed is not None or shift_to_now is not None):
-        raise click.UsageError("--speed and --shift-to-now go with --into STREAM")
+    if out is not None and speed is not None:
+        raise click.UsageError("--speed goes with --into STREAM")
+    if out is not None and shift_to_now is not None:
+        given = "--shift-to-now" if shift_to_now else "--keep-times"
+        raise click.UsageError(f"{given} goes with --into STREAM")
     moved = options["start"] is None if shift_to_now is None else shift_to_now
     traffic = _traffic(**options)
     if out is not None:
