@@ -197,7 +197,8 @@ class Settings(BaseSettings):
         "auto, which is emf where log lines are JSON",
     )
     own_namespace: Namespace = Field(
-        default=DEFAULT_NAMESPACE, description="CloudWatch namespace of these metrics"
+        default=DEFAULT_NAMESPACE,
+        description="CloudWatch namespace of the worker's metrics about itself",
     )
 
     @classmethod

@@ -57,6 +57,8 @@ def test_every_option_of_each_command_is_explained(name: str) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
+            if "--config" in parameter.opts:
+                assert "default: $VOICE_INSIGHTS_CONFIG" in parameter.help
 
 
 @pytest.mark.parametrize("name", ["dead-letters", "infra"])

@@ -54,6 +54,12 @@ def test_without_an_output_it_still_tells_what_a_recording_holds(recording: Path
     assert "occurrences" in done.stderr
 
 
+def test_of_an_empty_recording_it_tells_that_nothing_occurred(tmp_path: Path) -> None:
+    (tmp_path / "quiet.jsonl").touch()
+    done = replay(tmp_path / "quiet.jsonl")
+    assert (done.exit_code, done.stderr) == (0, "0 occurrences\n")
+
+
 def test_a_dash_is_standard_output_and_carries_nothing_else(recording: Path) -> None:
     done = replay(recording, "--sessions", "-")
     assert done.exit_code == 0, done.output

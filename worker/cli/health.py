@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from worker.cli.settings_options import CONFIG_HELP
 from worker.errors import Misconfigured
 from worker.settings_sources import load_settings
 
@@ -19,22 +20,31 @@ _LONGEST: Final = 200
 
 
 @click.command()
-@click.option("--health-port", metavar="NUMBER", help="Port of the worker's health pages.")
-@click.option("--health-host", metavar="ADDRESS", help="Address that they are served at.")
+@click.option(
+    "--health-port",
+    metavar="NUMBER",
+    help="Port of the worker's health pages.  [default: the setting health_port]",
+)
+@click.option(
+    "--health-host",
+    metavar="ADDRESS",
+    help="Address that they are served at.  [default: the setting health_host, else 127.0.0.1]",
+)
 @click.option(
     "--config",
     "config_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="TOML file of the worker's settings.",
+    help=CONFIG_HELP,
 )
 def health(health_port: str | None, health_host: str | None, config_file: Path | None) -> None:
     """Ask the worker on this machine whether it is alive.
 
     For a container's health check: give it the environment or the settings file that the worker
     has, and it finds the port by itself. It asks /healthz, prints the answer, and exits 0 if the
-    worker's loop turns, else 1. How far behind the worker is, and whether AWS answers, has no say
-    in it. It writes nothing and needs no credentials.
+    worker's loop turns, 1 if it stands still or nothing answers, and 2 without a port or with a
+    wrong setting. How far behind the worker is, and whether AWS answers, has no say in it. It
+    writes nothing and needs no credentials.
 
     \b
     Examples:

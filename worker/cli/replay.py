@@ -15,6 +15,7 @@ from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.progress import Progress
 from worker.cli.replay_files import Paths, ReplayFiles
 from worker.cli.replay_into import Clock, put_back
+from worker.cli.settings_options import CONFIG_HELP
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.replay import LiveReplay, Replay, run
 from worker.settings_sources import load_settings
@@ -38,7 +39,7 @@ _PUT_BACK: Final = ("speed", "shift_to_now", "endpoint_url", "region")
     help="Publish when the live worker would have, going by the recording's arrival times: "
     "with late events, revisions and retracted samples.",
 )
-@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings file.")
+@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help=CONFIG_HELP)
 @click.option("--into", metavar="STREAM", help="Put the records back into a Kinesis stream.")
 @click.option(
     "--speed",
@@ -111,7 +112,8 @@ def _summary(counters: Mapping[str, int]) -> str:
         ("sessions_revised", "revisions"),
         ("samples_retracted", "samples retracted"),
     )
-    return ", ".join(f"{counters[name]:,} {text}" for name, text in shown if counters.get(name))
+    told = ((counters.get(name, 0), text) for name, text in shown)
+    return ", ".join(f"{count:,} {text}" for count, text in told if count or text == "occurrences")
 
 
 def _put_back(

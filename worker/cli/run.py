@@ -37,11 +37,11 @@ def run(config_file: Path | None, **options: str | None) -> None:
     """Consume a stream until told to stop.
 
     Reads all shards of the stream, parents before children, from the stored position, else from
-    --start. Metrics go to CloudWatch (or out as EMF), session records to standard output or a
-    file, what can't be read to the dead letters. State is one SQLite file, or a prefix of an S3
-    bucket (--state s3://bucket/prefix): after a crash or a stop, start again with the same and
-    nothing is lost or counted twice. Of two workers with one state the later one goes on, and
-    the earlier one exits with 3.
+    --start. Metrics go to CloudWatch (or out as EMF), session records to standard output, a file
+    or an S3 bucket, what can't be read to the dead letters, in a file or a bucket. State is one
+    SQLite file, or a prefix of a bucket (--state s3://bucket/prefix): after a crash or a stop,
+    start again with the same and nothing is lost or counted twice. Of two workers with one state
+    the later one goes on, and the earlier one exits with 3.
 
     SIGTERM or Ctrl-C ends it: it stops reading, commits, sends what is due and exits 0 within
     --shutdown-s; what could not be sent stays in the outbox for the next start. If S3 doesn't

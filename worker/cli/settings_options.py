@@ -14,6 +14,10 @@ from worker.settings_sources import DEFAULT_FILE, FILE_VARIABLE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+CONFIG_HELP: Final = (
+    f"TOML file of settings.  [default: ${FILE_VARIABLE}, else {DEFAULT_FILE} if there]"
+)
+
 _MAPPINGS: Final = frozenset({"labels", "dimensions"})  # for the file, or a variable of JSON
 
 
@@ -40,7 +44,7 @@ def _with_options(command: Command, names: Iterable[str]) -> Command:
         "config_file",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help=f"TOML file of settings.  [default: ${FILE_VARIABLE}, else {DEFAULT_FILE} if there]",
+        help=CONFIG_HELP,
     )(command)
 
 
