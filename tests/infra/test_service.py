@@ -80,6 +80,13 @@ def test_as_many_sessions_are_held_as_there_is_memory_for() -> None:
         assert int(sessions) <= 1_000_000
 
 
+def test_a_task_of_one_processor_or_less_reads_in_the_workers_own_process() -> None:
+    environment = {one["Name"]: one["Value"] for one in container()["Environment"]}
+    chosen = environment["VOICE_INSIGHTS_FETCH_PROCESS"]
+    assert chosen == {"Fn::If": ["HasTwoProcessors", "auto", "off"]}
+    assert TEMPLATE["Conditions"]["HasTwoProcessors"] == {"Fn::Equals": [{"Ref": "Cpu"}, "2048"]}
+
+
 def test_every_variable_of_the_task_is_a_setting() -> None:
     known = {f"VOICE_INSIGHTS_{name.upper()}" for name in Settings.model_fields}
     assert {one["Name"] for one in container()["Environment"]} <= known
