@@ -58,16 +58,23 @@ def test_what_answers_but_is_not_kinesis_is_unreachable(error: Exception) -> Non
 
 
 @pytest.mark.parametrize(
-    "error", [NoCredentialsError(), BotoCoreError(), refused("ResourceNotFoundException", 400)]
+    "error",
+    [
+        NoCredentialsError(),
+        BotoCoreError(),
+        refused("ResourceNotFoundException", 400),
+        refused("AccessDeniedException", 400),
+        refused("UnrecognizedClientException", 400),
+    ],
 )
 def test_what_only_the_operator_can_mend_is_misconfigured(error: Exception) -> None:
     with pytest.raises(Misconfigured), aws_errors("s"):
         raise error
 
 
-def test_a_refusal_is_neither() -> None:
+def test_any_other_refusal_is_neither() -> None:
     with pytest.raises(VoiceInsightsError, match="a b") as caught, aws_errors("s"):
-        raise refused("AccessDeniedException", 400)
+        raise refused("LimitExceededException", 400)
     assert type(caught.value) is VoiceInsightsError
 
 

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
-from worker.aws import NO_ANSWER, making_a_client
+from worker.aws import BAD_CREDENTIALS, DENIED, NO_ANSWER, making_a_client
 from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
 
 _OUT_OF_ORDER: Final = 500  # HTTP's statuses from here on
@@ -113,8 +113,11 @@ def aws_errors(stream: str = "") -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error_code(error) == "ResourceNotFoundException":
+        code = error_code(error)
+        if code == "ResourceNotFoundException":
             raise Misconfigured(f"no stream {stream} in this account and region") from error
+        if code in DENIED | BAD_CREDENTIALS:
+            raise Misconfigured(_one_line(error)) from error
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         whose = Unreachable if status >= _OUT_OF_ORDER else VoiceInsightsError
         raise whose(_one_line(error)) from error

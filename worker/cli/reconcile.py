@@ -13,16 +13,16 @@ from typing import Final, cast, get_args
 
 import boto3
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
 
 from worker.aws import making_a_client
 from worker.cli.bucket_lines import access
+from worker.cli.kinesis import aws_errors
 from worker.cli.parameters import Duration, Instant
 from worker.cli.settings_options import some_settings_options
 from worker.config import Settings
 from worker.emit.ledger import KEPT, Note
-from worker.errors import BadInput, Unreachable
+from worker.errors import BadInput
 from worker.events.timestamps import format_ms
 from worker.metrics.series import Series
 from worker.observe.reconciliation import Compared, Verdict, compared
@@ -126,12 +126,9 @@ def _found(
         client = boto3.client(
             "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
         )
-    try:
-        return sample_counts(
-            cast("MetricDataApi", client), settings.namespace, series, since, until
-        )
-    except (ClientError, BotoCoreError) as error:
-        raise Unreachable(f"CloudWatch: {error}") from error
+    api = cast("MetricDataApi", client)
+    with aws_errors():
+        return sample_counts(api, settings.namespace, series, since, until)
 
 
 def _show(rows: Sequence[Compared], *, show_all: bool, as_json: bool) -> None:

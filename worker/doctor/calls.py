@@ -15,6 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from worker.aws import BAD_CREDENTIALS, DENIED
 from worker.doctor.facts import Asked, Result
 from worker.state.s3.objects import Failure, FailureKind
 
@@ -24,23 +25,8 @@ _HALF_A_SECOND: Final = 500
 """The Date header is cut to whole seconds; on average half of one is missing."""
 
 _BY_CODE: Final = {
-    **dict.fromkeys(
-        (
-            *("AccessDenied", "AccessDeniedException", "KMSAccessDeniedException"),
-            *("AuthorizationError", "UnauthorizedOperation", "Forbidden", "403"),
-        ),
-        Result.DENIED,
-    ),
-    **dict.fromkeys(
-        (
-            *("UnrecognizedClientException", "InvalidSignatureException", "ExpiredToken"),
-            *("ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId"),
-            *("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
-            *("IncompleteSignature", "SignatureDoesNotMatch", "RequestExpired"),
-            *("RequestTimeTooSkewed", "InvalidToken", "NotAuthorized"),
-        ),
-        Result.BAD_CREDENTIALS,
-    ),
+    **dict.fromkeys(DENIED, Result.DENIED),
+    **dict.fromkeys(BAD_CREDENTIALS, Result.BAD_CREDENTIALS),
     **dict.fromkeys(("ResourceNotFoundException", "ResourceNotFound"), Result.MISSING),
     **dict.fromkeys(
         (
