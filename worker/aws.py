@@ -37,24 +37,13 @@ OPERATORS: Final = (
 )
 """Errors of botocore's own that trying again doesn't mend: an operator has to."""
 
-DENIED: Final = frozenset(
+THROTTLED: Final = frozenset(
     {
-        *("AccessDenied", "AccessDeniedException", "KMSAccessDeniedException"),
-        *("AuthorizationError", "UnauthorizedOperation", "Forbidden", "403"),
+        *("ProvisionedThroughputExceededException", "LimitExceededException"),
+        *("Throttling", "ThrottlingException", "RequestLimitExceeded"),
     }
 )
-"""Codes of errors: whoever asks is known, and mayn't."""
-
-BAD_CREDENTIALS: Final = frozenset(
-    {
-        *("UnrecognizedClientException", "InvalidSignatureException", "ExpiredToken"),
-        *("ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId"),
-        *("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
-        *("IncompleteSignature", "SignatureDoesNotMatch", "RequestExpired"),
-        *("RequestTimeTooSkewed", "InvalidToken", "NotAuthorized"),
-    }
-)
-"""Codes of errors: AWS doesn't know who asks."""
+"""Codes of errors: too much was asked of AWS just now."""
 
 NO_ANSWER: Final = (
     AttributeError,

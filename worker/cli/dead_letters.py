@@ -88,12 +88,13 @@ def list_letters(place: str, endpoint_url: str | None, region: str | None) -> No
         table.add_column(column, justify=justify, overflow="fold")
     for reason, count in counts.most_common():
         _, number, letter, _ = latest[reason]
-        table.add_row(f"{count:,}", reason, str(number), letter.arrival, letter.shard)
+        told = map(_safe, (reason, str(number), letter.arrival, letter.shard))
+        table.add_row(f"{count:,}", *told)
     console(sys.stdout).print(table)
     if is_s3(place):
         click.echo("\nThe latest of each, by object and line, as `show` takes them:")
         for reason, _ in counts.most_common():
-            click.echo(f"{latest[reason].file} {latest[reason].number}  {reason}")
+            click.echo(_safe(f"{latest[reason].file} {latest[reason].number}  {reason}"))
 
 
 @dead_letters.command(short_help="Show one letter in full.", no_args_is_help=True)
@@ -114,8 +115,9 @@ def show(file: str, line: int, endpoint_url: str | None, region: str | None) -> 
             return
         if number == line and letter.data is not None:
             sub = "" if letter.sub_sequence is None else f", sub-record {letter.sub_sequence}"
-            click.echo(f"reason   {letter.reason}\narrived  {letter.arrival}")
-            click.echo(f"from     {letter.shard}, sequence number {letter.sequence_number}{sub}")
+            place = f"{letter.shard}, sequence number {letter.sequence_number}{sub}"
+            click.echo(_safe(f"reason   {letter.reason}\narrived  {letter.arrival}"))
+            click.echo(_safe(f"from     {place}"))
             click.echo(f"size     {len(letter.data):,} bytes\n")
             click.echo(_as_text(letter.data))
             return
@@ -170,7 +172,12 @@ def redrive(
 
 def _as_text(data: bytes) -> str:
     """Text that is safe to print; what isn't text, control characters too, stands as \\xNN."""
-    return data.decode("utf-8", "backslashreplace").translate(_NOT_TEXT)
+    return _safe(data.decode("utf-8", "backslashreplace"))
+
+
+def _safe(text: str) -> str:
+    """Without what could tell the terminal what to do."""
+    return text.translate(_NOT_TEXT)
 
 
 def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[Found]:

@@ -14,7 +14,7 @@ import boto3
 import click
 
 from worker.aws import making_a_client
-from worker.cli.kinesis import aws_errors
+from worker.cli.aws_errors import aws_errors, expecting_an_answer
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
 from worker.config import Settings
@@ -133,7 +133,7 @@ def _measured(settings: Settings, subject: Subject, seconds: float) -> dict[str,
                 "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
             ),
         )
-    with aws_errors():
+    with aws_errors(), expecting_an_answer("CloudWatch"):
         found = {name: threshold(history(client, subject, name, start, end)) for name in LATENCIES}
     for name, measured in found.items():
         click.echo(f"{name}: {_told(measured)}", err=True)

@@ -1,24 +1,16 @@
-"""The Kinesis client of the commands that record and feed streams, and its errors in one line."""
+"""The Kinesis client of the commands that record and feed streams."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, NotRequired, Protocol, TypedDict, TypeVar, cast
+from typing import Any, NotRequired, Protocol, TypedDict, TypeVar, cast
 
 import boto3
 import click
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
-from botocore.parsers import ResponseParserError
 
-from worker.aws import BAD_CREDENTIALS, DENIED, NO_ANSWER, making_a_client
-from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
-
-_OUT_OF_ORDER: Final = 500  # HTTP's statuses from here on
-_LONGEST: Final = 300
+from worker.aws import making_a_client
 
 
 class RawRecord(TypedDict):
@@ -102,47 +94,6 @@ def kinesis_client(endpoint_url: str | None, region: str | None) -> KinesisClien
 def stream_argument(stream: str) -> dict[str, str]:
     """How a request names ``stream``, which may be a name or an ARN."""
     return {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
-
-
-@contextmanager
-def aws_errors(stream: str = "") -> Iterator[None]:
-    """Turns what AWS refuses, or why it can't be asked, into an error of one line.
-
-    Where it can't be reached, or is out of order, that is ``Unreachable``.
-    """
-    try:
-        yield
-    except ClientError as error:
-        code = error_code(error)
-        if code == "ResourceNotFoundException":
-            raise Misconfigured(f"no stream {stream} in this account and region") from error
-        if code in DENIED | BAD_CREDENTIALS:
-            raise Misconfigured(_one_line(error)) from error
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        whose = Unreachable if status >= _OUT_OF_ORDER else VoiceInsightsError
-        raise whose(_one_line(error)) from error
-    except (NoConnection, HTTPClientError) as error:
-        raise Unreachable(_one_line(error)) from error
-    except BotoCoreError as error:
-        raise Misconfigured(_one_line(error)) from error
-
-
-@contextmanager
-def expecting_an_answer() -> Iterator[None]:
-    """Around a request and a look at its answer: one that isn't AWS's is ``Unreachable``."""
-    try:
-        yield
-    except (ResponseParserError, *NO_ANSWER) as error:
-        raise Unreachable(f"what answers is not Kinesis ({_one_line(error)})") from error
-
-
-def error_code(error: ClientError) -> str:
-    """The code by which AWS names an error."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:_LONGEST]
 
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

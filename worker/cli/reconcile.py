@@ -16,8 +16,8 @@ import click
 from rich.table import Table
 
 from worker.aws import making_a_client
+from worker.cli.aws_errors import aws_errors, expecting_an_answer
 from worker.cli.bucket_lines import access
-from worker.cli.kinesis import aws_errors
 from worker.cli.parameters import Duration, Instant
 from worker.cli.settings_options import some_settings_options
 from worker.config import Settings
@@ -127,7 +127,7 @@ def _found(
             "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
         )
     api = cast("MetricDataApi", client)
-    with aws_errors():
+    with aws_errors(), expecting_an_answer("CloudWatch"):
         return sample_counts(api, settings.namespace, series, since, until)
 
 

@@ -13,12 +13,11 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
+from worker.cli.aws_errors import error_code, expecting_an_answer
 from worker.cli.kinesis import (
     GetRecordsAnswer,
     RawRecord,
     StreamReader,
-    error_code,
-    expecting_an_answer,
     stream_argument,
 )
 from worker.stream.record import Record
@@ -145,7 +144,7 @@ class Recorder:
             shard.begun = True
         asked = self._timer.now_s()
         try:
-            with expecting_an_answer():
+            with expecting_an_answer("Kinesis"):
                 answer = self._ask(shard_id, shard)
                 records = answer["Records"]
         except ClientError as error:
@@ -195,7 +194,7 @@ class Recorder:
         self._listing_due_s = self._timer.now_s() + _LISTING_S
 
     def _listed(self) -> list[dict[str, Any]]:
-        with expecting_an_answer():
+        with expecting_an_answer("Kinesis"):
             page = self._client.list_shards(**self._stream)
             listed = list(page["Shards"])
             while token := page.get("NextToken"):

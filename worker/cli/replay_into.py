@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+from worker.cli.aws_errors import aws_errors, expecting_an_answer
 from worker.cli.kinesis import (
     PutEntry,
     StreamWriter,
-    aws_errors,
-    expecting_an_answer,
     stream_argument,
 )
 from worker.cli.time_shift import shifted
@@ -157,7 +156,7 @@ class _Feed:
 
     def _request(self, entries: list[PutEntry]) -> tuple[list[PutEntry], str]:
         """What was refused of one request, and the last reason for it."""
-        with aws_errors(self._stream), expecting_an_answer():
+        with aws_errors(self._stream), expecting_an_answer("Kinesis"):
             answer = self._client.put_records(**stream_argument(self._stream), Records=entries)
             results = answer["Records"]
         refused: list[PutEntry] = []

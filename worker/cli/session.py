@@ -53,13 +53,14 @@ def session(
       voice-insights session VX123 --state s3://my-bucket/state
       voice-insights session CA123 --records s3://my-bucket/sessions/dt=2026-10-02
     """
-    settings = load_settings(options, os.environ, config_file).settings
-    if records is not None:
-        found = _from_records(records, settings, sid)
+    if records is not None and not is_s3(records):
+        place, found = records, read_records(Path(records), sid)
     else:
-        found = _from_state(settings, sid)
+        settings = load_settings(options, os.environ, config_file).settings
+        place = records or settings.state
+        found = _from_bucket(place, settings, sid) if records else _from_state(settings, sid)
     if not found:
-        raise BadInput(f"no session {sid} in {records or settings.state}")
+        raise BadInput(f"no session {sid} in {place}")
     for record in found:
         if as_json:
             click.echo(encode(record))
@@ -70,11 +71,8 @@ def session(
             out.print(f"  {note}")
 
 
-def _from_records(place: str, settings: Settings, sid: str) -> list[SessionRecord]:
-    if is_s3(place):
-        lines = lines_at(place, RECORDS, settings.region, settings.endpoint_url)
-        return records_in(lines, sid)
-    return read_records(Path(place), sid)
+def _from_bucket(place: str, settings: Settings, sid: str) -> list[SessionRecord]:
+    return records_in(lines_at(place, RECORDS, settings.region, settings.endpoint_url), sid)
 
 
 def _from_state(settings: Settings, sid: str) -> list[SessionRecord]:

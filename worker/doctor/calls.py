@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from worker.aws import BAD_CREDENTIALS, DENIED
+from worker.aws import THROTTLED
 from worker.doctor.facts import Asked, Result
 from worker.state.s3.objects import Failure, FailureKind
 
@@ -25,16 +25,25 @@ _HALF_A_SECOND: Final = 500
 """The Date header is cut to whole seconds; on average half of one is missing."""
 
 _BY_CODE: Final = {
-    **dict.fromkeys(DENIED, Result.DENIED),
-    **dict.fromkeys(BAD_CREDENTIALS, Result.BAD_CREDENTIALS),
-    **dict.fromkeys(("ResourceNotFoundException", "ResourceNotFound"), Result.MISSING),
     **dict.fromkeys(
         (
-            *("ProvisionedThroughputExceededException", "LimitExceededException"),
-            *("Throttling", "ThrottlingException", "RequestLimitExceeded"),
+            *("AccessDenied", "AccessDeniedException", "KMSAccessDeniedException"),
+            *("AuthorizationError", "UnauthorizedOperation", "Forbidden", "403"),
         ),
-        Result.THROTTLED,
+        Result.DENIED,
     ),
+    **dict.fromkeys(
+        (
+            *("UnrecognizedClientException", "InvalidSignatureException", "ExpiredToken"),
+            *("ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId"),
+            *("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
+            *("IncompleteSignature", "SignatureDoesNotMatch", "RequestExpired"),
+            *("RequestTimeTooSkewed", "InvalidToken", "NotAuthorized"),
+        ),
+        Result.BAD_CREDENTIALS,
+    ),
+    **dict.fromkeys(("ResourceNotFoundException", "ResourceNotFound"), Result.MISSING),
+    **dict.fromkeys(THROTTLED, Result.THROTTLED),
 }
 _NO_CREDENTIALS: Final = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 

@@ -18,9 +18,9 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from click.testing import CliRunner
 
-from worker.cli.kinesis import aws_errors, expecting_an_answer
+from worker.cli.aws_errors import aws_errors, expecting_an_answer
 from worker.cli.main import cli
-from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
+from worker.errors import Misconfigured, Unreachable
 from worker.testing.moto_server import REGION
 
 URL = "http://127.0.0.1:1"
@@ -43,9 +43,11 @@ def refused(code: str, status: int) -> ClientError:
         ConnectionClosedError(endpoint_url=URL),
         refused("InternalFailure", 500),
         refused("502", 502),
+        refused("ThrottlingException", 400),
+        refused("429", 429),
     ],
 )
-def test_what_did_not_answer_or_is_out_of_order_is_unreachable(error: Exception) -> None:
+def test_what_can_not_answer_now_is_unreachable(error: Exception) -> None:
     with pytest.raises(Unreachable) as caught, aws_errors("s"):
         raise error
     assert "\n" not in str(caught.value)
@@ -53,7 +55,7 @@ def test_what_did_not_answer_or_is_out_of_order_is_unreachable(error: Exception)
 
 @pytest.mark.parametrize("error", [ResponseParserError("<html>"), KeyError("Shards")])
 def test_what_answers_but_is_not_kinesis_is_unreachable(error: Exception) -> None:
-    with pytest.raises(Unreachable, match="not Kinesis"), expecting_an_answer():
+    with pytest.raises(Unreachable, match="not Kinesis"), expecting_an_answer("Kinesis"):
         raise error
 
 
@@ -65,6 +67,7 @@ def test_what_answers_but_is_not_kinesis_is_unreachable(error: Exception) -> Non
         refused("ResourceNotFoundException", 400),
         refused("AccessDeniedException", 400),
         refused("UnrecognizedClientException", 400),
+        refused("ValidationError", 400),
     ],
 )
 def test_what_only_the_operator_can_mend_is_misconfigured(error: Exception) -> None:
@@ -72,10 +75,13 @@ def test_what_only_the_operator_can_mend_is_misconfigured(error: Exception) -> N
         raise error
 
 
-def test_any_other_refusal_is_neither() -> None:
-    with pytest.raises(VoiceInsightsError, match="a b") as caught, aws_errors("s"):
-        raise refused("LimitExceededException", 400)
-    assert type(caught.value) is VoiceInsightsError
+def test_what_aws_refuses_is_told_whole() -> None:
+    why = "is not authorized to do that with that stream " * 20
+    answer: Any = {
+        "Error": {"Code": "AccessDeniedException", "Message": f"{why}by an explicit deny"}
+    }
+    with pytest.raises(Misconfigured, match=r"explicit deny$"), aws_errors("s"):
+        raise ClientError(answer, "ListShards")
 
 
 @pytest.mark.slow
