@@ -18,11 +18,11 @@ OTHER_TYPES: Final = 0.112  # of events, by which a tenth of the records are of 
 LAMBDA_BATCH: Final = 10_000
 
 _RECORDS_A_SESSION: Final = 90  # no session has fewer on average
-SPREAD_S: Final = 60.0
+_SPREAD_S: Final = 60.0
 
 
 def events(
-    records: int, seed: int, shards: int = SHARDS, spread_s: float = SPREAD_S
+    records: int, seed: int, shards: int = SHARDS, spread_s: float = _SPREAD_S
 ) -> Iterator[Record]:
     """So many records of sessions that start within ``spread_s``, none damaged."""
     traffic = Traffic(

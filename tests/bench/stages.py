@@ -91,7 +91,8 @@ def _parse(records: Iterable[Record]) -> None:
 
 
 def _told(partition: Partition, watch: Stopwatch) -> Iterator[Outputs]:
-    keys = partition.keys()
+    with watch.running():
+        keys = partition.keys()
     for start in range(0, len(keys), _AT_ONCE):
         with watch.running():
             partition.finish(keys[start : start + _AT_ONCE])

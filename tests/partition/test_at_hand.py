@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.building import PROMPT, event
@@ -42,3 +44,11 @@ def test_events_of_sessions_in_memory_are_folded_and_those_of_others_given_back(
     assert partition.counters["occurrences"] == partition.counters["folded"] == 2
     partition.fold_strangers(strange, {})
     assert partition.counters["occurrences"] == partition.counters["folded"] == 3
+
+
+@given(st.permutations([prompt(4, 1), prompt(1, 2), prompt(3, 2), prompt(1, 3), prompt(2, 1)]))
+def test_sessions_are_listed_by_their_oldest_event_whatever_came_first(events: list[Event]) -> None:
+    partition = Partition(Rules())
+    partition.fold([delivery(one, "a") for one in events])
+    listed = partition.keys()
+    assert [key.session_id for key in listed] == ["VX2", "VX3", "VX1"]

@@ -35,8 +35,8 @@ class AtHand:
         return self._most is not None and len(self.by_key) >= self._most
 
     def keys(self) -> list[SessionKey]:
-        """Their keys, in an order that doesn't depend on their arrival."""
-        return sorted(self.by_key)
+        """Their keys, by their oldest event."""
+        return sorted(self.by_key, key=lambda key: (self.by_key[key].state.oldest, key))
 
     def hold(self, state: Session, log: bytes = b"") -> None:
         """Take a session in."""
