@@ -40,7 +40,8 @@ OPERATORS: Final = (
 THROTTLED: Final = frozenset(
     {
         *("ProvisionedThroughputExceededException", "LimitExceededException"),
-        *("Throttling", "ThrottlingException", "RequestLimitExceeded"),
+        *("Throttling", "ThrottlingException", "KMSThrottlingException"),
+        *("RequestLimitExceeded", "TooManyRequestsException"),
     }
 )
 """Codes of errors: too much was asked of AWS just now."""

@@ -58,8 +58,8 @@ def append_validated(recording: str) -> Figures:
 
 
 def curve(records: int, seed: int) -> Figures:
-    """Replay of traffic made as it goes, which is not timed: of any length, up to a week. However
-    many records there are, as many calls are under way at once, so that only the length differs.
+    """Replay of traffic made as it goes, which is not timed: of any length, up to a week. It is
+    as dense at every length: a few dozen calls are under way at once.
     """
     spread_s = records * _SECONDS_A_RECORD
     collect_rarely()

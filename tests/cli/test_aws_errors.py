@@ -75,6 +75,14 @@ def test_what_only_the_operator_can_mend_is_misconfigured(error: Exception) -> N
         raise error
 
 
+def test_only_who_asks_for_a_stream_is_told_that_there_is_none() -> None:
+    missing = refused("ResourceNotFoundException", 400)
+    with pytest.raises(Misconfigured, match="no stream calls"), aws_errors("calls"):
+        raise missing
+    with pytest.raises(Misconfigured, match=r"a b$"), aws_errors():
+        raise missing
+
+
 def test_what_aws_refuses_is_told_whole() -> None:
     why = "is not authorized to do that with that stream " * 20
     answer: Any = {

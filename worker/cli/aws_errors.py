@@ -54,7 +54,7 @@ def error_code(error: ClientError) -> str:
 def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
     code, text = error_code(error), _one_line(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code == "ResourceNotFoundException":
+    if stream and code == "ResourceNotFoundException":
         return Misconfigured(f"no stream {stream} in this account and region")
     if code in THROTTLED or status in _PASSING or status >= _OUT_OF_ORDER:
         return Unreachable(text)

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
+from worker.aws import THROTTLED
 from worker.cli.aws_errors import error_code, expecting_an_answer
 from worker.cli.kinesis import (
     GetRecordsAnswer,
@@ -27,15 +28,7 @@ _BUSY_S: Final = 0.2
 _QUIET_S: Final = 1.0
 _LISTING_S: Final = 30.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_PASSING: Final = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "LimitExceededException",
-        "KMSThrottlingException",
-        "InternalFailure",
-        "ServiceUnavailable",
-    }
-)
+_PASSING: Final = THROTTLED | {"InternalFailure", "ServiceUnavailable"}
 
 
 class Start(NamedTuple):

@@ -16,7 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from worker.aws import NO_ANSWER, OPERATORS, making_a_client, one_attempt
+from worker.aws import NO_ANSWER, OPERATORS, THROTTLED, making_a_client, one_attempt
 from worker.stream.api import Answer, Failure, FailureKind
 from worker.stream.lineage import Position, ShardInfo, Survey
 from worker.stream.record import Record
@@ -42,13 +42,7 @@ class KinesisClient(Protocol):
 
 
 _KINDS: Final = {
-    "ProvisionedThroughputExceededException": FailureKind.THROTTLED,
-    "LimitExceededException": FailureKind.THROTTLED,
-    "KMSThrottlingException": FailureKind.THROTTLED,
-    "ThrottlingException": FailureKind.THROTTLED,
-    "Throttling": FailureKind.THROTTLED,
-    "RequestLimitExceeded": FailureKind.THROTTLED,
-    "TooManyRequestsException": FailureKind.THROTTLED,
+    **dict.fromkeys(THROTTLED, FailureKind.THROTTLED),
     "ExpiredIteratorException": FailureKind.EXPIRED,
     "ExpiredNextTokenException": FailureKind.UNAVAILABLE,  # the listing took too long
     "ResourceInUseException": FailureKind.UNAVAILABLE,  # the stream is being made
