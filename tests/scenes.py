@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from worker.events.timestamps import format_ms
 from worker.partition.outputs import Outputs
 from worker.partition.rules import Rules
 from worker.replay import Replay
 from worker.stream.record import Record
+from worker.times.rfc3339 import format_ms
 
 BASE = 1_790_942_400_000  # 2026-10-02T12:00:00Z, the start of a minute
 

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
-from worker.events.timestamps import parse_ms
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.observe.redaction import identifies_someone
+from worker.times.rfc3339 import parse_ms
 
 _STREAM: Final = re.compile(
     r"[A-Za-z0-9_.-]{1,128}|arn:[a-z-]+:kinesis:[a-z0-9-]+:\d{12}:stream/[A-Za-z0-9_.-]{1,128}"

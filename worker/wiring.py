@@ -16,7 +16,6 @@ from worker.emit.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, 
 from worker.emit.outbox import Kind
 from worker.emit.sender import Sender
 from worker.errors import Misconfigured
-from worker.events.timestamps import format_ms
 from worker.intake.cores import cores, worth_a_process
 from worker.intake.intake import IntakeHere
 from worker.intake.remote import IntakeProcess
@@ -36,6 +35,7 @@ from worker.state.store import Store
 from worker.stream.kinesis import Kinesis, connect
 from worker.stream.lineage import Position, Survey, first_positions
 from worker.stream.reader import THREADS, Reader, survey_stream
+from worker.times.rfc3339 import format_ms
 
 _COMPACT_EVERY_S: Final = 30.0
 _CALLERS: Final = 5

@@ -16,9 +16,9 @@ from worker.emit.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, 
 from worker.emit.outbox import Entry, Outcome, halved
 from worker.events.decode import Place
 from worker.events.event import SessionKey
-from worker.events.timestamps import format_ms
 from worker.partition.outputs import DeadLetter, SetAside
 from worker.testing.strict_s3 import AFTER, Fault, StrictS3
+from worker.times.rfc3339 import format_ms
 
 NOON = 1_790_942_400_000  # 2026-10-02T12:00:00Z
 MINUTE = 60_000

@@ -16,8 +16,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from worker.events.timestamps import format_ms
 from worker.testing.strict_cloudwatch import Fault, StrictCloudWatch, random_faults
+from worker.times.rfc3339 import format_ms
 
 NOW = 1_790_942_460_000
 MINUTE = 60_000

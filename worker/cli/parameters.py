@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 import click
 
-from worker.events.timestamps import parse_ms
 from worker.stream.recording_files import Compression
+from worker.times.rfc3339 import parse_ms
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.ASCII)

@@ -23,7 +23,6 @@ from worker.cli.settings_options import some_settings_options
 from worker.config import Settings
 from worker.emit.ledger import KEPT, Note
 from worker.errors import BadInput
-from worker.events.timestamps import format_ms
 from worker.metrics.series import Series
 from worker.observe.reconciliation import Compared, Verdict, compared
 from worker.observe.sample_counts import MetricDataApi, sample_counts
@@ -32,6 +31,7 @@ from worker.settings_sources import load_settings
 from worker.settings_values import is_s3
 from worker.state import sqlite_reading
 from worker.state.s3.reading import ledger_since
+from worker.times.rfc3339 import format_ms
 
 _MINUTE: Final = 60_000
 _SHOWN: Final = 50

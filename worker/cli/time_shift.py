@@ -9,8 +9,8 @@ from aws_kinesis_agg.deaggregator import messages_pb2  # it alone makes its mess
 
 from worker.errors import Unreadable
 from worker.events.kpl import MAGIC, user_records
-from worker.events.timestamps import format_ms, parse_ms
 from worker.testing.aggregates import sealed
+from worker.times.rfc3339 import format_ms, parse_ms
 
 _DIGEST_SIZE: Final = 16
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)

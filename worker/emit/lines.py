@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict
 
-from worker.events.timestamps import format_ms
 from worker.partition.outputs import DeadLetter, SetAside
+from worker.times.rfc3339 import format_ms
 
 
 def dead_letter_line(letter: DeadLetter) -> bytes:

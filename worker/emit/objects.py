@@ -14,8 +14,8 @@ import msgspec
 import zstandard
 
 from worker.emit.outbox import Outcome
-from worker.events.timestamps import format_ms
 from worker.state.s3.objects import Failure, FailureKind, ObjectStore
+from worker.times.rfc3339 import format_ms
 
 RECORDS: Final = "sessions"
 DEAD_LETTERS: Final = "dead-letters"

@@ -15,7 +15,6 @@ import msgspec
 
 from worker.events.envelope import GATEWAY_TYPE, TEST_TYPE, TYPE_LENGTH, Ignored
 from worker.events.event import KNOWN_NAMES, Event, Payload, SessionKey
-from worker.events.timestamps import parse_ms
 from worker.events.twilio import (
     ALIASES,
     ID_LENGTH,
@@ -28,6 +27,7 @@ from worker.events.twilio import (
     TEXT_LENGTH,
     ReadPayload,
 )
+from worker.times.rfc3339 import parse_ms
 
 _Id = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)]
 _Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH)]

@@ -15,7 +15,7 @@ import msgspec
 
 from worker.errors import Unreadable
 from worker.events.event import Event, Payload, SessionKey
-from worker.events.timestamps import parse_ms
+from worker.times.rfc3339 import parse_ms
 
 PLATFORM: Final = "twilio"
 RELAY_GROUP: Final = "conversation_relay"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from worker.events.timestamps import format_ms
 from worker.observe.logs import fitting_line
 from worker.observe.own_emf import emf_fields
 from worker.observe.own_reading import Reading, Values
+from worker.times.rfc3339 import format_ms
 
 
 class OwnLines:

@@ -10,11 +10,11 @@ import structlog
 
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
-from worker.events.timestamps import format_ms
 from worker.service.parts import Progress
 from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.notices import BackedOff, FoundAgain, Notice
+from worker.times.rfc3339 import format_ms
 
 _EVERY_S: Final = 60.0
 

@@ -8,7 +8,6 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from worker.events.timestamps import format_ms
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import Summary, half_up, summarise_all
 from worker.sessions.reading import Reading
@@ -28,6 +27,7 @@ from worker.sessions.schema import (
     TypePart,
 )
 from worker.sessions.session import Session
+from worker.times.rfc3339 import format_ms
 
 CONFIGURATION: Final = (
     "interruptible",

@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from worker.errors import Unreadable
-from worker.events.timestamps import parse_ms
 from worker.stream.record import Record
 from worker.stream.recording_files import (
     LONGEST_LINE,
@@ -24,6 +23,7 @@ from worker.stream.recording_files import (
     find_shard_files,
     lines_of,
 )
+from worker.times.rfc3339 import parse_ms
 
 
 class DamagedLine(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.events.timestamps import format_ms
 from worker.testing.conversation import Occurrence
+from worker.times.rfc3339 import format_ms
 
 GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
 SDK_TYPE: Final = "com.twilio.voice.insights.call-event.sdk"

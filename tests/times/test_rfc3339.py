@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.scenes import BASE
-from worker.events.timestamps import format_ms, parse_ms
+from worker.times.rfc3339 import format_ms, parse_ms
 
 LAST = 253_402_300_799_999  # the end of the year 9999
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

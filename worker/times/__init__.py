@@ -1,0 +1,1 @@
+"""Instants: epoch milliseconds, RFC 3339 and minutes. Pure."""
