@@ -24,11 +24,11 @@ from tests.live import (
 from worker.emit.ledger import Note
 from worker.emit.objects import DEAD_LETTERS, RECORDS
 from worker.errors import Unreachable
+from worker.objectstore.retrying import Access
+from worker.objectstore.s3 import Bucket
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.delta import Delta
 from worker.state.s3 import manifest as manifests
-from worker.state.s3.access import Access
-from worker.state.s3.bucket import Bucket
 from worker.state.s3.ledger import notes_since
 from worker.state.s3.manifest import Manifest
 from worker.state.s3.ownership import MANIFEST

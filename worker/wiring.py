@@ -20,6 +20,8 @@ from worker.intake.cores import cores, worth_a_process
 from worker.intake.intake import IntakeHere
 from worker.intake.remote import IntakeProcess
 from worker.metrics.series import SeriesRules
+from worker.objectstore.s3 import Bucket
+from worker.objectstore.s3 import connect as connect_bucket
 from worker.observe.worker_log import WorkerLog
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -27,8 +29,6 @@ from worker.service.parts import Clocks, Limits, Source
 from worker.service.service import Service
 from worker.settings_values import is_s3
 from worker.state.compactor import Compactor
-from worker.state.s3.bucket import Bucket
-from worker.state.s3.bucket import connect as connect_bucket
 from worker.state.s3.store import READERS, S3Store
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Store

@@ -20,9 +20,9 @@ from worker.emit.lines import dead_letter_line
 from worker.emit.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.events.decode import decode
+from worker.objectstore.s3 import Bucket
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.state.s3.bucket import Bucket
 from worker.state.s3.store import S3Store
 from worker.state.s3.upkeep import Upkeep
 from worker.state.store import Commit

@@ -11,13 +11,13 @@ from tests.observe.progresses import NOW, progress
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
 from worker.metrics.series import Series
+from worker.objectstore.api import Failure as S3Failure
+from worker.objectstore.api import FailureKind as S3FailureKind
+from worker.objectstore.retrying import CallFailed
 from worker.observe.own_reading import Reading
 from worker.observe.watch import Watch
 from worker.observe.worker_log import LASTING
 from worker.service.parts import Clocks
-from worker.state.s3.access import CallFailed
-from worker.state.s3.objects import Failure as S3Failure
-from worker.state.s3.objects import FailureKind as S3FailureKind
 from worker.stream.api import Failure, FailureKind
 from worker.stream.notices import BackedOff, FoundAgain
 

@@ -11,12 +11,12 @@ from structlog.testing import capture_logs
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
 from worker.metrics.series import Series
+from worker.objectstore import api as objects
+from worker.objectstore.retrying import CallFailed
 from worker.observe.worker_log import LASTING, WorkerLog
 from worker.partition.accounting import ACCOUNTED
 from worker.service.parts import Progress
 from worker.service.shards import ShardProgress
-from worker.state.s3 import objects
-from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.api import Failure, FailureKind
 from worker.stream.notices import BackedOff, FoundAgain, StageChanged

@@ -12,8 +12,8 @@ import zstandard
 
 from worker.emit.objects import SUFFIX
 from worker.errors import BadInput, Unreachable
-from worker.state.s3.access import Access, CallFailed
-from worker.state.s3.bucket import connect
+from worker.objectstore.retrying import Access, CallFailed
+from worker.objectstore.s3 import connect
 
 _LONGEST_WAIT_S: Final = 30.0
 _THREADS: Final = 8

@@ -22,9 +22,9 @@ from worker.doctor.calls import Calls
 from worker.doctor.facts import Facts, State
 from worker.emit.cloudwatch import MetricsApi
 from worker.emit.objects import DEAD_LETTERS, RECORDS
+from worker.objectstore.s3 import Bucket
+from worker.objectstore.s3 import connect as connect_bucket
 from worker.settings_values import is_s3
-from worker.state.s3.bucket import Bucket
-from worker.state.s3.bucket import connect as connect_bucket
 from worker.stream.kinesis import KinesisClient
 
 

@@ -15,9 +15,9 @@ from worker.doctor.calls import Calls, Fields
 from worker.doctor.facts import State
 from worker.emit.cloudwatch import MetricsApi
 from worker.errors import CorruptState
+from worker.objectstore.api import Failure, FailureKind, Object
+from worker.objectstore.s3 import Bucket
 from worker.state.s3 import manifest as manifests
-from worker.state.s3.bucket import Bucket
-from worker.state.s3.objects import Failure, FailureKind, Object
 from worker.state.s3.ownership import MANIFEST
 from worker.state.sqlite_reading import taken_by
 

@@ -17,7 +17,7 @@ from botocore.parsers import ResponseParserError
 
 from worker.aws import THROTTLED
 from worker.doctor.facts import Asked, Result
-from worker.state.s3.objects import Failure, FailureKind
+from worker.objectstore.api import Failure, FailureKind
 
 Fields = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ import msgspec
 import zstandard
 
 from worker.emit.outbox import Outcome
-from worker.state.s3.objects import Failure, FailureKind, ObjectStore
+from worker.objectstore.api import Failure, FailureKind, ObjectStore
 from worker.times.rfc3339 import format_ms
 
 RECORDS: Final = "sessions"

@@ -13,10 +13,10 @@ from typing import Final
 
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
+from worker.objectstore.retrying import CallFailed
 from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.observe.worker_log import LASTING, WorkerLog
 from worker.service.parts import Clocks, Progress
-from worker.state.s3.access import CallFailed
 from worker.stream.notices import BackedOff, FoundAgain, Notice
 
 Report = Callable[[Reading, int], None]

@@ -10,8 +10,8 @@ import structlog
 
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Outcome
+from worker.objectstore.retrying import CallFailed
 from worker.service.parts import Progress
-from worker.state.s3.access import CallFailed
 from worker.state.store import Backlog
 from worker.stream.notices import BackedOff, FoundAgain, Notice
 from worker.times.rfc3339 import format_ms

@@ -12,7 +12,7 @@ from enum import Enum
 from threading import Lock
 from typing import Final, Literal, NamedTuple, TypeVar
 
-from worker.state.s3.objects import Failure, FailureKind, Object, Page
+from worker.objectstore.api import Failure, FailureKind, Object, Page
 
 T = TypeVar("T")
 Operation = Literal["get", "get_range", "etag", "put", "delete", "keys"]

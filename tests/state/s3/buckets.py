@@ -7,9 +7,9 @@ from itertools import count
 
 from tests.state.commits import STREAM
 from worker.emit.ledger import Note
+from worker.objectstore.retrying import Access
 from worker.partition.delta import Delta
 from worker.state.s3 import manifest as manifests
-from worker.state.s3.access import Access
 from worker.state.s3.ledger import notes_since
 from worker.state.s3.manifest import SEGMENTS, Manifest
 from worker.state.s3.ownership import MANIFEST

@@ -11,7 +11,7 @@ from tests.state.commits import commit
 from tests.state.s3.buckets import Crashed, taken_in
 from worker.emit.ledger import tally_of
 from worker.emit.outbox import Outcome, Settled, waiting_note
-from worker.state.s3.access import Access
+from worker.objectstore.retrying import Access
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.reading import ledger_since
 from worker.testing.strict_s3 import Operation, StrictS3

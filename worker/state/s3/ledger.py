@@ -16,7 +16,7 @@ import msgspec
 from worker.emit import ledger
 from worker.emit.ledger import Note
 from worker.errors import CorruptState
-from worker.state.s3.access import Access
+from worker.objectstore.retrying import Access
 from worker.state.s3.segment import from_piece, to_piece
 
 LEDGER: Final = "ledger/"

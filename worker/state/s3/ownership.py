@@ -9,8 +9,8 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from worker.errors import CorruptState, Fenced, Unreachable, VoiceInsightsError
+from worker.objectstore.retrying import Access
 from worker.state.s3 import manifest as manifests
-from worker.state.s3.access import Access
 from worker.state.s3.manifest import SEGMENTS, Manifest, Ref
 from worker.state.s3.segment import Segment
 

@@ -11,8 +11,8 @@ from contextlib import closing
 from worker.emit.ledger import Note
 from worker.emit.outbox import waiting_note
 from worker.errors import BadInput, CorruptState
+from worker.objectstore.retrying import Access
 from worker.partition.outputs import Packed
-from worker.state.s3.access import Access
 from worker.state.s3.index import PackedIndex
 from worker.state.s3.ledger import notes_since
 from worker.state.s3.manifest import Manifest, Ref

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from worker.errors import CorruptState, StreamReplaced
+from worker.objectstore.parallel import each
+from worker.objectstore.retrying import Access
 from worker.partition.delta import Delta, merge_all
 from worker.state.s3 import manifest as manifests
-from worker.state.s3.access import Access
 from worker.state.s3.index import PackedIndex
 from worker.state.s3.manifest import SEGMENTS, Manifest, Ref
 from worker.state.s3.ownership import MANIFEST, corrupt, last_in
-from worker.state.s3.parallel import each
 from worker.state.s3.segment import PackedSpot, Tail, read_tail
 
 

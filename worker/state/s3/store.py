@@ -18,16 +18,16 @@ from typing import Final, TypeVar
 from worker.emit.outbox import Draft, Entry, Kind, Settled
 from worker.errors import CorruptState
 from worker.events.event import SessionKey
+from worker.objectstore.api import ObjectStore
+from worker.objectstore.parallel import each
+from worker.objectstore.retrying import Access, CallFailed
 from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
 from worker.state.s3 import manifest as manifests
-from worker.state.s3.access import Access, CallFailed
 from worker.state.s3.index import PackedIndex
 from worker.state.s3.ledger import Ledger
 from worker.state.s3.manifest import Held, Place, Placed, Ref
-from worker.state.s3.objects import ObjectStore
 from worker.state.s3.ownership import MANIFEST, Ownership, corrupt
-from worker.state.s3.parallel import each
 from worker.state.s3.restoring import Restoring, find, find_readable
 from worker.state.s3.segment import Segment, build, digest, from_piece, pack, to_piece, unpack
 from worker.state.s3.upkeep import Upkeep, Upkeeper

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from worker.errors import CorruptState
-from worker.state.s3.access import Access
+from worker.objectstore.parallel import each
+from worker.objectstore.retrying import Access
 from worker.state.s3.compaction import Compacted, Part, compacted, due
 from worker.state.s3.index import PackedIndex
 from worker.state.s3.manifest import SEGMENTS, Archive, Place, Stretch
 from worker.state.s3.ownership import Ownership, corrupt
-from worker.state.s3.parallel import each
 from worker.state.s3.segment import read_tail
 
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Settled
+from worker.objectstore.api import Failure, Object, Page
+from worker.objectstore.retrying import Access
 from worker.state.s3 import manifest as manifests
-from worker.state.s3.access import Access
 from worker.state.s3.ledger import notes_since
-from worker.state.s3.objects import Failure, Object, Page
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.store import S3Store
 from worker.state.s3.upkeep import Upkeep

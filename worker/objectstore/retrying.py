@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from worker.errors import CorruptState, Misconfigured
-from worker.state.s3.objects import Failure, FailureKind, Object, ObjectStore
+from worker.objectstore.api import Failure, FailureKind, Object, ObjectStore
 
 T = TypeVar("T")
 

@@ -22,10 +22,10 @@ from tests.state.commits import STREAM, commit, draft, key, packed
 from tests.state.s3.buckets import EAGER
 from worker.emit.objects import RECORDS, ObjectSink, record_time
 from worker.errors import Fenced, Misconfigured
+from worker.objectstore.api import Failure, FailureKind, Object, Page
+from worker.objectstore.retrying import Access
+from worker.objectstore.s3 import Bucket, connect, failure_of
 from worker.partition.delta import Delta
-from worker.state.s3.access import Access
-from worker.state.s3.bucket import Bucket, connect, failure_of
-from worker.state.s3.objects import Failure, FailureKind, Object, Page
 from worker.state.s3.store import S3Store
 from worker.testing.moto_server import REGION, client_of, embedded_aws
 

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from worker.aws import NO_ANSWER, OPERATORS, making_a_client, one_attempt
 from worker.errors import Misconfigured
-from worker.state.s3.objects import Failure, FailureKind, Object, Page
+from worker.objectstore.api import Failure, FailureKind, Object, Page
 
 T = TypeVar("T")
 Fields = Mapping[str, Any]
