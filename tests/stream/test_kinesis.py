@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from worker.aws import one_attempt
+from worker.aws.clients import one_attempt
 from worker.errors import Misconfigured
 from worker.stream.api import Answer, Failure, FailureKind
 from worker.stream.kinesis import Kinesis, connect

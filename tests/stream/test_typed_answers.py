@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.aws import one_attempt
+from worker.aws.clients import one_attempt
 from worker.stream.api import Answer, Failure, FailureKind
 from worker.stream.kinesis import Kinesis
 from worker.stream.record import Record

@@ -13,8 +13,8 @@ from typing import Any, Final, cast
 import boto3
 import click
 
-from worker.aws import making_a_client
-from worker.cli.aws_errors import aws_errors, expecting_an_answer
+from worker.aws.clients import making_a_client
+from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
 from worker.config import Settings

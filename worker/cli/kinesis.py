@@ -10,7 +10,7 @@ import boto3
 import click
 from botocore.config import Config
 
-from worker.aws import making_a_client
+from worker.aws.clients import making_a_client
 
 
 class RawRecord(TypedDict):

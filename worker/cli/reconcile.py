@@ -15,8 +15,8 @@ import boto3
 import click
 from rich.table import Table
 
-from worker.aws import making_a_client
-from worker.cli.aws_errors import aws_errors, expecting_an_answer
+from worker.aws.clients import making_a_client
+from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.bucket_lines import access
 from worker.cli.parameters import Duration, Instant
 from worker.cli.settings_options import some_settings_options

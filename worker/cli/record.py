@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from worker.cli.aws_errors import aws_errors
+from worker.aws.errors import aws_errors
 from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.parameters import CompressionName, Duration, compress_option, compression_of
 from worker.cli.progress import Progress

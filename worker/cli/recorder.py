@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
-from worker.aws import THROTTLED
-from worker.cli.aws_errors import error_code, expecting_an_answer
+from worker.aws.clients import THROTTLED
+from worker.aws.errors import error_code, expecting_an_answer
 from worker.cli.kinesis import (
     GetRecordsAnswer,
     RawRecord,

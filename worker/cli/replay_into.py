@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from worker.cli.aws_errors import aws_errors, expecting_an_answer
+from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.kinesis import PutEntry, StreamWriter, stream_argument
 from worker.cli.time_shift import shifted
 from worker.errors import Misconfigured, VoiceInsightsError

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import boto3
 from botocore.exceptions import BotoCoreError
 
-from worker.aws import making_a_client, one_attempt
+from worker.aws.clients import making_a_client, one_attempt
 from worker.config import Settings
 from worker.doctor.asking_places import (
     ask_metrics,

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from worker.aws import THROTTLED
+from worker.aws.clients import THROTTLED
 from worker.doctor.facts import Asked, Result
 from worker.objectstore.api import Failure, FailureKind
 

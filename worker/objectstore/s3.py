@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from worker.aws import NO_ANSWER, OPERATORS, making_a_client, one_attempt
+from worker.aws.clients import NO_ANSWER, OPERATORS, making_a_client, one_attempt
 from worker.errors import Misconfigured
 from worker.objectstore.api import Failure, FailureKind, Object, Page
 

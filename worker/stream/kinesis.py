@@ -16,7 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from worker.aws import NO_ANSWER, OPERATORS, THROTTLED, making_a_client, one_attempt
+from worker.aws.clients import NO_ANSWER, OPERATORS, THROTTLED, making_a_client, one_attempt
 from worker.stream.api import Answer, Failure, FailureKind
 from worker.stream.lineage import Position, ShardInfo, Survey
 from worker.stream.record import Record

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
-from worker.aws import NO_ANSWER, THROTTLED
+from worker.aws.clients import NO_ANSWER, THROTTLED
 from worker.errors import Misconfigured, Unreachable
 
 _PASSING: Final = frozenset({408, 429})

@@ -18,7 +18,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from click.testing import CliRunner
 
-from worker.cli.aws_errors import aws_errors, expecting_an_answer
+from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.main import cli
 from worker.errors import Misconfigured, Unreachable
 from worker.testing.moto_server import REGION

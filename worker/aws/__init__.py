@@ -1,0 +1,1 @@
+"""Sessions and clients of AWS, and what its errors mean to a command."""
