@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from worker.events.decode import Delivery, decode, decode_all
-from worker.events.envelope import Damaged
 from worker.events.event import SessionKey
+from worker.events.twilio.envelope import Damaged
 from worker.partition.outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules

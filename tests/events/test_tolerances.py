@@ -10,8 +10,8 @@ import pytest
 from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
 from worker.events.decode import decode
-from worker.events.envelope import Damaged, Ignored, Occurrence, SinkTest
 from worker.events.event import Event, SessionKey
+from worker.events.twilio.envelope import Damaged, Ignored, Occurrence, SinkTest
 from worker.stream.record import Record
 
 ARRIVAL = BASE + 60_000

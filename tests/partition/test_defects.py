@@ -12,8 +12,8 @@ from tests.building import accounts_add_up
 from tests.scenes import BASE, Scene, records
 from worker.emit.lines import set_aside_line
 from worker.events.decode import Delivery, decode
-from worker.events.envelope import Damaged
 from worker.events.event import Event, SessionKey
+from worker.events.twilio.envelope import Damaged
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.partition.rules import MINUTE, Rules

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from worker.events.decode import decode
-from worker.events.envelope import Occurrence
 from worker.events.event import Event
+from worker.events.twilio.envelope import Occurrence
 from worker.stream.record import Record
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.testing.reading import events, identities, occurrences
-from worker.events import envelope
+from worker.events.twilio import envelope
 from worker.stream.record import Record
 from worker.testing.traffic import RETRY_LIMIT_MS, Traffic, shard_of, simulate
 

@@ -22,7 +22,7 @@ from worker.cli.replay_into import Clock, put_back
 from worker.emit.objects import DEAD_LETTERS, SUFFIX
 from worker.errors import BadInput
 from worker.events.decode import decode
-from worker.events.envelope import Damaged
+from worker.events.twilio.envelope import Damaged
 from worker.observe.tables import console
 from worker.partition.outputs import EXPIRED
 from worker.settings_values import is_s3

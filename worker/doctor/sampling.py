@@ -10,8 +10,8 @@ import msgspec
 
 from worker.doctor.facts import Sample
 from worker.events.decode import Delivery, decode_all
-from worker.events.envelope import GATEWAY_TYPE, Ignored, SinkTest
 from worker.events.event import Event, SessionKey
+from worker.events.twilio.envelope import GATEWAY_TYPE, Ignored, SinkTest
 from worker.metrics import distribution
 from worker.stream.record import Record
 

@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from worker.errors import Unreadable
-from worker.events.envelope import Damaged, Occurrence, elements, is_list, read_cloud_event
 from worker.events.kpl import MAGIC, user_records
-from worker.events.quick import read_quickly
+from worker.events.twilio.envelope import Damaged, Occurrence, elements, is_list, read_cloud_event
+from worker.events.twilio.fast_path import read_quickly
 from worker.stream.record import Record
 
 MAX_PARTS: Final = 20_000

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from worker.events.decode import Delivery, reason_of
-from worker.events.envelope import Damaged, Ignored, SinkTest
 from worker.events.event import KNOWN_NAMES, Event, SessionKey
+from worker.events.twilio.envelope import Damaged, Ignored, SinkTest
 from worker.partition.accounting import account
 from worker.partition.at_hand import AtHand
 from worker.partition.outputs import CROWDED, EXPIRED, Packed

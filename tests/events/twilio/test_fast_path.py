@@ -10,10 +10,10 @@ from tests.events.fuzzing import REAL, mutated, odd_event
 from tests.scenes import BASE
 from tests.test_oracle import NOISY
 from worker.events.decode import decode
-from worker.events.envelope import Occurrence, is_list, read_cloud_event
 from worker.events.event import Event, canonical_json
 from worker.events.kpl import user_records
-from worker.events.quick import read_quickly
+from worker.events.twilio.envelope import Occurrence, is_list, read_cloud_event
+from worker.events.twilio.fast_path import read_quickly
 from worker.testing.traffic import Traffic, simulate
 
 ARRIVAL = BASE + 60_000

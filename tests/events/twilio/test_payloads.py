@@ -9,8 +9,8 @@ import pytest
 
 from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
-from worker.events.envelope import Damaged
 from worker.events.event import Event, Payload
+from worker.events.twilio.envelope import Damaged
 
 ARRIVAL = BASE + 60_000
 

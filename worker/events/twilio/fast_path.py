@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, TypedDict
 
 import msgspec
 
-from worker.events.envelope import GATEWAY_TYPE, TEST_TYPE, TYPE_LENGTH, Ignored
 from worker.events.event import KNOWN_NAMES, Event, Payload, SessionKey
-from worker.events.twilio import (
+from worker.events.twilio.envelope import GATEWAY_TYPE, TEST_TYPE, TYPE_LENGTH, Ignored
+from worker.events.twilio.payloads import (
     ALIASES,
     ID_LENGTH,
     INT64,

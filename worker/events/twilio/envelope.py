@@ -17,7 +17,7 @@ import msgspec
 
 from worker.errors import Unreadable
 from worker.events.event import Event
-from worker.events.twilio import CallEvent, Loose, to_event
+from worker.events.twilio.payloads import CallEvent, Loose, to_event
 
 GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
 TEST_TYPE: Final = "com.twilio.eventstreams.test-event"

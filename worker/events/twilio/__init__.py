@@ -1,0 +1,1 @@
+"""Twilio's call events: envelope, payloads and the fast path. Pure."""
