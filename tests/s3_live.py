@@ -21,8 +21,8 @@ from tests.live import (
     last_revisions,
     working,
 )
+from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.emit.ledger import Note
-from worker.emit.objects import DEAD_LETTERS, RECORDS
 from worker.errors import Unreachable
 from worker.objectstore.retrying import Access
 from worker.objectstore.s3 import Bucket

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.servicing import HEAD, Worker
-from worker.emit.cloudwatch import CloudWatchSink
+from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.emit.lane import Sink
 from worker.emit.outbox import Kind
 from worker.partition.accounting import ACCOUNTED

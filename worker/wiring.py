@@ -9,10 +9,10 @@ from typing import Final
 import msgspec
 
 from worker.config import Settings
-from worker.emit.cloudwatch import CloudWatchSink, cloudwatch_client
-from worker.emit.files import STDOUT, EmfSink, LineSink, StdoutRecords
+from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client
+from worker.destinations.files import STDOUT, EmfSink, LineSink, StdoutRecords
+from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.emit.lane import Lane, Policy, Sink
-from worker.emit.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.emit.outbox import Kind
 from worker.emit.sender import Sender
 from worker.errors import Misconfigured

@@ -16,8 +16,8 @@ from tests.scenes import BASE, records
 from tests.scenes import Result as Played
 from worker.cli.dead_letters import dead_letters
 from worker.cli.session import session
+from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.emit.lines import dead_letter_line
-from worker.emit.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.events.decode import decode
 from worker.objectstore.s3 import Bucket

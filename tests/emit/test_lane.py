@@ -24,8 +24,8 @@ from tests.emit.outboxes import (
     store_with,
     tokens,
 )
-from worker.emit.cloudwatch import CloudWatchSink
-from worker.emit.files import LineSink
+from worker.destinations.cloudwatch.sink import CloudWatchSink
+from worker.destinations.files import LineSink
 from worker.emit.lane import OnAmbiguous
 from worker.emit.ledger import minute_of, tally_of
 from worker.emit.outbox import Draft, Outcome, decode_groups

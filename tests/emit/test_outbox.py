@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.emit.cloudwatch import CloudWatchSink
+from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.emit.outbox import (
     MAX_BYTES,
     MAX_DATUMS,

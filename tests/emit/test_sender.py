@@ -19,7 +19,7 @@ from tests.emit.outboxes import (
     store_with,
     tokens,
 )
-from worker.emit.cloudwatch import CloudWatchSink
+from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.emit.lane import Sink
 from worker.emit.outbox import Draft, Entry, Outcome
 from worker.emit.sender import Sender

@@ -8,7 +8,7 @@ import pytest
 
 from tests.infra.calls import actions, calls
 from tests.infra.templates import SERVICE, as_list, load, statements
-from worker.emit.objects import DEAD_LETTERS, RECORDS
+from worker.destinations.objects import DEAD_LETTERS, RECORDS
 
 TEMPLATE = load(SERVICE)
 

@@ -15,7 +15,7 @@ from tests.integration.localstack import LocalStack
 from tests.live import Aws, Dimensions, but_for_the_close, calls, last_revisions, replayed
 from tests.processes import LONGEST_S
 from tests.s3_live import Kept, working_in
-from worker.emit.objects import DEAD_LETTERS, RECORDS
+from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.partition.accounting import ACCOUNTED
 from worker.testing.traffic import simulate
 

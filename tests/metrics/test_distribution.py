@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scenes import BASE
+from worker.destinations.cloudwatch.datums import VALUES_PER_DATUM, to_datums
 from worker.metrics.catalogue import CATALOGUE
-from worker.metrics.datums import VALUES_PER_DATUM, to_datums
 from worker.metrics.distribution import add, coarsen, half_up, of, summarise, summarise_all, total
 from worker.metrics.series import Series
 

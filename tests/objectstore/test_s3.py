@@ -20,7 +20,7 @@ from urllib3.exceptions import SSLError
 
 from tests.state.commits import STREAM, commit, draft, key, packed
 from tests.state.s3.buckets import EAGER
-from worker.emit.objects import RECORDS, ObjectSink, record_time
+from worker.destinations.objects import RECORDS, ObjectSink, record_time
 from worker.errors import Fenced, Misconfigured
 from worker.objectstore.api import Failure, FailureKind, Object, Page
 from worker.objectstore.retrying import Access

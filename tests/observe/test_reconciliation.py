@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.emit.outboxes import MINUTE, NOON, Log, emptied, lane_of, metrics, store_with, tokens
-from worker.emit.cloudwatch import CloudWatchSink
+from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.emit.lane import OnAmbiguous
 from worker.emit.ledger import Note
 from worker.metrics.series import Series

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import zstandard
 
-from worker.emit.objects import SUFFIX
+from worker.destinations.objects import SUFFIX
 from worker.errors import BadInput, Unreachable
 from worker.objectstore.retrying import Access, CallFailed
 from worker.objectstore.s3 import connect

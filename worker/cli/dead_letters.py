@@ -19,7 +19,7 @@ from worker.cli.bucket_lines import Line, lines_at
 from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.progress import Progress
 from worker.cli.replay_into import Clock, put_back
-from worker.emit.objects import DEAD_LETTERS, SUFFIX
+from worker.destinations.objects import DEAD_LETTERS, SUFFIX
 from worker.errors import BadInput
 from worker.events.decode import decode
 from worker.events.twilio.envelope import Damaged

@@ -12,7 +12,7 @@ from worker.cli.bucket_lines import access, lines_at
 from worker.cli.records_file import read_records, records_in
 from worker.cli.settings_options import some_settings_options
 from worker.config import Settings
-from worker.emit.objects import RECORDS
+from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
 from worker.observe.tables import call_notes, call_table, console, print_table
 from worker.sessions.held import Held

@@ -11,6 +11,8 @@ from botocore.exceptions import BotoCoreError
 
 from worker.aws.clients import making_a_client, one_attempt
 from worker.config import Settings
+from worker.destinations.cloudwatch.sink import MetricsApi
+from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.doctor.asking_places import (
     ask_metrics,
     ask_state_bucket,
@@ -20,8 +22,6 @@ from worker.doctor.asking_places import (
 from worker.doctor.asking_stream import MetricsReader, StreamAsker, load_of
 from worker.doctor.calls import Calls
 from worker.doctor.facts import Facts, State
-from worker.emit.cloudwatch import MetricsApi
-from worker.emit.objects import DEAD_LETTERS, RECORDS
 from worker.objectstore.s3 import Bucket
 from worker.objectstore.s3 import connect as connect_bucket
 from worker.settings_values import is_s3

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from worker.destinations.cloudwatch.sink import MetricsApi
 from worker.doctor.calls import Calls, Fields
 from worker.doctor.facts import State
-from worker.emit.cloudwatch import MetricsApi
 from worker.errors import CorruptState
 from worker.objectstore.api import Failure, FailureKind, Object
 from worker.objectstore.s3 import Bucket

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.metrics.datums import Datum
+from worker.destinations.cloudwatch.datums import Datum
 from worker.metrics.series import Series
 
 Minute = tuple[Series, int]

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.emit.cloudwatch import CloudWatchSink
+from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.emit.lane import Lane, Policy
 from worker.emit.ledger import Note
 from worker.emit.outbox import Entry, Kind, Outcome

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.emit.outboxes import metrics, tokens
+from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.emit.lines import dead_letter_line, set_aside_line
-from worker.emit.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.emit.outbox import Entry, Outcome, halved
 from worker.events.decode import Place
 from worker.events.event import SessionKey

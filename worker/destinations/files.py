@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO, Final, cast
 
-from worker.emit.emf import emf_lines
+from worker.destinations.emf import emf_lines
 from worker.emit.outbox import Outcome
 from worker.errors import Misconfigured, Unreachable
 from worker.sessions.record import encode_within

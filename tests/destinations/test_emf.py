@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.emit.emf import VALUES_PER_LINE, emf_lines
+from worker.destinations.emf import VALUES_PER_LINE, emf_lines
 from worker.emit.outbox import drafts
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.metrics.series import Series

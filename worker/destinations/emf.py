@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from worker.destinations.cloudwatch.datums import Datum
 from worker.emit.lines import json_line
 from worker.emit.outbox import decode_groups
-from worker.metrics.datums import Datum
 
 VALUES_PER_LINE: Final = 100
 

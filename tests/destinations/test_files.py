@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.emit.files import EmfSink, LineSink
+from worker.destinations.files import EmfSink, LineSink
 from worker.emit.outbox import Outcome, drafts
 from worker.errors import Misconfigured, Unreachable
 from worker.metrics.series import Series
@@ -90,7 +90,7 @@ def test_a_disk_that_fills_up_within_an_entry_spoils_no_line_of_the_repeated_one
     path = tmp_path / "records.jsonl"
     program = (
         "import resource, sys\n"
-        "from worker.emit.files import LineSink\n"
+        "from worker.destinations.files import LineSink\n"
         "sink = LineSink(sys.argv[1])\n"
         "body = b'a' * 10_000 + b'\\n' + b'b' * 10_000 + b'\\n'\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, resource.RLIM_INFINITY))\n"
@@ -108,7 +108,7 @@ def test_a_disk_that_fills_up_within_an_entry_spoils_no_line_of_the_repeated_one
 
 def test_a_dash_is_standard_output_which_stays_open() -> None:
     program = (
-        "from worker.emit.files import LineSink\n"
+        "from worker.destinations.files import LineSink\n"
         "sink = LineSink('-')\n"
         "sink.send(b'a\\n')\n"
         "sink.close()\n"

@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scenes import BASE
-from worker.metrics.datums import DATUMS_PER_GROUP, VALUES_PER_DATUM, groups, to_datums
+from worker.destinations.cloudwatch.datums import (
+    DATUMS_PER_GROUP,
+    VALUES_PER_DATUM,
+    groups,
+    to_datums,
+)
 from worker.metrics.distribution import Distribution
 from worker.metrics.series import Series
 

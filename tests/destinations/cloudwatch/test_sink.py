@@ -36,7 +36,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from worker.emit.cloudwatch import CloudWatchSink, cloudwatch_client, outcome_of
+from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client, outcome_of
 from worker.emit.outbox import Outcome, drafts
 from worker.metrics.series import Series
 from worker.partition.outputs import Outputs, Window

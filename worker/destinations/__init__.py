@@ -1,0 +1,1 @@
+"""Where entries of the outbox go: CloudWatch, EMF, files and objects."""

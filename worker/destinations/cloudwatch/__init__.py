@@ -1,0 +1,1 @@
+"""CloudWatch: datums, requests and the sink that sends them."""
