@@ -19,8 +19,8 @@ from msgspec.structs import replace
 
 from tests.processes import AWS, LONGEST_S, run, started
 from worker.cli.replay_into import Clock, put_back
-from worker.emit.ledger import Note
 from worker.metrics.catalogue import CATALOGUE
+from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
 from worker.state.sqlite import whole_state
 from worker.state.sqlite_reading import Peek, peek

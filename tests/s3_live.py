@@ -22,10 +22,10 @@ from tests.live import (
     working,
 )
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
-from worker.emit.ledger import Note
 from worker.errors import Unreachable
 from worker.objectstore.retrying import Access
 from worker.objectstore.s3 import Bucket
+from worker.outbox.ledger import Note
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.delta import Delta
 from worker.state.s3 import manifest as manifests

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.scenes import BASE, cloud_event
-from worker.emit.lane import Lane, Policy, Sink
-from worker.emit.ledger import Note
-from worker.emit.outbox import Entry, Kind, Outcome
-from worker.emit.sender import Sender
 from worker.intake.intake import Intake, decoded
+from worker.outbox.entries import Entry, Kind, Outcome
+from worker.outbox.lane import Lane, Policy, Sink
+from worker.outbox.ledger import Note
+from worker.outbox.sender import Sender
 from worker.partition.delta import Delta, decode, encode, merge
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules

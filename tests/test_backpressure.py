@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from tests.servicing import HEAD, Worker
 from worker.destinations.cloudwatch.sink import CloudWatchSink
-from worker.emit.lane import Sink
-from worker.emit.outbox import Kind
+from worker.outbox.entries import Kind
+from worker.outbox.lane import Sink
 from worker.partition.accounting import ACCOUNTED
 from worker.stream.lineage import Position
 from worker.stream.record import Record

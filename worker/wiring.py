@@ -12,9 +12,6 @@ from worker.config import Settings
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client
 from worker.destinations.files import STDOUT, EmfSink, LineSink, StdoutRecords
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
-from worker.emit.lane import Lane, Policy, Sink
-from worker.emit.outbox import Kind
-from worker.emit.sender import Sender
 from worker.errors import Misconfigured
 from worker.intake.cores import cores, worth_a_process
 from worker.intake.intake import IntakeHere
@@ -23,6 +20,9 @@ from worker.metrics.series import SeriesRules
 from worker.objectstore.s3 import Bucket
 from worker.objectstore.s3 import connect as connect_bucket
 from worker.observe.worker_log import WorkerLog
+from worker.outbox.entries import Kind
+from worker.outbox.lane import Lane, Policy, Sink
+from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.parts import Clocks, Limits, Source

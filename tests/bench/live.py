@@ -11,12 +11,12 @@ from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
 from worker.cli.garbage import collect_rarely
 from worker.config import Settings
-from worker.emit.lane import Lane, Policy
-from worker.emit.outbox import Kind, Outcome
-from worker.emit.sender import Sender
 from worker.intake.intake import IntakeHere
 from worker.intake.remote import IntakeProcess
 from worker.observe.watch import Watch
+from worker.outbox.entries import Kind, Outcome
+from worker.outbox.lane import Lane, Policy
+from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.service.parts import Clocks, Source
 from worker.service.service import Service

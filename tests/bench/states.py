@@ -18,9 +18,9 @@ from tests.bench.inputs import events
 from tests.bench.peers.measured import settle
 from tests.bench.replaying import Figures
 from worker.config import Settings
-from worker.emit.outbox import drafts
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
+from worker.outbox.entries import drafts
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.state.sqlite import SqliteStore

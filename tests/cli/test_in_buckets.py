@@ -17,10 +17,10 @@ from tests.scenes import Result as Played
 from worker.cli.dead_letters import dead_letters
 from worker.cli.session import session
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
-from worker.emit.lines import dead_letter_line
 from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.events.decode import decode
 from worker.objectstore.s3 import Bucket
+from worker.outbox.lines import dead_letter_line
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.state.s3.store import S3Store

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.destinations.emf import VALUES_PER_LINE, emf_lines
-from worker.emit.outbox import drafts
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.metrics.series import Series
+from worker.outbox.entries import drafts
 from worker.partition.outputs import Outputs, Window
 from worker.testing.strict_cloudwatch import UNITS
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from worker.destinations.files import EmfSink, LineSink
-from worker.emit.outbox import Outcome, drafts
 from worker.errors import Misconfigured, Unreachable
 from worker.metrics.series import Series
+from worker.outbox.entries import Outcome, drafts
 from worker.partition.outputs import Outputs
 
 DONE = (Outcome.APPLIED, "")

@@ -10,12 +10,12 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.emit.outboxes import metrics, tokens
+from tests.outbox.outboxes import metrics, tokens
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
-from worker.emit.lines import dead_letter_line, set_aside_line
-from worker.emit.outbox import Entry, Outcome, halved
 from worker.events.decode import Place
 from worker.events.event import SessionKey
+from worker.outbox.entries import Entry, Outcome, halved
+from worker.outbox.lines import dead_letter_line, set_aside_line
 from worker.partition.outputs import DeadLetter, SetAside
 from worker.testing.strict_s3 import AFTER, Fault, StrictS3
 from worker.times.rfc3339 import format_ms

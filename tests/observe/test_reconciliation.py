@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.emit.outboxes import MINUTE, NOON, Log, emptied, lane_of, metrics, store_with, tokens
+from tests.outbox.outboxes import MINUTE, NOON, Log, emptied, lane_of, metrics, store_with, tokens
 from worker.destinations.cloudwatch.sink import CloudWatchSink
-from worker.emit.lane import OnAmbiguous
-from worker.emit.ledger import Note
 from worker.metrics.series import Series
 from worker.observe.reconciliation import Compared, compared
 from worker.observe.sample_counts import sample_counts
+from worker.outbox.lane import OnAmbiguous
+from worker.outbox.ledger import Note
 from worker.testing.strict_cloudwatch import StrictCloudWatch, random_faults
 
 TOKENS = Series("Tokens", ())

@@ -8,8 +8,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.observe.progresses import NOW, progress
-from worker.emit.ledger import Note
-from worker.emit.outbox import Entry, Outcome
 from worker.metrics.series import Series
 from worker.objectstore.api import Failure as S3Failure
 from worker.objectstore.api import FailureKind as S3FailureKind
@@ -17,6 +15,8 @@ from worker.objectstore.retrying import CallFailed
 from worker.observe.own_reading import Reading
 from worker.observe.watch import Watch
 from worker.observe.worker_log import LASTING
+from worker.outbox.entries import Entry, Outcome
+from worker.outbox.ledger import Note
 from worker.service.parts import Clocks
 from worker.stream.api import Failure, FailureKind
 from worker.stream.notices import BackedOff, FoundAgain

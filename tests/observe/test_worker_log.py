@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from worker.emit.ledger import Note
-from worker.emit.outbox import Entry, Outcome
 from worker.metrics.series import Series
 from worker.objectstore import api as objects
 from worker.objectstore.retrying import CallFailed
 from worker.observe.worker_log import LASTING, WorkerLog
+from worker.outbox.entries import Entry, Outcome
+from worker.outbox.ledger import Note
 from worker.partition.accounting import ACCOUNTED
 from worker.service.parts import Progress
 from worker.service.shards import ShardProgress

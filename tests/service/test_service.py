@@ -20,8 +20,8 @@ from tests.servicing import (
     Worker,
     scene,
 )
-from worker.emit.outbox import Outcome
 from worker.errors import CorruptState, Fenced
+from worker.outbox.entries import Outcome
 from worker.partition.delta import merge
 from worker.stream.lineage import Position
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.emit.outbox import Entry, Kind, Settled
 from worker.errors import Fenced
+from worker.outbox.entries import Entry, Kind, Settled
 from worker.partition.delta import Delta
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit

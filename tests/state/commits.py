@@ -11,10 +11,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from worker.emit.ledger import Note
-from worker.emit.outbox import Draft, Kind, Outcome, Settled
 from worker.events.event import SessionKey
 from worker.metrics.series import Series
+from worker.outbox.entries import Draft, Kind, Outcome, Settled
+from worker.outbox.ledger import Note
 from worker.partition.delta import Delta, SessionChange, merge
 from worker.partition.outputs import Packed
 from worker.sessions.session import Closed, Session

@@ -31,10 +31,10 @@ from tests.state.commits import (
     taken,
     writes,
 )
-from worker.emit.ledger import Note
-from worker.emit.outbox import Draft, Entry, Kind, Outcome, Settled
 from worker.errors import Fenced, StreamReplaced
 from worker.events.event import SessionKey
+from worker.outbox.entries import Draft, Entry, Kind, Outcome, Settled
+from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
 from worker.state.sqlite import SqliteStore

@@ -33,9 +33,9 @@ from tests.state.commits import (
     writes,
 )
 from tests.state.s3.buckets import ledger_in, needed_in, store_in
-from worker.emit.ledger import Note
-from worker.emit.outbox import Draft, Kind, Outcome, Settled
 from worker.errors import Fenced, StreamReplaced
+from worker.outbox.entries import Draft, Kind, Outcome, Settled
+from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
 from worker.state.s3.upkeep import Upkeep
 from worker.state.sqlite import SqliteStore

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from worker.destinations.cloudwatch.datums import Datum
-from worker.emit.lines import json_line
-from worker.emit.outbox import decode_groups
+from worker.outbox.entries import decode_groups
+from worker.outbox.lines import json_line
 
 VALUES_PER_LINE: Final = 100
 

@@ -9,8 +9,8 @@ from stat import S_ISREG
 from typing import BinaryIO, Final, cast
 
 from worker.destinations.emf import emf_lines
-from worker.emit.outbox import Outcome
 from worker.errors import Misconfigured, Unreachable
+from worker.outbox.entries import Outcome
 from worker.sessions.record import encode_within
 
 STDOUT: Final = "-"

@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 import zstandard
 
-from worker.emit.outbox import Outcome
 from worker.objectstore.api import Failure, FailureKind, ObjectStore
+from worker.outbox.entries import Outcome
 from worker.times.rfc3339 import format_ms
 
 RECORDS: Final = "sessions"

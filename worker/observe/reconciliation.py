@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
-from worker.emit.ledger import Minute, Note, Tally, tally_of
 from worker.metrics.series import Series
+from worker.outbox.ledger import Minute, Note, Tally, tally_of
 
 Verdict = Literal["exact", "within the bound", "missing", "too many"]
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, Protocol
 
-from worker.emit.ledger import Minute
 from worker.errors import Unreachable
 from worker.metrics.series import Series
+from worker.outbox.ledger import Minute
 
 _AT_ONCE: Final = 500
 """Series that one request may ask for."""

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
-from worker.emit.ledger import Note
-from worker.emit.outbox import Entry, Outcome
 from worker.objectstore.retrying import CallFailed
 from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.observe.worker_log import LASTING, WorkerLog
+from worker.outbox.entries import Entry, Outcome
+from worker.outbox.ledger import Note
 from worker.service.parts import Clocks, Progress
 from worker.stream.notices import BackedOff, FoundAgain, Notice
 

@@ -8,9 +8,9 @@ from typing import Final
 
 import structlog
 
-from worker.emit.ledger import Note
-from worker.emit.outbox import Entry, Outcome
 from worker.objectstore.retrying import CallFailed
+from worker.outbox.entries import Entry, Outcome
+from worker.outbox.ledger import Note
 from worker.service.parts import Progress
 from worker.state.store import Backlog
 from worker.stream.notices import BackedOff, FoundAgain, Notice

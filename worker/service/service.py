@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from worker.emit.outbox import drafts
-from worker.emit.sender import Sender
 from worker.intake.intake import Intake
+from worker.outbox.entries import drafts
+from worker.outbox.sender import Sender
 from worker.partition.outputs import Window
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules

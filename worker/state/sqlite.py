@@ -20,11 +20,11 @@ import msgspec
 import zstandard
 from msgspec.structs import astuple
 
-from worker.emit import ledger
-from worker.emit.ledger import Note
-from worker.emit.outbox import Draft, Entry, Kind, Outcome, Settled
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
 from worker.events.event import SessionKey
+from worker.outbox import ledger
+from worker.outbox.entries import Draft, Entry, Kind, Outcome, Settled
+from worker.outbox.ledger import Note
 from worker.partition.delta import Delta, decode, encode, merge_all
 from worker.partition.outputs import Packed
 from worker.sessions.session import Session

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import msgspec
 import zstandard
 
-from worker.emit import ledger
-from worker.emit.ledger import Note
-from worker.emit.outbox import waiting_note
 from worker.errors import CorruptState
+from worker.outbox import ledger
+from worker.outbox.entries import waiting_note
+from worker.outbox.ledger import Note
 from worker.partition.outputs import Packed
 from worker.state.sqlite import unpacked, whole_state
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from worker.emit.outbox import Draft, Entry, Kind, Settled
 from worker.events.event import SessionKey
+from worker.outbox.entries import Draft, Entry, Kind, Settled
 from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
 

@@ -37,8 +37,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client, outcome_of
-from worker.emit.outbox import Outcome, drafts
 from worker.metrics.series import Series
+from worker.outbox.entries import Outcome, drafts
 from worker.partition.outputs import Outputs, Window
 from worker.testing.strict_cloudwatch import MAX_BYTES, Fault, StrictCloudWatch
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from tests.state.commits import STREAM
-from worker.emit.ledger import Note
 from worker.objectstore.retrying import Access
+from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.ledger import notes_since

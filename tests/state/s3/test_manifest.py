@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.state.commits import NOON, STREAM
-from worker.emit.outbox import Outcome, Settled
 from worker.errors import CorruptState
+from worker.outbox.entries import Outcome, Settled
 from worker.state.s3.manifest import (
     SEGMENTS,
     VERSION,

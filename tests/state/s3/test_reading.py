@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.emit.outboxes import metrics, tokens
+from tests.outbox.outboxes import metrics, tokens
 from tests.state.commits import commit
 from tests.state.s3.buckets import Crashed, taken_in
-from worker.emit.ledger import tally_of
-from worker.emit.outbox import Outcome, Settled, waiting_note
 from worker.objectstore.retrying import Access
+from worker.outbox.entries import Outcome, Settled, waiting_note
+from worker.outbox.ledger import tally_of
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.reading import ledger_since
 from worker.testing.strict_s3 import Operation, StrictS3

@@ -29,8 +29,8 @@ from tests.state.s3.buckets import (
     store_in,
     taken_in,
 )
-from worker.emit.outbox import Draft, Kind, Outcome, Settled
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
+from worker.outbox.entries import Draft, Kind, Outcome, Settled
 from worker.partition.delta import Delta
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.store import S3Store

@@ -25,7 +25,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from worker.aws.clients import NO_ANSWER, making_a_client
-from worker.emit.outbox import Outcome, decode_groups
+from worker.outbox.entries import Outcome, decode_groups
 
 _INVALID: Final = frozenset(
     {

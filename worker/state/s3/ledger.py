@@ -13,10 +13,10 @@ from typing import Final
 
 import msgspec
 
-from worker.emit import ledger
-from worker.emit.ledger import Note
 from worker.errors import CorruptState
 from worker.objectstore.retrying import Access
+from worker.outbox import ledger
+from worker.outbox.ledger import Note
 from worker.state.s3.segment import from_piece, to_piece
 
 LEDGER: Final = "ledger/"

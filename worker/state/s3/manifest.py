@@ -15,8 +15,8 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import replace
 
-from worker.emit.outbox import Kind, Outcome, Settled
 from worker.errors import CorruptState
+from worker.outbox.entries import Kind, Outcome, Settled
 from worker.state.store import Backlog
 
 VERSION: Final = 1

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 
-from worker.emit.ledger import Note
-from worker.emit.outbox import waiting_note
 from worker.errors import BadInput, CorruptState
 from worker.objectstore.retrying import Access
+from worker.outbox.entries import waiting_note
+from worker.outbox.ledger import Note
 from worker.partition.outputs import Packed
 from worker.state.s3.index import PackedIndex
 from worker.state.s3.ledger import notes_since

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Final, TypeVar
 
-from worker.emit.outbox import Draft, Entry, Kind, Settled
 from worker.errors import CorruptState
 from worker.events.event import SessionKey
 from worker.objectstore.api import ObjectStore
 from worker.objectstore.parallel import each
 from worker.objectstore.retrying import Access, CallFailed
+from worker.outbox.entries import Draft, Entry, Kind, Settled
 from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
 from worker.state.s3 import manifest as manifests

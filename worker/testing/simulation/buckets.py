@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from worker.emit.ledger import Note
-from worker.emit.outbox import Entry, Settled
 from worker.objectstore.api import Failure, Object, Page
 from worker.objectstore.retrying import Access
+from worker.outbox.entries import Entry, Settled
+from worker.outbox.ledger import Note
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.ledger import notes_since
 from worker.state.s3.ownership import MANIFEST

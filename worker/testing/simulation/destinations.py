@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from worker.emit.outbox import Kind, Outcome
+from worker.outbox.entries import Kind, Outcome
 from worker.testing.simulation.world import World
 
 

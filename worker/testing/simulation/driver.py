@@ -6,9 +6,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from worker.emit.lane import CLAIM, Lane
-from worker.emit.outbox import Kind
 from worker.errors import Fenced
+from worker.outbox.entries import Kind
+from worker.outbox.lane import CLAIM, Lane
 from worker.state.store import Store
 from worker.testing.simulation.faults import Crashed
 from worker.testing.simulation.plan import Crash, Point, Stall, StandStill

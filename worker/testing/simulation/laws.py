@@ -16,13 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from worker.emit.ledger import tally_of
-from worker.emit.outbox import Kind
 from worker.events.decode import DEFECT
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.distribution import unscaled
 from worker.metrics.series import Series, SeriesBook
+from worker.outbox.entries import Kind
+from worker.outbox.ledger import tally_of
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.delta import Delta
 from worker.partition.gathered import Gathered

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from worker.emit.ledger import Note, minute_of
-from worker.emit.outbox import Entry, Outcome, Settled, decode_groups
+from worker.outbox.entries import Entry, Outcome, Settled, decode_groups
+from worker.outbox.ledger import Note, minute_of
 from worker.testing.strict_cloudwatch import Key
 
 Samples = dict[Key, Counter[float]]

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple
 
-from worker.emit.lane import Sink
-from worker.emit.outbox import Entry, Kind, Outcome, Settled
 from worker.errors import Fenced
 from worker.events.event import SessionKey
 from worker.intake.intake import Intake, decoded
+from worker.outbox.entries import Entry, Kind, Outcome, Settled
+from worker.outbox.lane import Sink
 from worker.partition.delta import Delta
 from worker.partition.outputs import Packed
 from worker.state.store import Backlog, Commit, Store

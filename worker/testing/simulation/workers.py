@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from worker.destinations.cloudwatch.sink import CloudWatchSink
-from worker.emit.lane import Lane, Policy
-from worker.emit.ledger import Note
-from worker.emit.outbox import Entry, Kind, Outcome
-from worker.emit.sender import Sender
+from worker.outbox.entries import Entry, Kind, Outcome
+from worker.outbox.lane import Lane, Policy
+from worker.outbox.ledger import Note
+from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.service.parts import Clocks, Limits, Progress
 from worker.service.service import Service

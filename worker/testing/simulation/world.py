@@ -8,7 +8,7 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
-from worker.emit.outbox import Kind, Outcome
+from worker.outbox.entries import Kind, Outcome
 from worker.stream.api import Answer, Failure, KinesisApi
 from worker.stream.lineage import Position, Survey
 from worker.stream.record import Record

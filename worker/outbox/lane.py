@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, Protocol
 
-from worker.emit.ledger import Note, note_of
-from worker.emit.outbox import (
+from worker.outbox.entries import (
     Entry,
     Group,
     Kind,
@@ -23,6 +22,7 @@ from worker.emit.outbox import (
     halved,
     without_too_old,
 )
+from worker.outbox.ledger import Note, note_of
 
 CLAIM: Final = 4
 _FIRST_PAUSE_S: Final = 0.2

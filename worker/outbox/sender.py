@@ -7,7 +7,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Final
 
-from worker.emit.lane import CLAIM, Lane
+from worker.outbox.lane import CLAIM, Lane
 
 _IDLE_S: Final = 5.0
 _LAST_PAUSE_S: Final = 1.0

@@ -8,10 +8,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from worker.emit.lane import Lane, OnAmbiguous, Policy, Sink
-from worker.emit.ledger import Note
-from worker.emit.outbox import Draft, Entry, Kind, Outcome, drafts
 from worker.metrics.series import Series
+from worker.outbox.entries import Draft, Entry, Kind, Outcome, drafts
+from worker.outbox.lane import Lane, OnAmbiguous, Policy, Sink
+from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
 from worker.partition.outputs import Outputs, Window
 from worker.state.sqlite import SqliteStore

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.emit.lines import dead_letter_line, json_line
 from worker.events.decode import Place
+from worker.outbox.lines import dead_letter_line, json_line
 from worker.partition.outputs import DeadLetter
 
 NOON = 1_790_942_400_000

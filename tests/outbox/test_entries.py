@@ -13,7 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.destinations.cloudwatch.sink import CloudWatchSink
-from worker.emit.outbox import (
+from worker.events.decode import Place
+from worker.events.event import SessionKey
+from worker.metrics.catalogue import CATALOGUE
+from worker.metrics.distribution import Distribution
+from worker.metrics.series import Series
+from worker.outbox.entries import (
     MAX_BYTES,
     MAX_DATUMS,
     OLDEST,
@@ -26,11 +31,6 @@ from worker.emit.outbox import (
     halved,
     without_too_old,
 )
-from worker.events.decode import Place
-from worker.events.event import SessionKey
-from worker.metrics.catalogue import CATALOGUE
-from worker.metrics.distribution import Distribution
-from worker.metrics.series import Series
 from worker.partition.outputs import DeadLetter, Outputs, RecordLine, Window
 from worker.testing.strict_cloudwatch import MAX_BYTES as SERVICE_BYTES
 from worker.testing.strict_cloudwatch import StrictCloudWatch

@@ -17,8 +17,8 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from worker.destinations.cloudwatch.datums import Datum, groups
-from worker.emit.ledger import Note, note_of
-from worker.emit.lines import dead_letter_line, json_line, set_aside_line
+from worker.outbox.ledger import Note, note_of
+from worker.outbox.lines import dead_letter_line, json_line, set_aside_line
 from worker.partition.outputs import Outputs
 
 Kind = Literal["metrics", "records", "dead_letters"]

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from tests.emit.outboxes import (
+from tests.outbox.outboxes import (
     EMPTY,
     NOON,
     STREAM,
@@ -20,10 +20,10 @@ from tests.emit.outboxes import (
     tokens,
 )
 from worker.destinations.cloudwatch.sink import CloudWatchSink
-from worker.emit.lane import Sink
-from worker.emit.outbox import Draft, Entry, Outcome
-from worker.emit.sender import Sender
 from worker.errors import Fenced
+from worker.outbox.entries import Draft, Entry, Outcome
+from worker.outbox.lane import Sink
+from worker.outbox.sender import Sender
 from worker.partition.delta import Delta
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit

@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.emit.outboxes import (
+from tests.outbox.outboxes import (
     EMPTY,
     MINUTE,
     NOON,
@@ -26,10 +26,10 @@ from tests.emit.outboxes import (
 )
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.destinations.files import LineSink
-from worker.emit.lane import OnAmbiguous
-from worker.emit.ledger import minute_of, tally_of
-from worker.emit.outbox import Draft, Outcome, decode_groups
 from worker.metrics.series import Series
+from worker.outbox.entries import Draft, Outcome, decode_groups
+from worker.outbox.lane import OnAmbiguous
+from worker.outbox.ledger import minute_of, tally_of
 from worker.partition.outputs import Window
 from worker.testing.strict_cloudwatch import Fault, Key, StrictCloudWatch, random_faults
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.emit.outboxes import MINUTE, NOON, metrics
-from worker.emit.ledger import Note, decode, encode, note_of, tally_of
-from worker.emit.outbox import decode_groups
+from tests.outbox.outboxes import MINUTE, NOON, metrics
 from worker.metrics.series import Series
+from worker.outbox.entries import decode_groups
+from worker.outbox.ledger import Note, decode, encode, note_of, tally_of
 
 series = st.builds(
     lambda name, voice: Series(name, (("Voice", voice),) if voice else ()),

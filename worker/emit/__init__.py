@@ -1,1 +1,0 @@
-"""What leaves the worker: the outbox, CloudWatch, EMF, session records, dead letters."""

@@ -1,0 +1,1 @@
+"""The transactional outbox: entries, their lanes, the sender and the ledger."""
