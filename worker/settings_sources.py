@@ -19,7 +19,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 
 from worker.config import ENV_PREFIX, Settings
 from worker.errors import Misconfigured
-from worker.observe.redaction import mask_secrets
+from worker.logs.redaction import mask_secrets
 from worker.settings_values import did_you_mean
 
 DEFAULT_FILE: Final = "voice-insights.toml"

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tests.observe.progresses import NOW, progress
-from worker.observe.logs import LINE_AT_MOST
+from worker.logs.setup import LINE_AT_MOST
 from worker.observe.own_emf import emf_fields
 from worker.observe.own_lines import OwnLines
 from worker.observe.own_metrics import OWN_METRICS, MetricKind

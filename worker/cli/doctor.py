@@ -21,7 +21,7 @@ from worker.doctor.asking import Clients, ask
 from worker.doctor.facts import Wanted
 from worker.doctor.findings import Finding, Verdict, failed
 from worker.doctor.judging import judge
-from worker.observe.redaction import redact_text
+from worker.logs.redaction import redact_text
 from worker.settings_sources import load_settings
 
 _COLOURS: Final = {

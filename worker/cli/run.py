@@ -17,12 +17,12 @@ from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
 from worker.config import Settings
 from worker.errors import VoiceInsightsError
+from worker.logs.pump import LogPump
+from worker.logs.setup import configure_logging, is_pretty
 from worker.observe.http import HttpServer
-from worker.observe.logs import configure_logging, is_pretty
 from worker.observe.own_lines import OwnLines
 from worker.observe.pages import Pages
 from worker.observe.pulse import Pulse
-from worker.observe.pump import LogPump
 from worker.observe.watch import Report, Watch
 from worker.service.parts import Clocks
 from worker.settings_sources import load_settings

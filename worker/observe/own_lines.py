@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from worker.observe.logs import fitting_line
+from worker.logs.setup import fitting_line
 from worker.observe.own_emf import emf_fields
 from worker.observe.own_reading import Reading, Values
 from worker.times.rfc3339 import format_ms

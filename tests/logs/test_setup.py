@@ -17,8 +17,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.observe.logs import LINE_AT_MOST, configure_logging, fitting_line
-from worker.observe.pump import LogPump
+from worker.logs.pump import LogPump
+from worker.logs.setup import LINE_AT_MOST, configure_logging, fitting_line
 
 LONG_S = 30.0
 
@@ -192,7 +192,7 @@ def test_a_pipe_that_nobody_reads_never_holds_the_worker_up() -> None:
 
 PROGRAM = """
 import sys, structlog
-from worker.observe.logs import configure_logging
+from worker.logs.setup import configure_logging
 configure_logging("info", "json", sys.stderr)
 for number in range(int(sys.argv[1])):
     structlog.get_logger().info("x" * 1000, number=number)

@@ -17,8 +17,8 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-from worker.observe.pump import LogPump
-from worker.observe.redaction import redact_fields
+from worker.logs.pump import LogPump
+from worker.logs.redaction import redact_fields
 
 LINE_AT_MOST: Final = 15_000
 """Bytes of a line, its newline included."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.observe.redaction import (
+from worker.logs.redaction import (
     HIDDEN,
     identifies_someone,
     mask_secrets,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import os
 
-from worker.observe.pump import LogPump
+from worker.logs.pump import LogPump
 
 LONG_S = 30.0
 

@@ -1,0 +1,1 @@
+"""Structured logs: setup, the writer's thread, and redaction."""
