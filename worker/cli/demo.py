@@ -22,8 +22,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from worker.cli.records_file import read_records
 from worker.cli.replay_into import Clock, put_back
 from worker.errors import VoiceInsightsError
-from worker.observe.readback import totals
-from worker.observe.tables import (
+from worker.reports.readback import totals
+from worker.reports.tables import (
     call_notes,
     call_table,
     console,

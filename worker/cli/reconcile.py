@@ -23,10 +23,10 @@ from worker.cli.settings_options import some_settings_options
 from worker.config import Settings
 from worker.errors import BadInput
 from worker.metrics.series import Series
-from worker.observe.reconciliation import Compared, Verdict, compared
-from worker.observe.sample_counts import MetricDataApi, sample_counts
-from worker.observe.tables import console
 from worker.outbox.ledger import KEPT, Note
+from worker.reports.reconciliation import Compared, Verdict, compared
+from worker.reports.sample_counts import MetricDataApi, sample_counts
+from worker.reports.tables import console
 from worker.settings_sources import load_settings
 from worker.settings_values import is_s3
 from worker.state import sqlite_reading

@@ -14,7 +14,7 @@ from worker.cli.settings_options import some_settings_options
 from worker.config import Settings
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
-from worker.observe.tables import call_notes, call_table, console, print_table
+from worker.reports.tables import call_notes, call_table, console, print_table
 from worker.sessions.held import Held
 from worker.sessions.record import encode, to_record
 from worker.sessions.schema import SessionRecord

@@ -9,7 +9,7 @@ import msgspec
 from rich.table import Table
 
 from tests.scenes import play
-from worker.observe.tables import (
+from worker.reports.tables import (
     MetricRow,
     call_notes,
     call_table,

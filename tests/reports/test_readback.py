@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from worker.metrics.catalogue import CATALOGUE
-from worker.observe.readback import totals
-from worker.observe.tables import MetricRow
+from worker.reports.readback import totals
+from worker.reports.tables import MetricRow
 from worker.testing.moto_server import client_of, embedded_aws
 
 NOW = datetime(2026, 10, 2, 12, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 
 from worker.errors import Unreachable
 from worker.metrics.series import Series
-from worker.observe.sample_counts import sample_counts
+from worker.reports.sample_counts import sample_counts
 
 NOON: Final = 1_790_942_400_000
 SERIES: Final = (Series("Tokens", ()), Series("Words", ()))

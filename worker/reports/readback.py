@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from worker.metrics.catalogue import CATALOGUE
-from worker.observe.tables import MetricRow
+from worker.reports.tables import MetricRow
 
 _DAY: Final = timedelta(days=1)
 _STATISTICS: Final = ("SampleCount", "Sum", "Minimum", "Maximum")

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.outbox.outboxes import MINUTE, NOON, Log, emptied, lane_of, metrics, store_with, tokens
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.metrics.series import Series
-from worker.observe.reconciliation import Compared, compared
-from worker.observe.sample_counts import sample_counts
 from worker.outbox.lane import OnAmbiguous
 from worker.outbox.ledger import Note
+from worker.reports.reconciliation import Compared, compared
+from worker.reports.sample_counts import sample_counts
 from worker.testing.strict_cloudwatch import StrictCloudWatch, random_faults
 
 TOKENS = Series("Tokens", ())

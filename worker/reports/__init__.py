@@ -1,0 +1,1 @@
+"""Tables and comparisons that commands print."""
