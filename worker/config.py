@@ -13,7 +13,6 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
-from worker.observe.own_metrics import DEFAULT_NAMESPACE
 from worker.settings_values import (
     Address,
     Dimensions,
@@ -32,6 +31,7 @@ from worker.settings_values import (
     Start,
     StreamName,
 )
+from worker.telemetry.catalogue import DEFAULT_NAMESPACE
 
 ENV_PREFIX: Final = "VOICE_INSIGHTS_"
 

@@ -19,7 +19,6 @@ from worker.intake.remote import IntakeProcess
 from worker.metrics.series import SeriesRules
 from worker.objectstore.s3 import Bucket
 from worker.objectstore.s3 import connect as connect_bucket
-from worker.observe.worker_log import WorkerLog
 from worker.outbox.entries import Kind
 from worker.outbox.lane import Lane, Policy, Sink
 from worker.outbox.sender import Sender
@@ -35,6 +34,7 @@ from worker.state.store import Store
 from worker.stream.kinesis import Kinesis, connect
 from worker.stream.lineage import Position, Survey, first_positions
 from worker.stream.reader import THREADS, Reader, survey_stream
+from worker.telemetry.worker_log import WorkerLog
 from worker.times.rfc3339 import format_ms
 
 _COMPACT_EVERY_S: Final = 30.0

@@ -13,7 +13,6 @@ from worker.cli.garbage import collect_rarely
 from worker.config import Settings
 from worker.intake.intake import IntakeHere
 from worker.intake.remote import IntakeProcess
-from worker.observe.watch import Watch
 from worker.outbox.entries import Kind, Outcome
 from worker.outbox.lane import Lane, Policy
 from worker.outbox.sender import Sender
@@ -25,6 +24,7 @@ from worker.state.sqlite import SqliteStore
 from worker.stream.kinesis import connect
 from worker.stream.lineage import first_positions
 from worker.stream.reader import THREADS, Reader, survey_stream
+from worker.telemetry.collector import Watch
 from worker.wiring import limits_of, rules_of
 
 _KINDS: Final[tuple[Kind, ...]] = ("metrics", "records", "dead_letters")

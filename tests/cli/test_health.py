@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from tests.live import Aws, Live, working
 from tests.processes import LONGEST_S, run
 from worker.cli.main import cli
-from worker.observe.http import HttpServer
-from worker.observe.pages import TEXT, Page
+from worker.telemetry.http import HttpServer
+from worker.telemetry.pages import TEXT, Page
 from worker.testing.moto_server import embedded_aws
 
 

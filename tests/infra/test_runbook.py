@@ -11,9 +11,9 @@ from tests.infra.templates import SERVICE, load
 from tests.processes import ROOT
 from worker.config import Settings
 from worker.events.decode import DEFECT
-from worker.observe.own_metrics import OWN_METRICS
 from worker.partition.outputs import CROWDED, EXPIRED
 from worker.sessions.schema import SessionRecord
+from worker.telemetry.catalogue import OWN_METRICS
 from worker.watch.alarm import Alarm
 from worker.watch.alarms import alarms
 from worker.watch.dashboard import dashboard

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.processes import ROOT
 from worker.metrics.catalogue import CATALOGUE
-from worker.observe.own_metrics import OWN_METRICS
-from worker.observe.pulse import START_WITHIN_S
 from worker.partition.rules import Rules
+from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.liveness import START_WITHIN_S
 from worker.watch.alarm import BAD_AT_LEAST, Alarm, Missing, Urgency
 from worker.watch.alarms import (
     LATENCIES,

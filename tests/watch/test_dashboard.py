@@ -9,8 +9,8 @@ from typing import Any
 
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.metrics.series import SeriesRules
-from worker.observe.own_metrics import OWN_METRICS
 from worker.partition.rules import Rules
+from worker.telemetry.catalogue import OWN_METRICS
 from worker.watch.alarms import TARGETS, alarms
 from worker.watch.dashboard import END_STATUSES, dashboard
 from worker.watch.subject import Subject

@@ -19,13 +19,13 @@ from worker.config import Settings
 from worker.errors import VoiceInsightsError
 from worker.logs.pump import LogPump
 from worker.logs.setup import configure_logging, is_pretty
-from worker.observe.http import HttpServer
-from worker.observe.own_lines import OwnLines
-from worker.observe.pages import Pages
-from worker.observe.pulse import Pulse
-from worker.observe.watch import Report, Watch
 from worker.service.parts import Clocks
 from worker.settings_sources import load_settings
+from worker.telemetry.collector import Report, Watch
+from worker.telemetry.emf_log import OwnLines
+from worker.telemetry.http import HttpServer
+from worker.telemetry.liveness import Pulse
+from worker.telemetry.pages import Pages
 from worker.wiring import build
 
 _LAST_LINES_S: Final = 2.0

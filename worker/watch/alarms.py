@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Final, NamedTuple
 
-from worker.observe.pulse import START_WITHIN_S
+from worker.telemetry.liveness import START_WITHIN_S
 from worker.watch.alarm import (
     BAD_AT_LEAST,
     Alarm,

@@ -10,7 +10,7 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from worker.metrics.catalogue import CATALOGUE
-from worker.observe.own_metrics import OWN_METRICS
+from worker.telemetry.catalogue import OWN_METRICS
 from worker.watch.alarms import alarms
 from worker.watch.subject import Subject
 

@@ -7,8 +7,8 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from worker.metrics.catalogue import CATALOGUE, Hold
-from worker.observe.own_metrics import OWN_METRICS
 from worker.partition.rules import Rules
+from worker.telemetry.catalogue import OWN_METRICS
 
 DELIVERY_S: Final = 90
 """Within so long after an occurrence Twilio has typically delivered its event."""

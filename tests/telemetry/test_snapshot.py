@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.observe.progresses import NOW, progress
+from tests.telemetry.progresses import NOW, progress
 from worker.metrics.series import Series
-from worker.observe.own_metrics import OWN_METRICS
-from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.partition import Partition
 from worker.service.parts import Progress
 from worker.service.shards import ShardProgress
+from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.snapshot import Period, Reading, Told, reading_of
 
 TOLD = Told(NOW, {"RequestsApplied": 6}, 3)
 

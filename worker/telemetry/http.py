@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Final
 
 from worker.errors import Misconfigured
-from worker.observe.pages import TEXT, Page
+from worker.telemetry.pages import TEXT, Page
 
 CONNECTIONS: Final = 32
 REQUEST_BYTES: Final = 8192

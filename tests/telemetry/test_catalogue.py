@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from worker.metrics.catalogue import CATALOGUE
-from worker.observe.own_metrics import OWN_METRICS, MetricKind
+from worker.telemetry.catalogue import OWN_METRICS, MetricKind
 
 
 def test_no_name_is_also_that_of_a_domain_metric() -> None:

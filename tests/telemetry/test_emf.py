@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.observe.progresses import NOW, progress
+from tests.telemetry.progresses import NOW, progress
 from worker.logs.setup import LINE_AT_MOST
-from worker.observe.own_emf import emf_fields
-from worker.observe.own_lines import OwnLines
-from worker.observe.own_metrics import OWN_METRICS, MetricKind
-from worker.observe.own_reading import Period, Reading, Told, reading_of
 from worker.service.shards import ShardProgress
+from worker.telemetry.catalogue import OWN_METRICS, MetricKind
+from worker.telemetry.emf import emf_fields
+from worker.telemetry.emf_log import OwnLines
+from worker.telemetry.snapshot import Period, Reading, Told, reading_of
 
 
 def reading(occurrences: int = 10, shards: int = 2) -> Reading:

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from tests.observe.progresses import NOW, progress
+from tests.telemetry.progresses import NOW, progress
 from worker.metrics.series import Series
 from worker.objectstore.api import Failure as S3Failure
 from worker.objectstore.api import FailureKind as S3FailureKind
 from worker.objectstore.retrying import CallFailed
-from worker.observe.own_reading import Reading
-from worker.observe.watch import Watch
-from worker.observe.worker_log import LASTING
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
 from worker.service.parts import Clocks
 from worker.stream.api import Failure, FailureKind
 from worker.stream.notices import BackedOff, FoundAgain
+from worker.telemetry.collector import Watch
+from worker.telemetry.snapshot import Reading
+from worker.telemetry.worker_log import LASTING
 
 ENTRY = Entry(7, "metrics", b"[[]]", NOW, attempts=0, ambiguous=0)
 

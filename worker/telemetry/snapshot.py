@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from worker.metrics import distribution
 from worker.metrics.distribution import Distribution, summarise
-from worker.observe.own_metrics import OWN_METRICS, MetricKind
 from worker.service.parts import Progress
+from worker.telemetry.catalogue import OWN_METRICS, MetricKind
 
 Values = dict[str, float]
 """By metric, in its CloudWatch unit; what isn't known is left out."""

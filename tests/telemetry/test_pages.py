@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.observe.progresses import NOW, progress
-from worker.observe.own_reading import Period, Reading, Told, reading_of
-from worker.observe.pages import Pages
-from worker.observe.pulse import TURN_WITHIN_S, Pulse
+from tests.telemetry.progresses import NOW, progress
 from worker.service.shards import ShardProgress
+from worker.telemetry.liveness import TURN_WITHIN_S, Pulse
+from worker.telemetry.pages import Pages
+from worker.telemetry.snapshot import Period, Reading, Told, reading_of
 
 
 class Scene:

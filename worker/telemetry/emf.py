@@ -10,8 +10,8 @@ from __future__ import annotations
 from heapq import nlargest
 from typing import Any, Final
 
-from worker.observe.own_metrics import OWN_METRICS, MetricKind
-from worker.observe.own_reading import Reading, Values
+from worker.telemetry.catalogue import OWN_METRICS, MetricKind
+from worker.telemetry.snapshot import Reading, Values
 
 _LABELS_AT_MOST: Final = 50
 """Labels of one metric in a line, those with the greatest values: a line stays below 15 KB."""

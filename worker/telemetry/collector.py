@@ -12,12 +12,12 @@ from threading import Lock
 from typing import Final
 
 from worker.objectstore.retrying import CallFailed
-from worker.observe.own_reading import Period, Reading, Told, reading_of
-from worker.observe.worker_log import LASTING, WorkerLog
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
 from worker.service.parts import Clocks, Progress
 from worker.stream.notices import BackedOff, FoundAgain, Notice
+from worker.telemetry.snapshot import Period, Reading, Told, reading_of
+from worker.telemetry.worker_log import LASTING, WorkerLog
 
 Report = Callable[[Reading, int], None]
 """Takes a reading and when it was made (epoch ms); must neither block nor raise."""

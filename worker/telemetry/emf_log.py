@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 
 from worker.logs.setup import fitting_line
-from worker.observe.own_emf import emf_fields
-from worker.observe.own_reading import Reading, Values
+from worker.telemetry.emf import emf_fields
+from worker.telemetry.snapshot import Reading, Values
 from worker.times.rfc3339 import format_ms
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from worker.observe.own_reading import Reading
-from worker.observe.prometheus import CONTENT_TYPE, prometheus_page
-from worker.observe.pulse import Pulse
+from worker.telemetry.liveness import Pulse
+from worker.telemetry.prometheus import CONTENT_TYPE, prometheus_page
+from worker.telemetry.snapshot import Reading
 
 TEXT: Final = "text/plain; charset=utf-8"
 _KEPT_S: Final = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Thread
 
-from worker.observe.pulse import START_WITHIN_S, TURN_WITHIN_S, Pulse
+from worker.telemetry.liveness import START_WITHIN_S, TURN_WITHIN_S, Pulse
 
 
 class Clock:

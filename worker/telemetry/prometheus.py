@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from worker.observe.own_metrics import OWN_METRICS, OwnMetric
-from worker.observe.own_reading import Reading
+from worker.telemetry.catalogue import OWN_METRICS, OwnMetric
+from worker.telemetry.snapshot import Reading
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 import pytest
 
 from worker.errors import Misconfigured
-from worker.observe.http import CONNECTIONS, REQUEST_BYTES, HttpServer
-from worker.observe.pages import TEXT, Page
+from worker.telemetry.http import CONNECTIONS, REQUEST_BYTES, HttpServer
+from worker.telemetry.pages import TEXT, Page
 
 LONG_S = 60.0
 HOST = "127.0.0.1"

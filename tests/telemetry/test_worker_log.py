@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 from worker.metrics.series import Series
 from worker.objectstore import api as objects
 from worker.objectstore.retrying import CallFailed
-from worker.observe.worker_log import LASTING, WorkerLog
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
 from worker.partition.accounting import ACCOUNTED
@@ -21,6 +20,7 @@ from worker.state.store import Backlog
 from worker.stream.api import Failure, FailureKind
 from worker.stream.notices import BackedOff, FoundAgain, StageChanged
 from worker.stream.shard import Stage
+from worker.telemetry.worker_log import LASTING, WorkerLog
 
 ENTRY = Entry(7, "metrics", b"[[]]", 1_790_942_400_000, attempts=2, ambiguous=1)
 PROGRESS = Progress(

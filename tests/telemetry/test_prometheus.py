@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from tests.observe.progresses import NOW, progress
-from worker.observe.own_metrics import OWN_METRICS
-from worker.observe.own_reading import Period, Reading, Told, Values, reading_of
-from worker.observe.prometheus import prometheus_page
+from tests.telemetry.progresses import NOW, progress
+from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.prometheus import prometheus_page
+from worker.telemetry.snapshot import Period, Reading, Told, Values, reading_of
 
 READING = reading_of(progress(), Told(NOW, {}, 0), Period(), NOW)
 SAMPLE = re.compile(r'[a-z_0-9]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"\})? -?\d+(\.\d+)?(e[+-]\d+)?')

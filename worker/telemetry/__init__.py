@@ -1,0 +1,1 @@
+"""The worker's metrics about itself, its health pages and its log."""
