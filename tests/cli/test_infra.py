@@ -12,8 +12,8 @@ from tests.infra.templates import WATCH, load, parse
 from tests.processes import AWS
 from worker.cli.main import cli
 from worker.errors import Misconfigured
+from worker.monitoring.alarms import LATENCIES, SAMPLES_AT_LEAST
 from worker.testing.moto_server import client_of, embedded_aws
-from worker.watch.alarms import LATENCIES, SAMPLES_AT_LEAST
 
 
 def render(*options: object, env: dict[str, str] | None = None) -> Result:
@@ -58,7 +58,7 @@ def test_a_baseline_is_of_days_that_cloudwatch_still_has(baseline: str) -> None:
 @pytest.mark.slow
 def test_a_baseline_comes_from_cloudwatch(tmp_path: Path) -> None:
     """moto answers with statistics and knows no percentiles, so nothing is measured there: what
-    becomes of AWS's answers, ``tests/watch/test_history.py`` holds.
+    becomes of AWS's answers, ``tests/monitoring/test_history.py`` holds.
     """
     with embedded_aws() as endpoint:
         client = client_of("cloudwatch", endpoint)

@@ -11,14 +11,14 @@ from tests.infra.templates import SERVICE, load
 from tests.processes import ROOT
 from worker.config import Settings
 from worker.events.decode import DEFECT
+from worker.monitoring.alarm import Alarm
+from worker.monitoring.alarms import alarms
+from worker.monitoring.dashboard import dashboard
+from worker.monitoring.sizing import CALLS_A_DAY, sizing_table
+from worker.monitoring.subject import Subject
 from worker.partition.outputs import CROWDED, EXPIRED
 from worker.sessions.schema import SessionRecord
 from worker.telemetry.catalogue import OWN_METRICS
-from worker.watch.alarm import Alarm
-from worker.watch.alarms import alarms
-from worker.watch.dashboard import dashboard
-from worker.watch.sizing import CALLS_A_DAY, sizing_table
-from worker.watch.subject import Subject
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")

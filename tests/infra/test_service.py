@@ -11,8 +11,8 @@ import pytest
 
 from tests.infra.templates import SERVICE, WATCH, load
 from worker.config import Settings
+from worker.monitoring.sizing import BASE_MB, HELD_KB, TASKS
 from worker.telemetry.liveness import TURN_WITHIN_S
-from worker.watch.sizing import BASE_MB, HELD_KB, TASKS
 
 TEMPLATE = load(SERVICE)
 

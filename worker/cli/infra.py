@@ -19,13 +19,13 @@ from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
 from worker.config import Settings
 from worker.errors import BadInput, Misconfigured
+from worker.monitoring.alarms import LATENCIES, LATENCY_PERIOD_S
+from worker.monitoring.baseline import PERIODS_AT_LEAST, threshold
+from worker.monitoring.history import StatisticsApi, history
+from worker.monitoring.sizing import CALLS_A_DAY, sizing_table
+from worker.monitoring.subject import Subject
+from worker.monitoring.template import watch_template
 from worker.settings_sources import load_settings
-from worker.watch.alarms import LATENCIES, LATENCY_PERIOD_S
-from worker.watch.baseline import PERIODS_AT_LEAST, threshold
-from worker.watch.history import StatisticsApi, history
-from worker.watch.sizing import CALLS_A_DAY, sizing_table
-from worker.watch.subject import Subject
-from worker.watch.template import watch_template
 from worker.wiring import rules_of
 
 _SHORTEST_S: Final = 86_400

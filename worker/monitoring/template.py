@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from worker.watch.alarm import Alarm, Urgency
-from worker.watch.alarms import alarms
-from worker.watch.dashboard import dashboard
-from worker.watch.subject import STREAM_NAME, Metric, Subject
-from worker.watch.yaml_text import to_yaml
+from worker.monitoring.alarm import Alarm, Urgency
+from worker.monitoring.alarms import alarms
+from worker.monitoring.dashboard import dashboard
+from worker.monitoring.subject import STREAM_NAME, Metric, Subject
+from worker.monitoring.yaml_text import to_yaml
 
 TOPICS: Final = {Urgency.PAGE: "PageTopic", Urgency.TICKET: "TicketTopic"}
 RUNBOOK: Final = "docs/runbook.md"

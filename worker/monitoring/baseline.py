@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Final, NamedTuple
 
-from worker.watch.alarms import SAMPLES_AT_LEAST
+from worker.monitoring.alarms import SAMPLES_AT_LEAST
 
 PERIODS_AT_LEAST: Final = 100
 """Periods with enough samples: with fewer, what is usual is not known."""

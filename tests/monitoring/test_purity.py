@@ -28,7 +28,7 @@ def test_only_the_history_asks_anyone() -> None:
             if isinstance(node, ast.ImportFrom):
                 module = str(node.module)
                 if path.name not in ASKS:
-                    assert module != "worker.watch.history"
+                    assert module != "worker.monitoring.history"
                 assert module.partition(".")[0] in PURE | {"worker"}, f"{path.name}: {module}"
             if isinstance(node, ast.Import):
                 assert {one.name for one in node.names} <= PURE, path.name

@@ -11,7 +11,7 @@ from enum import Enum
 from math import ceil
 from typing import Final, NamedTuple
 
-from worker.watch.subject import Metric, Subject, delay_s
+from worker.monitoring.subject import Metric, Subject, delay_s
 
 BAD_AT_LEAST: Final = 5
 """Cases that make a share high; of waits given up it is the only bound, for callers whom nobody

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.processes import ROOT
-from worker.watch.sizing import EVENTS_A_S, HELD_KB, cost_of, event_streams, size_of
+from worker.monitoring.sizing import EVENTS_A_S, HELD_KB, cost_of, event_streams, size_of
 
 CALLS = st.integers(1, 2_000_000)
 

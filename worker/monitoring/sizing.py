@@ -10,9 +10,9 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from worker.metrics.catalogue import CATALOGUE
+from worker.monitoring.alarms import alarms
+from worker.monitoring.subject import Subject
 from worker.telemetry.catalogue import OWN_METRICS
-from worker.watch.alarms import alarms
-from worker.watch.subject import Subject
 
 CALLS_A_DAY: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from worker.watch.subject import Metric, Subject
+from worker.monitoring.subject import Metric, Subject
 
 COLUMNS: Final = 24
 PERIOD_S: Final = 300

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.watch.alarms import SAMPLES_AT_LEAST
-from worker.watch.baseline import PERIODS_AT_LEAST, Period, threshold
+from worker.monitoring.alarms import SAMPLES_AT_LEAST
+from worker.monitoring.baseline import PERIODS_AT_LEAST, Period, threshold
 
 ENOUGH = float(SAMPLES_AT_LEAST)
 

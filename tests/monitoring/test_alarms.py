@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 
 from tests.processes import ROOT
 from worker.metrics.catalogue import CATALOGUE
-from worker.partition.rules import Rules
-from worker.telemetry.catalogue import OWN_METRICS
-from worker.telemetry.liveness import START_WITHIN_S
-from worker.watch.alarm import BAD_AT_LEAST, Alarm, Missing, Urgency
-from worker.watch.alarms import (
+from worker.monitoring.alarm import BAD_AT_LEAST, Alarm, Missing, Urgency
+from worker.monitoring.alarms import (
     LATENCIES,
     SAMPLES_AT_LEAST,
     SESSIONS_AT_LEAST,
@@ -24,8 +21,11 @@ from worker.watch.alarms import (
     TURNS_AT_LEAST,
     alarms,
 )
-from worker.watch.dashboard import END_STATUSES
-from worker.watch.subject import DELIVERY_S, Of, Subject, delay_s
+from worker.monitoring.dashboard import END_STATUSES
+from worker.monitoring.subject import DELIVERY_S, Of, Subject, delay_s
+from worker.partition.rules import Rules
+from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.liveness import START_WITHIN_S
 
 SUBJECT = Subject("VoiceInsights", "VoiceInsights/Worker")
 ALARMS = alarms(SUBJECT)

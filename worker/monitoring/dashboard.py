@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from worker.metrics.catalogue import CATALOGUE
-from worker.watch.alarm import Alarm
-from worker.watch.alarms import TARGETS
-from worker.watch.subject import Metric, Subject, of_stream, own
-from worker.watch.widgets import Line, Row, Widget, graph, hidden, line, math, placed, search
+from worker.monitoring.alarm import Alarm
+from worker.monitoring.alarms import TARGETS
+from worker.monitoring.subject import Metric, Subject, of_stream, own
+from worker.monitoring.widgets import Line, Row, Widget, graph, hidden, line, math, placed, search
 
 END_STATUSES: Final = ("ended", "hung_up", "failure", "other", "unknown", "none")
 

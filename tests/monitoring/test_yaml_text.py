@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.watch.yaml_text import to_yaml
+from worker.monitoring.yaml_text import to_yaml
 
 TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126) | st.just("\n"), max_size=30)
 SCALARS = st.none() | st.booleans() | st.integers() | TEXTS

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Final, NamedTuple
 
-from worker.telemetry.liveness import START_WITHIN_S
-from worker.watch.alarm import (
+from worker.monitoring.alarm import (
     BAD_AT_LEAST,
     Alarm,
     Missing,
@@ -25,7 +24,8 @@ from worker.watch.alarm import (
     on_one,
     on_share,
 )
-from worker.watch.subject import Metric, Subject, delay_s, of_stream, own
+from worker.monitoring.subject import Metric, Subject, delay_s, of_stream, own
+from worker.telemetry.liveness import START_WITHIN_S
 
 SESSIONS_AT_LEAST: Final = 20
 TURNS_AT_LEAST: Final = 20

@@ -9,12 +9,12 @@ from typing import Any
 
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.metrics.series import SeriesRules
+from worker.monitoring.alarms import TARGETS, alarms
+from worker.monitoring.dashboard import END_STATUSES, dashboard
+from worker.monitoring.subject import Subject
+from worker.monitoring.widgets import COLUMNS
 from worker.partition.rules import Rules
 from worker.telemetry.catalogue import OWN_METRICS
-from worker.watch.alarms import TARGETS, alarms
-from worker.watch.dashboard import END_STATUSES, dashboard
-from worker.watch.subject import Subject
-from worker.watch.widgets import COLUMNS
 
 SUBJECT = Subject("Voice", "Voice/Worker")
 BODY = dashboard(SUBJECT, alarms(SUBJECT))

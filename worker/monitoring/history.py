@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from worker.watch.alarms import LATENCY_PERCENTILE, LATENCY_PERIOD_S
-from worker.watch.baseline import Period
-from worker.watch.subject import Metric, Subject
+from worker.monitoring.alarms import LATENCY_PERCENTILE, LATENCY_PERIOD_S
+from worker.monitoring.baseline import Period
+from worker.monitoring.subject import Metric, Subject
 
 _POINTS_AT_MOST: Final = 1440
 """What GetMetricStatistics answers with at most."""

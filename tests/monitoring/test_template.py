@@ -8,10 +8,10 @@ from typing import Any
 
 from tests.infra.templates import WATCH, load, parse
 from worker.config import Settings
-from worker.watch.alarm import Urgency
-from worker.watch.alarms import LATENCIES, alarms
-from worker.watch.subject import Subject
-from worker.watch.template import TOPICS, watch_template
+from worker.monitoring.alarm import Urgency
+from worker.monitoring.alarms import LATENCIES, alarms
+from worker.monitoring.subject import Subject
+from worker.monitoring.template import TOPICS, watch_template
 from worker.wiring import rules_of
 
 SETTINGS = Settings()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from worker.watch.baseline import Period
-from worker.watch.history import history
-from worker.watch.subject import Subject
+from worker.monitoring.baseline import Period
+from worker.monitoring.history import history
+from worker.monitoring.subject import Subject
 
 START = datetime(2026, 10, 2, tzinfo=UTC)
 SUBJECT = Subject("Voice", "W", labels=(("Environment", "prod"),))

@@ -1,1 +1,0 @@
-"""Tests of the dashboard and the alarms."""

@@ -1,0 +1,1 @@
+"""Dashboards, alarms and their template; sizes and costs."""

@@ -1,1 +1,0 @@
-"""What is watched in CloudWatch, made from the metric catalogues: dashboard and alarms. Pure."""
