@@ -12,8 +12,8 @@ from tests.scenes import BASE, Scene
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
 from worker.metrics.series import Told
+from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, encode
-from worker.partition.outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.sessions.context import Context

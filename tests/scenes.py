@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from worker.partition.outputs import Outputs
+from worker.partition.commit_outputs import Outputs
 from worker.partition.rules import Rules
 from worker.replay import Replay
 from worker.stream.record import Record

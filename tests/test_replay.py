@@ -17,7 +17,7 @@ from tests.scenes import BASE, records
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Told
-from worker.partition.outputs import DeadLetter, Outputs
+from worker.partition.commit_outputs import DeadLetter, Outputs
 from worker.partition.rules import MINUTE, Rules
 from worker.replay import Item, LiveReplay, Replay, run
 from worker.stream.record import Record

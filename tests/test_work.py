@@ -14,10 +14,10 @@ from worker.events.decode import Delivery, decode, decode_all
 from worker.events.event import Event, SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesBook, SeriesRules
-from worker.partition.gathered import Gathered
+from worker.partition.emission import tell
+from worker.partition.metric_windows import Gathered
 from worker.partition.partition import Partition
 from worker.partition.rules import MINUTE, Rules
-from worker.partition.telling import tell
 from worker.replay import LiveReplay, Replay
 from worker.sessions.held import Held
 from worker.sessions.session import Session

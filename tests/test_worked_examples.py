@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from worker.partition.outputs import Outputs
+from worker.partition.commit_outputs import Outputs
 from worker.partition.rules import Rules
 from worker.replay import Replay
 from worker.stream.record import Record

@@ -14,7 +14,7 @@ from typing import Final
 from worker.events.decode import Delivery, decode, decode_all
 from worker.events.event import SessionKey
 from worker.events.twilio.envelope import Damaged
-from worker.partition.outputs import Outputs, Packed
+from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.stream.record import Record

@@ -11,7 +11,7 @@ from tests.bench.peers.measured import Stopwatch, settle
 from worker.cli.garbage import collect_rarely
 from worker.config import Settings
 from worker.outbox.entries import drafts
-from worker.partition.outputs import Outputs
+from worker.partition.commit_outputs import Outputs
 from worker.replay import Item, LiveReplay, Replay
 from worker.stream.record import Record
 from worker.stream.recording import read_recording

@@ -16,7 +16,7 @@ from tests.bench.peers.loop import append_json
 from tests.bench.peers.measured import Stopwatch, settle
 from worker.events.decode import decode_all
 from worker.outbox.entries import drafts
-from worker.partition.outputs import Outputs
+from worker.partition.commit_outputs import Outputs
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.stream.record import Record

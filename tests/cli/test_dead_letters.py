@@ -13,7 +13,7 @@ from worker.cli.dead_letters import dead_letters
 from worker.errors import BadInput
 from worker.events.decode import Place
 from worker.outbox.lines import dead_letter_line
-from worker.partition.outputs import EXPIRED, DeadLetter
+from worker.partition.commit_outputs import EXPIRED, DeadLetter
 from worker.testing.moto_server import REGION, client_of, embedded_aws
 from worker.testing.traffic import Traffic, simulate
 

@@ -13,7 +13,7 @@ from worker.destinations.emf import VALUES_PER_LINE, emf_lines
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.metrics.series import Series
 from worker.outbox.entries import drafts
-from worker.partition.outputs import Outputs, Window
+from worker.partition.commit_outputs import Outputs, Window
 from worker.testing.strict_cloudwatch import UNITS
 
 NOON: Final = 1_790_942_400_000

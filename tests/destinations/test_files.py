@@ -14,7 +14,7 @@ from worker.destinations.files import EmfSink, LineSink
 from worker.errors import Misconfigured, Unreachable
 from worker.metrics.series import Series
 from worker.outbox.entries import Outcome, drafts
-from worker.partition.outputs import Outputs
+from worker.partition.commit_outputs import Outputs
 
 DONE = (Outcome.APPLIED, "")
 

@@ -16,7 +16,7 @@ from worker.events.decode import Place
 from worker.events.event import SessionKey
 from worker.outbox.entries import Entry, Outcome, halved
 from worker.outbox.lines import dead_letter_line, set_aside_line
-from worker.partition.outputs import DeadLetter, SetAside
+from worker.partition.commit_outputs import DeadLetter, SetAside
 from worker.testing.strict_s3 import AFTER, Fault, StrictS3
 from worker.times.rfc3339 import format_ms
 

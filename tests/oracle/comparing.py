@@ -11,7 +11,7 @@ from typing import Any
 from tests.oracle.replay import Expected, replay
 from tests.oracle.session import Series
 from worker.metrics.catalogue import CATALOGUE
-from worker.partition.outputs import Outputs
+from worker.partition.commit_outputs import Outputs
 from worker.partition.rules import Rules
 from worker.replay import Replay
 from worker.stream.record import Record

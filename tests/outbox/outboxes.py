@@ -12,8 +12,8 @@ from worker.metrics.series import Series
 from worker.outbox.entries import Draft, Entry, Kind, Outcome, drafts
 from worker.outbox.lane import Lane, OnAmbiguous, Policy, Sink
 from worker.outbox.ledger import Note
+from worker.partition.commit_outputs import Outputs, Window
 from worker.partition.delta import Delta
-from worker.partition.outputs import Outputs, Window
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Backlog, Commit
 

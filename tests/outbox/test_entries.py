@@ -31,7 +31,7 @@ from worker.outbox.entries import (
     halved,
     without_too_old,
 )
-from worker.partition.outputs import DeadLetter, Outputs, RecordLine, Window
+from worker.partition.commit_outputs import DeadLetter, Outputs, RecordLine, Window
 from worker.testing.strict_cloudwatch import MAX_BYTES as SERVICE_BYTES
 from worker.testing.strict_cloudwatch import StrictCloudWatch
 

@@ -30,7 +30,7 @@ from worker.metrics.series import Series
 from worker.outbox.entries import Draft, Outcome, decode_groups
 from worker.outbox.lane import OnAmbiguous
 from worker.outbox.ledger import minute_of, tally_of
-from worker.partition.outputs import Window
+from worker.partition.commit_outputs import Window
 from worker.testing.strict_cloudwatch import Fault, Key, StrictCloudWatch, random_faults
 
 Kept = dict[Key, dict[float, int]]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from worker.events.decode import Place
 from worker.outbox.lines import dead_letter_line, json_line
-from worker.partition.outputs import DeadLetter
+from worker.partition.commit_outputs import DeadLetter
 
 NOON = 1_790_942_400_000
 

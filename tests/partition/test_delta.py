@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from worker.errors import CorruptState
 from worker.events.decode import decode as decode_record
 from worker.events.event import Event, SessionKey
+from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, Growth, SessionChange, decode, encode, merge, merge_all
-from worker.partition.outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.sessions.log import pack

@@ -15,8 +15,8 @@ from tests.building import Driven, accounts_add_up
 from tests.scenes import BASE, records
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import SeriesRules
+from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, decode, merge
-from worker.partition.outputs import Outputs, Packed
 from worker.partition.rules import MINUTE, Rules
 from worker.sessions.log import unpack
 from worker.sessions.session import Session

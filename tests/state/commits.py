@@ -15,8 +15,8 @@ from worker.events.event import SessionKey
 from worker.metrics.series import Series
 from worker.outbox.entries import Draft, Kind, Outcome, Settled
 from worker.outbox.ledger import Note
+from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, SessionChange, merge
-from worker.partition.outputs import Packed
 from worker.sessions.session import Closed, Session
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit, Store

@@ -35,8 +35,8 @@ from worker.errors import Fenced, StreamReplaced
 from worker.events.event import SessionKey
 from worker.outbox.entries import Draft, Entry, Kind, Outcome, Settled
 from worker.outbox.ledger import Note
+from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.partition.outputs import Packed
 from worker.state.sqlite import SqliteStore
 from worker.state.sqlite_reading import notes_since
 from worker.state.store import Backlog

@@ -9,8 +9,8 @@ import pytest
 
 from tests.state.commits import bulky, change, commit, draft, execute, key, packed, taken
 from worker.errors import CorruptState
+from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.partition.outputs import Packed
 from worker.sessions.session import Session
 from worker.state.sqlite_reading import Peek, find_sessions, peek
 

@@ -23,7 +23,7 @@ from worker.destinations.objects import DEAD_LETTERS, SUFFIX
 from worker.errors import BadInput
 from worker.events.decode import decode
 from worker.events.twilio.envelope import Damaged
-from worker.partition.outputs import EXPIRED
+from worker.partition.commit_outputs import EXPIRED
 from worker.reports.tables import console
 from worker.settings_values import is_s3
 from worker.stream.record import Record

@@ -19,7 +19,7 @@ import msgspec
 from worker.destinations.cloudwatch.datums import Datum, groups
 from worker.outbox.ledger import Note, note_of
 from worker.outbox.lines import dead_letter_line, json_line, set_aside_line
-from worker.partition.outputs import Outputs
+from worker.partition.commit_outputs import Outputs
 
 Kind = Literal["metrics", "records", "dead_letters"]
 Group = list[Datum]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict
 
-from worker.partition.outputs import DeadLetter, SetAside
+from worker.partition.commit_outputs import DeadLetter, SetAside
 from worker.times.rfc3339 import format_ms
 
 

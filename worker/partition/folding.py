@@ -10,12 +10,12 @@ from worker.events.decode import Delivery, reason_of
 from worker.events.event import KNOWN_NAMES, Event, SessionKey
 from worker.events.twilio.envelope import Damaged, Ignored, SinkTest
 from worker.partition.accounting import account
-from worker.partition.at_hand import AtHand
-from worker.partition.outputs import CROWDED, EXPIRED, Packed
-from worker.partition.pending import Pending
+from worker.partition.commit_outputs import CROWDED, EXPIRED, Packed
+from worker.partition.pending_commit import Pending
 from worker.partition.rules import Rules
+from worker.partition.session_table import AtHand
 from worker.partition.stream_time import StreamTime
-from worker.partition.timing import Deadlines
+from worker.partition.timers import Deadlines
 from worker.sessions.held import ARRIVALS, Arrival, Held
 from worker.sessions.session import Session
 

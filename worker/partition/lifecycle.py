@@ -8,13 +8,13 @@ from typing import Final
 
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import Hold
-from worker.partition.at_hand import AtHand
-from worker.partition.outputs import Packed
-from worker.partition.pending import Pending
+from worker.partition.commit_outputs import Packed
+from worker.partition.emission import has_to_tell, has_told_all, summarise, summary_of, tell
+from worker.partition.pending_commit import Pending
 from worker.partition.rules import MINUTE, Rules
+from worker.partition.session_table import AtHand
 from worker.partition.stream_time import StreamTime
-from worker.partition.telling import has_to_tell, has_told_all, summarise, summary_of, tell
-from worker.partition.timing import Deadlines, due_before, releases
+from worker.partition.timers import Deadlines, due_before, releases
 from worker.sessions.held import Held
 from worker.sessions.session import Closed, CloseReason
 

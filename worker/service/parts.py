@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from worker.intake.intake import Intake
-from worker.partition.outputs import Window
+from worker.partition.commit_outputs import Window
 from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
 

@@ -13,7 +13,7 @@ from typing import Final
 from worker.intake.intake import Intake
 from worker.outbox.entries import drafts
 from worker.outbox.sender import Sender
-from worker.partition.outputs import Window
+from worker.partition.commit_outputs import Window
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.parts import Clocks, Limits, Observer, Progress, Source

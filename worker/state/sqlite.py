@@ -25,8 +25,8 @@ from worker.events.event import SessionKey
 from worker.outbox import ledger
 from worker.outbox.entries import Draft, Entry, Kind, Outcome, Settled
 from worker.outbox.ledger import Note
+from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, decode, encode, merge_all
-from worker.partition.outputs import Packed
 from worker.sessions.session import Session
 from worker.state.store import Backlog, Commit
 

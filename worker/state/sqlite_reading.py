@@ -14,7 +14,7 @@ from worker.errors import CorruptState
 from worker.outbox import ledger
 from worker.outbox.entries import waiting_note
 from worker.outbox.ledger import Note
-from worker.partition.outputs import Packed
+from worker.partition.commit_outputs import Packed
 from worker.state.sqlite import unpacked, whole_state
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 
 from worker.events.event import SessionKey
 from worker.outbox.entries import Draft, Entry, Kind, Settled
+from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.partition.outputs import Packed
 
 
 class Commit(NamedTuple):

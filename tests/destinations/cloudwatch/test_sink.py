@@ -39,7 +39,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client, outcome_of
 from worker.metrics.series import Series
 from worker.outbox.entries import Outcome, drafts
-from worker.partition.outputs import Outputs, Window
+from worker.partition.commit_outputs import Outputs, Window
 from worker.testing.strict_cloudwatch import MAX_BYTES, Fault, StrictCloudWatch
 
 NOON: Final = 1_790_942_400_000

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from tests.state.commits import NOON, deltas, key, packed
 from worker.errors import CorruptState
+from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.partition.outputs import Packed
 from worker.sessions.session import Session
 from worker.state.s3.segment import (
     VERSION,

@@ -12,7 +12,7 @@ from worker.errors import BadInput, CorruptState
 from worker.objectstore.retrying import Access
 from worker.outbox.entries import waiting_note
 from worker.outbox.ledger import Note
-from worker.partition.outputs import Packed
+from worker.partition.commit_outputs import Packed
 from worker.state.s3.index import PackedIndex
 from worker.state.s3.ledger import notes_since
 from worker.state.s3.manifest import Manifest, Ref

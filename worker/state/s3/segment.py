@@ -24,8 +24,8 @@ import zstandard
 from worker.errors import CorruptState
 from worker.events.event import SessionKey
 from worker.partition import delta as deltas
+from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.partition.outputs import Packed
 
 VERSION: Final = 1
 

@@ -21,8 +21,8 @@ from worker.objectstore.api import ObjectStore
 from worker.objectstore.parallel import each
 from worker.objectstore.retrying import Access, CallFailed
 from worker.outbox.entries import Draft, Entry, Kind, Settled
+from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.partition.outputs import Packed
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.index import PackedIndex
 from worker.state.s3.ledger import Ledger

@@ -24,11 +24,11 @@ from worker.metrics.series import Series, SeriesBook
 from worker.outbox.entries import Kind
 from worker.outbox.ledger import tally_of
 from worker.partition.accounting import ACCOUNTED
+from worker.partition.commit_outputs import DeadLetter, Outputs, Packed, RecordLine
 from worker.partition.delta import Delta
-from worker.partition.gathered import Gathered
-from worker.partition.outputs import DeadLetter, Outputs, Packed, RecordLine
+from worker.partition.emission import summarise
+from worker.partition.metric_windows import Gathered
 from worker.partition.rules import Rules
-from worker.partition.telling import summarise
 from worker.replay import Replay
 from worker.sessions.held import Held
 from worker.state.store import Store

@@ -16,8 +16,8 @@ from worker.events.event import SessionKey
 from worker.intake.intake import Intake, decoded
 from worker.outbox.entries import Entry, Kind, Outcome, Settled
 from worker.outbox.lane import Sink
+from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.partition.outputs import Packed
 from worker.state.store import Backlog, Commit, Store
 from worker.stream.api import Call, KinesisApi, carry_out
 from worker.stream.api import Outcome as CallOutcome

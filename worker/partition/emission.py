@@ -14,8 +14,8 @@ from typing import Final
 
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Told
-from worker.partition.gathered import Counted, Gathered
-from worker.partition.outputs import SeriesMinute
+from worker.partition.commit_outputs import SeriesMinute
+from worker.partition.metric_windows import Counted, Gathered
 from worker.sessions.further import further_direct, further_turn, further_turn_of_closed
 from worker.sessions.held import Held
 from worker.sessions.log import Row

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from worker.events.decode import Delivery, reason_of
 from worker.metrics.series import SeriesBook
 from worker.partition.accounting import ACCOUNTED
-from worker.partition.gathered import Gathered
-from worker.partition.outputs import DeadLetter, Outputs, RecordLine, SetAside
+from worker.partition.commit_outputs import DeadLetter, Outputs, RecordLine, SetAside
+from worker.partition.metric_windows import Gathered
 from worker.sessions.held import Held
 from worker.sessions.record import encode, to_record
 

@@ -7,8 +7,8 @@ from sys import intern
 from typing import Final
 
 from worker.events.event import SessionKey
-from worker.partition.changes import Changes
 from worker.partition.delta import SessionChange
+from worker.partition.dirty_sessions import Changes
 from worker.sessions.held import Held
 from worker.sessions.session import Session
 

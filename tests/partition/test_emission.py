@@ -21,10 +21,10 @@ from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES, Event
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Series, SeriesBook, SeriesRules, Told
-from worker.partition.gathered import Gathered
-from worker.partition.outputs import Window
+from worker.partition.commit_outputs import Window
+from worker.partition.emission import has_to_tell, summarise, tell
+from worker.partition.metric_windows import Gathered
 from worker.partition.rules import MINUTE, minute_of
-from worker.partition.telling import has_to_tell, summarise, tell
 from worker.sessions.held import Held
 from worker.sessions.session import Session
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from worker.metrics.series import SeriesBook
-from worker.partition.outputs import SeriesMinute, Window
+from worker.partition.commit_outputs import SeriesMinute, Window
 from worker.sessions.context import Context
 from worker.sessions.sample import Kind, Samples, split
 
