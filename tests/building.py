@@ -16,14 +16,14 @@ from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, encode
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
+from worker.sessions.analysis import Reading, read
 from worker.sessions.context import Context
-from worker.sessions.direct import DirectWalk
-from worker.sessions.held import Held
-from worker.sessions.log import as_row
-from worker.sessions.reading import Reading, read
-from worker.sessions.sample import Samples, split
-from worker.sessions.session import Closed, Session
-from worker.sessions.spoken import SpokenWalk
+from worker.sessions.conversation_walk import SpokenWalk
+from worker.sessions.event_log import as_row
+from worker.sessions.event_walk import DirectWalk
+from worker.sessions.resident import Held
+from worker.sessions.samples import Samples, split
+from worker.sessions.state import Closed, Session
 from worker.stream.record import Record
 
 KEY = SessionKey("twilio", "AC1", "CA1", "VX1")

@@ -19,8 +19,8 @@ from worker.partition.metric_windows import Gathered
 from worker.partition.partition import Partition
 from worker.partition.rules import MINUTE, Rules
 from worker.replay import LiveReplay, Replay
-from worker.sessions.held import Held
-from worker.sessions.session import Session
+from worker.sessions.resident import Held
+from worker.sessions.state import Session
 from worker.testing.traffic import Traffic, simulate
 
 TRAFFIC = Traffic(sessions=60, other_types=0.1, malformed=0.0, test_event=False)

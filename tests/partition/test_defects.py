@@ -17,7 +17,7 @@ from worker.outbox.lines import set_aside_line
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.partition.rules import MINUTE, Rules
-from worker.sessions.session import Session
+from worker.sessions.state import Session
 from worker.stream.record import Record
 
 SCENE: Final[Scene] = [

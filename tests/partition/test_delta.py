@@ -18,8 +18,8 @@ from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, Growth, SessionChange, decode, encode, merge, merge_all
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.sessions.log import pack
-from worker.sessions.session import Session
+from worker.sessions.event_log import pack
+from worker.sessions.state import Session
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate
 

@@ -25,8 +25,8 @@ from worker.partition.commit_outputs import Window
 from worker.partition.emission import has_to_tell, summarise, tell
 from worker.partition.metric_windows import Gathered
 from worker.partition.rules import MINUTE, minute_of
-from worker.sessions.held import Held
-from worker.sessions.session import Session
+from worker.sessions.resident import Held
+from worker.sessions.state import Session
 
 END = 1 << 61
 PAYLOADS: dict[str, list[Any]] = {

@@ -18,8 +18,8 @@ from worker.metrics.series import SeriesRules
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, decode, merge
 from worker.partition.rules import MINUTE, Rules
-from worker.sessions.log import unpack
-from worker.sessions.session import Session
+from worker.sessions.event_log import unpack
+from worker.sessions.state import Session
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, shard_id, simulate
 

@@ -11,9 +11,9 @@ from tests.building import AGENT, AGENT_ENDS, CUSTOMER, FINAL, FIRST, INTERRUPT,
 from tests.counting import calls
 from tests.scenes import BASE, play
 from worker.events.event import Event
-from worker.sessions.direct import MAX_UNKNOWN_NAMES
-from worker.sessions.held import MAX_LOG_BYTES, Held
-from worker.sessions.session import Session
+from worker.sessions.event_walk import MAX_UNKNOWN_NAMES
+from worker.sessions.resident import MAX_LOG_BYTES, Held
+from worker.sessions.state import Session
 
 MOST = 50_000
 

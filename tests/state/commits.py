@@ -17,7 +17,7 @@ from worker.outbox.entries import Draft, Kind, Outcome, Settled
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, SessionChange, merge
-from worker.sessions.session import Closed, Session
+from worker.sessions.state import Closed, Session
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit, Store
 

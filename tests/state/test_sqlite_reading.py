@@ -11,7 +11,7 @@ from tests.state.commits import bulky, change, commit, draft, execute, key, pack
 from worker.errors import CorruptState
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.sessions.session import Session
+from worker.sessions.state import Session
 from worker.state.sqlite_reading import Peek, find_sessions, peek
 
 

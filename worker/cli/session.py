@@ -15,8 +15,8 @@ from worker.config import Settings
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
 from worker.reports.tables import call_notes, call_table, console, print_table
-from worker.sessions.held import Held
 from worker.sessions.record import encode, to_record
+from worker.sessions.resident import Held
 from worker.sessions.schema import SessionRecord
 from worker.settings_sources import load_settings
 from worker.settings_values import is_s3

@@ -9,7 +9,7 @@ from worker.events.decode import Place
 from worker.events.event import SessionKey
 from worker.metrics.distribution import Distribution
 from worker.metrics.series import Series
-from worker.sessions.session import Session
+from worker.sessions.state import Session
 
 SeriesMinute = tuple[Series, int]
 """A series and a minute (epoch ms)."""

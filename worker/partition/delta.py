@@ -13,8 +13,8 @@ import msgspec
 
 from worker.errors import CorruptState
 from worker.metrics.series import Series
-from worker.sessions.log import unpack
-from worker.sessions.session import Session
+from worker.sessions.event_log import unpack
+from worker.sessions.state import Session
 
 VERSION: Final = 1
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from worker.partition.delta import Delta, Growth, SessionChange
-from worker.sessions.held import Grown, Held
+from worker.sessions.resident import Grown, Held
 
 
 class Changes:

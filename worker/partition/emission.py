@@ -16,13 +16,13 @@ from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Told
 from worker.partition.commit_outputs import SeriesMinute
 from worker.partition.metric_windows import Counted, Gathered
-from worker.sessions.further import further_direct, further_turn, further_turn_of_closed
-from worker.sessions.held import Held
-from worker.sessions.log import Row
-from worker.sessions.reading import Reading, direct_samples, turn_samples
+from worker.sessions.analysis import Reading, direct_samples, turn_samples
+from worker.sessions.event_log import Row
+from worker.sessions.incremental import further_direct, further_turn, further_turn_of_closed
 from worker.sessions.record import agent_share
-from worker.sessions.sample import Kind, Samples, split
-from worker.sessions.session import Mark, Session
+from worker.sessions.resident import Held
+from worker.sessions.samples import Kind, Samples, split
+from worker.sessions.state import Mark, Session
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
 _END_OF_TIME: Final = 1 << 62

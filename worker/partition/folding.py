@@ -16,8 +16,8 @@ from worker.partition.rules import Rules
 from worker.partition.session_table import AtHand
 from worker.partition.stream_time import StreamTime
 from worker.partition.timers import Deadlines
-from worker.sessions.held import ARRIVALS, Arrival, Held
-from worker.sessions.session import Session
+from worker.sessions.resident import ARRIVALS, Arrival, Held
+from worker.sessions.state import Session
 
 Strangers = dict[SessionKey, list[Delivery]]
 """Events whose sessions aren't in memory, by session: the owner may have kept some of these."""

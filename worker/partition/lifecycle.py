@@ -15,8 +15,8 @@ from worker.partition.rules import MINUTE, Rules
 from worker.partition.session_table import AtHand
 from worker.partition.stream_time import StreamTime
 from worker.partition.timers import Deadlines, due_before, releases
-from worker.sessions.held import Held
-from worker.sessions.session import Closed, CloseReason
+from worker.sessions.resident import Held
+from worker.sessions.state import Closed, CloseReason
 
 _FOREVER: Final = 1 << 62
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from worker.metrics.series import SeriesBook
 from worker.partition.commit_outputs import SeriesMinute, Window
 from worker.sessions.context import Context
-from worker.sessions.sample import Kind, Samples, split
+from worker.sessions.samples import Kind, Samples, split
 
 Counted = defaultdict[SeriesMinute, Counter[int]]
 

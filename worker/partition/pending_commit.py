@@ -10,8 +10,8 @@ from worker.metrics.series import SeriesBook
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.commit_outputs import DeadLetter, Outputs, RecordLine, SetAside
 from worker.partition.metric_windows import Gathered
-from worker.sessions.held import Held
 from worker.sessions.record import encode, to_record
+from worker.sessions.resident import Held
 
 
 class Pending:

@@ -9,8 +9,8 @@ from typing import Final
 from worker.events.event import SessionKey
 from worker.partition.delta import SessionChange
 from worker.partition.dirty_sessions import Changes
-from worker.sessions.held import Held
-from worker.sessions.session import Session
+from worker.sessions.resident import Held
+from worker.sessions.state import Session
 
 
 class AtHand:

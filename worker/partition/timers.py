@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import Hold
 from worker.partition.rules import Rules, minute_of
-from worker.sessions.held import Held
-from worker.sessions.session import Session
+from worker.sessions.resident import Held
+from worker.sessions.state import Session
 
 
 def releases(

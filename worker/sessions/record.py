@@ -10,9 +10,8 @@ from msgspec.structs import replace
 
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import Summary, half_up, summarise_all
-from worker.sessions.reading import Reading
-from worker.sessions.rows import TurnRow
-from worker.sessions.sample import Part
+from worker.sessions.analysis import Reading
+from worker.sessions.samples import Part
 from worker.sessions.schema import (
     SCHEMA_VERSION,
     CompletenessPart,
@@ -26,7 +25,8 @@ from worker.sessions.schema import (
     TokenPart,
     TypePart,
 )
-from worker.sessions.session import Session
+from worker.sessions.state import Session
+from worker.sessions.turn_rows import TurnRow
 from worker.times.rfc3339 import format_ms
 
 CONFIGURATION: Final = (

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Meta
 
 from worker.metrics.distribution import Summary
-from worker.sessions.direct import MAX_ERRORS
-from worker.sessions.rows import MAX_ROWS, Outcome
-from worker.sessions.session import CloseReason
+from worker.sessions.event_walk import MAX_ERRORS
+from worker.sessions.state import CloseReason
+from worker.sessions.turn_rows import MAX_ROWS, Outcome
 
 SCHEMA_VERSION: Final = 1
 

@@ -27,7 +27,7 @@ from worker.outbox.entries import Draft, Entry, Kind, Outcome, Settled
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, decode, encode, merge_all
-from worker.sessions.session import Session
+from worker.sessions.state import Session
 from worker.state.store import Backlog, Commit
 
 FORMAT: Final = 1

@@ -13,7 +13,7 @@ from tests.state.commits import NOON, deltas, key, packed
 from worker.errors import CorruptState
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.sessions.session import Session
+from worker.sessions.state import Session
 from worker.state.s3.segment import (
     VERSION,
     build,

@@ -30,7 +30,7 @@ from worker.partition.emission import summarise
 from worker.partition.metric_windows import Gathered
 from worker.partition.rules import Rules
 from worker.replay import Replay
-from worker.sessions.held import Held
+from worker.sessions.resident import Held
 from worker.state.store import Store
 from worker.stream.record import Record
 from worker.testing.simulation.ledger import Samples, key_of

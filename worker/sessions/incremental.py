@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from worker.sessions.direct import CONFIGURING, DirectWalk
-from worker.sessions.held import Held
-from worker.sessions.log import Row, in_order
-from worker.sessions.sample import NEVER, Samples, minute_of
-from worker.sessions.spoken import SpokenWalk
+from worker.sessions.conversation_walk import SpokenWalk
+from worker.sessions.event_log import Row, in_order
+from worker.sessions.event_walk import CONFIGURING, DirectWalk
+from worker.sessions.resident import Held
+from worker.sessions.samples import NEVER, Samples, minute_of
 
 
 def further_direct(held: Held, before: int) -> Samples | None:

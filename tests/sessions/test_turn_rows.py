@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.building import reading_of
 from tests.scenes import BASE
-from worker.sessions.rows import MAX_ROWS, TurnRow
+from worker.sessions.turn_rows import MAX_ROWS, TurnRow
 
 CONFIGURED = (0, "configurations", {"configurations": {"ttsLanguage": "en-US"}})
 SPANISH = {"tts_language_code": "es-US"}

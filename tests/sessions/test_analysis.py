@@ -10,10 +10,10 @@ from tests.building import event, parts_of, reading_of, values
 from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES
 from worker.metrics.catalogue import CATALOGUE
+from worker.sessions.analysis import Reading, read
 from worker.sessions.context import UNKNOWN
-from worker.sessions.direct import MAX_ERRORS, MAX_UNKNOWN_NAMES, count_of
-from worker.sessions.log import as_row
-from worker.sessions.reading import Reading, read
+from worker.sessions.event_log import as_row
+from worker.sessions.event_walk import MAX_ERRORS, MAX_UNKNOWN_NAMES, count_of
 
 
 def own(reading: Reading, metric: str) -> list[str | None]:

@@ -23,8 +23,8 @@ from collections import defaultdict, deque
 
 import msgspec
 
-from worker.sessions.rows import TurnRows
-from worker.sessions.sample import Part
+from worker.sessions.samples import Part
+from worker.sessions.turn_rows import TurnRows
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):

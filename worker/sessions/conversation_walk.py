@@ -8,11 +8,11 @@ from typing import Final
 
 from worker.events.event import KNOWN_NAMES, Payload
 from worker.sessions.context import ContextWalk
-from worker.sessions.direct import count_of, latency_of
-from worker.sessions.log import Row
-from worker.sessions.rows import TurnRows
-from worker.sessions.sample import MINUTE, NEVER, Samples, minute_of
-from worker.sessions.turns import TurnWalk
+from worker.sessions.event_log import Row
+from worker.sessions.event_walk import count_of, latency_of
+from worker.sessions.samples import MINUTE, NEVER, Samples, minute_of
+from worker.sessions.turn_rows import TurnRows
+from worker.sessions.turn_rules import TurnWalk
 
 
 class SpokenWalk:

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
 from worker.events.event import Event, canonical_json
-from worker.sessions.direct import CONFIGURING
-from worker.sessions.log import Identity, Row, Stretch, as_row, identity, pack, unpack
-from worker.sessions.reading import Reading, read
-from worker.sessions.sample import Samples
-from worker.sessions.session import Closed, Session
-from worker.sessions.spoken import SpokenWalk
+from worker.sessions.analysis import Reading, read
+from worker.sessions.conversation_walk import SpokenWalk
+from worker.sessions.event_log import Identity, Row, Stretch, as_row, identity, pack, unpack
+from worker.sessions.event_walk import CONFIGURING
+from worker.sessions.samples import Samples
+from worker.sessions.state import Closed, Session
 
 Arrival = Literal["folded", "duplicate", "earlier", "conflict", "cut"]
 """What became of an event that arrived. An earlier one is a duplicate that is read later than its

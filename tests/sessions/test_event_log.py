@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.building import event
 from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES, Event
-from worker.sessions.log import (
+from worker.sessions.event_log import (
     CODES,
     Row,
     Stretch,

@@ -15,7 +15,7 @@ import msgspec
 
 from worker.events.event import SessionKey
 from worker.metrics.series import Told
-from worker.sessions.log import CODES, Row
+from worker.sessions.event_log import CODES, Row
 
 CloseReason = Literal["wrap_up", "idle", "end_of_input"]
 

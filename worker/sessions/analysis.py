@@ -11,12 +11,12 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from worker.sessions.context import Context
-from worker.sessions.direct import DirectWalk, count_of
-from worker.sessions.log import Ordered, Row, in_order
-from worker.sessions.rows import TurnRow
-from worker.sessions.sample import Samples
-from worker.sessions.spoken import SpokenWalk
-from worker.sessions.turns import TurnWalk
+from worker.sessions.conversation_walk import SpokenWalk
+from worker.sessions.event_log import Ordered, Row, in_order
+from worker.sessions.event_walk import DirectWalk, count_of
+from worker.sessions.samples import Samples
+from worker.sessions.turn_rows import TurnRow
+from worker.sessions.turn_rules import TurnWalk
 
 
 class Numbers(NamedTuple):
