@@ -22,10 +22,10 @@ from worker.cli.replay_into import Clock, put_back
 from worker.metrics.catalogue import CATALOGUE
 from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
+from worker.recordings.writer import write_recording
 from worker.state.sqlite import whole_state
 from worker.state.sqlite_reading import Peek, peek
 from worker.stream.record import Record
-from worker.stream.recording_writer import write_recording
 from worker.testing.moto_server import client_of
 from worker.testing.traffic import Traffic, simulate
 

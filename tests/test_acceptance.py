@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from tests.processes import run
+from worker.recordings.files import Compression
+from worker.recordings.writer import write_recording
 from worker.stream.record import Record
-from worker.stream.recording_files import Compression
-from worker.stream.recording_writer import write_recording
 from worker.testing.rearranging import rearranged, with_damage
 from worker.testing.traffic import Traffic, simulate
 

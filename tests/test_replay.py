@@ -19,9 +19,9 @@ from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Told
 from worker.partition.commit_outputs import DeadLetter, Outputs
 from worker.partition.rules import MINUTE, Rules
+from worker.recordings.reader import DamagedLine
 from worker.replay import Item, LiveReplay, Replay, run
 from worker.stream.record import Record
-from worker.stream.recording import DamagedLine
 from worker.testing.traffic import Traffic, simulate
 
 UNKNOWN_YET = ("revision", "close_reason")

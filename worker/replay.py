@@ -17,8 +17,8 @@ from worker.events.twilio.envelope import Damaged
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
+from worker.recordings.reader import DamagedLine
 from worker.stream.record import Record
-from worker.stream.recording import DamagedLine
 
 Item = Record | DamagedLine
 Take = Callable[[Outputs], None]

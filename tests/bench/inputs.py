@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from worker.recordings.writer import write_recording
 from worker.stream.record import Record
-from worker.stream.recording_writer import write_recording
 from worker.testing.traffic import Traffic, simulate
 
 SHARDS: Final = 100

@@ -12,9 +12,9 @@ from worker.cli.garbage import collect_rarely
 from worker.config import Settings
 from worker.outbox.entries import drafts
 from worker.partition.commit_outputs import Outputs
+from worker.recordings.reader import read_recording
 from worker.replay import Item, LiveReplay, Replay
 from worker.stream.record import Record
-from worker.stream.recording import read_recording
 from worker.wiring import rules_of
 
 Figures = dict[str, float]

@@ -19,8 +19,8 @@ from worker.outbox.entries import drafts
 from worker.partition.commit_outputs import Outputs
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
+from worker.recordings.reader import read_recording
 from worker.stream.record import Record
-from worker.stream.recording import read_recording
 
 STAGES: Final = {
     "parse": "JSON of a record parsed by msgspec, untyped: the least that a decoder does",

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from worker.cli.record import record
 from worker.errors import Misconfigured
+from worker.recordings.reader import read_recording
 from worker.stream.record import Record
-from worker.stream.recording import read_recording
 from worker.testing.moto_server import REGION, client_of
 
 AWS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": REGION}

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from tests.processes import LONGEST_S, command, environment, run, started
 from worker.cli.main import cli
 from worker.errors import BadInput, Misconfigured, VoiceInsightsError
-from worker.stream.recording_writer import write_recording
+from worker.recordings.writer import write_recording
 from worker.testing.traffic import Traffic, simulate
 
 

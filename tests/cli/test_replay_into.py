@@ -15,8 +15,8 @@ from tests.testing.reading import events
 from worker.cli.kinesis import PutEntry, PutRecordsAnswer, PutResult
 from worker.cli.replay_into import Clock, put_back
 from worker.errors import Misconfigured, VoiceInsightsError
+from worker.recordings.reader import DamagedLine
 from worker.stream.record import Record
-from worker.stream.recording import DamagedLine
 from worker.testing.traffic import Traffic, simulate
 
 NOW = 1_800_000_000_000

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from tests.testing.reading import events
 from worker.cli.simulate import simulate
 from worker.errors import Misconfigured
+from worker.recordings.reader import read_recording
 from worker.stream.record import Record
-from worker.stream.recording import read_recording
 from worker.testing.moto_server import REGION, client_of
 from worker.testing.traffic import Traffic
 from worker.testing.traffic import simulate as simulated

@@ -10,8 +10,8 @@ import pytest
 from tests.integration.localstack import LocalStack
 from tests.live import Aws, calls
 from tests.processes import AWS, run
+from worker.recordings.reader import read_recording
 from worker.stream.record import Record
-from worker.stream.recording import read_recording
 from worker.testing.traffic import simulate
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 from tests.infra.templates import WATCH, load
 from tests.processes import run
 from worker.metrics.catalogue import CATALOGUE
-from worker.stream.recording_writer import write_recording
+from worker.recordings.writer import write_recording
 from worker.testing.habits import Habits
 from worker.testing.traffic import Traffic, simulate
 

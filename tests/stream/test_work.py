@@ -13,10 +13,10 @@ import pytest
 from tests.counting import calls
 from tests.stream.test_typed_answers import PLAIN, TYPED, a_record
 from worker.events.kpl import user_records
+from worker.recordings.reader import read_recording
+from worker.recordings.writer import write_recording
 from worker.stream.api import Answer
 from worker.stream.record import Record
-from worker.stream.recording import read_recording
-from worker.stream.recording_writer import write_recording
 from worker.testing.aggregates import aggregate
 
 EVENT = b"x" * 900

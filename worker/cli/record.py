@@ -15,7 +15,7 @@ from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.parameters import CompressionName, Duration, compress_option, compression_of
 from worker.cli.progress import Progress
 from worker.cli.recorder import Recorder, Start, Timer
-from worker.stream.recording_writer import RecordingWriter
+from worker.recordings.writer import RecordingWriter
 from worker.times.rfc3339 import parse_ms
 
 

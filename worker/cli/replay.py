@@ -17,9 +17,9 @@ from worker.cli.replay_files import Paths, ReplayFiles
 from worker.cli.replay_into import Clock, put_back
 from worker.cli.settings_options import CONFIG_HELP
 from worker.errors import Misconfigured, VoiceInsightsError
+from worker.recordings.reader import read_recording
 from worker.replay import LiveReplay, Replay, run
 from worker.settings_sources import load_settings
-from worker.stream.recording import read_recording
 from worker.wiring import rules_of
 
 _PROGRESS_EVERY: Final = 10_000

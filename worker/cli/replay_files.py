@@ -16,7 +16,7 @@ from worker.errors import Misconfigured
 from worker.events.event import SessionKey
 from worker.outbox.lines import dead_letter_line, json_line
 from worker.partition.commit_outputs import Outputs
-from worker.stream.recording_files import STANDARD_INPUT, shard_of_file
+from worker.recordings.files import STANDARD_INPUT, shard_of_file
 from worker.times.rfc3339 import format_ms
 
 

@@ -9,8 +9,8 @@ from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.kinesis import PutEntry, StreamWriter, stream_argument
 from worker.cli.time_shift import shifted
 from worker.errors import Misconfigured, VoiceInsightsError
+from worker.recordings.reader import DamagedLine
 from worker.stream.record import Record
-from worker.stream.recording import DamagedLine
 
 Read = Callable[[], Iterable[Record | DamagedLine]]
 """Reads the same records in the same order each time; by arrival, or nearly so."""

@@ -20,7 +20,7 @@ from worker.cli.parameters import (
 )
 from worker.cli.progress import Progress
 from worker.cli.replay_into import Clock, put_back
-from worker.stream.recording_writer import RecordingWriter
+from worker.recordings.writer import RecordingWriter
 from worker.testing.habits import Habits
 from worker.testing.traffic import Traffic, shard_id
 from worker.testing.traffic import simulate as simulated

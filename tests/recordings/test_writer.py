@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import Misconfigured
+from worker.recordings.files import Compression
+from worker.recordings.reader import read_recording
+from worker.recordings.writer import RecordingWriter, write_recording
 from worker.stream.record import Record
-from worker.stream.recording import read_recording
-from worker.stream.recording_files import Compression
-from worker.stream.recording_writer import RecordingWriter, write_recording
 
 COMPRESSIONS: list[Compression | None] = ["zst", "gz", None]
 

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import BadInput
+from worker.recordings.files import LONGEST_LINE
+from worker.recordings.reader import DamagedLine, read_recording
 from worker.stream.record import Record
-from worker.stream.recording import DamagedLine, read_recording
-from worker.stream.recording_files import LONGEST_LINE
 
 STAMP = 1759406400.123
 ARRIVAL = 1759406400123
@@ -69,7 +69,7 @@ def test_arrival_in_epoch_seconds_is_exact_to_the_millisecond(
 
 
 def test_standard_input_is_a_recording_of_one_shard() -> None:
-    program = "from worker.stream.recording import *\nprint(*read_recording('-'), sep='\\n')"
+    program = "from worker.recordings.reader import *\nprint(*read_recording('-'), sep='\\n')"
     done = subprocess.run(
         [sys.executable, "-c", program], input=line() + b"\n{\n", capture_output=True, check=True
     )

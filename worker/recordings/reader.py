@@ -15,14 +15,14 @@ from typing import Final, NamedTuple
 import msgspec
 
 from worker.errors import Unreadable
-from worker.stream.record import Record
-from worker.stream.recording_files import (
+from worker.recordings.files import (
     LONGEST_LINE,
     CutOff,
     ShardFile,
     find_shard_files,
     lines_of,
 )
+from worker.stream.record import Record
 from worker.times.rfc3339 import parse_ms
 
 

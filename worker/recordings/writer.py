@@ -13,8 +13,8 @@ import msgspec
 import zstandard
 
 from worker.errors import Misconfigured
+from worker.recordings.files import SUFFIXES, Compression, shard_of_file
 from worker.stream.record import Record
-from worker.stream.recording_files import SUFFIXES, Compression, shard_of_file
 
 
 class _Line(msgspec.Struct, gc=False):

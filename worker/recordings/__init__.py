@@ -1,0 +1,1 @@
+"""Recordings of a stream: files of records, read and written."""
