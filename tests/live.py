@@ -18,10 +18,10 @@ from typing import Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from tests.processes import AWS, LONGEST_S, run, started
-from worker.cli.replay_into import Clock, put_back
 from worker.metrics.catalogue import CATALOGUE
 from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
+from worker.producer.put_records import Clock, put_back
 from worker.recordings.writer import write_recording
 from worker.state.sqlite import whole_state
 from worker.state.sqlite_reading import Peek, peek

@@ -18,12 +18,12 @@ from rich.table import Table
 from worker.cli.bucket_lines import Line, lines_at
 from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.progress import Progress
-from worker.cli.replay_into import Clock, put_back
 from worker.destinations.objects import DEAD_LETTERS, SUFFIX
 from worker.errors import BadInput
 from worker.events.decode import decode
 from worker.events.twilio.envelope import Damaged
 from worker.partition.commit_outputs import EXPIRED
+from worker.producer.put_records import Clock, put_back
 from worker.reports.tables import console
 from worker.settings_values import is_s3
 from worker.stream.record import Record

@@ -20,8 +20,8 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from worker.cli.records_file import read_records
-from worker.cli.replay_into import Clock, put_back
 from worker.errors import VoiceInsightsError
+from worker.producer.put_records import Clock, put_back
 from worker.reports.readback import totals
 from worker.reports.tables import (
     call_notes,

@@ -14,9 +14,9 @@ import click
 from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.progress import Progress
 from worker.cli.replay_files import Paths, ReplayFiles
-from worker.cli.replay_into import Clock, put_back
 from worker.cli.settings_options import CONFIG_HELP
 from worker.errors import Misconfigured, VoiceInsightsError
+from worker.producer.put_records import Clock, put_back
 from worker.recordings.reader import read_recording
 from worker.replay import LiveReplay, Replay, run
 from worker.settings_sources import load_settings

@@ -19,7 +19,7 @@ from worker.cli.parameters import (
     compression_of,
 )
 from worker.cli.progress import Progress
-from worker.cli.replay_into import Clock, put_back
+from worker.producer.put_records import Clock, put_back
 from worker.recordings.writer import RecordingWriter
 from worker.testing.habits import Habits
 from worker.testing.traffic import Traffic, shard_id

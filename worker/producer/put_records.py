@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.kinesis import PutEntry, StreamWriter, stream_argument
-from worker.cli.time_shift import shifted
 from worker.errors import Misconfigured, VoiceInsightsError
+from worker.producer.time_shift import shifted
 from worker.recordings.reader import DamagedLine
 from worker.stream.record import Record
 

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from tests.testing.reading import events
 from worker.cli.kinesis import PutEntry, PutRecordsAnswer, PutResult
-from worker.cli.replay_into import Clock, put_back
 from worker.errors import Misconfigured, VoiceInsightsError
+from worker.producer.put_records import Clock, put_back
 from worker.recordings.reader import DamagedLine
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.testing.reading import events
-from worker.cli.time_shift import shifted
 from worker.events.kpl import user_records
+from worker.producer.time_shift import shifted
 from worker.stream.record import Record
 from worker.testing.aggregates import aggregate
 from worker.testing.damage import damaged

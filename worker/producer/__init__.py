@@ -1,0 +1,1 @@
+"""Records into a stream: as recorded, or moved in time."""
