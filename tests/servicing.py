@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.scenes import BASE, cloud_event
-from worker.intake.intake import Intake, decoded
 from worker.outbox.entries import Entry, Kind, Outcome
 from worker.outbox.lane import Lane, Policy, Sink
 from worker.outbox.ledger import Note
@@ -19,12 +18,13 @@ from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.parts import Clocks, Limits, Progress
 from worker.service.service import Service
+from worker.sources.kinesis.lineage import Position
+from worker.sources.kinesis.shard_consumer import Batch
+from worker.sources.source import Intake, decoded
 from worker.state.compactor import Compactor
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit
-from worker.stream.lineage import Position
 from worker.stream.record import Record
-from worker.stream.shard import Batch
 
 HOUR: Final = 3_600_000
 LEAD: Final = 300_000

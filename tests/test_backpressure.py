@@ -13,9 +13,9 @@ from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.outbox.entries import Kind
 from worker.outbox.lane import Sink
 from worker.partition.accounting import ACCOUNTED
-from worker.stream.lineage import Position
+from worker.sources.kinesis.lineage import Position
+from worker.sources.kinesis.shard_consumer import Batch
 from worker.stream.record import Record
-from worker.stream.shard import Batch
 from worker.testing.strict_cloudwatch import Fault, Key, StrictCloudWatch
 from worker.testing.traffic import Traffic, simulate
 

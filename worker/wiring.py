@@ -14,7 +14,6 @@ from worker.destinations.files import STDOUT, EmfSink, LineSink, StdoutRecords
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.errors import Misconfigured
 from worker.intake.cores import cores, worth_a_process
-from worker.intake.intake import IntakeHere
 from worker.intake.remote import IntakeProcess
 from worker.metrics.series import SeriesRules
 from worker.objectstore.s3 import Bucket
@@ -27,13 +26,14 @@ from worker.partition.rules import Rules
 from worker.service.parts import Clocks, Limits, Source
 from worker.service.service import Service
 from worker.settings_values import is_s3
+from worker.sources.kinesis.client import Kinesis, connect
+from worker.sources.kinesis.lineage import Position, Survey, first_positions
+from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
+from worker.sources.source import IntakeHere
 from worker.state.compactor import Compactor
 from worker.state.s3.store import READERS, S3Store
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Store
-from worker.stream.kinesis import Kinesis, connect
-from worker.stream.lineage import Position, Survey, first_positions
-from worker.stream.reader import THREADS, Reader, survey_stream
 from worker.telemetry.worker_log import WorkerLog
 from worker.times.rfc3339 import format_ms
 

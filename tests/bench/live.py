@@ -11,7 +11,6 @@ from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
 from worker.cli.garbage import collect_rarely
 from worker.config import Settings
-from worker.intake.intake import IntakeHere
 from worker.intake.remote import IntakeProcess
 from worker.outbox.entries import Kind, Outcome
 from worker.outbox.lane import Lane, Policy
@@ -19,11 +18,12 @@ from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.service.parts import Clocks, Source
 from worker.service.service import Service
+from worker.sources.kinesis.client import connect
+from worker.sources.kinesis.lineage import first_positions
+from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
+from worker.sources.source import IntakeHere
 from worker.state.compactor import Compactor
 from worker.state.sqlite import SqliteStore
-from worker.stream.kinesis import connect
-from worker.stream.lineage import first_positions
-from worker.stream.reader import THREADS, Reader, survey_stream
 from worker.telemetry.collector import Watch
 from worker.wiring import limits_of, rules_of
 

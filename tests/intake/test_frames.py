@@ -17,12 +17,12 @@ from worker.intake.frames import (
     decode_frame,
     encode,
 )
-from worker.intake.intake import Intake, decoded
-from worker.stream.api import Failure, FailureKind
-from worker.stream.lineage import Position
-from worker.stream.notices import BackedOff, FoundAgain, StageChanged
+from worker.sources.kinesis.api import Failure, FailureKind
+from worker.sources.kinesis.lineage import Position
+from worker.sources.kinesis.notices import BackedOff, FoundAgain, StageChanged
+from worker.sources.kinesis.shard_consumer import Batch, Stage
+from worker.sources.source import Intake, decoded
 from worker.stream.record import Record
-from worker.stream.shard import Batch, Stage
 from worker.testing.traffic import simulate
 
 

@@ -11,17 +11,17 @@ from multiprocessing import Pipe
 import pytest
 
 from tests.scenes import cloud_event
-from tests.stream.taking import PATIENCE, take_until, wall_clock
+from tests.sources.kinesis.taking import PATIENCE, take_until, wall_clock
 from worker.errors import ReaderEnded, StreamReplaced
 from worker.events.decode import Delivery, decode_all
 from worker.intake.child import Child
-from worker.intake.intake import Intake
 from worker.intake.remote import IntakeProcess
-from worker.stream.api import Failure, FailureKind, KinesisApi
-from worker.stream.lineage import Position, first_positions
-from worker.stream.notices import BackedOff, Notice, StageChanged
-from worker.stream.reader import survey_stream
-from worker.stream.shard import Stage
+from worker.sources.kinesis.api import Failure, FailureKind, KinesisApi
+from worker.sources.kinesis.lineage import Position, first_positions
+from worker.sources.kinesis.notices import BackedOff, Notice, StageChanged
+from worker.sources.kinesis.reader import survey_stream
+from worker.sources.kinesis.shard_consumer import Stage
+from worker.sources.source import Intake
 from worker.testing.strict_kinesis import StrictKinesis
 
 

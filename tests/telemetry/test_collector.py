@@ -15,8 +15,8 @@ from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
 from worker.service.parts import Clocks
-from worker.stream.api import Failure, FailureKind
-from worker.stream.notices import BackedOff, FoundAgain
+from worker.sources.kinesis.api import Failure, FailureKind
+from worker.sources.kinesis.notices import BackedOff, FoundAgain
 from worker.telemetry.collector import Watch
 from worker.telemetry.snapshot import Reading
 from worker.telemetry.worker_log import LASTING

@@ -16,10 +16,10 @@ from worker.outbox.ledger import Note
 from worker.partition.accounting import ACCOUNTED
 from worker.service.parts import Progress
 from worker.service.shards import ShardProgress
+from worker.sources.kinesis.api import Failure, FailureKind
+from worker.sources.kinesis.notices import BackedOff, FoundAgain, StageChanged
+from worker.sources.kinesis.shard_consumer import Stage
 from worker.state.store import Backlog
-from worker.stream.api import Failure, FailureKind
-from worker.stream.notices import BackedOff, FoundAgain, StageChanged
-from worker.stream.shard import Stage
 from worker.telemetry.worker_log import LASTING, WorkerLog
 
 ENTRY = Entry(7, "metrics", b"[[]]", 1_790_942_400_000, attempts=2, ambiguous=1)

@@ -25,7 +25,7 @@ from worker.doctor.facts import Facts, State
 from worker.objectstore.s3 import Bucket
 from worker.objectstore.s3 import connect as connect_bucket
 from worker.settings_values import is_s3
-from worker.stream.kinesis import KinesisClient
+from worker.sources.kinesis.client import KinesisClient
 
 
 class CloudWatchClient(MetricsApi, MetricsReader, Protocol):

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from worker.doctor.calls import Calls, Fields
 from worker.doctor.facts import Load, Sample, StreamFacts
 from worker.doctor.sampling import sample_of
-from worker.stream.kinesis import KinesisClient
+from worker.sources.kinesis.client import KinesisClient
 from worker.stream.record import Record
 
 SHARDS: Final = 8

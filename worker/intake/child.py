@@ -28,10 +28,10 @@ from worker.intake.frames import (
     decode_order,
     encode,
 )
-from worker.intake.intake import decoded
-from worker.stream.api import KinesisApi
-from worker.stream.kinesis import connect
-from worker.stream.reader import THREADS, Reader
+from worker.sources.kinesis.api import KinesisApi
+from worker.sources.kinesis.client import connect
+from worker.sources.kinesis.reader import THREADS, Reader
+from worker.sources.source import decoded
 
 _WAIT_S: Final = 0.2
 

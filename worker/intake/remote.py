@@ -29,9 +29,9 @@ from worker.intake.frames import (
     decode_frame,
     encode,
 )
-from worker.intake.intake import Intake
-from worker.stream.lineage import Position
-from worker.stream.notices import Notice
+from worker.sources.kinesis.lineage import Position
+from worker.sources.kinesis.notices import Notice
+from worker.sources.source import Intake
 
 _AT_ONCE: Final = 16
 """Intakes that one ``take`` gives at most, each of an answer's size."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-from worker.intake.intake import Intake
 from worker.partition.commit_outputs import Window
 from worker.service.shards import ShardProgress
+from worker.sources.source import Intake
 from worker.state.store import Backlog
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from worker.intake.intake import Intake
 from worker.outbox.entries import drafts
 from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Window
@@ -18,9 +17,10 @@ from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.parts import Clocks, Limits, Observer, Progress, Source
 from worker.service.shards import Shards, rest_share
+from worker.sources.kinesis.lineage import Position
+from worker.sources.source import Intake
 from worker.state.compactor import Compactor
 from worker.state.store import Backlog, Commit, Store
-from worker.stream.lineage import Position
 
 _WAIT_S: Final = 0.2
 

@@ -12,8 +12,8 @@ from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
 from worker.service.parts import Progress
+from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
 from worker.state.store import Backlog
-from worker.stream.notices import BackedOff, FoundAgain, Notice
 from worker.times.rfc3339 import format_ms
 
 _EVERY_S: Final = 60.0

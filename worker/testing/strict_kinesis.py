@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from worker.stream.api import Answer, Failure, FailureKind
-from worker.stream.lineage import Position, ShardInfo, Survey
+from worker.sources.kinesis.api import Answer, Failure, FailureKind
+from worker.sources.kinesis.lineage import Position, ShardInfo, Survey
 from worker.stream.record import Record
 
 Operation = Literal["survey", "shard_iterator", "get_records"]

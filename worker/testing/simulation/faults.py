@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from worker.stream.api import Failure, FailureKind
+from worker.sources.kinesis.api import Failure, FailureKind
 from worker.testing import strict_cloudwatch, strict_kinesis, strict_s3
 from worker.testing.simulation.plan import (
     Crash,

@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 from worker.errors import Fenced
 from worker.events.event import SessionKey
-from worker.intake.intake import Intake, decoded
 from worker.outbox.entries import Entry, Kind, Outcome, Settled
 from worker.outbox.lane import Sink
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
+from worker.sources.kinesis.api import Call, KinesisApi, carry_out
+from worker.sources.kinesis.api import Outcome as CallOutcome
+from worker.sources.kinesis.scheduler import Schedule
+from worker.sources.source import Intake, decoded
 from worker.state.store import Backlog, Commit, Store
-from worker.stream.api import Call, KinesisApi, carry_out
-from worker.stream.api import Outcome as CallOutcome
-from worker.stream.schedule import Schedule
 from worker.testing.simulation.ledger import Witness
 from worker.testing.simulation.plan import Point
 

@@ -9,8 +9,8 @@ from random import Random
 from typing import Final
 
 from worker.outbox.entries import Kind, Outcome
-from worker.stream.api import Answer, Failure, KinesisApi
-from worker.stream.lineage import Position, Survey
+from worker.sources.kinesis.api import Answer, Failure, KinesisApi
+from worker.sources.kinesis.lineage import Position, Survey
 from worker.stream.record import Record
 from worker.testing.simulation.buckets import BucketLedger
 from worker.testing.simulation.faults import Faults

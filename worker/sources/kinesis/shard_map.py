@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from worker.errors import StreamReplaced
-from worker.stream import lineage
-from worker.stream.api import Answer
-from worker.stream.lineage import Position, ShardInfo, Survey
-from worker.stream.notices import Notice, stage_changes
-from worker.stream.shard import Batch, Shard, Stage
+from worker.sources.kinesis import lineage
+from worker.sources.kinesis.api import Answer
+from worker.sources.kinesis.lineage import Position, ShardInfo, Survey
+from worker.sources.kinesis.notices import Notice, stage_changes
+from worker.sources.kinesis.shard_consumer import Batch, Shard, Stage
 
 
 class KnownShards:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from worker.stream.lineage import Position, ShardInfo, Survey
+from worker.sources.kinesis.lineage import Position, ShardInfo, Survey
 from worker.stream.record import Record
 
 

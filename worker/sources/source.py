@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import msgspec
 
 from worker.events.decode import Delivery, decode_all
-from worker.stream.lineage import Position
-from worker.stream.reader import Reader
-from worker.stream.shard import Batch
+from worker.sources.kinesis.lineage import Position
+from worker.sources.kinesis.reader import Reader
+from worker.sources.kinesis.shard_consumer import Batch
 
 
 class Intake(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from random import Random
 
-from worker.stream.api import Call, Failure, FailureKind, Outcome, carry_out
-from worker.stream.lineage import Position, Start, Survey, first_positions
-from worker.stream.notices import Notice
+from worker.sources.kinesis.api import Call, Failure, FailureKind, Outcome, carry_out
+from worker.sources.kinesis.lineage import Position, Start, Survey, first_positions
+from worker.sources.kinesis.notices import Notice
+from worker.sources.kinesis.scheduler import Schedule
+from worker.sources.kinesis.shard_consumer import Batch
 from worker.stream.record import Record
-from worker.stream.schedule import Schedule
-from worker.stream.shard import Batch
 from worker.testing.strict_kinesis import DAY, Fault, Operation, StrictKinesis
 
 EPOCH = 1_800_000_000_000

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.aws.clients import one_attempt
-from worker.stream.api import Answer, Failure, FailureKind
-from worker.stream.kinesis import Kinesis
+from worker.sources.kinesis.api import Answer, Failure, FailureKind
+from worker.sources.kinesis.client import Kinesis
+from worker.sources.kinesis.typed_answers import decode_typed
 from worker.stream.record import Record
-from worker.stream.typed_answers import decode_typed
 from worker.testing.moto_server import REGION
 from worker.testing.traffic import Traffic, simulate
 

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from worker.errors import Misconfigured, Unreachable
-from worker.stream.api import Call, FailureKind, KinesisApi, carry_out
-from worker.stream.lineage import Position, Survey
-from worker.stream.notices import Notice
-from worker.stream.pacing import STEADY, Random, after_failure
-from worker.stream.schedule import Schedule, ShardView
-from worker.stream.shard import Batch
+from worker.sources.kinesis.api import Call, FailureKind, KinesisApi, carry_out
+from worker.sources.kinesis.lineage import Position, Survey
+from worker.sources.kinesis.notices import Notice
+from worker.sources.kinesis.pacing import STEADY, Random, after_failure
+from worker.sources.kinesis.scheduler import Schedule, ShardView
+from worker.sources.kinesis.shard_consumer import Batch
 
 Observer = Callable[[Notice], None]
 """Told what happens, by any of the reader's threads; must neither block nor raise."""

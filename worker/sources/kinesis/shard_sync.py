@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from worker.stream.api import Failure
-from worker.stream.notices import BackedOff, FoundAgain, Notice
-from worker.stream.pacing import STEADY, Random, after_failure
+from worker.sources.kinesis.api import Failure
+from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
+from worker.sources.kinesis.pacing import STEADY, Random, after_failure
 
 SURVEY_EVERY: Final = 30_000  # ms
 SURVEY_AGAIN: Final = 1_000  # ms, while a shard waits for a later one

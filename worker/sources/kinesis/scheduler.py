@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from worker.stream.api import Answer, Call, Failure, Outcome, SurveyStream
-from worker.stream.known_shards import KnownShards
-from worker.stream.lineage import Position, Survey
-from worker.stream.notices import BackedOff, Notice, stage_changes
-from worker.stream.pacing import Random
-from worker.stream.shard import Batch, Shard, Stage
-from worker.stream.survey_pacing import NEVER, SurveyPacing
+from worker.sources.kinesis.api import Answer, Call, Failure, Outcome, SurveyStream
+from worker.sources.kinesis.lineage import Position, Survey
+from worker.sources.kinesis.notices import BackedOff, Notice, stage_changes
+from worker.sources.kinesis.pacing import Random
+from worker.sources.kinesis.shard_consumer import Batch, Shard, Stage
+from worker.sources.kinesis.shard_map import KnownShards
+from worker.sources.kinesis.shard_sync import NEVER, SurveyPacing
 
 _MOST_UNDELIVERED: Final = 2
 _ASKING: Final = (Stage.SEEKING, Stage.READING)

@@ -17,10 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from worker.aws.clients import NO_ANSWER, OPERATORS, THROTTLED, making_a_client, one_attempt
-from worker.stream.api import Answer, Failure, FailureKind
-from worker.stream.lineage import Position, ShardInfo, Survey
+from worker.sources.kinesis.api import Answer, Failure, FailureKind
+from worker.sources.kinesis.lineage import Position, ShardInfo, Survey
+from worker.sources.kinesis.typed_answers import TypedAnswer, decode_typed, typed_answer
 from worker.stream.record import Record
-from worker.stream.typed_answers import TypedAnswer, decode_typed, typed_answer
 
 Fields = Mapping[str, Any]
 

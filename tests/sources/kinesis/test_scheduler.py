@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.stream.simulation import Simulation
-from worker.stream.api import Failure, FailureKind, GetIterator, GetRecords, SurveyStream
-from worker.stream.lineage import Position, Survey
-from worker.stream.notices import BackedOff
-from worker.stream.shard import Stage
-from worker.stream.survey_pacing import SURVEY_EVERY
+from tests.sources.kinesis.simulation import Simulation
+from worker.sources.kinesis.api import Failure, FailureKind, GetIterator, GetRecords, SurveyStream
+from worker.sources.kinesis.lineage import Position, Survey
+from worker.sources.kinesis.notices import BackedOff
+from worker.sources.kinesis.shard_consumer import Stage
+from worker.sources.kinesis.shard_sync import SURVEY_EVERY
 from worker.testing.strict_kinesis import ITERATOR_LIFE, Fault, Operation
 
 MINUTE = 60_000

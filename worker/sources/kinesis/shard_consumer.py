@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from worker.stream.api import Answer, Failure, FailureKind, GetIterator, GetRecords
-from worker.stream.lineage import (
+from worker.sources.kinesis.api import Answer, Failure, FailureKind, GetIterator, GetRecords
+from worker.sources.kinesis.lineage import (
     Position,
     ShardInfo,
     after_refusal,
     child_position,
     may_have_lost,
 )
-from worker.stream.pacing import STEADY, Pace, Random, after_answer, after_failure
+from worker.sources.kinesis.pacing import STEADY, Pace, Random, after_answer, after_failure
 from worker.stream.record import Record
 
 

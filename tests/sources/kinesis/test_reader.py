@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.stream.taking import PATIENCE, take_until, wall_clock
+from tests.sources.kinesis.taking import PATIENCE, take_until, wall_clock
 from worker.errors import Misconfigured, StreamReplaced, Unreachable
-from worker.stream.api import Answer, Failure, FailureKind, KinesisApi
-from worker.stream.lineage import Position, Survey, first_positions
-from worker.stream.notices import BackedOff, Notice, StageChanged
-from worker.stream.reader import Reader, survey_stream
+from worker.sources.kinesis.api import Answer, Failure, FailureKind, KinesisApi
+from worker.sources.kinesis.lineage import Position, Survey, first_positions
+from worker.sources.kinesis.notices import BackedOff, Notice, StageChanged
+from worker.sources.kinesis.reader import Reader, survey_stream
+from worker.sources.kinesis.shard_consumer import Batch, Stage
 from worker.stream.record import Record
-from worker.stream.shard import Batch, Stage
 from worker.testing.strict_kinesis import StrictKinesis
 
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.stream.api import Failure, FailureKind
-from worker.stream.notices import BackedOff, FoundAgain
-from worker.stream.pacing import FLOWING, LONGEST_BACKOFF
-from worker.stream.survey_pacing import NEVER, SURVEY_AGAIN, SURVEY_EVERY, SurveyPacing
+from worker.sources.kinesis.api import Failure, FailureKind
+from worker.sources.kinesis.notices import BackedOff, FoundAgain
+from worker.sources.kinesis.pacing import FLOWING, LONGEST_BACKOFF
+from worker.sources.kinesis.shard_sync import NEVER, SURVEY_AGAIN, SURVEY_EVERY, SurveyPacing
 
 NOW = 5_000_000
 TIMES = st.integers(NOW, NOW + 2 * SURVEY_EVERY)

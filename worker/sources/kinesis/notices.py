@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from worker.stream.api import Failure
-from worker.stream.shard import Shard, Stage
+from worker.sources.kinesis.api import Failure
+from worker.sources.kinesis.shard_consumer import Shard, Stage
 
 
 class StageChanged(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.stream.lineage import (
+from worker.sources.kinesis.lineage import (
     Position,
     ShardInfo,
     Survey,

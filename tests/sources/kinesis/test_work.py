@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.counting import calls
-from tests.stream.test_typed_answers import PLAIN, TYPED, a_record
+from tests.sources.kinesis.test_typed_answers import PLAIN, TYPED, a_record
 from worker.events.kpl import user_records
 from worker.recordings.reader import read_recording
 from worker.recordings.writer import write_recording
-from worker.stream.api import Answer
+from worker.sources.kinesis.api import Answer
 from worker.stream.record import Record
 from worker.testing.aggregates import aggregate
 

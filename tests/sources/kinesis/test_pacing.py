@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.stream.pacing import (
+from worker.sources.kinesis.pacing import (
     FLOWING,
     LONGEST_BACKOFF,
     QUIET,

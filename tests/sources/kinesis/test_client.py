@@ -16,10 +16,10 @@ from botocore.config import Config
 
 from worker.aws.clients import one_attempt
 from worker.errors import Misconfigured
-from worker.stream.api import Answer, Failure, FailureKind
-from worker.stream.kinesis import Kinesis, connect
-from worker.stream.lineage import Position, ShardInfo, Survey, first_positions
-from worker.stream.reader import Reader, survey_stream
+from worker.sources.kinesis.api import Answer, Failure, FailureKind
+from worker.sources.kinesis.client import Kinesis, connect
+from worker.sources.kinesis.lineage import Position, ShardInfo, Survey, first_positions
+from worker.sources.kinesis.reader import Reader, survey_stream
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION, embedded_aws
 from worker.testing.strict_kinesis import ARN

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stream.simulation import Simulation
+from tests.sources.kinesis.simulation import Simulation
 from worker.errors import StreamReplaced
-from worker.stream.api import Failure, FailureKind, SurveyStream
-from worker.stream.lineage import Survey
-from worker.stream.notices import BackedOff, FoundAgain
-from worker.stream.shard import Stage
+from worker.sources.kinesis.api import Failure, FailureKind, SurveyStream
+from worker.sources.kinesis.lineage import Survey
+from worker.sources.kinesis.notices import BackedOff, FoundAgain
+from worker.sources.kinesis.shard_consumer import Stage
 from worker.testing.strict_kinesis import DAY, ITERATOR_LIFE
 
 MINUTE = 60_000

@@ -1,0 +1,1 @@
+"""Where decoded batches come from."""

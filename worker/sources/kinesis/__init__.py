@@ -1,0 +1,1 @@
+"""The Kinesis source: shards, their lineage and their schedule, and the reader."""
