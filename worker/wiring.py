@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from worker.config import Settings
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client
 from worker.destinations.files import STDOUT, EmfSink, LineSink, StdoutRecords
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
@@ -25,7 +24,8 @@ from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.parts import Clocks, Limits, Source
 from worker.service.service import Service
-from worker.settings_values import is_s3
+from worker.settings.model import Settings
+from worker.settings.values import is_s3
 from worker.sources.kinesis.client import Kinesis, connect
 from worker.sources.kinesis.lineage import Position, Survey, first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream

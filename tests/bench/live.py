@@ -10,7 +10,6 @@ from typing import Final
 from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
 from worker.cli.garbage import collect_rarely
-from worker.config import Settings
 from worker.intake.remote import IntakeProcess
 from worker.outbox.entries import Kind, Outcome
 from worker.outbox.lane import Lane, Policy
@@ -18,6 +17,7 @@ from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.service.parts import Clocks, Source
 from worker.service.service import Service
+from worker.settings.model import Settings
 from worker.sources.kinesis.client import connect
 from worker.sources.kinesis.lineage import first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream

@@ -9,11 +9,11 @@ from tests.bench.inputs import events
 from tests.bench.peers import loop
 from tests.bench.peers.measured import Stopwatch, settle
 from worker.cli.garbage import collect_rarely
-from worker.config import Settings
 from worker.outbox.entries import drafts
 from worker.partition.commit_outputs import Outputs
 from worker.recordings.reader import read_recording
 from worker.replay import Item, LiveReplay, Replay
+from worker.settings.model import Settings
 from worker.stream.record import Record
 from worker.wiring import rules_of
 

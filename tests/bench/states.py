@@ -17,12 +17,12 @@ import msgspec
 from tests.bench.inputs import events
 from tests.bench.peers.measured import settle
 from tests.bench.replaying import Figures
-from worker.config import Settings
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
 from worker.outbox.entries import drafts
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
+from worker.settings.model import Settings
 from worker.state.sqlite import SqliteStore
 from worker.state.store import Commit
 from worker.wiring import rules_of

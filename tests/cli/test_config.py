@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from worker.cli.config import config
-from worker.config import Settings
 from worker.errors import Misconfigured
 from worker.metrics.catalogue import CATALOGUE
+from worker.settings.model import Settings
 
 
 def _printed(*args: str, **environ: str) -> str:

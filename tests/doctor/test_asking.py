@@ -16,11 +16,11 @@ import pytest
 from tests.live import Aws
 from tests.processes import AWS, run
 from tests.scenes import envelope
-from worker.config import Settings
 from worker.doctor.asking import Clients, ask
 from worker.doctor.facts import Facts, Wanted
 from worker.doctor.findings import Finding, Verdict
 from worker.doctor.judging import judge
+from worker.settings.model import Settings
 from worker.state.sqlite import SqliteStore
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION, embedded_aws

@@ -9,7 +9,6 @@ import pytest
 
 from tests.infra.templates import SERVICE, load
 from tests.processes import ROOT
-from worker.config import Settings
 from worker.events.decode import DEFECT
 from worker.monitoring.alarm import Alarm
 from worker.monitoring.alarms import alarms
@@ -18,6 +17,7 @@ from worker.monitoring.sizing import CALLS_A_DAY, sizing_table
 from worker.monitoring.subject import Subject
 from worker.partition.commit_outputs import CROWDED, EXPIRED
 from worker.sessions.schema import SessionRecord
+from worker.settings.model import Settings
 from worker.telemetry.catalogue import OWN_METRICS
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.infra.templates import SERVICE, WATCH, load
-from worker.config import Settings
 from worker.monitoring.sizing import BASE_MB, HELD_KB, TASKS
+from worker.settings.model import Settings
 from worker.telemetry.liveness import TURN_WITHIN_S
 
 TEMPLATE = load(SERVICE)

@@ -7,11 +7,11 @@ import re
 from typing import Any
 
 from tests.infra.templates import WATCH, load, parse
-from worker.config import Settings
 from worker.monitoring.alarm import Urgency
 from worker.monitoring.alarms import LATENCIES, alarms
 from worker.monitoring.subject import Subject
 from worker.monitoring.template import TOPICS, watch_template
+from worker.settings.model import Settings
 from worker.wiring import rules_of
 
 SETTINGS = Settings()

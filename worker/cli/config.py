@@ -16,9 +16,9 @@ from rich.text import Text
 
 from worker.cli.series_estimate import USD_PER_SERIES, Estimate, estimate
 from worker.cli.settings_options import settings_options
-from worker.config import Settings
 from worker.logs.redaction import mask_secrets
-from worker.settings_sources import Loaded, load_settings
+from worker.settings.model import Settings
+from worker.settings.sources import Loaded, load_settings
 from worker.times.rfc3339 import format_ms
 from worker.wiring import rules_of
 

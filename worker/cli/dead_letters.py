@@ -25,7 +25,7 @@ from worker.events.twilio.envelope import Damaged
 from worker.partition.commit_outputs import EXPIRED
 from worker.producer.put_records import Clock, put_back
 from worker.reports.tables import console
-from worker.settings_values import is_s3
+from worker.settings.values import is_s3
 from worker.stream.record import Record
 
 _NOT_TEXT: Final = {

@@ -22,7 +22,7 @@ from worker.doctor.facts import Wanted
 from worker.doctor.findings import Finding, Verdict, failed
 from worker.doctor.judging import judge
 from worker.logs.redaction import redact_text
-from worker.settings_sources import load_settings
+from worker.settings.sources import load_settings
 
 _COLOURS: Final = {
     Verdict.OK: "green",

@@ -12,7 +12,7 @@ import click
 
 from worker.cli.settings_options import CONFIG_HELP
 from worker.errors import Misconfigured
-from worker.settings_sources import load_settings
+from worker.settings.sources import load_settings
 
 _WITHIN_S: Final = 4.0
 _ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104

@@ -17,7 +17,6 @@ from worker.aws.clients import making_a_client
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
-from worker.config import Settings
 from worker.errors import BadInput, Misconfigured
 from worker.monitoring.alarms import LATENCIES, LATENCY_PERIOD_S
 from worker.monitoring.baseline import PERIODS_AT_LEAST, threshold
@@ -25,7 +24,8 @@ from worker.monitoring.history import StatisticsApi, history
 from worker.monitoring.sizing import CALLS_A_DAY, sizing_table
 from worker.monitoring.subject import Subject
 from worker.monitoring.template import watch_template
-from worker.settings_sources import load_settings
+from worker.settings.model import Settings
+from worker.settings.sources import load_settings
 from worker.wiring import rules_of
 
 _SHORTEST_S: Final = 86_400

@@ -20,15 +20,15 @@ from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.bucket_lines import access
 from worker.cli.parameters import Duration, Instant
 from worker.cli.settings_options import some_settings_options
-from worker.config import Settings
 from worker.errors import BadInput
 from worker.metrics.series import Series
 from worker.outbox.ledger import KEPT, Note
 from worker.reports.reconciliation import Compared, Verdict, compared
 from worker.reports.sample_counts import MetricDataApi, sample_counts
 from worker.reports.tables import console
-from worker.settings_sources import load_settings
-from worker.settings_values import is_s3
+from worker.settings.model import Settings
+from worker.settings.sources import load_settings
+from worker.settings.values import is_s3
 from worker.state import sqlite_reading
 from worker.state.s3.reading import ledger_since
 from worker.times.rfc3339 import format_ms

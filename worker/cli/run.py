@@ -15,12 +15,12 @@ import click
 
 from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
-from worker.config import Settings
 from worker.errors import VoiceInsightsError
 from worker.logs.pump import LogPump
 from worker.logs.setup import configure_logging, is_pretty
 from worker.service.parts import Clocks
-from worker.settings_sources import load_settings
+from worker.settings.model import Settings
+from worker.settings.sources import load_settings
 from worker.telemetry.collector import Report, Watch
 from worker.telemetry.emf_log import OwnLines
 from worker.telemetry.http import HttpServer

@@ -11,15 +11,15 @@ import click
 from worker.cli.bucket_lines import access, lines_at
 from worker.cli.records_file import read_records, records_in
 from worker.cli.settings_options import some_settings_options
-from worker.config import Settings
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
 from worker.reports.tables import call_notes, call_table, console, print_table
 from worker.sessions.record import encode, to_record
 from worker.sessions.resident import Held
 from worker.sessions.schema import SessionRecord
-from worker.settings_sources import load_settings
-from worker.settings_values import is_s3
+from worker.settings.model import Settings
+from worker.settings.sources import load_settings
+from worker.settings.values import is_s3
 from worker.state import sqlite_reading
 from worker.state.s3 import reading as s3_reading
 

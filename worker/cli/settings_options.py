@@ -9,8 +9,8 @@ from typing import Any, Final, TypeVar
 import click
 from pydantic.fields import FieldInfo
 
-from worker.config import Settings
-from worker.settings_sources import DEFAULT_FILE, FILE_VARIABLE
+from worker.settings.model import Settings
+from worker.settings.sources import DEFAULT_FILE, FILE_VARIABLE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

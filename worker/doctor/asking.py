@@ -10,7 +10,6 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from worker.aws.clients import making_a_client, one_attempt
-from worker.config import Settings
 from worker.destinations.cloudwatch.sink import MetricsApi
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.doctor.asking_places import (
@@ -24,7 +23,8 @@ from worker.doctor.calls import Calls
 from worker.doctor.facts import Facts, State
 from worker.objectstore.s3 import Bucket
 from worker.objectstore.s3 import connect as connect_bucket
-from worker.settings_values import is_s3
+from worker.settings.model import Settings
+from worker.settings.values import is_s3
 from worker.sources.kinesis.client import KinesisClient
 
 

@@ -17,10 +17,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from worker.config import ENV_PREFIX, Settings
 from worker.errors import Misconfigured
 from worker.logs.redaction import mask_secrets
-from worker.settings_values import did_you_mean
+from worker.settings.model import ENV_PREFIX, Settings
+from worker.settings.values import did_you_mean
 
 DEFAULT_FILE: Final = "voice-insights.toml"
 FILE_VARIABLE: Final = f"{ENV_PREFIX}CONFIG"

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
-from worker.settings_values import (
+from worker.settings.values import (
     Address,
     Dimensions,
     Host,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from worker.config import Settings
 from worker.errors import Misconfigured
-from worker.settings_sources import Loaded, load_settings
+from worker.settings.model import Settings
+from worker.settings.sources import Loaded, load_settings
 
 
 def _load(

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from worker.config import Settings
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
+from worker.settings.model import Settings
 
 NUMBERS = [
     (name, schema["minimum"], schema["maximum"])

@@ -1,0 +1,1 @@
+"""Settings: the model, their sources and their values."""
