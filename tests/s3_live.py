@@ -33,7 +33,7 @@ from worker.state.s3.ledger import notes_since
 from worker.state.s3.manifest import Manifest
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.restoring import Found, Restoring, find_readable, look
-from worker.state.sqlite_reading import Peek
+from worker.state.sqlite.view import Peek
 
 STATE: Final = "state"
 

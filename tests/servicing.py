@@ -16,13 +16,13 @@ from worker.outbox.sender import Sender
 from worker.partition.delta import Delta, decode, encode, merge
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service.parts import Clocks, Limits, Progress
+from worker.service.ports import Clocks, Limits, Progress
 from worker.service.service import Service
 from worker.sources.kinesis.lineage import Position
 from worker.sources.kinesis.shard_consumer import Batch
 from worker.sources.source import Intake, decoded
 from worker.state.compactor import Compactor
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
 from worker.stream.record import Record
 

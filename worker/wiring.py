@@ -22,7 +22,7 @@ from worker.outbox.lane import Lane, Policy, Sink
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service.parts import Clocks, Limits, Source
+from worker.service.ports import Clocks, Limits, Source
 from worker.service.service import Service
 from worker.settings.model import Settings
 from worker.settings.values import is_s3
@@ -32,7 +32,7 @@ from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
 from worker.sources.source import IntakeHere
 from worker.state.compactor import Compactor
 from worker.state.s3.store import READERS, S3Store
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Store
 from worker.telemetry.worker_log import WorkerLog
 from worker.times.rfc3339 import format_ms

@@ -15,7 +15,7 @@ from worker.outbox.entries import Kind, Outcome
 from worker.outbox.lane import Lane, Policy
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
-from worker.service.parts import Clocks, Source
+from worker.service.ports import Clocks, Source
 from worker.service.service import Service
 from worker.settings.model import Settings
 from worker.sources.kinesis.client import connect
@@ -23,7 +23,7 @@ from worker.sources.kinesis.lineage import first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
 from worker.sources.source import IntakeHere
 from worker.state.compactor import Compactor
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 from worker.telemetry.collector import Watch
 from worker.wiring import limits_of, rules_of
 

@@ -23,7 +23,7 @@ from worker.outbox.entries import drafts
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.settings.model import Settings
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
 from worker.wiring import rules_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.live import last_revisions
 from tests.processes import run
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 
 pytestmark = pytest.mark.slow
 

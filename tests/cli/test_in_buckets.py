@@ -23,8 +23,8 @@ from worker.objectstore.s3 import Bucket
 from worker.outbox.lines import dead_letter_line
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
+from worker.state.s3.maintenance import Upkeep
 from worker.state.s3.store import S3Store
-from worker.state.s3.upkeep import Upkeep
 from worker.state.store import Commit
 from worker.testing.moto_server import REGION, embedded_aws
 

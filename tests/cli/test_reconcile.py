@@ -14,7 +14,7 @@ from tests.flaky import Rates, flaky
 from tests.live import Aws, beyond, but_for_the_close, last_revisions, replayed, statistics, working
 from tests.processes import AWS, run
 from worker.outbox.ledger import Note
-from worker.state.sqlite_reading import notes_since
+from worker.state.sqlite.view import notes_since
 from worker.testing.traffic import Traffic, simulate
 
 pytestmark = pytest.mark.slow

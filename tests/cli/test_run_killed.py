@@ -27,7 +27,7 @@ from tests.live import (
 )
 from tests.processes import AWS
 from tests.s3_live import Kept, exact_but_for, working_in
-from worker.state.sqlite_reading import notes_since, waiting_notes
+from worker.state.sqlite.view import notes_since, waiting_notes
 from worker.testing.traffic import simulate
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from worker.errors import BadInput, CorruptState
 from worker.events.decode import decode
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
 
 HOUR = 3_600_000

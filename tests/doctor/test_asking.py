@@ -21,7 +21,7 @@ from worker.doctor.facts import Facts, Wanted
 from worker.doctor.findings import Finding, Verdict
 from worker.doctor.judging import judge
 from worker.settings.model import Settings
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION, embedded_aws
 from worker.testing.traffic import Traffic, simulate

@@ -14,7 +14,7 @@ from worker.outbox.lane import Lane, OnAmbiguous, Policy, Sink
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Outputs, Window
 from worker.partition.delta import Delta
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Backlog, Commit
 
 NOON: Final = 1_790_942_400_000

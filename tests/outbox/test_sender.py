@@ -25,7 +25,7 @@ from worker.outbox.entries import Draft, Entry, Outcome
 from worker.outbox.lane import Sink
 from worker.outbox.sender import Sender
 from worker.partition.delta import Delta
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
 from worker.testing.strict_cloudwatch import Fault, StrictCloudWatch
 

@@ -18,7 +18,7 @@ import pytest
 from worker.errors import Fenced
 from worker.outbox.entries import Entry, Kind, Settled
 from worker.partition.delta import Delta
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
 from worker.testing.simulation.__main__ import report
 from worker.testing.simulation.plan import Plan, draw

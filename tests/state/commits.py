@@ -18,7 +18,7 @@ from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, SessionChange, merge
 from worker.sessions.state import Closed, Session
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit, Store
 
 NOON = 1_790_942_400_000

@@ -11,7 +11,7 @@ import pytest
 from tests.state.commits import STREAM, bulky, commit, commit_rows, state_of, taken
 from worker.errors import Fenced
 from worker.state.compactor import Compactor
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 
 SOON_S = 0.001
 LATER_S = 3_600.0

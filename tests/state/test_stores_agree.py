@@ -37,9 +37,9 @@ from worker.errors import Fenced, StreamReplaced
 from worker.outbox.entries import Draft, Kind, Outcome, Settled
 from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
-from worker.state.s3.upkeep import Upkeep
-from worker.state.sqlite import SqliteStore
-from worker.state.sqlite_reading import notes_since
+from worker.state.s3.maintenance import Upkeep
+from worker.state.sqlite.store import SqliteStore
+from worker.state.sqlite.view import notes_since
 from worker.state.store import Store
 from worker.testing.strict_s3 import Fault, Operation, StrictS3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from worker.partition.accounting import ACCOUNTED
-from worker.service.parts import Progress
+from worker.service.ports import Progress
 from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
 

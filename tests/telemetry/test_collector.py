@@ -14,7 +14,7 @@ from worker.objectstore.api import FailureKind as S3FailureKind
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
-from worker.service.parts import Clocks
+from worker.service.ports import Clocks
 from worker.sources.kinesis.api import Failure, FailureKind
 from worker.sources.kinesis.notices import BackedOff, FoundAgain
 from worker.telemetry.collector import Watch

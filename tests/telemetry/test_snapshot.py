@@ -12,7 +12,7 @@ from tests.telemetry.progresses import NOW, progress
 from worker.metrics.series import Series
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.partition import Partition
-from worker.service.parts import Progress
+from worker.service.ports import Progress
 from worker.service.shards import ShardProgress
 from worker.telemetry.catalogue import OWN_METRICS
 from worker.telemetry.snapshot import Period, Reading, Told, reading_of

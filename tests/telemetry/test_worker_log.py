@@ -14,7 +14,7 @@ from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
 from worker.partition.accounting import ACCOUNTED
-from worker.service.parts import Progress
+from worker.service.ports import Progress
 from worker.service.shards import ShardProgress
 from worker.sources.kinesis.api import Failure, FailureKind
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, StageChanged

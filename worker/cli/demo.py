@@ -32,7 +32,7 @@ from worker.reports.tables import (
     sessions_table,
     worst,
 )
-from worker.state.sqlite_reading import peek
+from worker.state.sqlite.view import peek
 from worker.testing.moto_server import REGION, client_of, embedded_aws
 from worker.testing.traffic import Traffic, simulate
 

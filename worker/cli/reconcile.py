@@ -29,8 +29,8 @@ from worker.reports.tables import console
 from worker.settings.model import Settings
 from worker.settings.sources import load_settings
 from worker.settings.values import is_s3
-from worker.state import sqlite_reading
-from worker.state.s3.reading import ledger_since
+from worker.state.s3.view import ledger_since
+from worker.state.sqlite import view as sqlite_reading
 from worker.times.rfc3339 import format_ms
 
 _MINUTE: Final = 60_000

@@ -18,7 +18,7 @@ from worker.cli.signals import Signals, Stopped
 from worker.errors import VoiceInsightsError
 from worker.logs.pump import LogPump
 from worker.logs.setup import configure_logging, is_pretty
-from worker.service.parts import Clocks
+from worker.service.ports import Clocks
 from worker.settings.model import Settings
 from worker.settings.sources import load_settings
 from worker.telemetry.collector import Report, Watch

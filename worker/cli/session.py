@@ -20,8 +20,8 @@ from worker.sessions.schema import SessionRecord
 from worker.settings.model import Settings
 from worker.settings.sources import load_settings
 from worker.settings.values import is_s3
-from worker.state import sqlite_reading
-from worker.state.s3 import reading as s3_reading
+from worker.state.s3 import view as s3_reading
+from worker.state.sqlite import view as sqlite_reading
 
 
 @click.command(no_args_is_help=True)

@@ -19,7 +19,7 @@ from worker.objectstore.api import Failure, FailureKind, Object
 from worker.objectstore.s3 import Bucket
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.ownership import MANIFEST
-from worker.state.sqlite_reading import taken_by
+from worker.state.sqlite.view import taken_by
 
 PROBE: Final = "doctor-probe"
 """A key, and the name of a metric, that nothing else uses."""

@@ -15,7 +15,7 @@ from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Window
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service.parts import Clocks, Limits, Observer, Progress, Source
+from worker.service.ports import Clocks, Limits, Observer, Progress, Source
 from worker.service.shards import Shards, rest_share
 from worker.sources.kinesis.lineage import Position
 from worker.sources.source import Intake

@@ -14,7 +14,7 @@ from typing import Final
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
-from worker.service.parts import Clocks, Progress
+from worker.service.ports import Clocks, Progress
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
 from worker.telemetry.snapshot import Period, Reading, Told, reading_of
 from worker.telemetry.worker_log import LASTING, WorkerLog

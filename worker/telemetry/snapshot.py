@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from worker.metrics import distribution
 from worker.metrics.distribution import Distribution, summarise
-from worker.service.parts import Progress
+from worker.service.ports import Progress
 from worker.telemetry.catalogue import OWN_METRICS, MetricKind
 
 Values = dict[str, float]

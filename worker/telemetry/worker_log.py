@@ -11,7 +11,7 @@ import structlog
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
-from worker.service.parts import Progress
+from worker.service.ports import Progress
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
 from worker.state.store import Backlog
 from worker.times.rfc3339 import format_ms

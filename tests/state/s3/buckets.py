@@ -11,10 +11,10 @@ from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.ledger import notes_since
+from worker.state.s3.maintenance import Upkeep
 from worker.state.s3.manifest import SEGMENTS, Manifest
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.store import S3Store
-from worker.state.s3.upkeep import Upkeep
 from worker.testing.strict_s3 import Fault, Operation, StrictS3
 
 EAGER = Upkeep(commits=2, size=1 << 40, sweep_every=1)

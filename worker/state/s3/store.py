@@ -26,11 +26,11 @@ from worker.partition.delta import Delta
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.index import PackedIndex
 from worker.state.s3.ledger import Ledger
+from worker.state.s3.maintenance import Upkeep, Upkeeper
 from worker.state.s3.manifest import Held, Place, Placed, Ref
 from worker.state.s3.ownership import MANIFEST, Ownership, corrupt
 from worker.state.s3.restoring import Restoring, find, find_readable
 from worker.state.s3.segment import Segment, build, digest, from_piece, pack, to_piece, unpack
-from worker.state.s3.upkeep import Upkeep, Upkeeper
 from worker.state.store import Backlog, Commit
 
 READERS: Final = 8

@@ -12,9 +12,9 @@ from worker.outbox.entries import Entry, Settled
 from worker.outbox.ledger import Note
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.ledger import notes_since
+from worker.state.s3.maintenance import Upkeep
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.store import S3Store
-from worker.state.s3.upkeep import Upkeep
 from worker.testing.simulation.ledger import Samples
 from worker.testing.simulation.watched import Watch
 from worker.testing.strict_s3 import StrictS3

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from worker.state.sqlite import Compaction, SqliteStore
+from worker.state.sqlite.store import Compaction, SqliteStore
 from worker.state.store import Store
 from worker.testing.simulation.buckets import open_bucket
 from worker.testing.simulation.driver import Driver

@@ -16,7 +16,7 @@ from worker.outbox.lane import Lane, Policy
 from worker.outbox.ledger import Note
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
-from worker.service.parts import Clocks, Limits, Progress
+from worker.service.ports import Clocks, Limits, Progress
 from worker.service.service import Service
 from worker.sources.kinesis.lineage import Position, Survey, first_positions
 from worker.sources.kinesis.scheduler import Schedule

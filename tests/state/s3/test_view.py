@@ -13,7 +13,7 @@ from worker.objectstore.retrying import Access
 from worker.outbox.entries import Outcome, Settled, waiting_note
 from worker.outbox.ledger import tally_of
 from worker.state.s3.ownership import MANIFEST
-from worker.state.s3.reading import ledger_since
+from worker.state.s3.view import ledger_since
 from worker.testing.strict_s3 import Operation, StrictS3
 
 

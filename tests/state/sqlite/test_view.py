@@ -12,7 +12,7 @@ from worker.errors import CorruptState
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 from worker.sessions.state import Session
-from worker.state.sqlite_reading import Peek, find_sessions, peek
+from worker.state.sqlite.view import Peek, find_sessions, peek
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from worker.outbox import ledger
 from worker.outbox.entries import waiting_note
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
-from worker.state.sqlite import unpacked, whole_state
+from worker.state.sqlite.store import unpacked, whole_state
 
 
 class Peek(NamedTuple):

@@ -37,8 +37,8 @@ from worker.outbox.entries import Draft, Entry, Kind, Outcome, Settled
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.state.sqlite import SqliteStore
-from worker.state.sqlite_reading import notes_since
+from worker.state.sqlite.store import SqliteStore
+from worker.state.sqlite.view import notes_since
 from worker.state.store import Backlog
 
 

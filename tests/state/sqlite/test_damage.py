@@ -32,7 +32,7 @@ from tests.state.commits import (
 )
 from worker.errors import CorruptState, Misconfigured
 from worker.partition.delta import VERSION, Delta, encode
-from worker.state.sqlite import FORMAT, SqliteStore
+from worker.state.sqlite.store import FORMAT, SqliteStore
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -48,7 +48,7 @@ _DIES_IN_A_COMMIT: Final = """
 import os, sys
 from pathlib import Path
 from tests.state.commits import *
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 class Dying(list):
     def __iter__(self):
         yield draft(2)
@@ -64,7 +64,7 @@ import sys
 from itertools import count
 from pathlib import Path
 from tests.state.commits import *
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 store.take(STREAM)
 for n in count(1):
@@ -116,7 +116,7 @@ import resource, signal, sys
 from pathlib import Path
 from tests.state.commits import *
 from worker.errors import Misconfigured
-from worker.state.sqlite import SqliteStore
+from worker.state.sqlite.store import SqliteStore
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = SqliteStore(Path(sys.argv[1]))
 store.take(STREAM)
