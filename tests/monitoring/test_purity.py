@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import worker.watch
+import worker.monitoring
 
 ASKS = {"history.py"}
 PURE = {
@@ -22,7 +22,7 @@ PURE = {
 
 
 def test_only_the_history_asks_anyone() -> None:
-    (folder,) = worker.watch.__path__
+    (folder,) = worker.monitoring.__path__
     for path in Path(folder).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
