@@ -18,12 +18,13 @@ from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.ports import Clocks, Limits, Progress
 from worker.service.service import Service
-from worker.sources.kinesis.lineage import Position
+from worker.sources.kinesis.inline import decoded
 from worker.sources.kinesis.shard_consumer import Batch
-from worker.sources.source import Intake, decoded
+from worker.sources.source import Intake
 from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
+from worker.stream.position import Position
 from worker.stream.record import Record
 
 HOUR: Final = 3_600_000

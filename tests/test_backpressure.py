@@ -13,8 +13,8 @@ from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.outbox.entries import Kind
 from worker.outbox.lane import Sink
 from worker.partition.accounting import ACCOUNTED
-from worker.sources.kinesis.lineage import Position
 from worker.sources.kinesis.shard_consumer import Batch
+from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.strict_cloudwatch import Fault, Key, StrictCloudWatch
 from worker.testing.traffic import Traffic, simulate

@@ -13,11 +13,12 @@ from tests.scenes import BASE
 from worker.events.decode import Delivery, decode, decode_all
 from worker.events.event import Event, SessionKey
 from worker.metrics.catalogue import Hold
-from worker.metrics.series import SeriesBook, SeriesRules
+from worker.metrics.series import SeriesRules
 from worker.partition.emission import tell
 from worker.partition.metric_windows import Gathered
 from worker.partition.partition import Partition
 from worker.partition.rules import MINUTE, Rules
+from worker.partition.series_registry import SeriesBook
 from worker.replay import LiveReplay, Replay
 from worker.sessions.resident import Held
 from worker.sessions.state import Session

@@ -13,7 +13,7 @@ from typing import Final
 
 from worker.events.decode import Delivery, decode, decode_all
 from worker.events.event import SessionKey
-from worker.events.twilio.envelope import Damaged
+from worker.events.occurrence import Damaged
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules

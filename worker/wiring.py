@@ -9,69 +9,39 @@ from typing import Final
 import msgspec
 
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client
-from worker.destinations.files import STDOUT, EmfSink, LineSink, StdoutRecords
+from worker.destinations.emf import EmfSink
+from worker.destinations.files import STDOUT, LineSink, StdoutRecords
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.errors import Misconfigured
 from worker.intake.cores import cores, worth_a_process
 from worker.intake.remote import IntakeProcess
-from worker.metrics.series import SeriesRules
 from worker.objectstore.s3 import Bucket
 from worker.objectstore.s3 import connect as connect_bucket
 from worker.outbox.entries import Kind
 from worker.outbox.lane import Lane, Policy, Sink
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
-from worker.partition.rules import Rules
-from worker.service.ports import Clocks, Limits, Source
+from worker.service.ports import Clocks
 from worker.service.service import Service
 from worker.settings.model import Settings
+from worker.settings.rules import limits_of, rules_of
 from worker.settings.values import is_s3
 from worker.sources.kinesis.client import Kinesis, connect
-from worker.sources.kinesis.lineage import Position, Survey, first_positions
+from worker.sources.kinesis.inline import IntakeHere
+from worker.sources.kinesis.lineage import Survey, first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
-from worker.sources.source import IntakeHere
+from worker.sources.source import Source
 from worker.state.compactor import Compactor
 from worker.state.s3.store import READERS, S3Store
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Store
+from worker.stream.position import Position
 from worker.telemetry.worker_log import WorkerLog
 from worker.times.rfc3339 import format_ms
 
 _COMPACT_EVERY_S: Final = 30.0
 _CALLERS: Final = 5
 """Threads that call the store: the service's, the three lanes' and the compactor's."""
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The partition's rules, in ms of stream time."""
-    return Rules(
-        hold_direct=settings.hold_direct_s * 1000,
-        hold_turn=settings.hold_turn_s * 1000,
-        quiet=settings.quiet_s * 1000,
-        hold_max=settings.hold_max_s * 1000,
-        release_every=settings.release_every_s * 1000,
-        close_after_wrap_up=settings.close_after_wrap_up_s * 1000,
-        close_idle=settings.close_idle_s * 1000,
-        keep_closed=settings.keep_closed_s * 1000,
-        expire_after=settings.expire_after_s * 1000,
-        max_events=settings.max_events_per_session,
-        max_held=settings.max_sessions_held,
-        series=SeriesRules(
-            sets=settings.dimensions,
-            labels=settings.labels,
-            per_set=settings.max_series_per_set,
-            in_all=settings.max_series,
-        ),
-    )
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The service's limits, in its own units."""
-    return Limits(
-        settings.commit_every_s,
-        settings.shard_lead_s * 1000,
-        settings.max_outbox_mb * 1_000_000,
-    )
 
 
 def build(

@@ -15,17 +15,18 @@ from worker.outbox.entries import Kind, Outcome
 from worker.outbox.lane import Lane, Policy
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
-from worker.service.ports import Clocks, Source
+from worker.service.ports import Clocks
 from worker.service.service import Service
 from worker.settings.model import Settings
+from worker.settings.rules import limits_of, rules_of
 from worker.sources.kinesis.client import connect
+from worker.sources.kinesis.inline import IntakeHere
 from worker.sources.kinesis.lineage import first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
-from worker.sources.source import IntakeHere
+from worker.sources.source import Source
 from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
 from worker.telemetry.collector import Watch
-from worker.wiring import limits_of, rules_of
 
 _KINDS: Final[tuple[Kind, ...]] = ("metrics", "records", "dead_letters")
 

@@ -14,8 +14,8 @@ from worker.partition.commit_outputs import Outputs
 from worker.recordings.reader import read_recording
 from worker.replay import Item, LiveReplay, Replay
 from worker.settings.model import Settings
+from worker.settings.rules import rules_of
 from worker.stream.record import Record
-from worker.wiring import rules_of
 
 Figures = dict[str, float]
 _CHUNK = 10_000

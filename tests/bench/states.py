@@ -23,9 +23,9 @@ from worker.outbox.entries import drafts
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.settings.model import Settings
+from worker.settings.rules import rules_of
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
-from worker.wiring import rules_of
 
 EVENTS: Final = 120
 """Events of each open session."""

@@ -15,7 +15,7 @@ from tests.bench.processes import measure
 from tests.bench.report import Report, Row, at_least, at_most, beside, table, write_json
 from tests.bench.stub import Shards, Stub, lines_of
 from worker.events.decode import decode
-from worker.events.twilio.envelope import Ignored
+from worker.events.occurrence import Ignored
 
 RECORDS = 1200
 SEED = 3

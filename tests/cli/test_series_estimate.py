@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from worker.cli.series_estimate import estimate
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
-from worker.metrics.series import SeriesBook, SeriesRules
+from worker.metrics.series import SeriesRules
+from worker.partition.series_registry import SeriesBook
 from worker.sessions.context import Context
 
 OWN_VALUES = {

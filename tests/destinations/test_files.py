@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.destinations.files import EmfSink, LineSink
+from worker.destinations.emf import EmfSink
+from worker.destinations.files import LineSink
 from worker.errors import Misconfigured, Unreachable
 from worker.metrics.series import Series
 from worker.outbox.entries import Outcome, drafts

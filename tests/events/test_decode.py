@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.scenes import BASE, cloud_event
 from worker.events.decode import DEFECT, Place, decode
 from worker.events.event import Event
-from worker.events.twilio.envelope import Damaged, Ignored
+from worker.events.occurrence import Damaged, Ignored
 from worker.stream.record import Record
 from worker.testing.aggregates import aggregate
 from worker.testing.damage import damaged

@@ -18,11 +18,11 @@ from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
 from worker.events.decode import DEFECT, MAX_PARTS, decode
 from worker.events.event import Event
-from worker.events.kpl import MAGIC
-from worker.events.twilio.envelope import Damaged
+from worker.events.kpl import MAGIC, sealed
+from worker.events.occurrence import Damaged
 from worker.partition.rules import Rules
 from worker.stream.record import Record
-from worker.testing.aggregates import aggregate, sealed
+from worker.testing.aggregates import aggregate
 
 ARRIVAL = BASE + 60_000
 

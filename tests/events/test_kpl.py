@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from worker.errors import Unreadable
 from worker.events.decode import decode
 from worker.events.kpl import MAGIC, user_records
-from worker.events.twilio.envelope import Damaged
+from worker.events.occurrence import Damaged
 from worker.stream.record import Record
 
 

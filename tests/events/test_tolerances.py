@@ -11,7 +11,7 @@ from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
 from worker.events.decode import decode
 from worker.events.event import Event, SessionKey
-from worker.events.twilio.envelope import Damaged, Ignored, Occurrence, SinkTest
+from worker.events.occurrence import Damaged, Ignored, Occurrence, SinkTest
 from worker.stream.record import Record
 
 ARRIVAL = BASE + 60_000

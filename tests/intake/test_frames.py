@@ -18,10 +18,11 @@ from worker.intake.frames import (
     encode,
 )
 from worker.sources.kinesis.api import Failure, FailureKind
-from worker.sources.kinesis.lineage import Position
+from worker.sources.kinesis.inline import decoded
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, StageChanged
 from worker.sources.kinesis.shard_consumer import Batch, Stage
-from worker.sources.source import Intake, decoded
+from worker.sources.source import Intake
+from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.traffic import simulate
 

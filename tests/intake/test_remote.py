@@ -17,11 +17,12 @@ from worker.events.decode import Delivery, decode_all
 from worker.intake.child import Child
 from worker.intake.remote import IntakeProcess
 from worker.sources.kinesis.api import Failure, FailureKind, KinesisApi
-from worker.sources.kinesis.lineage import Position, first_positions
+from worker.sources.kinesis.lineage import first_positions
 from worker.sources.kinesis.notices import BackedOff, Notice, StageChanged
 from worker.sources.kinesis.reader import survey_stream
 from worker.sources.kinesis.shard_consumer import Stage
 from worker.sources.source import Intake
+from worker.stream.position import Position
 from worker.testing.strict_kinesis import StrictKinesis
 
 

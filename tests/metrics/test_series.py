@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.metrics.series import OTHER, Series, SeriesBook, SeriesRules
+from worker.metrics.series import OTHER, Series, SeriesRules
+from worker.partition.series_registry import SeriesBook
 from worker.sessions.context import Context
 
 

@@ -12,7 +12,7 @@ from worker.monitoring.alarms import LATENCIES, alarms
 from worker.monitoring.subject import Subject
 from worker.monitoring.template import TOPICS, watch_template
 from worker.settings.model import Settings
-from worker.wiring import rules_of
+from worker.settings.rules import rules_of
 
 SETTINGS = Settings()
 SUBJECT = Subject(SETTINGS.namespace, SETTINGS.own_namespace, rules_of(SETTINGS))

@@ -12,7 +12,7 @@ from tests.building import accounts_add_up
 from tests.scenes import BASE, Scene, records
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
-from worker.events.twilio.envelope import Damaged
+from worker.events.occurrence import Damaged
 from worker.outbox.lines import set_aside_line
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition

@@ -20,11 +20,12 @@ from tests.counting import calls_by_name
 from tests.scenes import BASE
 from worker.events.event import KNOWN_NAMES, Event
 from worker.metrics.catalogue import CATALOGUE, Hold
-from worker.metrics.series import Series, SeriesBook, SeriesRules, Told
+from worker.metrics.series import Series, SeriesRules, Told
 from worker.partition.commit_outputs import Window
 from worker.partition.emission import has_to_tell, summarise, tell
 from worker.partition.metric_windows import Gathered
 from worker.partition.rules import MINUTE, minute_of
+from worker.partition.series_registry import SeriesBook
 from worker.sessions.resident import Held
 from worker.sessions.state import Session
 

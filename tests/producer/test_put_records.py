@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.testing.reading import events
-from worker.cli.kinesis import PutEntry, PutRecordsAnswer, PutResult
 from worker.errors import Misconfigured, VoiceInsightsError
-from worker.producer.put_records import Clock, put_back
+from worker.producer.put_records import Clock, PutEntry, PutRecordsAnswer, PutResult, put_back
 from worker.recordings.reader import DamagedLine
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate

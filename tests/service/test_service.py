@@ -23,7 +23,7 @@ from tests.servicing import (
 from worker.errors import CorruptState, Fenced
 from worker.outbox.entries import Outcome
 from worker.partition.delta import merge
-from worker.sources.kinesis.lineage import Position
+from worker.stream.position import Position
 
 
 def test_where_to_begin_is_committed_before_anything_is_read() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from worker.events.decode import decode
 from worker.events.event import Event
-from worker.events.twilio.envelope import Occurrence
+from worker.events.occurrence import Occurrence
 from worker.stream.record import Record
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.testing.reading import occurrences
-from worker.events.twilio.envelope import Damaged
+from worker.events.occurrence import Damaged
 from worker.stream.record import Record
 from worker.testing.damage import damaged
 

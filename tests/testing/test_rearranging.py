@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.testing.reading import identities, occurrences
-from worker.events.twilio.envelope import Damaged
+from worker.events.occurrence import Damaged
 from worker.stream.record import Record
 from worker.testing.rearranging import rearranged, with_damage
 from worker.testing.traffic import Traffic, simulate

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.testing.reading import events, identities, occurrences
-from worker.events.twilio import envelope
+from worker.events.occurrence import Damaged, Ignored, SinkTest
 from worker.stream.record import Record
 from worker.testing.traffic import RETRY_LIMIT_MS, Traffic, shard_of, simulate
 
@@ -93,9 +93,9 @@ def test_without_malformed_records_all_is_readable() -> None:
         for record in simulate(Traffic(sessions=100, malformed=0), 1)
         for occurrence in occurrences(record)
     )
-    assert kinds[envelope.Damaged] == 0
-    assert kinds[envelope.SinkTest] >= 1
-    assert kinds[envelope.Ignored] > 0
+    assert kinds[Damaged] == 0
+    assert kinds[SinkTest] >= 1
+    assert kinds[Ignored] > 0
 
 
 @pytest.mark.slow

@@ -18,9 +18,9 @@ from worker.cli.series_estimate import USD_PER_SERIES, Estimate, estimate
 from worker.cli.settings_options import settings_options
 from worker.logs.redaction import mask_secrets
 from worker.settings.model import Settings
+from worker.settings.rules import rules_of
 from worker.settings.sources import Loaded, load_settings
 from worker.times.rfc3339 import format_ms
-from worker.wiring import rules_of
 
 
 class _Row(NamedTuple):

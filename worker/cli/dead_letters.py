@@ -21,7 +21,7 @@ from worker.cli.progress import Progress
 from worker.destinations.objects import DEAD_LETTERS, SUFFIX
 from worker.errors import BadInput
 from worker.events.decode import decode
-from worker.events.twilio.envelope import Damaged
+from worker.events.occurrence import Damaged
 from worker.partition.commit_outputs import EXPIRED
 from worker.producer.put_records import Clock, put_back
 from worker.reports.tables import console

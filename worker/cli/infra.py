@@ -25,8 +25,8 @@ from worker.monitoring.sizing import CALLS_A_DAY, sizing_table
 from worker.monitoring.subject import Subject
 from worker.monitoring.template import watch_template
 from worker.settings.model import Settings
+from worker.settings.rules import rules_of
 from worker.settings.sources import load_settings
-from worker.wiring import rules_of
 
 _SHORTEST_S: Final = 86_400
 _LONGEST_S: Final = 63 * 86_400

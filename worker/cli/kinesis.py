@@ -11,6 +11,7 @@ import click
 from botocore.config import Config
 
 from worker.aws.clients import making_a_client
+from worker.producer.put_records import StreamWriter
 
 
 class RawRecord(TypedDict):
@@ -28,34 +29,6 @@ class GetRecordsAnswer(TypedDict):
     Records: list[RawRecord]
     NextShardIterator: NotRequired[str | None]
     MillisBehindLatest: NotRequired[int]
-
-
-class PutEntry(TypedDict):
-    """One record of a PutRecords request."""
-
-    Data: bytes
-    PartitionKey: str
-
-
-class PutResult(TypedDict):
-    """What became of one record; an ``ErrorCode`` says that it was not taken."""
-
-    ErrorCode: NotRequired[str | None]
-
-
-class PutRecordsAnswer(TypedDict):
-    """Results in the order of the request's records."""
-
-    FailedRecordCount: int
-    Records: list[PutResult]
-
-
-class StreamWriter(Protocol):
-    """What feeding a stream needs of a client."""
-
-    def put_records(self, **arguments: Any) -> PutRecordsAnswer:
-        """Put up to 500 records."""
-        ...
 
 
 class StreamReader(Protocol):
@@ -89,11 +62,6 @@ def kinesis_client(endpoint_url: str | None, region: str | None) -> KinesisClien
             "kinesis", endpoint_url=endpoint_url, region_name=region, config=config
         )
     return cast("KinesisClient", client)
-
-
-def stream_argument(stream: str) -> dict[str, str]:
-    """How a request names ``stream``, which may be a name or an ARN."""
-    return {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
 
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

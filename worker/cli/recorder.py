@@ -15,12 +15,8 @@ from botocore.exceptions import ClientError
 
 from worker.aws.clients import THROTTLED
 from worker.aws.errors import error_code, expecting_an_answer
-from worker.cli.kinesis import (
-    GetRecordsAnswer,
-    RawRecord,
-    StreamReader,
-    stream_argument,
-)
+from worker.cli.kinesis import GetRecordsAnswer, RawRecord, StreamReader
+from worker.producer.put_records import stream_argument
 from worker.stream.record import Record
 
 _LIMIT: Final = 10_000

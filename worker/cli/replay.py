@@ -19,8 +19,8 @@ from worker.errors import Misconfigured, VoiceInsightsError
 from worker.producer.put_records import Clock, put_back
 from worker.recordings.reader import read_recording
 from worker.replay import LiveReplay, Replay, run
+from worker.settings.rules import rules_of
 from worker.settings.sources import load_settings
-from worker.wiring import rules_of
 
 _PROGRESS_EVERY: Final = 10_000
 _OFFLINE: Final = ("sessions", "metrics", "dead_letters", "counters", "as_live", "config")

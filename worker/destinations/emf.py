@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from worker.destinations.cloudwatch.datums import Datum
-from worker.outbox.entries import decode_groups
+from worker.destinations.files import LineSink
+from worker.outbox.entries import Outcome, decode_groups
 from worker.outbox.lines import json_line
 
 VALUES_PER_LINE: Final = 100
@@ -45,3 +46,15 @@ def _lines(datum: Datum, namespace: str) -> list[dict[str, Any]]:
         }
         for start in range(0, len(datum["Values"]), VALUES_PER_LINE)
     ]
+
+
+class EmfSink:
+    """Writes metrics entries as lines of EMF."""
+
+    def __init__(self, lines: LineSink, namespace: str) -> None:
+        self._lines = lines
+        self._namespace = namespace
+
+    def send(self, body: bytes) -> tuple[Outcome, str]:
+        """Write a metrics entry."""
+        return self._lines.send(emf_lines(body, self._namespace))

@@ -8,7 +8,6 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO, Final, cast
 
-from worker.destinations.emf import emf_lines
 from worker.errors import Misconfigured, Unreachable
 from worker.outbox.entries import Outcome
 from worker.sessions.record import encode_within
@@ -90,15 +89,3 @@ def _torn(path: Path) -> bool:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 1))
         return file.read(1) not in (b"", b"\n")
-
-
-class EmfSink:
-    """Writes metrics entries as lines of EMF."""
-
-    def __init__(self, lines: LineSink, namespace: str) -> None:
-        self._lines = lines
-        self._namespace = namespace
-
-    def send(self, body: bytes) -> tuple[Outcome, str]:
-        """Write a metrics entry."""
-        return self._lines.send(emf_lines(body, self._namespace))

@@ -11,7 +11,8 @@ import msgspec
 from worker.doctor.facts import Sample
 from worker.events.decode import Delivery, decode_all
 from worker.events.event import Event, SessionKey
-from worker.events.twilio.envelope import GATEWAY_TYPE, Ignored, SinkTest
+from worker.events.occurrence import Ignored, SinkTest
+from worker.events.twilio.envelope import GATEWAY_TYPE
 from worker.metrics import distribution
 from worker.stream.record import Record
 

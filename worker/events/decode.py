@@ -9,7 +9,8 @@ import msgspec
 
 from worker.errors import Unreadable
 from worker.events.kpl import MAGIC, user_records
-from worker.events.twilio.envelope import Damaged, Occurrence, elements, is_list, read_cloud_event
+from worker.events.occurrence import Damaged, Occurrence
+from worker.events.twilio.envelope import elements, is_list, read_cloud_event
 from worker.events.twilio.fast_path import read_quickly
 from worker.stream.record import Record
 

@@ -39,5 +39,10 @@ def user_records(data: bytes) -> list[bytes] | None:
     return [record.data for record in aggregate.records]
 
 
-def _digest(message: memoryview) -> bytes:
+def _digest(message: bytes | memoryview) -> bytes:
     return md5(message, usedforsecurity=False).digest()
+
+
+def sealed(body: bytes) -> bytes:
+    """``body`` between the magic number and the digest that make it an aggregated record."""
+    return MAGIC + body + _digest(body)

@@ -30,8 +30,8 @@ from worker.intake.frames import (
 )
 from worker.sources.kinesis.api import KinesisApi
 from worker.sources.kinesis.client import connect
+from worker.sources.kinesis.inline import decoded
 from worker.sources.kinesis.reader import THREADS, Reader
-from worker.sources.source import decoded
 
 _WAIT_S: Final = 0.2
 

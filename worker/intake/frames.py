@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
-from worker.sources.kinesis.lineage import Position
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, StageChanged
 from worker.sources.source import Intake
+from worker.stream.position import Position
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -29,9 +29,9 @@ from worker.intake.frames import (
     decode_frame,
     encode,
 )
-from worker.sources.kinesis.lineage import Position
 from worker.sources.kinesis.notices import Notice
 from worker.sources.source import Intake
+from worker.stream.position import Position
 
 _AT_ONCE: Final = 16
 """Intakes that one ``take`` gives at most, each of an answer's size."""

@@ -7,11 +7,10 @@ many are admitted, first come first served; what comes later counts under ``othe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from worker.metrics.catalogue import CATALOGUE, DEFAULT_DIMENSION_SETS
-from worker.sessions.context import Context
+from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 
 OTHER: Final = "other"
 
@@ -40,87 +39,3 @@ class SeriesRules(NamedTuple):
     labels: Mapping[str, Mapping[str, str]] = {}
     per_set: int = 200
     in_all: int = 500
-
-
-class SeriesBook:
-    """Admitted series, and the way from a sample to its series."""
-
-    def __init__(self, rules: SeriesRules, admitted: Iterable[Series] = ()) -> None:
-        self._rules = rules
-        self._admitted: set[Series] = set()
-        self._per_set: dict[tuple[str, ...], int] = {}
-        self._known: dict[tuple[str, str | None, Context, str], tuple[Series, ...]] = {}
-        for series in admitted:
-            self._note(series)
-        self.admitted_now: list[Series] = []
-        """Series admitted since whoever commits them last took this list."""
-
-    def of(
-        self, metric: str, own: str | None, context: Context, account: str
-    ) -> tuple[Series, ...]:
-        """The series of a sample, each dimension set's one, overflow already applied."""
-        key = (metric, own, context, account)
-        known = self._known.get(key)
-        if known is None:
-            known = tuple(
-                dict.fromkeys(
-                    self._admit(one, self._rules.labels.get(account, {}))
-                    for one in self._expand(metric, own, context, account)
-                )
-            )
-            if len(self._known) > _MEMO:
-                self._known.clear()
-            self._known[key] = known
-        return known
-
-    def _expand(self, metric: str, own: str | None, context: Context, account: str) -> list[Series]:
-        labels = dict(self._rules.labels.get(account, {}))
-        values = {**_context_dimensions(context), **labels}
-        sets: list[dict[str, str]] = [{}]
-        own_dimension = CATALOGUE[metric].own_dimension
-        if own_dimension is not None and own is not None:
-            sets.append({own_dimension: own})
-        sets.extend(
-            {name: values[name] for name in names if name in values}
-            for names in self._rules.sets.get(metric, ())
-        )
-        return [Series(metric, tuple(sorted({**one, **labels}.items()))) for one in sets]
-
-    def _admit(self, series: Series, labels: Mapping[str, str]) -> Series:
-        if series in self._admitted:
-            return series
-        overflow = Series(
-            series.metric,
-            tuple((name, labels.get(name, OTHER)) for name, _ in series.dimensions),
-        )
-        # a series that has nothing but labels is its own overflow: it is always admitted
-        if series != overflow and not self._room(series):
-            return self._admit(overflow, labels)
-        self._note(series)
-        self.admitted_now.append(series)
-        return series
-
-    def _room(self, series: Series) -> bool:
-        in_set = self._per_set.get(_set_of(series), 0)
-        return in_set < self._rules.per_set and len(self._admitted) < self._rules.in_all
-
-    def _note(self, series: Series) -> None:
-        self._admitted.add(series)
-        self._per_set[_set_of(series)] = self._per_set.get(_set_of(series), 0) + 1
-
-
-_MEMO: Final = 20_000
-
-
-def _set_of(series: Series) -> tuple[str, ...]:
-    return series.metric, *(name for name, _ in series.dimensions)
-
-
-def _context_dimensions(context: Context) -> dict[str, str]:
-    return {
-        "TranscriptionProvider": context.transcription_provider,
-        "SpeechModel": context.speech_model,
-        "TtsProvider": context.tts_provider,
-        "Voice": context.voice,
-        "Language": context.language,
-    }

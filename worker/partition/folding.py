@@ -8,7 +8,7 @@ from typing import Final
 
 from worker.events.decode import Delivery, reason_of
 from worker.events.event import KNOWN_NAMES, Event, SessionKey
-from worker.events.twilio.envelope import Damaged, Ignored, SinkTest
+from worker.events.occurrence import Damaged, Ignored, SinkTest
 from worker.partition.accounting import account
 from worker.partition.commit_outputs import CROWDED, EXPIRED, Packed
 from worker.partition.pending_commit import Pending

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from worker.metrics.series import SeriesBook
 from worker.partition.commit_outputs import SeriesMinute, Window
+from worker.partition.series_registry import SeriesBook
 from worker.sessions.context import Context
 from worker.sessions.samples import Kind, Samples, split
 

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from worker.events.decode import Delivery
 from worker.events.event import SessionKey
-from worker.metrics.series import SeriesBook
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, Mark
 from worker.partition.folding import Folding, Strangers
 from worker.partition.lifecycle import Lifecycle
 from worker.partition.pending_commit import Pending
 from worker.partition.rules import Rules
+from worker.partition.series_registry import SeriesBook
 from worker.partition.session_table import AtHand
 from worker.partition.stream_time import StreamTime
 from worker.partition.timers import Deadlines

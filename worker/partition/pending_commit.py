@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 
 from worker.events.decode import Delivery, reason_of
-from worker.metrics.series import SeriesBook
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.commit_outputs import DeadLetter, Outputs, RecordLine, SetAside
 from worker.partition.metric_windows import Gathered
+from worker.partition.series_registry import SeriesBook
 from worker.sessions.record import encode, to_record
 from worker.sessions.resident import Held
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypedDict
 
 from worker.aws.errors import aws_errors, expecting_an_answer
-from worker.cli.kinesis import PutEntry, StreamWriter, stream_argument
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.producer.time_shift import shifted
 from worker.recordings.reader import DamagedLine
@@ -162,3 +161,36 @@ class _Feed:
                 refused.append(entry)
                 code = result["ErrorCode"] or ""
         return refused, code
+
+
+class PutEntry(TypedDict):
+    """One record of a PutRecords request."""
+
+    Data: bytes
+    PartitionKey: str
+
+
+class PutResult(TypedDict):
+    """What became of one record; an ``ErrorCode`` says that it was not taken."""
+
+    ErrorCode: NotRequired[str | None]
+
+
+class PutRecordsAnswer(TypedDict):
+    """Results in the order of the request's records."""
+
+    FailedRecordCount: int
+    Records: list[PutResult]
+
+
+class StreamWriter(Protocol):
+    """What feeding a stream needs of a client."""
+
+    def put_records(self, **arguments: Any) -> PutRecordsAnswer:
+        """Put up to 500 records."""
+        ...
+
+
+def stream_argument(stream: str) -> dict[str, str]:
+    """How a request names ``stream``, which may be a name or an ARN."""
+    return {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}

@@ -8,8 +8,7 @@ import msgspec
 from aws_kinesis_agg.deaggregator import messages_pb2  # it alone makes its messages importable
 
 from worker.errors import Unreadable
-from worker.events.kpl import MAGIC, user_records
-from worker.testing.aggregates import sealed
+from worker.events.kpl import MAGIC, sealed, user_records
 from worker.times.rfc3339 import format_ms, parse_ms
 
 _DIGEST_SIZE: Final = 16

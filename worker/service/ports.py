@@ -4,41 +4,12 @@ does, and the limits and clocks that it goes by.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from worker.partition.commit_outputs import Window
 from worker.service.shards import ShardProgress
-from worker.sources.source import Intake
 from worker.state.store import Backlog
-
-
-class Source(Protocol):
-    """Where batches come from, decoded. Its methods are for the service's thread."""
-
-    def start(self) -> None:
-        """Begin to fetch."""
-        ...
-
-    def take(self, timeout_s: float) -> Iterable[Intake]:
-        """What has been fetched, waiting up to ``timeout_s`` for something."""
-        ...
-
-    def pause(self, shards: Iterable[str]) -> None:
-        """Fetch nothing more of these shards."""
-        ...
-
-    def resume(self, shards: Iterable[str]) -> None:
-        """Go on with these shards."""
-        ...
-
-    def forgotten(self) -> list[str]:
-        """Ended shards that have left the stream, each told once."""
-        ...
-
-    def stop(self) -> None:
-        """End all fetching, soon."""
-        ...
 
 
 class Progress(NamedTuple):

@@ -15,12 +15,12 @@ from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Window
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service.ports import Clocks, Limits, Observer, Progress, Source
+from worker.service.ports import Clocks, Limits, Observer, Progress
 from worker.service.shards import Shards, rest_share
-from worker.sources.kinesis.lineage import Position
-from worker.sources.source import Intake
+from worker.sources.source import Intake, Source
 from worker.state.compactor import Compactor
 from worker.state.store import Backlog, Commit, Store
+from worker.stream.position import Position
 
 _WAIT_S: Final = 0.2
 

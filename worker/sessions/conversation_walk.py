@@ -10,9 +10,10 @@ from worker.events.event import KNOWN_NAMES, Payload
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import Row
 from worker.sessions.event_walk import count_of, latency_of
-from worker.sessions.samples import MINUTE, NEVER, Samples, minute_of
+from worker.sessions.samples import Samples
 from worker.sessions.turn_rows import TurnRows
 from worker.sessions.turn_rules import TurnWalk
+from worker.times.minutes import MINUTE, NEVER, minute_of
 
 
 class SpokenWalk:

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 from worker.events.event import KNOWN_NAMES, Payload
 from worker.sessions.context import ContextWalk, plain
 from worker.sessions.event_log import Row
-from worker.sessions.samples import MINUTE, NEVER, Part, Samples, minute_of
+from worker.sessions.samples import Part, Samples
+from worker.times.minutes import MINUTE, NEVER, minute_of
 
 MAX_LATENCY_MS: Final = 600_000
 MAX_COUNT: Final = 1 << 53

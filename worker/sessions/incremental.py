@@ -14,7 +14,8 @@ from worker.sessions.conversation_walk import SpokenWalk
 from worker.sessions.event_log import Row, in_order
 from worker.sessions.event_walk import CONFIGURING, DirectWalk
 from worker.sessions.resident import Held
-from worker.sessions.samples import NEVER, Samples, minute_of
+from worker.sessions.samples import Samples
+from worker.times.minutes import NEVER, minute_of
 
 
 def further_direct(held: Held, before: int) -> Samples | None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Final
 
 from worker.sessions.context import NOWHERE, Context
-
-MINUTE: Final = 60_000
+from worker.times.minutes import minute_of
 
 Kind = str | tuple[str, str]
 """A metric, with the value of its own dimension if it has one."""
@@ -19,11 +17,6 @@ Part = defaultdict[Kind, list[int]]
 def split(kind: Kind) -> tuple[str, str | None]:
     """The metric of a kind, and the value of its own dimension."""
     return kind if isinstance(kind, tuple) else (kind, None)
-
-
-def minute_of(instant: int) -> int:
-    """The start of an instant's minute."""
-    return instant - instant % MINUTE
 
 
 class Samples:
@@ -59,7 +52,3 @@ class Samples:
         later = Samples()
         later.parts = {place: part for place, part in self.parts.items() if place[1] >= minute}
         return later
-
-
-NEVER: Final = -(1 << 62)
-"""Before any instant."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
-from worker.events.decode import Delivery, decode_all
-from worker.sources.kinesis.lineage import Position
-from worker.sources.kinesis.reader import Reader
-from worker.sources.kinesis.shard_consumer import Batch
+from worker.events.decode import Delivery
+from worker.stream.position import Position
 
 
 class Intake(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -30,33 +29,29 @@ class Intake(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return self.position.kind == "ended"
 
 
-def decoded(batch: Batch) -> Intake:
-    """What a batch brought."""
-    return Intake(
-        batch.shard,
-        len(batch.records),
-        decode_all(batch.records),
-        batch.position,
-        batch.clock,
-        batch.millis_behind,
-        batch.gap,
-        batch.children,
-    )
+class Source(Protocol):
+    """Where batches come from, decoded. Its methods are for the service's thread."""
 
+    def start(self) -> None:
+        """Begin to fetch."""
+        ...
 
-class IntakeHere:
-    """The service's source in its own process: what a reader hands over is decoded as it is
-    taken.
-    """
+    def take(self, timeout_s: float) -> Iterable[Intake]:
+        """What has been fetched, waiting up to ``timeout_s`` for something."""
+        ...
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self.start = reader.start
-        self.pause = reader.pause
-        self.resume = reader.resume
-        self.forgotten = reader.forgotten
-        self.stop = reader.stop
+    def pause(self, shards: Iterable[str]) -> None:
+        """Fetch nothing more of these shards."""
+        ...
 
-    def take(self, timeout_s: float) -> Iterator[Intake]:
-        """All that is ready, in order; waits for something up to ``timeout_s``."""
-        return map(decoded, self._reader.take(timeout_s))
+    def resume(self, shards: Iterable[str]) -> None:
+        """Go on with these shards."""
+        ...
+
+    def forgotten(self) -> list[str]:
+        """Ended shards that have left the stream, each told once."""
+        ...
+
+    def stop(self) -> None:
+        """End all fetching, soon."""
+        ...

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from aws_kinesis_agg.deaggregator import messages_pb2  # it alone makes its messages importable
 
-from worker.events.kpl import MAGIC
+from worker.events.kpl import sealed
 
 
 def aggregate(partition_key: str, user_records: Sequence[bytes]) -> bytes:
@@ -17,9 +16,3 @@ def aggregate(partition_key: str, user_records: Sequence[bytes]) -> bytes:
     for data in user_records:
         message.records.add(partition_key_index=0, data=data)
     return sealed(message.SerializeToString())
-
-
-def sealed(body: bytes) -> bytes:
-    """``body`` between the magic number and the digest that make it an aggregated record."""
-    digest = hashlib.md5(body, usedforsecurity=False).digest()
-    return MAGIC + body + digest

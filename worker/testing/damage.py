@@ -10,7 +10,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
-from worker.testing.aggregates import aggregate, sealed
+from worker.events.kpl import sealed
+from worker.testing.aggregates import aggregate
 from worker.testing.conversation import Occurrence
 from worker.testing.envelopes import GATEWAY_TYPE, Oddities, encode, new_call, relay_event, sid
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from worker.sources.kinesis.api import Answer, Failure, FailureKind
-from worker.sources.kinesis.lineage import Position, ShardInfo, Survey
+from worker.sources.kinesis.lineage import ShardInfo, Survey
+from worker.stream.position import Position
 from worker.stream.record import Record
 
 Operation = Literal["survey", "shard_iterator", "get_records"]

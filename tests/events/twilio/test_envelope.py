@@ -13,12 +13,8 @@ from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event
-from worker.events.twilio.envelope import (
-    GATEWAY_TYPE,
-    Damaged,
-    Ignored,
-    SinkTest,
-)
+from worker.events.occurrence import Damaged, Ignored, SinkTest
+from worker.events.twilio.envelope import GATEWAY_TYPE
 from worker.stream.record import Record
 
 ARRIVAL = BASE + 60_000

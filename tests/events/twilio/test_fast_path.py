@@ -12,7 +12,8 @@ from tests.test_oracle import NOISY
 from worker.events.decode import decode
 from worker.events.event import Event, canonical_json
 from worker.events.kpl import user_records
-from worker.events.twilio.envelope import Occurrence, is_list, read_cloud_event
+from worker.events.occurrence import Occurrence
+from worker.events.twilio.envelope import is_list, read_cloud_event
 from worker.events.twilio.fast_path import read_quickly
 from worker.testing.traffic import Traffic, simulate
 

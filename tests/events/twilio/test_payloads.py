@@ -10,7 +10,7 @@ import pytest
 from tests.scenes import BASE, cloud_event, envelope
 from tests.testing.reading import read_user_record
 from worker.events.event import Event, Payload
-from worker.events.twilio.envelope import Damaged
+from worker.events.occurrence import Damaged
 
 ARRIVAL = BASE + 60_000
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from worker.sources.kinesis.api import Call, Failure, FailureKind, Outcome, carry_out
-from worker.sources.kinesis.lineage import Position, Start, Survey, first_positions
+from worker.sources.kinesis.lineage import Survey, first_positions
 from worker.sources.kinesis.notices import Notice
 from worker.sources.kinesis.scheduler import Schedule
 from worker.sources.kinesis.shard_consumer import Batch
+from worker.stream.position import Position, Start
 from worker.stream.record import Record
 from worker.testing.strict_kinesis import DAY, Fault, Operation, StrictKinesis
 

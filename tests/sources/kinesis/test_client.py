@@ -18,8 +18,9 @@ from worker.aws.clients import one_attempt
 from worker.errors import Misconfigured
 from worker.sources.kinesis.api import Answer, Failure, FailureKind
 from worker.sources.kinesis.client import Kinesis, connect
-from worker.sources.kinesis.lineage import Position, ShardInfo, Survey, first_positions
+from worker.sources.kinesis.lineage import ShardInfo, Survey, first_positions
 from worker.sources.kinesis.reader import Reader, survey_stream
+from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION, embedded_aws
 from worker.testing.strict_kinesis import ARN

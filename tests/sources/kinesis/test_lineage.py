@@ -5,11 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.sources.kinesis.lineage import (
-    Position,
     ShardInfo,
     Survey,
     after_refusal,
-    at_time,
     child_position,
     children_of,
     first_positions,
@@ -18,6 +16,7 @@ from worker.sources.kinesis.lineage import (
     may_have_lost,
     trim_horizon,
 )
+from worker.stream.position import Position, at_time
 
 DAY = 86_400_000
 NOW = 1_800_000_000_000

@@ -11,10 +11,11 @@ import pytest
 from tests.sources.kinesis.taking import PATIENCE, take_until, wall_clock
 from worker.errors import Misconfigured, StreamReplaced, Unreachable
 from worker.sources.kinesis.api import Answer, Failure, FailureKind, KinesisApi
-from worker.sources.kinesis.lineage import Position, Survey, first_positions
+from worker.sources.kinesis.lineage import Survey, first_positions
 from worker.sources.kinesis.notices import BackedOff, Notice, StageChanged
 from worker.sources.kinesis.reader import Reader, survey_stream
 from worker.sources.kinesis.shard_consumer import Batch, Stage
+from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.strict_kinesis import StrictKinesis
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from tests.sources.kinesis.simulation import Simulation
 from worker.sources.kinesis.api import Failure, FailureKind, GetIterator, GetRecords, SurveyStream
-from worker.sources.kinesis.lineage import Position, Survey
+from worker.sources.kinesis.lineage import Survey
 from worker.sources.kinesis.notices import BackedOff
 from worker.sources.kinesis.shard_consumer import Stage
 from worker.sources.kinesis.shard_sync import SURVEY_EVERY
+from worker.stream.position import Position
 from worker.testing.strict_kinesis import ITERATOR_LIFE, Fault, Operation
 
 MINUTE = 60_000

@@ -16,34 +16,12 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 from worker.errors import Unreadable
-from worker.events.event import Event
+from worker.events.occurrence import TYPE_LENGTH, Damaged, Ignored, Occurrence, SinkTest
 from worker.events.twilio.payloads import CallEvent, Loose, to_event
 
 GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
 TEST_TYPE: Final = "com.twilio.eventstreams.test-event"
-TYPE_LENGTH: Final = 128
 _LONGEST_INTEGER: Final = 400
-
-
-class Ignored(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=2):
-    """A readable CloudEvent that carries no ConversationRelay event."""
-
-    type: str
-
-
-class SinkTest(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=3):
-    """The event by which a sink is validated; ``test_id`` is what must be posted back."""
-
-    test_id: str
-
-
-class Damaged(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=4):
-    """An occurrence that can't be read, and why."""
-
-    reason: str
-
-
-Occurrence = Event | Ignored | SinkTest | Damaged
 
 
 class _Envelope(msgspec.Struct, gc=False):

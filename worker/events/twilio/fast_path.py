@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final, TypedDict
 import msgspec
 
 from worker.events.event import KNOWN_NAMES, Event, Payload, SessionKey
-from worker.events.twilio.envelope import GATEWAY_TYPE, TEST_TYPE, TYPE_LENGTH, Ignored
+from worker.events.occurrence import TYPE_LENGTH, Ignored
+from worker.events.twilio.envelope import GATEWAY_TYPE, TEST_TYPE
 from worker.events.twilio.payloads import (
     ALIASES,
     ID_LENGTH,

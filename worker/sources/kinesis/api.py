@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from worker.sources.kinesis.lineage import Position, ShardInfo, Survey
+from worker.sources.kinesis.lineage import ShardInfo, Survey
+from worker.stream.position import Position
 from worker.stream.record import Record
 
 

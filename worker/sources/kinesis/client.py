@@ -18,8 +18,9 @@ from botocore.parsers import ResponseParserError
 
 from worker.aws.clients import NO_ANSWER, OPERATORS, THROTTLED, making_a_client, one_attempt
 from worker.sources.kinesis.api import Answer, Failure, FailureKind
-from worker.sources.kinesis.lineage import Position, ShardInfo, Survey
+from worker.sources.kinesis.lineage import ShardInfo, Survey
 from worker.sources.kinesis.typed_answers import TypedAnswer, decode_typed, typed_answer
+from worker.stream.position import Position
 from worker.stream.record import Record
 
 Fields = Mapping[str, Any]

@@ -9,23 +9,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import NamedTuple
 
-Start = Literal["trim_horizon", "latest"] | int
-"""Where a stream is begun that has no stored positions; an int is epoch milliseconds, UTC."""
-
-
-class Position(NamedTuple):
-    """How far one shard has been read; what a consumer commits and starts from again.
-
-    ``value``: the last record's sequence number (after), epoch milliseconds (at_timestamp), or "".
-    ``seen_to``: epoch ms; whatever arrived in the shard before it has been handed over or is not
-    wanted. 0 if nothing is known. For a shard not begun it is how far its parents were read.
-    """
-
-    kind: Literal["after", "at_timestamp", "trim_horizon", "ended"]
-    value: str = ""
-    seen_to: int = 0
+from worker.stream.position import HEAD, SECOND, Position, Start, at_time
 
 
 class ShardInfo(NamedTuple):
@@ -50,19 +36,10 @@ class Survey(NamedTuple):
     shards: tuple[ShardInfo, ...]
 
 
-_SECOND: Final = 1000
-_HEAD: Final = Position("trim_horizon")
-
-
-def at_time(stamp: int, seen_to: int) -> Position:
-    """The first record that arrived at ``stamp`` or later. Whole seconds: the API takes no less."""
-    return Position("at_timestamp", str(stamp - stamp % _SECOND), seen_to)
-
-
 def first_positions(survey: Survey, start: Start) -> dict[str, Position]:
     """A position for every listed shard. To be committed before anything is read."""
     if start == "trim_horizon":
-        position = _HEAD
+        position = HEAD
     else:
         stamp = survey.server_date if start == "latest" else start
         position = at_time(stamp, stamp)
@@ -71,7 +48,7 @@ def first_positions(survey: Survey, start: Start) -> dict[str, Position]:
 
 def child_position(parents: Iterable[Position]) -> Position:
     """Where a shard starts whose parents stand at ``parents``."""
-    return _HEAD._replace(seen_to=max((parent.seen_to for parent in parents), default=0))
+    return HEAD._replace(seen_to=max((parent.seen_to for parent in parents), default=0))
 
 
 def children_of(shard: str, shards: Iterable[ShardInfo]) -> tuple[ShardInfo, ...]:
@@ -105,8 +82,8 @@ def after_refusal(position: Position, horizon: int) -> tuple[Position, bool]:
     gone: it goes on a minute before that time, since clocks of servers differ a little.
     """
     if position.seen_to > horizon:
-        return at_time(max(position.seen_to - 60 * _SECOND, 0), position.seen_to), False
-    return _HEAD._replace(seen_to=position.seen_to), True
+        return at_time(max(position.seen_to - 60 * SECOND, 0), position.seen_to), False
+    return HEAD._replace(seen_to=position.seen_to), True
 
 
 def forgettable(positions: Mapping[str, Position], survey: Survey) -> frozenset[str]:

@@ -15,11 +15,12 @@ from typing import Final
 
 from worker.errors import Misconfigured, Unreachable
 from worker.sources.kinesis.api import Call, FailureKind, KinesisApi, carry_out
-from worker.sources.kinesis.lineage import Position, Survey
+from worker.sources.kinesis.lineage import Survey
 from worker.sources.kinesis.notices import Notice
 from worker.sources.kinesis.pacing import STEADY, Random, after_failure
 from worker.sources.kinesis.scheduler import Schedule, ShardView
 from worker.sources.kinesis.shard_consumer import Batch
+from worker.stream.position import Position
 
 Observer = Callable[[Notice], None]
 """Told what happens, by any of the reader's threads; must neither block nor raise."""

@@ -16,12 +16,13 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from worker.sources.kinesis.api import Answer, Call, Failure, Outcome, SurveyStream
-from worker.sources.kinesis.lineage import Position, Survey
+from worker.sources.kinesis.lineage import Survey
 from worker.sources.kinesis.notices import BackedOff, Notice, stage_changes
 from worker.sources.kinesis.pacing import Random
 from worker.sources.kinesis.shard_consumer import Batch, Shard, Stage
 from worker.sources.kinesis.shard_map import KnownShards
 from worker.sources.kinesis.shard_sync import NEVER, SurveyPacing
+from worker.stream.position import Position
 
 _MOST_UNDELIVERED: Final = 2
 _ASKING: Final = (Stage.SEEKING, Stage.READING)

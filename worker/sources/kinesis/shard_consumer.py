@@ -20,14 +20,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from worker.sources.kinesis.api import Answer, Failure, FailureKind, GetIterator, GetRecords
-from worker.sources.kinesis.lineage import (
-    Position,
-    ShardInfo,
-    after_refusal,
-    child_position,
-    may_have_lost,
-)
+from worker.sources.kinesis.lineage import ShardInfo, after_refusal, child_position, may_have_lost
 from worker.sources.kinesis.pacing import STEADY, Pace, Random, after_answer, after_failure
+from worker.stream.position import Position
 from worker.stream.record import Record
 
 

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from worker.errors import StreamReplaced
 from worker.sources.kinesis import lineage
 from worker.sources.kinesis.api import Answer
-from worker.sources.kinesis.lineage import Position, ShardInfo, Survey
+from worker.sources.kinesis.lineage import ShardInfo, Survey
 from worker.sources.kinesis.notices import Notice, stage_changes
 from worker.sources.kinesis.shard_consumer import Batch, Shard, Stage
+from worker.stream.position import Position
 
 
 class KnownShards:

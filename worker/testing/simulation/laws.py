@@ -20,7 +20,7 @@ from worker.events.decode import DEFECT
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.distribution import unscaled
-from worker.metrics.series import Series, SeriesBook
+from worker.metrics.series import Series
 from worker.outbox.entries import Kind
 from worker.outbox.ledger import tally_of
 from worker.partition.accounting import ACCOUNTED
@@ -29,6 +29,7 @@ from worker.partition.delta import Delta
 from worker.partition.emission import summarise
 from worker.partition.metric_windows import Gathered
 from worker.partition.rules import Rules
+from worker.partition.series_registry import SeriesBook
 from worker.replay import Replay
 from worker.sessions.resident import Held
 from worker.state.store import Store

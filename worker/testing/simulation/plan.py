@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 from worker.outbox.lane import OnAmbiguous
 from worker.partition.rules import Rules
 from worker.sources.kinesis.api import FailureKind
-from worker.sources.kinesis.lineage import Start
+from worker.stream.position import Start
 from worker.testing.habits import Habits
 from worker.testing.strict_cloudwatch import Fault as MetricsFault
 from worker.testing.strict_s3 import Fault as StoreFaultKind

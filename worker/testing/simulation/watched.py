@@ -19,8 +19,9 @@ from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 from worker.sources.kinesis.api import Call, KinesisApi, carry_out
 from worker.sources.kinesis.api import Outcome as CallOutcome
+from worker.sources.kinesis.inline import decoded
 from worker.sources.kinesis.scheduler import Schedule
-from worker.sources.source import Intake, decoded
+from worker.sources.source import Intake
 from worker.state.store import Backlog, Commit, Store
 from worker.testing.simulation.ledger import Witness
 from worker.testing.simulation.plan import Point

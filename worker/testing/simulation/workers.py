@@ -18,10 +18,11 @@ from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.service.ports import Clocks, Limits, Progress
 from worker.service.service import Service
-from worker.sources.kinesis.lineage import Position, Survey, first_positions
+from worker.sources.kinesis.lineage import Survey, first_positions
 from worker.sources.kinesis.scheduler import Schedule
 from worker.state.compactor import Compactor
 from worker.state.store import Store
+from worker.stream.position import Position
 from worker.testing.simulation.destinations import LineWriter, MetricsClient
 from worker.testing.simulation.watched import InlineSource, Watch, WatchedSink
 from worker.testing.simulation.world import NAMESPACE, World

@@ -10,7 +10,8 @@ from typing import Final
 
 from worker.outbox.entries import Kind, Outcome
 from worker.sources.kinesis.api import Answer, Failure, KinesisApi
-from worker.sources.kinesis.lineage import Position, Survey
+from worker.sources.kinesis.lineage import Survey
+from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.simulation.buckets import BucketLedger
 from worker.testing.simulation.faults import Faults
