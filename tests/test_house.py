@@ -30,11 +30,19 @@ JUDGING: Final = ("access", "facts", "findings", "judging", "sampling", "stream"
 """The modules of ``worker.doctor`` that judge what the others find out."""
 
 CORE: Final = (
+    *("worker.times", "worker.stream"),
     *("worker.events", "worker.sessions", "worker.metrics", "worker.partition"),
     "worker.service.shards",
     *(f"worker.doctor.{name}" for name in JUDGING),
 )
-CORE_MAY_IMPORT: Final = (*CORE, "worker.errors", "worker.stream.record")
+CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
+LAYERS: Final = (
+    *("errors", "times", "logs", "stream", "metrics", "recordings", "aws", "objectstore"),
+    *("events", "sessions", "partition", "sources", "intake", "producer", "outbox"),
+    *("destinations", "replay", "reports", "state", "service", "telemetry", "monitoring"),
+    *("settings", "testing", "wiring", "doctor", "cli", "__main__"),
+)
+"""The rooms of ``worker``, each of which imports only rooms that stand before it."""
 EFFECTS: Final = {
     *("time", "random", "secrets", "uuid", "os", "io", "pathlib", "shutil", "tempfile", "sqlite3"),
     *("socket", "select", "ssl", "http", "urllib", "requests", "boto3", "botocore"),
@@ -162,6 +170,27 @@ def test_what_serves_tests_and_demos_is_not_in_the_workers_way() -> None:
         if _within(other, ("worker.testing",))
     ]
     assert outward == []
+
+
+def _room(name: str) -> str:
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def test_no_room_imports_a_room_above_it() -> None:
+    modules = _modules()
+    rooms = {_room(name) for name in modules if name.startswith("worker.")}
+    assert rooms == set(LAYERS)
+    upward = [
+        f"{name} imports {other}"
+        for name, tree in modules.items()
+        if name.startswith("worker.")
+        for other in _imported(tree)
+        if other.startswith("worker.") and _room(other) in LAYERS
+        if LAYERS.index(_room(other)) > LAYERS.index(_room(name))
+        if (_room(name), _room(other)) != ("outbox", "destinations")  # not yet
+    ]
+    assert upward == []
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
