@@ -38,7 +38,7 @@ CORE: Final = (
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
     *("errors", "times", "logs", "stream", "metrics", "recordings", "aws", "objectstore"),
-    *("events", "sessions", "partition", "sources", "intake", "producer", "outbox"),
+    *("events", "sessions", "partition", "sources", "producer", "outbox"),
     *("destinations", "replay", "reports", "state", "service", "telemetry", "monitoring"),
     *("settings", "testing", "wiring", "doctor", "cli", "__main__"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +13,6 @@ from worker.destinations.emf import EmfSink
 from worker.destinations.files import STDOUT, LineSink, StdoutRecords
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.errors import Misconfigured
-from worker.intake.cores import cores, worth_a_process
-from worker.intake.remote import IntakeProcess
 from worker.objectstore.s3 import Bucket
 from worker.objectstore.s3 import connect as connect_bucket
 from worker.outbox.entries import Kind
@@ -26,11 +24,10 @@ from worker.service.service import Service
 from worker.settings.model import Settings
 from worker.settings.rules import limits_of, rules_of
 from worker.settings.values import is_s3
-from worker.sources.kinesis.client import Kinesis, connect
+from worker.sources.kinesis.client import connect
 from worker.sources.kinesis.inline import IntakeHere
-from worker.sources.kinesis.lineage import Survey, first_positions
+from worker.sources.kinesis.lineage import first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
-from worker.sources.source import Source
 from worker.state.compactor import Compactor
 from worker.state.s3.store import READERS, S3Store
 from worker.state.sqlite.store import SqliteStore
@@ -81,7 +78,7 @@ def build(
     stored = msgspec.convert(restored.positions, dict[str, Position])
     positions = stored or first_positions(survey, settings.start)
     service = Service(
-        _source(settings, stream, api, survey, positions, log),
+        IntakeHere(Reader(api, positions, survey.created, log.notice)),
         partition,
         store,
         Sender(Lane(kind, store, sink, log, policy) for kind, sink in sinks.items()),
@@ -93,27 +90,6 @@ def build(
     )
     service.begin(positions)
     return service
-
-
-def _source(
-    settings: Settings,
-    stream: str,
-    api: Kinesis,
-    survey: Survey,
-    positions: Mapping[str, Position],
-    log: WorkerLog,
-) -> Source:
-    if not worth_a_process(settings.fetch_process, len(survey.shards), cores()):
-        return IntakeHere(Reader(api, positions, survey.created, log.notice))
-    return IntakeProcess(
-        stream,
-        positions,
-        survey.created,
-        log.notice,
-        region=settings.region,
-        endpoint=settings.endpoint_url,
-        parsed_slowly=log.parsed_slowly,
-    )
 
 
 def _store(

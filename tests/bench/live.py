@@ -10,7 +10,6 @@ from typing import Final
 from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
 from worker.cli.garbage import collect_rarely
-from worker.intake.remote import IntakeProcess
 from worker.outbox.entries import Kind, Outcome
 from worker.outbox.lane import Lane, Policy
 from worker.outbox.sender import Sender
@@ -23,7 +22,6 @@ from worker.sources.kinesis.client import connect
 from worker.sources.kinesis.inline import IntakeHere
 from worker.sources.kinesis.lineage import first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
-from worker.sources.source import Source
 from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
 from worker.telemetry.collector import Watch
@@ -41,7 +39,7 @@ class _Discard:
 class Worker:
     """The parts that ``worker.wiring`` puts together, but for what leaves the machine."""
 
-    def __init__(self, endpoint: str, state: Path, *, own_process: bool) -> None:
+    def __init__(self, endpoint: str, state: Path) -> None:
         settings = Settings()
         rules = rules_of(settings)
         api = connect("bench", region="us-east-1", endpoint=endpoint, threads=THREADS)
@@ -52,19 +50,8 @@ class Worker:
         clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
         log = Watch(clocks, lambda: 0, lambda _reading, _at: None)
         policy = Policy(settings.on_ambiguous, clocks.now, Random(0).random)
-        source: Source = IntakeHere(Reader(api, positions, survey.created, lambda _: None))
-        if own_process:
-            source = IntakeProcess(
-                "bench",
-                positions,
-                survey.created,
-                lambda _: None,
-                region="us-east-1",
-                endpoint=endpoint,
-                parsed_slowly=lambda _: None,
-            )
         self.service = Service(
-            source,
+            IntakeHere(Reader(api, positions, survey.created, lambda _: None)),
             self.partition,
             store,
             Sender(Lane(kind, store, _Discard(), log, policy) for kind in _KINDS),
@@ -86,12 +73,9 @@ class Worker:
         return time.monotonic() + self._shutdown_s if self.folded >= records else None
 
 
-def live(endpoint: str, state: str, records: int, where: str) -> Figures:
-    """From the first call to the last commit: reader, fold, windows, encoding, SQLite.
-
-    ``where`` it reads: ``here``, or in a ``process`` of its own.
-    """
-    worker = Worker(endpoint, Path(state), own_process=where == "process")
+def live(endpoint: str, state: str, records: int) -> Figures:
+    """From the first call to the last commit: reader, fold, windows, encoding, SQLite."""
+    worker = Worker(endpoint, Path(state))
     settle()
     collect_rarely()
     watch = Stopwatch()

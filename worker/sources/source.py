@@ -11,7 +11,7 @@ from worker.events.decode import Delivery
 from worker.stream.position import Position
 
 
-class Intake(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Intake(msgspec.Struct, frozen=True):
     """What a ``Batch`` brought: of so many ``records`` the ``deliveries``, all else as there."""
 
     shard: str
