@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client
 from worker.destinations.emf import EmfSink
 from worker.destinations.files import STDOUT, LineSink, StdoutRecords
@@ -32,7 +30,6 @@ from worker.state.compactor import Compactor
 from worker.state.s3.store import READERS, S3Store
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Store
-from worker.stream.position import Position
 from worker.telemetry.worker_log import WorkerLog
 from worker.times.rfc3339 import format_ms
 
@@ -75,8 +72,7 @@ def build(
     policy = Policy(settings.on_ambiguous, clocks.now, random)
     partition = Partition(rules, restored)
     log.started(stream, len(restored.sessions))
-    stored = msgspec.convert(restored.positions, dict[str, Position])
-    positions = stored or first_positions(survey, settings.start)
+    positions = restored.positions or first_positions(survey, settings.start)
     service = Service(
         IntakeHere(Reader(api, positions, survey.created, log.notice)),
         partition,

@@ -20,6 +20,7 @@ from worker.partition.delta import Delta, SessionChange, merge
 from worker.sessions.state import Closed, Session
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit, Store
+from worker.stream.position import Position
 
 NOON = 1_790_942_400_000
 KINDS: list[Kind] = ["metrics", "records", "dead_letters"]
@@ -110,7 +111,9 @@ deltas = st.builds(
     ended_shards=st.lists(_shards, max_size=1),
     clocks=st.dictionaries(_shards, st.integers(NOON, NOON + 99), max_size=2),
     positions=st.dictionaries(
-        _shards, st.tuples(st.just("after"), st.text(max_size=5), st.integers(0, 9)), max_size=2
+        _shards,
+        st.builds(Position, st.just("after"), st.text(max_size=5), st.integers(0, 9)),
+        max_size=2,
     ),
     gone=st.lists(_few, max_size=2, unique=True),
     sessions=st.lists(changes, max_size=3, unique_by=lambda one: one.number),

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from worker.events.decode import Delivery
 from worker.events.event import SessionKey
 from worker.partition.commit_outputs import Outputs, Packed
-from worker.partition.delta import Delta, Mark
+from worker.partition.delta import Delta
 from worker.partition.folding import Folding, Strangers
 from worker.partition.lifecycle import Lifecycle
 from worker.partition.pending_commit import Pending
@@ -23,6 +23,7 @@ from worker.partition.series_registry import SeriesBook
 from worker.partition.session_table import AtHand
 from worker.partition.stream_time import StreamTime
 from worker.partition.timers import Deadlines
+from worker.stream.position import Position
 
 
 class Partition:
@@ -40,7 +41,7 @@ class Partition:
         parts = rules, self._time, self._at_hand, deadlines, self._pending
         self._folding = Folding(*parts)
         self._lifecycle = Lifecycle(*parts)
-        self.positions: dict[str, Mark] = dict(state.positions)
+        self.positions: dict[str, Position] = dict(state.positions)
         self._ended: dict[str, None] = {}
         self._moved: dict[str, None] = {}
 
@@ -98,12 +99,12 @@ class Partition:
         """
         self._folding.strangers(strange, recalled)
 
-    def move(self, shard: str, position: Mark) -> None:
+    def move(self, shard: str, position: Position) -> None:
         """All records of a shard up to that position have been folded, and so all that arrived
         before the time in it.
         """
-        if position[2]:
-            self._time.observe(shard, position[2])
+        if position.seen_to:
+            self._time.observe(shard, position.seen_to)
         self.positions[shard] = position
         self._moved[shard] = None
 

@@ -80,7 +80,7 @@ class Service:
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Commit where to begin, before anything is read."""
         for shard, position in positions.items():
-            self._move(shard, position)
+            self._partition.move(shard, position)
         self.commit()
 
     def turn(self, wait_s: float) -> None:
@@ -126,17 +126,14 @@ class Service:
             partition.fold_strangers(strange, self._store.recall(strange))
         if intake.clock is not None:
             partition.tip(shard, intake.clock)
-        self._move(shard, intake.position)
+        partition.move(shard, intake.position)
         for child, position in intake.children.items():
-            self._move(child, position)
+            partition.move(child, position)
         if intake.ended:
             self._shards.ended(shard)
         else:
             self._shards.answered(shard, intake.millis_behind, self._monotonic())
         self._folded += intake.records
-
-    def _move(self, shard: str, position: Position) -> None:
-        self._partition.move(shard, (position.kind, position.value, position.seen_to))
 
     def _let_time_go_on(self) -> None:
         self._partition.advance(self._shards.live())

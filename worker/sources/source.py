@@ -26,7 +26,7 @@ class Intake(msgspec.Struct, frozen=True):
     @property
     def ended(self) -> bool:
         """Whether this is the shard's last batch."""
-        return self.position.kind == "ended"
+        return self.position.ended
 
 
 class Source(Protocol):

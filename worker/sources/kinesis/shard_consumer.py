@@ -58,7 +58,7 @@ class Batch(NamedTuple):
     @property
     def ended(self) -> bool:
         """Whether this is the shard's last batch."""
-        return self.position.kind == "ended"
+        return self.position.ended
 
 
 @dataclass(slots=True)
@@ -132,7 +132,7 @@ class Shard:
         self.due = now + wait
         self.failure = failure
         gone = failure.kind is FailureKind.GONE
-        refused = failure.kind is FailureKind.REFUSED and self.position.kind == "after"
+        refused = failure.kind is FailureKind.REFUSED and self.position.started
         if self.stage is Stage.SEEKING and (gone or refused):
             self.stage = Stage.DOUBTED
             self.survey_awaited = survey

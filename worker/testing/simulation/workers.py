@@ -8,8 +8,6 @@ from collections.abc import Callable
 from random import Random
 from typing import Final, NamedTuple
 
-import msgspec
-
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.outbox.entries import Entry, Kind, Outcome
 from worker.outbox.lane import Lane, Policy
@@ -22,7 +20,6 @@ from worker.sources.kinesis.lineage import Survey, first_positions
 from worker.sources.kinesis.scheduler import Schedule
 from worker.state.compactor import Compactor
 from worker.state.store import Store
-from worker.stream.position import Position
 from worker.testing.simulation.destinations import LineWriter, MetricsClient
 from worker.testing.simulation.watched import InlineSource, Watch, WatchedSink
 from worker.testing.simulation.world import NAMESPACE, World
@@ -74,8 +71,7 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
         survey = world.kinesis.survey()
     restored = store.take(STREAM)
     partition = Partition(world.plan.rules, restored)
-    stored = msgspec.convert(restored.positions, dict[str, Position])
-    positions = stored or first_positions(survey, world.plan.start)
+    positions = restored.positions or first_positions(survey, world.plan.start)
     random = Random(f"{world.plan.seed}:{watch.worker}")
     observer = _Observer(watch.say)
     policy = Policy(world.plan.on_ambiguous, lambda: world.now, random.random)
