@@ -113,6 +113,10 @@ class Partition:
         self._time.observe(shard, instant)
         self._moved[shard] = None
 
+    def gap(self) -> None:
+        """Count a gap: records of a shard may have been trimmed before they were read."""
+        self._pending.counters["input_gaps"] += 1
+
     def forget_shard(self, shard: str) -> None:
         """A shard has left the stream."""
         self._time.forget(shard)
@@ -141,7 +145,7 @@ class Partition:
             clocks={s: c for s, c in self._time.clocks.items() if s in self._moved},
             positions={s: self.positions[s] for s in self._moved if s in self.positions},
             numbered=self._at_hand.numbered,
-            series=self._book.admitted_now,
+            series=self._book.take_admitted(),
             counters=self._pending.counted(),
         )
         self._at_hand.changes.tell(delta)
@@ -150,7 +154,7 @@ class Partition:
     def outputs(self, *, publish: bool = True) -> Outputs:
         """What was given out since the last commit, if nobody keeps deltas; samples may wait."""
         self._at_hand.changes.over()
-        self._book.admitted_now = []
+        self._book.take_admitted()
         self._ended.clear()
         self._moved.clear()
         return self._pending.take(publish=publish)

@@ -120,7 +120,7 @@ class Service:
     def _fold(self, intake: Intake) -> None:
         partition, shard = self._partition, intake.shard
         if intake.gap:
-            partition.counters["input_gaps"] += 1
+            partition.gap()
             self._observer.gap(shard)
         if strange := partition.fold_known(intake.deliveries):
             partition.fold_strangers(strange, self._store.recall(strange))
