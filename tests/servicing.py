@@ -18,9 +18,9 @@ from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.ports import Clocks, Limits, Progress
 from worker.service.service import Service
+from worker.sources.batch import DecodedBatch
 from worker.sources.kinesis.inline import decoded
 from worker.sources.kinesis.shard_consumer import Batch
-from worker.sources.source import Intake
 from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
@@ -50,12 +50,13 @@ class Script:
         self.paused: set[str] = set()
         self.asked: list[str] = []
         self.error: Exception | None = None
+        self.durable: dict[str, Position] = {}
 
     def start(self) -> None:
         self.asked.append("start")
 
-    def take(self, timeout_s: float) -> list[Intake]:
-        self.asked.append("take")
+    def poll(self, timeout_s: float) -> list[DecodedBatch]:
+        self.asked.append("poll")
         if self.error is not None:
             raise self.error
         batches, self.batches = self.batches, []
@@ -67,7 +68,10 @@ class Script:
     def resume(self, shards: Iterable[str]) -> None:
         self.paused -= set(shards)
 
-    def forgotten(self) -> list[str]:
+    def committed(self, positions: Mapping[str, Position]) -> None:
+        self.durable.update(positions)
+
+    def expired_shards(self) -> list[str]:
         gone, self.gone = self.gone, []
         return gone
 

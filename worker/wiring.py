@@ -23,7 +23,7 @@ from worker.settings.model import Settings
 from worker.settings.rules import limits_of, rules_of
 from worker.settings.values import is_s3
 from worker.sources.kinesis.client import connect
-from worker.sources.kinesis.inline import IntakeHere
+from worker.sources.kinesis.inline import InlineSource
 from worker.sources.kinesis.lineage import first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
 from worker.state.compactor import Compactor
@@ -74,7 +74,7 @@ def build(
     log.started(stream, len(restored.sessions))
     positions = restored.positions or first_positions(survey, settings.start)
     service = Service(
-        IntakeHere(Reader(api, positions, survey.created, log.notice)),
+        InlineSource(Reader(api, positions, survey.created, log.notice)),
         partition,
         store,
         Sender(Lane(kind, store, sink, log, policy) for kind, sink in sinks.items()),

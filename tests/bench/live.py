@@ -19,7 +19,7 @@ from worker.service.service import Service
 from worker.settings.model import Settings
 from worker.settings.rules import limits_of, rules_of
 from worker.sources.kinesis.client import connect
-from worker.sources.kinesis.inline import IntakeHere
+from worker.sources.kinesis.inline import InlineSource
 from worker.sources.kinesis.lineage import first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
 from worker.state.compactor import Compactor
@@ -51,7 +51,7 @@ class Worker:
         log = Watch(clocks, lambda: 0, lambda _reading, _at: None)
         policy = Policy(settings.on_ambiguous, clocks.now, Random(0).random)
         self.service = Service(
-            IntakeHere(Reader(api, positions, survey.created, lambda _: None)),
+            InlineSource(Reader(api, positions, survey.created, lambda _: None)),
             self.partition,
             store,
             Sender(Lane(kind, store, _Discard(), log, policy) for kind in _KINDS),

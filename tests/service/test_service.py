@@ -134,6 +134,18 @@ def test_a_session_is_dropped_from_the_store_when_it_can_change_no_more() -> Non
     assert worker.store.recall([key]) == {}
 
 
+@settings(max_examples=30)
+@given(st.lists(STEP, max_size=8))
+def test_a_source_is_told_of_positions_that_are_durable_and_of_no_others(
+    steps: list[tuple[str, int, bool, bool]],
+) -> None:
+    worker = Worker(positions=dict.fromkeys("abc", HEAD))
+    for n, (shard, size, commit, _) in enumerate(steps):
+        batch = worker.batch(shard, n, *[b"%d" % n] * size)
+        (worker.turn_and_commit if commit else worker.turn)(batch)
+        assert worker.source.durable == worker.store.state.positions
+
+
 def test_a_gap_is_counted_and_told() -> None:
     worker = Worker()
     worker.turn_and_commit(worker.batch("a", 0, gap=True))
@@ -287,7 +299,7 @@ def test_at_the_end_all_that_was_folded_is_committed_and_sent(tmp_path: Path) ->
     turns = iter([None, 60.0])
     backlog = worker.service.run(lambda: next(turns))
     assert backlog.entries == 0
-    assert worker.source.asked == ["start", "take", "stop"]
+    assert worker.source.asked == ["start", "poll", "stop"]
     assert [record["session_id"] for record in worker.records.lines] == ["VX1"]
     assert Worker(path).partition.counters["folded"] == len(SCENE)
 

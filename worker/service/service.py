@@ -17,7 +17,8 @@ from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.ports import Clocks, Limits, Observer, Progress
 from worker.service.shards import Shards, rest_share
-from worker.sources.source import Intake, Source
+from worker.sources.batch import DecodedBatch
+from worker.sources.source import Source
 from worker.state.compactor import Compactor
 from worker.state.store import Backlog, Commit, Store
 from worker.stream.position import Position
@@ -85,9 +86,9 @@ class Service:
 
     def turn(self, wait_s: float) -> None:
         """One turn of the loop. Raises what ended the sender or the compactor, if one has."""
-        for intake in self._source.take(wait_s):
-            self._fold(intake)
-        for shard in self._source.forgotten():
+        for batch in self._source.poll(wait_s):
+            self._fold(batch)
+        for shard in self._source.expired_shards():
             self._partition.forget_shard(shard)
         self._let_time_go_on()
         if self._folded >= _FOLDED_AT_MOST or self._monotonic() >= self._commit_at:
@@ -109,6 +110,7 @@ class Service:
             )
         )
         self._backlog = self._store.backlog()
+        self._source.committed(delta.positions)
         if made:
             self._sender.wake()
         self._folded = 0
@@ -117,23 +119,23 @@ class Service:
             self._observer.test_event(test_id)
         self._observer.progress(self._progress(self._monotonic() - begun, outputs.window))
 
-    def _fold(self, intake: Intake) -> None:
-        partition, shard = self._partition, intake.shard
-        if intake.gap:
+    def _fold(self, batch: DecodedBatch) -> None:
+        partition, shard = self._partition, batch.shard
+        if batch.gap:
             partition.gap()
             self._observer.gap(shard)
-        if strange := partition.fold_known(intake.deliveries):
+        if strange := partition.fold_known(batch.deliveries):
             partition.fold_strangers(strange, self._store.recall(strange))
-        if intake.clock is not None:
-            partition.tip(shard, intake.clock)
-        partition.move(shard, intake.position)
-        for child, position in intake.children.items():
+        if batch.clock is not None:
+            partition.tip(shard, batch.clock)
+        partition.move(shard, batch.position)
+        for child, position in batch.children.items():
             partition.move(child, position)
-        if intake.ended:
+        if batch.ended:
             self._shards.ended(shard)
         else:
-            self._shards.answered(shard, intake.millis_behind, self._monotonic())
-        self._folded += intake.records
+            self._shards.answered(shard, batch.millis_behind, self._monotonic())
+        self._folded += batch.records
 
     def _let_time_go_on(self) -> None:
         self._partition.advance(self._shards.live())

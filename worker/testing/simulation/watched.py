@@ -6,7 +6,7 @@ what a transaction has done is told to the ledger once it is durable, and not be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple
@@ -17,12 +17,13 @@ from worker.outbox.entries import Entry, Kind, Outcome, Settled
 from worker.outbox.lane import Sink
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
+from worker.sources.batch import DecodedBatch
 from worker.sources.kinesis.api import Call, KinesisApi, carry_out
 from worker.sources.kinesis.api import Outcome as CallOutcome
 from worker.sources.kinesis.inline import decoded
 from worker.sources.kinesis.scheduler import Schedule
-from worker.sources.source import Intake
 from worker.state.store import Backlog, Commit, Store
+from worker.stream.position import Position
 from worker.testing.simulation.ledger import Witness
 from worker.testing.simulation.plan import Point
 
@@ -136,10 +137,10 @@ class WatchedSink:
         return outcome, error
 
 
-class InlineSource:
-    """A ``Source`` without threads: each ``take`` carries out what is due, answers late ones.
+class SteppedSource:
+    """A ``Source`` without threads: each ``poll`` carries out what is due, answers late ones.
 
-    ``slowness``: the share (0 to 1) of calls whose answers come with a later ``take`` only.
+    ``slowness``: the share (0 to 1) of calls whose answers come with a later ``poll`` only.
     """
 
     def __init__(
@@ -160,12 +161,12 @@ class InlineSource:
         self._under_way: list[tuple[Call, CallOutcome]] = []
 
     def start(self) -> None:
-        """Nothing to begin: ``take`` does it all."""
+        """Nothing to begin: ``poll`` does it all."""
 
     def stop(self) -> None:
         """Nothing to end."""
 
-    def take(self, timeout_s: float) -> list[Intake]:  # noqa: ARG002
+    def poll(self, timeout_s: float) -> list[DecodedBatch]:  # noqa: ARG002
         """What has come by now; time doesn't pass in here, so there is no waiting."""
         now = self._clock()
         late, self._under_way = self._under_way, []
@@ -193,6 +194,9 @@ class InlineSource:
         """See ``Source.resume``."""
         self._schedule.resume(shards)
 
-    def forgotten(self) -> list[str]:
-        """See ``Source.forgotten``."""
+    def committed(self, positions: Mapping[str, Position]) -> None:
+        """Nothing to do: the next start is given the store's positions."""
+
+    def expired_shards(self) -> list[str]:
+        """See ``Source.expired_shards``."""
         return self._schedule.forgotten()

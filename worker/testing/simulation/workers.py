@@ -21,7 +21,7 @@ from worker.sources.kinesis.scheduler import Schedule
 from worker.state.compactor import Compactor
 from worker.state.store import Store
 from worker.testing.simulation.destinations import LineWriter, MetricsClient
-from worker.testing.simulation.watched import InlineSource, Watch, WatchedSink
+from worker.testing.simulation.watched import SteppedSource, Watch, WatchedSink
 from worker.testing.simulation.world import NAMESPACE, World
 
 STREAM: Final = "calls, created when the simulation began"
@@ -63,7 +63,7 @@ class Worker(NamedTuple):
 def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
     """The worker that is watched, its state taken and its beginning committed.
 
-    ``slowness``: see ``InlineSource``. Time may go by. Raises what strikes it on its way.
+    ``slowness``: see ``SteppedSource``. Time may go by. Raises what strikes it on its way.
     """
     survey = world.kinesis.survey()
     while not isinstance(survey, Survey):
@@ -80,7 +80,7 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
     )
     schedule = Schedule(positions, survey.created, random.random, _MAX_BYTES)
     service = Service(
-        InlineSource(world.stream, schedule, lambda: world.now, random, slowness, watch),
+        SteppedSource(world.stream, schedule, lambda: world.now, random, slowness, watch),
         partition,
         store,
         sender,
