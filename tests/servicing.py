@@ -16,6 +16,7 @@ from worker.outbox.sender import Sender
 from worker.partition.delta import Delta, decode, encode, merge
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
+from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks, Limits, Progress
 from worker.service.service import Service
 from worker.sources.batch import DecodedBatch
@@ -96,7 +97,7 @@ class Store(SqliteStore):
         return merge(commit.delta for commit in self.commits)
 
 
-class Heard:
+class Heard(WorkerEvents):
     """What the service and the sender tell."""
 
     def __init__(self) -> None:

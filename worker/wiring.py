@@ -17,6 +17,7 @@ from worker.outbox.entries import Kind
 from worker.outbox.lane import Lane, Policy, Sink
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
+from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks
 from worker.service.service import Service
 from worker.settings.model import Settings
@@ -30,7 +31,6 @@ from worker.state.compactor import Compactor
 from worker.state.s3.store import READERS, S3Store
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Store
-from worker.telemetry.worker_log import WorkerLog
 from worker.times.rfc3339 import format_ms
 
 _COMPACT_EVERY_S: Final = 30.0
@@ -41,7 +41,7 @@ _CALLERS: Final = 5
 def build(
     settings: Settings,
     stream: str,
-    log: WorkerLog,
+    events: WorkerEvents,
     clocks: Clocks,
     random: Callable[[], float],
     sleep: Callable[[float], None],
@@ -62,26 +62,26 @@ def build(
         region=settings.region,
         endpoint=settings.endpoint_url,
         threads=THREADS,
-        parsed_slowly=log.parsed_slowly,
+        parsed_slowly=events.parsed_slowly,
     )
     survey = survey_stream(api, sleep, random)
     sinks = _sinks(settings)
-    store = _store(settings, log, random, sleep_for_state)
+    store = _store(settings, events, random, sleep_for_state)
     restored = store.take(f"{survey.arn}, created {format_ms(survey.created)}")
     rules = rules_of(settings)
     policy = Policy(settings.on_ambiguous, clocks.now, random)
     partition = Partition(rules, restored)
-    log.started(stream, len(restored.sessions))
+    events.started(stream, len(restored.sessions))
     positions = restored.positions or first_positions(survey, settings.start)
     service = Service(
-        InlineSource(Reader(api, positions, survey.created, log.notice)),
+        InlineSource(Reader(api, positions, survey.created, events.notice)),
         partition,
         store,
-        Sender(Lane(kind, store, sink, log, policy) for kind, sink in sinks.items()),
+        Sender(Lane(kind, store, sink, events, policy) for kind, sink in sinks.items()),
         Compactor(store, _COMPACT_EVERY_S),
         rules,
         limits_of(settings),
-        log,
+        events,
         clocks,
     )
     service.begin(positions)
@@ -90,14 +90,14 @@ def build(
 
 def _store(
     settings: Settings,
-    log: WorkerLog,
+    events: WorkerEvents,
     random: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> Store:
     if not is_s3(settings.state):
         return SqliteStore(Path(settings.state))
     objects = _bucket(settings, settings.state, threads=READERS + _CALLERS)
-    return S3Store(objects, observer=log.state_call_failed, sleep=sleep, random=random)
+    return S3Store(objects, observer=events.state_call_failed, sleep=sleep, random=random)
 
 
 def _sinks(settings: Settings) -> dict[Kind, Sink]:

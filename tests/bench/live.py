@@ -14,6 +14,7 @@ from worker.outbox.entries import Kind, Outcome
 from worker.outbox.lane import Lane, Policy
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
+from worker.service.hooks import EventFanOut
 from worker.service.ports import Clocks
 from worker.service.service import Service
 from worker.settings.model import Settings
@@ -24,7 +25,8 @@ from worker.sources.kinesis.lineage import first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
 from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
-from worker.telemetry.collector import Watch
+from worker.telemetry.collector import TelemetryCollector
+from worker.telemetry.worker_log import WorkerLog
 
 _KINDS: Final[tuple[Kind, ...]] = ("metrics", "records", "dead_letters")
 
@@ -48,17 +50,18 @@ class Worker:
         store = SqliteStore(state)
         self.partition = Partition(rules, store.take("bench"))
         clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
-        log = Watch(clocks, lambda: 0, lambda _reading, _at: None)
+        telemetry = TelemetryCollector(clocks.now, lambda: 0, lambda _reading, _at: None)
+        events = EventFanOut(WorkerLog(clocks.monotonic), telemetry)
         policy = Policy(settings.on_ambiguous, clocks.now, Random(0).random)
         self.service = Service(
             InlineSource(Reader(api, positions, survey.created, lambda _: None)),
             self.partition,
             store,
-            Sender(Lane(kind, store, _Discard(), log, policy) for kind in _KINDS),
+            Sender(Lane(kind, store, _Discard(), events, policy) for kind in _KINDS),
             Compactor(store, 30.0),
             rules,
             limits_of(settings),
-            log,
+            events,
             clocks,
         )
         self.service.begin(positions)

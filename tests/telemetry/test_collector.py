@@ -1,11 +1,8 @@
-"""The worker's observer: it logs, counts, and reports once a minute."""
+"""The collector of telemetry: it counts events, and reports once a minute."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from structlog.testing import capture_logs
 
 from tests.telemetry.progresses import NOW, progress
 from worker.metrics.series import Series
@@ -14,10 +11,9 @@ from worker.objectstore.api import FailureKind as S3FailureKind
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
-from worker.service.ports import Clocks
 from worker.sources.kinesis.api import Failure, FailureKind
 from worker.sources.kinesis.notices import BackedOff, FoundAgain
-from worker.telemetry.collector import Watch
+from worker.telemetry.collector import TelemetryCollector
 from worker.telemetry.snapshot import Reading
 from worker.telemetry.worker_log import LASTING
 
@@ -31,8 +27,7 @@ class Watching:
         self.wall = NOW
         self.reports: list[Reading] = []
         self.reported_at: list[int] = []
-        clocks = Clocks(lambda: 100.0, lambda: self.wall)
-        self.watch = Watch(clocks, lambda: 4, self._report)
+        self.watch = TelemetryCollector(lambda: self.wall, lambda: 4, self._report)
 
     def _report(self, reading: Reading, at: int) -> None:
         self.reports.append(reading)
@@ -40,9 +35,8 @@ class Watching:
 
 
 @pytest.fixture
-def watching() -> Iterator[Watching]:
-    with capture_logs():
-        yield Watching()
+def watching() -> Watching:
+    return Watching()
 
 
 @pytest.mark.parametrize("every_s", [1, 7, 13, 29, 59])

@@ -15,7 +15,8 @@ from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Window
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service.ports import Clocks, Limits, Observer, Progress
+from worker.service.hooks import WorkerEvents
+from worker.service.ports import Clocks, Limits, Progress
 from worker.service.shards import Shards, rest_share
 from worker.sources.batch import DecodedBatch
 from worker.sources.source import Source
@@ -41,7 +42,7 @@ class Service:
         compactor: Compactor,
         rules: Rules,
         limits: Limits,
-        observer: Observer,
+        events: WorkerEvents,
         clocks: Clocks,
     ) -> None:
         self._source = source
@@ -51,7 +52,7 @@ class Service:
         self._compactor = compactor
         self._rules = rules
         self._limits = limits
-        self._observer = observer
+        self._events = events
         self._monotonic = clocks.monotonic
         self._now = clocks.now
         self._shards = Shards(partition, limits.shard_lead_ms)
@@ -116,14 +117,14 @@ class Service:
         self._folded = 0
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:
-            self._observer.test_event(test_id)
-        self._observer.progress(self._progress(self._monotonic() - begun, outputs.window))
+            self._events.test_event(test_id)
+        self._events.progress(self._progress(self._monotonic() - begun, outputs.window))
 
     def _fold(self, batch: DecodedBatch) -> None:
         partition, shard = self._partition, batch.shard
         if batch.gap:
             partition.gap()
-            self._observer.gap(shard)
+            self._events.gap(shard)
         if strange := partition.fold_known(batch.deliveries):
             partition.fold_strangers(strange, self._store.recall(strange))
         if batch.clock is not None:

@@ -11,6 +11,7 @@ import structlog
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import Entry, Outcome
 from worker.outbox.ledger import Note
+from worker.service.hooks import WorkerEvents
 from worker.service.ports import Progress
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
 from worker.state.store import Backlog
@@ -22,8 +23,8 @@ LASTING: Final = 10
 """So many failed calls in a row, some 50 s of them, don't pass by themselves."""
 
 
-class WorkerLog:
-    """Observer of the service, the sender and the reader."""
+class WorkerLog(WorkerEvents):
+    """A worker's events as log lines, and how the command began and ended."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._log = structlog.get_logger("voice_insights")
@@ -113,9 +114,9 @@ class WorkerLog:
             **progress.counters,
         )
 
-    def started(self, stream: str, restored: int) -> None:
-        """The partition was taken; so many sessions came back with it."""
-        self._log.info("started", stream=stream, sessions_restored=restored)
+    def started(self, stream: str, sessions: int) -> None:
+        """See ``WorkerEvents.started``."""
+        self._log.info("started", stream=stream, sessions_restored=sessions)
 
     def served(self, port: int) -> None:
         """Where health and metrics can be asked for."""

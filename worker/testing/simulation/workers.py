@@ -9,12 +9,12 @@ from random import Random
 from typing import Final, NamedTuple
 
 from worker.destinations.cloudwatch.sink import CloudWatchSink
-from worker.outbox.entries import Entry, Kind, Outcome
+from worker.outbox.entries import Kind
 from worker.outbox.lane import Lane, Policy
-from worker.outbox.ledger import Note
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
-from worker.service.ports import Clocks, Limits, Progress
+from worker.service.hooks import WorkerEvents
+from worker.service.ports import Clocks, Limits
 from worker.service.service import Service
 from worker.sources.kinesis.lineage import Survey, first_positions
 from worker.sources.kinesis.scheduler import Schedule
@@ -30,7 +30,7 @@ _MAX_BYTES: Final = 64 << 20
 _SURVEY_AGAIN_MS: Final = 500
 
 
-class _Observer:
+class _Trace(WorkerEvents):
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
 
@@ -39,15 +39,6 @@ class _Observer:
 
     def gap(self, shard: str) -> None:
         self._say(f"gap in {shard}")
-
-    def progress(self, progress: Progress) -> None:
-        pass
-
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
-        pass
-
-    def noted(self, note: Note) -> None:
-        pass
 
 
 class Worker(NamedTuple):
@@ -73,10 +64,10 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
     partition = Partition(world.plan.rules, restored)
     positions = restored.positions or first_positions(survey, world.plan.start)
     random = Random(f"{world.plan.seed}:{watch.worker}")
-    observer = _Observer(watch.say)
+    events = _Trace(watch.say)
     policy = Policy(world.plan.on_ambiguous, lambda: world.now, random.random)
     sender = Sender(
-        Lane(kind, store, sink, observer, policy) for kind, sink in _sinks(world, watch).items()
+        Lane(kind, store, sink, events, policy) for kind, sink in _sinks(world, watch).items()
     )
     schedule = Schedule(positions, survey.created, random.random, _MAX_BYTES)
     service = Service(
@@ -87,7 +78,7 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
         Compactor(store, 1.0),
         world.plan.rules,
         Limits(world.plan.commit_every_s, _LEAD_MS, world.plan.outbox_bytes),
-        observer,
+        events,
         Clocks(lambda: world.now / 1000, lambda: world.now),
     )
     service.begin(positions)
