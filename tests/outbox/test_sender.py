@@ -68,6 +68,17 @@ def test_to_stop_is_to_send_what_is_left() -> None:
     assert running_senders() == []
 
 
+def test_to_stop_what_was_never_started_sends_nothing_then_or_later() -> None:
+    api = StrictCloudWatch(lambda: NOON)
+    with store_with(*metrics(tokens(a=1))) as store:
+        sender = sender_of(store, CloudWatchSink(api, "Ns"))
+        assert not sender.stop(0.0)
+        sender.start()
+        assert sender.stop(LONG_S)
+        assert store.backlog().entries == 1
+    assert api.kept == {}
+
+
 def test_what_comes_while_it_idles_is_sent_when_it_is_woken() -> None:
     sent = threading.Event()
 

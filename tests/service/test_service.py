@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -290,6 +291,33 @@ def test_a_worker_that_is_fenced_while_it_sends_its_last_says_so(tmp_path: Path)
     turns = iter([None, 60.0])
     with pytest.raises(Fenced):
         worker.service.run(lambda: next(turns))
+
+
+def test_a_partition_that_is_taken_away_before_it_starts_is_abandoned_in_peace(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.sqlite"
+    worker = Worker(path)
+    Worker(path)
+    worker.service.abandon()
+    assert worker.source.asked == ["stop"]
+    assert not worker.sender.stop(0.0)
+
+
+def test_whoever_turns_a_service_by_hand_gets_what_running_it_gives(tmp_path: Path) -> None:
+    left = []
+    for name in ("run", "by hand"):
+        worker = Worker(tmp_path / name)
+        worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
+        if name == "run":
+            backlog = worker.service.run(partial(next, iter([None, 60.0])))
+        else:
+            worker.service.start()
+            worker.service.turn(0.0)
+            backlog = worker.service.finish(60.0)
+        restored = Worker(tmp_path / name).partition
+        left.append((backlog, worker.records.lines, worker.source.asked, restored.counters))
+    assert left[0] == left[1]
 
 
 def test_at_the_end_all_that_was_folded_is_committed_and_sent(tmp_path: Path) -> None:

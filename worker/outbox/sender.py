@@ -24,6 +24,15 @@ class _Runner:
         self._lane = lane
         self._failed = failed
 
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread's end, if it was started."""
+        if self.thread.ident is not None:
+            self.thread.join(timeout_s)
+
+    def ended(self) -> bool:
+        """Whether the thread was started, and has ended."""
+        return self.thread.ident is not None and not self.thread.is_alive()
+
     def _run(self) -> None:
         try:
             while not self.halted.is_set():
@@ -73,15 +82,17 @@ class Sender:
             runner.wake.set()
 
     def stop(self, timeout_s: float) -> bool:
-        """Send what is left, for at most ``timeout_s``; whether all is sent."""
+        """Send what is left, for at most ``timeout_s``; whether all is sent. Harmless before
+        ``start``, and again after a stop.
+        """
         until = monotonic() + timeout_s
         for runner in self._runners:
             runner.stopping.set()
             runner.wake.set()
         for runner in self._runners:
-            runner.thread.join(max(0.0, until - monotonic()))
+            runner.join(max(0.0, until - monotonic()))
             runner.halted.set()
-        return self.error is None and not any(one.thread.is_alive() for one in self._runners)
+        return self.error is None and all(one.ended() for one in self._runners)
 
     def _failed(self, error: BaseException) -> None:
         self.error = self.error or error

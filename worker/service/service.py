@@ -64,20 +64,41 @@ class Service:
         """Work until there is a ``deadline`` (by the monotonic clock), and shut down before it;
         what could not be sent in time stays. Whatever is raised ends sending and reading at once.
         """
-        self._sender.start()
-        self._compactor.start()
-        self._source.start()
         try:
+            self.start()
             while (end := deadline()) is None:
                 self.turn(_WAIT_S)
         except BaseException:
-            # nothing may leave any more, least of all if another worker has the state by now
-            self._sender.stop(0.0)
-            self._compactor.stop(0.0)
+            self.abandon()
             raise
-        finally:
-            self._source.stop()
-        return self._shut_down(end)
+        return self.finish(end)
+
+    def start(self) -> None:
+        """Begin to send, to compact and to read; ``begin`` comes before it."""
+        self._sender.start()
+        self._compactor.start()
+        self._source.start()
+
+    def finish(self, deadline: float) -> Backlog:
+        """Stop reading, commit, and send what is left until ``deadline`` (by the monotonic
+        clock); what then still waits. Raises what ended the sender or the compactor, if one has.
+        """
+        self._source.stop()
+        self.commit()
+        self._sender.stop(max(0.0, deadline - self._monotonic()))
+        self._compactor.stop(max(0.0, deadline - self._monotonic()))
+        self._raise_what_ended_a_part()
+        backlog = self._store.backlog()
+        self._store.close()
+        return backlog
+
+    def abandon(self) -> None:
+        """Stop at once, without a commit and also before ``start``: nothing leaves any more, for
+        another worker may have the state by now.
+        """
+        self._sender.stop(0.0)
+        self._compactor.stop(0.0)
+        self._source.stop()
 
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Commit where to begin, before anything is read."""
@@ -165,12 +186,3 @@ class Service:
         for part in (self._sender, self._compactor):
             if part.error is not None:
                 raise part.error
-
-    def _shut_down(self, deadline: float) -> Backlog:
-        self.commit()
-        self._sender.stop(max(0.0, deadline - self._monotonic()))
-        self._compactor.stop(max(0.0, deadline - self._monotonic()))
-        self._raise_what_ended_a_part()
-        backlog = self._store.backlog()
-        self._store.close()
-        return backlog
