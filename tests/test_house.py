@@ -40,7 +40,7 @@ LAYERS: Final = (
     *("errors", "times", "logs", "stream", "metrics", "recordings", "aws", "objectstore"),
     *("events", "sessions", "partition", "sources", "producer", "outbox"),
     *("destinations", "replay", "reports", "state", "service", "telemetry", "monitoring"),
-    *("settings", "testing", "wiring", "doctor", "cli", "__main__"),
+    *("settings", "testing", "opening", "wiring", "doctor", "cli", "__main__"),
 )
 """The rooms of ``worker``, each of which imports only rooms that stand before it."""
 EFFECTS: Final = {
@@ -191,6 +191,15 @@ def test_no_room_imports_a_room_above_it() -> None:
         if (_room(name), _room(other)) != ("outbox", "destinations")  # not yet
     ]
     assert upward == []
+
+
+def test_only_one_module_asks_whether_a_location_is_in_a_bucket() -> None:
+    asking = {
+        name
+        for name, tree in _modules().items()
+        if name.startswith("worker.") and any(one.endswith(".is_s3") for one in _imported(tree))
+    }
+    assert asking == {"worker.opening"}
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

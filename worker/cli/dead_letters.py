@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
-from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Final, NamedTuple
 
@@ -15,17 +14,16 @@ import msgspec
 from rich.console import JustifyMethod
 from rich.table import Table
 
-from worker.cli.bucket_lines import Line, lines_at
 from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.progress import Progress
-from worker.destinations.objects import DEAD_LETTERS, SUFFIX
+from worker.destinations.objects import DEAD_LETTERS
 from worker.errors import BadInput
 from worker.events.decode import decode
 from worker.events.occurrence import Damaged
+from worker.opening import Locations, is_one_file
 from worker.partition.commit_outputs import EXPIRED
 from worker.producer.put_records import Clock, put_back
 from worker.reports.tables import console
-from worker.settings.values import is_s3
 from worker.stream.record import Record
 
 _NOT_TEXT: Final = {
@@ -91,7 +89,7 @@ def list_letters(place: str, endpoint_url: str | None, region: str | None) -> No
         told = map(_safe, (reason, str(number), letter.arrival, letter.shard))
         table.add_row(f"{count:,}", *told)
     console(sys.stdout).print(table)
-    if is_s3(place):
+    if not is_one_file(place):
         click.echo("\nThe latest of each, by object and line, as `show` takes them:")
         for reason, _ in counts.most_common():
             click.echo(_safe(f"{latest[reason].file} {latest[reason].number}  {reason}"))
@@ -107,7 +105,7 @@ def show(file: str, line: int, endpoint_url: str | None, region: str | None) -> 
     FILE is a file, or an object of a bucket: s3://... as `list` names it. A letter may have
     10 MiB, so end the command with `| less` if you want it page by page.
     """
-    if is_s3(file) and not file.endswith(SUFFIX):
+    if not is_one_file(file):
         raise BadInput(f"{file} is no object; `dead-letters list {file}` names some")
     for _, number, letter, text in _letters(file, region, endpoint_url):
         if number == line and letter.data is None:
@@ -186,7 +184,7 @@ def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[F
     """
     decoder = msgspec.json.Decoder(Letter)
     any_yet = False
-    for file, number, line in _lines(place, region, endpoint):
+    for file, number, line in Locations(region, endpoint).lines(place, DEAD_LETTERS):
         try:
             letter = decoder.decode(line)
         except msgspec.DecodeError as error:
@@ -197,18 +195,6 @@ def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[F
             continue
         any_yet = True
         yield Found(file, number, letter, line)
-
-
-def _lines(place: str, region: str | None, endpoint: str | None) -> Iterator[Line]:
-    if is_s3(place):
-        yield from lines_at(place, DEAD_LETTERS, region, endpoint)
-        return
-    try:
-        with Path(place).open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                yield Line(place, number, line)
-    except OSError as error:
-        raise BadInput(f"can't read {place}: {error.strerror}") from error
 
 
 def _why_not(letter: Letter, data: bytes) -> str | None:

@@ -18,6 +18,9 @@ from worker.metrics.series import Series
 Minute = tuple[Series, int]
 """A series and a minute in epoch ms."""
 
+NoteKey = tuple[str, int]
+"""The location of a state, and the number of an entry in it: two states use the same numbers."""
+
 KEPT: Final = 15 * 86_400_000
 """How long notes are kept (ms), by the minutes in them: as long as CloudWatch keeps minutes."""
 

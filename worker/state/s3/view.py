@@ -20,6 +20,23 @@ from worker.state.s3.ownership import corrupt
 from worker.state.s3.restoring import Found, Restoring, find_readable, look
 from worker.state.s3.segment import PackedSpot, from_piece, unpack
 from worker.state.s3.store import READERS
+from worker.state.view import LedgerNotes
+
+
+class S3View:
+    """A ``StateView`` of a state in a bucket."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self.location = access.url
+
+    def find_sessions(self, sid: str) -> list[Packed]:
+        """See ``StateView.find_sessions``."""
+        return find_sessions(self._access, sid)
+
+    def ledger_since(self, since: int) -> LedgerNotes:
+        """See ``StateView.ledger_since``."""
+        return ledger_since(self._access, since)
 
 
 def find_sessions(access: Access, sid: str) -> list[Packed]:
@@ -42,7 +59,7 @@ def find_sessions(access: Access, sid: str) -> list[Packed]:
     return list({one.state.key: one for one in named}.values())
 
 
-def ledger_since(access: Access, since: int) -> tuple[list[Note], list[Note]]:
+def ledger_since(access: Access, since: int) -> LedgerNotes:
     """The notes on entries that have ended and can hold a minute at or after ``since`` (epoch ms),
     and those on entries that wait; one that ends meanwhile may be in both. Raises ``BadInput`` if
     there is no state here.
@@ -51,7 +68,7 @@ def ledger_since(access: Access, since: int) -> tuple[list[Note], list[Note]]:
     ended = notes_since(access, since)
     # notes are written first: an owner that died before its swap left one, and the entry waits on
     waits = {held.id for held in _look(access).manifest.outbox}
-    return [note for note in ended if note.entry not in waits], waiting
+    return LedgerNotes([note for note in ended if note.entry not in waits], waiting)
 
 
 def waiting_notes(access: Access) -> list[Note]:

@@ -16,6 +16,24 @@ from worker.outbox.entries import waiting_note
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.state.sqlite.store import unpacked, whole_state
+from worker.state.view import LedgerNotes
+
+
+class SqliteView:
+    """A ``StateView`` of a state file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.location = str(path)
+
+    def find_sessions(self, sid: str) -> list[Packed]:
+        """See ``StateView.find_sessions``."""
+        return find_sessions(self._path, sid)
+
+    def ledger_since(self, since: int) -> LedgerNotes:
+        """See ``StateView.ledger_since``."""
+        waiting = waiting_notes(self._path)  # before the others: what ends meanwhile is in both
+        return LedgerNotes(notes_since(self._path, since), waiting)
 
 
 class Peek(NamedTuple):
