@@ -30,14 +30,24 @@ JUDGING: Final = ("access", "facts", "findings", "judging", "sampling", "stream"
 """The modules of ``worker.doctor`` that judge what the others find out."""
 
 CORE: Final = (
-    *("worker.times", "worker.stream"),
+    *("worker.backoff", "worker.times", "worker.stream"),
     *("worker.events", "worker.sessions", "worker.metrics", "worker.partition"),
     "worker.service.shards",
     *(f"worker.doctor.{name}" for name in JUDGING),
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
-    *("errors", "times", "logs", "stream", "metrics", "recordings", "aws", "objectstore"),
+    *(
+        "errors",
+        "backoff",
+        "times",
+        "logs",
+        "stream",
+        "metrics",
+        "recordings",
+        "aws",
+        "objectstore",
+    ),
     *("events", "sessions", "partition", "sources", "producer", "outbox"),
     *("destinations", "replay", "reports", "state", "service", "telemetry", "monitoring"),
     *("settings", "testing", "opening", "wiring", "doctor", "cli", "__main__"),

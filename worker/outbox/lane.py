@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, Protocol
 
+from worker.backoff import full_jitter
 from worker.outbox.entries import (
     Entry,
     Group,
@@ -27,7 +28,6 @@ from worker.outbox.ledger import Note, note_of
 CLAIM: Final = 4
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 30.0
-_MOST_FAILURES: Final = 16
 
 OnAmbiguous = Literal["resend", "drop"]
 
@@ -112,8 +112,7 @@ class Lane:
         """How long to wait before the next round: nothing after a success."""
         if not self._failures:
             return 0.0
-        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * float(2**self._failures))
-        return self._policy.random() * longest
+        return full_jitter(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, self._failures, self._policy.random)
 
     def _settled(self, entry: Entry) -> Settled:
         if self.kind != "metrics":
@@ -141,7 +140,7 @@ class Lane:
     def _attempt(self, entry: Entry) -> Outcome:
         outcome, error = self._sink.send(entry.body)
         self._observer.sent(entry, outcome, error)
-        self._failures = 0 if outcome.ends else min(self._failures + 1, _MOST_FAILURES)
+        self._failures = 0 if outcome.ends else self._failures + 1
         return outcome
 
 
