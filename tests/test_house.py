@@ -37,18 +37,8 @@ CORE: Final = (
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
-    *(
-        "errors",
-        "backoff",
-        "times",
-        "logs",
-        "stream",
-        "metrics",
-        "recordings",
-        "aws",
-        "objectstore",
-    ),
-    *("events", "sessions", "partition", "sources", "producer", "outbox"),
+    *("errors", "backoff", "times", "logs", "stream", "metrics", "recordings", "aws"),
+    *("objectstore", "events", "sessions", "partition", "sources", "producer", "outbox"),
     *("destinations", "replay", "reports", "state", "service", "telemetry", "monitoring"),
     *("settings", "testing", "opening", "wiring", "doctor", "cli", "__main__"),
 )
@@ -158,6 +148,39 @@ def test_the_core_has_no_clock_and_prints_nothing() -> None:
             if isinstance(node, ast.Name) and node.id in {"open", "print", "input"}:
                 found.append(f"{name}:{node.lineno} {node.id}")
     assert found == []
+
+
+def _reached(name: str) -> set[str]:
+    """A module and all that it imports, directly or not."""
+    modules = _modules()
+    found, waiting = set(), [name]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            for other in _imported(modules[module]):
+                waiting += [one for one in (other, other.rpartition(".")[0]) if one in modules]
+    return found
+
+
+def _called_pure() -> list[str]:
+    return [
+        name
+        for name, tree in _modules().items()
+        if name.startswith("worker.") and re.search(r"\bPure\b", ast.get_docstring(tree) or "")
+    ]
+
+
+def test_what_calls_itself_pure_reaches_no_effect() -> None:
+    assert len(_called_pure()) > 40
+    effects = [
+        f"{name} reaches {other} in {module}"
+        for name in _called_pure()
+        for module in sorted(_reached(name))
+        for other in _imported(_modules()[module])
+        if other.partition(".")[0] in EFFECTS
+    ]
+    assert effects == []
 
 
 def test_nothing_but_the_commands_imports_the_commands() -> None:
