@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from tests.state.commits import commit, packed
@@ -51,6 +53,27 @@ def test_there_is_no_view_of_a_state_file_that_is_not_there(
 ) -> None:
     with pytest.raises(BadInput, match="no state file"):
         locations.view(str(tmp_path / "state.sqlite"))
+
+
+class Counting(boto3.Session):  # type: ignore[misc]  # boto3 is untyped
+    """A session that counts the clients it has made."""
+
+    made = 0
+
+    def client(self, *names: Any, **more: Any) -> Any:
+        self.made += 1
+        return super().client(*names, **more)
+
+
+def test_all_buckets_share_one_client_and_files_need_none(tmp_path: Path) -> None:
+    session = Counting("any", "any")
+    locations = Locations("eu-west-1", "http://127.0.0.1:9", session)
+    store_at(locations, str(tmp_path / "state.sqlite")).close()
+    assert session.made == 0
+    store_at(locations, BUCKET)
+    locations.view("s3://another")
+    locations.bucket("s3://third/prefix")
+    assert session.made == 1
 
 
 def test_only_a_location_in_a_bucket_has_one(locations: Locations) -> None:

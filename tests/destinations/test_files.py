@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,18 @@ def test_emf_goes_where_its_lines_go(tmp_path: Path) -> None:
     lines.close()
     (line,) = path.read_bytes().splitlines()
     assert json.loads(line)["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Mine"
+
+
+def test_entries_that_come_from_two_threads_at_once_are_written_one_after_the_other(
+    tmp_path: Path,
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    entries = [(letter * 999 + b"\n") * 400 for letter in (b"a", b"b")]
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        sink = LineSink(str(pipe))
+        for sent in [pool.submit(sink.send, one) for one in entries]:
+            assert sent.result() == DONE
+        sink.close()
+        assert read.result() in (b"".join(entries), b"".join(reversed(entries)))

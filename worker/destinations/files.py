@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 from stat import S_ISREG
+from threading import Lock
 from typing import BinaryIO, Final, cast
 
 from worker.errors import Misconfigured, Unreachable
@@ -27,6 +28,7 @@ class LineSink:
     def __init__(self, path: str) -> None:
         """Raises ``Misconfigured`` if the file can't be written."""
         self._path = path
+        self._writing = Lock()
         try:
             self._file: BinaryIO = (
                 sys.stdout.buffer
@@ -39,10 +41,14 @@ class LineSink:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
 
     def send(self, body: bytes) -> tuple[Outcome, str]:
-        """Write all lines of an entry.
+        """Write all lines of an entry; several threads' entries come one after the other.
 
         Raises ``Unreachable`` if whoever read them has gone, and nobody can read any more.
         """
+        with self._writing:
+            return self._send(body)
+
+    def _send(self, body: bytes) -> tuple[Outcome, str]:
         try:
             self._write(b"\n" + body if self._torn else body)
             self._torn = False
