@@ -82,13 +82,11 @@ def _further(held: Held, hold: Hold, before: int) -> Samples | None:
 
 def _further_turn(held: Held, before: int) -> Samples | None:
     state = held.state
-    mark, kept = state.turn, held.take_turns()
+    mark = state.turn
     late = mark.oldest_new is not None and mark.oldest_new < mark.before
     if late or (mark.closing and mark.count != state.count):
         held.turn_walk = None
         return None
-    if kept is not None:
-        return kept
     if not mark.count and state.newest < before:
         return held.reading().spoken.samples
     if state.closed is None or (mark.closing and state.newest < mark.before):

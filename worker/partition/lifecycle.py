@@ -85,7 +85,6 @@ class Lifecycle:
         for due, held in self._deadlines.reached(instant, self._at_hand.by_key):
             with self._set_aside_if_it_fails(held):
                 self._close(held, "idle" if held.state.wrap_up_arrival is None else "wrap_up", due)
-                held.keep_turns()  # to be told at the next release, as a rule
                 held.forget_reading()
 
     def _close(self, held: Held, reason: CloseReason, instant: int) -> None:

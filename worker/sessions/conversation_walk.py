@@ -17,16 +17,15 @@ from worker.times.minutes import MINUTE, NEVER, minute_of
 
 
 class SpokenWalk:
-    """Goes through events in order. ``samples`` are those that neighbouring events decide, and
-    ``ending`` those among them that only the close decides.
+    """Goes through events in order. ``samples`` are those that neighbouring events and the close
+    decide.
     """
 
-    __slots__ = ("_context", "_until", "ending", "rows", "samples", "turns")
+    __slots__ = ("_context", "_until", "rows", "samples", "turns")
 
     def __init__(self, samples: Samples, first: int) -> None:
         """``first``: the time of the session's first event in epoch ms."""
         self.samples = samples
-        self.ending = Samples()
         self._context = ContextWalk()
         self.rows = TurnRows()
         self.rows.language = self._context.current.language
@@ -58,12 +57,8 @@ class SpokenWalk:
 
     def close(self, t: int) -> None:
         """The session is over; ``t`` is its last event's time."""
-        self.ending = Samples(self._context.current)
-        self.turns.part = self.ending.at(t)
+        self.turns.part = self.samples.at(t)
         self.turns.close()
-        part = self.samples.at(t)
-        for kind, values in self.turns.part.items():
-            part[kind].extend(values)
 
     def _stt_latency(self, _t: int, payload: Payload) -> None:
         if (value := latency_of(payload)) is not None:
