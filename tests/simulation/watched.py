@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple
 
+from tests.simulation.ledger import Witness
+from tests.simulation.plan import Point
 from worker.errors import Fenced
 from worker.events.event import SessionKey
 from worker.outbox.entries import Entry, Kind, Outcome, Settled
@@ -23,8 +25,6 @@ from worker.sources.kinesis.inline import decoded
 from worker.sources.kinesis.scheduler import Schedule
 from worker.sources.source import Intake
 from worker.state.store import Backlog, Commit, Store
-from worker.testing.simulation.ledger import Witness
-from worker.testing.simulation.plan import Point
 
 Pass = Callable[[Point], None]
 """Called at each point; may raise ``Crashed``, or return after others have been at work."""
@@ -165,7 +165,7 @@ class InlineSource:
     def stop(self) -> None:
         """Nothing to end."""
 
-    def take(self, timeout_s: float) -> list[Intake]:  # noqa: ARG002
+    def take(self, timeout_s: float) -> list[Intake]:
         """What has come by now; time doesn't pass in here, so there is no waiting."""
         now = self._clock()
         late, self._under_way = self._under_way, []

@@ -10,6 +10,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from tests.simulation.destinations import LineWriter, MetricsClient
+from tests.simulation.watched import InlineSource, Watch, WatchedSink
+from tests.simulation.world import NAMESPACE, World
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.outbox.entries import Entry, Kind, Outcome
 from worker.outbox.lane import Lane, Policy
@@ -23,9 +26,6 @@ from worker.sources.kinesis.scheduler import Schedule
 from worker.state.compactor import Compactor
 from worker.state.store import Store
 from worker.stream.position import Position
-from worker.testing.simulation.destinations import LineWriter, MetricsClient
-from worker.testing.simulation.watched import InlineSource, Watch, WatchedSink
-from worker.testing.simulation.world import NAMESPACE, World
 
 STREAM: Final = "calls, created when the simulation began"
 _LEAD_MS: Final = 300_000
