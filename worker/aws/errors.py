@@ -46,13 +46,8 @@ def expecting_an_answer(service: str) -> Iterator[None]:
         raise Unreachable(f"what answers is not {service} ({text})") from error
 
 
-def error_code(error: ClientError) -> str:
-    """The code by which AWS names an error."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
 def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
-    code, text = error_code(error), _one_line(error)
+    code, text = str(error.response.get("Error", {}).get("Code", "")), _one_line(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if stream and code == "ResourceNotFoundException":
         return Misconfigured(f"no stream {stream} in this account and region")
