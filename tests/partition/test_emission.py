@@ -23,10 +23,10 @@ from worker.metrics.series import Series, SeriesRules, Told
 from worker.partition.commit_outputs import Window
 from worker.partition.emission import has_to_tell, summarise, tell
 from worker.partition.metric_windows import Gathered
-from worker.partition.rules import MINUTE, minute_of
 from worker.partition.series_registry import SeriesBook
 from worker.sessions.resident import Held
 from worker.sessions.state import Session
+from worker.times.minutes import MINUTE, minute_of
 
 END = 1 << 61
 PAYLOADS: dict[str, list[Any]] = {

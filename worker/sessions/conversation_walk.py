@@ -13,7 +13,7 @@ from worker.sessions.event_walk import count_of, latency_of
 from worker.sessions.samples import Samples
 from worker.sessions.turn_rows import TurnRows
 from worker.sessions.turn_rules import TurnWalk
-from worker.times.minutes import MINUTE, NEVER, minute_of
+from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
 
 
 class SpokenWalk:
@@ -30,13 +30,13 @@ class SpokenWalk:
         self.rows = TurnRows()
         self.rows.language = self._context.current.language
         self.turns = TurnWalk(self.rows)
-        self._until = NEVER
+        self._until = BEFORE_ALL
         self.turns.silent_since = first
 
     def walk(self, rows: Iterable[Row], base: int) -> None:
         """Go on through events in order."""
         turns = self.turns
-        self._until = NEVER
+        self._until = BEFORE_ALL
         for row in rows:
             name, t = row.name, base + row.timestamp
             if t >= self._until:
@@ -82,7 +82,7 @@ class SpokenWalk:
 
     def _enter(self) -> None:
         self.samples.enter(self._context.current)
-        self._until = NEVER
+        self._until = BEFORE_ALL
         self.rows.language = self._context.current.language
 
 
