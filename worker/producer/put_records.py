@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypedDict
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.producer.time_shift import shifted
-from worker.recordings.reader import DamagedLine
+from worker.recordings.damaged_line import DamagedLine
 from worker.stream.record import Record
 
 Read = Callable[[], Iterable[Record | DamagedLine]]
