@@ -251,6 +251,15 @@ def test_no_room_imports_a_room_above_it() -> None:
     assert upward == []
 
 
+def test_the_design_describes_every_room_in_the_order_of_the_layers() -> None:
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \| .+ \| (core|shell) \|$", design, re.MULTILINE)
+    assert [room for room, _ in rows] == [room for room in LAYERS if room != "__main__"]
+    assert {room for room, kind in rows if kind == "core"} == {
+        _room(name) for name in CORE_MAY_IMPORT if name.count(".") == 1
+    }
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     TopologicalSorter(_graph()).prepare()
 
