@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
 
 import click
 
@@ -27,8 +28,8 @@ from worker.sources.kinesis.shard_consumer import Stage
 from worker.stream.position import Position, Start
 from worker.times.rfc3339 import parse_ms
 
-_LOOK_EVERY_S = 0.2
-_ATTEMPTS = 8
+_LOOK_EVERY_S: Final = 0.2
+_ATTEMPTS: Final = 8
 """Failed calls in a row, of one shard, after which the stream counts as out of reach."""
 
 
