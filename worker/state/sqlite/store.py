@@ -30,7 +30,7 @@ from worker.partition.delta import Delta, decode, encode, merge_all
 from worker.state import closed_session
 from worker.state.store import Backlog, Commit
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _BUSY_S: Final = 30.0
 
 _SCHEMA: Final = """
