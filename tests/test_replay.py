@@ -18,11 +18,12 @@ from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Told
 from worker.partition.commit_outputs import DeadLetter, Outputs
-from worker.partition.rules import MINUTE, Rules
-from worker.recordings.reader import DamagedLine
+from worker.partition.rules import Rules
+from worker.recordings.damaged_line import DamagedLine
 from worker.replay import Item, LiveReplay, Replay, run
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate
+from worker.times.minutes import MINUTE
 
 UNKNOWN_YET = ("revision", "close_reason")
 """What live and offline may tell differently of one session."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.outbox.outboxes import MINUTE, NOON, metrics
 from worker.metrics.series import Series
 from worker.outbox.entries import decode_groups
-from worker.outbox.ledger import Note, decode, encode, note_of, tally_of
+from worker.outbox.ledger import VERSION, Note, decode, encode, note_of, tally_of
 
 series = st.builds(
     lambda name, voice: Series(name, (("Voice", voice),) if voice else ()),
@@ -57,10 +57,19 @@ def test_notes_come_back_as_they_were(made: list[Note]) -> None:
     assert decode(encode(made)) == made
 
 
-@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x91\x01", b"\x91\x94\x01\x01\x01"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x01", b"\x01\xc1", b"\x01\x91\x01", b"\x01\x91\x94\x01\x01\x01"]
+)
 def test_what_is_no_note_is_refused(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode(data)
+
+
+def test_notes_of_an_unknown_version_are_refused() -> None:
+    data = encode([])
+    for version in (0, VERSION + 1, 255):
+        with pytest.raises(msgspec.DecodeError, match=f"version {version}, .* reads {VERSION}"):
+            decode(bytes([version]) + data[1:])
 
 
 def test_a_minute_in_two_datums_is_noted_as_one_sum() -> None:

@@ -16,9 +16,10 @@ from worker.events.occurrence import Damaged
 from worker.outbox.lines import set_aside_line
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
-from worker.partition.rules import MINUTE, Rules
+from worker.partition.rules import Rules
 from worker.sessions.state import Session
 from worker.stream.record import Record
+from worker.times.minutes import MINUTE
 
 SCENE: Final[Scene] = [
     (0, "prompt_sent"),

@@ -29,9 +29,9 @@ from worker.reports.tables import console
 from worker.settings.model import Settings
 from worker.settings.sources import load_settings
 from worker.state.view import StateView
+from worker.times.minutes import minute_of
 from worker.times.rfc3339 import format_ms
 
-_MINUTE: Final = 60_000
 _SHOWN: Final = 50
 
 Notes = dict[NoteKey, Note]
@@ -80,8 +80,8 @@ def reconcile(
       voice-insights reconcile --state s3://my-bucket/state --since 2026-10-02T12:00Z --all
     """
     settings = load_settings(options, os.environ, config_file).settings
-    end = _floor(until if until is not None else int(time() * 1000))
-    begin = _floor(since if since is not None else end - int(last * 1000))
+    end = minute_of(until if until is not None else int(time() * 1000))
+    begin = minute_of(since if since is not None else end - int(last * 1000))
     if not end - KEPT <= begin < end:
         raise BadInput(
             f"the span from {format_ms(begin)} to {format_ms(end)} is empty or longer than the "
@@ -97,10 +97,6 @@ def reconcile(
     verdicts = Counter(row.verdict for row in rows)
     click.echo(_summary(rows, verdicts, begin, end), err=True)
     sys.exit(bool(verdicts["missing"] or verdicts["too many"]))
-
-
-def _floor(instant: int) -> int:
-    return instant - instant % _MINUTE
 
 
 def _series(notes: Sequence[Note]) -> list[Series]:

@@ -7,7 +7,7 @@ counts of each request over those of its attempts that nobody knows about. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -20,6 +20,8 @@ Minute = tuple[Series, int]
 
 NoteKey = tuple[str, int]
 """The location of a state, and the number of an entry in it: two states use the same numbers."""
+
+VERSION: Final = 1
 
 KEPT: Final = 15 * 86_400_000
 """How long notes are kept (ms), by the minutes in them: as long as CloudWatch keeps minutes."""
@@ -82,14 +84,26 @@ def tally_of(notes: Iterable[Note]) -> dict[Minute, Tally]:
 
 
 def encode(notes: Iterable[Note]) -> bytes:
-    """Notes as bytes (msgpack)."""
-    return _ENCODER.encode(list(notes))
+    """Notes as bytes: the version in one byte, then the notes (msgpack)."""
+    return _PREFIX + _ENCODER.encode(list(notes))
 
 
 def decode(data: bytes) -> list[Note]:
-    """Notes from their bytes. Raises ``msgspec.DecodeError`` if they are none."""
-    return _DECODER.decode(data)
+    """Notes from their bytes. Raises ``msgspec.DecodeError`` if they are none of a version that
+    this release reads.
+    """
+    version = data[0] if data else 0
+    read = _READERS.get(version)
+    if read is None:
+        raise msgspec.DecodeError(f"of version {version}, this release reads {_KNOWN}")
+    return read(memoryview(data)[1:])
 
 
+_PREFIX: Final = bytes([VERSION])
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODER: Final = msgspec.msgpack.Decoder(list[Note])
+_READERS: Final[dict[int, Callable[[memoryview], list[Note]]]] = {
+    1: msgspec.msgpack.Decoder(list[Note]).decode
+}
+"""By version; a release that writes N keeps the reader of N-1, which gives the N that it means."""
+
+_KNOWN: Final = " and ".join(map(str, _READERS))

@@ -9,7 +9,7 @@ from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.backoff import ceiling
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.producer.time_shift import shifted
-from worker.recordings.reader import DamagedLine
+from worker.recordings.damaged_line import DamagedLine
 from worker.stream.record import Record
 
 Read = Callable[[], Iterable[Record | DamagedLine]]

@@ -19,11 +19,11 @@ from worker.service.ports import Progress
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
 from worker.telemetry.snapshot import Period, Reading, Told, reading_of
 from worker.telemetry.worker_log import LASTING
+from worker.times.minutes import MINUTE
 
 Report = Callable[[Reading, int], None]
 """Takes a reading and when it was made (epoch ms); must neither block nor raise."""
 
-_MINUTE_MS: Final = 60_000
 
 _REQUESTS: Final = {
     Outcome.APPLIED: "RequestsApplied",
@@ -87,7 +87,7 @@ class TelemetryCollector(WorkerEvents):
             self._progress = progress
             self._committed = self._now()
             self._period.add(progress)
-        minute = self._committed // _MINUTE_MS
+        minute = self._committed // MINUTE
         if minute != self._reported:
             self._reported = minute
             self._tell(progress)

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from worker.aws.clients import NO_ANSWER, OPERATORS, THROTTLED, making_a_client, one_attempt
+from worker.aws.errors import short_line
 from worker.sources.kinesis.answers import (
     Fields,
     IteratorAnswer,
@@ -179,12 +180,8 @@ def _failure(error: Exception) -> Failure:
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         kind = FailureKind.UNAVAILABLE if status >= 500 else FailureKind.DENIED
-        return Failure(_KINDS.get(code, kind), _one_line(error))
+        return Failure(_KINDS.get(code, kind), short_line(error))
     if isinstance(error, _NO_ANSWER):
-        return Failure(FailureKind.UNAVAILABLE, f"no Kinesis answer: {_one_line(error)}")
+        return Failure(FailureKind.UNAVAILABLE, f"no Kinesis answer: {short_line(error)}")
     kind = FailureKind.DENIED if isinstance(error, OPERATORS) else FailureKind.UNAVAILABLE
-    return Failure(kind, _one_line(error))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return Failure(kind, short_line(error))

@@ -66,8 +66,7 @@ def find_sessions(path: Path, sid: str) -> list[Packed]:
         with closing(_connect(path)) as db:
             db.execute("BEGIN")  # one view of both tables: a session may be on its way between
             closed = db.execute(
-                "SELECT session_id, state, log FROM closed_sessions"
-                " WHERE session_id = ? OR call_sid = ?",
+                "SELECT session_id, data FROM closed_sessions WHERE session_id = ? OR call_sid = ?",
                 (sid, sid),
             ).fetchall()
             held = whole_state(path, db).sessions

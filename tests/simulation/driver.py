@@ -6,15 +6,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
+from tests.simulation.faults import Crashed
+from tests.simulation.plan import Crash, Point, Stall, StandStill
+from tests.simulation.watched import Watch, WatchedStore
+from tests.simulation.workers import Worker, build
+from tests.simulation.world import World
 from worker.errors import Fenced
 from worker.outbox.entries import Kind
 from worker.outbox.lane import CLAIM, Lane
 from worker.state.store import Store
-from worker.testing.simulation.faults import Crashed
-from worker.testing.simulation.plan import Crash, Point, Stall, StandStill
-from worker.testing.simulation.watched import Watch, WatchedStore
-from worker.testing.simulation.workers import Worker, build
-from worker.testing.simulation.world import World
 
 OpenStore = Callable[[Watch], Store]
 

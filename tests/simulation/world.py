@@ -8,15 +8,15 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+from tests.simulation.buckets import BucketLedger
+from tests.simulation.faults import Faults
+from tests.simulation.ledger import Ledger, Witness
+from tests.simulation.plan import Plan, Redelivery, Reshard
 from worker.outbox.entries import Kind, Outcome
 from worker.sources.kinesis.api import Answer, Failure, KinesisApi
 from worker.sources.kinesis.lineage import Survey
 from worker.stream.position import Position
 from worker.stream.record import Record
-from worker.testing.simulation.buckets import BucketLedger
-from worker.testing.simulation.faults import Faults
-from worker.testing.simulation.ledger import Ledger, Witness
-from worker.testing.simulation.plan import Plan, Redelivery, Reshard
 from worker.testing.strict_cloudwatch import StrictCloudWatch
 from worker.testing.strict_kinesis import StrictKinesis
 from worker.testing.strict_s3 import StrictS3

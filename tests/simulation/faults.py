@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from worker.sources.kinesis.api import Failure, FailureKind
-from worker.testing import strict_cloudwatch, strict_kinesis, strict_s3
-from worker.testing.simulation.plan import (
+from tests.simulation.plan import (
     Crash,
     Plan,
     Point,
@@ -17,6 +15,8 @@ from worker.testing.simulation.plan import (
     TakeOver,
     WriteFault,
 )
+from worker.sources.kinesis.api import Failure, FailureKind
+from worker.testing import strict_cloudwatch, strict_kinesis, strict_s3
 
 
 class Crashed(BaseException):

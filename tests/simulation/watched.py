@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple
 
+from tests.simulation.ledger import Witness
+from tests.simulation.plan import Point
 from worker.errors import Fenced
 from worker.events.event import SessionKey
 from worker.outbox.entries import Entry, Kind, Outcome, Settled
@@ -24,8 +26,6 @@ from worker.sources.kinesis.inline import decoded
 from worker.sources.kinesis.scheduler import Schedule
 from worker.state.store import Backlog, Commit, Store
 from worker.stream.position import Position
-from worker.testing.simulation.ledger import Witness
-from worker.testing.simulation.plan import Point
 
 Pass = Callable[[Point], None]
 """Called at each point; may raise ``Crashed``, or return after others have been at work."""
@@ -166,7 +166,7 @@ class SteppedSource:
     def stop(self) -> None:
         """Nothing to end."""
 
-    def poll(self, timeout_s: float) -> list[DecodedBatch]:  # noqa: ARG002
+    def poll(self, timeout_s: float) -> list[DecodedBatch]:
         """What has come by now; time doesn't pass in here, so there is no waiting."""
         now = self._clock()
         late, self._under_way = self._under_way, []

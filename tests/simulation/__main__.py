@@ -1,4 +1,4 @@
-"""``python -m worker.testing.simulation``: one seed with its trace, or many of them."""
+"""``python -m tests.simulation``: one seed with its trace, or many of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import click
 
-from worker.testing.simulation.plan import Plan, draw
-from worker.testing.simulation.running import run, shrunk
+from tests.simulation.plan import Plan, draw
+from tests.simulation.running import run, shrunk
 
 
 @click.command()
@@ -42,7 +42,7 @@ def report(plan: Plan, laws: list[str], *, shrink: bool) -> str:
             *(f"  {law}" for law in laws),
             f"with {len(plan.faults)} of its {len(every)} faults:",
             *(f"  {every.index(fault)}: {fault}" for fault in plan.faults),
-            f"replay: python -m worker.testing.simulation --seed {plan.seed} --faults {kept}",
+            f"replay: python -m tests.simulation --seed {plan.seed} --faults {kept}",
         ]
     )
 

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from tests.simulation.ledger import Samples, key_of
+from tests.simulation.world import World
 from worker.events.decode import DEFECT
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
@@ -34,8 +36,6 @@ from worker.replay import Replay
 from worker.sessions.resident import Held
 from worker.state.store import Store
 from worker.stream.record import Record
-from worker.testing.simulation.ledger import Samples, key_of
-from worker.testing.simulation.world import World
 
 _COUNTED: Final = (*ACCOUNTED, "conflicts", "sessions_opened", "sessions_closed")
 _SHOWN: Final = 5

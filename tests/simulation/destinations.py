@@ -6,8 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.simulation.world import World
 from worker.outbox.entries import Kind, Outcome
-from worker.testing.simulation.world import World
 
 
 class MetricsClient:

@@ -10,15 +10,15 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from tests.simulation.buckets import open_bucket
+from tests.simulation.driver import Driver
+from tests.simulation.laws import broken
+from tests.simulation.plan import Plan
+from tests.simulation.watched import Watch
+from tests.simulation.workers import STREAM
+from tests.simulation.world import Say, World
 from worker.state.sqlite.store import Compaction, SqliteStore
 from worker.state.store import Store
-from worker.testing.simulation.buckets import open_bucket
-from worker.testing.simulation.driver import Driver
-from worker.testing.simulation.laws import broken
-from worker.testing.simulation.plan import Plan
-from worker.testing.simulation.watched import Watch
-from worker.testing.simulation.workers import STREAM
-from worker.testing.simulation.world import Say, World
 
 
 def silent(_line: str) -> None:
@@ -82,4 +82,4 @@ def shrunk(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
 
 def _in_memory() -> str | None:
     """Where files need no disk, if there is such a place."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

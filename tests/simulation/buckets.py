@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from tests.simulation.ledger import Samples
+from tests.simulation.watched import Watch
 from worker.objectstore.api import Failure, Object, Page
 from worker.objectstore.retrying import Access
 from worker.outbox.entries import Entry, Settled
@@ -15,8 +17,6 @@ from worker.state.s3.ledger import notes_since
 from worker.state.s3.maintenance import Upkeep
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.store import S3Store
-from worker.testing.simulation.ledger import Samples
-from worker.testing.simulation.watched import Watch
 from worker.testing.strict_s3 import StrictS3
 
 _UPKEEP = Upkeep(commits=5, size=1 << 30, sweep_every=2)

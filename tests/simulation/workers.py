@@ -8,6 +8,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Final, NamedTuple
 
+from tests.simulation.destinations import LineWriter, MetricsClient
+from tests.simulation.watched import SteppedSource, Watch, WatchedSink
+from tests.simulation.world import NAMESPACE, World
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.outbox.entries import Kind
 from worker.outbox.lane import Lane, Policy
@@ -20,9 +23,6 @@ from worker.sources.kinesis.lineage import Survey, first_positions
 from worker.sources.kinesis.scheduler import Schedule
 from worker.state.compactor import Compactor
 from worker.state.store import Store
-from worker.testing.simulation.destinations import LineWriter, MetricsClient
-from worker.testing.simulation.watched import SteppedSource, Watch, WatchedSink
-from worker.testing.simulation.world import NAMESPACE, World
 
 STREAM: Final = "calls, created when the simulation began"
 _LEAD_MS: Final = 300_000
