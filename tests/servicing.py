@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.scenes import BASE, cloud_event
-from worker.outbox.entries import Entry, Kind, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
 from worker.outbox.lane import Lane, Policy, Sink
 from worker.outbox.ledger import Note
 from worker.outbox.sender import Sender
@@ -107,7 +107,7 @@ class Heard:
     def progress(self, progress: Progress) -> None:
         self.told.append(progress)
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         self.told.append((entry.kind, outcome))
 
     def noted(self, note: Note) -> None:
@@ -117,12 +117,12 @@ class Heard:
 class Lines:
     """A sink that keeps what it is sent, or takes nothing."""
 
-    def __init__(self, outcome: Outcome = Outcome.APPLIED) -> None:
+    def __init__(self, outcome: DeliveryOutcome = DeliveryOutcome.APPLIED) -> None:
         self.lines: list[dict[str, Any]] = []
         self._outcome = outcome
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
-        if self._outcome is Outcome.APPLIED:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
+        if self._outcome is DeliveryOutcome.APPLIED:
             self.lines += [json.loads(line) for line in body.splitlines()]
         return self._outcome, ""
 
@@ -134,16 +134,16 @@ class Worker:
         self,
         path: Path = Path(":memory:"),
         positions: Mapping[str, Position] = {"a": HEAD},
-        outcome: Outcome = Outcome.APPLIED,
+        outcome: DeliveryOutcome = DeliveryOutcome.APPLIED,
         outbox_bytes: int = 1 << 30,
-        sinks: Mapping[Kind, Sink] = {},
+        sinks: Mapping[EntryKind, Sink] = {},
     ) -> None:
         self.now = 0.0
         self.source = Script()
         self.store = Store(path)
         self.partition = Partition(Rules(), self.store.take("s"))
         self.records = Lines(outcome)
-        all_sinks: dict[Kind, Sink] = {
+        all_sinks: dict[EntryKind, Sink] = {
             "metrics": Lines(outcome),
             "records": self.records,
             "dead_letters": Lines(outcome),

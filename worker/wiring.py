@@ -17,7 +17,7 @@ from worker.intake.cores import cores, worth_a_process
 from worker.intake.remote import IntakeProcess
 from worker.objectstore.s3 import Bucket
 from worker.objectstore.s3 import connect as connect_bucket
-from worker.outbox.entries import Kind
+from worker.outbox.entries import EntryKind
 from worker.outbox.lane import Lane, Policy, Sink
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
@@ -128,7 +128,7 @@ def _store(
     return S3Store(objects, observer=log.state_call_failed, sleep=sleep, random=random)
 
 
-def _sinks(settings: Settings) -> dict[Kind, Sink]:
+def _sinks(settings: Settings) -> dict[EntryKind, Sink]:
     metrics: Sink
     if settings.sink == "emf":
         metrics = EmfSink(LineSink(STDOUT), settings.namespace)

@@ -11,7 +11,7 @@ from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
 from worker.cli.garbage import collect_rarely
 from worker.intake.remote import IntakeProcess
-from worker.outbox.entries import Kind, Outcome
+from worker.outbox.entries import DeliveryOutcome, EntryKind
 from worker.outbox.lane import Lane, Policy
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
@@ -28,14 +28,14 @@ from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
 from worker.telemetry.collector import Watch
 
-_KINDS: Final[tuple[Kind, ...]] = ("metrics", "records", "dead_letters")
+_KINDS: Final[tuple[EntryKind, ...]] = ("metrics", "records", "dead_letters")
 
 
 class _Discard:
     """A sink that takes everything and costs nothing."""
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
-        return Outcome.APPLIED, ""
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
+        return DeliveryOutcome.APPLIED, ""
 
 
 class Worker:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from worker.metrics.series import Series
-from worker.outbox.entries import Draft, Entry, Kind, Outcome, drafts
+from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind, drafts
 from worker.outbox.lane import Lane, OnAmbiguous, Policy, Sink
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Outputs, Window
@@ -27,31 +27,31 @@ class Log:
     """An observer that keeps what it is told."""
 
     def __init__(self) -> None:
-        self.attempts: list[tuple[Entry, Outcome, str]] = []
+        self.attempts: list[tuple[Entry, DeliveryOutcome, str]] = []
         self.notes: list[Note] = []
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         self.attempts.append((entry, outcome, error))
 
     def noted(self, note: Note) -> None:
         self.notes.append(note)
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[DeliveryOutcome]:
         return [outcome for _, outcome, _ in self.attempts]
 
 
 class Failing:
     """A sink that does the same each time."""
 
-    def __init__(self, does: Callable[[], tuple[Outcome, str]]) -> None:
+    def __init__(self, does: Callable[[], tuple[DeliveryOutcome, str]]) -> None:
         self._does = does
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         return self._does()
 
 
-def away() -> tuple[Outcome, str]:
-    return Outcome.NOT_APPLIED, "EndpointConnectionError"
+def away() -> tuple[DeliveryOutcome, str]:
+    return DeliveryOutcome.NOT_APPLIED, "EndpointConnectionError"
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def lane_of(
     store: SqliteStore,
     sink: Sink,
     log: Log | None = None,
-    kind: Kind = "metrics",
+    kind: EntryKind = "metrics",
     on_ambiguous: OnAmbiguous = "resend",
     random: Callable[[], float] = lambda: 0.0,
 ) -> Lane:

@@ -22,9 +22,9 @@ from worker.outbox.entries import (
     MAX_BYTES,
     MAX_DATUMS,
     OLDEST,
+    DeliveryOutcome,
     Draft,
     Entry,
-    Outcome,
     decode_groups,
     drafts,
     encode_groups,
@@ -104,7 +104,7 @@ def test_cloudwatch_takes_every_request_and_has_each_minutes_count_sum_and_extre
     api = StrictCloudWatch(lambda: NOON)
     sink = CloudWatchSink(api, "VoiceInsights")
     for draft in metrics(window):
-        assert sink.send(draft.body) == (Outcome.APPLIED, "")
+        assert sink.send(draft.body) == (DeliveryOutcome.APPLIED, "")
     assert set(api.kept) == {(*key, minute) for key, minute in window}
     for (key, minute), distribution in window.items():
         kept = numbers(api.kept[*key, minute], CATALOGUE[key.metric].scale)

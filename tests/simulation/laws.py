@@ -23,7 +23,7 @@ from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.distribution import unscaled
 from worker.metrics.series import Series
-from worker.outbox.entries import Kind
+from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import tally_of
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.commit_outputs import DeadLetter, Outputs, Packed, RecordLine
@@ -242,5 +242,5 @@ def _published(metric: str, value: int) -> float:
     return float(unscaled(value, CATALOGUE[metric].scale))
 
 
-def _lines(world: World, kind: Kind) -> list[bytes]:
+def _lines(world: World, kind: EntryKind) -> list[bytes]:
     return [line for block in world.written[kind] for line in block.splitlines()]

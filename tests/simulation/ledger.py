@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from worker.outbox.entries import Entry, Outcome, Settled, decode_groups
+from worker.outbox.entries import DeliveryOutcome, Entry, Settled, decode_groups
 from worker.outbox.ledger import Note, minute_of
 from worker.testing.strict_cloudwatch import Key
 
@@ -122,7 +122,7 @@ class Ledger:
             entry = self._in_flight.pop(one.id, None)
             if entry is None:
                 self._broken(f"law 6: entry {one.id} has an outcome, and is in nobody's hands")
-            elif one.outcome is Outcome.AMBIGUOUS:
+            elif one.outcome is DeliveryOutcome.AMBIGUOUS:
                 self._ambiguous[one.id] += 1
             elif entry.kind == "metrics":
                 self._end(entry, one)
@@ -133,9 +133,9 @@ class Ledger:
         for draft in settled.instead:
             if draft.kind == "metrics":
                 self._inherited[draft.body] = draft.ambiguous
-        if settled.outcome is Outcome.APPLIED and entry.ambiguous:
+        if settled.outcome is DeliveryOutcome.APPLIED and entry.ambiguous:
             _add(self.bound, entry.body, entry.ambiguous)
-        elif settled.outcome is Outcome.DROPPED:
+        elif settled.outcome is DeliveryOutcome.DROPPED:
             _add(self.dropped, entry.body, 1)
 
 

@@ -14,7 +14,7 @@ from tests.simulation.destinations import LineWriter, MetricsClient
 from tests.simulation.watched import InlineSource, Watch, WatchedSink
 from tests.simulation.world import NAMESPACE, World
 from worker.destinations.cloudwatch.sink import CloudWatchSink
-from worker.outbox.entries import Entry, Kind, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
 from worker.outbox.lane import Lane, Policy
 from worker.outbox.ledger import Note
 from worker.outbox.sender import Sender
@@ -46,7 +46,7 @@ class _Observer:
     def progress(self, progress: Progress) -> None:
         pass
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         pass
 
     def noted(self, note: Note) -> None:
@@ -98,7 +98,7 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
     return Worker(watch.worker, store, partition, sender, service)
 
 
-def _sinks(world: World, watch: Watch) -> dict[Kind, WatchedSink]:
+def _sinks(world: World, watch: Watch) -> dict[EntryKind, WatchedSink]:
     return {
         "metrics": WatchedSink("metrics", CloudWatchSink(MetricsClient(world), NAMESPACE), watch),
         "records": WatchedSink("records", LineWriter(world, "records"), watch),

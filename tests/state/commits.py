@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from worker.events.event import SessionKey
 from worker.metrics.series import Series
-from worker.outbox.entries import Draft, Kind, Outcome, Settled
+from worker.outbox.entries import DeliveryOutcome, Draft, EntryKind, Settled
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, SessionChange, merge
@@ -22,7 +22,7 @@ from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit, Store
 
 NOON = 1_790_942_400_000
-KINDS: list[Kind] = ["metrics", "records", "dead_letters"]
+KINDS: list[EntryKind] = ["metrics", "records", "dead_letters"]
 STREAM = "calls, created 2026-10-01T08:00:00.000Z"
 
 
@@ -54,7 +54,7 @@ def writes(store: Store) -> list[Callable[[], object]]:
     return [
         lambda: store.append(everything),
         lambda: store.claim("metrics", 3),
-        lambda: store.settle([Settled(1, Outcome.APPLIED)]),
+        lambda: store.settle([Settled(1, DeliveryOutcome.APPLIED)]),
         lambda: store.settle([]),
     ]
 

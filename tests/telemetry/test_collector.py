@@ -12,7 +12,7 @@ from worker.metrics.series import Series
 from worker.objectstore.api import Failure as S3Failure
 from worker.objectstore.api import FailureKind as S3FailureKind
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import Entry, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.service.ports import Clocks
 from worker.sources.kinesis.api import Failure, FailureKind
@@ -58,13 +58,13 @@ def test_every_minute_of_the_clock_in_which_is_committed_has_one_report(
 
 def test_without_a_commit_there_is_no_report(watching: Watching) -> None:
     watching.wall += 3_600_000
-    watching.watch.sent(ENTRY, Outcome.APPLIED, "")
+    watching.watch.sent(ENTRY, DeliveryOutcome.APPLIED, "")
     assert watching.reports == []
     assert watching.watch.reading() is None
 
 
 def test_what_is_told_is_counted(watching: Watching) -> None:
-    for outcome in Outcome:
+    for outcome in DeliveryOutcome:
         watching.watch.sent(ENTRY, outcome, "")
     watching.watch.notice(BackedOff("s", Failure(FailureKind.THROTTLED, "slow down"), 1, 200))
     failed = S3Failure(S3FailureKind.UNKNOWN, "slow down")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from worker.destinations.cloudwatch.datums import Datum
 from worker.destinations.files import LineSink
-from worker.outbox.entries import Outcome, decode_groups
+from worker.outbox.entries import DeliveryOutcome, decode_groups
 from worker.outbox.lines import json_line
 
 VALUES_PER_LINE: Final = 100
@@ -55,6 +55,6 @@ class EmfSink:
         self._lines = lines
         self._namespace = namespace
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Write a metrics entry."""
         return self._lines.send(emf_lines(body, self._namespace))

@@ -14,7 +14,7 @@ import msgspec
 import zstandard
 
 from worker.objectstore.api import Failure, FailureKind, ObjectStore
-from worker.outbox.entries import Outcome
+from worker.outbox.entries import DeliveryOutcome
 from worker.times.rfc3339 import format_ms
 
 RECORDS: Final = "sessions"
@@ -75,15 +75,15 @@ class ObjectSink:
         answer = self._objects.keys(f"{self._folder}/")
         return isinstance(answer, Failure) and answer.kind is FailureKind.NOWHERE
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Write what isn't there yet of an entry. Never ambiguous, for it may be repeated."""
         for key, data in self._contents(body).items():
             answer = self._objects.put(key, zstandard.compress(data, _LEVEL), None)
             if isinstance(answer, Failure) and answer.kind is FailureKind.CHANGED:
                 answer = self._objects.etag(key)  # it is there already
             if isinstance(answer, Failure):
-                return Outcome.NOT_APPLIED, f"{self._objects.url}: {answer.detail}"
-        return Outcome.APPLIED, ""
+                return DeliveryOutcome.NOT_APPLIED, f"{self._objects.url}: {answer.detail}"
+        return DeliveryOutcome.APPLIED, ""
 
     def _contents(self, body: bytes) -> dict[str, bytes]:
         """The objects of an entry, by key."""

@@ -21,7 +21,7 @@ from worker.outbox.ledger import Note, note_of
 from worker.outbox.lines import dead_letter_line, json_line, set_aside_line
 from worker.partition.commit_outputs import Outputs
 
-Kind = Literal["metrics", "records", "dead_letters"]
+EntryKind = Literal["metrics", "records", "dead_letters"]
 Group = list[Datum]
 
 MAX_DATUMS: Final = 1000
@@ -43,7 +43,7 @@ class Draft(NamedTuple):
     partition (epoch ms); ``ambiguous``: attempts of the entry whose place it takes.
     """
 
-    kind: Kind
+    kind: EntryKind
     body: bytes
     made: int
     ambiguous: int = 0
@@ -53,14 +53,14 @@ class Entry(NamedTuple):
     """An entry of the outbox. ``attempts`` and ``ambiguous`` count those before the next."""
 
     id: int
-    kind: Kind
+    kind: EntryKind
     body: bytes
     made: int
     attempts: int
     ambiguous: int
 
 
-class Outcome(Enum):
+class DeliveryOutcome(Enum):
     """What is known of an attempt to send, or why there is to be no other."""
 
     APPLIED = "applied"
@@ -73,7 +73,7 @@ class Outcome(Enum):
     @property
     def ends(self) -> bool:
         """Whether the entry leaves the outbox."""
-        return self not in (Outcome.NOT_APPLIED, Outcome.AMBIGUOUS)
+        return self not in (DeliveryOutcome.NOT_APPLIED, DeliveryOutcome.AMBIGUOUS)
 
 
 class Settled(NamedTuple):
@@ -82,7 +82,7 @@ class Settled(NamedTuple):
     """
 
     id: int
-    outcome: Outcome
+    outcome: DeliveryOutcome
     instead: tuple[Draft, ...] = ()
     note: Note | None = None
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, Protocol
 
 from worker.outbox.entries import (
+    DeliveryOutcome,
     Entry,
+    EntryKind,
     Group,
-    Kind,
-    Outcome,
     Replacement,
     Settled,
     decode_groups,
@@ -35,7 +35,7 @@ OnAmbiguous = Literal["resend", "drop"]
 class Sink(Protocol):
     """Where entries of one kind go."""
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Make one attempt; its outcome, and an error's name or an empty text."""
         ...
 
@@ -43,7 +43,7 @@ class Sink(Protocol):
 class Outbox(Protocol):
     """The part of a store that a lane needs."""
 
-    def claim(self, kind: Kind, most: int) -> list[Entry]:
+    def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         """See ``Store.claim``."""
         ...
 
@@ -55,7 +55,7 @@ class Outbox(Protocol):
 class Observer(Protocol):
     """Who is told what happens to entries."""
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         """An attempt has ended, or will never be made."""
         ...
 
@@ -78,7 +78,7 @@ class Lane:
     """Moves entries of ``kind`` out of ``outbox``. Not safe for threads."""
 
     def __init__(
-        self, kind: Kind, outbox: Outbox, sink: Sink, observer: Observer, policy: Policy
+        self, kind: EntryKind, outbox: Outbox, sink: Sink, observer: Observer, policy: Policy
     ) -> None:
         self.kind: Final = kind
         self._outbox = outbox
@@ -98,7 +98,9 @@ class Lane:
         """
         entries = self._outbox.claim(self.kind, min(self._claim, most()))
         settled = [
-            self._settled(entry) if made < most() else Settled(entry.id, Outcome.NOT_APPLIED)
+            self._settled(entry)
+            if made < most()
+            else Settled(entry.id, DeliveryOutcome.NOT_APPLIED)
             for made, entry in enumerate(entries)
         ]
         if settled:
@@ -120,32 +122,32 @@ class Lane:
             return Settled(entry.id, self._attempt(entry))
         replacement = without_too_old(entry, self._policy.clock())
         if replacement is not None:
-            self._observer.sent(entry, Outcome.TOO_OLD, "")
-            return _replaced(entry, Outcome.TOO_OLD, replacement)
+            self._observer.sent(entry, DeliveryOutcome.TOO_OLD, "")
+            return _replaced(entry, DeliveryOutcome.TOO_OLD, replacement)
         if self._drops and entry.ambiguous:
             return self._dropped(entry)
         outcome = self._attempt(entry)
-        if outcome is Outcome.AMBIGUOUS and self._drops:
+        if outcome is DeliveryOutcome.AMBIGUOUS and self._drops:
             return self._dropped(entry._replace(ambiguous=entry.ambiguous + 1))
-        if outcome is Outcome.INVALID:
+        if outcome is DeliveryOutcome.INVALID:
             return _replaced(entry, outcome, halved(entry))
-        if outcome is Outcome.APPLIED:
+        if outcome is DeliveryOutcome.APPLIED:
             return Settled(entry.id, outcome, (), _note(entry, decode_groups(entry.body), 1))
         return Settled(entry.id, outcome)
 
     def _dropped(self, entry: Entry) -> Settled:
-        self._observer.sent(entry, Outcome.DROPPED, "")
+        self._observer.sent(entry, DeliveryOutcome.DROPPED, "")
         note = _note(entry, decode_groups(entry.body), 0)
-        return Settled(entry.id, Outcome.DROPPED, (), note)
+        return Settled(entry.id, DeliveryOutcome.DROPPED, (), note)
 
-    def _attempt(self, entry: Entry) -> Outcome:
+    def _attempt(self, entry: Entry) -> DeliveryOutcome:
         outcome, error = self._sink.send(entry.body)
         self._observer.sent(entry, outcome, error)
         self._failures = 0 if outcome.ends else min(self._failures + 1, _MOST_FAILURES)
         return outcome
 
 
-def _replaced(entry: Entry, outcome: Outcome, replacement: Replacement) -> Settled:
+def _replaced(entry: Entry, outcome: DeliveryOutcome, replacement: Replacement) -> Settled:
     return Settled(entry.id, outcome, replacement.drafts, _note(entry, replacement.buried, 0))
 
 

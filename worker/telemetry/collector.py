@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Final
 
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import Entry, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.service.ports import Clocks, Progress
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
@@ -25,12 +25,12 @@ Report = Callable[[Reading, int], None]
 
 
 _REQUESTS: Final = {
-    Outcome.APPLIED: "RequestsApplied",
-    Outcome.NOT_APPLIED: "RequestsRefused",
-    Outcome.INVALID: "RequestsInvalid",
-    Outcome.AMBIGUOUS: "RequestsAmbiguous",
-    Outcome.DROPPED: "RequestsDropped",
-    Outcome.TOO_OLD: "RequestsTooOld",
+    DeliveryOutcome.APPLIED: "RequestsApplied",
+    DeliveryOutcome.NOT_APPLIED: "RequestsRefused",
+    DeliveryOutcome.INVALID: "RequestsInvalid",
+    DeliveryOutcome.AMBIGUOUS: "RequestsAmbiguous",
+    DeliveryOutcome.DROPPED: "RequestsDropped",
+    DeliveryOutcome.TOO_OLD: "RequestsTooOld",
 }
 
 
@@ -70,7 +70,7 @@ class Watch(WorkerLog):
         super().state_call_failed(failed)
         self._count("StateCallsFailed")
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         """See ``WorkerLog.sent``."""
         super().sent(entry, outcome, error)
         self._count(_REQUESTS[outcome])

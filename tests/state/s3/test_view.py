@@ -10,7 +10,7 @@ from tests.outbox.outboxes import metrics, tokens
 from tests.state.commits import commit
 from tests.state.s3.buckets import Crashed, taken_in
 from worker.objectstore.retrying import Access
-from worker.outbox.entries import Outcome, Settled, waiting_note
+from worker.outbox.entries import DeliveryOutcome, Settled, waiting_note
 from worker.outbox.ledger import tally_of
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.view import ledger_since
@@ -38,7 +38,7 @@ def test_a_note_left_by_an_owner_that_died_before_its_swap_hides_no_attempt() ->
     note = waiting_note(entry.id, entry.body, 1)
     bucket.faults = crashing_at(bucket, MANIFEST)
     with pytest.raises(Crashed):
-        first.settle([Settled(entry.id, Outcome.APPLIED, (), note)])
+        first.settle([Settled(entry.id, DeliveryOutcome.APPLIED, (), note)])
     bucket.faults = lambda _operation, _key: None
     second = taken_in(bucket)
     assert [one.ambiguous for one in second.claim("metrics", 1)] == [1]
@@ -46,6 +46,6 @@ def test_a_note_left_by_an_owner_that_died_before_its_swap_hides_no_attempt() ->
     assert ended == []
     ((least, most),) = tally_of(waiting).values()
     assert (least, most) == (0, 4)
-    second.settle([Settled(entry.id, Outcome.APPLIED, (), note)])
+    second.settle([Settled(entry.id, DeliveryOutcome.APPLIED, (), note)])
     ended, waiting = ledger_since(access(bucket), 0)
     assert ([one.entry for one in ended], waiting) == ([entry.id], [])
