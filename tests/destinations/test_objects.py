@@ -15,8 +15,7 @@ from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, lette
 from worker.events.decode import Place
 from worker.events.event import SessionKey
 from worker.outbox.entries import DeliveryOutcome, Entry, halved
-from worker.outbox.lines import dead_letter_line, set_aside_line
-from worker.partition.commit_outputs import DeadLetter, SetAside
+from worker.partition.dead_letters import encode, occurrence_letter, session_letter
 from worker.testing.strict_s3 import AFTER, Fault, StrictS3
 from worker.times.rfc3339 import format_ms
 
@@ -109,8 +108,8 @@ def test_entries_that_differ_in_one_byte_are_objects_of_their_own() -> None:
 
 def test_dead_letters_lie_under_the_hour_of_their_arrival() -> None:
     bucket = StrictS3()
-    letter = DeadLetter("no JSON", Place("shard-1", "17", None, NOON + HOUR), b"\xff")
-    body = dead_letter_line(letter) + b"\n"
+    letter = occurrence_letter("no JSON", Place("shard-1", "17", None, NOON + HOUR), b"\xff")
+    body = encode(letter) + b"\n"
     assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is DeliveryOutcome.APPLIED
     ((key, lines),) = lines_in(bucket).items()
     assert key.startswith("dead-letters/dt=2026-10-02/hour=13/0000-")
@@ -121,7 +120,7 @@ def test_dead_letters_lie_under_the_hour_of_their_arrival() -> None:
 def test_a_session_set_aside_lies_under_the_hour_of_its_latest_arrival() -> None:
     bucket = StrictS3()
     key = SessionKey("twilio", "AC1", "CA1", "VX1")
-    body = set_aside_line(SetAside("a defect", key, NOON + 2 * HOUR, b"log")) + b"\n"
+    body = encode(session_letter("a defect", key, NOON + 2 * HOUR, b"log")) + b"\n"
     assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is DeliveryOutcome.APPLIED
     (name,) = bucket.objects
     assert name.startswith("dead-letters/dt=2026-10-02/hour=14/0000-")

@@ -31,7 +31,8 @@ from worker.outbox.entries import (
     halved,
     without_too_old,
 )
-from worker.partition.commit_outputs import DeadLetter, Outputs, RecordLine, Window
+from worker.partition.commit_outputs import Outputs, RecordLine, Window
+from worker.partition.dead_letters import occurrence_letter
 from worker.testing.strict_cloudwatch import MAX_BYTES as SERVICE_BYTES
 from worker.testing.strict_cloudwatch import StrictCloudWatch
 
@@ -182,7 +183,9 @@ def test_nothing_to_send_makes_no_entry() -> None:
 
 def test_records_and_dead_letters_leave_as_whole_lines_in_order_in_blocks_of_a_megabyte() -> None:
     lines = [b'{"n":%d,"pad":"%s"}' % (n, b"x" * 90_000) for n in range(30)]
-    letters = [DeadLetter("no JSON", Place("s-1", str(n), n, NOON), b"\xff") for n in range(3)]
+    letters = [
+        occurrence_letter("no JSON", Place("s-1", str(n), n, NOON), b"\xff") for n in range(3)
+    ]
     made = drafts(
         Outputs(records=[RecordLine(SESSION, 1, line) for line in lines], dead_letters=letters),
         NOON,

@@ -15,7 +15,7 @@ import zstandard
 
 from worker.objectstore.api import Failure, FailureKind, ObjectStore
 from worker.outbox.entries import DeliveryOutcome
-from worker.times.rfc3339 import format_ms
+from worker.partition.dead_letters import decode
 
 RECORDS: Final = "sessions"
 DEAD_LETTERS: Final = "dead-letters"
@@ -30,19 +30,7 @@ class _Record(msgspec.Struct):
     ended_at: str
 
 
-class _Datum(msgspec.Struct):
-    seconds: int = msgspec.field(name="Timestamp")
-
-
-class _Letter(msgspec.Struct):
-    """A dead letter; one without an arrival is of datums that CloudWatch doesn't take."""
-
-    arrival: str | None = None
-    datums: list[_Datum] = []
-
-
 _RECORD: Final = msgspec.json.Decoder(_Record)
-_LETTER: Final = msgspec.json.Decoder(_Letter)
 
 
 def record_time(line: bytes) -> str:
@@ -51,11 +39,8 @@ def record_time(line: bytes) -> str:
 
 
 def letter_time(line: bytes) -> str:
-    """When a dead letter arrived (RFC 3339, UTC); of datums, the minute of the first."""
-    letter = _LETTER.decode(line)
-    if letter.arrival is not None:
-        return letter.arrival
-    return format_ms(letter.datums[0].seconds * 1000)
+    """When what a dead letter holds arrived (RFC 3339, UTC); of samples, their first minute."""
+    return decode(line).time
 
 
 class ObjectSink:

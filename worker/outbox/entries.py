@@ -18,8 +18,9 @@ import msgspec
 
 from worker.destinations.cloudwatch.datums import Datum, groups
 from worker.outbox.ledger import Note, note_of
-from worker.outbox.lines import dead_letter_line, json_line, set_aside_line
+from worker.partition import dead_letters
 from worker.partition.commit_outputs import Outputs
+from worker.partition.dead_letters import DeadLetter, samples_letter
 
 EntryKind = Literal["metrics", "records", "dead_letters"]
 Group = list[Datum]
@@ -89,13 +90,11 @@ class Settled(NamedTuple):
 
 def drafts(outputs: Outputs, made: int) -> list[Draft]:
     """What a commit's outputs have to send, in complete requests."""
-    letters = chain(
-        map(dead_letter_line, outputs.dead_letters), map(set_aside_line, outputs.set_aside)
-    )
+    letters: Iterable[DeadLetter] = chain(outputs.dead_letters, outputs.set_aside)
     return [
         *(Draft("metrics", body, made) for body in _requests(groups(outputs.window))),
         *(Draft("records", body, made) for body in _blocks(one.line for one in outputs.records)),
-        *(Draft("dead_letters", body, made) for body in _blocks(letters)),
+        *(Draft("dead_letters", body, made) for body in _blocks(map(dead_letters.encode, letters))),
     ]
 
 
@@ -155,8 +154,9 @@ def _part(request: list[Group], entry: Entry) -> Draft:
 
 
 def _letter(reason: str, request: list[Group], entry: Entry) -> Draft:
-    letter = {"reason": reason, "datums": [datum for group in request for datum in group]}
-    return Draft("dead_letters", json_line(letter) + b"\n", entry.made)
+    datums = [datum for group in request for datum in group]
+    letter = samples_letter(reason, datums[0]["Timestamp"] * 1000, datums)
+    return Draft("dead_letters", dead_letters.encode(letter) + b"\n", entry.made)
 
 
 _encode: Final[Callable[[Group], bytes]] = msgspec.json.Encoder().encode
