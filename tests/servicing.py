@@ -8,9 +8,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from tests.outbox.outboxes import FORMATS
 from tests.scenes import BASE, cloud_event
+from worker.outbox.destination import Destination, Sink
 from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
-from worker.outbox.lane import Lane, Policy, Sink
+from worker.outbox.lane import Lane
 from worker.outbox.ledger import Note
 from worker.outbox.sender import Sender
 from worker.partition.delta import Delta, decode, encode, merge
@@ -137,6 +139,7 @@ class Worker:
         outcome: DeliveryOutcome = DeliveryOutcome.APPLIED,
         outbox_bytes: int = 1 << 30,
         sinks: Mapping[EntryKind, Sink] = {},
+        more: Mapping[EntryKind, Destination] = {},
     ) -> None:
         self.now = 0.0
         self.source = Script()
@@ -149,9 +152,11 @@ class Worker:
             "dead_letters": Lines(outcome),
             **sinks,
         }
-        policy = Policy("resend", lambda: int(self.now * 1000), lambda: 0.0)
+        destinations = {kind: Destination(FORMATS[kind], sink) for kind, sink in all_sinks.items()}
+        destinations |= more
         self.sender = Sender(
-            Lane(kind, self.store, sink, Heard(), policy) for kind, sink in all_sinks.items()
+            Lane(kind, self.store, to, Heard(), lambda: int(self.now * 1000), lambda: 0.0)
+            for kind, to in destinations.items()
         )
         self.compactor = Compactor(self.store, HOUR)
         self.heard = Heard()

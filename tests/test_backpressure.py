@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from tests.servicing import HEAD, Worker
 from worker.destinations.cloudwatch.sink import CloudWatchSink
+from worker.outbox.destination import Sink
 from worker.outbox.entries import EntryKind
-from worker.outbox.lane import Sink
 from worker.partition.accounting import ACCOUNTED
 from worker.sources.kinesis.shard_consumer import Batch
 from worker.stream.position import Position

@@ -8,17 +8,26 @@ from typing import Final
 
 import msgspec
 
+from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client
 from worker.destinations.emf import EmfSink
 from worker.destinations.files import STDOUT, LineSink, StdoutRecords
-from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
+from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_LINES
+from worker.destinations.objects import (
+    DEAD_LETTERS,
+    RECORDS,
+    ObjectSink,
+    letter_time,
+    record_time,
+)
 from worker.errors import Misconfigured
 from worker.intake.cores import cores, worth_a_process
 from worker.intake.remote import IntakeProcess
 from worker.objectstore.s3 import Bucket
 from worker.objectstore.s3 import connect as connect_bucket
-from worker.outbox.entries import EntryKind
-from worker.outbox.lane import Lane, Policy, Sink
+from worker.outbox.destination import Destination, Sink
+from worker.outbox.entries import DEAD_LETTER_KIND, EntryKind
+from worker.outbox.lane import Lane
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.service.ports import Clocks
@@ -71,11 +80,10 @@ def build(
         parsed_slowly=log.parsed_slowly,
     )
     survey = survey_stream(api, sleep, random)
-    sinks = _sinks(settings)
+    destinations = _destinations(settings)
     store = _store(settings, log, random, sleep_for_state)
     restored = store.take(f"{survey.arn}, created {format_ms(survey.created)}")
     rules = rules_of(settings)
-    policy = Policy(settings.on_ambiguous, clocks.now, random)
     partition = Partition(rules, restored)
     log.started(stream, len(restored.sessions))
     stored = msgspec.convert(restored.positions, dict[str, Position])
@@ -84,7 +92,7 @@ def build(
         _source(settings, stream, api, survey, positions, log),
         partition,
         store,
-        Sender(Lane(kind, store, sink, log, policy) for kind, sink in sinks.items()),
+        Sender(Lane(kind, store, to, log, clocks.now, random) for kind, to in destinations.items()),
         Compactor(store, _COMPACT_EVERY_S),
         rules,
         limits_of(settings),
@@ -128,7 +136,7 @@ def _store(
     return S3Store(objects, observer=log.state_call_failed, sleep=sleep, random=random)
 
 
-def _sinks(settings: Settings) -> dict[EntryKind, Sink]:
+def _destinations(settings: Settings) -> dict[EntryKind, Destination]:
     metrics: Sink
     if settings.sink == "emf":
         metrics = EmfSink(LineSink(STDOUT), settings.namespace)
@@ -138,9 +146,9 @@ def _sinks(settings: Settings) -> dict[EntryKind, Sink]:
         )
         metrics = CloudWatchSink(client, settings.namespace)
     return {
-        "metrics": metrics,
-        "records": _records(settings),
-        "dead_letters": _dead_letters(settings),
+        METRIC_KIND: Destination(DATUMS, metrics, settings.on_ambiguous),
+        "records": Destination(RECORD_LINES, _records(settings)),
+        DEAD_LETTER_KIND: Destination(DEAD_LETTER_LINES, _dead_letters(settings)),
     }
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from random import Random
-from typing import Final
 
 from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
+from tests.outbox.outboxes import FORMATS
 from worker.cli.garbage import collect_rarely
 from worker.intake.remote import IntakeProcess
-from worker.outbox.entries import DeliveryOutcome, EntryKind
-from worker.outbox.lane import Lane, Policy
+from worker.outbox.destination import Destination
+from worker.outbox.entries import DeliveryOutcome
+from worker.outbox.lane import Lane
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.service.ports import Clocks
@@ -27,8 +28,6 @@ from worker.sources.source import Source
 from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
 from worker.telemetry.collector import Watch
-
-_KINDS: Final[tuple[EntryKind, ...]] = ("metrics", "records", "dead_letters")
 
 
 class _Discard:
@@ -51,7 +50,7 @@ class Worker:
         self.partition = Partition(rules, store.take("bench"))
         clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
         log = Watch(clocks, lambda: 0, lambda _reading, _at: None)
-        policy = Policy(settings.on_ambiguous, clocks.now, Random(0).random)
+        random = Random(0).random
         source: Source = IntakeHere(Reader(api, positions, survey.created, lambda _: None))
         if own_process:
             source = IntakeProcess(
@@ -67,7 +66,10 @@ class Worker:
             source,
             self.partition,
             store,
-            Sender(Lane(kind, store, _Discard(), log, policy) for kind in _KINDS),
+            Sender(
+                Lane(kind, store, Destination(of, _Discard()), log, clocks.now, random)
+                for kind, of in FORMATS.items()
+            ),
             Compactor(store, 30.0),
             rules,
             limits_of(settings),

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.outbox.outboxes import metrics
 from worker.destinations.emf import EmfSink
 from worker.destinations.files import LineSink
 from worker.errors import Misconfigured, Unreachable
 from worker.metrics.series import Series
-from worker.outbox.entries import DeliveryOutcome, drafts
-from worker.partition.commit_outputs import Outputs
+from worker.outbox.entries import DeliveryOutcome
 
 DONE = (DeliveryOutcome.APPLIED, "")
 
@@ -124,7 +124,7 @@ def test_a_dash_is_standard_output_which_stays_open() -> None:
 def test_emf_goes_where_its_lines_go(tmp_path: Path) -> None:
     path = tmp_path / "emf.jsonl"
     lines = LineSink(str(path))
-    (draft,) = drafts(Outputs(window={(Series("Tokens", ()), 0): {1: 1}}), 0)
+    (draft,) = metrics({(Series("Tokens", ()), 0): {1: 1}})
     assert EmfSink(lines, "Mine").send(draft.body) == DONE
     lines.close()
     (line,) = path.read_bytes().splitlines()

@@ -10,12 +10,11 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.outbox.outboxes import metrics, tokens
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.events.decode import Place
 from worker.events.event import SessionKey
-from worker.outbox.entries import DeliveryOutcome, Entry, halved
-from worker.partition.dead_letters import encode, occurrence_letter, session_letter
+from worker.outbox.entries import DeliveryOutcome
+from worker.partition.dead_letters import encode, occurrence_letter, samples_letter, session_letter
 from worker.testing.strict_s3 import AFTER, Fault, StrictS3
 from worker.times.rfc3339 import format_ms
 
@@ -126,15 +125,9 @@ def test_a_session_set_aside_lies_under_the_hour_of_its_latest_arrival() -> None
     assert name.startswith("dead-letters/dt=2026-10-02/hour=14/0000-")
 
 
-def test_datums_that_cloudwatch_does_not_take_lie_under_the_hour_of_the_first() -> None:
-    (draft,) = metrics(tokens(a=1))
-    entry = Entry(1, draft.kind, draft.body, draft.made, 0, 0)
-    (letter,) = halved(entry).drafts
+def test_samples_that_cloudwatch_does_not_take_lie_under_the_hour_of_the_first() -> None:
+    body = encode(samples_letter("invalid", NOON - HOUR, [])) + b"\n"
     bucket = StrictS3()
-    assert (
-        ObjectSink(bucket, DEAD_LETTERS, letter_time).send(letter.body)[0]
-        is DeliveryOutcome.APPLIED
-    )
-    (key,) = bucket.objects
-    stamp = json.loads(letter.body)["datums"][0]["Timestamp"]
-    assert key.startswith(f"dead-letters/dt={format_ms(stamp * 1000)[:10]}/hour=")
+    assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is DeliveryOutcome.APPLIED
+    (name,) = bucket.objects
+    assert name.startswith("dead-letters/dt=2026-10-02/hour=11/0000-")

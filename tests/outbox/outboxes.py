@@ -8,9 +8,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from worker.destinations.cloudwatch.requests import DATUMS
+from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_LINES
 from worker.metrics.series import Series
-from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind, drafts
-from worker.outbox.lane import Lane, OnAmbiguous, Policy, Sink
+from worker.outbox.destination import Destination, OnAmbiguous, RequestFormat, Sink, drafts
+from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind
+from worker.outbox.lane import Lane
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Outputs, Window
 from worker.partition.delta import Delta
@@ -20,6 +23,11 @@ from worker.state.store import Backlog, Commit
 NOON: Final = 1_790_942_400_000
 MINUTE: Final = 60_000
 STREAM: Final = "calls"
+FORMATS: Final[dict[EntryKind, RequestFormat]] = {
+    "metrics": DATUMS,
+    "records": RECORD_LINES,
+    "dead_letters": DEAD_LETTER_LINES,
+}
 EMPTY: Final = Backlog(0, 0, 0, None)
 
 
@@ -79,7 +87,8 @@ def lane_of(
     on_ambiguous: OnAmbiguous = "resend",
     random: Callable[[], float] = lambda: 0.0,
 ) -> Lane:
-    return Lane(kind, store, sink, log or Log(), Policy(on_ambiguous, lambda: NOON, random))
+    to = Destination(FORMATS[kind], sink, on_ambiguous)
+    return Lane(kind, store, to, log or Log(), lambda: NOON, random)
 
 
 def emptied(*lanes: Lane) -> None:
@@ -88,7 +97,7 @@ def emptied(*lanes: Lane) -> None:
 
 
 def metrics(window: Window) -> list[Draft]:
-    return drafts(Outputs(window=window), NOON)
+    return drafts(FORMATS, Outputs(window=window), NOON)
 
 
 def tokens(**values: int) -> Window:

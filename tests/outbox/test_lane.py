@@ -24,12 +24,13 @@ from tests.outbox.outboxes import (
     store_with,
     tokens,
 )
+from worker.destinations.cloudwatch.requests import decode_groups, series_minute_of
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.destinations.files import LineSink
 from worker.metrics.series import Series
-from worker.outbox.entries import DeliveryOutcome, Draft, decode_groups
-from worker.outbox.lane import OnAmbiguous
-from worker.outbox.ledger import minute_of, tally_of
+from worker.outbox.destination import OnAmbiguous
+from worker.outbox.entries import DeliveryOutcome, Draft
+from worker.outbox.ledger import tally_of
 from worker.partition.commit_outputs import Window
 from worker.testing.strict_cloudwatch import Fault, Key, StrictCloudWatch, random_faults
 
@@ -40,7 +41,7 @@ def samples(body: bytes) -> Kept:
     found: Kept = {}
     for group in decode_groups(body):
         for datum in group:
-            series, minute = minute_of(datum)
+            series, minute = series_minute_of(datum)
             kept = found.setdefault((*series, minute), {})
             kept.update(zip(datum["Values"], datum["Counts"], strict=True))
     return found
@@ -283,12 +284,41 @@ def test_to_drop_is_to_send_nothing_again_that_was_being_sent_in_a_crash(tmp_pat
     assert list(api.kept.values()) == [{7: 2}]
 
 
-def test_records_and_dead_letters_are_never_dropped() -> None:
+def test_what_does_no_harm_twice_is_sent_until_it_is_applied_and_leaves_no_note() -> None:
     results = iter([(DeliveryOutcome.AMBIGUOUS, "OSError")] * 3 + [(DeliveryOutcome.APPLIED, "")])
     log = Log()
     with store_with(Draft("records", b"{}\n", NOON)) as store:
-        lane = lane_of(store, Failing(lambda: next(results)), log, "records", "drop")
+        lane = lane_of(store, Failing(lambda: next(results)), log, "records")
         emptied(lane)
         assert store.backlog() == EMPTY
     assert log.outcomes() == [DeliveryOutcome.AMBIGUOUS] * 3 + [DeliveryOutcome.APPLIED]
     assert log.notes == []
+
+
+def test_an_invalid_request_that_can_not_be_split_waits_and_is_tried_again_after_a_pause() -> None:
+    results = iter([(DeliveryOutcome.INVALID, "Refused")] * 2 + [(DeliveryOutcome.APPLIED, "")])
+    log = Log()
+    with store_with(Draft("records", b"{}\n", NOON)) as store:
+        lane = lane_of(store, Failing(lambda: next(results)), log, "records", random=lambda: 1.0)
+        assert lane.send_some()
+        assert lane.pause_s() > 0
+        assert store.backlog().entries == 1
+        emptied(lane)
+        assert store.backlog() == EMPTY
+    assert log.outcomes() == [DeliveryOutcome.NOT_APPLIED] * 2 + [DeliveryOutcome.APPLIED]
+
+
+@given(st.integers(1, 5), st.integers(0, 3))
+def test_what_takes_an_entrys_place_inherits_when_it_was_made_and_what_nobody_knows(
+    series: int, ambiguous: int
+) -> None:
+    window = tokens(**{f"v{n}": n for n in range(series)})
+    window[Series("Tokens", ()), NOON - 15 * 86_400_000] = {9: 1}
+    made = NOON - 7
+    (draft,) = metrics(window)
+    with store_with(draft._replace(made=made, ambiguous=ambiguous)) as store:
+        lane_of(store, Failing(away)).send_some()
+        (rest,), (letter,) = (store.claim(kind, 9) for kind in ("metrics", "dead_letters"))
+    assert (rest.made, rest.ambiguous, rest.attempts) == (made, ambiguous, 0)
+    assert (letter.made, letter.ambiguous) == (made, 0)
+    assert {minute for *_, minute in samples(rest.body)} == {NOON}

@@ -21,8 +21,8 @@ from tests.outbox.outboxes import (
 )
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.errors import Fenced
+from worker.outbox.destination import Sink
 from worker.outbox.entries import DeliveryOutcome, Draft, Entry
-from worker.outbox.lane import Sink
 from worker.outbox.sender import Sender
 from worker.partition.delta import Delta
 from worker.state.sqlite.store import SqliteStore

@@ -15,8 +15,8 @@ from tests.simulation.ledger import Witness
 from tests.simulation.plan import Point
 from worker.errors import Fenced
 from worker.events.event import SessionKey
+from worker.outbox.destination import Sink
 from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind, Settled
-from worker.outbox.lane import Sink
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 from worker.sources.kinesis.api import Call, KinesisApi, carry_out

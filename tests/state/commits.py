@@ -64,7 +64,7 @@ def draft(n: int) -> Draft:
 
 
 def note_on(entry: int) -> Note:
-    return Note(entry, 1, 1 + entry % 3, ((Series("Tokens", ()), NOON, entry),))
+    return Note(entry, "metrics", 1, 1 + entry % 3, ((Series("Tokens", ()), NOON, entry),))
 
 
 def bulky(n: int, megabytes: float = 8.1) -> Delta:

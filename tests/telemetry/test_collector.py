@@ -82,7 +82,7 @@ def test_the_bound_is_added_up_and_the_widest_is_that_of_the_minute(watching: Wa
     series = Series("SttLatency", ())
     watching.watch.progress(progress())
     for most, count in ((1, 50), (2, 5), (3, 1)):
-        watching.watch.noted(Note(1, 1, most, ((series, NOW, count),)))
+        watching.watch.noted(Note(1, "metrics", 1, most, ((series, NOW, count),)))
     for _ in range(2):
         watching.wall += 60_000
         watching.watch.progress(progress())

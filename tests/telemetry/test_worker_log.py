@@ -195,9 +195,9 @@ def test_metrics_that_may_count_twice_or_were_given_up_are_told_with_their_bound
 ) -> None:
     log = WorkerLog(Clock())
     counts = ((Series("Tokens", ()), 1_790_942_400_000, 5), (Series("Words", ()), 0, 2))
-    log.noted(Note(7, 1, 1, counts))
-    log.noted(Note(8, 1, 3, counts))
-    log.noted(Note(9, 0, 1, counts))
+    log.noted(Note(7, "metrics", 1, 1, counts))
+    log.noted(Note(8, "metrics", 1, 3, counts))
+    log.noted(Note(9, "metrics", 0, 1, counts))
     assert [
         (one["event"], one["samples_at_most"], one["of_one_minute_at_most"]) for one in lines
     ] == [

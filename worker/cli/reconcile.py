@@ -20,6 +20,7 @@ from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.bucket_lines import access
 from worker.cli.parameters import Duration, Instant
 from worker.cli.settings_options import some_settings_options
+from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.errors import BadInput
 from worker.metrics.series import Series
 from worker.outbox.ledger import KEPT, Note
@@ -35,6 +36,8 @@ from worker.times.minutes import minute_of
 from worker.times.rfc3339 import format_ms
 
 _SHOWN: Final = 50
+_FORMATS: Final = {METRIC_KIND: DATUMS}
+"""Of the entries that count in CloudWatch."""
 
 
 @click.command()
@@ -107,12 +110,17 @@ def _ledger(settings: Settings, since: int) -> tuple[list[Note], list[Note]]:
     """
     if is_s3(settings.state):
         at = access(settings.state, settings.region, settings.endpoint_url)
-        return ledger_since(at, since)
+        return _of_cloudwatch(*ledger_since(at, since, _FORMATS))
     path = Path(settings.state)
     if not path.exists():
         raise BadInput(f"there is no state file {path}")
-    waiting = sqlite_reading.waiting_notes(path)
-    return sqlite_reading.notes_since(path, since), waiting
+    waiting = sqlite_reading.waiting_notes(path, _FORMATS)
+    return _of_cloudwatch(sqlite_reading.notes_since(path, since), waiting)
+
+
+def _of_cloudwatch(*ledger: list[Note]) -> tuple[list[Note], list[Note]]:
+    ended, waiting = ([note for note in notes if note.kind in _FORMATS] for notes in ledger)
+    return ended, waiting
 
 
 def _found(

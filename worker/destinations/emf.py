@@ -12,8 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from worker.destinations.cloudwatch.datums import Datum
+from worker.destinations.cloudwatch.requests import decode_groups
 from worker.destinations.files import LineSink
-from worker.outbox.entries import DeliveryOutcome, decode_groups
+from worker.outbox.entries import DeliveryOutcome
 
 VALUES_PER_LINE: Final = 100
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
 from worker.metrics.series import Series
-from worker.outbox.ledger import Minute, Note, Tally, tally_of
+from worker.outbox.ledger import Note, Tally, tally_of
+from worker.partition.commit_outputs import SeriesMinute
 
 Verdict = Literal["exact", "within the bound", "missing", "too many"]
 
@@ -41,7 +42,7 @@ class Compared(NamedTuple):
 
 def compared(
     before: Iterable[Note],
-    found: Mapping[Minute, int],
+    found: Mapping[SeriesMinute, int],
     after: Iterable[Note],
     waiting: Iterable[Note],
 ) -> list[Compared]:
@@ -56,7 +57,7 @@ def compared(
     ended = {note.entry for note in after}
     waiting = [note for note in waiting if note.entry not in ended]
     sure, possible = tally_of(before), tally_of([*after, *waiting])
-    unsent = tally_of(Note(note.entry, 1, 1, note.counts) for note in waiting)
+    unsent = tally_of(Note(note.entry, note.kind, 1, 1, note.counts) for note in waiting)
     rows = [
         Compared(
             *key,

@@ -36,10 +36,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.outbox.outboxes import metrics
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client, outcome_of
 from worker.metrics.series import Series
-from worker.outbox.entries import DeliveryOutcome, drafts
-from worker.partition.commit_outputs import Outputs, Window
+from worker.outbox.entries import DeliveryOutcome
+from worker.partition.commit_outputs import Window
 from worker.testing.strict_cloudwatch import MAX_BYTES, Fault, StrictCloudWatch
 
 NOON: Final = 1_790_942_400_000
@@ -50,7 +51,7 @@ SESSION: Final = boto3.Session(aws_access_key_id="any", aws_secret_access_key="a
 
 
 def body_of(window: Window) -> bytes:
-    (draft,) = drafts(Outputs(window=window), 0)
+    (draft,) = metrics(window)
     return draft.body
 
 
@@ -373,5 +374,5 @@ def test_the_largest_requests_are_below_a_megabyte_on_the_wire(
         )
         for n in range(1100)
     }
-    largest = max((draft.body for draft in drafts(Outputs(window=window), 0)), key=len)
+    largest = max((draft.body for draft in metrics(window)), key=len)
     assert len(wire_body(largest)) < MAX_BYTES

@@ -25,7 +25,8 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from worker.aws.clients import NO_ANSWER, making_a_client
-from worker.outbox.entries import DeliveryOutcome, decode_groups
+from worker.destinations.cloudwatch.requests import decode_groups
+from worker.outbox.entries import DeliveryOutcome
 
 _INVALID: Final = frozenset(
     {
