@@ -34,6 +34,9 @@ CORE: Final = (
     *("worker.times", "worker.stream"),
     *("worker.events", "worker.sessions", "worker.metrics", "worker.partition"),
     *("worker.replay", "worker.recordings.damaged_line", "worker.service.shards"),
+    *(f"worker.outbox.{name}" for name in ("entries", "ledger", "destination")),
+    *("worker.destinations.lines", "worker.destinations.cloudwatch.datums"),
+    "worker.destinations.cloudwatch.requests",
     *(f"worker.doctor.{name}" for name in JUDGING),
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
