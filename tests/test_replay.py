@@ -19,9 +19,8 @@ from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Told
 from worker.partition.commit_outputs import Outputs
 from worker.partition.dead_letters import OccurrenceLetter
-from worker.partition.rules import MINUTE, Rules
+from worker.partition.rules import Rules
 from worker.recordings.damaged_line import DamagedLine
-from worker.recordings.reader import DamagedLine
 from worker.replay import Item, LiveReplay, Replay, run
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate
