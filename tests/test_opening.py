@@ -14,7 +14,7 @@ from worker.destinations.objects import RECORDS
 from worker.destinations.written_lines import WrittenLine
 from worker.errors import BadInput, Misconfigured
 from worker.opening import Locations, is_one_file
-from worker.outbox.entries import Outcome
+from worker.outbox.entries import DeliveryOutcome
 from worker.state.s3.store import S3Store
 from worker.state.s3.view import S3View
 from worker.state.sqlite.store import SqliteStore
@@ -44,7 +44,7 @@ def test_a_state_is_in_a_file_or_in_a_bucket(locations: Locations, tmp_path: Pat
     view = locations.view(path)
     assert isinstance(view, SqliteView)
     assert [one.state.key.session_id for one in view.find_sessions("VX1")] == ["VX1"]
-    assert view.ledger_since(0) == ([], [])
+    assert view.ledger_since(0, {}) == ([], [])
     store.close()
 
 
@@ -105,7 +105,7 @@ def test_the_lines_that_a_sink_wrote_are_read_back_with_their_numbers(
     locations: Locations, tmp_path: Path
 ) -> None:
     path = str(tmp_path / "lines.jsonl")
-    assert locations.records(path).send(b"one\ntwo\n") == (Outcome.APPLIED, "")
+    assert locations.records(path).send(b"one\ntwo\n") == (DeliveryOutcome.APPLIED, "")
     assert list(locations.lines(path, RECORDS)) == [
         WrittenLine(path, 1, b"one\n"),
         WrittenLine(path, 2, b"two\n"),

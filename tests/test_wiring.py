@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.outbox.outboxes import FORMATS
 from tests.scenes import BASE
 from tests.servicing import HEAD, SCENE, Script, scene
 from worker.errors import Misconfigured, StreamReplaced
@@ -79,7 +80,7 @@ def test_partitions_of_one_stage_keep_states_of_their_own_and_share_its_sinks(
         store = SqliteStore(path)
         assert store.take(path.name).counters["folded"] == len(SCENE)
         store.close()
-    ended = [SqliteView(path).ledger_since(0).ended for path in paths]
+    ended = [SqliteView(path).ledger_since(0, FORMATS).ended for path in paths]
     assert [one.entry for one in ended[0]] == [one.entry for one in ended[1]] != []
 
 

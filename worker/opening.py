@@ -34,7 +34,7 @@ from worker.errors import BadInput, Misconfigured
 from worker.objectstore.patience import patient_access
 from worker.objectstore.retrying import Access, CallFailed
 from worker.objectstore.s3 import Bucket, S3Client, bucket_at, s3_client
-from worker.outbox.lane import Sink
+from worker.outbox.destination import Sink
 from worker.settings.values import is_s3
 from worker.state.s3.store import READERS, S3Store
 from worker.state.s3.view import S3View

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client
 from worker.destinations.emf import EmfSink
 from worker.destinations.files import STDOUT, LineSink
+from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_KIND, RECORD_LINES
 from worker.errors import Misconfigured
 from worker.opening import Locations
-from worker.outbox.entries import Kind
-from worker.outbox.lane import Lane, Policy, Sink
+from worker.outbox.destination import Destination, Sink
+from worker.outbox.entries import DEAD_LETTER_KIND, EntryKind
+from worker.outbox.lane import Lane
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -39,13 +42,13 @@ class Stage(NamedTuple):
     """
 
     stream: str
-    sinks: Mapping[Kind, Sink]
+    destinations: Mapping[EntryKind, Destination]
     open_store: Callable[[str], Store]
     rules: Rules
     limits: Limits
-    policy: Policy
     events: WorkerEvents
     clocks: Clocks
+    random: Callable[[], float]
 
 
 def stage_of(
@@ -63,10 +66,11 @@ def stage_of(
     written.
     """
     locations = Locations(settings.region, settings.endpoint_url)
-    sinks: dict[Kind, Sink] = {
-        "metrics": _metrics(settings),
-        "records": locations.records(settings.records),
-        "dead_letters": locations.dead_letters(settings.dead_letters),
+    records, letters = settings.records, settings.dead_letters
+    destinations = {
+        METRIC_KIND: Destination(DATUMS, _metrics(settings), settings.on_ambiguous),
+        RECORD_KIND: Destination(RECORD_LINES, locations.records(records)),
+        DEAD_LETTER_KIND: Destination(DEAD_LETTER_LINES, locations.dead_letters(letters)),
     }
 
     def open_store(location: str) -> Store:
@@ -74,13 +78,13 @@ def stage_of(
 
     return Stage(
         stream,
-        sinks,
+        destinations,
         open_store,
         rules_of(settings),
         limits_of(settings),
-        Policy(settings.on_ambiguous, clocks.now, random),
         events,
         clocks,
+        random,
     )
 
 
@@ -101,7 +105,8 @@ def partition_of(
     stage.events.started(stage.stream, len(restored.sessions))
     source, positions = open_source(restored.positions)
     lanes = [
-        Lane(kind, store, sink, stage.events, stage.policy) for kind, sink in stage.sinks.items()
+        Lane(kind, store, to, stage.events, stage.clocks.now, stage.random)
+        for kind, to in stage.destinations.items()
     ]
     service = Service(
         source,

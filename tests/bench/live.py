@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from random import Random
-from typing import Final
 
 from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
+from tests.outbox.outboxes import FORMATS
 from worker.cli.garbage import collect_rarely
-from worker.outbox.entries import Kind, Outcome
-from worker.outbox.lane import Lane, Policy
+from worker.outbox.destination import Destination
+from worker.outbox.entries import DeliveryOutcome
+from worker.outbox.lane import Lane
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.service.hooks import EventFanOut
@@ -28,14 +29,12 @@ from worker.state.sqlite.store import SqliteStore
 from worker.telemetry.collector import TelemetryCollector
 from worker.telemetry.worker_log import WorkerLog
 
-_KINDS: Final[tuple[Kind, ...]] = ("metrics", "records", "dead_letters")
-
 
 class _Discard:
     """A sink that takes everything and costs nothing."""
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
-        return Outcome.APPLIED, ""
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
+        return DeliveryOutcome.APPLIED, ""
 
 
 class Worker:
@@ -52,12 +51,15 @@ class Worker:
         clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
         telemetry = TelemetryCollector(clocks.now, lambda: 0, lambda _reading, _at: None)
         events = EventFanOut(WorkerLog(clocks.monotonic), telemetry)
-        policy = Policy(settings.on_ambiguous, clocks.now, Random(0).random)
+        random = Random(0).random
         self.service = Service(
             InlineSource(Reader(api, positions, survey.created, lambda _: None)),
             self.partition,
             store,
-            Sender(Lane(kind, store, _Discard(), events, policy) for kind in _KINDS),
+            Sender(
+                Lane(kind, store, Destination(of, _Discard()), events, clocks.now, random)
+                for kind, of in FORMATS.items()
+            ),
             Compactor(store, 30.0),
             rules,
             limits_of(settings),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.outbox.outboxes import MINUTE, NOON, Log, emptied, lane_of, metrics, store_with, tokens
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.metrics.series import Series
-from worker.outbox.lane import OnAmbiguous
+from worker.outbox.destination import OnAmbiguous
 from worker.outbox.ledger import Note, NoteKey
 from worker.reports.reconciliation import Compared, compared
 from worker.reports.sample_counts import sample_counts
@@ -23,7 +23,7 @@ TOKENS = Series("Tokens", ())
 
 
 def note(entry: int, count: int, least: int = 1, most: int = 1, minute: int = NOON) -> Note:
-    return Note(entry, least, most, ((TOKENS, minute, count),))
+    return Note(entry, "metrics", least, most, ((TOKENS, minute, count),))
 
 
 def kept(*notes: Note, state: str = "state") -> dict[NoteKey, Note]:

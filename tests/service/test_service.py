@@ -22,7 +22,7 @@ from tests.servicing import (
     scene,
 )
 from worker.errors import CorruptState, Fenced
-from worker.outbox.entries import Outcome
+from worker.outbox.entries import DeliveryOutcome
 from worker.partition.delta import merge
 from worker.stream.position import Position
 
@@ -282,9 +282,9 @@ def test_a_worker_that_is_fenced_while_it_sends_its_last_says_so(tmp_path: Path)
     path = tmp_path / "state.sqlite"
 
     class Successor:
-        def send(self, body: bytes) -> tuple[Outcome, str]:
+        def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
             Worker(path)
-            return Outcome.APPLIED, ""
+            return DeliveryOutcome.APPLIED, ""
 
     worker = Worker(path, sinks={"records": Successor()})
     worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
@@ -334,7 +334,7 @@ def test_at_the_end_all_that_was_folded_is_committed_and_sent(tmp_path: Path) ->
 
 def test_what_cannot_be_sent_in_time_stays_for_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
-    worker = Worker(path, outcome=Outcome.NOT_APPLIED)
+    worker = Worker(path, outcome=DeliveryOutcome.NOT_APPLIED)
     worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
     turns = iter([None, 0.1])
     backlog = worker.service.run(lambda: next(turns))

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tests.simulation.world import World
-from worker.outbox.entries import Kind, Outcome
+from worker.outbox.entries import DeliveryOutcome, EntryKind
 
 
 class MetricsClient:
@@ -27,11 +27,11 @@ class MetricsClient:
 class LineWriter:
     """A ``Sink`` of lines."""
 
-    def __init__(self, world: World, kind: Kind) -> None:
+    def __init__(self, world: World, kind: EntryKind) -> None:
         self._world = world
         self._kind = kind
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Append a block of lines."""
         return self._world.write(self._kind, body)
 

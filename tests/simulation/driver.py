@@ -12,7 +12,7 @@ from tests.simulation.watched import Watch, WatchedStore
 from tests.simulation.workers import Worker, build
 from tests.simulation.world import World
 from worker.errors import Fenced
-from worker.outbox.entries import Kind
+from worker.outbox.entries import EntryKind
 from worker.outbox.lane import CLAIM, Lane
 from worker.state.store import Store
 
@@ -46,7 +46,7 @@ class Driver:
         self._slowness = self._random.choice((0.0, 0.3))
         self._made = 0
         self._up_at = 0
-        self._send_at: dict[tuple[str, Kind], float] = {}
+        self._send_at: dict[tuple[str, EntryKind], float] = {}
         self._standing: list[tuple[int, Worker]] = []
         self._steps = 0
         start = world.plan.traffic.start_ms

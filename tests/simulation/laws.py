@@ -23,10 +23,11 @@ from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.distribution import unscaled
 from worker.metrics.series import Series
-from worker.outbox.entries import Kind
+from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import tally_of
 from worker.partition.accounting import ACCOUNTED
-from worker.partition.commit_outputs import DeadLetter, Outputs, Packed, RecordLine
+from worker.partition.commit_outputs import Outputs, Packed, RecordLine
+from worker.partition.dead_letters import DeadLetter, OccurrenceLetter, SamplesLetter, decode
 from worker.partition.delta import Delta
 from worker.partition.emission import summarise
 from worker.partition.metric_windows import Gathered
@@ -46,7 +47,7 @@ class Undisturbed:
 
     def __init__(self, rules: Rules, records: Iterable[Record]) -> None:
         self.records: dict[SessionKey, RecordLine] = {}
-        self.letters: list[DeadLetter] = []
+        self.letters: list[OccurrenceLetter] = []
         self.samples: Samples = {}
         replay = Replay(rules, self._take)
         for record in records:
@@ -67,7 +68,7 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
     """The laws that a run that came to rest has broken, a line each."""
     calm = Undisturbed(world.plan.rules, world.put)
     packed = store.recall(list(calm.records))
-    letters = [json.loads(line) for line in _lines(world, "dead_letters")]
+    letters = [decode(line) for line in _lines(world, "dead_letters")]
     return [
         *world.broken,
         *_counters(calm, restored),
@@ -124,25 +125,24 @@ def comparable(record: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "completeness": completeness}
 
 
-def _letters(calm: Undisturbed, letters: list[dict[str, Any]]) -> Iterator[str]:
+def _letters(calm: Undisturbed, letters: list[DeadLetter]) -> Iterator[str]:
     theirs = {
-        (one.place.shard, one.place.sequence_number, one.place.sub_sequence, one.reason)
-        for one in calm.letters
+        (one.shard, one.sequence_number, one.sub_sequence, one.reason) for one in calm.letters
     }
     ours = {
-        (one["shard"], one["sequence_number"], one["sub_sequence"], one["reason"])
+        (one.shard, one.sequence_number, one.sub_sequence, one.reason)
         for one in letters
-        if "datums" not in one
+        if isinstance(one, OccurrenceLetter)
     }
     if ours != theirs:
         yield f"law 8: dead letters lost {theirs - ours}, made up {ours - theirs}"
 
 
-def _buried(letters: list[dict[str, Any]]) -> Samples:
+def _buried(letters: list[DeadLetter]) -> Samples:
     """The samples in dead letters of datums that CloudWatch would not have."""
     buried: Samples = {}
     for letter in letters:
-        for datum in letter.get("datums", ()):
+        for datum in letter.datums if isinstance(letter, SamplesLetter) else ():
             counts = buried.setdefault(key_of(datum), Counter())
             for value, count in zip(datum["Values"], datum["Counts"], strict=True):
                 counts[float(value)] += count
@@ -242,5 +242,5 @@ def _published(metric: str, value: int) -> float:
     return float(unscaled(value, CATALOGUE[metric].scale))
 
 
-def _lines(world: World, kind: Kind) -> list[bytes]:
+def _lines(world: World, kind: EntryKind) -> list[bytes]:
     return [line for block in world.written[kind] for line in block.splitlines()]

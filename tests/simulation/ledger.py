@@ -10,8 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from worker.outbox.entries import Entry, Outcome, Settled, decode_groups
-from worker.outbox.ledger import Note, minute_of
+from worker.destinations.cloudwatch.requests import (
+    METRIC_KIND,
+    decode_groups,
+    series_minute_of,
+)
+from worker.outbox.entries import DeliveryOutcome, Entry, Settled
+from worker.outbox.ledger import Note
 from worker.testing.strict_cloudwatch import Key
 
 Samples = dict[Key, Counter[float]]
@@ -122,20 +127,20 @@ class Ledger:
             entry = self._in_flight.pop(one.id, None)
             if entry is None:
                 self._broken(f"law 6: entry {one.id} has an outcome, and is in nobody's hands")
-            elif one.outcome is Outcome.AMBIGUOUS:
+            elif one.outcome is DeliveryOutcome.AMBIGUOUS:
                 self._ambiguous[one.id] += 1
-            elif entry.kind == "metrics":
+            elif entry.kind == METRIC_KIND:
                 self._end(entry, one)
 
     def _end(self, entry: Entry, settled: Settled) -> None:
         if settled.note is not None:
             self.notes.append(settled.note)
         for draft in settled.instead:
-            if draft.kind == "metrics":
+            if draft.kind == METRIC_KIND:
                 self._inherited[draft.body] = draft.ambiguous
-        if settled.outcome is Outcome.APPLIED and entry.ambiguous:
+        if settled.outcome is DeliveryOutcome.APPLIED and entry.ambiguous:
             _add(self.bound, entry.body, entry.ambiguous)
-        elif settled.outcome is Outcome.DROPPED:
+        elif settled.outcome is DeliveryOutcome.DROPPED:
             _add(self.dropped, entry.body, 1)
 
 
@@ -149,5 +154,5 @@ def _add(samples: Samples, body: bytes, times: int) -> None:
 
 def key_of(datum: dict[str, Any]) -> Key:
     """The series and minute of a datum, as the CloudWatch of the simulation keeps them."""
-    series, minute = minute_of(datum)
+    series, minute = series_minute_of(datum)
     return *series, minute

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Literal, NamedTuple
 
-from worker.outbox.lane import OnAmbiguous
+from worker.outbox.destination import OnAmbiguous
 from worker.partition.rules import Rules
 from worker.sources.kinesis.api import FailureKind
 from worker.stream.position import Start

@@ -20,7 +20,7 @@ from tests.simulation.plan import Plan, draw
 from tests.simulation.running import run, shrunk
 from tests.simulation.workers import STREAM
 from worker.errors import Fenced
-from worker.outbox.entries import Entry, Kind, Settled
+from worker.outbox.entries import Entry, EntryKind, Settled
 from worker.partition.delta import Delta
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
@@ -94,7 +94,7 @@ class Unfenced(SqliteStore):
         self._insist()
         super().append(commit)
 
-    def claim(self, kind: Kind, most: int) -> list[Entry]:
+    def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         self._insist()
         return super().claim(kind, most)
 

@@ -15,8 +15,8 @@ from tests.simulation.ledger import Witness
 from tests.simulation.plan import Point
 from worker.errors import Fenced
 from worker.events.event import SessionKey
-from worker.outbox.entries import Entry, Kind, Outcome, Settled
-from worker.outbox.lane import Sink
+from worker.outbox.destination import Sink
+from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind, Settled
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 from worker.sources.batch import DecodedBatch
@@ -72,7 +72,7 @@ class WatchedStore:
         self._watch.pass_point("recall")
         return self._real.recall(keys)
 
-    def claim(self, kind: Kind, most: int) -> list[Entry]:
+    def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         """See ``Store.claim``."""
         with self._writing("claim", "before claim"):
             entries = self._real.claim(kind, most)
@@ -122,12 +122,12 @@ class WatchedStore:
 class WatchedSink:
     """A ``Sink``."""
 
-    def __init__(self, kind: Kind, real: Sink, watch: Watch) -> None:
+    def __init__(self, kind: EntryKind, real: Sink, watch: Watch) -> None:
         self._kind = kind
         self._real = real
         self._watch = watch
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """See ``Sink.send``."""
         self._watch.pass_point("before send")
         self._watch.ledger.sending(self._watch.worker)

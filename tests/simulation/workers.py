@@ -11,9 +11,12 @@ from typing import Final, NamedTuple
 from tests.simulation.destinations import LineWriter, MetricsClient
 from tests.simulation.watched import SteppedSource, Watch, WatchedSink
 from tests.simulation.world import NAMESPACE, World
+from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.destinations.cloudwatch.sink import CloudWatchSink
-from worker.outbox.entries import Kind
-from worker.outbox.lane import Lane, Policy
+from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_LINES
+from worker.outbox.destination import Destination, OnAmbiguous, RequestFormat, Sink
+from worker.outbox.entries import EntryKind
+from worker.outbox.lane import Lane
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.service.hooks import WorkerEvents
@@ -65,9 +68,9 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
     positions = restored.positions or first_positions(survey, world.plan.start)
     random = Random(f"{world.plan.seed}:{watch.worker}")
     events = _Trace(watch.say)
-    policy = Policy(world.plan.on_ambiguous, lambda: world.now, random.random)
     sender = Sender(
-        Lane(kind, store, sink, events, policy) for kind, sink in _sinks(world, watch).items()
+        Lane(kind, store, to, events, lambda: world.now, random.random)
+        for kind, to in _destinations(world, watch).items()
     )
     schedule = Schedule(positions, survey.created, random.random, _MAX_BYTES)
     service = Service(
@@ -85,9 +88,14 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
     return Worker(watch.worker, store, partition, sender, service)
 
 
-def _sinks(world: World, watch: Watch) -> dict[Kind, WatchedSink]:
+def _destinations(world: World, watch: Watch) -> dict[EntryKind, Destination]:
+    metrics = CloudWatchSink(MetricsClient(world), NAMESPACE)
+    ways: list[tuple[EntryKind, RequestFormat, Sink, OnAmbiguous]] = [
+        (METRIC_KIND, DATUMS, metrics, world.plan.on_ambiguous),
+        ("records", RECORD_LINES, LineWriter(world, "records"), "resend"),
+        ("dead_letters", DEAD_LETTER_LINES, LineWriter(world, "dead_letters"), "resend"),
+    ]
     return {
-        "metrics": WatchedSink("metrics", CloudWatchSink(MetricsClient(world), NAMESPACE), watch),
-        "records": WatchedSink("records", LineWriter(world, "records"), watch),
-        "dead_letters": WatchedSink("dead_letters", LineWriter(world, "dead_letters"), watch),
+        kind: Destination(of, WatchedSink(kind, sink, watch), on_ambiguous)
+        for kind, of, sink, on_ambiguous in ways
     }

@@ -12,7 +12,7 @@ from tests.simulation.buckets import BucketLedger
 from tests.simulation.faults import Faults
 from tests.simulation.ledger import Ledger, Witness
 from tests.simulation.plan import Plan, Redelivery, Reshard
-from worker.outbox.entries import Kind, Outcome
+from worker.outbox.entries import DeliveryOutcome, EntryKind
 from worker.sources.kinesis.api import Answer, Failure, KinesisApi
 from worker.sources.kinesis.lineage import Survey
 from worker.stream.position import Position
@@ -67,7 +67,7 @@ class World:
         """Laws that were broken while it ran."""
         self.put: list[Record] = []
         """All records so far, as the stream took them."""
-        self.written: dict[Kind, list[bytes]] = {"records": [], "dead_letters": []}
+        self.written: dict[EntryKind, list[bytes]] = {"records": [], "dead_letters": []}
         """Blocks of lines."""
         self._say = say
         self._instant = self.now
@@ -121,12 +121,16 @@ class World:
         """When the next record comes (epoch ms); None after the last."""
         return self._coming[0][0] if self._coming else None
 
-    def write(self, kind: Kind, block: bytes) -> tuple[Outcome, str]:
+    def write(self, kind: EntryKind, block: bytes) -> tuple[DeliveryOutcome, str]:
         """Append a block of lines."""
         written = self.faults.write()
         if written is not False:
             self.written[kind].append(block)
-        return (Outcome.APPLIED, "") if written is None else (Outcome.AMBIGUOUS, "injected")
+        return (
+            (DeliveryOutcome.APPLIED, "")
+            if written is None
+            else (DeliveryOutcome.AMBIGUOUS, "injected")
+        )
 
     def _reshard(self, reshard: Reshard) -> None:
         shards = self.kinesis.open_shards()

@@ -15,9 +15,11 @@ from typing import Any, Final
 import pytest
 
 from tests.live import but_for_the_close, last_revisions
+from tests.outbox.outboxes import FORMATS
+from worker.destinations.lines import RECORD_KIND, RECORD_LINES
 from worker.events.decode import decode_all
-from worker.outbox.entries import Kind, Outcome
-from worker.outbox.lane import Policy, Sink
+from worker.outbox.destination import Destination
+from worker.outbox.entries import DeliveryOutcome
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.commit_outputs import Outputs
 from worker.partition.rules import Rules
@@ -120,9 +122,9 @@ class Kept:
     def __init__(self) -> None:
         self.data = b""
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         self.data += body
-        return Outcome.APPLIED, ""
+        return DeliveryOutcome.APPLIED, ""
 
 
 class Process:
@@ -134,20 +136,17 @@ class Process:
         self.source: Source | None = None
         self.counters: Counter[str] = Counter()
         self._engine = engine
-        sinks: dict[Kind, Sink] = {
-            "metrics": Kept(),
-            "records": self.records,
-            "dead_letters": Kept(),
-        }
+        destinations = {kind: Destination(of, Kept()) for kind, of in FORMATS.items()}
+        destinations[RECORD_KIND] = Destination(RECORD_LINES, self.records)
         stage = Stage(
             "toy",
-            sinks,
+            destinations,
             lambda location: SqliteStore(Path(location)),
             Rules(),
             Limits(1.0, 300_000, 1 << 30),
-            Policy("resend", lambda: 0, lambda: 0.0),
             Listening(self.counters),
             Clocks(lambda: float(next(ticks)), lambda: 0),
+            lambda: 0.0,
         )
         self.service: Service = partition_of(stage, str(path), engine.identity, self._open)
 

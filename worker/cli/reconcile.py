@@ -19,6 +19,7 @@ from worker.aws.clients import making_a_client
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.parameters import Duration, Instant
 from worker.cli.settings_options import some_settings_options
+from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.errors import BadInput
 from worker.metrics.series import Series
 from worker.opening import Locations
@@ -33,6 +34,8 @@ from worker.times.minutes import minute_of
 from worker.times.rfc3339 import format_ms
 
 _SHOWN: Final = 50
+_FORMATS: Final = {METRIC_KIND: DATUMS}
+"""Of the entries that count in CloudWatch."""
 
 Notes = dict[NoteKey, Note]
 
@@ -105,7 +108,7 @@ def _series(notes: Sequence[Note]) -> list[Series]:
 
 def _ledger(state: StateView, since: int) -> tuple[Notes, Notes]:
     """Notes on requests that have ended, and on those that wait; one may be in both."""
-    ended, waiting = state.ledger_since(since)
+    ended, waiting = state.ledger_since(since, _FORMATS)
     return _keyed(state, ended), _keyed(state, waiting)
 
 

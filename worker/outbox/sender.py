@@ -7,7 +7,10 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Final
 
+from worker.outbox.destination import drafts
+from worker.outbox.entries import Draft
 from worker.outbox.lane import CLAIM, Lane
+from worker.partition.commit_outputs import Outputs
 
 _IDLE_S: Final = 5.0
 _LAST_PAUSE_S: Final = 1.0
@@ -67,9 +70,14 @@ class Sender:
 
     def __init__(self, lanes: Iterable[Lane]) -> None:
         self.lanes: Final = tuple(lanes)
+        self._formats = {lane.kind: lane.format for lane in self.lanes}
         self.error: BaseException | None = None
         """What ended a lane, if it wasn't ``stop``."""
         self._runners = [_Runner(lane, self._failed) for lane in self.lanes]
+
+    def drafts(self, outputs: Outputs, created: int) -> list[Draft]:
+        """What a commit's outputs, made at ``created`` (epoch ms), have to send by all lanes."""
+        return drafts(self._formats, outputs, created)
 
     def start(self) -> None:
         """Begin to send."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from worker.metrics.series import Series
-from worker.outbox.ledger import Minute, Note, NoteKey, Tally, tally_of
+from worker.outbox.ledger import Note, NoteKey, Tally, tally_of
+from worker.partition.commit_outputs import SeriesMinute
 
 Verdict = Literal["exact", "within the bound", "missing", "too many"]
 
@@ -41,7 +42,7 @@ class Compared(NamedTuple):
 
 def compared(
     before: Mapping[NoteKey, Note],
-    found: Mapping[Minute, int],
+    found: Mapping[SeriesMinute, int],
     after: Mapping[NoteKey, Note],
     waiting: Mapping[NoteKey, Note],
 ) -> list[Compared]:
@@ -54,7 +55,7 @@ def compared(
     """
     left = [note for key, note in waiting.items() if key not in after]
     sure, possible = tally_of(before.values()), tally_of([*after.values(), *left])
-    unsent = tally_of(Note(note.entry, 1, 1, note.counts) for note in left)
+    unsent = tally_of(Note(note.entry, note.kind, 1, 1, note.counts) for note in left)
     rows = [
         Compared(
             *key,

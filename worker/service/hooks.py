@@ -7,7 +7,7 @@ only the hooks that they call; the service names them all.
 from __future__ import annotations
 
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import Entry, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.service.ports import Progress
 from worker.sources.kinesis.notices import Notice
@@ -33,7 +33,7 @@ class WorkerEvents:
     def gap(self, shard: str) -> None:
         """Records of a shard may have been trimmed before they were read."""
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         """An attempt to deliver an entry has ended, or will never be made."""
 
     def noted(self, note: Note) -> None:
@@ -77,7 +77,7 @@ class EventFanOut(WorkerEvents):
         for one in self._listeners:
             one.gap(shard)
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         """See ``WorkerEvents.sent``."""
         for one in self._listeners:
             one.sent(entry, outcome, error)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from worker.outbox.entries import drafts
 from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Window
 from worker.partition.partition import Partition
@@ -122,7 +121,7 @@ class Service:
         begun = self._monotonic()
         delta, outputs = self._partition.commit()
         now = self._partition.now
-        made = drafts(outputs, self._now())
+        made = self._sender.drafts(outputs, self._now())
         self._store.append(
             Commit(
                 delta,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from worker.outbox.destination import RequestFormat
+from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 
@@ -29,8 +32,9 @@ class StateView(Protocol):
         """The sessions, open or closed, whose session_id or call_sid is ``sid``, as they are."""
         ...
 
-    def ledger_since(self, since: int) -> LedgerNotes:
-        """The notes that can hold a minute at or after ``since`` (epoch ms).
+    def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:
+        """The notes on entries of these kinds that can hold a minute at or after ``since`` (epoch
+        ms); ``formats`` say what an entry that waits holds.
 
         An entry that ends meanwhile may be in both lists.
         """

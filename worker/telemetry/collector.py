@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Final
 
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import Entry, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Progress
@@ -26,12 +26,12 @@ Report = Callable[[Reading, int], None]
 
 
 _REQUESTS: Final = {
-    Outcome.APPLIED: "RequestsApplied",
-    Outcome.NOT_APPLIED: "RequestsRefused",
-    Outcome.INVALID: "RequestsInvalid",
-    Outcome.AMBIGUOUS: "RequestsAmbiguous",
-    Outcome.DROPPED: "RequestsDropped",
-    Outcome.TOO_OLD: "RequestsTooOld",
+    DeliveryOutcome.APPLIED: "RequestsApplied",
+    DeliveryOutcome.NOT_APPLIED: "RequestsRefused",
+    DeliveryOutcome.INVALID: "RequestsInvalid",
+    DeliveryOutcome.AMBIGUOUS: "RequestsAmbiguous",
+    DeliveryOutcome.DROPPED: "RequestsDropped",
+    DeliveryOutcome.TOO_OLD: "RequestsTooOld",
 }
 
 
@@ -70,7 +70,7 @@ class TelemetryCollector(WorkerEvents):
         """See ``WorkerEvents.state_call_failed``."""
         self._count("StateCallsFailed")
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:  # noqa: ARG002
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:  # noqa: ARG002
         """See ``WorkerEvents.sent``."""
         self._count(_REQUESTS[outcome])
 

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import Entry, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Progress
@@ -64,10 +64,10 @@ class WorkerLog(WorkerEvents):
         if str(answers).rstrip("0") == "1":
             self._log.warning("the stream's answers are parsed the slow way", answers=answers)
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         """An attempt to send has ended."""
         told = {"entry": entry.id, "kind": entry.kind, "attempt": entry.attempts + 1}
-        if outcome is Outcome.APPLIED:
+        if outcome is DeliveryOutcome.APPLIED:
             self._log.debug("sent", bytes=len(entry.body), **told)
         else:
             self._log.warning("not sent", outcome=outcome.value, error=error or None, **told)

@@ -23,7 +23,7 @@ from msgspec.structs import astuple
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
 from worker.events.event import SessionKey
 from worker.outbox import ledger
-from worker.outbox.entries import Draft, Entry, Kind, Outcome, Settled
+from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind, Settled
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, decode, encode, merge_all
@@ -143,7 +143,7 @@ class SqliteStore:
                     found[key] = unpacked(self._path, key.session_id, *row)
         return found
 
-    def claim(self, kind: Kind, most: int) -> list[Entry]:
+    def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         """See ``Store.claim``."""
         with self._lock, self._owned() as db:
             rows = db.execute(
@@ -165,7 +165,7 @@ class SqliteStore:
                     db.execute(
                         "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + ?"
                         " WHERE id = ?",
-                        (outcome is Outcome.AMBIGUOUS, entry),
+                        (outcome is DeliveryOutcome.AMBIGUOUS, entry),
                     )
                 _enqueue(db, instead)
                 if note is not None:

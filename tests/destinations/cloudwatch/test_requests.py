@@ -1,43 +1,37 @@
-"""The outbox: complete requests within CloudWatch's limits, and the way out for a bad one."""
+"""CloudWatch's requests: complete, within its limits, and the way out for a bad one."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.destinations.cloudwatch.sink import CloudWatchSink
-from worker.events.decode import Place
-from worker.events.event import SessionKey
-from worker.metrics.catalogue import CATALOGUE
-from worker.metrics.distribution import Distribution
-from worker.metrics.series import Series
-from worker.outbox.entries import (
+from worker.destinations.cloudwatch.requests import (
+    DATUMS,
     MAX_BYTES,
     MAX_DATUMS,
     OLDEST,
-    Draft,
-    Entry,
-    Outcome,
     decode_groups,
-    drafts,
     encode_groups,
-    halved,
-    without_too_old,
 )
-from worker.partition.commit_outputs import DeadLetter, Outputs, RecordLine, Window
+from worker.destinations.cloudwatch.sink import CloudWatchSink
+from worker.metrics.catalogue import CATALOGUE
+from worker.metrics.distribution import Distribution
+from worker.metrics.series import Series
+from worker.outbox.entries import DeliveryOutcome
+from worker.outbox.ledger import Note, tally_of
+from worker.partition.commit_outputs import Outputs, Window
+from worker.partition.dead_letters import SamplesLetter
 from worker.testing.strict_cloudwatch import MAX_BYTES as SERVICE_BYTES
 from worker.testing.strict_cloudwatch import StrictCloudWatch
 
 NOON = 1_790_942_400_000
 MINUTE = 60_000
-SESSION = SessionKey("twilio", "AC1", "CA1", "VX1")
 
 names = st.sampled_from(sorted(CATALOGUE))
 printable = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
@@ -59,12 +53,8 @@ windows = st.dictionaries(
 )
 
 
-def metrics(window: Window) -> list[Draft]:
-    return [one for one in drafts(Outputs(window=window), NOON) if one.kind == "metrics"]
-
-
-def entry(draft: Draft) -> Entry:
-    return Entry(1, draft.kind, draft.body, draft.made, 0, draft.ambiguous)
+def requests(window: Window) -> list[bytes]:
+    return list(DATUMS.requests(Outputs(window=window)))
 
 
 def series_minutes(body: bytes) -> set[tuple[Any, ...]]:
@@ -103,8 +93,8 @@ def test_cloudwatch_takes_every_request_and_has_each_minutes_count_sum_and_extre
 ) -> None:
     api = StrictCloudWatch(lambda: NOON)
     sink = CloudWatchSink(api, "VoiceInsights")
-    for draft in metrics(window):
-        assert sink.send(draft.body) == (Outcome.APPLIED, "")
+    for body in requests(window):
+        assert sink.send(body) == (DeliveryOutcome.APPLIED, "")
     assert set(api.kept) == {(*key, minute) for key, minute in window}
     for (key, minute), distribution in window.items():
         kept = numbers(api.kept[*key, minute], CATALOGUE[key.metric].scale)
@@ -117,8 +107,8 @@ def test_cloudwatch_takes_every_request_and_has_each_minutes_count_sum_and_extre
 @settings(max_examples=20)
 @given(windows)
 def test_a_series_minute_is_one_group_of_one_entry(window: Window) -> None:
-    requests = [decode_groups(draft.body) for draft in metrics(window)]
-    found = [series_minutes(encode_groups([group])) for request in requests for group in request]
+    groups = [group for body in requests(window) for group in decode_groups(body)]
+    found = [series_minutes(encode_groups([group])) for group in groups]
     assert all(len(one) == 1 for one in found)
     assert sum(len(one) for one in found) == len(set().union(*found)) == len(window)
 
@@ -139,8 +129,8 @@ def test_a_series_minute_is_one_group_of_one_entry(window: Window) -> None:
 def test_a_request_is_filled_up_to_the_limits_but_never_beyond(
     singles: int, doubles: int, datums: list[int] | None
 ) -> None:
-    requests = [decode_groups(one.body) for one in metrics(plain_window(singles, doubles))]
-    sizes = [sum(len(group) for group in request) for request in requests]
+    bodies = requests(plain_window(singles, doubles))
+    sizes = [sum(len(group) for group in decode_groups(body)) for body in bodies]
     assert sum(sizes) == singles + 2 * doubles
     assert all(size <= MAX_DATUMS for size in sizes)
     if datums is not None:
@@ -158,7 +148,7 @@ def test_a_request_is_closed_only_when_the_next_series_minute_would_not_fit(
         }
         for n in range(count * 50)
     }
-    bodies = [one.body for one in metrics(window)]
+    bodies = requests(window)
     assert all(len(body) <= MAX_BYTES + MAX_DATUMS + 2 for body in bodies)
     for body, following in pairwise(bodies):
         first = encode_groups(decode_groups(following)[:1])
@@ -173,124 +163,116 @@ def test_the_limit_leaves_room_for_how_botocore_writes_json() -> None:
 def test_the_order_of_samples_changes_no_byte_of_a_request() -> None:
     window = plain_window(20, 3)
     backwards = {key: dict(reversed(window[key].items())) for key in reversed(window)}
-    assert metrics(window) == metrics(backwards)
+    assert requests(window) == requests(backwards)
 
 
-def test_nothing_to_send_makes_no_entry() -> None:
-    assert drafts(Outputs(), NOON) == []
+def test_nothing_to_send_is_no_request() -> None:
+    assert requests({}) == []
 
 
-def test_records_and_dead_letters_leave_as_whole_lines_in_order_in_blocks_of_a_megabyte() -> None:
-    lines = [b'{"n":%d,"pad":"%s"}' % (n, b"x" * 90_000) for n in range(30)]
-    letters = [DeadLetter("no JSON", Place("s-1", str(n), n, NOON), b"\xff") for n in range(3)]
-    made = drafts(
-        Outputs(records=[RecordLine(SESSION, 1, line) for line in lines], dead_letters=letters),
-        NOON,
-    )
-    records = [one.body for one in made if one.kind == "records"]
-    assert len(records) > 1
-    assert all(len(body) < 1_100_000 for body in records)
-    assert all(body.endswith(b"\n") for body in records)
-    assert b"".join(records).splitlines() == lines
-    (dead,) = [one.body for one in made if one.kind == "dead_letters"]
-    assert [msgspec.json.decode(line)["sub_sequence"] for line in dead.splitlines()] == [0, 1, 2]
+@settings(max_examples=20)
+@given(windows)
+def test_the_counts_of_the_requests_are_those_of_the_window(window: Window) -> None:
+    counted: Counter[Any] = Counter()
+    for body in requests(window):
+        for series_, minute, count in DATUMS.counts(body):
+            counted[series_, minute] += count
+    assert counted == {key: sum(distribution.values()) for key, distribution in window.items()}
 
 
-# --- halving
+# --- splitting
 
 
 def isolate(
-    first: Draft, is_bad: Iterable[tuple[Any, ...]]
-) -> tuple[list[tuple[Any, ...]], list[Any], int]:
-    """What is sent, and the dead letters, when CloudWatch refuses each entry with a bad one."""
+    first: bytes, is_bad: Iterable[tuple[Any, ...]]
+) -> tuple[list[tuple[Any, ...]], list[SamplesLetter], int]:
+    """What is sent, and the dead letters, when CloudWatch refuses each request with a bad one."""
     bad = set(is_bad)
     sent: list[tuple[Any, ...]] = []
-    dead: list[Any] = []
+    dead: list[SamplesLetter] = []
     attempts = 0
     waiting = deque([first])
     while waiting:
-        draft = waiting.popleft()
-        if draft.kind == "dead_letters":
-            dead.append(msgspec.json.decode(draft.body))
-            continue
+        body = waiting.popleft()
         attempts += 1
-        found = series_minutes(draft.body)
+        found = series_minutes(body)
         if found & bad:
-            waiting.extend(halved(entry(draft)).drafts)
+            replacement = DATUMS.split(body)
+            waiting.extend(replacement.bodies)
+            if replacement.letter is not None:
+                assert isinstance(replacement.letter, SamplesLetter)
+                dead.append(replacement.letter)
         else:
             sent.extend(found)
     return sent, dead, attempts
 
 
 @given(st.integers(1, 70), st.data())
-def test_halving_buries_exactly_the_bad_series_minutes_and_sends_each_other_once(
+def test_splitting_buries_exactly_the_bad_series_minutes_and_sends_each_other_once(
     count: int, data: st.DataObject
 ) -> None:
-    (draft,) = metrics(plain_window(count, 3))
-    every = sorted(series_minutes(draft.body))
+    (body,) = requests(plain_window(count, 3))
+    every = sorted(series_minutes(body))
     bad = data.draw(st.sets(st.sampled_from(every), min_size=1, max_size=5))
-    sent, dead, attempts = isolate(draft, bad)
+    sent, dead, attempts = isolate(body, bad)
     assert Counter(sent) == Counter(set(every) - bad)
-    buried = [
-        one for letter in dead for one in series_minutes(msgspec.json.encode([letter["datums"]]))
-    ]
+    buried = [one for letter in dead for one in series_minutes(encode_groups([letter.datums]))]
     assert Counter(buried) == Counter(bad)
-    assert all(letter["reason"] == "CloudWatch calls it invalid" for letter in dead)
+    assert all(letter.reason == "CloudWatch calls it invalid" for letter in dead)
     assert attempts <= 1 + 2 * len(bad) * len(every).bit_length()
 
 
-def test_halving_never_parts_the_two_datums_of_a_series_minute() -> None:
-    (draft,) = metrics(plain_window(0, 1))
-    (group,) = decode_groups(draft.body)
+def test_splitting_never_parts_the_two_datums_of_a_series_minute() -> None:
+    (body,) = requests(plain_window(0, 1))
+    (group,) = decode_groups(body)
     assert len(group) == 2
-    (letter,) = halved(entry(draft)).drafts
-    assert letter.kind == "dead_letters"
-    assert letter.body.count(b"\n") == 1
-    assert letter.body.endswith(b"\n")
-    assert msgspec.json.decode(letter.body)["datums"] == group
+    bodies, letter, dropped = DATUMS.split(body)
+    assert bodies == ()
+    assert isinstance(letter, SamplesLetter)
+    assert letter.datums == group
+    assert dropped == DATUMS.counts(body)
 
 
-def test_the_halves_of_an_entry_are_its_series_minutes_in_order() -> None:
-    (draft,) = metrics(plain_window(4, 1))
-    parts = halved(entry(draft)).drafts
-    assert [len(decode_groups(part.body)) for part in parts] == [2, 3]
-    joined = list(_groups(parts))
-    assert joined == decode_groups(draft.body)
+def test_the_parts_of_a_request_are_its_series_minutes_in_order() -> None:
+    (body,) = requests(plain_window(4, 1))
+    bodies, letter, dropped = DATUMS.split(body)
+    assert (letter, dropped) == (None, ())
+    assert [len(decode_groups(part)) for part in bodies] == [2, 3]
+    assert [group for part in bodies for group in decode_groups(part)] == decode_groups(body)
 
 
-@given(st.integers(1, 9), st.integers(1, 4), st.integers(0, 3))
-def test_what_takes_an_entrys_place_inherits_when_it_was_made_and_what_nobody_knows(
-    young: int, old: int, ambiguous: int
-) -> None:
-    window = plain_window(young, 0)
-    window |= {
-        (Series("Words", (("N", str(n)),)), NOON - OLDEST - MINUTE): {1: 1} for n in range(old)
-    }
-    made = [
-        one for draft in metrics(window) for one in [entry(draft)._replace(ambiguous=ambiguous)]
-    ]
-    parts = [part for one in made for part in halved(one).drafts]
-    parts += [part for one in made if (rest := without_too_old(one, NOON)) for part in rest.drafts]
-    assert {part.made for part in parts} == {NOON}
-    assert {part.ambiguous for part in parts if part.kind == "metrics"} <= {ambiguous}
+@given(windows, st.integers(-40, 40))
+def test_what_is_split_off_and_what_goes_on_are_all_there_is(window: Window, minute: int) -> None:
+    now = NOON + OLDEST + minute * MINUTE
+    for body in requests(window):
+        for replacement in (DATUMS.split(body), DATUMS.expired(body, now)):
+            if replacement is None:
+                continue
+            goes_on = [count for part in replacement.bodies for count in DATUMS.counts(part)]
+            assert Counter([*goes_on, *replacement.dropped]) == Counter(DATUMS.counts(body))
+            assert (replacement.letter is None) == (not replacement.dropped)
 
 
 def test_only_what_cloudwatch_would_call_too_old_is_buried_and_the_rest_goes_on() -> None:
     window = {
         (Series("Tokens", ()), NOON - days * 86_400_000): {days: 1} for days in (0, 1, 13, 14, 15)
     }
-    (draft,) = metrics(window)
-    replacement = without_too_old(entry(draft), NOON)
+    (body,) = requests(window)
+    replacement = DATUMS.expired(body, NOON)
     assert replacement is not None
-    rest, letter = replacement.drafts
-    assert [group[0]["Values"] for group in decode_groups(rest.body)] == [[13], [1], [0]]
-    assert [datum["Values"] for datum in msgspec.json.decode(letter.body)["datums"]] == [[15], [14]]
-    assert without_too_old(entry(rest), NOON) is None
-    with_all_old = without_too_old(entry(draft), NOON + 14 * 86_400_000)
+    (rest,), letter, _ = replacement
+    assert [group[0]["Values"] for group in decode_groups(rest)] == [[13], [1], [0]]
+    assert isinstance(letter, SamplesLetter)
+    assert (letter.reason, letter.minute) == ("too old for CloudWatch", "2026-09-17T12:00:00.000Z")
+    assert [datum["Values"] for datum in letter.datums] == [[15], [14]]
+    assert DATUMS.expired(rest, NOON) is None
+    with_all_old = DATUMS.expired(body, NOON + 14 * 86_400_000)
     assert with_all_old is not None
-    assert [one.kind for one in with_all_old.drafts] == ["dead_letters"]
+    assert with_all_old.bodies == ()
 
 
-def _groups(parts: Iterable[Draft]) -> Iterator[Any]:
-    for part in parts:
-        yield from decode_groups(part.body)
+def test_a_minute_in_two_datums_is_counted_as_one_sum() -> None:
+    (body,) = requests({(Series("Tokens", ()), NOON): dict.fromkeys(range(200), 3)})
+    assert sum(len(group) for group in decode_groups(body)) == 2
+    note = Note(1, "metrics", 1, 2, DATUMS.counts(body))
+    assert tally_of([note]) == {(Series("Tokens", ()), NOON): (600, 1200)}
