@@ -177,7 +177,7 @@ def add_session_samples(walk: Walk, merged: Merged, record: dict[str, Any]) -> N
     """What is sampled per event and per session rather than by a turn rule."""
     for event, arrival in zip(merged.events, merged.first_arrivals, strict=True):
         walk.event = event
-        walk.sample("DeliveryDelay", arrival - event.timestamp)
+        walk.sample("DeliveryDelay", max(0, arrival - event.timestamp))
     walk.event = merged.events[0]
     walk.sample("SessionsStarted", 1)
     walk.event = merged.events[-1]
