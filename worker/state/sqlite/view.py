@@ -60,6 +60,25 @@ def peek(path: Path) -> Peek:
     return Peek(packed, outbox)
 
 
+class Folded(NamedTuple):
+    """How many occurrences were counted by the last commit, and how many sessions are in memory."""
+
+    occurrences: int
+    held: int
+
+
+def folded(path: Path) -> Folded:
+    """How far the owner of a state file has come; zeros if there is none yet."""
+    if not path.exists():
+        return Folded(0, 0)
+    try:
+        with closing(_connect(path)) as db:
+            state = whole_state(path, db)
+    except sqlite3.OperationalError:  # its owner is just making it
+        return Folded(0, 0)
+    return Folded(state.counters.get("occurrences", 0), len(state.sessions))
+
+
 def find_sessions(path: Path, sid: str) -> list[Packed]:
     """The sessions, open or closed, whose session_id or call_sid is ``sid``.
 
