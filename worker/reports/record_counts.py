@@ -1,4 +1,4 @@
-"""What session records add up to, by the metrics that count the same things. Pure."""
+"""What session records add up to, by the metrics that count the same things."""
 
 from __future__ import annotations
 
