@@ -39,6 +39,13 @@ def event(at: int, name: str, payload: Any = None, number: int = 1, delay: int =
     return Event(KEY, BASE + at, number, name, payload, BASE + at + delay)
 
 
+def packed_as_text(one: Event) -> bytes:
+    """The event as its log has it from a release that did not know its name."""
+    delay = one.arrival - one.timestamp
+    row = (one.timestamp - BASE, one.sequence_number, one.name, one.payload, delay)
+    return msgspec.msgpack.encode(row)
+
+
 def reading_of(*scene: tuple[Any, ...], closing: bool = True) -> Reading:
     """The reading of a session, numbered in the order written."""
     return read([as_row(one, BASE) for one in _events(scene)], BASE, closing=closing)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.building import event, parts_of, reading_of, values
 from tests.scenes import BASE
-from worker.events.event import KNOWN_NAMES
+from worker.events.event import EVENT_CODES
 from worker.metrics.catalogue import CATALOGUE
 from worker.sessions.analysis import Reading, read
 from worker.sessions.context import UNKNOWN
@@ -20,7 +20,7 @@ def own(reading: Reading, metric: str) -> list[str | None]:
     return [kind[1] for _, kind, _ in parts_of(reading) if kind[0] == metric]
 
 
-@pytest.mark.parametrize("name", [*KNOWN_NAMES, "", "unheard_of"])
+@pytest.mark.parametrize("name", [*EVENT_CODES, "", "unheard_of"])
 @pytest.mark.parametrize("payload", [None, {}])
 def test_every_event_is_read_even_without_its_payload(name: str, payload: Any) -> None:
     reading = reading_of((0, name, payload))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from worker.events.event import KNOWN_NAMES, Payload
+from worker.events.event import Payload, by_code
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import Row
 from worker.sessions.event_walk import count_of, latency_of
@@ -108,5 +108,5 @@ _STEP_BY_NAME: Final[dict[str, Callable[[SpokenWalk, int, Payload], None]]] = {
     "language_changed": SpokenWalk._language,
     "language_info": SpokenWalk._language,
 }
-_TURN_STEPS: Final = tuple(_TURN_STEP_BY_NAME.get(name) for name in KNOWN_NAMES)
-_STEPS: Final = tuple(_STEP_BY_NAME.get(name) for name in KNOWN_NAMES)
+_TURN_STEPS: Final = by_code(_TURN_STEP_BY_NAME)
+_STEPS: Final = by_code(_STEP_BY_NAME)

@@ -2,8 +2,8 @@
 
 The same bytes are what memory holds, what a commit appends and what the store keeps. An
 event is a msgpack array ``[time since base, sequence number, name, payload, delay]``: times
-in ms, ``delay`` from the event to its arrival, ``name`` a code (its index in ``KNOWN_NAMES``)
-or, for a name nobody knows, the name itself.
+in ms, ``delay`` from the event to its arrival, ``name`` a code of ``EVENT_CODES`` or, for a name
+that was unknown when the event was packed, the name itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.events.event import KNOWN_NAMES, Event, Payload, canonical_json
+from worker.events.event import EVENT_CODES, Event, Payload, canonical_json
 
 
 class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -33,9 +33,6 @@ class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
 Identity = tuple[int, int, int | str]
 """What tells an event from all others of its session: time, sequence number, name."""
 
-
-CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(KNOWN_NAMES)}
-
 _encode: Final = msgspec.msgpack.Encoder().encode
 _DECODER: Final = msgspec.msgpack.Decoder(list[Row])
 _ARRAY_HEADER: Final = Struct(">BI").pack
@@ -47,7 +44,7 @@ def as_row(event: Event, base: int) -> Row:
     return Row(
         event.timestamp - base,
         event.sequence_number,
-        CODES.get(event.name, event.name),
+        EVENT_CODES.get(event.name, event.name),
         event.payload,
         event.arrival - event.timestamp,
     )
@@ -56,7 +53,7 @@ def as_row(event: Event, base: int) -> Row:
 def pack(event: Event, base: int) -> bytes:
     """An event as it stands in a log: its row, without making one."""
     timestamp, name = event.timestamp, event.name
-    code = CODES.get(name, name)
+    code = EVENT_CODES.get(name, name)
     delay = event.arrival - timestamp
     return _encode((timestamp - base, event.sequence_number, code, event.payload, delay))
 
@@ -64,9 +61,19 @@ def pack(event: Event, base: int) -> bytes:
 def unpack(log: bytes | bytearray, count: int) -> list[Row]:
     """The ``count`` rows of a whole log, in the order in which they arrived.
 
-    Raises ``msgspec.DecodeError`` for bytes that aren't a log of so many rows.
+    A name that was unknown when its event was packed, and has a code by now, becomes the code: so
+    an event has one identity, whichever release packed it. Raises ``msgspec.DecodeError`` for
+    bytes that aren't a log of so many rows.
     """
-    return _DECODER.decode(_ARRAY_HEADER(_ARRAY32, count) + log)
+    rows = _DECODER.decode(_ARRAY_HEADER(_ARRAY32, count) + log)
+    if _KNOWN.isdisjoint(map(_NAME, rows)):
+        return rows
+    return [
+        msgspec.structs.replace(row, name=EVENT_CODES.get(row.name, row.name))
+        if isinstance(row.name, str)
+        else row
+        for row in rows
+    ]
 
 
 class Stretch(msgspec.Struct, frozen=True, gc=False):
@@ -98,12 +105,15 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
             if row.name in stay:
                 opening = index + 1
         after = _packed(others[ending:])
-        if not log.endswith(after):
+        end = len(log) - len(after)
+        if not log.endswith(after):  # a row in there was packed under its text
             return self
-        first, start, end = self.first, self.start, len(log) - len(after)
-        passed = self.last - self.first
+        first, start, passed = self.first, self.start, self.last - self.first
         if opening > first:
-            first, start = opening + passed, end - len(_packed(others[opening:ending]))
+            inside = _packed(others[opening:ending])
+            if not log.endswith(inside, 0, end):
+                return self
+            first, start = opening + passed, end - len(inside)
         return Stretch(first, ending + passed, start, end)
 
 
@@ -184,11 +194,14 @@ def _settled(rows: list[Row]) -> Ordered:
 
 def name_of(code: int | str) -> str:
     """The name behind a row's code."""
-    return KNOWN_NAMES[code] if isinstance(code, int) else code
+    return _NAMES[code] if isinstance(code, int) else code
 
 
+_KNOWN: Final = frozenset(EVENT_CODES)
+_NAMES: Final = {code: name for name, code in EVENT_CODES.items()}
 _TIME: Final = attrgetter("timestamp")
 _NUMBER: Final = attrgetter("sequence_number")
+_NAME: Final = attrgetter("name")
 
 
 def _name(row: Row) -> str:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from worker.events.event import KNOWN_NAMES, Payload
+from worker.events.event import EVENT_CODES, Payload, by_code
 from worker.sessions.context import ContextWalk, plain
 from worker.sessions.event_log import Row
 from worker.sessions.samples import Part, Samples
@@ -188,8 +188,8 @@ _BY_NAME: Final[dict[str, _Step]] = {
     "call_wrap_up": DirectWalk._wrap_up,
 }
 CONFIGURING: Final = frozenset(
-    KNOWN_NAMES.index(name) for name in ("configurations", "language_changed", "language_info")
+    EVENT_CODES[name] for name in ("configurations", "language_changed", "language_info")
 )
 """The names of events that change the context of those after them."""
-_CONFIGURATIONS: Final = KNOWN_NAMES.index("configurations")
-_STEPS: Final = tuple(_BY_NAME.get(name) for name in KNOWN_NAMES)
+_CONFIGURATIONS: Final = EVENT_CODES["configurations"]
+_STEPS: Final = by_code(_BY_NAME)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, TypedDict
 
 import msgspec
 
-from worker.events.event import KNOWN_NAMES, Event, Payload, SessionKey
+from worker.events.event import EVENT_CODES, Event, Payload, SessionKey
 from worker.events.occurrence import TYPE_LENGTH, Ignored
 from worker.events.twilio.envelope import GATEWAY_TYPE, TEST_TYPE
 from worker.events.twilio.payloads import (
@@ -144,6 +144,6 @@ _READY: Final[dict[str, Callable[[Any], Any]]] = {
 
 _NAMES: Final[dict[str, tuple[str, ReadPayload | None]]] = {
     said: (name, _READY.get(name) or PAYLOADS.get(name))
-    for said, name in (*zip(KNOWN_NAMES, KNOWN_NAMES, strict=True), *ALIASES.items())
+    for said, name in (*zip(EVENT_CODES, EVENT_CODES, strict=True), *ALIASES.items())
 }
 """By what a known event is called: its name, and what reads its payload."""
