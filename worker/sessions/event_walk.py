@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from worker.events.event import EVENT_CODES, Payload, by_code
+from worker.metrics.catalogue import CATALOGUE, MILLISECONDS
 from worker.sessions.context import ContextWalk, plain
 from worker.sessions.event_log import Row
 from worker.sessions.samples import Part, Samples
@@ -172,15 +173,13 @@ def _latency(metric: str) -> _Step:
 
 
 _BY_NAME: Final[dict[str, _Step]] = {
-    "prompt_sent": _count("Prompts"),
+    **{
+        metric.by_event: (_latency if metric.unit == MILLISECONDS else _count)(metric.name)
+        for metric in CATALOGUE.values()
+        if metric.by_event is not None
+    },
     "final_token_received": DirectWalk._final_token,
-    "stt_latency": _latency("SttLatency"),
-    "tts_latency": _latency("TtsLatency"),
     "interrupt": DirectWalk._interrupt,
-    "preempted": _count("Preemptions"),
-    "dtmf": _count("DtmfReceived"),
-    "digit": _count("DigitsSent"),
-    "play_media": _count("MediaRequested"),
     "configurations": DirectWalk._configurations,
     "language_changed": DirectWalk._language_changed,
     "language_info": DirectWalk._language_info,
