@@ -13,6 +13,7 @@ from tests.scenes import BASE, Scene, records
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
 from worker.events.occurrence import Damaged
+from worker.events.payload import Latency
 from worker.outbox.lines import set_aside_line
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
@@ -34,7 +35,7 @@ def deliveries() -> list[Delivery]:
 def broken(delivery: Delivery) -> Delivery:
     """The same delivery, of an event that can't be packed."""
     event = cast("Event", delivery.occurrence)
-    payload = {**(event.payload or {}), "unpackable": object()}
+    payload = Latency(cast("int", object()))
     return msgspec.structs.replace(
         delivery, occurrence=msgspec.structs.replace(event, payload=payload)
     )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from sys import intern
-from typing import Any, Final, TypeVar, final
+from typing import Final, TypeVar, final
 
 import msgspec
 
-Payload = dict[str, Any]
-"""Known fields of an event, values as they came (scalars, or the two string maps of
-``configurations`` and how many languages it had beyond the bound)."""
+from worker.events.payload import Payload
 
 
 class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
@@ -83,14 +80,3 @@ def by_code(steps: Mapping[str, _Step]) -> tuple[_Step | None, ...]:
     """A table of what each known event calls for, by its code; None for names without a step."""
     by_number = {EVENT_CODES[name]: step for name, step in steps.items()}
     return tuple(map(by_number.get, range(len(EVENT_CODES))))
-
-
-def canonical_json(payload: Payload | None) -> str:
-    """A payload's canonical JSON: keys sorted, no spaces; ``null`` without a payload.
-
-    Where two deliveries of one event differ, the one with the greater text wins.
-    """
-    return _CANONICAL.encode(payload)
-
-
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -13,11 +13,12 @@ from collections.abc import Container
 from itertools import pairwise
 from operator import attrgetter
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from worker.events.event import EVENT_CODES, Event, Payload, canonical_json
+from worker.events.event import EVENT_CODES, Event
+from worker.events.payload import Payload, canonical_json
 
 
 class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -30,11 +31,18 @@ class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
     delay: int
 
 
+class _CodedRow(Row, array_like=True, frozen=True, gc=False):
+    """A row as nearly all are stored: under its code."""
+
+    name: int
+
+
 Identity = tuple[int, int, int | str]
 """What tells an event from all others of its session: time, sequence number, name."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _DECODER: Final = msgspec.msgpack.Decoder(list[Row])
+_CODED: Final = cast("msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[_CodedRow]))
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD
 
@@ -65,15 +73,17 @@ def unpack(log: bytes | bytearray, count: int) -> list[Row]:
     an event has one identity, whichever release packed it. Raises ``msgspec.DecodeError`` for
     bytes that aren't a log of so many rows.
     """
-    rows = _DECODER.decode(_ARRAY_HEADER(_ARRAY32, count) + log)
-    if _KNOWN.isdisjoint(map(_NAME, rows)):
-        return rows
-    return [
-        msgspec.structs.replace(row, name=EVENT_CODES.get(row.name, row.name))
-        if isinstance(row.name, str)
-        else row
-        for row in rows
-    ]
+    array = _ARRAY_HEADER(_ARRAY32, count) + log
+    try:
+        return _CODED.decode(array)
+    except msgspec.ValidationError:
+        return list(map(_under_its_code, _DECODER.decode(array)))
+
+
+def _under_its_code(row: Row) -> Row:
+    if isinstance(row.name, int) or row.name not in EVENT_CODES:
+        return row
+    return msgspec.structs.replace(row, name=EVENT_CODES[row.name])
 
 
 class Stretch(msgspec.Struct, frozen=True, gc=False):
@@ -197,11 +207,9 @@ def name_of(code: int | str) -> str:
     return _NAMES[code] if isinstance(code, int) else code
 
 
-_KNOWN: Final = frozenset(EVENT_CODES)
 _NAMES: Final = {code: name for name, code in EVENT_CODES.items()}
 _TIME: Final = attrgetter("timestamp")
 _NUMBER: Final = attrgetter("sequence_number")
-_NAME: Final = attrgetter("name")
 
 
 def _name(row: Row) -> str:
