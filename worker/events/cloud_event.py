@@ -1,4 +1,4 @@
-"""CloudEvents as JSON: told apart in a list, and read with all the patience that they need.
+"""CloudEvents as JSON, whatever their platform: elements of a list, types, lenient decoding.
 
 What msgspec refuses is read by ``json``, which takes more and gives no other result.
 """

@@ -73,7 +73,7 @@ def decode_all(records: Iterable[Record], platforms: Platforms = PLATFORMS) -> l
                 shard, number = record.shard, record.sequence_number
                 deliveries.append(Delivery(occurrence, shard, number, arrival, data))
             else:
-                deliveries += _patiently(record, platforms)
+                deliveries += _slow_path(record, platforms)
         except Exception as defect:
             deliveries.append(_damaged(reason_of(defect), record, data))
     return deliveries
@@ -88,7 +88,7 @@ def reason_of(defect: Exception) -> str:
     return f"{DEFECT}: {type(defect).__name__}"
 
 
-def _patiently(record: Record, platforms: Platforms) -> list[Delivery]:
+def _slow_path(record: Record, platforms: Platforms) -> list[Delivery]:
     """The occurrences of a record that isn't one CloudEvent just as its schema says."""
     data = record.data
     if not data.startswith(MAGIC):

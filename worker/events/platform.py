@@ -19,8 +19,8 @@ class Platform(NamedTuple):
     whatever can be understood, and raises ``Unreadable`` for the rest.
 
     ``read_quickly``, if there is one, takes any bytes, and gives what ``read`` would, ``Ignored``
-    for a CloudEvent of a type that isn't the platform's, or None if it takes more patience to say.
-    It never raises.
+    for a CloudEvent of a type that isn't the platform's, or None
+    for what only ``read`` can tell. It never raises.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Platforms:
         ]
         only_one = len(platforms) == len(self._fast) == 1
         self.read_quickly: Final[FastPath] = self._fast[0][0] if only_one else self._quickest
-        """The occurrence in the bytes of one CloudEvent; None if it takes more patience to say.
+        """The occurrence in the bytes of one CloudEvent; None for what only ``read`` can tell.
         ``arrival`` in epoch ms.
         """
 

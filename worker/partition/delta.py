@@ -16,7 +16,7 @@ from worker.metrics.series import Series
 from worker.sessions.event_log import unpack
 from worker.sessions.state import Session
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 Mark = tuple[str, str, int]
 """A position in a shard: two texts as its source writes them, which the partition only keeps, and
@@ -174,7 +174,7 @@ def decode(data: bytes) -> Delta:
 
 _ARRAY: Final = 0x90
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_READERS: Final[dict[int, Callable[[bytes], Delta]]] = {1: msgspec.msgpack.Decoder(Delta).decode}
+_READERS: Final[dict[int, Callable[[bytes], Delta]]] = {2: msgspec.msgpack.Decoder(Delta).decode}
 """By version; a release that writes N keeps the reader of N-1, which gives the N that it means."""
 
 _KNOWN: Final = " and ".join(map(str, _READERS))

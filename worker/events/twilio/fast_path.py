@@ -84,7 +84,7 @@ _OTHER_CALL_EVENT: Final = Ignored(GATEWAY_TYPE)
 
 
 def read_quickly(data: bytes, arrival: int) -> Event | Ignored | None:
-    """The occurrence in the bytes of one CloudEvent; None if it takes more patience to say.
+    """The occurrence in the bytes of one CloudEvent; None for what only the slow path can tell.
 
     ``arrival`` in epoch milliseconds.
     """
