@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.building import KEY, event, packed_as_text
 from tests.scenes import BASE
 from worker.events.decode import Delivery
 from worker.events.event import Event
+from worker.events.payload import Latency
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, Growth, SessionChange, decode, encode, merge
 from worker.partition.partition import Partition
@@ -57,6 +59,21 @@ def test_what_a_recalled_session_stored_under_its_text_is_a_duplicate_once_it_is
     partition.fold_strangers(strange, {KEY: Packed(whole(), LOG)})
     assert partition.counters["duplicates"] == len(STORED)
     assert partition.counters["folded"] == 0
+
+
+def test_a_payload_that_was_not_read_before_comes_in_with_the_redelivery() -> None:
+    known = event(5, "stt_latency", Latency(90), 5)
+    log = packed_as_text(event(5, "stt_latency", None, 5))
+    state = Session(KEY, BASE)
+    state.take_in(unpack(log, 1))
+    partition = Partition(Rules(), Delta(numbered=1, sessions=[SessionChange(1, state, log)]))
+    partition.fold(deliveries([known, known]))
+    partition.finish(partition.keys())
+    (line,) = partition.commit()[1].records
+    record = msgspec.json.decode(line.line)
+    assert (record["completeness"]["events"], record["completeness"]["conflicts"]) == (1, 1)
+    assert record["latency_ms"]["stt"]["count"] == 1
+    assert record["unknown_events"] == {}
 
 
 def test_a_wrap_up_that_was_stored_under_its_text_wraps_up() -> None:
