@@ -27,6 +27,7 @@ from worker.sessions.event_walk import DirectWalk
 from worker.sessions.resident import Held
 from worker.sessions.samples import Samples, split
 from worker.sessions.state import Closed, Session
+from worker.stream.position import Position
 from worker.stream.record import Record
 
 KEY = SessionKey("twilio", "AC1", "CA1", "VX1")
@@ -169,7 +170,9 @@ class Driven:
         recalled = {key: self.packed(key) for key in strange if key in self.archive}
         self.partition.fold_strangers(strange, recalled)
         for record in batch:
-            self.partition.move(record.shard, ("after", record.sequence_number, record.arrival))
+            self.partition.move(
+                record.shard, Position("after", record.sequence_number, record.arrival)
+            )
 
     def commit(self) -> Outputs:
         """Commit; the delta is kept as bytes."""

@@ -8,19 +8,22 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from tests.outbox.outboxes import FORMATS
 from tests.scenes import BASE, cloud_event
-from worker.outbox.entries import Entry, Kind, Outcome
-from worker.outbox.lane import Lane, Policy, Sink
+from worker.outbox.destination import Destination, Sink
+from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
+from worker.outbox.lane import Lane
 from worker.outbox.ledger import Note
 from worker.outbox.sender import Sender
 from worker.partition.delta import Delta, decode, encode, merge
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
+from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks, Limits, Progress
 from worker.service.service import Service
+from worker.sources.batch import DecodedBatch
 from worker.sources.kinesis.inline import decoded
 from worker.sources.kinesis.shard_consumer import Batch
-from worker.sources.source import Intake
 from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
@@ -50,12 +53,13 @@ class Script:
         self.paused: set[str] = set()
         self.asked: list[str] = []
         self.error: Exception | None = None
+        self.durable: dict[str, Position] = {}
 
     def start(self) -> None:
         self.asked.append("start")
 
-    def take(self, timeout_s: float) -> list[Intake]:
-        self.asked.append("take")
+    def poll(self, timeout_s: float) -> list[DecodedBatch]:
+        self.asked.append("poll")
         if self.error is not None:
             raise self.error
         batches, self.batches = self.batches, []
@@ -67,7 +71,10 @@ class Script:
     def resume(self, shards: Iterable[str]) -> None:
         self.paused -= set(shards)
 
-    def forgotten(self) -> list[str]:
+    def committed(self, positions: Mapping[str, Position]) -> None:
+        self.durable.update(positions)
+
+    def expired_shards(self) -> list[str]:
         gone, self.gone = self.gone, []
         return gone
 
@@ -92,7 +99,7 @@ class Store(SqliteStore):
         return merge(commit.delta for commit in self.commits)
 
 
-class Heard:
+class Heard(WorkerEvents):
     """What the service and the sender tell."""
 
     def __init__(self) -> None:
@@ -107,7 +114,7 @@ class Heard:
     def progress(self, progress: Progress) -> None:
         self.told.append(progress)
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         self.told.append((entry.kind, outcome))
 
     def noted(self, note: Note) -> None:
@@ -117,12 +124,12 @@ class Heard:
 class Lines:
     """A sink that keeps what it is sent, or takes nothing."""
 
-    def __init__(self, outcome: Outcome = Outcome.APPLIED) -> None:
+    def __init__(self, outcome: DeliveryOutcome = DeliveryOutcome.APPLIED) -> None:
         self.lines: list[dict[str, Any]] = []
         self._outcome = outcome
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
-        if self._outcome is Outcome.APPLIED:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
+        if self._outcome is DeliveryOutcome.APPLIED:
             self.lines += [json.loads(line) for line in body.splitlines()]
         return self._outcome, ""
 
@@ -134,24 +141,27 @@ class Worker:
         self,
         path: Path = Path(":memory:"),
         positions: Mapping[str, Position] = {"a": HEAD},
-        outcome: Outcome = Outcome.APPLIED,
+        outcome: DeliveryOutcome = DeliveryOutcome.APPLIED,
         outbox_bytes: int = 1 << 30,
-        sinks: Mapping[Kind, Sink] = {},
+        sinks: Mapping[EntryKind, Sink] = {},
+        more: Mapping[EntryKind, Destination] = {},
     ) -> None:
         self.now = 0.0
         self.source = Script()
         self.store = Store(path)
         self.partition = Partition(Rules(), self.store.take("s"))
         self.records = Lines(outcome)
-        all_sinks: dict[Kind, Sink] = {
+        all_sinks: dict[EntryKind, Sink] = {
             "metrics": Lines(outcome),
             "records": self.records,
             "dead_letters": Lines(outcome),
             **sinks,
         }
-        policy = Policy("resend", lambda: int(self.now * 1000), lambda: 0.0)
+        destinations = {kind: Destination(FORMATS[kind], sink) for kind, sink in all_sinks.items()}
+        destinations |= more
         self.sender = Sender(
-            Lane(kind, self.store, sink, Heard(), policy) for kind, sink in all_sinks.items()
+            Lane(kind, self.store, to, Heard(), lambda: int(self.now * 1000), lambda: 0.0)
+            for kind, to in destinations.items()
         )
         self.compactor = Compactor(self.store, HOUR)
         self.heard = Heard()

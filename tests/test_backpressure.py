@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from tests.servicing import HEAD, Worker
 from worker.destinations.cloudwatch.sink import CloudWatchSink
-from worker.outbox.entries import Kind
-from worker.outbox.lane import Sink
+from worker.outbox.destination import Sink
+from worker.outbox.entries import EntryKind
 from worker.partition.accounting import ACCOUNTED
 from worker.sources.kinesis.shard_consumer import Batch
 from worker.stream.position import Position
@@ -41,7 +41,7 @@ def worked(traffic: list[Record], away_s: int, limit: int) -> Ended:
         lambda: NOON + second * 1000,
         (Fault.CONNECT_TIMEOUT if second < away_s else None for _ in count()),
     )
-    sinks: dict[Kind, Sink] = {"metrics": CloudWatchSink(api, "Ns")}
+    sinks: dict[EntryKind, Sink] = {"metrics": CloudWatchSink(api, "Ns")}
     worker = Worker(positions={"s": HEAD}, outbox_bytes=limit, sinks=sinks)
     waiting = list(reversed(traffic))
     largest = most_held = rested = 0

@@ -17,12 +17,14 @@ from tests.scenes import BASE, records
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Told
-from worker.partition.commit_outputs import DeadLetter, Outputs
-from worker.partition.rules import MINUTE, Rules
-from worker.recordings.reader import DamagedLine
+from worker.partition.commit_outputs import Outputs
+from worker.partition.dead_letters import OccurrenceLetter
+from worker.partition.rules import Rules
+from worker.recordings.damaged_line import DamagedLine
 from worker.replay import Item, LiveReplay, Replay, run
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate
+from worker.times.minutes import MINUTE
 
 UNKNOWN_YET = ("revision", "close_reason")
 """What live and offline may tell differently of one session."""
@@ -37,7 +39,7 @@ class Kept:
         self.lines: dict[SessionKey, dict[str, Any]] = {}
         self.told: Counter[Told] = Counter()
         self.surplus: dict[SessionKey, Counter[Told]] = {}
-        self.letters: list[DeadLetter] = []
+        self.letters: list[OccurrenceLetter] = []
         replay = kind(rules or Rules(), self._take)
         run(items, replay, lambda _: None, 1000)
         self.counters = replay.counters
@@ -168,8 +170,8 @@ def test_a_damaged_line_is_one_occurrence_and_moves_no_clock(kind: type[Replay])
     scene = records([(0, "dtmf"), (5, "call_wrap_up")])
     kept = Kept(kind, [scene[0], line, scene[1]])
     assert kept.counters["occurrences"] == 3
-    ((reason, place, data),) = kept.letters
-    assert (reason, data, place.shard, place.sequence_number) == (
+    (letter,) = kept.letters
+    assert (letter.reason, letter.data, letter.shard, letter.sequence_number) == (
         *("not JSON", b"{oops", "shard-0"),
         "line 2",
     )

@@ -20,12 +20,13 @@ from worker.metrics.series import SeriesRules
 from worker.partition.emission import tell
 from worker.partition.metric_windows import Gathered
 from worker.partition.partition import Partition
-from worker.partition.rules import MINUTE, Rules
+from worker.partition.rules import Rules
 from worker.partition.series_registry import SeriesBook
 from worker.replay import LiveReplay, Replay
 from worker.sessions.resident import Held
 from worker.sessions.state import Session
 from worker.testing.traffic import Traffic, simulate
+from worker.times.minutes import MINUTE
 
 TRAFFIC = Traffic(sessions=60, other_types=0.1, malformed=0.0, test_event=False)
 RECORDS = list(simulate(TRAFFIC, 11))

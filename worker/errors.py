@@ -39,10 +39,6 @@ class CorruptState(VoiceInsightsError):
     exit_code = 5
 
 
-class ReaderEnded(VoiceInsightsError):
-    """Nobody's: the process that reads the stream is gone. Start again; nothing is lost."""
-
-
 class Unreachable(VoiceInsightsError):
     """The service's or the network's: it didn't answer for some time. Start again later."""
 

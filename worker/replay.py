@@ -1,4 +1,4 @@
-"""Replay of a recording through the partition, deterministic and without a clock.
+"""Replay of a recording through the partition, deterministic and without a clock. Pure.
 
 Offline, nothing is published before the end of the input, so every metric is exact whatever
 the order of the records. As live, stream time goes by the recording's arrival times, and
@@ -18,7 +18,7 @@ from worker.events.platform import Platforms
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.recordings.reader import DamagedLine
+from worker.recordings.damaged_line import DamagedLine
 from worker.stream.record import Record
 
 Item = Record | DamagedLine

@@ -112,8 +112,7 @@ def live(bench: Bench) -> list[Row]:
     measure("runs", "inputs", folder, records, bench.seed)
     with _stream(folder) as endpoint:
         runs: dict[str, Callable[[], Figures]] = {
-            "live": lambda: _live(bench, endpoint, "here", on_one_core=True),
-            "two cores": lambda: _live(bench, endpoint, "process", on_one_core=False),
+            "live": lambda: _live(bench, endpoint),
             "fetch": lambda: measure("runs", "fetch", endpoint, records, on_one_core=True),
             "loop": _measuring_peer("peers.loop", endpoint, "bench", records),
         }
@@ -127,7 +126,6 @@ def live(bench: Bench) -> list[Row]:
             )
         measured = bench.interleaved(runs, once=("kcl",))  # it looks for leases for minutes
     found = {name: speeds(figures) for name, figures in measured.items()}
-    wall = [one["records"] / one["wall_s"] for one in measured["two cores"]]
     ours = found["live"]
     names = {
         "loop": "the loop: boto3's parse, json.loads, lists",
@@ -137,7 +135,6 @@ def live(bench: Bench) -> list[Row]:
     }
     return [
         at_least("b", "live, a core: HTTP to encoded requests in SQLite", ours, unit, 60_000),
-        at_least("b", "live, two cores, by the clock", wall, unit, 100_000),
         at_least("b", "of that, fetching: the reader, nothing folded", found["fetch"], unit),
         *(
             beside("b", text, ours, found[name], unit, 3 if name == "loop" else 1)
@@ -232,9 +229,9 @@ def curve(bench: Bench) -> list[Row]:
     return rows
 
 
-def _live(bench: Bench, endpoint: str, where: str, *, on_one_core: bool) -> Figures:
-    of_run = endpoint, _fresh_state(bench), bench.sizes.live_records, where
-    return measure("runs", "live", *of_run, on_one_core=on_one_core)
+def _live(bench: Bench, endpoint: str) -> Figures:
+    of_run = endpoint, _fresh_state(bench), bench.sizes.live_records
+    return measure("runs", "live", *of_run, on_one_core=True)
 
 
 def _fresh_state(bench: Bench) -> Path:

@@ -5,43 +5,42 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from random import Random
-from typing import Final
 
 from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
+from tests.outbox.outboxes import FORMATS
 from worker.cli.garbage import collect_rarely
-from worker.intake.remote import IntakeProcess
-from worker.outbox.entries import Kind, Outcome
-from worker.outbox.lane import Lane, Policy
+from worker.outbox.destination import Destination
+from worker.outbox.entries import DeliveryOutcome
+from worker.outbox.lane import Lane
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
+from worker.service.hooks import EventFanOut
 from worker.service.ports import Clocks
 from worker.service.service import Service
 from worker.settings.model import Settings
 from worker.settings.rules import limits_of, rules_of
 from worker.sources.kinesis.client import connect
-from worker.sources.kinesis.inline import IntakeHere
+from worker.sources.kinesis.inline import InlineSource
 from worker.sources.kinesis.lineage import first_positions
 from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
-from worker.sources.source import Source
 from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
-from worker.telemetry.collector import Watch
-
-_KINDS: Final[tuple[Kind, ...]] = ("metrics", "records", "dead_letters")
+from worker.telemetry.collector import TelemetryCollector
+from worker.telemetry.worker_log import WorkerLog
 
 
 class _Discard:
     """A sink that takes everything and costs nothing."""
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
-        return Outcome.APPLIED, ""
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
+        return DeliveryOutcome.APPLIED, ""
 
 
 class Worker:
     """The parts that ``worker.wiring`` puts together, but for what leaves the machine."""
 
-    def __init__(self, endpoint: str, state: Path, *, own_process: bool) -> None:
+    def __init__(self, endpoint: str, state: Path) -> None:
         settings = Settings()
         rules = rules_of(settings)
         api = connect("bench", region="us-east-1", endpoint=endpoint, threads=THREADS)
@@ -50,28 +49,21 @@ class Worker:
         store = SqliteStore(state)
         self.partition = Partition(rules, store.take("bench"))
         clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
-        log = Watch(clocks, lambda: 0, lambda _reading, _at: None)
-        policy = Policy(settings.on_ambiguous, clocks.now, Random(0).random)
-        source: Source = IntakeHere(Reader(api, positions, survey.created, lambda _: None))
-        if own_process:
-            source = IntakeProcess(
-                "bench",
-                positions,
-                survey.created,
-                lambda _: None,
-                region="us-east-1",
-                endpoint=endpoint,
-                parsed_slowly=lambda _: None,
-            )
+        telemetry = TelemetryCollector(clocks.now, lambda: 0, lambda _reading, _at: None)
+        events = EventFanOut(WorkerLog(clocks.monotonic), telemetry)
+        random = Random(0).random
         self.service = Service(
-            source,
+            InlineSource(Reader(api, positions, survey.created, lambda _: None)),
             self.partition,
             store,
-            Sender(Lane(kind, store, _Discard(), log, policy) for kind in _KINDS),
+            Sender(
+                Lane(kind, store, Destination(of, _Discard()), events, clocks.now, random)
+                for kind, of in FORMATS.items()
+            ),
             Compactor(store, 30.0),
             rules,
             limits_of(settings),
-            log,
+            events,
             clocks,
         )
         self.service.begin(positions)
@@ -86,12 +78,9 @@ class Worker:
         return time.monotonic() + self._shutdown_s if self.folded >= records else None
 
 
-def live(endpoint: str, state: str, records: int, where: str) -> Figures:
-    """From the first call to the last commit: reader, fold, windows, encoding, SQLite.
-
-    ``where`` it reads: ``here``, or in a ``process`` of its own.
-    """
-    worker = Worker(endpoint, Path(state), own_process=where == "process")
+def live(endpoint: str, state: str, records: int) -> Figures:
+    """From the first call to the last commit: reader, fold, windows, encoding, SQLite."""
+    worker = Worker(endpoint, Path(state))
     settle()
     collect_rarely()
     watch = Stopwatch()

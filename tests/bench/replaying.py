@@ -8,8 +8,9 @@ from itertools import islice
 from tests.bench.inputs import events
 from tests.bench.peers import loop
 from tests.bench.peers.measured import Stopwatch, settle
+from tests.outbox.outboxes import FORMATS
 from worker.cli.garbage import collect_rarely
-from worker.outbox.entries import drafts
+from worker.outbox.destination import drafts
 from worker.partition.commit_outputs import Outputs
 from worker.recordings.reader import read_recording
 from worker.replay import Item, LiveReplay, Replay
@@ -29,7 +30,7 @@ class _Encoded:
         self.bytes = 0
 
     def take(self, outputs: Outputs) -> None:
-        self.bytes += sum(len(draft.body) for draft in drafts(outputs, 0))
+        self.bytes += sum(len(draft.body) for draft in drafts(FORMATS, outputs, 0))
 
 
 def replay(recording: str) -> Figures:

@@ -27,8 +27,8 @@ def run(name: str, *given: str) -> dict[str, Any]:
             return {**stages.stages(recording)}
         case ("curve", records, seed):
             return replaying.curve(int(records), int(seed))
-        case ("live", endpoint, state, records, where):
-            return live.live(endpoint, state, int(records), where)
+        case ("live", endpoint, state, records):
+            return live.live(endpoint, state, int(records))
         case ("fetch", endpoint, records):
             return live.fetch(endpoint, int(records))
         case ("restore", state, sessions):

@@ -14,8 +14,9 @@ import msgspec
 
 from tests.bench.peers.loop import append_json
 from tests.bench.peers.measured import Stopwatch, settle
+from tests.outbox.outboxes import FORMATS
 from worker.events.decode import decode_all
-from worker.outbox.entries import drafts
+from worker.outbox.destination import drafts
 from worker.partition.commit_outputs import Outputs
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -104,7 +105,7 @@ def _told(partition: Partition, watch: Stopwatch) -> Iterator[Outputs]:
 
 
 def _encode(outputs: Outputs) -> Sequence[object]:
-    return list(drafts(outputs, 0))
+    return list(drafts(FORMATS, outputs, 0))
 
 
 if __name__ == "__main__":

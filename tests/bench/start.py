@@ -13,7 +13,7 @@ from worker.cli.run import run
 
 def first_fold(endpoint: str, state: str, began: float) -> float:
     """Seconds from ``began``, the monotonic time at which the process was started."""
-    worker = Worker(endpoint, Path(state), own_process=False)
+    worker = Worker(endpoint, Path(state))
     taken: list[float] = []
 
     def deadline() -> float | None:

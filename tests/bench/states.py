@@ -17,9 +17,10 @@ import msgspec
 from tests.bench.inputs import events
 from tests.bench.peers.measured import settle
 from tests.bench.replaying import Figures
+from tests.outbox.outboxes import FORMATS
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
-from worker.outbox.entries import drafts
+from worker.outbox.destination import drafts
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.settings.model import Settings
@@ -112,7 +113,9 @@ def commit(state: str, sessions: int, new_events: int, seed: int) -> Figures:
         partition.fold(list(_fresh_events(rng, sessions, new_events, first)))
         began = time.perf_counter()
         delta, outputs = partition.commit()
-        store.append(Commit(delta, drafts(outputs, 0), list(outputs.packed.values()), None))
+        store.append(
+            Commit(delta, drafts(FORMATS, outputs, 0), list(outputs.packed.values()), None)
+        )
         taken.append((time.perf_counter() - began) * 1000)
     assert not partition.counters["duplicates"]
     store.close()

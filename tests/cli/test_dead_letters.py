@@ -12,23 +12,29 @@ from click.testing import CliRunner
 from worker.cli.dead_letters import dead_letters
 from worker.errors import BadInput
 from worker.events.decode import Place
-from worker.outbox.lines import dead_letter_line
-from worker.partition.commit_outputs import EXPIRED, DeadLetter
+from worker.partition.dead_letters import (
+    EXPIRED,
+    encode,
+    occurrence_letter,
+    samples_letter,
+)
 from worker.testing.moto_server import REGION, client_of, embedded_aws
 from worker.testing.traffic import Traffic, simulate
 
 READABLE = next(iter(simulate(Traffic(sessions=1, malformed=0, other_types=0), 1))).data
+AGGREGATED = Place("shard-2", "3", 4, 1_790_942_402_000)
+PLACE = Place("shard-1", "17", None, 1_790_942_400_000)
 LETTERS = (
-    DeadLetter("not UTF-8", Place("shard-1", "17", None, 1_790_942_400_000), b"\xff\xfe"),
-    DeadLetter("not UTF-8", Place("shard-1", "18", None, 1_790_942_401_000), b"\xff"),
-    DeadLetter("session_id: empty", Place("shard-2", "3", 4, 1_790_942_402_000), READABLE),
+    occurrence_letter("not UTF-8", PLACE, b"\xff\xfe"),
+    occurrence_letter("not UTF-8", Place("shard-1", "18", None, 1_790_942_401_000), b"\xff"),
+    occurrence_letter("session_id: empty", AGGREGATED, READABLE),
 )
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "dead-letters.jsonl"
-    path.write_bytes(b"".join(dead_letter_line(letter) + b"\n" for letter in LETTERS))
+    path.write_bytes(b"".join(encode(letter) + b"\n" for letter in LETTERS))
     return path
 
 
@@ -47,7 +53,7 @@ def test_a_letter_shows_its_place_and_its_bytes(file: Path) -> None:
 
 def test_a_letter_is_shown_whole_however_long(tmp_path: Path) -> None:
     path = tmp_path / "long.jsonl"
-    path.write_bytes(dead_letter_line(DeadLetter("long", LETTERS[0].place, b"ab" * 1_000_000)))
+    path.write_bytes(encode(occurrence_letter("long", PLACE, b"ab" * 1_000_000)))
     result = CliRunner().invoke(dead_letters, ["show", str(path), "1"])
     assert result.stdout.splitlines()[-1] == "ab" * 1_000_000
 
@@ -55,7 +61,7 @@ def test_a_letter_is_shown_whole_however_long(tmp_path: Path) -> None:
 def test_a_letter_cannot_tell_the_terminal_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "evil.jsonl"
     sent = "\x1b]0;title\x07\x1b[2Jé\r\x9b31m\tdone\n".encode()
-    path.write_bytes(dead_letter_line(DeadLetter("no JSON", LETTERS[0].place, sent)))
+    path.write_bytes(encode(occurrence_letter("no JSON", PLACE, sent)))
     shown = CliRunner().invoke(dead_letters, ["show", str(path), "1"]).stdout.partition("\n\n")[2]
     assert shown == "\\x1b]0;title\\x07\\x1b[2Jé\\x0d\\x9b31m\tdone\n\n"
 
@@ -76,11 +82,10 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_only_what_would_not_come_back_is_put_back_once_with_its_very_bytes(
     file: Path,
 ) -> None:
-    place = LETTERS[2].place
     with file.open("ab") as lines:
-        for letter in (LETTERS[2], DeadLetter(EXPIRED, place, READABLE + b" ")):
-            lines.write(dead_letter_line(letter) + b"\n")
-        lines.write(b'{"reason": "CloudWatch calls it invalid", "datums": []}\n')
+        for letter in (LETTERS[2], occurrence_letter(EXPIRED, AGGREGATED, READABLE + b" ")):
+            lines.write(encode(letter) + b"\n")
+        lines.write(encode(samples_letter("CloudWatch calls it invalid", 0, [])) + b"\n")
     anybody = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     with embedded_aws() as endpoint:
         kinesis = client_of("kinesis", endpoint)
@@ -107,6 +112,21 @@ def test_a_line_torn_by_a_crash_is_told_of_and_hides_no_other(file: Path) -> Non
     assert result.exit_code == 0
     assert "2 dead letters" in result.stdout
     assert f"{file}, line 2: no dead letter" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["list"], ["redrive", "--into", "s", "--region", REGION]])
+def test_a_line_of_an_unknown_version_is_refused_by_its_number_before_anything_is_put(
+    file: Path, command: list[str]
+) -> None:
+    first, *others = file.read_bytes().splitlines()
+    later = json.dumps({**json.loads(first), "version": 2, "data": {"of": "another shape"}})
+    file.write_bytes(b"\n".join((others[0], later.encode(), others[1])))
+    anybody = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    result = CliRunner(env=anybody).invoke(dead_letters, [command[0], str(file), *command[1:]])
+    assert isinstance(result.exception, BadInput)
+    assert str(result.exception) == (
+        f"{file}, line 2: a dead letter of version 2; this release reads version 1"
+    )
 
 
 def test_a_line_holds_the_bytes_in_base64(file: Path) -> None:

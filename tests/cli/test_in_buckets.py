@@ -20,7 +20,7 @@ from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, lette
 from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.events.decode import decode
 from worker.objectstore.s3 import Bucket
-from worker.outbox.lines import dead_letter_line
+from worker.partition.dead_letters import encode
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.state.s3.maintenance import Upkeep
@@ -135,7 +135,7 @@ def test_a_session_is_found_in_records_by_its_last_revision_from_any_place_above
 def test_letters_are_counted_shown_and_redriven_as_often_as_one_likes(aws: Aws, name: str) -> None:
     sink = ObjectSink(bucket(aws, name), DEAD_LETTERS, letter_time)
     for letter in LETTERS:
-        sink.send(dead_letter_line(letter) + b"\n")
+        sink.send(encode(letter) + b"\n")
     place = f"s3://{name}/all"
     listed = invoke(aws, dead_letters, "list", place)
     assert listed.exit_code == 0, listed.output

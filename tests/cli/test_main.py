@@ -123,3 +123,27 @@ def test_a_command_goes_through_its_memory_for_cycles_far_less_often_than_python
     newest, *times = map(int, done.stderr.split())
     assert newest > 10 * 2_000  # the most that any Python begins with
     assert all(times)
+
+
+@pytest.mark.parametrize("name", ["config", "health", "schema"])
+def test_a_command_that_asks_nobody_loads_neither_clients_nor_stores_nor_sinks(name: str) -> None:
+    heavy = (
+        *("boto3", "botocore", "urllib3", "sqlite3", "zstandard"),
+        *("worker.aws", "worker.objectstore", "worker.state.s3", "worker.state.sqlite"),
+        *("worker.destinations.files", "worker.destinations.objects", "worker.opening"),
+    )
+    script = (
+        "import sys\n"
+        "from worker.cli.main import cli\n"
+        f"cli([{name!r}, '--help'], standalone_mode=False)\n"
+        f"sys.exit(str([one for one in {heavy} if one in sys.modules]))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=False,
+    )
+    assert told.stderr == "[]\n"

@@ -6,15 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from worker.cli.record import record
-from worker.errors import Misconfigured
+from worker.cli.record import at_tip, final_failure, record
+from worker.errors import Misconfigured, Unreachable
 from worker.recordings.reader import read_recording
+from worker.sources.kinesis.api import Failure, FailureKind
+from worker.sources.kinesis.notices import BackedOff
+from worker.sources.kinesis.scheduler import ShardView
+from worker.sources.kinesis.shard_consumer import Stage
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION, client_of
 
@@ -31,6 +37,14 @@ def filled(endpoint: str, stream: str, count: int, shards: int = 3) -> Any:
 def put(client: Any, stream: str, numbers: range) -> None:
     for number in numbers:
         client.put_record(StreamName=stream, Data=b"%d" % number, PartitionKey=f"k{number}")
+
+
+def split(client: Any, stream: str) -> None:
+    client.split_shard(
+        StreamName=stream,
+        ShardToSplit="shardId-000000000000",
+        NewStartingHashKey=str(2**127),
+    )
 
 
 def run(endpoint: str, *arguments: str) -> Result:
@@ -60,11 +74,7 @@ def test_up_to_the_tip_a_recording_holds_the_stream(endpoint: str, tmp_path: Pat
 @pytest.mark.slow
 def test_after_a_split_parents_and_children_are_read(endpoint: str, tmp_path: Path) -> None:
     client = filled(endpoint, "split", 20, shards=1)
-    client.split_shard(
-        StreamName="split",
-        ShardToSplit="shardId-000000000000",
-        NewStartingHashKey=str(2**127),
-    )
+    split(client, "split")
     put(client, "split", range(20, 40))
     done = run(endpoint, "split", "--out", str(tmp_path), "--until-tip", "--compress", "none")
     assert done.exit_code == 0, done.output
@@ -77,6 +87,7 @@ def test_after_a_split_parents_and_children_are_read(endpoint: str, tmp_path: Pa
 def test_what_was_there_before_is_left_out(endpoint: str, tmp_path: Path, place: str) -> None:
     stream = f"before-{place[0]}"
     filled(endpoint, stream, 5)
+    time.sleep(1.1)  # the latest is a time in whole seconds
     done = run(endpoint, stream, "--out", str(tmp_path), "--until-tip", "--from", place)
     assert done.exit_code == 0, done.output
     assert records(tmp_path) == []
@@ -131,7 +142,71 @@ def test_a_signal_ends_it_with_complete_files(
 def test_a_stream_that_is_not_there_is_one_clear_line(endpoint: str, tmp_path: Path) -> None:
     done = run(endpoint, "nowhere", "--out", str(tmp_path))
     assert isinstance(done.exception, Misconfigured)
-    assert "no stream nowhere" in str(done.exception)
+    assert "ResourceNotFoundException" in str(done.exception)
+    assert "\n" not in str(done.exception)
+
+
+@pytest.mark.slow
+def test_a_stream_that_is_deleted_meanwhile_ends_it(endpoint: str, tmp_path: Path) -> None:
+    client = filled(endpoint, "deleted", 5)
+    deletion = threading.Timer(1.0, client.delete_stream, kwargs={"StreamName": "deleted"})
+    deletion.start()
+    done = run(endpoint, "deleted", "--out", str(tmp_path), "--seconds", "60")
+    deletion.join()
+    assert isinstance(done.exception, Misconfigured)
+    assert len(records(tmp_path)) == 5
+
+
+@pytest.mark.slow
+def test_from_the_latest_on_shards_that_are_closed_are_not_in_the_recording(
+    endpoint: str, tmp_path: Path
+) -> None:
+    client = filled(endpoint, "closed", 0, shards=1)
+    split(client, "closed")
+    done = run(endpoint, "closed", "--out", str(tmp_path), "--until-tip", "--from", "latest")
+    assert done.exit_code == 0, done.output
+    assert sorted(place.name for place in tmp_path.iterdir()) == [
+        f"shardId-00000000000{number}.jsonl.zst" for number in (1, 2)
+    ]
+
+
+def view(stage: Stage, millis_behind: int | None = 0, undelivered: int = 0) -> ShardView:
+    return ShardView("s", stage, millis_behind, False, undelivered, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (view(Stage.READING), True),
+        (view(Stage.ENDED), True),
+        (view(Stage.READING, None), False),
+        (view(Stage.READING, 1), False),
+        (view(Stage.READING, 0, 1), False),
+        (view(Stage.ENDED, 0, 1), False),
+        (view(Stage.WAITING), False),
+        (view(Stage.ENDING), False),
+    ],
+)
+def test_the_tip_is_where_every_shard_is_handed_over(one: ShardView, expected: bool) -> None:
+    assert at_tip([view(Stage.READING), one]) is expected
+
+
+@pytest.mark.parametrize(
+    ("shard", "kind", "attempt", "expected"),
+    [
+        ("s", FailureKind.DENIED, 1, Misconfigured),
+        ("", FailureKind.GONE, 1, Misconfigured),
+        ("s", FailureKind.GONE, 1, type(None)),
+        ("s", FailureKind.THROTTLED, 100, type(None)),
+        ("s", FailureKind.EXPIRED, 1, type(None)),
+        ("s", FailureKind.UNAVAILABLE, 7, type(None)),
+        ("s", FailureKind.UNAVAILABLE, 8, Unreachable),
+    ],
+)
+def test_a_failure_that_trying_again_does_not_mend_ends_it(
+    shard: str, kind: FailureKind, attempt: int, expected: type
+) -> None:
+    assert type(final_failure(BackedOff(shard, Failure(kind, "why"), attempt, 0))) is expected
 
 
 def test_a_folder_with_a_recording_is_refused_before_anything_is_read(tmp_path: Path) -> None:

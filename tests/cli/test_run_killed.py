@@ -27,6 +27,7 @@ from tests.live import (
 )
 from tests.processes import AWS
 from tests.s3_live import Kept, exact_but_for, working_in
+from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.state.sqlite.view import notes_since, waiting_notes
 from worker.testing.traffic import simulate
 
@@ -117,7 +118,7 @@ def test_killed_thirty_times_it_loses_nothing_and_counts_twice_no_more_than_it_s
     expected = aws.statistics("Undisturbed", offline.statistics)
     assert beyond(expected, offline.statistics) == {}
     twice = beyond(aws.statistics("Killed", expected), expected)
-    assert waiting_notes(worker.state_file) == []
+    assert waiting_notes(worker.state_file, {METRIC_KIND: DATUMS}) == []
     bound = {
         series: total.samples
         for series, total in bounds(notes_since(worker.state_file, 0)).items()

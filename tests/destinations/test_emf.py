@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.outbox.outboxes import metrics
 from worker.destinations.emf import VALUES_PER_LINE, emf_lines
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.metrics.series import Series
-from worker.outbox.entries import drafts
-from worker.partition.commit_outputs import Outputs, Window
+from worker.partition.commit_outputs import Window
 from worker.testing.strict_cloudwatch import UNITS
 
 NOON: Final = 1_790_942_400_000
@@ -22,7 +22,7 @@ LONGEST: Final = 15_000
 
 
 def lines_of(window: Window, namespace: str = "VoiceInsights") -> list[bytes]:
-    made = b"".join(emf_lines(draft.body, namespace) for draft in drafts(Outputs(window=window), 0))
+    made = b"".join(emf_lines(draft.body, namespace) for draft in metrics(window))
     assert made.endswith(b"\n")
     return made.splitlines()
 

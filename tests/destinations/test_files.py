@@ -6,18 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.outbox.outboxes import metrics
 from worker.destinations.emf import EmfSink
 from worker.destinations.files import LineSink
 from worker.errors import Misconfigured, Unreachable
 from worker.metrics.series import Series
-from worker.outbox.entries import Outcome, drafts
-from worker.partition.commit_outputs import Outputs
+from worker.outbox.entries import DeliveryOutcome
 
-DONE = (Outcome.APPLIED, "")
+DONE = (DeliveryOutcome.APPLIED, "")
 
 
 def test_entries_are_appended_and_in_the_file_before_they_count_as_applied(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_a_full_disk_leaves_the_entry_to_be_written_again() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     outcome, error = LineSink("/dev/full").send(b"a\n")
-    assert (outcome, error) == (Outcome.AMBIGUOUS, "/dev/full: No space left on device")
+    assert (outcome, error) == (DeliveryOutcome.AMBIGUOUS, "/dev/full: No space left on device")
 
 
 def test_a_disk_that_fills_up_within_an_entry_spoils_no_line_of_the_repeated_one(
@@ -124,8 +125,23 @@ def test_a_dash_is_standard_output_which_stays_open() -> None:
 def test_emf_goes_where_its_lines_go(tmp_path: Path) -> None:
     path = tmp_path / "emf.jsonl"
     lines = LineSink(str(path))
-    (draft,) = drafts(Outputs(window={(Series("Tokens", ()), 0): {1: 1}}), 0)
+    (draft,) = metrics({(Series("Tokens", ()), 0): {1: 1}})
     assert EmfSink(lines, "Mine").send(draft.body) == DONE
     lines.close()
     (line,) = path.read_bytes().splitlines()
     assert json.loads(line)["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Mine"
+
+
+def test_entries_that_come_from_two_threads_at_once_are_written_one_after_the_other(
+    tmp_path: Path,
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    entries = [(letter * 999 + b"\n") * 400 for letter in (b"a", b"b")]
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        sink = LineSink(str(pipe))
+        for sent in [pool.submit(sink.send, one) for one in entries]:
+            assert sent.result() == DONE
+        sink.close()
+        assert read.result() in (b"".join(entries), b"".join(reversed(entries)))

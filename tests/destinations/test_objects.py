@@ -10,13 +10,11 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.outbox.outboxes import metrics, tokens
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.events.decode import Place
 from worker.events.event import SessionKey
-from worker.outbox.entries import Entry, Outcome, halved
-from worker.outbox.lines import dead_letter_line, set_aside_line
-from worker.partition.commit_outputs import DeadLetter, SetAside
+from worker.outbox.entries import DeliveryOutcome
+from worker.partition.dead_letters import encode, occurrence_letter, samples_letter, session_letter
 from worker.testing.strict_s3 import AFTER, Fault, StrictS3
 from worker.times.rfc3339 import format_ms
 
@@ -51,7 +49,7 @@ def test_every_record_lies_once_under_the_day_and_hour_in_which_its_session_ende
     lines: list[bytes],
 ) -> None:
     bucket = StrictS3()
-    assert sink(bucket).send(b"".join(lines)) == (Outcome.APPLIED, "")
+    assert sink(bucket).send(b"".join(lines)) == (DeliveryOutcome.APPLIED, "")
     wanted: dict[str, list[bytes]] = defaultdict(list)
     for line in lines:
         ended_at = json.loads(line)["ended_at"]
@@ -70,7 +68,7 @@ def test_however_often_and_with_whatever_faults_an_entry_is_written_it_is_there_
     sink(once).send(entry)
     left = list(faults)
     often.faults = lambda _operation, _key: left.pop() if left else None
-    while sink(often).send(entry)[0] is not Outcome.APPLIED:
+    while sink(often).send(entry)[0] is not DeliveryOutcome.APPLIED:
         pass
     sink(often).send(entry)
     often.deliver()
@@ -81,7 +79,7 @@ def test_however_often_and_with_whatever_faults_an_entry_is_written_it_is_there_
 def test_an_attempt_without_an_answer_may_be_repeated_and_is_never_ambiguous(fault: Fault) -> None:
     bucket = StrictS3(lambda _operation, _key: fault)
     outcome, error = sink(bucket).send(record(1, NOON))
-    assert outcome is Outcome.NOT_APPLIED
+    assert outcome is DeliveryOutcome.NOT_APPLIED
     assert bucket.url in error
     assert bool(bucket.objects) is (fault in AFTER)
 
@@ -109,9 +107,9 @@ def test_entries_that_differ_in_one_byte_are_objects_of_their_own() -> None:
 
 def test_dead_letters_lie_under_the_hour_of_their_arrival() -> None:
     bucket = StrictS3()
-    letter = DeadLetter("no JSON", Place("shard-1", "17", None, NOON + HOUR), b"\xff")
-    body = dead_letter_line(letter) + b"\n"
-    assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is Outcome.APPLIED
+    letter = occurrence_letter("no JSON", Place("shard-1", "17", None, NOON + HOUR), b"\xff")
+    body = encode(letter) + b"\n"
+    assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is DeliveryOutcome.APPLIED
     ((key, lines),) = lines_in(bucket).items()
     assert key.startswith("dead-letters/dt=2026-10-02/hour=13/0000-")
     assert key.endswith(".jsonl.zst")
@@ -121,18 +119,15 @@ def test_dead_letters_lie_under_the_hour_of_their_arrival() -> None:
 def test_a_session_set_aside_lies_under_the_hour_of_its_latest_arrival() -> None:
     bucket = StrictS3()
     key = SessionKey("twilio", "AC1", "CA1", "VX1")
-    body = set_aside_line(SetAside("a defect", key, NOON + 2 * HOUR, b"log")) + b"\n"
-    assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is Outcome.APPLIED
+    body = encode(session_letter("a defect", key, NOON + 2 * HOUR, b"log")) + b"\n"
+    assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is DeliveryOutcome.APPLIED
     (name,) = bucket.objects
     assert name.startswith("dead-letters/dt=2026-10-02/hour=14/0000-")
 
 
-def test_datums_that_cloudwatch_does_not_take_lie_under_the_hour_of_the_first() -> None:
-    (draft,) = metrics(tokens(a=1))
-    entry = Entry(1, draft.kind, draft.body, draft.made, 0, 0)
-    (letter,) = halved(entry).drafts
+def test_samples_that_cloudwatch_does_not_take_lie_under_the_hour_of_the_first() -> None:
+    body = encode(samples_letter("invalid", NOON - HOUR, [])) + b"\n"
     bucket = StrictS3()
-    assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(letter.body)[0] is Outcome.APPLIED
-    (key,) = bucket.objects
-    stamp = json.loads(letter.body)["datums"][0]["Timestamp"]
-    assert key.startswith(f"dead-letters/dt={format_ms(stamp * 1000)[:10]}/hour=")
+    assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is DeliveryOutcome.APPLIED
+    (name,) = bucket.objects
+    assert name.startswith("dead-letters/dt=2026-10-02/hour=11/0000-")

@@ -15,7 +15,7 @@ from worker.monitoring.alarms import alarms
 from worker.monitoring.dashboard import dashboard
 from worker.monitoring.sizing import CALLS_A_DAY, sizing_table
 from worker.monitoring.subject import Subject
-from worker.partition.commit_outputs import CROWDED, EXPIRED
+from worker.partition.dead_letters import CROWDED, EXPIRED
 from worker.sessions.schema import SessionRecord
 from worker.settings.model import Settings
 from worker.telemetry.catalogue import OWN_METRICS

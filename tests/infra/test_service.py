@@ -80,13 +80,6 @@ def test_as_many_sessions_are_held_as_there_is_memory_for() -> None:
         assert int(sessions) <= 1_000_000
 
 
-def test_a_task_of_one_processor_or_less_reads_in_the_workers_own_process() -> None:
-    environment = {one["Name"]: one["Value"] for one in container()["Environment"]}
-    chosen = environment["VOICE_INSIGHTS_FETCH_PROCESS"]
-    assert chosen == {"Fn::If": ["HasTwoProcessors", "auto", "off"]}
-    assert TEMPLATE["Conditions"]["HasTwoProcessors"] == {"Fn::Equals": [{"Ref": "Cpu"}, "2048"]}
-
-
 def test_every_variable_of_the_task_is_a_setting() -> None:
     known = {f"VOICE_INSIGHTS_{name.upper()}" for name in Settings.model_fields}
     assert {one["Name"] for one in container()["Environment"]} <= known
@@ -134,10 +127,7 @@ def test_every_parameter_explains_itself() -> None:
 
 
 def test_only_pairs_of_processor_and_memory_that_fargate_has_are_taken() -> None:
-    offered = set(map(int, TEMPLATE["Parameters"]["Memory"]["AllowedValues"]))
     pairs = {cpu: set(mib) for cpu, mib in TASKS}
-    # of two processors Fargate has 4 to 16 GiB, of which the template offers the lesser half
-    pairs[2048] = {mib for mib in offered if mib >= 4096}
     ruled = {}
     for rule in TEMPLATE["Rules"].values():
         parameter, cpu = rule["RuleCondition"]["Fn::Equals"]

@@ -24,7 +24,7 @@ from worker.destinations.objects import RECORDS, ObjectSink, record_time
 from worker.errors import Fenced, Misconfigured
 from worker.objectstore.api import Failure, FailureKind, Object, Page
 from worker.objectstore.retrying import Access
-from worker.objectstore.s3 import Bucket, connect, failure_of
+from worker.objectstore.s3 import Bucket, bucket_at, failure_of, s3_client
 from worker.partition.delta import Delta
 from worker.state.s3.store import S3Store
 from worker.testing.moto_server import REGION, client_of, embedded_aws
@@ -208,10 +208,11 @@ def test_whatever_may_have_been_applied_is_unknown() -> None:
 @pytest.mark.parametrize("url", ["bucket/prefix", "s3://", "https://bucket", "s3://bucket?x=1"])
 def test_what_is_no_place_in_a_bucket_is_refused(url: str) -> None:
     with pytest.raises(Misconfigured, match="s3://bucket/prefix"):
-        connect(url, region=REGION, endpoint=None, threads=1)
+        bucket_at(s3_client(region=REGION, endpoint=None, threads=1), url)
 
 
 def test_a_prefix_may_be_missing_and_slashes_around_it_change_nothing() -> None:
     urls = ("s3://bucket", "s3://bucket/", "s3://bucket/a/b", "s3://bucket/a/b/")
-    named = [connect(url, region=REGION, endpoint=None, threads=1).url for url in urls]
+    client = s3_client(region=REGION, endpoint=None, threads=1)
+    named = [bucket_at(client, url).url for url in urls]
     assert named == ["s3://bucket", "s3://bucket", "s3://bucket/a/b", "s3://bucket/a/b"]

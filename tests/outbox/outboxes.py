@@ -8,9 +8,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from worker.destinations.cloudwatch.requests import DATUMS
+from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_LINES
 from worker.metrics.series import Series
-from worker.outbox.entries import Draft, Entry, Kind, Outcome, drafts
-from worker.outbox.lane import Lane, OnAmbiguous, Policy, Sink
+from worker.outbox.destination import Destination, OnAmbiguous, RequestFormat, Sink, drafts
+from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind
+from worker.outbox.lane import Lane
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Outputs, Window
 from worker.partition.delta import Delta
@@ -20,6 +23,11 @@ from worker.state.store import Backlog, Commit
 NOON: Final = 1_790_942_400_000
 MINUTE: Final = 60_000
 STREAM: Final = "calls"
+FORMATS: Final[dict[EntryKind, RequestFormat]] = {
+    "metrics": DATUMS,
+    "records": RECORD_LINES,
+    "dead_letters": DEAD_LETTER_LINES,
+}
 EMPTY: Final = Backlog(0, 0, 0, None)
 
 
@@ -27,31 +35,31 @@ class Log:
     """An observer that keeps what it is told."""
 
     def __init__(self) -> None:
-        self.attempts: list[tuple[Entry, Outcome, str]] = []
+        self.attempts: list[tuple[Entry, DeliveryOutcome, str]] = []
         self.notes: list[Note] = []
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         self.attempts.append((entry, outcome, error))
 
     def noted(self, note: Note) -> None:
         self.notes.append(note)
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[DeliveryOutcome]:
         return [outcome for _, outcome, _ in self.attempts]
 
 
 class Failing:
     """A sink that does the same each time."""
 
-    def __init__(self, does: Callable[[], tuple[Outcome, str]]) -> None:
+    def __init__(self, does: Callable[[], tuple[DeliveryOutcome, str]]) -> None:
         self._does = does
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         return self._does()
 
 
-def away() -> tuple[Outcome, str]:
-    return Outcome.NOT_APPLIED, "EndpointConnectionError"
+def away() -> tuple[DeliveryOutcome, str]:
+    return DeliveryOutcome.NOT_APPLIED, "EndpointConnectionError"
 
 
 @contextmanager
@@ -75,11 +83,12 @@ def lane_of(
     store: SqliteStore,
     sink: Sink,
     log: Log | None = None,
-    kind: Kind = "metrics",
+    kind: EntryKind = "metrics",
     on_ambiguous: OnAmbiguous = "resend",
     random: Callable[[], float] = lambda: 0.0,
 ) -> Lane:
-    return Lane(kind, store, sink, log or Log(), Policy(on_ambiguous, lambda: NOON, random))
+    to = Destination(FORMATS[kind], sink, on_ambiguous)
+    return Lane(kind, store, to, log or Log(), lambda: NOON, random)
 
 
 def emptied(*lanes: Lane) -> None:
@@ -88,7 +97,7 @@ def emptied(*lanes: Lane) -> None:
 
 
 def metrics(window: Window) -> list[Draft]:
-    return drafts(Outputs(window=window), NOON)
+    return drafts(FORMATS, Outputs(window=window), NOON)
 
 
 def tokens(**values: int) -> Window:

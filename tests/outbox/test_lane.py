@@ -24,12 +24,13 @@ from tests.outbox.outboxes import (
     store_with,
     tokens,
 )
+from worker.destinations.cloudwatch.requests import decode_groups, series_minute_of
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.destinations.files import LineSink
 from worker.metrics.series import Series
-from worker.outbox.entries import Draft, Outcome, decode_groups
-from worker.outbox.lane import OnAmbiguous
-from worker.outbox.ledger import minute_of, tally_of
+from worker.outbox.destination import OnAmbiguous
+from worker.outbox.entries import DeliveryOutcome, Draft
+from worker.outbox.ledger import tally_of
 from worker.partition.commit_outputs import Window
 from worker.testing.strict_cloudwatch import Fault, Key, StrictCloudWatch, random_faults
 
@@ -40,7 +41,7 @@ def samples(body: bytes) -> Kept:
     found: Kept = {}
     for group in decode_groups(body):
         for datum in group:
-            series, minute = minute_of(datum)
+            series, minute = series_minute_of(datum)
             kept = found.setdefault((*series, minute), {})
             kept.update(zip(datum["Values"], datum["Counts"], strict=True))
     return found
@@ -70,7 +71,9 @@ def test_each_minute_is_exact_or_above_by_no_more_than_its_unknown_attempts(
         assert store.backlog() == EMPTY
     exact: dict[Key, Counter[float]] = {}
     above: dict[Key, Counter[float]] = {}
-    ambiguous = Counter(entry.id for entry, out, _ in log.attempts if out is Outcome.AMBIGUOUS)
+    ambiguous = Counter(
+        entry.id for entry, out, _ in log.attempts if out is DeliveryOutcome.AMBIGUOUS
+    )
     bodies = {entry.id: entry.body for entry, _, _ in log.attempts}
     for id_, body in bodies.items():
         for key, values in samples(body).items():
@@ -123,16 +126,16 @@ def test_the_store_counts_attempts_and_those_that_nobody_knows_about(
         lane = lane_of(store, CloudWatchSink(api, "Ns"), log)
         while lane.send_some():
             left = {entry.id for entry, _, _ in log.attempts} - {
-                entry.id for entry, out, _ in log.attempts if out is Outcome.APPLIED
+                entry.id for entry, out, _ in log.attempts if out is DeliveryOutcome.APPLIED
             }
             unknown = Counter(
-                entry.id for entry, out, _ in log.attempts if out is Outcome.AMBIGUOUS
+                entry.id for entry, out, _ in log.attempts if out is DeliveryOutcome.AMBIGUOUS
             )
             assert store.backlog()[::2] == (len(left), sum(unknown[id_] for id_ in left))
     for entry, outcome, _ in log.attempts:
         assert (entry.attempts, entry.ambiguous) == (attempts[entry.id], ambiguous[entry.id])
         attempts[entry.id] += 1
-        ambiguous[entry.id] += outcome is Outcome.AMBIGUOUS
+        ambiguous[entry.id] += outcome is DeliveryOutcome.AMBIGUOUS
 
 
 def test_what_was_not_applied_is_tried_until_it_is_and_leaves_no_doubt() -> None:
@@ -142,7 +145,7 @@ def test_what_was_not_applied_is_tried_until_it_is_and_leaves_no_doubt() -> None
     with store_with(*metrics(tokens(a=7))) as store:
         lane = lane_of(store, CloudWatchSink(api, "Ns"), log)
         emptied(lane)
-    assert log.outcomes() == [Outcome.NOT_APPLIED] * 40 + [Outcome.APPLIED]
+    assert log.outcomes() == [DeliveryOutcome.NOT_APPLIED] * 40 + [DeliveryOutcome.APPLIED]
     assert [entry.ambiguous for entry, _, _ in log.attempts] == [0] * 41
     assert list(api.kept.values()) == [{7: 2}]
 
@@ -170,18 +173,18 @@ def test_a_crash_between_sending_and_settling_counts_as_unknown(tmp_path: Path) 
     log = Log()
     with store_at(tmp_path / "state.sqlite", *metrics(tokens(a=7))) as store:
         (entry,) = store.claim("metrics", 1)
-        assert sink.send(entry.body) == (Outcome.APPLIED, "")
+        assert sink.send(entry.body) == (DeliveryOutcome.APPLIED, "")
     with store_at(tmp_path / "state.sqlite") as store:
         lane = lane_of(store, sink, log)
         emptied(lane)
     ((again, outcome, _),) = log.attempts
-    assert (again.attempts, again.ambiguous, outcome) == (1, 1, Outcome.APPLIED)
+    assert (again.attempts, again.ambiguous, outcome) == (1, 1, DeliveryOutcome.APPLIED)
     assert list(api.kept.values()) == [{7: 2 * (1 + again.ambiguous)}]
 
 
 def test_pauses_grow_with_full_jitter_while_nothing_goes_through_and_end_with_a_success() -> None:
     draws = iter([0.0, 1.0, 0.5])
-    results = iter([away()] * 12 + [(Outcome.APPLIED, "")])
+    results = iter([away()] * 12 + [(DeliveryOutcome.APPLIED, "")])
     with store_with(*metrics(tokens(a=1))) as store:
         sink = Failing(lambda: next(results))
         lane = lane_of(store, sink, random=lambda: next(draws, 1.0))
@@ -259,7 +262,11 @@ def test_to_drop_is_to_give_up_after_the_first_attempt_that_nobody_knows_about()
     with store_with(*metrics(tokens(a=7))) as store:
         emptied(lane_of(store, CloudWatchSink(api, "Ns"), log, on_ambiguous="drop"))
         assert store.backlog() == EMPTY
-    assert log.outcomes() == [Outcome.NOT_APPLIED, Outcome.AMBIGUOUS, Outcome.DROPPED]
+    assert log.outcomes() == [
+        DeliveryOutcome.NOT_APPLIED,
+        DeliveryOutcome.AMBIGUOUS,
+        DeliveryOutcome.DROPPED,
+    ]
     assert [(note.least, note.most) for note in log.notes] == [(0, 1)]
     assert list(api.kept.values()) == [{7: 2}]
 
@@ -273,16 +280,45 @@ def test_to_drop_is_to_send_nothing_again_that_was_being_sent_in_a_crash(tmp_pat
     log = Log()
     with store_at(tmp_path / "state.sqlite") as store:
         emptied(lane_of(store, sink, log, on_ambiguous="drop"))
-    assert log.outcomes() == [Outcome.DROPPED]
+    assert log.outcomes() == [DeliveryOutcome.DROPPED]
     assert list(api.kept.values()) == [{7: 2}]
 
 
-def test_records_and_dead_letters_are_never_dropped() -> None:
-    results = iter([(Outcome.AMBIGUOUS, "OSError")] * 3 + [(Outcome.APPLIED, "")])
+def test_what_does_no_harm_twice_is_sent_until_it_is_applied_and_leaves_no_note() -> None:
+    results = iter([(DeliveryOutcome.AMBIGUOUS, "OSError")] * 3 + [(DeliveryOutcome.APPLIED, "")])
     log = Log()
     with store_with(Draft("records", b"{}\n", NOON)) as store:
-        lane = lane_of(store, Failing(lambda: next(results)), log, "records", "drop")
+        lane = lane_of(store, Failing(lambda: next(results)), log, "records")
         emptied(lane)
         assert store.backlog() == EMPTY
-    assert log.outcomes() == [Outcome.AMBIGUOUS] * 3 + [Outcome.APPLIED]
+    assert log.outcomes() == [DeliveryOutcome.AMBIGUOUS] * 3 + [DeliveryOutcome.APPLIED]
     assert log.notes == []
+
+
+def test_an_invalid_request_that_can_not_be_split_waits_and_is_tried_again_after_a_pause() -> None:
+    results = iter([(DeliveryOutcome.INVALID, "Refused")] * 2 + [(DeliveryOutcome.APPLIED, "")])
+    log = Log()
+    with store_with(Draft("records", b"{}\n", NOON)) as store:
+        lane = lane_of(store, Failing(lambda: next(results)), log, "records", random=lambda: 1.0)
+        assert lane.send_some()
+        assert lane.pause_s() > 0
+        assert store.backlog().entries == 1
+        emptied(lane)
+        assert store.backlog() == EMPTY
+    assert log.outcomes() == [DeliveryOutcome.NOT_APPLIED] * 2 + [DeliveryOutcome.APPLIED]
+
+
+@given(st.integers(1, 5), st.integers(0, 3))
+def test_what_takes_an_entrys_place_inherits_when_it_was_made_and_what_nobody_knows(
+    series: int, ambiguous: int
+) -> None:
+    window = tokens(**{f"v{n}": n for n in range(series)})
+    window[Series("Tokens", ()), NOON - 15 * 86_400_000] = {9: 1}
+    made = NOON - 7
+    (draft,) = metrics(window)
+    with store_with(draft._replace(made=made, ambiguous=ambiguous)) as store:
+        lane_of(store, Failing(away)).send_some()
+        (rest,), (letter,) = (store.claim(kind, 9) for kind in ("metrics", "dead_letters"))
+    assert (rest.made, rest.ambiguous, rest.attempts) == (made, ambiguous, 0)
+    assert (letter.made, letter.ambiguous) == (made, 0)
+    assert {minute for *_, minute in samples(rest.body)} == {NOON}

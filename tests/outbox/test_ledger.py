@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.outbox.outboxes import MINUTE, NOON, metrics
+from tests.outbox.outboxes import MINUTE, NOON
 from worker.metrics.series import Series
-from worker.outbox.entries import decode_groups
-from worker.outbox.ledger import Note, decode, encode, note_of, tally_of
+from worker.outbox.ledger import VERSION, Note, decode, encode, tally_of
 
 series = st.builds(
     lambda name, voice: Series(name, (("Voice", voice),) if voice else ()),
@@ -25,8 +24,9 @@ counts = st.lists(
     max_size=6,
 ).map(tuple)
 notes = st.builds(
-    lambda entry, least, more, counts: Note(entry, least, least + more, counts),
+    lambda entry, kind, least, more, counts: Note(entry, kind, least, least + more, counts),
     st.integers(1, 9),
+    st.sampled_from(["metrics", "otlp"]),
     st.integers(0, 1),
     st.integers(0, 3),
     counts,
@@ -57,14 +57,16 @@ def test_notes_come_back_as_they_were(made: list[Note]) -> None:
     assert decode(encode(made)) == made
 
 
-@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x91\x01", b"\x91\x94\x01\x01\x01"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x01", b"\x01\xc1", b"\x01\x91\x01", b"\x01\x91\x94\x01\x01\x01"]
+)
 def test_what_is_no_note_is_refused(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode(data)
 
 
-def test_a_minute_in_two_datums_is_noted_as_one_sum() -> None:
-    (draft,) = metrics({(Series("Tokens", ()), NOON): dict.fromkeys(range(200), 3)})
-    (group,) = decode_groups(draft.body)
-    assert len(group) == 2
-    assert tally_of([note_of(1, group, 1, 2)]) == {(Series("Tokens", ()), NOON): (600, 1200)}
+def test_notes_of_an_unknown_version_are_refused() -> None:
+    data = encode([])
+    for version in (0, VERSION + 1, 255):
+        with pytest.raises(msgspec.DecodeError, match=f"version {version}, .* reads {VERSION}"):
+            decode(bytes([version]) + data[1:])

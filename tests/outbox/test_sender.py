@@ -21,8 +21,8 @@ from tests.outbox.outboxes import (
 )
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.errors import Fenced
-from worker.outbox.entries import Draft, Entry, Outcome
-from worker.outbox.lane import Sink
+from worker.outbox.destination import Sink
+from worker.outbox.entries import DeliveryOutcome, Draft, Entry
 from worker.outbox.sender import Sender
 from worker.partition.delta import Delta
 from worker.state.sqlite.store import SqliteStore
@@ -38,10 +38,10 @@ class Hanging:
     def __init__(self) -> None:
         self.begun, self._released = threading.Event(), threading.Event()
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         self.begun.set()
         self._released.wait(LONG_S)
-        return Outcome.AMBIGUOUS, "ReadTimeoutError"
+        return DeliveryOutcome.AMBIGUOUS, "ReadTimeoutError"
 
     def let_go(self) -> None:
         self._released.set()
@@ -68,11 +68,22 @@ def test_to_stop_is_to_send_what_is_left() -> None:
     assert running_senders() == []
 
 
+def test_to_stop_what_was_never_started_sends_nothing_then_or_later() -> None:
+    api = StrictCloudWatch(lambda: NOON)
+    with store_with(*metrics(tokens(a=1))) as store:
+        sender = sender_of(store, CloudWatchSink(api, "Ns"))
+        assert not sender.stop(0.0)
+        sender.start()
+        assert sender.stop(LONG_S)
+        assert store.backlog().entries == 1
+    assert api.kept == {}
+
+
 def test_what_comes_while_it_idles_is_sent_when_it_is_woken() -> None:
     sent = threading.Event()
 
     class Told(Log):
-        def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+        def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
             super().sent(entry, outcome, error)
             sent.set()
 
@@ -98,7 +109,7 @@ def test_it_stops_in_time_while_cloudwatch_is_away_and_keeps_what_it_could_not_s
         assert running_senders() == []
         assert sender.error is None
         assert store.backlog()[::2] == (2, 0)
-    assert set(log.outcomes()) <= {Outcome.NOT_APPLIED}
+    assert set(log.outcomes()) <= {DeliveryOutcome.NOT_APPLIED}
 
 
 def test_it_stops_in_time_while_an_attempt_hangs() -> None:
@@ -130,13 +141,13 @@ def test_a_sink_that_is_away_holds_up_no_other_kind_of_entry() -> None:
     letter = Draft("dead_letters", b"{}\n", NOON)
     arrived = threading.Event()
 
-    def arrive() -> tuple[Outcome, str]:
+    def arrive() -> tuple[DeliveryOutcome, str]:
         arrived.set()
-        return Outcome.APPLIED, ""
+        return DeliveryOutcome.APPLIED, ""
 
     hanging = threading.Event()
 
-    def hang() -> tuple[Outcome, str]:
+    def hang() -> tuple[DeliveryOutcome, str]:
         hanging.wait(LONG_S)
         return away()
 
@@ -161,7 +172,7 @@ class Broken(Exception):
 
 
 def test_an_exception_in_a_sink_ends_it_and_is_told() -> None:
-    def raising() -> tuple[Outcome, str]:
+    def raising() -> tuple[DeliveryOutcome, str]:
         raise Broken
 
     with store_with(*metrics(tokens(a=1))) as store:

@@ -20,6 +20,7 @@ from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.sessions.event_log import pack
 from worker.sessions.state import Session
+from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate
 
@@ -47,7 +48,7 @@ class Owner:
         self.partition.fold_strangers(strange, recalled)
         if records:
             self.partition.tip("all", records[-1].arrival)
-            self.partition.move("all", ("after", records[-1].sequence_number, 0))
+            self.partition.move("all", Position("after", records[-1].sequence_number, 0))
         self.partition.advance(["all"])
 
     def commit(self) -> None:
@@ -126,7 +127,7 @@ def test_no_deltas_merge_into_the_empty_one() -> None:
 def test_a_shard_that_left_and_came_back_has_only_its_new_clock() -> None:
     merged = merge(
         [
-            Delta(clocks={"a": 5, "b": 6}, positions={"a": ("after", "1", 0)}),
+            Delta(clocks={"a": 5, "b": 6}, positions={"a": Position("after", "1", 0)}),
             Delta(ended_shards=["a"]),
             Delta(clocks={"a": 9}),
         ]

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.building import closed, event, held_of, parts_of
-from tests.counting import calls_by_name
 from tests.scenes import BASE
 from worker.events.event import EVENT_CODES, Event
 from worker.metrics.catalogue import CATALOGUE, Hold
@@ -24,10 +23,10 @@ from worker.metrics.series import Series, SeriesRules, Told
 from worker.partition.commit_outputs import Window
 from worker.partition.emission import has_to_tell, summarise, tell
 from worker.partition.metric_windows import Gathered
-from worker.partition.rules import MINUTE, minute_of
 from worker.partition.series_registry import SeriesBook
 from worker.sessions.resident import Held
 from worker.sessions.state import Session
+from worker.times.minutes import MINUTE, minute_of
 
 END = 1 << 61
 PAYLOADS: dict[str, list[Any]] = {
@@ -116,8 +115,6 @@ def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
                 retracted += telling.retracted
         if rng.random() < 0.1 and held.state.closed is None:
             closed(held)
-            if rng.random() < 0.5:
-                held.keep_turns()
         if rng.random() < 0.2:
             held = copied(held)
     for hold in (Hold.DIRECT, Hold.TURN):
@@ -176,16 +173,6 @@ def test_the_close_tells_what_only_it_decides() -> None:
     assert has_to_tell(held.state, Hold.TURN, END)
     found = {told.series.metric for told in telling_of(held, Hold.TURN, END, series).samples}
     assert found == {"AbandonedWaits", "UnansweredPrompts"}
-
-
-def test_what_the_close_decides_is_told_from_what_it_found() -> None:
-    held, series = held_of((0, "prompt_sent"), (10, "dtmf")), book()
-    telling_of(held, Hold.TURN, END, series)
-    closed(held).keep_turns()
-    held.forget_reading()
-    made = calls_by_name(lambda: telling_of(held, Hold.TURN, END, series))
-    assert made["unpack"] == made["SpokenWalk.walk"] == 0
-    assert not has_to_tell(held.state, Hold.TURN, END)
 
 
 def values(told: Counter[Told]) -> dict[str, list[int]]:

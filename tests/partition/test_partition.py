@@ -9,7 +9,8 @@ from typing import Any
 from tests.scenes import BASE, cloud_event
 from worker.events.decode import decode
 from worker.events.event import SessionKey
-from worker.partition.commit_outputs import CROWDED, Outputs, Packed
+from worker.partition.commit_outputs import Outputs, Packed
+from worker.partition.dead_letters import CROWDED
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.stream.record import Record

@@ -17,11 +17,12 @@ from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import SeriesRules
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, decode, merge
-from worker.partition.rules import MINUTE, Rules
+from worker.partition.rules import Rules
 from worker.sessions.event_log import unpack
 from worker.sessions.state import Session
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, shard_id, simulate
+from worker.times.minutes import MINUTE
 
 SHARDS = [shard_id(n) for n in range(3)]
 RULES = Rules(max_events=90, series=SeriesRules(per_set=2, in_all=30))

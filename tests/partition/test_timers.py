@@ -14,7 +14,8 @@ from tests.scenes import BASE
 from worker.events.decode import Delivery
 from worker.events.event import Event
 from worker.metrics.series import Told
-from worker.partition.rules import MINUTE, Rules
+from worker.partition.rules import Rules
+from worker.times.minutes import MINUTE
 
 SHARDS = ("shard-0", "shard-1")
 RULES = Rules()

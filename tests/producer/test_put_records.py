@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tests.testing.reading import events
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.producer.put_records import Clock, PutEntry, PutRecordsAnswer, PutResult, put_back
-from worker.recordings.reader import DamagedLine
+from worker.recordings.damaged_line import DamagedLine
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, simulate
 

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import BadInput
+from worker.recordings.damaged_line import DamagedLine
 from worker.recordings.files import LONGEST_LINE
-from worker.recordings.reader import DamagedLine, read_recording
+from worker.recordings.reader import read_recording
 from worker.stream.record import Record
 
 STAMP = 1759406400.123

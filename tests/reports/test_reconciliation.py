@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.outbox.outboxes import MINUTE, NOON, Log, emptied, lane_of, metrics, store_with, tokens
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.metrics.series import Series
-from worker.outbox.lane import OnAmbiguous
-from worker.outbox.ledger import Note
+from worker.outbox.destination import OnAmbiguous
+from worker.outbox.ledger import Note, NoteKey
 from worker.reports.reconciliation import Compared, compared
 from worker.reports.sample_counts import sample_counts
 from worker.testing.strict_cloudwatch import StrictCloudWatch, random_faults
@@ -23,7 +23,11 @@ TOKENS = Series("Tokens", ())
 
 
 def note(entry: int, count: int, least: int = 1, most: int = 1, minute: int = NOON) -> Note:
-    return Note(entry, least, most, ((TOKENS, minute, count),))
+    return Note(entry, "metrics", least, most, ((TOKENS, minute, count),))
+
+
+def kept(*notes: Note, state: str = "state") -> dict[NoteKey, Note]:
+    return {(state, one.entry): one for one in notes}
 
 
 @pytest.mark.parametrize(
@@ -39,23 +43,31 @@ def note(entry: int, count: int, least: int = 1, most: int = 1, minute: int = NO
 def test_a_minute_is_exact_or_above_by_no_more_than_its_bound_or_wrong(
     found: int, verdict: str
 ) -> None:
-    notes = [note(1, 5, 1, 2)]
-    (row,) = compared(notes, {(TOKENS, NOON): found}, notes, [])
+    notes = kept(note(1, 5, 1, 2))
+    (row,) = compared(notes, {(TOKENS, NOON): found}, notes, {})
     assert (row.must, row.bound, row.verdict) == (5, 5, verdict)
 
 
 def test_what_ends_while_cloudwatch_is_asked_may_be_there_or_not() -> None:
-    waiting = [note(2, 3, 0, 0)]
+    ended, waiting = kept(note(1, 5)), kept(note(2, 3, 0, 0))
+    later = ended | kept(note(2, 3))
     for found in (5, 8):
-        (row,) = compared([note(1, 5)], {(TOKENS, NOON): found}, [note(1, 5), note(2, 3)], waiting)
+        (row,) = compared(ended, {(TOKENS, NOON): found}, later, waiting)
         assert row.verdict in ("exact", "within the bound")
         assert row.waiting == 0
-    (row,) = compared([note(1, 5)], {(TOKENS, NOON): 8}, [note(1, 5)], waiting)
+    (row,) = compared(ended, {(TOKENS, NOON): 8}, ended, waiting)
     assert (row.waiting, row.verdict) == (3, "too many")
 
 
+def test_entries_of_two_states_are_told_apart_though_their_numbers_are_the_same() -> None:
+    ended = kept(note(1, 5)) | kept(note(1, 2), state="another")
+    waiting = kept(note(2, 3, 0, 0), state="another")
+    (row,) = compared(ended, {(TOKENS, NOON): 7}, ended | kept(note(2, 0)), waiting)
+    assert (row.must, row.waiting, row.verdict) == (7, 3, "exact")
+
+
 def test_samples_that_nobody_sent_are_too_many() -> None:
-    (row,) = compared([], {(TOKENS, NOON): 1}, [], [])
+    (row,) = compared({}, {(TOKENS, NOON): 1}, {}, {})
     assert row == Compared(TOKENS, NOON, 0, 0, 0, 1)
     assert row.verdict == "too many"
 
@@ -107,7 +119,7 @@ def test_whatever_cloudwatch_does_the_worker_and_the_ledger_never_disagree(
         emptied(lane)
     series = sorted({key for one in log.notes for key, _, _ in one.counts})
     found = sample_counts(Counts(api), "Ns", series, NOON - 9 * MINUTE, NOON + MINUTE)
-    rows = compared(log.notes, found, log.notes, [])
+    rows = compared(kept(*log.notes), found, kept(*log.notes), {})
     assert {row.verdict for row in rows} <= {"exact", "within the bound"}
 
 

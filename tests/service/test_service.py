@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from tests.servicing import (
     scene,
 )
 from worker.errors import CorruptState, Fenced
-from worker.outbox.entries import Outcome
+from worker.outbox.entries import DeliveryOutcome
 from worker.partition.delta import merge
 from worker.stream.position import Position
 
@@ -132,6 +133,18 @@ def test_a_session_is_dropped_from_the_store_when_it_can_change_no_more() -> Non
     assert key in worker.store.recall([key])
     worker.turn_and_commit(worker.batch("a", 6 * HOUR))
     assert worker.store.recall([key]) == {}
+
+
+@settings(max_examples=30)
+@given(st.lists(STEP, max_size=8))
+def test_a_source_is_told_of_positions_that_are_durable_and_of_no_others(
+    steps: list[tuple[str, int, bool, bool]],
+) -> None:
+    worker = Worker(positions=dict.fromkeys("abc", HEAD))
+    for n, (shard, size, commit, _) in enumerate(steps):
+        batch = worker.batch(shard, n, *[b"%d" % n] * size)
+        (worker.turn_and_commit if commit else worker.turn)(batch)
+        assert worker.source.durable == worker.store.state.positions
 
 
 def test_a_gap_is_counted_and_told() -> None:
@@ -269,15 +282,42 @@ def test_a_worker_that_is_fenced_while_it_sends_its_last_says_so(tmp_path: Path)
     path = tmp_path / "state.sqlite"
 
     class Successor:
-        def send(self, body: bytes) -> tuple[Outcome, str]:
+        def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
             Worker(path)
-            return Outcome.APPLIED, ""
+            return DeliveryOutcome.APPLIED, ""
 
     worker = Worker(path, sinks={"records": Successor()})
     worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
     turns = iter([None, 60.0])
     with pytest.raises(Fenced):
         worker.service.run(lambda: next(turns))
+
+
+def test_a_partition_that_is_taken_away_before_it_starts_is_abandoned_in_peace(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.sqlite"
+    worker = Worker(path)
+    Worker(path)
+    worker.service.abandon()
+    assert worker.source.asked == ["stop"]
+    assert not worker.sender.stop(0.0)
+
+
+def test_whoever_turns_a_service_by_hand_gets_what_running_it_gives(tmp_path: Path) -> None:
+    left = []
+    for name in ("run", "by hand"):
+        worker = Worker(tmp_path / name)
+        worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
+        if name == "run":
+            backlog = worker.service.run(partial(next, iter([None, 60.0])))
+        else:
+            worker.service.start()
+            worker.service.turn(0.0)
+            backlog = worker.service.finish(60.0)
+        restored = Worker(tmp_path / name).partition
+        left.append((backlog, worker.records.lines, worker.source.asked, restored.counters))
+    assert left[0] == left[1]
 
 
 def test_at_the_end_all_that_was_folded_is_committed_and_sent(tmp_path: Path) -> None:
@@ -287,14 +327,14 @@ def test_at_the_end_all_that_was_folded_is_committed_and_sent(tmp_path: Path) ->
     turns = iter([None, 60.0])
     backlog = worker.service.run(lambda: next(turns))
     assert backlog.entries == 0
-    assert worker.source.asked == ["start", "take", "stop"]
+    assert worker.source.asked == ["start", "poll", "stop"]
     assert [record["session_id"] for record in worker.records.lines] == ["VX1"]
     assert Worker(path).partition.counters["folded"] == len(SCENE)
 
 
 def test_what_cannot_be_sent_in_time_stays_for_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
-    worker = Worker(path, outcome=Outcome.NOT_APPLIED)
+    worker = Worker(path, outcome=DeliveryOutcome.NOT_APPLIED)
     worker.source.batches = [worker.batch("a", 0, *scene()), worker.batch("a", HOUR)]
     turns = iter([None, 0.1])
     backlog = worker.service.run(lambda: next(turns))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.partition.delta import Delta, Mark
+from worker.partition.delta import Delta
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.shards import Shards, rest_share
+from worker.stream.position import Position
 
 NOW = 1_790_942_400_000
 LEAD = 300_000
@@ -21,7 +22,7 @@ TURNS = st.lists(st.tuples(CLOCKS, st.sampled_from((0.0, 0.5, 1.0)), st.floats(0
 
 def partition(clocks: dict[str, int]) -> Partition:
     """All of whose shards have been read so far."""
-    positions: dict[str, Mark] = {shard: ("after", "1", at) for shard, at in clocks.items()}
+    positions = {shard: Position("after", "1", at) for shard, at in clocks.items()}
     return Partition(Rules(), Delta(stream_time=NOW, clocks=clocks, positions=positions))
 
 
@@ -62,7 +63,7 @@ def test_what_pauses_is_told_once_and_so_is_what_goes_on(
         for shard in set(read.positions) - set(clocks):
             read.forget_shard(shard)
         for shard, clock in clocks.items():
-            read.move(shard, ("after", "1", clock))
+            read.move(shard, Position("after", "1", clock))
         pausing, going_on = shards.turn(rest, at_s)
         assert not pausing & paused
         assert going_on <= paused
@@ -75,7 +76,7 @@ def test_a_shard_that_has_ended_neither_pauses_nor_tells() -> None:
     shards = Shards(read, LEAD)
     shards.answered("a", 7, 0.0)
     assert shards.turn(1.0, 0.0) == ({"a", "b"}, set())
-    read.move("a", ("ended", "", NOW))
+    read.move("a", Position("ended", "", NOW))
     shards.ended("a")
     assert shards.turn(1.0, 0.0) == (set(), {"a"})
     assert set(shards.progress(0.0)) == {"b"}

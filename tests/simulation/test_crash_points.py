@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.__main__ import report
+from tests.simulation.plan import Plan, draw
+from tests.simulation.running import run, shrunk
+from tests.simulation.workers import STREAM
 from worker.errors import Fenced
-from worker.outbox.entries import Entry, Kind, Settled
+from worker.outbox.entries import Entry, EntryKind, Settled
 from worker.partition.delta import Delta
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
-from worker.testing.simulation.__main__ import report
-from worker.testing.simulation.plan import Plan, draw
-from worker.testing.simulation.running import run, shrunk
-from worker.testing.simulation.workers import STREAM
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "300"))
 BLOCK = 25
@@ -94,7 +94,7 @@ class Unfenced(SqliteStore):
         self._insist()
         super().append(commit)
 
-    def claim(self, kind: Kind, most: int) -> list[Entry]:
+    def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         self._insist()
         return super().claim(kind, most)
 

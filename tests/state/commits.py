@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 
 from worker.events.event import SessionKey
 from worker.metrics.series import Series
-from worker.outbox.entries import Draft, Kind, Outcome, Settled
+from worker.outbox.entries import DeliveryOutcome, Draft, EntryKind, Settled
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, SessionChange, merge
 from worker.sessions.state import Closed, Session
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit, Store
+from worker.stream.position import Position
 
 NOON = 1_790_942_400_000
-KINDS: list[Kind] = ["metrics", "records", "dead_letters"]
+KINDS: list[EntryKind] = ["metrics", "records", "dead_letters"]
 STREAM = "calls, created 2026-10-01T08:00:00.000Z"
 
 
@@ -54,7 +55,7 @@ def writes(store: Store) -> list[Callable[[], object]]:
     return [
         lambda: store.append(everything),
         lambda: store.claim("metrics", 3),
-        lambda: store.settle([Settled(1, Outcome.APPLIED)]),
+        lambda: store.settle([Settled(1, DeliveryOutcome.APPLIED)]),
         lambda: store.settle([]),
     ]
 
@@ -64,7 +65,7 @@ def draft(n: int) -> Draft:
 
 
 def note_on(entry: int) -> Note:
-    return Note(entry, 1, 1 + entry % 3, ((Series("Tokens", ()), NOON, entry),))
+    return Note(entry, "metrics", 1, 1 + entry % 3, ((Series("Tokens", ()), NOON, entry),))
 
 
 def bulky(n: int, megabytes: float = 8.1) -> Delta:
@@ -110,7 +111,9 @@ deltas = st.builds(
     ended_shards=st.lists(_shards, max_size=1),
     clocks=st.dictionaries(_shards, st.integers(NOON, NOON + 99), max_size=2),
     positions=st.dictionaries(
-        _shards, st.tuples(st.just("after"), st.text(max_size=5), st.integers(0, 9)), max_size=2
+        _shards,
+        st.builds(Position, st.just("after"), st.text(max_size=5), st.integers(0, 9)),
+        max_size=2,
     ),
     gone=st.lists(_few, max_size=2, unique=True),
     sessions=st.lists(changes, max_size=3, unique_by=lambda one: one.number),

@@ -34,7 +34,7 @@ from tests.state.commits import (
 )
 from tests.state.s3.buckets import ledger_in, needed_in, store_in
 from worker.errors import Fenced, StreamReplaced
-from worker.outbox.entries import Draft, Kind, Outcome, Settled
+from worker.outbox.entries import DeliveryOutcome, Draft, EntryKind, Settled
 from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
 from worker.state.s3.maintenance import Upkeep
@@ -107,7 +107,7 @@ class Stores(RuleBasedStateMachine):
         self.same(lambda store: store.append(made))
 
     @rule(most=st.integers(1, 4), kind=st.sampled_from(KINDS))
-    def claim(self, most: int, kind: Kind) -> None:
+    def claim(self, most: int, kind: EntryKind) -> None:
         self.sending += [one.id for one in self.same(lambda store: store.claim(kind, most))]
 
     @rule(data=st.data())
@@ -117,12 +117,12 @@ class Stores(RuleBasedStateMachine):
             if self.sending
             else st.just([])
         )
-        outcomes = [data.draw(st.sampled_from(Outcome)) for _ in chosen]
+        outcomes = [data.draw(st.sampled_from(DeliveryOutcome)) for _ in chosen]
         settled = [
             Settled(
                 id_,
                 outcome,
-                _INSTEAD if outcome is Outcome.INVALID else (),
+                _INSTEAD if outcome is DeliveryOutcome.INVALID else (),
                 note_on(id_) if outcome.ends else None,
             )
             for id_, outcome in zip(chosen, outcomes, strict=True)

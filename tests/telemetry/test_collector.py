@@ -1,23 +1,19 @@
-"""The worker's observer: it logs, counts, and reports once a minute."""
+"""The collector of telemetry: it counts events, and reports once a minute."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from structlog.testing import capture_logs
 
 from tests.telemetry.progresses import NOW, progress
 from worker.metrics.series import Series
 from worker.objectstore.api import Failure as S3Failure
 from worker.objectstore.api import FailureKind as S3FailureKind
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import Entry, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
-from worker.service.ports import Clocks
 from worker.sources.kinesis.api import Failure, FailureKind
 from worker.sources.kinesis.notices import BackedOff, FoundAgain
-from worker.telemetry.collector import Watch
+from worker.telemetry.collector import TelemetryCollector
 from worker.telemetry.snapshot import Reading
 from worker.telemetry.worker_log import LASTING
 
@@ -31,8 +27,7 @@ class Watching:
         self.wall = NOW
         self.reports: list[Reading] = []
         self.reported_at: list[int] = []
-        clocks = Clocks(lambda: 100.0, lambda: self.wall)
-        self.watch = Watch(clocks, lambda: 4, self._report)
+        self.watch = TelemetryCollector(lambda: self.wall, lambda: 4, self._report)
 
     def _report(self, reading: Reading, at: int) -> None:
         self.reports.append(reading)
@@ -40,9 +35,8 @@ class Watching:
 
 
 @pytest.fixture
-def watching() -> Iterator[Watching]:
-    with capture_logs():
-        yield Watching()
+def watching() -> Watching:
+    return Watching()
 
 
 @pytest.mark.parametrize("every_s", [1, 7, 13, 29, 59])
@@ -58,13 +52,13 @@ def test_every_minute_of_the_clock_in_which_is_committed_has_one_report(
 
 def test_without_a_commit_there_is_no_report(watching: Watching) -> None:
     watching.wall += 3_600_000
-    watching.watch.sent(ENTRY, Outcome.APPLIED, "")
+    watching.watch.sent(ENTRY, DeliveryOutcome.APPLIED, "")
     assert watching.reports == []
     assert watching.watch.reading() is None
 
 
 def test_what_is_told_is_counted(watching: Watching) -> None:
-    for outcome in Outcome:
+    for outcome in DeliveryOutcome:
         watching.watch.sent(ENTRY, outcome, "")
     watching.watch.notice(BackedOff("s", Failure(FailureKind.THROTTLED, "slow down"), 1, 200))
     failed = S3Failure(S3FailureKind.UNKNOWN, "slow down")
@@ -82,7 +76,7 @@ def test_the_bound_is_added_up_and_the_widest_is_that_of_the_minute(watching: Wa
     series = Series("SttLatency", ())
     watching.watch.progress(progress())
     for most, count in ((1, 50), (2, 5), (3, 1)):
-        watching.watch.noted(Note(1, 1, most, ((series, NOW, count),)))
+        watching.watch.noted(Note(1, "metrics", 1, most, ((series, NOW, count),)))
     for _ in range(2):
         watching.wall += 60_000
         watching.watch.progress(progress())

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from worker.metrics.series import Series
 from worker.objectstore import api as objects
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import Entry, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.partition.accounting import ACCOUNTED
 from worker.service.ports import Progress
@@ -85,8 +85,12 @@ def test_before_anything_is_read_there_is_no_stream_time(lines: list[Any]) -> No
     assert lines[0]["stream_time"] is None
 
 
-@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.APPLIED])
-def test_what_was_not_sent_is_a_warning_with_its_reason(outcome: Outcome, lines: list[Any]) -> None:
+@pytest.mark.parametrize(
+    "outcome", [one for one in DeliveryOutcome if one is not DeliveryOutcome.APPLIED]
+)
+def test_what_was_not_sent_is_a_warning_with_its_reason(
+    outcome: DeliveryOutcome, lines: list[Any]
+) -> None:
     WorkerLog(Clock()).sent(ENTRY, outcome, "ReadTimeoutError")
     (line,) = lines
     assert line["log_level"] == "warning"
@@ -95,7 +99,7 @@ def test_what_was_not_sent_is_a_warning_with_its_reason(outcome: Outcome, lines:
 
 
 def test_what_was_sent_is_told_to_those_who_look_for_it_only(lines: list[Any]) -> None:
-    WorkerLog(Clock()).sent(ENTRY, Outcome.APPLIED, "")
+    WorkerLog(Clock()).sent(ENTRY, DeliveryOutcome.APPLIED, "")
     assert [line["log_level"] for line in lines] == ["debug"]
 
 
@@ -191,9 +195,9 @@ def test_metrics_that_may_count_twice_or_were_given_up_are_told_with_their_bound
 ) -> None:
     log = WorkerLog(Clock())
     counts = ((Series("Tokens", ()), 1_790_942_400_000, 5), (Series("Words", ()), 0, 2))
-    log.noted(Note(7, 1, 1, counts))
-    log.noted(Note(8, 1, 3, counts))
-    log.noted(Note(9, 0, 1, counts))
+    log.noted(Note(7, "metrics", 1, 1, counts))
+    log.noted(Note(8, "metrics", 1, 3, counts))
+    log.noted(Note(9, "metrics", 0, 1, counts))
     assert [
         (one["event"], one["samples_at_most"], one["of_one_minute_at_most"]) for one in lines
     ] == [

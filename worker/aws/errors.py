@@ -31,9 +31,9 @@ def aws_errors(stream: str = "") -> Iterator[None]:
     except ClientError as error:
         raise _refusal(error, stream) from error
     except (NoConnection, HTTPClientError) as error:
-        raise Unreachable(_one_line(error)) from error
+        raise Unreachable(one_line(error)) from error
     except BotoCoreError as error:
-        raise Misconfigured(_one_line(error)) from error
+        raise Misconfigured(one_line(error)) from error
 
 
 @contextmanager
@@ -42,17 +42,12 @@ def expecting_an_answer(service: str) -> Iterator[None]:
     try:
         yield
     except (ResponseParserError, *NO_ANSWER) as error:
-        text = _one_line(error)[:_LONGEST]
+        text = short_line(error)
         raise Unreachable(f"what answers is not {service} ({text})") from error
 
 
-def error_code(error: ClientError) -> str:
-    """The code by which AWS names an error."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
 def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
-    code, text = error_code(error), _one_line(error)
+    code, text = str(error.response.get("Error", {}).get("Code", "")), one_line(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if stream and code == "ResourceNotFoundException":
         return Misconfigured(f"no stream {stream} in this account and region")
@@ -61,5 +56,11 @@ def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
     return Misconfigured(text)
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def one_line(text: object) -> str:
+    """A text, such as an error's, without its line ends."""
+    return " ".join(str(text).split())
+
+
+def short_line(text: object) -> str:
+    """The beginning of it, 300 characters at most."""
+    return one_line(text)[:_LONGEST]

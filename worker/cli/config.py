@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.series_estimate import USD_PER_SERIES, Estimate, estimate
+from worker.cli.series_estimate import Estimate, estimate
 from worker.cli.settings_options import settings_options
 from worker.logs.redaction import mask_secrets
+from worker.monitoring.sizing import SERIES_MONTH
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 from worker.settings.sources import Loaded, load_settings
@@ -83,7 +84,7 @@ def _as_json(rows: list[_Row], series: Estimate) -> str:
             "series": {
                 "base": series.base,
                 "at_most": series.at_most,
-                "usd_per_series_and_month": USD_PER_SERIES,
+                "usd_per_series_and_month": SERIES_MONTH,
                 "usd_per_month_base": round(series.base_usd, 2),
                 "usd_per_month_at_most": round(series.at_most_usd, 2),
             },
@@ -115,6 +116,6 @@ def _about_series(series: Estimate) -> str:
     return (
         f"CloudWatch series: {series.base} without further dimensions, at most {series.at_most} "
         f"with all dimension sets at their caps.\n"
-        f"Estimate at the list price of ${USD_PER_SERIES:.2f} a series a month: "
+        f"Estimate at the list price of ${SERIES_MONTH:.2f} a series a month: "
         f"${series.base_usd:,.2f} to ${series.at_most_usd:,.2f} a month."
     )

@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
-from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Final, NamedTuple
 
@@ -15,17 +14,17 @@ import msgspec
 from rich.console import JustifyMethod
 from rich.table import Table
 
-from worker.cli.bucket_lines import Line, lines_at
 from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.progress import Progress
-from worker.destinations.objects import DEAD_LETTERS, SUFFIX
+from worker.destinations.objects import DEAD_LETTERS
 from worker.errors import BadInput
 from worker.events.decode import decode
 from worker.events.occurrence import Damaged
-from worker.partition.commit_outputs import EXPIRED
+from worker.opening import Locations, is_one_file
+from worker.partition.dead_letters import EXPIRED, DeadLetter, OccurrenceLetter
+from worker.partition.dead_letters import decode as decode_letter
 from worker.producer.put_records import Clock, put_back
 from worker.reports.tables import console
-from worker.settings.values import is_s3
 from worker.stream.record import Record
 
 _NOT_TEXT: Final = {
@@ -34,25 +33,12 @@ _NOT_TEXT: Final = {
 """Control characters, by which a letter could tell the terminal what to do."""
 
 
-class Letter(msgspec.Struct):
-    """A line of a dead letter file; ``data`` is the occurrence's bytes. None in one that holds
-    metrics which CloudWatch won't have, or a session that the worker failed at.
-    """
-
-    reason: str
-    shard: str = ""
-    sequence_number: str = ""
-    sub_sequence: int | None = None
-    arrival: str = ""
-    data: bytes | None = None
-
-
 class Found(NamedTuple):
     """A letter, by its file or object and the line there, and that line."""
 
     file: str
     number: int
-    letter: Letter
+    letter: DeadLetter
     line: bytes
 
 
@@ -88,10 +74,11 @@ def list_letters(place: str, endpoint_url: str | None, region: str | None) -> No
         table.add_column(column, justify=justify, overflow="fold")
     for reason, count in counts.most_common():
         _, number, letter, _ = latest[reason]
-        told = map(_safe, (reason, str(number), letter.arrival, letter.shard))
+        shard = letter.shard if isinstance(letter, OccurrenceLetter) else ""
+        told = map(_safe, (reason, str(number), letter.time, shard))
         table.add_row(f"{count:,}", *told)
     console(sys.stdout).print(table)
-    if is_s3(place):
+    if not is_one_file(place):
         click.echo("\nThe latest of each, by object and line, as `show` takes them:")
         for reason, _ in counts.most_common():
             click.echo(_safe(f"{latest[reason].file} {latest[reason].number}  {reason}"))
@@ -107,19 +94,11 @@ def show(file: str, line: int, endpoint_url: str | None, region: str | None) -> 
     FILE is a file, or an object of a bucket: s3://... as `list` names it. A letter may have
     10 MiB, so end the command with `| less` if you want it page by page.
     """
-    if is_s3(file) and not file.endswith(SUFFIX):
+    if not is_one_file(file):
         raise BadInput(f"{file} is no object; `dead-letters list {file}` names some")
-    for _, number, letter, text in _letters(file, region, endpoint_url):
-        if number == line and letter.data is None:
-            click.echo(_as_text(text.rstrip(b"\n")))
-            return
-        if number == line and letter.data is not None:
-            sub = "" if letter.sub_sequence is None else f", sub-record {letter.sub_sequence}"
-            place = f"{letter.shard}, sequence number {letter.sequence_number}{sub}"
-            click.echo(_safe(f"reason   {letter.reason}\narrived  {letter.arrival}"))
-            click.echo(_safe(f"from     {place}"))
-            click.echo(f"size     {len(letter.data):,} bytes\n")
-            click.echo(_as_text(letter.data))
+    for found in _letters(file, region, endpoint_url):
+        if found.number == line:
+            _show(found)
             return
     raise BadInput(f"{file} has no dead letter in line {line}")
 
@@ -145,18 +124,18 @@ def redrive(
 
     def chosen() -> Iterator[Record]:
         for found in _letters(place, region, endpoint_url):
-            letter, data = found.letter, found.letter.data
+            letter = found.letter
             if reason not in letter.reason:
                 continue
-            if data is None:
+            if not isinstance(letter, OccurrenceLetter):
                 left["without an event"] += 1
-            elif not every and (why_not := _why_not(letter, data)):
+            elif not every and (why_not := _why_not(letter)):
                 left[why_not] += 1
-            elif (digest := blake2b(data, digest_size=16).digest()) in seen:
+            elif (digest := blake2b(letter.data, digest_size=16).digest()) in seen:
                 left["with the same bytes as another"] += 1
             else:
                 seen.add(digest)
-                yield _record(letter, data)
+                yield _record(letter)
 
     done = put_back(
         chosen,
@@ -170,6 +149,19 @@ def redrive(
     click.echo(f"{done.put:,} dead letters put into {into}, {rest}")
 
 
+def _show(found: Found) -> None:
+    letter = found.letter
+    if not isinstance(letter, OccurrenceLetter):
+        click.echo(_as_text(found.line.rstrip(b"\n")))
+        return
+    sub = "" if letter.sub_sequence is None else f", sub-record {letter.sub_sequence}"
+    place = f"{letter.shard}, sequence number {letter.sequence_number}{sub}"
+    click.echo(_safe(f"reason   {letter.reason}\narrived  {letter.arrival}"))
+    click.echo(_safe(f"from     {place}"))
+    click.echo(f"size     {len(letter.data):,} bytes\n")
+    click.echo(_as_text(letter.data))
+
+
 def _as_text(data: bytes) -> str:
     """Text that is safe to print; what isn't text, control characters too, stands as \\xNN."""
     return _safe(data.decode("utf-8", "backslashreplace"))
@@ -181,14 +173,17 @@ def _safe(text: str) -> str:
 
 
 def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[Found]:
-    """The letters with their places. A line that a crash tore is told of and passed over; if the
+    """The letters with their places. A line that a crash tore is reported and skipped; if the
     first one is no letter, none is expected to be.
+
+    Raises ``BadInput``, which names the line, for a letter of a version that is not known here.
     """
-    decoder = msgspec.json.Decoder(Letter)
     any_yet = False
-    for file, number, line in _lines(place, region, endpoint):
+    for file, number, line in Locations(region, endpoint).lines(place, DEAD_LETTERS):
         try:
-            letter = decoder.decode(line)
+            letter = decode_letter(line)
+        except BadInput as error:
+            raise BadInput(f"{file}, line {number}: {error}") from error
         except msgspec.DecodeError as error:
             why = f"{file}, line {number}: no dead letter ({error})"
             if not any_yet:
@@ -199,27 +194,15 @@ def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[F
         yield Found(file, number, letter, line)
 
 
-def _lines(place: str, region: str | None, endpoint: str | None) -> Iterator[Line]:
-    if is_s3(place):
-        yield from lines_at(place, DEAD_LETTERS, region, endpoint)
-        return
-    try:
-        with Path(place).open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                yield Line(place, number, line)
-    except OSError as error:
-        raise BadInput(f"can't read {place}: {error.strerror}") from error
-
-
-def _why_not(letter: Letter, data: bytes) -> str | None:
+def _why_not(letter: OccurrenceLetter) -> str | None:
     """Why a letter would only come back; None if it would not."""
     if letter.reason == EXPIRED:
         return "expired"
     arrival = int(time() * 1000)
-    record = Record(letter.shard, letter.sequence_number, arrival, data, "")
+    record = Record(letter.shard, letter.sequence_number, arrival, letter.data, "")
     damaged = any(isinstance(one.occurrence, Damaged) for one in decode(record))
     return "still unreadable" if damaged else None
 
 
-def _record(letter: Letter, data: bytes) -> Record:
-    return Record(letter.shard, letter.sequence_number, 0, data, letter.sequence_number)
+def _record(letter: OccurrenceLetter) -> Record:
+    return Record(letter.shard, letter.sequence_number, 0, letter.data, letter.sequence_number)

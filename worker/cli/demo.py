@@ -35,11 +35,12 @@ from worker.reports.tables import (
 from worker.state.sqlite.view import peek
 from worker.testing.moto_server import REGION, client_of, embedded_aws
 from worker.testing.traffic import Traffic, simulate
+from worker.times.minutes import MINUTE
 
 _STREAM: Final = "voice-insights-demo"
 _SHARDS: Final = 4
 _SPEED: Final = 40
-_LENGTH_MS: Final = 15 * 60_000  # the few repeats that come later would only be waited for
+_LENGTH_MS: Final = 15 * MINUTE  # the few repeats that come later would only be waited for
 _PATIENCE_S: Final = 90
 _END_S: Final = 30
 _SHORTENED: Final = {

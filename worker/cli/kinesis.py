@@ -1,10 +1,9 @@
-"""The Kinesis client of the commands that record and feed streams."""
+"""The Kinesis client of the commands that put records into streams, and the options of AWS."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, NotRequired, Protocol, TypedDict, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import boto3
 import click
@@ -14,44 +13,7 @@ from worker.aws.clients import making_a_client
 from worker.producer.put_records import StreamWriter
 
 
-class RawRecord(TypedDict):
-    """A record as boto3 gives it."""
-
-    SequenceNumber: str
-    ApproximateArrivalTimestamp: datetime
-    Data: bytes
-    PartitionKey: str
-
-
-class GetRecordsAnswer(TypedDict):
-    """``NextShardIterator`` is missing or None at the end of a closed shard."""
-
-    Records: list[RawRecord]
-    NextShardIterator: NotRequired[str | None]
-    MillisBehindLatest: NotRequired[int]
-
-
-class StreamReader(Protocol):
-    """What recording a stream needs of a client."""
-
-    def list_shards(self, **arguments: Any) -> dict[str, Any]:
-        """One page of the stream's shards."""
-        ...
-
-    def get_shard_iterator(self, **arguments: Any) -> dict[str, str]:
-        """A place in a shard."""
-        ...
-
-    def get_records(self, **arguments: Any) -> GetRecordsAnswer:
-        """What a shard holds from a place on."""
-        ...
-
-
-class KinesisClient(StreamReader, StreamWriter, Protocol):
-    """Both."""
-
-
-def kinesis_client(endpoint_url: str | None, region: str | None) -> KinesisClient:
+def kinesis_client(endpoint_url: str | None, region: str | None) -> StreamWriter:
     """A client by the usual AWS settings, but for what is given here.
 
     Raises Misconfigured if no region is set anywhere.
@@ -61,7 +23,7 @@ def kinesis_client(endpoint_url: str | None, region: str | None) -> KinesisClien
         client = boto3.client(
             "kinesis", endpoint_url=endpoint_url, region_name=region, config=config
         )
-    return cast("KinesisClient", client)
+    return cast("StreamWriter", client)
 
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

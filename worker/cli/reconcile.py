@@ -17,24 +17,27 @@ from rich.table import Table
 
 from worker.aws.clients import making_a_client
 from worker.aws.errors import aws_errors, expecting_an_answer
-from worker.cli.bucket_lines import access
 from worker.cli.parameters import Duration, Instant
 from worker.cli.settings_options import some_settings_options
+from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.errors import BadInput
 from worker.metrics.series import Series
-from worker.outbox.ledger import KEPT, Note
+from worker.opening import Locations
+from worker.outbox.ledger import KEPT, Note, NoteKey
 from worker.reports.reconciliation import Compared, Verdict, compared
 from worker.reports.sample_counts import MetricDataApi, sample_counts
 from worker.reports.tables import console
 from worker.settings.model import Settings
 from worker.settings.sources import load_settings
-from worker.settings.values import is_s3
-from worker.state.s3.view import ledger_since
-from worker.state.sqlite import view as sqlite_reading
+from worker.state.view import StateView
+from worker.times.minutes import minute_of
 from worker.times.rfc3339 import format_ms
 
-_MINUTE: Final = 60_000
 _SHOWN: Final = 50
+_FORMATS: Final = {METRIC_KIND: DATUMS}
+"""Of the entries that count in CloudWatch."""
+
+Notes = dict[NoteKey, Note]
 
 
 @click.command()
@@ -80,16 +83,18 @@ def reconcile(
       voice-insights reconcile --state s3://my-bucket/state --since 2026-10-02T12:00Z --all
     """
     settings = load_settings(options, os.environ, config_file).settings
-    end = _floor(until if until is not None else int(time() * 1000))
-    begin = _floor(since if since is not None else end - int(last * 1000))
+    end = minute_of(until if until is not None else int(time() * 1000))
+    begin = minute_of(since if since is not None else end - int(last * 1000))
     if not end - KEPT <= begin < end:
         raise BadInput(
             f"the span from {format_ms(begin)} to {format_ms(end)} is empty or longer than the "
             "15 days that the ledger keeps"
         )
-    before, waiting = _ledger(settings, begin)
-    found = _found(settings, _series([*before, *waiting]), begin, end)
-    after, waiting = _ledger(settings, begin)
+    state = Locations(settings.region, settings.endpoint_url).view(settings.state)
+    before, waiting = _ledger(state, begin)
+    series = _series([*before.values(), *waiting.values()])
+    found = _found(settings, series, begin, end)
+    after, waiting = _ledger(state, begin)
     rows = [row for row in compared(before, found, after, waiting) if begin <= row.minute < end]
     _show(rows, show_all=show_all, as_json=as_json)
     verdicts = Counter(row.verdict for row in rows)
@@ -97,26 +102,18 @@ def reconcile(
     sys.exit(bool(verdicts["missing"] or verdicts["too many"]))
 
 
-def _floor(instant: int) -> int:
-    return instant - instant % _MINUTE
-
-
 def _series(notes: Sequence[Note]) -> list[Series]:
     return sorted({series for note in notes for series, _, _ in note.counts})
 
 
-def _ledger(settings: Settings, since: int) -> tuple[list[Note], list[Note]]:
-    """Notes on requests that have ended, and on those that wait. What waits is looked at first:
-    one that ends meanwhile is in both, and counts once.
-    """
-    if is_s3(settings.state):
-        at = access(settings.state, settings.region, settings.endpoint_url)
-        return ledger_since(at, since)
-    path = Path(settings.state)
-    if not path.exists():
-        raise BadInput(f"there is no state file {path}")
-    waiting = sqlite_reading.waiting_notes(path)
-    return sqlite_reading.notes_since(path, since), waiting
+def _ledger(state: StateView, since: int) -> tuple[Notes, Notes]:
+    """Notes on requests that have ended, and on those that wait; one may be in both."""
+    ended, waiting = state.ledger_since(since, _FORMATS)
+    return _keyed(state, ended), _keyed(state, waiting)
+
+
+def _keyed(state: StateView, notes: list[Note]) -> Notes:
+    return {(state.location, note.entry): note for note in notes}
 
 
 def _found(

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
 
 import click
 
-from worker.aws.errors import aws_errors
-from worker.cli.kinesis import aws_options, kinesis_client
+from worker.cli.kinesis import aws_options
 from worker.cli.parameters import CompressionName, Duration, compress_option, compression_of
 from worker.cli.progress import Progress
-from worker.cli.recorder import Recorder, Start, Timer
+from worker.cli.signals import Stopped
+from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
 from worker.recordings.writer import RecordingWriter
+from worker.sources.kinesis.api import FailureKind, KinesisApi
+from worker.sources.kinesis.client import connect
+from worker.sources.kinesis.closed_shards import ClosedShardsEnd
+from worker.sources.kinesis.lineage import Survey, children_of, first_positions
+from worker.sources.kinesis.notices import BackedOff, Notice
+from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
+from worker.sources.kinesis.scheduler import ShardView
+from worker.sources.kinesis.shard_consumer import Stage
+from worker.stream.position import Position, Start
 from worker.times.rfc3339 import parse_ms
 
+_LOOK_EVERY_S: Final = 0.2
+_ATTEMPTS: Final = 8
+"""Failed calls in a row, of one shard, after which the stream counts as out of reach."""
 
-class Place(click.ParamType[Start]):
+
+class StartPosition(click.ParamType[Start]):
     """``trim_horizon``, ``latest`` or a time in ISO 8601."""
 
     name = "place"
@@ -30,9 +44,9 @@ class Place(click.ParamType[Start]):
         """Where to begin to read."""
         word = str(value).strip()
         if word.lower() == "trim_horizon":
-            return Start("TRIM_HORIZON")
+            return "trim_horizon"
         if word.lower() == "latest":
-            return Start("LATEST", time.time_ns() // 1_000_000)
+            return "latest"
         instant = parse_ms(word)
         if instant is None:
             self.fail(
@@ -40,7 +54,7 @@ class Place(click.ParamType[Start]):
                 param,
                 ctx,
             )
-        return Start("AT_TIMESTAMP", instant)
+        return instant
 
 
 _EPILOG = """\b
@@ -60,10 +74,10 @@ Examples:
 @click.option(
     "--from",
     "start",
-    type=Place(),
+    type=StartPosition(),
     default="trim_horizon",
     show_default=True,
-    help="Where to begin: trim_horizon, latest, or a time like 2026-10-02T12:00:00Z.",
+    help="Where to begin: trim_horizon, latest (this second), or a time like 2026-10-02T12:00:00Z.",
 )
 @click.option("--until-tip", is_flag=True, help="End when every shard is read up to its tip.")
 @click.option("--seconds", type=Duration(), metavar="DURATION", help="End after so long.")
@@ -85,35 +99,120 @@ def record(
     disturbed but for the read limits they share. Ends by Ctrl-C, with complete files, unless it
     is told when. `voice-insights replay` reads what it wrote.
     """
-    client = kinesis_client(endpoint_url, region)
-    stop = threading.Event()
-    timer = Timer(time.monotonic, stop.wait, stop.is_set)
-    with (
-        _ending_by_signal(stop),
-        RecordingWriter(out, compression_of(compress)) as writer,
-        aws_errors(stream),
-    ):
+    api = ClosedShardsEnd(connect(stream, region=region, endpoint=endpoint_url, threads=THREADS))
+    stop = _Stop(None if seconds is None else time.monotonic() + seconds)
+    count = 0
+    with stop.by_signal(), RecordingWriter(out, compression_of(compress)) as writer:
         click.echo(f"recording {stream} into {out}; Ctrl-C ends it", err=True)
-        recorder = Recorder(client, stream, start, writer, timer)
-        count = recorder.run(
-            until_tip=until_tip, seconds=seconds, progress=Progress("read", time.monotonic)
-        )
+        progress = Progress("read", time.monotonic)
+        with suppress(Stopped):
+            for written in _recorded(api, start, writer, stop, until_tip=until_tip):
+                count += written
+                progress(count)
     click.echo(f"{count:,} records in {out}", err=True)
 
 
-@contextmanager
-def _ending_by_signal(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the reading after the request under way, a second one at once."""
+def _recorded(
+    api: KinesisApi, start: Start, writer: RecordingWriter, stop: _Stop, *, until_tip: bool
+) -> Iterator[int]:
+    """Write what the stream has into the files of its shards; how many records, time and again.
 
-    def end(*_: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
+    Raises ``Misconfigured``, ``Unreachable`` and ``StreamReplaced``.
+    """
+    survey = survey_stream(api, stop.sleep)
+    ends: deque[VoiceInsightsError] = deque()
 
-    handled = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, end) for number in handled]
+    def observe(notice: Notice) -> None:
+        if (error := final_failure(notice)) is not None:
+            ends.append(error)
+
+    reader = Reader(api, positions(survey, start), survey.created, observe)
+    reader.start()
     try:
-        yield
+        while (left_s := stop.left_s()) > 0:
+            batches = reader.take(min(left_s, _LOOK_EVERY_S))
+            for batch in batches:
+                if batch.gap:
+                    click.echo(
+                        f"{batch.shard}: the stream had dropped records to be read", err=True
+                    )
+                for one in batch.records:
+                    writer.write(one)
+            views = reader.shards()
+            for view in views:
+                if view.stage not in (Stage.WAITING, Stage.ENDED):
+                    writer.begin(view.shard)
+            yield sum(len(batch.records) for batch in batches)
+            if ends:
+                raise ends[0]
+            if until_tip and at_tip(views):
+                return
     finally:
-        for number, handler in zip(handled, before, strict=True):
-            signal.signal(number, handler)
+        reader.stop()
+
+
+def positions(survey: Survey, start: Start) -> dict[str, Position]:
+    """Where each shard is begun; from the latest on a shard with children has nothing to read."""
+    found = first_positions(survey, start)
+    if start == "latest":
+        for name in found:
+            if children_of(name, survey.shards):
+                found[name] = Position("ended", "", survey.server_date)
+    return found
+
+
+def at_tip(views: Iterable[ShardView]) -> bool:
+    """Whether all of every shard has been handed over, up to its tip or its end."""
+    return all(
+        not view.undelivered
+        and (view.stage is Stage.ENDED or (view.stage is Stage.READING and view.millis_behind == 0))
+        for view in views
+    )
+
+
+def final_failure(notice: Notice) -> VoiceInsightsError | None:
+    """The error that a recording ends with, if trying again may not help or has not for long."""
+    if not isinstance(notice, BackedOff):
+        return None
+    kind, detail = notice.failure
+    if kind is FailureKind.DENIED or (kind is FailureKind.GONE and not notice.shard):
+        return Misconfigured(f"the stream can't be read: {detail}")
+    if kind is FailureKind.UNAVAILABLE and notice.attempt >= _ATTEMPTS:
+        return Unreachable(f"the stream can't be reached: {detail}")
+    return None
+
+
+class _Stop:
+    """When a recording ends: by the time (``time.monotonic``), or by a signal."""
+
+    def __init__(self, deadline_s: float | None) -> None:
+        self._deadline_s = float("inf") if deadline_s is None else deadline_s
+        self._asked = False  # no Event: the handler runs amid any line, and may wait for no lock
+
+    def left_s(self) -> float:
+        """Seconds until the end, 0 or less if it has come."""
+        return 0.0 if self._asked else self._deadline_s - time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass. Raises ``Stopped`` when the end comes."""
+        until = time.monotonic() + seconds
+        while (left_s := until - time.monotonic()) > 0 and self.left_s() > 0:
+            time.sleep(min(left_s, self.left_s(), _LOOK_EVERY_S))
+        if self.left_s() <= 0:
+            raise Stopped
+
+    @contextmanager
+    def by_signal(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the reading with complete files, a second one at once."""
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, self._end) for number in handled]
+        try:
+            yield
+        finally:
+            for number, handler in zip(handled, before, strict=True):
+                signal.signal(number, handler)
+
+    def _end(self, *_: object) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import DecodeError
 
+from worker.destinations.written_lines import WrittenLine, lines_of_file
 from worker.errors import BadInput
 from worker.sessions.record import decode
 from worker.sessions.schema import SessionRecord
@@ -17,10 +18,10 @@ def read_records(path: Path, sid: str | None = None) -> list[SessionRecord]:
 
     Raises ``BadInput`` for a file that can't be read or a line that is no session record.
     """
-    return records_in(_lines(path), sid)
+    return records_in(lines_of_file(path), sid)
 
 
-def records_in(lines: Iterable[tuple[str, int, bytes]], sid: str | None) -> list[SessionRecord]:
+def records_in(lines: Iterable[WrittenLine], sid: str | None) -> list[SessionRecord]:
     """The records in lines that come with the name and the number of their place."""
     last: dict[tuple[str, ...], SessionRecord] = {}
     for place, number, line in lines:
@@ -36,12 +37,3 @@ def records_in(lines: Iterable[tuple[str, int, bytes]], sid: str | None) -> list
         ):
             last[key] = record
     return list(last.values())
-
-
-def _lines(path: Path) -> Iterator[tuple[str, int, bytes]]:
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                yield str(path), number, line
-    except OSError as error:
-        raise BadInput(f"can't read {path}: {error.strerror}") from error

@@ -11,10 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
 
+import msgspec
+
 from worker.destinations.cloudwatch.datums import groups
 from worker.errors import Misconfigured
 from worker.events.event import SessionKey
-from worker.outbox.lines import dead_letter_line, json_line
+from worker.partition import dead_letters
 from worker.partition.commit_outputs import Outputs
 from worker.recordings.files import STANDARD_INPUT, shard_of_file
 from worker.times.rfc3339 import format_ms
@@ -83,11 +85,13 @@ class ReplayFiles:
             for group in groups(outputs.window):
                 for datum in group:
                     stamp = format_ms(datum["Timestamp"] * 1000)
-                    line = json_line({"Namespace": self._namespace, **datum, "Timestamp": stamp})
+                    line = msgspec.json.encode(
+                        {"Namespace": self._namespace, **datum, "Timestamp": stamp}
+                    )
                     self._metrics.write(line + b"\n")
         if self._dead_letters is not None:
             for letter in outputs.dead_letters:
-                self._dead_letters.write(dead_letter_line(letter) + b"\n")
+                self._dead_letters.write(dead_letters.encode(letter) + b"\n")
 
     def finish(self, counters: Mapping[str, int]) -> None:
         """Write the last revision of each session, and the counters."""
@@ -95,7 +99,7 @@ class ReplayFiles:
             for key in sorted(self._last):
                 self._sessions.write(self._last[key] + b"\n")
         if self._counters is not None:
-            self._counters.write(json_line(dict(sorted(counters.items()))) + b"\n")
+            self._counters.write(msgspec.json.encode(dict(sorted(counters.items()))) + b"\n")
 
 
 def _empty(file: IO[bytes]) -> None:

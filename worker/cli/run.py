@@ -18,14 +18,16 @@ from worker.cli.signals import Signals, Stopped
 from worker.errors import VoiceInsightsError
 from worker.logs.pump import LogPump
 from worker.logs.setup import configure_logging, is_pretty
+from worker.service.hooks import EventFanOut
 from worker.service.ports import Clocks
 from worker.settings.model import Settings
 from worker.settings.sources import load_settings
-from worker.telemetry.collector import Report, Watch
+from worker.telemetry.collector import Report, TelemetryCollector
 from worker.telemetry.emf_log import OwnLines
 from worker.telemetry.http import HttpServer
 from worker.telemetry.liveness import Pulse
 from worker.telemetry.pages import Pages
+from worker.telemetry.worker_log import WorkerLog
 from worker.wiring import build
 
 _LAST_LINES_S: Final = 2.0
@@ -67,7 +69,9 @@ def run(config_file: Path | None, **options: str | None) -> None:
 def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     """Work to the end; the exit code. What ends it is told as a log line, and only there."""
     clocks = Clocks(monotonic, _now)
-    log = Watch(clocks, pump.dropped, _report(settings, pump))
+    log = WorkerLog(monotonic)
+    telemetry = TelemetryCollector(_now, pump.dropped, _report(settings, pump))
+    events = EventFanOut(log, telemetry)
     signals = Signals(settings.shutdown_s)
     pulse = Pulse(monotonic)
     waiting = pulse.at_waits(signals.sleep)
@@ -77,8 +81,8 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
         waiting(seconds)
 
     try:
-        with _served(settings, log, Pages(pulse, log.reading, log.unready, monotonic)):
-            service = build(settings, stream, log, clocks, random, patiently, waiting)
+        with _served(settings, log, Pages(pulse, telemetry.reading, telemetry.unready, monotonic)):
+            service = build(settings, stream, events, clocks, random, patiently, waiting)
             signals.begun()
             log.stopped(service.run(pulse.at_turns(signals.deadline)))
     except Stopped:
@@ -95,7 +99,7 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
 
 
 @contextmanager
-def _served(settings: Settings, log: Watch, pages: Pages) -> Iterator[None]:
+def _served(settings: Settings, log: WorkerLog, pages: Pages) -> Iterator[None]:
     """Health and metrics at the port that the settings name, if they name one."""
     if settings.health_port is None:
         yield

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf, prod
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from worker.metrics.catalogue import CATALOGUE
+from worker.metrics.catalogue import CATALOGUE, OWN_DIMENSION_VALUES
 from worker.metrics.series import SeriesRules
-
-USD_PER_SERIES: Final = 0.30
-"""List price of a custom metric a month, for the first 10,000; a region may differ."""
-
-_VALUES: Final = {"Type": 3, "EndStatus": 6}
-"""How many values a dimension has; of those not named here there may be any number."""
+from worker.monitoring.sizing import SERIES_MONTH
 
 
 class Estimate(NamedTuple):
@@ -28,12 +23,12 @@ class Estimate(NamedTuple):
     @property
     def base_usd(self) -> float:
         """What the base series cost a month."""
-        return self.base * USD_PER_SERIES
+        return self.base * SERIES_MONTH
 
     @property
     def at_most_usd(self) -> float:
         """What all series cost a month, when every cap is reached."""
-        return self.at_most * USD_PER_SERIES
+        return self.at_most * SERIES_MONTH
 
 
 def estimate(rules: SeriesRules) -> Estimate:
@@ -76,7 +71,7 @@ def _sets(rules: SeriesRules) -> list[_Set]:
 
 def _values(name: str, rules: SeriesRules) -> float:
     is_label = any(name in labels for labels in rules.labels.values())
-    return 1 if is_label else _VALUES.get(name, inf)
+    return 1 if is_label else OWN_DIMENSION_VALUES.get(name, inf)
 
 
 def _name_sets(rules: SeriesRules, labels: dict[str, str]) -> Iterator[tuple[str, ...]]:

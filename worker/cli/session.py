@@ -8,20 +8,17 @@ from pathlib import Path
 
 import click
 
-from worker.cli.bucket_lines import access, lines_at
-from worker.cli.records_file import read_records, records_in
+from worker.cli.records_file import records_in
 from worker.cli.settings_options import some_settings_options
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
+from worker.opening import Locations
 from worker.reports.tables import call_notes, call_table, console, print_table
 from worker.sessions.record import encode, to_record
 from worker.sessions.resident import Held
 from worker.sessions.schema import SessionRecord
-from worker.settings.model import Settings
 from worker.settings.sources import load_settings
-from worker.settings.values import is_s3
-from worker.state.s3 import view as s3_reading
-from worker.state.sqlite import view as sqlite_reading
+from worker.state.view import StateView
 
 
 @click.command(no_args_is_help=True)
@@ -53,14 +50,14 @@ def session(
       voice-insights session VX123 --state s3://my-bucket/state
       voice-insights session CA123 --records s3://my-bucket/sessions/dt=2026-10-02
     """
-    if records is not None and not is_s3(records):
-        place, found = records, read_records(Path(records), sid)
+    settings = load_settings(options, os.environ, config_file).settings
+    locations = Locations(settings.region, settings.endpoint_url)
+    if records is None:
+        found = _in_state(locations.view(settings.state), sid)
     else:
-        settings = load_settings(options, os.environ, config_file).settings
-        place = records or settings.state
-        found = _from_bucket(place, settings, sid) if records else _from_state(settings, sid)
+        found = records_in(locations.lines(records, RECORDS), sid)
     if not found:
-        raise BadInput(f"no session {sid} in {place}")
+        raise BadInput(f"no session {sid} in {records or settings.state}")
     for record in found:
         if as_json:
             click.echo(encode(record))
@@ -71,17 +68,6 @@ def session(
             out.print(f"  {note}")
 
 
-def _from_bucket(place: str, settings: Settings, sid: str) -> list[SessionRecord]:
-    return records_in(lines_at(place, RECORDS, settings.region, settings.endpoint_url), sid)
-
-
-def _from_state(settings: Settings, sid: str) -> list[SessionRecord]:
-    place = settings.state
-    if is_s3(place):
-        at = access(place, settings.region, settings.endpoint_url)
-        found = s3_reading.find_sessions(at, sid)
-    elif Path(place).exists():
-        found = sqlite_reading.find_sessions(Path(place), sid)
-    else:
-        raise BadInput(f"there is no state file {place}")
+def _in_state(state: StateView, sid: str) -> list[SessionRecord]:
+    found = state.find_sessions(sid)
     return [to_record(one.state, Held(one.state, one.log).reading()) for one in found]

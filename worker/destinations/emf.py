@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from worker.destinations.cloudwatch.datums import Datum
+from worker.destinations.cloudwatch.requests import decode_groups
 from worker.destinations.files import LineSink
-from worker.outbox.entries import Outcome, decode_groups
-from worker.outbox.lines import json_line
+from worker.outbox.entries import DeliveryOutcome
 
 VALUES_PER_LINE: Final = 100
 
@@ -20,7 +22,7 @@ VALUES_PER_LINE: Final = 100
 def emf_lines(body: bytes, namespace: str) -> bytes:
     """A metrics entry as lines of EMF, each with a line end."""
     return b"".join(
-        json_line(line) + b"\n"
+        msgspec.json.encode(line) + b"\n"
         for group in decode_groups(body)
         for datum in group
         for line in _lines(datum, namespace)
@@ -55,6 +57,6 @@ class EmfSink:
         self._lines = lines
         self._namespace = namespace
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Write a metrics entry."""
         return self._lines.send(emf_lines(body, self._namespace))

@@ -6,10 +6,11 @@ import os
 import sys
 from pathlib import Path
 from stat import S_ISREG
+from threading import Lock
 from typing import BinaryIO, Final, cast
 
 from worker.errors import Misconfigured, Unreachable
-from worker.outbox.entries import Outcome
+from worker.outbox.entries import DeliveryOutcome
 from worker.sessions.record import encode_within
 
 STDOUT: Final = "-"
@@ -27,6 +28,7 @@ class LineSink:
     def __init__(self, path: str) -> None:
         """Raises ``Misconfigured`` if the file can't be written."""
         self._path = path
+        self._writing = Lock()
         try:
             self._file: BinaryIO = (
                 sys.stdout.buffer
@@ -38,11 +40,15 @@ class LineSink:
         except OSError as error:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
-        """Write all lines of an entry.
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
+        """Write all lines of an entry; several threads' entries come one after the other.
 
         Raises ``Unreachable`` if whoever read them has gone, and nobody can read any more.
         """
+        with self._writing:
+            return self._send(body)
+
+    def _send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         try:
             self._write(b"\n" + body if self._torn else body)
             self._torn = False
@@ -53,8 +59,8 @@ class LineSink:
             raise Unreachable(f"nobody reads {where} any more; what is unsent stays") from error
         except OSError as error:
             self._torn = self._on_disk and _torn(Path(self._path))
-            return Outcome.AMBIGUOUS, f"{self._path}: {error.strerror}"
-        return Outcome.APPLIED, ""
+            return DeliveryOutcome.AMBIGUOUS, f"{self._path}: {error.strerror}"
+        return DeliveryOutcome.APPLIED, ""
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -77,7 +83,7 @@ class StdoutRecords:
     def __init__(self) -> None:
         self._lines = LineSink(STDOUT)
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Write all records of an entry."""
         lines = (encode_within(line, LINE_AT_MOST) for line in body.splitlines())
         return self._lines.send(b"".join(line + b"\n" for line in lines))

@@ -14,8 +14,8 @@ import msgspec
 import zstandard
 
 from worker.objectstore.api import Failure, FailureKind, ObjectStore
-from worker.outbox.entries import Outcome
-from worker.times.rfc3339 import format_ms
+from worker.outbox.entries import DeliveryOutcome
+from worker.partition.dead_letters import decode
 
 RECORDS: Final = "sessions"
 DEAD_LETTERS: Final = "dead-letters"
@@ -30,19 +30,7 @@ class _Record(msgspec.Struct):
     ended_at: str
 
 
-class _Datum(msgspec.Struct):
-    seconds: int = msgspec.field(name="Timestamp")
-
-
-class _Letter(msgspec.Struct):
-    """A dead letter; one without an arrival is of datums that CloudWatch doesn't take."""
-
-    arrival: str | None = None
-    datums: list[_Datum] = []
-
-
 _RECORD: Final = msgspec.json.Decoder(_Record)
-_LETTER: Final = msgspec.json.Decoder(_Letter)
 
 
 def record_time(line: bytes) -> str:
@@ -51,11 +39,8 @@ def record_time(line: bytes) -> str:
 
 
 def letter_time(line: bytes) -> str:
-    """When a dead letter arrived (RFC 3339, UTC); of datums, the minute of the first."""
-    letter = _LETTER.decode(line)
-    if letter.arrival is not None:
-        return letter.arrival
-    return format_ms(letter.datums[0].seconds * 1000)
+    """When what a dead letter holds arrived (RFC 3339, UTC); of samples, their first minute."""
+    return decode(line).time
 
 
 class ObjectSink:
@@ -75,15 +60,15 @@ class ObjectSink:
         answer = self._objects.keys(f"{self._folder}/")
         return isinstance(answer, Failure) and answer.kind is FailureKind.NOWHERE
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Write what isn't there yet of an entry. Never ambiguous, for it may be repeated."""
         for key, data in self._contents(body).items():
             answer = self._objects.put(key, zstandard.compress(data, _LEVEL), None)
             if isinstance(answer, Failure) and answer.kind is FailureKind.CHANGED:
                 answer = self._objects.etag(key)  # it is there already
             if isinstance(answer, Failure):
-                return Outcome.NOT_APPLIED, f"{self._objects.url}: {answer.detail}"
-        return Outcome.APPLIED, ""
+                return DeliveryOutcome.NOT_APPLIED, f"{self._objects.url}: {answer.detail}"
+        return DeliveryOutcome.APPLIED, ""
 
     def _contents(self, body: bytes) -> dict[str, bytes]:
         """The objects of an entry, by key."""

@@ -21,10 +21,8 @@ from worker.doctor.asking_places import (
 from worker.doctor.asking_stream import MetricsReader, StreamAsker, load_of
 from worker.doctor.calls import Calls
 from worker.doctor.facts import Facts, State
-from worker.objectstore.s3 import Bucket
-from worker.objectstore.s3 import connect as connect_bucket
+from worker.opening import Locations
 from worker.settings.model import Settings
-from worker.settings.values import is_s3
 from worker.sources.kinesis.client import KinesisClient
 
 
@@ -39,6 +37,7 @@ class Clients:
         """Raises ``Misconfigured`` if no region is set anywhere."""
         self._settings = settings
         self._session = session
+        self.locations = Locations(settings.region, settings.endpoint_url, session)
         self.kinesis: KinesisClient = self._client("kinesis")
         self.cloudwatch: CloudWatchClient = self._client("cloudwatch")
 
@@ -49,13 +48,6 @@ class Clients:
         except BotoCoreError:
             return None
         return None if found is None else str(found.method)
-
-    def bucket(self, url: str) -> Bucket:
-        """The objects at ``s3://bucket/prefix``."""
-        endpoint, region = self._settings.endpoint_url, self._settings.region
-        return connect_bucket(
-            url, region=region, endpoint=endpoint, threads=1, session=self._session
-        )
 
     def _client(self, service: str) -> Any:  # boto3 is untyped
         with making_a_client(service):
@@ -88,12 +80,14 @@ def ask(
         ask_metrics(calls, clients.cloudwatch, settings.namespace, now())
     state = _state(calls, clients, settings)
     for place, folder in ((settings.records, RECORDS), (settings.dead_letters, DEAD_LETTERS)):
-        if is_s3(place):
-            ask_written_bucket(calls, clients.bucket(place), folder)
+        bucket = clients.locations.bucket(place)
+        if bucket is not None:
+            ask_written_bucket(calls, bucket, folder)
     return Facts(credentials, calls.asked, described, load, sample, calls.skew_ms, state)
 
 
 def _state(calls: Calls, clients: Clients, settings: Settings) -> State:
-    if is_s3(settings.state):
-        return ask_state_bucket(calls, clients.bucket(settings.state))
+    bucket = clients.locations.bucket(settings.state)
+    if bucket is not None:
+        return ask_state_bucket(calls, bucket)
     return ask_state_file(Path(settings.state))

@@ -16,6 +16,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from worker.aws.clients import THROTTLED
+from worker.aws.errors import short_line
 from worker.doctor.facts import Asked, Result
 from worker.objectstore.api import Failure, FailureKind
 
@@ -75,9 +76,9 @@ class Calls:
             self._compare_clocks(error.response)
             self.note(Asked(action, of, *_result(error)))
         except _NO_CREDENTIALS as error:
-            self.note(Asked(action, of, Result.BAD_CREDENTIALS, _one_line(error)))
+            self.note(Asked(action, of, Result.BAD_CREDENTIALS, short_line(error)))
         except (BotoCoreError, ResponseParserError) as error:
-            self.note(Asked(action, of, Result.UNREACHABLE, _one_line(error)))
+            self.note(Asked(action, of, Result.UNREACHABLE, short_line(error)))
         else:
             self._compare_clocks(answer)
             self.note(Asked(action, of, Result.ALLOWED))
@@ -109,7 +110,7 @@ class Calls:
 def _result(error: ClientError) -> tuple[Result, str]:
     told = error.response.get("Error", {})
     code = str(told.get("Code", ""))
-    detail = _one_line(f"{code}: {told.get('Message', '')}")
+    detail = short_line(f"{code}: {told.get('Message', '')}")
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _BY_CODE:
         return _BY_CODE[code], detail
@@ -131,7 +132,3 @@ def _bucket_result(answer: object) -> tuple[Result, str]:
     if answer.kind is FailureKind.UNKNOWN:
         return Result.UNREACHABLE, answer.detail
     return Result.ALLOWED, ""
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split())[:300]

@@ -112,6 +112,9 @@ _METRICS: Final = (
 
 CATALOGUE: Final[dict[str, Metric]] = {metric.name: metric for metric in _METRICS}
 
+OWN_DIMENSION_VALUES: Final = {"Type": 3, "EndStatus": 6}
+"""How many values a metric's own dimension has; of those not named here there may be any number."""
+
 CONTEXT_DIMENSIONS: Final = (
     "TranscriptionProvider",
     "SpeechModel",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Final, NamedTuple
 
-from worker.metrics.catalogue import CATALOGUE
+from worker.metrics.catalogue import CATALOGUE, OWN_DIMENSION_VALUES
 from worker.monitoring.alarms import alarms
 from worker.monitoring.subject import Subject
 from worker.telemetry.catalogue import OWN_METRICS
@@ -44,9 +44,9 @@ KEPT_KB: Final = 0.1
 BASE_MB: Final = 400
 COMMIT_S: Final = 5
 """As infra/service.yaml sets it."""
-SERIES_BY_DIMENSION: Final = 33
-"""Of three interruption types, six end statuses, five error codes, four speech models, six voices
-and three languages for each of three metrics."""
+SERIES_BY_DIMENSION: Final = sum(OWN_DIMENSION_VALUES.values()) + 5 + 4 + 6 + 3 * 3
+"""Of interruption types and end statuses, five error codes, four speech models, six voices, and
+three languages for each of three metrics."""
 RECORD_KB: Final = 1.0
 """A session record, packed with its neighbours."""
 RECORD_DAYS: Final = 400
@@ -73,7 +73,7 @@ MILLION_PUTS: Final = 0.014
 VCPU_HOUR: Final = 0.04048
 GB_HOUR: Final = 0.004445
 ADDRESS_HOUR: Final = 0.005
-SERIES: Final = 0.30
+SERIES_MONTH: Final = 0.30
 THOUSAND_METRIC_REQUESTS: Final = 0.01
 ALARM_METRIC: Final = 0.10
 DASHBOARD: Final = 3.0
@@ -141,7 +141,7 @@ def cost_of(calls_a_day: int) -> Cost:
         kinesis=size.shards * HOURS * (SHARD_HOUR + RETENTION_SHARD_HOUR)
         + events / 1e6 * MILLION_PUTS,
         fargate=HOURS * (cpu / 1024 * VCPU_HOUR + memory / 1024 * GB_HOUR + ADDRESS_HOUR),
-        cloudwatch=size.series * SERIES
+        cloudwatch=size.series * SERIES_MONTH
         + HOURS * 60 * 2 / 1000 * THOUSAND_METRIC_REQUESTS
         + alarm_metrics * ALARM_METRIC
         + DASHBOARD

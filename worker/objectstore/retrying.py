@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
+from worker.backoff import full_jitter
 from worker.errors import CorruptState, Misconfigured
 from worker.objectstore.api import Failure, FailureKind, Object, ObjectStore
 
@@ -17,7 +18,6 @@ T = TypeVar("T")
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 10.0
-_MOST_DOUBLINGS: Final = 10
 
 
 class CallFailed(NamedTuple):
@@ -120,7 +120,6 @@ class Access:
             raise Misconfigured(f"can't use {self.url}/{key}: {failure.detail}")
 
     def _wait(self, operation: str, key: str, failure: Failure, attempt: int) -> None:
-        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(attempt, _MOST_DOUBLINGS))
-        wait_s = self._random() * longest
+        wait_s = full_jitter(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, attempt, self._random)
         self._observer(CallFailed(operation, key, failure, attempt, wait_s))
         self._sleep(wait_s)

@@ -57,30 +57,34 @@ _BY_STATUS: Final = {
 }
 
 
-def connect(
-    url: str,
+def s3_client(
     *,
     region: str | None,
     endpoint: str | None,
     threads: int,
     session: boto3.Session | None = None,
-) -> Bucket:
-    """The objects at ``s3://bucket/prefix``; the prefix may be missing. Credentials as boto3
-    finds them.
+) -> S3Client:
+    """A client that makes one attempt a call. Credentials as boto3 finds them.
 
     ``threads``: how many will call at once. ``region`` and ``endpoint``: None leaves them to
     boto3's environment and files. ``session``: whose credentials are used, boto3's default one's
-    if None. Raises Misconfigured if ``url`` is none, there is no region,
-    or the endpoint is no URL.
+    if None. Raises Misconfigured if there is no region, or the endpoint is no URL.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
-        raise Misconfigured(f"{url} isn't s3://bucket/prefix")
     config = one_attempt(threads, s3=None if endpoint is None else {"addressing_style": "path"})
     with making_a_client("S3"):
         client: S3Client = (session or boto3).client(
             "s3", region_name=region, endpoint_url=endpoint, config=config
         )
+    return client
+
+
+def bucket_at(client: S3Client, url: str) -> Bucket:
+    """The objects at ``s3://bucket/prefix``; the prefix may be missing. Raises Misconfigured if
+    ``url`` is none.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+        raise Misconfigured(f"{url} isn't s3://bucket/prefix")
     return Bucket(client, parts.netloc, parts.path.strip("/"))
 
 

@@ -1,49 +1,38 @@
-"""A lane of the outbox: its entries of one kind, on their way to one sink.
+"""A lane of the outbox: its entries of one kind, on their way to one destination.
 
 What was not applied is tried again without limit, after a pause with full jitter that grows
 while nothing goes through. What nobody knows about is tried again, too, and counted; or, by
-another policy, given up at once, so that nothing can count twice. Each kind has a lane of its
-own, so that a sink that is away holds up nothing but its own entries.
+the destination's other policy, given up at once, so that nothing can count twice. Each kind has a
+lane of its own, so that a destination that is away holds up nothing but its own entries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Protocol
 
+from worker.backoff import full_jitter
+from worker.outbox.destination import Destination, Replacement
 from worker.outbox.entries import (
+    DEAD_LETTER_KIND,
+    DeliveryOutcome,
+    Draft,
     Entry,
-    Group,
-    Kind,
-    Outcome,
-    Replacement,
+    EntryKind,
     Settled,
-    decode_groups,
-    halved,
-    without_too_old,
 )
-from worker.outbox.ledger import Note, note_of
+from worker.outbox.ledger import Note, SampleCounts
+from worker.partition import dead_letters
 
 CLAIM: Final = 4
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 30.0
-_MOST_FAILURES: Final = 16
-
-OnAmbiguous = Literal["resend", "drop"]
-
-
-class Sink(Protocol):
-    """Where entries of one kind go."""
-
-    def send(self, body: bytes) -> tuple[Outcome, str]:
-        """Make one attempt; its outcome, and an error's name or an empty text."""
-        ...
 
 
 class Outbox(Protocol):
     """The part of a store that a lane needs."""
 
-    def claim(self, kind: Kind, most: int) -> list[Entry]:
+    def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         """See ``Store.claim``."""
         ...
 
@@ -55,7 +44,7 @@ class Outbox(Protocol):
 class Observer(Protocol):
     """Who is told what happens to entries."""
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         """An attempt has ended, or will never be made."""
         ...
 
@@ -64,29 +53,30 @@ class Observer(Protocol):
         ...
 
 
-class Policy(NamedTuple):
-    """``on_ambiguous``: what becomes of a metrics entry after an attempt that nobody knows about.
+class Lane:
+    """Moves entries of ``kind`` out of ``outbox``. Not safe for threads.
+
     ``clock`` gives epoch ms, ``random`` numbers in [0, 1).
     """
 
-    on_ambiguous: OnAmbiguous
-    clock: Callable[[], int]
-    random: Callable[[], float]
-
-
-class Lane:
-    """Moves entries of ``kind`` out of ``outbox``. Not safe for threads."""
-
     def __init__(
-        self, kind: Kind, outbox: Outbox, sink: Sink, observer: Observer, policy: Policy
+        self,
+        kind: EntryKind,
+        outbox: Outbox,
+        destination: Destination,
+        observer: Observer,
+        clock: Callable[[], int],
+        random: Callable[[], float],
     ) -> None:
         self.kind: Final = kind
+        self.format: Final = destination.format
         self._outbox = outbox
-        self._sink = sink
+        self._sink = destination.sink
         self._observer = observer
-        self._policy = policy
+        self._clock = clock
+        self._random = random
         self._failures = 0
-        self._drops = kind == "metrics" and policy.on_ambiguous == "drop"
+        self._drops = destination.on_ambiguous == "drop"
         # all that is claimed when a worker dies is dropped then: no more than the one at hand
         self._claim = 1 if self._drops else CLAIM
 
@@ -98,7 +88,9 @@ class Lane:
         """
         entries = self._outbox.claim(self.kind, min(self._claim, most()))
         settled = [
-            self._settled(entry) if made < most() else Settled(entry.id, Outcome.NOT_APPLIED)
+            self._settled(entry)
+            if made < most()
+            else Settled(entry.id, DeliveryOutcome.NOT_APPLIED)
             for made, entry in enumerate(entries)
         ]
         if settled:
@@ -112,46 +104,48 @@ class Lane:
         """How long to wait before the next round: nothing after a success."""
         if not self._failures:
             return 0.0
-        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * float(2**self._failures))
-        return self._policy.random() * longest
+        return full_jitter(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, self._failures, self._random)
 
     def _settled(self, entry: Entry) -> Settled:
-        if self.kind != "metrics":
-            return Settled(entry.id, self._attempt(entry))
-        replacement = without_too_old(entry, self._policy.clock())
-        if replacement is not None:
-            self._observer.sent(entry, Outcome.TOO_OLD, "")
-            return _replaced(entry, Outcome.TOO_OLD, replacement)
+        expired = self.format.expired(entry.body, self._clock())
+        if expired is not None:
+            self._observer.sent(entry, DeliveryOutcome.TOO_OLD, "")
+            return _replaced(entry, DeliveryOutcome.TOO_OLD, expired)
         if self._drops and entry.ambiguous:
             return self._dropped(entry)
-        outcome = self._attempt(entry)
-        if outcome is Outcome.AMBIGUOUS and self._drops:
+        outcome, error = self._sink.send(entry.body)
+        split = self.format.split(entry.body) if outcome is DeliveryOutcome.INVALID else None
+        if outcome is DeliveryOutcome.INVALID and split is None:
+            outcome = DeliveryOutcome.NOT_APPLIED
+        self._attempted(entry, outcome, error)
+        if split is not None:
+            return _replaced(entry, outcome, split)
+        if outcome is DeliveryOutcome.AMBIGUOUS and self._drops:
             return self._dropped(entry._replace(ambiguous=entry.ambiguous + 1))
-        if outcome is Outcome.INVALID:
-            return _replaced(entry, outcome, halved(entry))
-        if outcome is Outcome.APPLIED:
-            return Settled(entry.id, outcome, (), _note(entry, decode_groups(entry.body), 1))
+        if outcome is DeliveryOutcome.APPLIED:
+            return Settled(entry.id, outcome, (), _note(entry, self.format.counts(entry.body), 1))
         return Settled(entry.id, outcome)
 
     def _dropped(self, entry: Entry) -> Settled:
-        self._observer.sent(entry, Outcome.DROPPED, "")
-        note = _note(entry, decode_groups(entry.body), 0)
-        return Settled(entry.id, Outcome.DROPPED, (), note)
+        self._observer.sent(entry, DeliveryOutcome.DROPPED, "")
+        note = _note(entry, self.format.counts(entry.body), 0)
+        return Settled(entry.id, DeliveryOutcome.DROPPED, (), note)
 
-    def _attempt(self, entry: Entry) -> Outcome:
-        outcome, error = self._sink.send(entry.body)
+    def _attempted(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         self._observer.sent(entry, outcome, error)
-        self._failures = 0 if outcome.ends else min(self._failures + 1, _MOST_FAILURES)
-        return outcome
+        self._failures = 0 if outcome.ends else self._failures + 1
 
 
-def _replaced(entry: Entry, outcome: Outcome, replacement: Replacement) -> Settled:
-    return Settled(entry.id, outcome, replacement.drafts, _note(entry, replacement.buried, 0))
+def _replaced(entry: Entry, outcome: DeliveryOutcome, replacement: Replacement) -> Settled:
+    instead = [Draft(entry.kind, body, entry.made, entry.ambiguous) for body in replacement.bodies]
+    if replacement.letter is not None:
+        line = dead_letters.encode(replacement.letter) + b"\n"
+        instead.append(Draft(DEAD_LETTER_KIND, line, entry.made))
+    return Settled(entry.id, outcome, tuple(instead), _note(entry, replacement.dropped, 0))
 
 
-def _note(entry: Entry, groups: list[Group], applied: int) -> Note | None:
-    """None where nothing can have reached CloudWatch."""
-    if not groups or not applied + entry.ambiguous:
+def _note(entry: Entry, counts: SampleCounts, applied: int) -> Note | None:
+    """None where nothing can have reached the destination."""
+    if not counts or not applied + entry.ambiguous:
         return None
-    datums = (datum for group in groups for datum in group)
-    return note_of(entry.id, datums, applied, applied + entry.ambiguous)
+    return Note(entry.id, entry.kind, applied, applied + entry.ambiguous, counts)

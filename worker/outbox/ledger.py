@@ -1,36 +1,43 @@
 """The ledger: of each request that has ended, how much it holds and how often that may count.
 
 A note is kept with the outcome that ends an entry, so the ledger knows what every series'
-minute must amount to in CloudWatch, and the bound A by which it may be more: the sum of the
+minute must amount to at a destination, and the bound A by which it may be more: the sum of the
 counts of each request over those of its attempts that nobody knows about. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.destinations.cloudwatch.datums import Datum
 from worker.metrics.series import Series
+from worker.partition.commit_outputs import SeriesMinute
 
-Minute = tuple[Series, int]
-"""A series and a minute in epoch ms."""
+SampleCounts = tuple[tuple[Series, int, int], ...]
+"""How many samples of which series and minute (epoch ms); a minute may be named more than once."""
+
+NoteKey = tuple[str, int]
+"""The location of a state, and the number of an entry in it: two states use the same numbers."""
+
+VERSION: Final = 1
 
 KEPT: Final = 15 * 86_400_000
-"""How long notes are kept (ms), by the minutes in them: as long as CloudWatch keeps minutes."""
+"""How long notes are kept (ms), by the minutes in them, and so how far back they can be compared
+with a destination."""
 
 
 class Note(msgspec.Struct, array_like=True, frozen=True):
-    """``counts``: of an entry's samples, by series and minute; they count in CloudWatch at least
-    ``least`` times (0 or 1), and at most ``most`` times.
+    """``counts``: of an entry's samples, by series and minute; they count at the destination that
+    the entry's ``kind`` names at least ``least`` times (0 or 1), and at most ``most`` times.
     """
 
     entry: int
+    kind: str
     least: int
     most: int
-    counts: tuple[tuple[Series, int, int], ...]
+    counts: SampleCounts
 
     @property
     def newest(self) -> int:
@@ -50,27 +57,15 @@ class Note(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Tally(NamedTuple):
-    """How many samples of a series' minute CloudWatch must have, and may have."""
+    """How many samples of a series' minute a destination must have, and may have."""
 
     least: int
     most: int
 
 
-def note_of(entry: int, datums: Iterable[Datum], least: int, most: int) -> Note:
-    """The note on an entry of these datums, which count at least and at most so many times."""
-    counts = tuple((*minute_of(datum), sum(datum["Counts"])) for datum in datums)
-    return Note(entry, least, most, counts)
-
-
-def minute_of(datum: Datum) -> Minute:
-    """The series and minute that a datum belongs to."""
-    dimensions = sorted((one["Name"], one["Value"]) for one in datum["Dimensions"])
-    return Series(datum["MetricName"], tuple(dimensions)), datum["Timestamp"] * 1000
-
-
-def tally_of(notes: Iterable[Note]) -> dict[Minute, Tally]:
-    """What all of the notes amount to, by series and minute."""
-    tally: dict[Minute, Tally] = {}
+def tally_of(notes: Iterable[Note]) -> dict[SeriesMinute, Tally]:
+    """What all of the notes, which are of one destination, amount to by series and minute."""
+    tally: dict[SeriesMinute, Tally] = {}
     for note in notes:
         for series, minute, count in note.counts:
             least, most = tally.get((series, minute), (0, 0))
@@ -79,14 +74,26 @@ def tally_of(notes: Iterable[Note]) -> dict[Minute, Tally]:
 
 
 def encode(notes: Iterable[Note]) -> bytes:
-    """Notes as bytes (msgpack)."""
-    return _ENCODER.encode(list(notes))
+    """Notes as bytes: the version in one byte, then the notes (msgpack)."""
+    return _PREFIX + _ENCODER.encode(list(notes))
 
 
 def decode(data: bytes) -> list[Note]:
-    """Notes from their bytes. Raises ``msgspec.DecodeError`` if they are none."""
-    return _DECODER.decode(data)
+    """Notes from their bytes. Raises ``msgspec.DecodeError`` if they are none of a version that
+    this release reads.
+    """
+    version = data[0] if data else 0
+    read = _READERS.get(version)
+    if read is None:
+        raise msgspec.DecodeError(f"of version {version}, this release reads {_KNOWN}")
+    return read(memoryview(data)[1:])
 
 
+_PREFIX: Final = bytes([VERSION])
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODER: Final = msgspec.msgpack.Decoder(list[Note])
+_READERS: Final[dict[int, Callable[[memoryview], list[Note]]]] = {
+    1: msgspec.msgpack.Decoder(list[Note]).decode
+}
+"""By version; a release that writes N keeps the reader of N-1, which gives the N that it means."""
+
+_KNOWN: Final = " and ".join(map(str, _READERS))

@@ -7,7 +7,10 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Final
 
+from worker.outbox.destination import drafts
+from worker.outbox.entries import Draft
 from worker.outbox.lane import CLAIM, Lane
+from worker.partition.commit_outputs import Outputs
 
 _IDLE_S: Final = 5.0
 _LAST_PAUSE_S: Final = 1.0
@@ -23,6 +26,15 @@ class _Runner:
         self.thread = Thread(target=self._run, name=f"sender of {lane.kind}", daemon=True)
         self._lane = lane
         self._failed = failed
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread's end, if it was started."""
+        if self.thread.ident is not None:
+            self.thread.join(timeout_s)
+
+    def ended(self) -> bool:
+        """Whether the thread was started, and has ended."""
+        return self.thread.ident is not None and not self.thread.is_alive()
 
     def _run(self) -> None:
         try:
@@ -58,9 +70,14 @@ class Sender:
 
     def __init__(self, lanes: Iterable[Lane]) -> None:
         self.lanes: Final = tuple(lanes)
+        self._formats = {lane.kind: lane.format for lane in self.lanes}
         self.error: BaseException | None = None
         """What ended a lane, if it wasn't ``stop``."""
         self._runners = [_Runner(lane, self._failed) for lane in self.lanes]
+
+    def drafts(self, outputs: Outputs, created: int) -> list[Draft]:
+        """What a commit's outputs, made at ``created`` (epoch ms), have to send by all lanes."""
+        return drafts(self._formats, outputs, created)
 
     def start(self) -> None:
         """Begin to send."""
@@ -73,15 +90,17 @@ class Sender:
             runner.wake.set()
 
     def stop(self, timeout_s: float) -> bool:
-        """Send what is left, for at most ``timeout_s``; whether all is sent."""
+        """Send what is left, for at most ``timeout_s``; whether all is sent. Harmless before
+        ``start``, and again after a stop.
+        """
         until = monotonic() + timeout_s
         for runner in self._runners:
             runner.stopping.set()
             runner.wake.set()
         for runner in self._runners:
-            runner.thread.join(max(0.0, until - monotonic()))
+            runner.join(max(0.0, until - monotonic()))
             runner.halted.set()
-        return self.error is None and not any(one.thread.is_alive() for one in self._runners)
+        return self.error is None and all(one.ended() for one in self._runners)
 
     def _failed(self, error: BaseException) -> None:
         self.error = self.error or error

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from worker.events.decode import Place
 from worker.events.event import SessionKey
 from worker.metrics.distribution import Distribution
 from worker.metrics.series import Series
+from worker.partition.dead_letters import OccurrenceLetter, SessionLetter
 from worker.sessions.state import Session
 
 SeriesMinute = tuple[Series, int]
@@ -16,33 +16,6 @@ SeriesMinute = tuple[Series, int]
 
 Window = dict[SeriesMinute, Distribution]
 """Samples to publish."""
-
-
-EXPIRED: Final = "expired: older than any session still held"
-"""The reason of a dead letter whose event can be read, and will never be counted any more."""
-
-
-CROWDED: Final = "too many sessions in memory"
-"""The reason of a dead letter whose event came when there was no room for its session."""
-
-
-class DeadLetter(NamedTuple):
-    """An occurrence that can't be counted: why, from where, and its bytes."""
-
-    reason: str
-    place: Place
-    data: bytes
-
-
-class SetAside(NamedTuple):
-    """A session whose events the worker failed at: why, its key, when the latest of them arrived
-    (epoch ms), and its log.
-    """
-
-    reason: str
-    key: SessionKey
-    arrival: int
-    log: bytes
 
 
 class RecordLine(NamedTuple):
@@ -68,7 +41,7 @@ class Outputs:
 
     window: Window = field(default_factory=dict)
     records: list[RecordLine] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    set_aside: list[SetAside] = field(default_factory=list)
+    dead_letters: list[OccurrenceLetter] = field(default_factory=list)
+    set_aside: list[SessionLetter] = field(default_factory=list)
     test_ids: list[str] = field(default_factory=list)
     packed: dict[SessionKey, Packed] = field(default_factory=dict)

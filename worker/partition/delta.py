@@ -15,13 +15,9 @@ from worker.errors import CorruptState
 from worker.metrics.series import Series
 from worker.sessions.event_log import unpack
 from worker.sessions.state import Session
+from worker.stream.position import Position
 
 VERSION: Final = 2
-
-Mark = tuple[str, str, int]
-"""A position in a shard: two texts as its source writes them, which the partition only keeps, and
-the time (epoch ms) before which all that arrived in the shard has been read; 0 if none is known.
-"""
 
 
 class SessionChange(msgspec.Struct, array_like=True, gc=False):
@@ -57,7 +53,7 @@ class Delta(msgspec.Struct, array_like=True):
     stream_time: int | None = None
     ended_shards: list[str] = []
     clocks: dict[str, int] = {}
-    positions: dict[str, Mark] = {}
+    positions: dict[str, Position] = {}
     numbered: int = 0
     gone: list[int] = []
     sessions: list[SessionChange] = []

@@ -23,9 +23,9 @@ from worker.sessions.resident import Held
 from worker.sessions.samples import Samples, split
 from worker.sessions.state import Mark, Session
 from worker.sessions.summary import summary_of
+from worker.times.minutes import AFTER_ALL
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
-_END_OF_TIME: Final = 1 << 62
 
 
 def has_to_tell(state: Session, hold: Hold, before: int) -> bool:
@@ -81,13 +81,11 @@ def _further(held: Held, hold: Hold, before: int) -> Samples | None:
 
 def _further_turn(held: Held, before: int) -> Samples | None:
     state = held.state
-    mark, kept = state.turn, held.take_turns()
+    mark = state.turn
     late = mark.oldest_new is not None and mark.oldest_new < mark.before
     if late or (mark.closing and mark.count != state.count):
         held.turn_walk = None
         return None
-    if kept is not None:
-        return kept
     if not mark.count and state.newest < before:
         return held.reading().spoken.samples
     if state.closed is None or (mark.closing and state.newest < mark.before):
@@ -153,7 +151,7 @@ def summarise(held: Held, gathered: Gathered) -> None:
         return
     if held.summary is None:
         held.summary = summary_of(held.reading_of(closed.count, closing=True))
-    gathered.spread(held.summary, _END_OF_TIME, held.state.key.account_sid)
+    gathered.spread(held.summary, AFTER_ALL, held.state.key.account_sid)
 
 
 def _mark(state: Session, hold: Hold) -> Mark:

@@ -10,7 +10,8 @@ from worker.events.decode import Delivery, reason_of
 from worker.events.event import EVENT_CODES, Event, SessionKey
 from worker.events.occurrence import Damaged, Ignored, SinkTest
 from worker.partition.accounting import account
-from worker.partition.commit_outputs import CROWDED, EXPIRED, Packed
+from worker.partition.commit_outputs import Packed
+from worker.partition.dead_letters import CROWDED, EXPIRED
 from worker.partition.pending_commit import Pending
 from worker.partition.rules import Rules
 from worker.partition.session_table import AtHand

@@ -11,15 +11,14 @@ from worker.metrics.catalogue import Hold
 from worker.partition.commit_outputs import Packed
 from worker.partition.emission import has_to_tell, has_told_all, summarise, tell
 from worker.partition.pending_commit import Pending
-from worker.partition.rules import MINUTE, Rules
+from worker.partition.rules import Rules
 from worker.partition.session_table import AtHand
 from worker.partition.stream_time import StreamTime
 from worker.partition.timers import Deadlines, due_before, releases
 from worker.sessions.resident import Held
 from worker.sessions.state import Closed, CloseReason
 from worker.sessions.summary import summary_of
-
-_FOREVER: Final = 1 << 62
+from worker.times.minutes import AFTER_ALL, MINUTE
 
 _LONG: Final = 5_000
 """A session tells something each minute; one of n times so many events, every n + 1 minutes."""
@@ -69,8 +68,8 @@ class Lifecycle:
         if state.closed is None:
             ending: CloseReason = "end_of_input" if state.wrap_up_arrival is None else "wrap_up"
             self._close(held, ending, self._time.now or state.last_arrival)
-        self._tell(held, Hold.DIRECT, _FOREVER)
-        self._tell_turns(held, _FOREVER)
+        self._tell(held, Hold.DIRECT, AFTER_ALL)
+        self._tell_turns(held, AFTER_ALL)
         self._pack(held)
 
     @contextmanager
@@ -86,7 +85,6 @@ class Lifecycle:
         for due, held in self._deadlines.reached(instant, self._at_hand.by_key):
             with self._set_aside_if_it_fails(held):
                 self._close(held, "idle" if held.state.wrap_up_arrival is None else "wrap_up", due)
-                held.keep_turns()  # to be told at the next release, as a rule
                 held.forget_reading()
 
     def _close(self, held: Held, reason: CloseReason, instant: int) -> None:

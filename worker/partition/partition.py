@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from worker.events.decode import Delivery
 from worker.events.event import SessionKey
 from worker.partition.commit_outputs import Outputs, Packed
-from worker.partition.delta import Delta, Mark
+from worker.partition.delta import Delta
 from worker.partition.folding import Folding, Strangers
 from worker.partition.lifecycle import Lifecycle
 from worker.partition.pending_commit import Pending
@@ -23,6 +23,7 @@ from worker.partition.series_registry import SeriesBook
 from worker.partition.session_table import AtHand
 from worker.partition.stream_time import StreamTime
 from worker.partition.timers import Deadlines
+from worker.stream.position import Position
 
 
 class Partition:
@@ -40,7 +41,7 @@ class Partition:
         parts = rules, self._time, self._at_hand, deadlines, self._pending
         self._folding = Folding(*parts)
         self._lifecycle = Lifecycle(*parts)
-        self.positions: dict[str, Mark] = dict(state.positions)
+        self.positions: dict[str, Position] = dict(state.positions)
         self._ended: dict[str, None] = {}
         self._moved: dict[str, None] = {}
 
@@ -98,12 +99,12 @@ class Partition:
         """
         self._folding.strangers(strange, recalled)
 
-    def move(self, shard: str, position: Mark) -> None:
+    def move(self, shard: str, position: Position) -> None:
         """All records of a shard up to that position have been folded, and so all that arrived
         before the time in it.
         """
-        if position[2]:
-            self._time.observe(shard, position[2])
+        if position.seen_to:
+            self._time.observe(shard, position.seen_to)
         self.positions[shard] = position
         self._moved[shard] = None
 
@@ -111,6 +112,10 @@ class Partition:
         """A shard was read to its tip at that time (epoch ms, the server's)."""
         self._time.observe(shard, instant)
         self._moved[shard] = None
+
+    def gap(self) -> None:
+        """Count a gap: records of a shard may have been trimmed before they were read."""
+        self._pending.counters["input_gaps"] += 1
 
     def forget_shard(self, shard: str) -> None:
         """A shard has left the stream."""
@@ -140,7 +145,7 @@ class Partition:
             clocks={s: c for s, c in self._time.clocks.items() if s in self._moved},
             positions={s: self.positions[s] for s in self._moved if s in self.positions},
             numbered=self._at_hand.numbered,
-            series=self._book.admitted_now,
+            series=self._book.take_admitted(),
             counters=self._pending.counted(),
         )
         self._at_hand.changes.tell(delta)
@@ -149,7 +154,7 @@ class Partition:
     def outputs(self, *, publish: bool = True) -> Outputs:
         """What was given out since the last commit, if nobody keeps deltas; samples may wait."""
         self._at_hand.changes.over()
-        self._book.admitted_now = []
+        self._book.take_admitted()
         self._ended.clear()
         self._moved.clear()
         return self._pending.take(publish=publish)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from worker.events.decode import Delivery, reason_of
 from worker.partition.accounting import ACCOUNTED
-from worker.partition.commit_outputs import DeadLetter, Outputs, RecordLine, SetAside
+from worker.partition.commit_outputs import Outputs, RecordLine
+from worker.partition.dead_letters import occurrence_letter, session_letter
 from worker.partition.metric_windows import Gathered
 from worker.partition.series_registry import SeriesBook
 from worker.sessions.record import encode, to_record
@@ -34,7 +35,7 @@ class Pending:
     def bury(self, reason: str, delivery: Delivery) -> None:
         """An occurrence can't be counted as what it is."""
         self.counters["dead_letters"] += 1
-        self.outputs.dead_letters.append(DeadLetter(reason, delivery.place, delivery.data))
+        self.outputs.dead_letters.append(occurrence_letter(reason, delivery.place, delivery.data))
 
     def set_aside(self, held: Held, defect: Exception) -> None:
         """The worker failed at a session: all that it would have given out is its log."""
@@ -42,7 +43,7 @@ class Pending:
         self.outputs.packed.pop(state.key, None)
         self.counters["sessions_set_aside"] += 1
         self.outputs.set_aside.append(
-            SetAside(reason_of(defect), state.key, state.last_arrival, bytes(held.log))
+            session_letter(reason_of(defect), state.key, state.last_arrival, bytes(held.log))
         )
 
     def record(self, held: Held) -> None:

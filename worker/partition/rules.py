@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from worker.metrics.series import SeriesRules
-from worker.times.minutes import MINUTE as MINUTE
-from worker.times.minutes import minute_of as minute_of
+from worker.times.minutes import MINUTE
 
 
 class Rules(NamedTuple):

@@ -20,8 +20,7 @@ class SeriesBook:
         self._known: dict[tuple[str, str | None, Context, str], tuple[Series, ...]] = {}
         for series in admitted:
             self._note(series)
-        self.admitted_now: list[Series] = []
-        """Series admitted since whoever commits them last took this list."""
+        self._admitted_now: list[Series] = []
 
     def of(
         self, metric: str, own: str | None, context: Context, account: str
@@ -40,6 +39,11 @@ class SeriesBook:
                 self._known.clear()
             self._known[key] = known
         return known
+
+    def take_admitted(self) -> list[Series]:
+        """Drain the series admitted since the last call, in the order of their admission."""
+        admitted, self._admitted_now = self._admitted_now, []
+        return admitted
 
     def _expand(self, metric: str, own: str | None, context: Context, account: str) -> list[Series]:
         labels = dict(self._rules.labels.get(account, {}))
@@ -65,7 +69,7 @@ class SeriesBook:
         if series != overflow and not self._room(series):
             return self._admit(overflow, labels)
         self._note(series)
-        self.admitted_now.append(series)
+        self._admitted_now.append(series)
         return series
 
     def _room(self, series: Series) -> bool:

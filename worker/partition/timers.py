@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import Hold
-from worker.partition.rules import Rules, minute_of
+from worker.partition.rules import Rules
 from worker.sessions.resident import Held
 from worker.sessions.state import Session
+from worker.times.minutes import minute_of
 
 
 def releases(

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypedDict
 
 from worker.aws.errors import aws_errors, expecting_an_answer
+from worker.backoff import ceiling
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.producer.time_shift import shifted
-from worker.recordings.reader import DamagedLine
+from worker.recordings.damaged_line import DamagedLine
 from worker.stream.record import Record
 
 Read = Callable[[], Iterable[Record | DamagedLine]]
@@ -33,6 +34,7 @@ _MOST_RECORDS: Final = 500  # of one PutRecords request
 _MOST_BYTES: Final = 4_500_000  # of its 5 MiB, keys included
 _TICK_S: Final = 0.2
 _ATTEMPTS: Final = 20  # in a row in which the stream takes nothing
+_FIRST_BACKOFF_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 5.0
 
 
@@ -145,7 +147,7 @@ class _Feed:
             attempt = 0 if taken else attempt + 1
             if attempt == _ATTEMPTS:
                 raise VoiceInsightsError(f"{self._stream} takes no records: {code}")
-            self._clock.sleep(min(_LONGEST_BACKOFF_S, 0.1 * 2**attempt))
+            self._clock.sleep(ceiling(_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S, attempt))
         self._bytes = 0
         self._progress(self.put)
 

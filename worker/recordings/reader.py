@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from worker.errors import Unreadable
+from worker.recordings.damaged_line import DamagedLine
 from worker.recordings.files import (
     LONGEST_LINE,
     CutOff,
@@ -24,18 +25,6 @@ from worker.recordings.files import (
 )
 from worker.stream.record import Record
 from worker.times.rfc3339 import parse_ms
-
-
-class DamagedLine(NamedTuple):
-    """A place of a recording that can't be read as a record.
-
-    ``line`` counts from 1, blank lines included. ``data``: the line's bytes, at most 16 MiB.
-    """
-
-    shard: str
-    line: int
-    reason: str
-    data: bytes
 
 
 class _Line(msgspec.Struct, gc=False):

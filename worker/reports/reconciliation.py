@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from worker.metrics.series import Series
-from worker.outbox.ledger import Minute, Note, Tally, tally_of
+from worker.outbox.ledger import Note, NoteKey, Tally, tally_of
+from worker.partition.commit_outputs import SeriesMinute
 
 Verdict = Literal["exact", "within the bound", "missing", "too many"]
 
@@ -40,10 +41,10 @@ class Compared(NamedTuple):
 
 
 def compared(
-    before: Iterable[Note],
-    found: Mapping[Minute, int],
-    after: Iterable[Note],
-    waiting: Iterable[Note],
+    before: Mapping[NoteKey, Note],
+    found: Mapping[SeriesMinute, int],
+    after: Mapping[NoteKey, Note],
+    waiting: Mapping[NoteKey, Note],
 ) -> list[Compared]:
     """Each series' minute that anybody knows of, by minute and series.
 
@@ -52,11 +53,9 @@ def compared(
     of entries that were still in the outbox at last; what may have counted of them is in the
     bound.
     """
-    after = list(after)
-    ended = {note.entry for note in after}
-    waiting = [note for note in waiting if note.entry not in ended]
-    sure, possible = tally_of(before), tally_of([*after, *waiting])
-    unsent = tally_of(Note(note.entry, 1, 1, note.counts) for note in waiting)
+    left = [note for key, note in waiting.items() if key not in after]
+    sure, possible = tally_of(before.values()), tally_of([*after.values(), *left])
+    unsent = tally_of(Note(note.entry, note.kind, 1, 1, note.counts) for note in left)
     rows = [
         Compared(
             *key,

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from worker.errors import Unreachable
 from worker.metrics.series import Series
-from worker.outbox.ledger import Minute
+from worker.partition.commit_outputs import SeriesMinute
 
 _AT_ONCE: Final = 500
 """Series that one request may ask for."""
@@ -29,12 +29,12 @@ class MetricDataApi(Protocol):
 
 def sample_counts(
     client: MetricDataApi, namespace: str, series: Iterable[Series], since: int, until: int
-) -> dict[Minute, int]:
+) -> dict[SeriesMinute, int]:
     """SampleCount of each minute from ``since`` up to ``until`` (epoch ms), where there is one.
 
     Raises Unreachable if CloudWatch has no answer for a series.
     """
-    found: dict[Minute, int] = {}
+    found: dict[SeriesMinute, int] = {}
     rest = iter(series)
     while some := list(islice(rest, _AT_ONCE)):
         for result in _results(client, namespace, some, since, until):

@@ -1,11 +1,9 @@
-"""What the service stands between: the source that it reads, the observer whom it tells how it
-does, and the limits and clocks that it goes by.
-"""
+"""The values that the service is given and gives out: limits, clocks and progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from worker.partition.commit_outputs import Window
 from worker.service.shards import ShardProgress
@@ -34,22 +32,6 @@ class Progress(NamedTuple):
         """How far behind its tip the shard is that is furthest behind; 0 if none has said so."""
         told = (shard.behind_ms for shard in self.shards.values())
         return max((one for one in told if one is not None), default=0)
-
-
-class Observer(Protocol):
-    """Who is told what the service does."""
-
-    def test_event(self, test_id: str) -> None:
-        """The sink's test event came."""
-        ...
-
-    def gap(self, shard: str) -> None:
-        """Records of a shard may have been trimmed before they were read."""
-        ...
-
-    def progress(self, progress: Progress) -> None:
-        """Told after each commit."""
-        ...
 
 
 class Limits(NamedTuple):

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from worker.outbox.entries import drafts
 from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Window
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service.ports import Clocks, Limits, Observer, Progress
+from worker.service.hooks import WorkerEvents
+from worker.service.ports import Clocks, Limits, Progress
 from worker.service.shards import Shards, rest_share
-from worker.sources.source import Intake, Source
+from worker.sources.batch import DecodedBatch
+from worker.sources.source import Source
 from worker.state.compactor import Compactor
 from worker.state.store import Backlog, Commit, Store
 from worker.stream.position import Position
@@ -40,7 +41,7 @@ class Service:
         compactor: Compactor,
         rules: Rules,
         limits: Limits,
-        observer: Observer,
+        events: WorkerEvents,
         clocks: Clocks,
     ) -> None:
         self._source = source
@@ -50,7 +51,7 @@ class Service:
         self._compactor = compactor
         self._rules = rules
         self._limits = limits
-        self._observer = observer
+        self._events = events
         self._monotonic = clocks.monotonic
         self._now = clocks.now
         self._shards = Shards(partition, limits.shard_lead_ms)
@@ -62,32 +63,53 @@ class Service:
         """Work until there is a ``deadline`` (by the monotonic clock), and shut down before it;
         what could not be sent in time stays. Whatever is raised ends sending and reading at once.
         """
-        self._sender.start()
-        self._compactor.start()
-        self._source.start()
         try:
+            self.start()
             while (end := deadline()) is None:
                 self.turn(_WAIT_S)
         except BaseException:
-            # nothing may leave any more, least of all if another worker has the state by now
-            self._sender.stop(0.0)
-            self._compactor.stop(0.0)
+            self.abandon()
             raise
-        finally:
-            self._source.stop()
-        return self._shut_down(end)
+        return self.finish(end)
+
+    def start(self) -> None:
+        """Begin to send, to compact and to read; ``begin`` comes before it."""
+        self._sender.start()
+        self._compactor.start()
+        self._source.start()
+
+    def finish(self, deadline: float) -> Backlog:
+        """Stop reading, commit, and send what is left until ``deadline`` (by the monotonic
+        clock); what then still waits. Raises what ended the sender or the compactor, if one has.
+        """
+        self._source.stop()
+        self.commit()
+        self._sender.stop(max(0.0, deadline - self._monotonic()))
+        self._compactor.stop(max(0.0, deadline - self._monotonic()))
+        self._raise_what_ended_a_part()
+        backlog = self._store.backlog()
+        self._store.close()
+        return backlog
+
+    def abandon(self) -> None:
+        """Stop at once, without a commit and also before ``start``: nothing leaves any more, for
+        another worker may have the state by now.
+        """
+        self._sender.stop(0.0)
+        self._compactor.stop(0.0)
+        self._source.stop()
 
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Commit where to begin, before anything is read."""
         for shard, position in positions.items():
-            self._move(shard, position)
+            self._partition.move(shard, position)
         self.commit()
 
     def turn(self, wait_s: float) -> None:
         """One turn of the loop. Raises what ended the sender or the compactor, if one has."""
-        for intake in self._source.take(wait_s):
-            self._fold(intake)
-        for shard in self._source.forgotten():
+        for batch in self._source.poll(wait_s):
+            self._fold(batch)
+        for shard in self._source.expired_shards():
             self._partition.forget_shard(shard)
         self._let_time_go_on()
         if self._folded >= _FOLDED_AT_MOST or self._monotonic() >= self._commit_at:
@@ -99,7 +121,7 @@ class Service:
         begun = self._monotonic()
         delta, outputs = self._partition.commit()
         now = self._partition.now
-        made = drafts(outputs, self._now())
+        made = self._sender.drafts(outputs, self._now())
         self._store.append(
             Commit(
                 delta,
@@ -109,34 +131,32 @@ class Service:
             )
         )
         self._backlog = self._store.backlog()
+        self._source.committed(delta.positions)
         if made:
             self._sender.wake()
         self._folded = 0
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:
-            self._observer.test_event(test_id)
-        self._observer.progress(self._progress(self._monotonic() - begun, outputs.window))
+            self._events.test_event(test_id)
+        self._events.progress(self._progress(self._monotonic() - begun, outputs.window))
 
-    def _fold(self, intake: Intake) -> None:
-        partition, shard = self._partition, intake.shard
-        if intake.gap:
-            partition.counters["input_gaps"] += 1
-            self._observer.gap(shard)
-        if strange := partition.fold_known(intake.deliveries):
+    def _fold(self, batch: DecodedBatch) -> None:
+        partition, shard = self._partition, batch.shard
+        if batch.gap:
+            partition.gap()
+            self._events.gap(shard)
+        if strange := partition.fold_known(batch.deliveries):
             partition.fold_strangers(strange, self._store.recall(strange))
-        if intake.clock is not None:
-            partition.tip(shard, intake.clock)
-        self._move(shard, intake.position)
-        for child, position in intake.children.items():
-            self._move(child, position)
-        if intake.ended:
+        if batch.clock is not None:
+            partition.tip(shard, batch.clock)
+        partition.move(shard, batch.position)
+        for child, position in batch.children.items():
+            partition.move(child, position)
+        if batch.ended:
             self._shards.ended(shard)
         else:
-            self._shards.answered(shard, intake.millis_behind, self._monotonic())
-        self._folded += intake.records
-
-    def _move(self, shard: str, position: Position) -> None:
-        self._partition.move(shard, (position.kind, position.value, position.seen_to))
+            self._shards.answered(shard, batch.millis_behind, self._monotonic())
+        self._folded += batch.records
 
     def _let_time_go_on(self) -> None:
         self._partition.advance(self._shards.live())
@@ -165,12 +185,3 @@ class Service:
         for part in (self._sender, self._compactor):
             if part.error is not None:
                 raise part.error
-
-    def _shut_down(self, deadline: float) -> Backlog:
-        self.commit()
-        self._sender.stop(max(0.0, deadline - self._monotonic()))
-        self._compactor.stop(max(0.0, deadline - self._monotonic()))
-        self._raise_what_ended_a_part()
-        backlog = self._store.backlog()
-        self._store.close()
-        return backlog

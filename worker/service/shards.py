@@ -63,7 +63,7 @@ class Shards:
     def live(self) -> list[str]:
         """The shards that can still deliver."""
         positions = self._partition.positions
-        return [shard for shard, position in positions.items() if position[0] != "ended"]
+        return [shard for shard, position in positions.items() if not position.ended]
 
     def answered(self, shard: str, behind_ms: int, at_s: float) -> None:
         """A shard has said how far behind its tip it is read."""
@@ -99,7 +99,7 @@ class Shards:
         """
         time = self._partition.time
         behind = time.behind(live)
-        if behind is None or self._partition.positions[behind][0] != "after":
+        if behind is None or not self._partition.positions[behind].started:
             return set()
         return time.ahead(live, self._lead_ms)
 

@@ -14,31 +14,30 @@ from worker.sessions.event_walk import count_of, latency_of
 from worker.sessions.samples import Samples
 from worker.sessions.turn_rows import TurnRows
 from worker.sessions.turn_rules import TurnWalk
-from worker.times.minutes import MINUTE, NEVER, minute_of
+from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
 
 
 class SpokenWalk:
-    """Goes through events in order. ``samples`` are those that neighbouring events decide, and
-    ``ending`` those among them that only the close decides.
+    """Goes through events in order. ``samples`` are those that neighbouring events and the close
+    decide.
     """
 
-    __slots__ = ("_context", "_until", "ending", "rows", "samples", "turns")
+    __slots__ = ("_context", "_until", "rows", "samples", "turns")
 
     def __init__(self, samples: Samples, first: int) -> None:
         """``first``: the time of the session's first event in epoch ms."""
         self.samples = samples
-        self.ending = Samples()
         self._context = ContextWalk()
         self.rows = TurnRows()
         self.rows.language = self._context.current.language
         self.turns = TurnWalk(self.rows)
-        self._until = NEVER
+        self._until = BEFORE_ALL
         self.turns.silent_since = first
 
     def walk(self, rows: Iterable[Row], base: int) -> None:
         """Go on through events in order."""
         turns = self.turns
-        self._until = NEVER
+        self._until = BEFORE_ALL
         for row in rows:
             name, t = row.name, base + row.timestamp
             if t >= self._until:
@@ -59,12 +58,8 @@ class SpokenWalk:
 
     def close(self, t: int) -> None:
         """The session is over; ``t`` is its last event's time."""
-        self.ending = Samples(self._context.current)
-        self.turns.part = self.ending.at(t)
+        self.turns.part = self.samples.at(t)
         self.turns.close()
-        part = self.samples.at(t)
-        for kind, values in self.turns.part.items():
-            part[kind].extend(values)
 
     def _stt_latency(self, _t: int, payload: Payload | None) -> None:
         if (value := latency_of(payload)) is not None:
@@ -90,7 +85,7 @@ class SpokenWalk:
 
     def _enter(self) -> None:
         self.samples.enter(self._context.current)
-        self._until = NEVER
+        self._until = BEFORE_ALL
         self.rows.language = self._context.current.language
 
 

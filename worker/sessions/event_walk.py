@@ -22,7 +22,7 @@ from worker.metrics.catalogue import CATALOGUE, MILLISECONDS
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import Row
 from worker.sessions.samples import Part, Samples
-from worker.times.minutes import MINUTE, NEVER, minute_of
+from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
 
 MAX_LATENCY_MS: Final = 600_000
 MAX_COUNT: Final = 1 << 53
@@ -58,19 +58,19 @@ class DirectWalk:
         self.cut = 0
         """Names and languages that are beyond what a session may have of them."""
         self._part: Part = defaultdict(list)
-        self._until = NEVER
+        self._until = BEFORE_ALL
         """Where samples of the current minute and context go, and until when (epoch ms)."""
 
     def begin(self, t: int) -> None:
         """The session's first event is at ``t`` (epoch ms)."""
         self.samples.at(t)["SessionsStarted"].append(1)
 
-    def walk(self, rows: Iterable[Row], base: int, since: int = NEVER) -> None:
+    def walk(self, rows: Iterable[Row], base: int, since: int = BEFORE_ALL) -> None:
         """Go on through events in order. Of a configuration event before ``since`` (epoch ms)
         all was told: it only sets the context.
         """
         delays: list[int] = []
-        self._until = NEVER
+        self._until = BEFORE_ALL
         for row in rows:
             name, t = row.name, base + row.timestamp
             if t < since and name in CONFIGURING:
@@ -106,7 +106,7 @@ class DirectWalk:
     def _enter(self) -> None:
         """The context has changed."""
         self.samples.enter(self.context.current)
-        self._until = NEVER
+        self._until = BEFORE_ALL
 
     def _final_token(self, _t: int, payload: Payload | None) -> None:
         self.replies += 1

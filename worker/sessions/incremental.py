@@ -15,7 +15,7 @@ from worker.sessions.event_log import Row, in_order
 from worker.sessions.event_walk import CONFIGURING, DirectWalk
 from worker.sessions.resident import Held
 from worker.sessions.samples import Samples
-from worker.times.minutes import NEVER, minute_of
+from worker.times.minutes import BEFORE_ALL, minute_of
 
 
 def further_direct(held: Held, before: int) -> Samples | None:
@@ -79,7 +79,7 @@ def _walk(held: Held, before: int) -> SpokenWalk:
         walk = kept[1]
     else:
         walk = SpokenWalk(Samples(), state.oldest)
-        _go_on(walk, rows, base, NEVER, since)
+        _go_on(walk, rows, base, BEFORE_ALL, since)
         walk.take()
     _go_on(walk, rows, base, since, before)
     return walk

@@ -62,7 +62,7 @@ class Held:
 
     __slots__ = (
         *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_seen", "_state"),
-        *("_told", "_turns", "log", "number", "open", "resettled", "shard", "summary", "turn_walk"),
+        *("_told", "log", "number", "open", "resettled", "shard", "summary", "turn_walk"),
     )
 
     def __init__(
@@ -98,8 +98,6 @@ class Held:
         """Whether a told event may have changed since direct samples were told last."""
         self.summary: Samples | None = None
         """The per-session samples of its first close, if they have been worked out."""
-        self._turns: tuple[int, Samples] | None = None
-        """Of how many events, and what of their turn samples is to be told next."""
         self.turn_walk: tuple[int, SpokenWalk] | None = None
         """A walk through all events before a time (epoch ms), none of which has come since."""
 
@@ -151,17 +149,6 @@ class Held:
     def forget_reading(self) -> None:
         """Let go of the kept reading: it is many times the size of the log."""
         self._reading = None
-
-    def keep_turns(self) -> None:
-        """Keep the turn samples that this session, which just closed, has yet to tell."""
-        spoken, told = self.reading().spoken, self.state.turn.before
-        further = spoken.ending if self.state.newest < told else spoken.samples.since(told)
-        self._turns = self.state.count, further
-
-    def take_turns(self) -> Samples | None:
-        """The kept samples, once, if no event came since."""
-        kept, self._turns = self._turns, None
-        return kept[1] if kept is not None and kept[0] == self.state.count else None
 
     def add(self, event: Event, most: int) -> Arrival:
         """Take in an event that arrived, unless it is known or the session holds ``most``."""

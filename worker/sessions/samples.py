@@ -46,9 +46,3 @@ class Samples:
     def count(self, metric: str) -> int:
         """How many samples there are of a metric without a dimension of its own."""
         return sum(len(part.get(metric, ())) for part in self.parts.values())
-
-    def since(self, minute: int) -> Samples:
-        """Those of that minute (its start, epoch ms) and later."""
-        later = Samples()
-        later.parts = {place: part for place, part in self.parts.items() if place[1] >= minute}
-        return later

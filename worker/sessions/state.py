@@ -16,6 +16,7 @@ import msgspec
 from worker.events.event import EVENT_CODES, SessionKey
 from worker.metrics.series import Told
 from worker.sessions.event_log import Row
+from worker.times.minutes import AFTER_ALL, BEFORE_ALL
 
 CloseReason = Literal["wrap_up", "idle", "end_of_input"]
 
@@ -28,7 +29,7 @@ class Mark(msgspec.Struct, array_like=True, gc=False):
     """
 
     count: int = 0
-    before: int = -(1 << 62)
+    before: int = BEFORE_ALL
     closing: bool = False
     oldest_new: int | None = None
 
@@ -54,8 +55,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     count: int = 0
     duplicates: int = 0
     cut: int = 0
-    oldest: int = 1 << 62
-    newest: int = -(1 << 62)
+    oldest: int = AFTER_ALL
+    newest: int = BEFORE_ALL
     last_arrival: int = 0
     wrap_up_arrival: int | None = None
     closed: Closed | None = None

@@ -23,6 +23,7 @@ from collections import defaultdict, deque
 
 import msgspec
 
+from worker.metrics.distribution import half_up
 from worker.sessions.samples import Part
 from worker.sessions.turn_rows import TurnRows
 
@@ -151,7 +152,7 @@ class TurnWalk:
             self.part["TokenStreamDuration"].append(duration)
             if duration > 0 and tokens is not None:
                 # tokens/s in thousandths, half up
-                self.part["TokensPerSecond"].append(_half_up(tokens * 1_000_000, duration))
+                self.part["TokensPerSecond"].append(half_up(tokens * 1_000_000, duration))
         if self._in_progress:
             self._in_progress -= 1
         if not self._in_progress:
@@ -272,7 +273,3 @@ class TurnWalk:
         if self.silent_since is not None:
             self.longest_silence = max(self.longest_silence, t - self.silent_since)
             self.silent_since = None
-
-
-def _half_up(dividend: int, divisor: int) -> int:
-    return (2 * dividend + divisor) // (2 * divisor)

@@ -23,7 +23,6 @@ from worker.settings.values import (
     Namespace,
     OnAmbiguous,
     OwnMetrics,
-    OwnProcess,
     Place,
     Region,
     ReleasePeriod,
@@ -65,11 +64,6 @@ class Settings(BaseSettings):
     )
     start: Start = Field(
         default="trim_horizon", description="where to begin without a stored position"
-    )
-    fetch_process: OwnProcess = Field(
-        default="auto",
-        description="fetch and decode in a process of its own: on, off, or auto, which is on for "
-        "16 shards and more where there are two cores",
     )
     state: Place = Field(
         default="voice-insights.sqlite",

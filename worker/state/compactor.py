@@ -25,9 +25,10 @@ class Compactor:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """End, after a compaction that is under way."""
+        """End, after a compaction that is under way. Harmless before ``start``."""
         self._stopping.set()
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
 
     def _run(self) -> None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from worker.events.event import SessionKey
-from worker.outbox.entries import Draft, Entry, Kind, Settled
+from worker.outbox.entries import Draft, Entry, EntryKind, Settled
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 
@@ -59,7 +59,7 @@ class Store(Protocol):
         """Those of the sessions that were packed away and are still kept."""
         ...
 
-    def claim(self, kind: Kind, most: int) -> list[Entry]:
+    def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         """The oldest entries of a kind in the outbox, durably marked as being sent."""
         ...
 

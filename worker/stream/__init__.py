@@ -1,1 +1,1 @@
-"""Where records come from: Kinesis streams and recordings. Shell."""
+"""Values of a stream: a record, and a position in a shard. Pure."""

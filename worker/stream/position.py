@@ -20,6 +20,16 @@ class Position(NamedTuple):
     value: str = ""
     seen_to: int = 0
 
+    @property
+    def started(self) -> bool:
+        """Whether a record of the shard has been read, and more can follow."""
+        return self.kind == "after"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the shard has been read to its end."""
+        return self.kind == "ended"
+
 
 SECOND: Final = 1000
 """Milliseconds."""

@@ -1,4 +1,4 @@
-"""The worker's observer: hands what is told on to the log, keeps count of it, reports it.
+"""Collects the worker's metrics about itself from its events, and reports them once a minute.
 
 The service tells from its thread, the sender's lanes, the reader and the state's bucket from
 theirs, and the health page asks from yet another: one lock is held around the counts.
@@ -12,38 +12,40 @@ from threading import Lock
 from typing import Final
 
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import Entry, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
-from worker.service.ports import Clocks, Progress
+from worker.service.hooks import WorkerEvents
+from worker.service.ports import Progress
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
 from worker.telemetry.snapshot import Period, Reading, Told, reading_of
-from worker.telemetry.worker_log import LASTING, WorkerLog
+from worker.telemetry.worker_log import LASTING
+from worker.times.minutes import MINUTE
 
 Report = Callable[[Reading, int], None]
 """Takes a reading and when it was made (epoch ms); must neither block nor raise."""
 
-_MINUTE_MS: Final = 60_000
 
 _REQUESTS: Final = {
-    Outcome.APPLIED: "RequestsApplied",
-    Outcome.NOT_APPLIED: "RequestsRefused",
-    Outcome.INVALID: "RequestsInvalid",
-    Outcome.AMBIGUOUS: "RequestsAmbiguous",
-    Outcome.DROPPED: "RequestsDropped",
-    Outcome.TOO_OLD: "RequestsTooOld",
+    DeliveryOutcome.APPLIED: "RequestsApplied",
+    DeliveryOutcome.NOT_APPLIED: "RequestsRefused",
+    DeliveryOutcome.INVALID: "RequestsInvalid",
+    DeliveryOutcome.AMBIGUOUS: "RequestsAmbiguous",
+    DeliveryOutcome.DROPPED: "RequestsDropped",
+    DeliveryOutcome.TOO_OLD: "RequestsTooOld",
 }
 
 
-class Watch(WorkerLog):
-    """A worker's log that also counts. ``dropped_lines``: how many log lines were lost so far.
+class TelemetryCollector(WorkerEvents):
+    """Counts events. ``dropped_lines``: how many log lines were lost so far.
 
     ``report`` gets a reading at the first commit of each minute of the wall clock, so that each
     of CloudWatch's minutes has one; none comes while no commit is made.
     """
 
-    def __init__(self, clocks: Clocks, dropped_lines: Callable[[], int], report: Report) -> None:
-        super().__init__(clocks.monotonic)
-        self._clocks = clocks
+    def __init__(
+        self, now: Callable[[], int], dropped_lines: Callable[[], int], report: Report
+    ) -> None:
+        self._now = now
         self._dropped_lines = dropped_lines
         self._report = report
         self._reported: int | None = None
@@ -56,8 +58,7 @@ class Watch(WorkerLog):
         self._committed = 0
 
     def notice(self, notice: Notice) -> None:
-        """See ``WorkerLog.notice``."""
-        super().notice(notice)
+        """See ``WorkerEvents.notice``."""
         if isinstance(notice, BackedOff):
             self._count("StreamCallsFailed")
             if not notice.shard and notice.attempt >= LASTING:
@@ -65,32 +66,28 @@ class Watch(WorkerLog):
         elif isinstance(notice, FoundAgain):
             self._lost = None
 
-    def state_call_failed(self, failed: CallFailed) -> None:
-        """See ``WorkerLog.state_call_failed``."""
-        super().state_call_failed(failed)
+    def state_call_failed(self, failed: CallFailed) -> None:  # noqa: ARG002
+        """See ``WorkerEvents.state_call_failed``."""
         self._count("StateCallsFailed")
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
-        """See ``WorkerLog.sent``."""
-        super().sent(entry, outcome, error)
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:  # noqa: ARG002
+        """See ``WorkerEvents.sent``."""
         self._count(_REQUESTS[outcome])
 
     def noted(self, note: Note) -> None:
-        """See ``WorkerLog.noted``."""
-        super().noted(note)
+        """See ``WorkerEvents.noted``."""
         if note.bound:
             self._count("SurplusBound", note.bound)
             with self._lock:
                 self._period.widest = max(self._period.widest, note.widest)
 
     def progress(self, progress: Progress) -> None:
-        """See ``WorkerLog.progress``; a report a minute, too."""
-        super().progress(progress)
+        """See ``WorkerEvents.progress``; a report a minute, too."""
         with self._lock:
             self._progress = progress
-            self._committed = self._clocks.now()
+            self._committed = self._now()
             self._period.add(progress)
-        minute = self._committed // _MINUTE_MS
+        minute = self._committed // MINUTE
         if minute != self._reported:
             self._reported = minute
             self._tell(progress)
@@ -111,10 +108,10 @@ class Watch(WorkerLog):
             if self._progress is None:
                 return None
             period = self._last_period or self._period
-            return self._reading(self._progress, period, self._clocks.now())
+            return self._reading(self._progress, period, self._now())
 
     def _tell(self, progress: Progress) -> None:
-        now = self._clocks.now()
+        now = self._now()
         with self._lock:
             reading = self._reading(progress, self._period, now)
             self._last_period, self._period = self._period, Period()

@@ -9,8 +9,9 @@ from typing import Final
 import structlog
 
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import Entry, Outcome
+from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
+from worker.service.hooks import WorkerEvents
 from worker.service.ports import Progress
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
 from worker.state.store import Backlog
@@ -22,8 +23,8 @@ LASTING: Final = 10
 """So many failed calls in a row, some 50 s of them, don't pass by themselves."""
 
 
-class WorkerLog:
-    """Observer of the service, the sender and the reader."""
+class WorkerLog(WorkerEvents):
+    """A worker's events as log lines, and how the command began and ended."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._log = structlog.get_logger("voice_insights")
@@ -63,10 +64,10 @@ class WorkerLog:
         if str(answers).rstrip("0") == "1":
             self._log.warning("the stream's answers are parsed the slow way", answers=answers)
 
-    def sent(self, entry: Entry, outcome: Outcome, error: str) -> None:
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         """An attempt to send has ended."""
         told = {"entry": entry.id, "kind": entry.kind, "attempt": entry.attempts + 1}
-        if outcome is Outcome.APPLIED:
+        if outcome is DeliveryOutcome.APPLIED:
             self._log.debug("sent", bytes=len(entry.body), **told)
         else:
             self._log.warning("not sent", outcome=outcome.value, error=error or None, **told)
@@ -113,9 +114,9 @@ class WorkerLog:
             **progress.counters,
         )
 
-    def started(self, stream: str, restored: int) -> None:
-        """The partition was taken; so many sessions came back with it."""
-        self._log.info("started", stream=stream, sessions_restored=restored)
+    def started(self, stream: str, sessions: int) -> None:
+        """See ``WorkerEvents.started``."""
+        self._log.info("started", stream=stream, sessions_restored=sessions)
 
     def served(self, port: int) -> None:
         """Where health and metrics can be asked for."""

@@ -25,6 +25,8 @@ from botocore.exceptions import (
 from botocore.serialize import create_serializer
 from botocore.session import Session
 
+from worker.times.minutes import minute_of
+
 MAX_DATUMS: Final = 1000
 MAX_BYTES: Final = 1_000_000
 MAX_VALUES: Final = 150
@@ -128,7 +130,7 @@ def _checked(datum: dict[str, Any], now: int) -> tuple[Key, list[tuple[float, in
     at = round(datum["Timestamp"] * 1000) if "Timestamp" in datum else now
     if not now - PAST_MS <= at <= now + FUTURE_MS:
         raise _invalid("Timestamp", datum["Timestamp"])
-    key = datum["MetricName"], _dimensions(datum.get("Dimensions", [])), at - at % 60_000
+    key = datum["MetricName"], _dimensions(datum.get("Dimensions", [])), minute_of(at)
     return key, _values(datum)
 
 

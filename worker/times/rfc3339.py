@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from worker.times.minutes import MINUTE
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 _SHAPE: Final = re.compile(
@@ -55,7 +57,7 @@ def _parse_any(text: str) -> int | None:
     if sign is not None:
         if hours > "23" or (minutes or "00") > "59":
             return None
-        offset = (int(hours) * 60 + int(minutes or 0)) * (60_000 if sign == "+" else -60_000)
+        offset = (int(hours) * 60 + int(minutes or 0)) * (MINUTE if sign == "+" else -MINUTE)
     millis = int((fraction or "")[:3].ljust(3, "0"))
     instant = minute - offset + int(seconds) * 1000 + millis
     return instant if _FIRST <= instant <= _LAST else None

@@ -36,10 +36,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.outbox.outboxes import metrics
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client, outcome_of
 from worker.metrics.series import Series
-from worker.outbox.entries import Outcome, drafts
-from worker.partition.commit_outputs import Outputs, Window
+from worker.outbox.entries import DeliveryOutcome
+from worker.partition.commit_outputs import Window
 from worker.testing.strict_cloudwatch import MAX_BYTES, Fault, StrictCloudWatch
 
 NOON: Final = 1_790_942_400_000
@@ -50,7 +51,7 @@ SESSION: Final = boto3.Session(aws_access_key_id="any", aws_secret_access_key="a
 
 
 def body_of(window: Window) -> bytes:
-    (draft,) = drafts(Outputs(window=window), 0)
+    (draft,) = metrics(window)
     return draft.body
 
 
@@ -95,7 +96,7 @@ def answer(status: int, code: str = "Any", operation: str = "PutMetricData") -> 
 def test_a_refusal_or_a_failure_before_sending_means_not_applied(
     error: ClientError | BotoCoreError,
 ) -> None:
-    assert outcome_of(error) is Outcome.NOT_APPLIED
+    assert outcome_of(error) is DeliveryOutcome.NOT_APPLIED
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_a_refusal_or_a_failure_before_sending_means_not_applied(
 def test_a_failure_after_sending_means_that_nobody_knows(
     error: ClientError | BotoCoreError,
 ) -> None:
-    assert outcome_of(error) is Outcome.AMBIGUOUS
+    assert outcome_of(error) is DeliveryOutcome.AMBIGUOUS
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_a_failure_after_sending_means_that_nobody_knows(
 def test_what_is_wrong_with_the_request_itself_makes_it_invalid(
     error: ClientError | BotoCoreError,
 ) -> None:
-    assert outcome_of(error) is Outcome.INVALID
+    assert outcome_of(error) is DeliveryOutcome.INVALID
 
 
 @pytest.mark.parametrize(
@@ -151,24 +152,24 @@ def test_what_is_wrong_with_the_request_itself_makes_it_invalid(
     ids=str,
 )
 def test_trouble_on_the_way_to_credentials_is_not_the_requests(error: ClientError) -> None:
-    assert outcome_of(error) is Outcome.NOT_APPLIED
+    assert outcome_of(error) is DeliveryOutcome.NOT_APPLIED
 
 
 @pytest.mark.parametrize(
     ("fault", "outcome", "name"),
     [
-        (None, Outcome.APPLIED, ""),
-        (Fault.THROTTLED, Outcome.NOT_APPLIED, "Throttling"),
-        (Fault.CONNECT_TIMEOUT, Outcome.NOT_APPLIED, "ConnectTimeoutError"),
-        (Fault.REQUEST_TIMEOUT, Outcome.AMBIGUOUS, "RequestTimeout"),
-        (Fault.SERVER_ERROR, Outcome.AMBIGUOUS, "InternalFailure"),
-        (Fault.SERVER_ERROR_AFTER, Outcome.AMBIGUOUS, "InternalFailure"),
-        (Fault.READ_TIMEOUT, Outcome.AMBIGUOUS, "ReadTimeoutError"),
-        (Fault.READ_TIMEOUT_AFTER, Outcome.AMBIGUOUS, "ReadTimeoutError"),
+        (None, DeliveryOutcome.APPLIED, ""),
+        (Fault.THROTTLED, DeliveryOutcome.NOT_APPLIED, "Throttling"),
+        (Fault.CONNECT_TIMEOUT, DeliveryOutcome.NOT_APPLIED, "ConnectTimeoutError"),
+        (Fault.REQUEST_TIMEOUT, DeliveryOutcome.AMBIGUOUS, "RequestTimeout"),
+        (Fault.SERVER_ERROR, DeliveryOutcome.AMBIGUOUS, "InternalFailure"),
+        (Fault.SERVER_ERROR_AFTER, DeliveryOutcome.AMBIGUOUS, "InternalFailure"),
+        (Fault.READ_TIMEOUT, DeliveryOutcome.AMBIGUOUS, "ReadTimeoutError"),
+        (Fault.READ_TIMEOUT_AFTER, DeliveryOutcome.AMBIGUOUS, "ReadTimeoutError"),
     ],
 )
 def test_a_send_is_one_call_and_says_what_became_of_it(
-    fault: Fault | None, outcome: Outcome, name: str
+    fault: Fault | None, outcome: DeliveryOutcome, name: str
 ) -> None:
     api = StrictCloudWatch(lambda: NOON, [fault])
     assert CloudWatchSink(api, "VoiceInsights").send(BODY) == (outcome, name)
@@ -178,7 +179,7 @@ def test_a_send_is_one_call_and_says_what_became_of_it(
 def test_a_minute_too_old_for_cloudwatch_is_invalid() -> None:
     api = StrictCloudWatch(lambda: NOON + 15 * 86_400_000)
     sent = CloudWatchSink(api, "VoiceInsights").send(BODY)
-    assert sent == (Outcome.INVALID, "InvalidParameterValue")
+    assert sent == (DeliveryOutcome.INVALID, "InvalidParameterValue")
 
 
 # --- the real client against a server
@@ -237,25 +238,29 @@ def url_of(server: Server, scheme: str = "http") -> str:
 @pytest.mark.parametrize(
     ("status", "text", "sent"),
     [
-        (200, b"{}", (Outcome.APPLIED, "")),
-        (500, b"{}", (Outcome.AMBIGUOUS, "500")),
-        (503, b"<html>busy</html>", (Outcome.AMBIGUOUS, "503")),
-        (502, b"Passerelle incorrecte \xe9", (Outcome.AMBIGUOUS, GARBLED.format("UnicodeDecode"))),
-        (502, b"null", (Outcome.AMBIGUOUS, GARBLED.format("Attribute"))),
-        (408, b"{}", (Outcome.AMBIGUOUS, "408")),
-        (429, b"{}", (Outcome.NOT_APPLIED, "429")),
-        (413, b"<html>too large</html>", (Outcome.INVALID, "413")),
-        (400, b'{"__type":"Throttling"}', (Outcome.NOT_APPLIED, "Throttling")),
+        (200, b"{}", (DeliveryOutcome.APPLIED, "")),
+        (500, b"{}", (DeliveryOutcome.AMBIGUOUS, "500")),
+        (503, b"<html>busy</html>", (DeliveryOutcome.AMBIGUOUS, "503")),
+        (
+            502,
+            b"Passerelle incorrecte \xe9",
+            (DeliveryOutcome.AMBIGUOUS, GARBLED.format("UnicodeDecode")),
+        ),
+        (502, b"null", (DeliveryOutcome.AMBIGUOUS, GARBLED.format("Attribute"))),
+        (408, b"{}", (DeliveryOutcome.AMBIGUOUS, "408")),
+        (429, b"{}", (DeliveryOutcome.NOT_APPLIED, "429")),
+        (413, b"<html>too large</html>", (DeliveryOutcome.INVALID, "413")),
+        (400, b'{"__type":"Throttling"}', (DeliveryOutcome.NOT_APPLIED, "Throttling")),
         (
             400,
             b'{"__type":"com.amazonaws.cloudwatch#InvalidParameterValueException"}',
-            (Outcome.INVALID, "InvalidParameterValueException"),
+            (DeliveryOutcome.INVALID, "InvalidParameterValueException"),
         ),
-        (0, b"", (Outcome.AMBIGUOUS, "ConnectionClosedError")),
+        (0, b"", (DeliveryOutcome.AMBIGUOUS, "ConnectionClosedError")),
     ],
 )
 def test_one_send_makes_exactly_one_request_whatever_the_answer(
-    status: int, text: bytes, sent: tuple[Outcome, str]
+    status: int, text: bytes, sent: tuple[DeliveryOutcome, str]
 ) -> None:
     with serving(status, text) as server:
         assert sink_at(url_of(server)).send(BODY) == sent
@@ -266,7 +271,7 @@ def test_where_nobody_listens_nothing_was_applied() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     assert sink_at(f"http://127.0.0.1:{port}").send(BODY) == (
-        Outcome.NOT_APPLIED,
+        DeliveryOutcome.NOT_APPLIED,
         "EndpointConnectionError",
     )
 
@@ -274,7 +279,7 @@ def test_where_nobody_listens_nothing_was_applied() -> None:
 def test_without_an_answer_nobody_knows_and_nothing_is_sent_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        assert sink_at(url, BRIEF_S).send(BODY) == (Outcome.AMBIGUOUS, "ReadTimeoutError")
+        assert sink_at(url, BRIEF_S).send(BODY) == (DeliveryOutcome.AMBIGUOUS, "ReadTimeoutError")
         silent.setblocking(False)
         with closing(silent.accept()[0]):
             pass
@@ -285,7 +290,7 @@ def test_without_an_answer_nobody_knows_and_nothing_is_sent_again() -> None:
 def test_a_server_that_cannot_prove_who_it_is_gets_nothing(tmp_path: Path) -> None:
     with serving(200, tls=self_signed(tmp_path)) as server:
         sent = sink_at(url_of(server, "https")).send(BODY)
-        assert sent == (Outcome.NOT_APPLIED, "SSLError")
+        assert sent == (DeliveryOutcome.NOT_APPLIED, "SSLError")
         assert server.requests == 0
 
 
@@ -329,7 +334,7 @@ def wire_body(body: bytes) -> bytes:
 
     client = cloudwatch_client("eu-west-1", None, session=SESSION, timeout_s=10)
     cast("Any", client).meta.events.register("before-send.cloudwatch.PutMetricData", instead)
-    assert CloudWatchSink(client, "N" * 255).send(body) == (Outcome.APPLIED, "")
+    assert CloudWatchSink(client, "N" * 255).send(body) == (DeliveryOutcome.APPLIED, "")
     (sent,) = bodies
     return sent
 
@@ -369,5 +374,5 @@ def test_the_largest_requests_are_below_a_megabyte_on_the_wire(
         )
         for n in range(1100)
     }
-    largest = max((draft.body for draft in drafts(Outputs(window=window), 0)), key=len)
+    largest = max((draft.body for draft in metrics(window)), key=len)
     assert len(wire_body(largest)) < MAX_BYTES

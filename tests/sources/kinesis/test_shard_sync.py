@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from worker.sources.kinesis.api import Failure, FailureKind
 from worker.sources.kinesis.notices import BackedOff, FoundAgain
 from worker.sources.kinesis.pacing import FLOWING, LONGEST_BACKOFF
-from worker.sources.kinesis.shard_sync import NEVER, SURVEY_AGAIN, SURVEY_EVERY, SurveyPacing
+from worker.sources.kinesis.shard_sync import SURVEY_AGAIN, SURVEY_EVERY, SurveyPacing
+from worker.times.minutes import AFTER_ALL
 
 NOW = 5_000_000
 TIMES = st.integers(NOW, NOW + 2 * SURVEY_EVERY)
@@ -32,7 +33,7 @@ def test_while_a_survey_is_under_way_none_is_due_whatever_waits_for_one(waits: l
     pacing.begin()
     for now in waits:
         pacing.hasten(now)
-        assert pacing.due() == NEVER
+        assert pacing.due() == AFTER_ALL
 
 
 @pytest.mark.parametrize(("awaited", "wait"), [(False, SURVEY_EVERY), (True, SURVEY_AGAIN)])

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tests.state.commits import NOON, STREAM
 from worker.errors import CorruptState
-from worker.outbox.entries import Outcome, Settled
+from worker.outbox.entries import DeliveryOutcome, Settled
 from worker.state.s3.manifest import (
     SEGMENTS,
     VERSION,
@@ -124,7 +124,7 @@ def test_a_new_owner_raises_the_epoch_and_knows_nothing_of_what_was_being_sent()
 def test_a_claimed_entry_is_not_pending_until_it_is_known_not_to_have_been_applied() -> None:
     manifest = appended(3).claimed("c", [1, 2])
     assert [one.id for one in manifest.pending("metrics", 9)] == [3]
-    outcomes = [Settled(1, Outcome.NOT_APPLIED), Settled(2, Outcome.APPLIED)]
+    outcomes = [Settled(1, DeliveryOutcome.NOT_APPLIED), Settled(2, DeliveryOutcome.APPLIED)]
     settled = manifest.settled("s", outcomes, None, [])
     assert [(one.id, one.attempts, one.ambiguous) for one in settled.pending("metrics", 9)] == [
         (1, 1, 0),
@@ -134,7 +134,7 @@ def test_a_claimed_entry_is_not_pending_until_it_is_known_not_to_have_been_appli
 
 def test_ids_of_entries_are_never_used_again() -> None:
     manifest = appended(2).claimed("c", [1, 2])
-    gone = [Settled(1, Outcome.APPLIED), Settled(2, Outcome.INVALID)]
+    gone = [Settled(1, DeliveryOutcome.APPLIED), Settled(2, DeliveryOutcome.INVALID)]
     settled = manifest.settled("s", gone, ref(3), [placed(3)])
     assert [one.id for one in settled.outbox] == [3]
 
@@ -172,6 +172,6 @@ def test_an_archive_goes_when_its_sessions_are_forgotten_and_its_bodies_are_sent
 
     assert again(late, 6).archives == (archive,)  # an entry's body is still there
     sent = late.claimed("h", [1, 2]).settled(
-        "i", [Settled(1, Outcome.APPLIED), Settled(2, Outcome.APPLIED)], None, []
+        "i", [Settled(1, DeliveryOutcome.APPLIED), Settled(2, DeliveryOutcome.APPLIED)], None, []
     )
     assert again(sent, 6).archives == ()

@@ -81,7 +81,14 @@ def test_a_piece_that_is_damaged_anywhere_is_refused(body: bytes, data: st.DataO
 @given(st.binary(max_size=40))
 def test_what_is_no_packed_session_is_refused_whatever_its_checksum(body: bytes) -> None:
     with pytest.raises(CorruptState):
-        unpack(to_piece(b"\xc1" + body))
+        unpack(to_piece(b"\x01\xc1" + body))
+
+
+def test_a_packed_session_of_an_unknown_version_is_refused() -> None:
+    data = from_piece(pack(packed(1)).piece)
+    assert unpack(to_piece(data)) == packed(1)
+    with pytest.raises(CorruptState, match=r"of version 2, .* reads 1"):
+        unpack(to_piece(b"\x02" + data[1:]))
 
 
 def test_this_release_reads_what_it_writes_and_what_the_one_before_wrote_and_no_other() -> None:

@@ -30,7 +30,7 @@ from tests.state.s3.buckets import (
     taken_in,
 )
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
-from worker.outbox.entries import Draft, Kind, Outcome, Settled
+from worker.outbox.entries import DeliveryOutcome, Draft, EntryKind, Settled
 from worker.partition.delta import Delta
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.store import S3Store
@@ -64,10 +64,10 @@ ACTS: dict[str, Callable[[S3Store], object]] = {
     "claim": lambda store: store.claim("metrics", 2),
     "claim nothing": lambda store: store.claim("records", 2),
     "settle": lambda store: store.settle(
-        [Settled(1, Outcome.APPLIED), Settled(2, Outcome.AMBIGUOUS)]
+        [Settled(1, DeliveryOutcome.APPLIED), Settled(2, DeliveryOutcome.AMBIGUOUS)]
     ),
     "settle an invalid one": lambda store: store.settle(
-        [Settled(1, Outcome.INVALID, (draft(8), LETTER))]
+        [Settled(1, DeliveryOutcome.INVALID, (draft(8), LETTER))]
     ),
     "compact and sweep": compact_twice,
     "recall": lambda store: store.recall([key(1), key(4), key(9)]),
@@ -80,7 +80,7 @@ class Seen(NamedTuple):
     """What a new owner finds."""
 
     state: Delta
-    outbox: list[tuple[Kind, bytes, int, int]]
+    outbox: list[tuple[EntryKind, bytes, int, int]]
     recalled: dict[Any, Any]
 
 

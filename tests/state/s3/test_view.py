@@ -9,9 +9,10 @@ import pytest
 from tests.outbox.outboxes import metrics, tokens
 from tests.state.commits import commit
 from tests.state.s3.buckets import Crashed, taken_in
+from worker.destinations.cloudwatch.requests import DATUMS
 from worker.objectstore.retrying import Access
-from worker.outbox.entries import Outcome, Settled, waiting_note
-from worker.outbox.ledger import tally_of
+from worker.outbox.entries import DeliveryOutcome, Settled
+from worker.outbox.ledger import Note, tally_of
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.view import ledger_since
 from worker.testing.strict_s3 import Operation, StrictS3
@@ -35,17 +36,17 @@ def test_a_note_left_by_an_owner_that_died_before_its_swap_hides_no_attempt() ->
     first = taken_in(bucket)
     first.append(commit(drafts=[draft]))
     (entry,) = first.claim("metrics", 1)
-    note = waiting_note(entry.id, entry.body, 1)
+    note = Note(entry.id, "metrics", 0, 1, DATUMS.counts(entry.body))
     bucket.faults = crashing_at(bucket, MANIFEST)
     with pytest.raises(Crashed):
-        first.settle([Settled(entry.id, Outcome.APPLIED, (), note)])
+        first.settle([Settled(entry.id, DeliveryOutcome.APPLIED, (), note)])
     bucket.faults = lambda _operation, _key: None
     second = taken_in(bucket)
     assert [one.ambiguous for one in second.claim("metrics", 1)] == [1]
-    ended, waiting = ledger_since(access(bucket), 0)
+    ended, waiting = ledger_since(access(bucket), 0, {"metrics": DATUMS})
     assert ended == []
     ((least, most),) = tally_of(waiting).values()
     assert (least, most) == (0, 4)
-    second.settle([Settled(entry.id, Outcome.APPLIED, (), note)])
-    ended, waiting = ledger_since(access(bucket), 0)
+    second.settle([Settled(entry.id, DeliveryOutcome.APPLIED, (), note)])
+    ended, waiting = ledger_since(access(bucket), 0, {"metrics": DATUMS})
     assert ([one.entry for one in ended], waiting) == ([entry.id], [])

@@ -254,12 +254,24 @@ def test_an_unknown_version_of_a_commit_is_named(path: Path) -> None:
         store.take(STREAM)
 
 
-@pytest.mark.parametrize("column", ["state", "log"])
-def test_a_damaged_closed_session_is_corrupt_state(path: Path, column: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda data: b"\0", ""),
+        (lambda data: compressed(b""), "of version 0"),
+        (lambda data: compressed(zstandard.decompress(data)[:-1]), "truncated"),
+        (lambda data: compressed(b"\x02" + zstandard.decompress(data)[1:]), "of version 2, .* 1"),
+    ],
+)
+def test_a_closed_session_that_can_not_be_read_is_named(
+    path: Path, damage: Callable[[bytes], bytes], reason: str
+) -> None:
     with closing(taken(path)) as store:
         store.append(commit(away=[packed(1), packed(2)]))
-        execute(path, f"UPDATE closed_sessions SET {column} = x'00' WHERE session_id = 'VX1'")
-        with pytest.raises(CorruptState, match="VX1"):
+        ((data,),) = execute(path, "SELECT data FROM closed_sessions WHERE session_id = 'VX1'")
+        update = "UPDATE closed_sessions SET data = ? WHERE session_id = 'VX1'"
+        execute(path, update, damage(data))
+        with pytest.raises(CorruptState, match=f"VX1 can't be read .*{reason}"):
             store.recall([key(1)])
         assert set(store.recall([key(2)])) == {key(2)}
 

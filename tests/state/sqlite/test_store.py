@@ -33,7 +33,7 @@ from tests.state.commits import (
 )
 from worker.errors import Fenced, StreamReplaced
 from worker.events.event import SessionKey
-from worker.outbox.entries import Draft, Entry, Kind, Outcome, Settled
+from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind, Settled
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
@@ -122,7 +122,7 @@ class Outbox(RuleBasedStateMachine):
                 del self.away[one.state.key]
 
     @rule(most=st.integers(1, 3), kind=st.sampled_from(KINDS))
-    def claim(self, most: int, kind: Kind) -> None:
+    def claim(self, most: int, kind: EntryKind) -> None:
         waiting = (one for id_, one in self.entries.items() if id_ not in self.sending)
         pending = [one for one in waiting if one.kind == kind][:most]
         assert self.store.claim(kind, most) == pending
@@ -131,18 +131,18 @@ class Outbox(RuleBasedStateMachine):
             self.sending.append(one.id)
 
     @precondition(lambda self: self.sending)
-    @rule(outcome=st.sampled_from(Outcome), data=st.data())
-    def settle(self, outcome: Outcome, data: st.DataObject) -> None:
+    @rule(outcome=st.sampled_from(DeliveryOutcome), data=st.data())
+    def settle(self, outcome: DeliveryOutcome, data: st.DataObject) -> None:
         id_ = data.draw(st.sampled_from(self.sending))
         parts = (draft(20)._replace(ambiguous=2), Draft("dead_letters", b"bad\n", NOON))
-        instead = parts if outcome is Outcome.INVALID else ()
+        instead = parts if outcome is DeliveryOutcome.INVALID else ()
         note = note_on(id_) if outcome.ends else None
         self.store.settle([Settled(id_, outcome, instead, note)])
         self.notes += [note] if note is not None else []
         self.sending.remove(id_)
         entry = self.entries.pop(id_)
         if not outcome.ends:
-            more = outcome is Outcome.AMBIGUOUS
+            more = outcome is DeliveryOutcome.AMBIGUOUS
             self.entries[id_] = entry._replace(ambiguous=entry.ambiguous + more)
             self.entries = dict(sorted(self.entries.items()))
         self.enqueue(list(instead))

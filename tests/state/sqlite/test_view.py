@@ -86,7 +86,7 @@ def test_a_file_that_is_no_state_file_is_corrupt_state(path: Path) -> None:
 def test_a_damaged_commit_or_closed_session_is_corrupt_state(path: Path) -> None:
     with closing(taken(path)) as store:
         store.append(commit(Delta(counters={"n": 1}), away=[packed(1)]))
-    execute(path, "UPDATE closed_sessions SET log = x'00'")
+    execute(path, "UPDATE closed_sessions SET data = x'00'")
     with pytest.raises(CorruptState, match="VX1"):
         find_sessions(path, "VX1")
     execute(path, "UPDATE deltas SET data = x'00'")

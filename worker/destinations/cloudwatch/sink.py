@@ -25,7 +25,8 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from worker.aws.clients import NO_ANSWER, making_a_client
-from worker.outbox.entries import Outcome, decode_groups
+from worker.destinations.cloudwatch.requests import decode_groups
+from worker.outbox.entries import DeliveryOutcome
 
 _INVALID: Final = frozenset(
     {
@@ -85,7 +86,7 @@ class CloudWatchSink:
         self._client = client
         self._namespace = namespace
 
-    def send(self, body: bytes) -> tuple[Outcome, str]:
+    def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Make one attempt; its outcome, and the error's name or an empty text."""
         datums = [datum for group in decode_groups(body) for datum in group]
         try:
@@ -93,11 +94,11 @@ class CloudWatchSink:
         except (ClientError, BotoCoreError, ResponseParserError) as error:
             return outcome_of(error), _name(error)
         except NO_ANSWER as error:
-            return Outcome.AMBIGUOUS, f"no CloudWatch answer: {type(error).__name__}"
-        return Outcome.APPLIED, ""
+            return DeliveryOutcome.AMBIGUOUS, f"no CloudWatch answer: {type(error).__name__}"
+        return DeliveryOutcome.APPLIED, ""
 
 
-def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> Outcome:
+def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> DeliveryOutcome:
     """What a failed call tells of the request.
 
     A 4xx but 408, or a failure before the request was sent: not applied. A timeout, a
@@ -105,20 +106,24 @@ def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> Outc
     """
     if isinstance(error, ClientError):
         if error.operation_name != "PutMetricData":  # a call for credentials, made before it
-            return Outcome.NOT_APPLIED
+            return DeliveryOutcome.NOT_APPLIED
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status in (0, 408) or status >= 500:
-            return Outcome.AMBIGUOUS
+            return DeliveryOutcome.AMBIGUOUS
         invalid = status == _TOO_LARGE or _name(error) in _INVALID
-        return Outcome.INVALID if invalid else Outcome.NOT_APPLIED
+        return DeliveryOutcome.INVALID if invalid else DeliveryOutcome.NOT_APPLIED
     if isinstance(error, ParamValidationError):
-        return Outcome.INVALID
+        return DeliveryOutcome.INVALID
     if isinstance(error, SSLError):
-        return Outcome.NOT_APPLIED if _distrusts(error) else Outcome.AMBIGUOUS
+        return DeliveryOutcome.NOT_APPLIED if _distrusts(error) else DeliveryOutcome.AMBIGUOUS
     if isinstance(error, (HTTPClientError, ResponseParserError)):
-        return Outcome.NOT_APPLIED if isinstance(error, _BEFORE_SENDING) else Outcome.AMBIGUOUS
+        return (
+            DeliveryOutcome.NOT_APPLIED
+            if isinstance(error, _BEFORE_SENDING)
+            else DeliveryOutcome.AMBIGUOUS
+        )
     # no credentials, no region: nothing left the process
-    return Outcome.NOT_APPLIED
+    return DeliveryOutcome.NOT_APPLIED
 
 
 def _distrusts(error: BaseException) -> bool:

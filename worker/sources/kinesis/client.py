@@ -10,20 +10,32 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import boto3
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from worker.aws.clients import NO_ANSWER, OPERATORS, THROTTLED, making_a_client, one_attempt
+from worker.aws.errors import short_line
+from worker.sources.kinesis.answers import (
+    Fields,
+    IteratorAnswer,
+    ListedShard,
+    ListingPage,
+    ParsedAnswer,
+    SummaryAnswer,
+    answer_of_parsed,
+    answer_of_typed,
+    checked,
+    epoch_ms,
+    survey_of,
+)
 from worker.sources.kinesis.api import Answer, Failure, FailureKind
-from worker.sources.kinesis.lineage import ShardInfo, Survey
-from worker.sources.kinesis.typed_answers import TypedAnswer, decode_typed, typed_answer
+from worker.sources.kinesis.lineage import Survey
+from worker.sources.kinesis.typed_answers import decode_typed, typed_answer
 from worker.stream.position import Position
-from worker.stream.record import Record
-
-Fields = Mapping[str, Any]
 
 
 class KinesisClient(Protocol):
@@ -55,10 +67,9 @@ _ITERATOR_TYPES: Final = {
     "at_timestamp": "AT_TIMESTAMP",
     "trim_horizon": "TRIM_HORIZON",
 }
-_whole: Final = float.__round__
-"""``round``, which looks this up at each call: a quarter of what it costs to make a Record."""
-_FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *NO_ANSWER)
-"""What a call may raise."""
+_NO_ANSWER: Final = (*NO_ANSWER, msgspec.ValidationError)
+_FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *_NO_ANSWER)
+"""What a call, and the look whether its answer is one, may raise; nothing else goes inside."""
 
 
 def connect(
@@ -106,17 +117,13 @@ class Kinesis:
     def survey(self) -> Survey | Failure:
         """DescribeStreamSummary, then ListShards, page by page."""
         try:
-            answer = self._client.describe_stream_summary(**self._stream)
-            summary = answer["StreamDescriptionSummary"]
-            return Survey(
-                str(summary["StreamARN"]),
-                _epoch_ms(summary["StreamCreationTimestamp"]),
-                summary["RetentionPeriodHours"] * 3_600_000,
-                _epoch_ms(parsedate_to_datetime(_headers(answer)["date"])),
-                self._list_shards(),
-            )
+            fields = self._client.describe_stream_summary(**self._stream)
+            summary = checked(fields, SummaryAnswer).StreamDescriptionSummary
+            date = _server_date(_headers(fields)["date"])
+            shards = self._list_shards()
         except _FAILURES as error:
             return _failure(error)
+        return survey_of(summary, date, shards)
 
     def shard_iterator(self, shard: str, position: Position) -> str | Failure:
         """GetShardIterator."""
@@ -126,100 +133,41 @@ class Kinesis:
         elif position.kind == "at_timestamp":
             request["Timestamp"] = datetime.fromtimestamp(int(position.value) / 1000, UTC)
         try:
-            answer = self._client.get_shard_iterator(ShardId=shard, **request, **self._stream)
-            return str(answer["ShardIterator"])
+            fields = self._client.get_shard_iterator(ShardId=shard, **request, **self._stream)
+            return checked(fields, IteratorAnswer).ShardIterator
         except _FAILURES as error:
             return _failure(error)
 
     def get_records(self, shard: str, iterator: str) -> Answer | Failure:
-        """GetRecords."""
+        """GetRecords. What fails once the answer is known to be Kinesis's is raised."""
         try:
-            answer = self._client.get_records(ShardIterator=iterator, **self._arn)
-            typed = typed_answer(answer)
-            if typed is not None:
-                return _of_typed(shard, typed, _date(answer))
-            self._parsed_slowly(next(self._slow))
-            return _answer(shard, answer)
+            fields = self._client.get_records(ShardIterator=iterator, **self._arn)
+            answer = typed_answer(fields) or checked(fields, ParsedAnswer)
+            stamp = _headers(fields).get("date")
+            date = None if stamp is None else _server_date(stamp)
         except _FAILURES as error:
             failure = _failure(error)
             if failure.kind is FailureKind.REFUSED:  # an iterator is the only argument
                 return failure._replace(kind=FailureKind.EXPIRED)
             return failure
+        if isinstance(answer, ParsedAnswer):
+            self._parsed_slowly(next(self._slow))
+            return answer_of_parsed(shard, answer, date)
+        return answer_of_typed(shard, answer, date)
 
-    def _list_shards(self) -> tuple[ShardInfo, ...]:
-        shards: list[ShardInfo] = []
+    def _list_shards(self) -> list[ListedShard]:
+        shards: list[ListedShard] = []
         request: Fields = self._stream
         while True:
-            page = self._client.list_shards(**request)
-            shards += [_shard(fields) for fields in page["Shards"]]
-            if not page.get("NextToken"):
-                return tuple(shards)
-            request = {"NextToken": page["NextToken"]}
+            page = checked(self._client.list_shards(**request), ListingPage)
+            shards += page.Shards
+            if not page.NextToken:
+                return shards
+            request = {"NextToken": page.NextToken}
 
 
-def _of_typed(shard: str, answer: TypedAnswer, date: int | None) -> Answer:
-    records = [
-        Record(
-            shard,
-            record.SequenceNumber,
-            _whole(record.ApproximateArrivalTimestamp * 1000),
-            record.Data,
-            record.PartitionKey,
-        )
-        for record in answer.Records
-    ]
-    return Answer(
-        records,
-        answer.NextShardIterator or None,
-        answer.MillisBehindLatest or 0,
-        date,
-        _size(records),
-        tuple(ShardInfo(one.ShardId, tuple(one.ParentShards)) for one in answer.ChildShards or ()),
-    )
-
-
-def _answer(shard: str, answer: Fields) -> Answer:
-    records = [_record(shard, fields) for fields in answer["Records"]]
-    return Answer(
-        records,
-        answer.get("NextShardIterator") or None,
-        answer.get("MillisBehindLatest") or 0,
-        _date(answer),
-        _size(records),
-        tuple(_child(fields) for fields in answer.get("ChildShards") or ()),
-    )
-
-
-def _size(records: list[Record]) -> int:
-    return sum([len(record.data) + len(record.partition_key) for record in records])
-
-
-def _date(answer: Fields) -> int | None:
-    date = _headers(answer).get("date")
-    return None if date is None else _epoch_ms(parsedate_to_datetime(date))
-
-
-def _record(shard: str, fields: Fields) -> Record:
-    return Record(
-        shard,
-        fields["SequenceNumber"],
-        _epoch_ms(fields["ApproximateArrivalTimestamp"]),
-        fields["Data"],
-        fields["PartitionKey"],
-    )
-
-
-def _shard(fields: Fields) -> ShardInfo:
-    parents = (fields.get("ParentShardId"), fields.get("AdjacentParentShardId"))
-    return ShardInfo(fields["ShardId"], tuple(parent for parent in parents if parent))
-
-
-def _child(fields: Fields) -> ShardInfo:
-    return ShardInfo(fields["ShardId"], tuple(fields["ParentShards"]))
-
-
-def _epoch_ms(stamp: datetime) -> int:
-    return round(stamp.timestamp() * 1000)
+def _server_date(stamp: str) -> int:
+    return epoch_ms(parsedate_to_datetime(stamp))
 
 
 def _headers(answer: Fields) -> Mapping[str, str]:
@@ -232,12 +180,8 @@ def _failure(error: Exception) -> Failure:
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         kind = FailureKind.UNAVAILABLE if status >= 500 else FailureKind.DENIED
-        return Failure(_KINDS.get(code, kind), _one_line(error))
-    if isinstance(error, NO_ANSWER):
-        return Failure(FailureKind.UNAVAILABLE, f"no Kinesis answer: {_one_line(error)}")
+        return Failure(_KINDS.get(code, kind), short_line(error))
+    if isinstance(error, _NO_ANSWER):
+        return Failure(FailureKind.UNAVAILABLE, f"no Kinesis answer: {short_line(error)}")
     kind = FailureKind.DENIED if isinstance(error, OPERATORS) else FailureKind.UNAVAILABLE
-    return Failure(kind, _one_line(error))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return Failure(kind, short_line(error))

@@ -1,18 +1,19 @@
-"""A Kinesis reader in the worker's own process, as a source of decoded batches."""
+"""A Kinesis reader as the service's source: batches are decoded in the thread that polls. Shell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from worker.events.decode import decode_all
+from worker.sources.batch import DecodedBatch
 from worker.sources.kinesis.reader import Reader
 from worker.sources.kinesis.shard_consumer import Batch
-from worker.sources.source import Intake
+from worker.stream.position import Position
 
 
-def decoded(batch: Batch) -> Intake:
-    """What a batch brought."""
-    return Intake(
+def decoded(batch: Batch) -> DecodedBatch:
+    """The batch with its records decoded."""
+    return DecodedBatch(
         batch.shard,
         len(batch.records),
         decode_all(batch.records),
@@ -24,19 +25,20 @@ def decoded(batch: Batch) -> Intake:
     )
 
 
-class IntakeHere:
-    """The service's source in its own process: what a reader hands over is decoded as it is
-    taken.
-    """
+class InlineSource:
+    """A ``Source`` over ``reader``, which keeps no checkpoints: the store's positions suffice."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.start = reader.start
         self.pause = reader.pause
         self.resume = reader.resume
-        self.forgotten = reader.forgotten
+        self.expired_shards = reader.forgotten
         self.stop = reader.stop
 
-    def take(self, timeout_s: float) -> Iterator[Intake]:
-        """All that is ready, in order; waits for something up to ``timeout_s``."""
+    def poll(self, timeout_s: float) -> Iterator[DecodedBatch]:
+        """See ``Source.poll``. Raises ``StreamReplaced`` if the stream was made anew."""
         return map(decoded, self._reader.take(timeout_s))
+
+    def committed(self, positions: Mapping[str, Position]) -> None:
+        """Nothing to do: the next start is given the store's positions."""

@@ -72,7 +72,7 @@ def trim_horizon(survey: Survey, now: int) -> int:
 
 def may_have_lost(position: Position, horizon: int) -> bool:
     """Whether records that were to be read next may have been trimmed away."""
-    return position.kind != "ended" and 0 < position.seen_to < horizon
+    return not position.ended and 0 < position.seen_to < horizon
 
 
 def after_refusal(position: Position, horizon: int) -> tuple[Position, bool]:
@@ -96,5 +96,5 @@ def forgettable(positions: Mapping[str, Position], survey: Survey) -> frozenset[
     return frozenset(
         shard
         for shard, position in positions.items()
-        if position.kind == "ended" and shard not in listed and position.seen_to < horizon
+        if position.ended and shard not in listed and position.seen_to < horizon
     )

@@ -1,24 +1,21 @@
-"""What a reader tells its observer of a stream, as it happens. Pure.
-
-Notices are frozen Structs, so that a process that reads for another can send them on as they are.
-"""
+"""What a reader tells its observer of a stream, as it happens. Pure."""
 
 from __future__ import annotations
 
-import msgspec
+from typing import NamedTuple
 
 from worker.sources.kinesis.api import Failure
 from worker.sources.kinesis.shard_consumer import Shard, Stage
 
 
-class StageChanged(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class StageChanged(NamedTuple):
     """Notice: a shard has come to another stage of its life."""
 
     shard: str
     stage: Stage
 
 
-class BackedOff(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class BackedOff(NamedTuple):
     """Notice: a call failed, ``attempt`` in a row; the next in ``wait`` ms. Shard "": a survey."""
 
     shard: str
@@ -27,7 +24,7 @@ class BackedOff(msgspec.Struct, frozen=True, array_like=True, tag=True):
     wait: int
 
 
-class FoundAgain(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class FoundAgain(NamedTuple):
     """Notice: a survey has succeeded, after so many failed ones."""
 
     attempts: int

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from worker.backoff import full_jitter
+
 FLOWING: Final = 500  # ms between an answer and the next call while records come; see docs
 QUIET: Final = 2000  # ms, the most, at the tip of a shard that gets no records
 LONGEST_BACKOFF: Final = 15_000  # ms
 
 _BYTES_A_SECOND: Final = 2 << 20
-_MOST_DOUBLINGS: Final = 10
 
 Random = Callable[[], float]
 """Uniform over [0, 1)."""
@@ -39,5 +40,5 @@ def after_answer(pace: Pace, records: int, size: int, millis_behind: int) -> tup
 
 def after_failure(pace: Pace, random: Random) -> tuple[Pace, int]:
     """The pace after a failed call and the wait in ms: full jitter, over the least gap."""
-    ceiling = min(FLOWING << min(pace.failures, _MOST_DOUBLINGS), LONGEST_BACKOFF)
-    return Pace(FLOWING, pace.failures + 1), FLOWING + int(random() * ceiling)
+    jitter = full_jitter(FLOWING, LONGEST_BACKOFF, pace.failures, random)
+    return Pace(FLOWING, pace.failures + 1), FLOWING + int(jitter)

@@ -21,8 +21,9 @@ from worker.sources.kinesis.notices import BackedOff, Notice, stage_changes
 from worker.sources.kinesis.pacing import Random
 from worker.sources.kinesis.shard_consumer import Batch, Shard, Stage
 from worker.sources.kinesis.shard_map import KnownShards
-from worker.sources.kinesis.shard_sync import NEVER, SurveyPacing
+from worker.sources.kinesis.shard_sync import SurveyPacing
 from worker.stream.position import Position
+from worker.times.minutes import AFTER_ALL
 
 _MOST_UNDELIVERED: Final = 2
 _ASKING: Final = (Stage.SEEKING, Stage.READING)
@@ -70,8 +71,8 @@ class Schedule:
     def wake_at(self) -> int | None:
         """When the next call is due. None: not before a call is completed or a batch taken."""
         shard = self._soonest()
-        due = min(self._surveys.due(), NEVER if shard is None else shard.due)
-        return None if due == NEVER else due
+        due = min(self._surveys.due(), AFTER_ALL if shard is None else shard.due)
+        return None if due == AFTER_ALL else due
 
     def completed(self, call: Call, outcome: Outcome, now: int) -> list[Notice]:
         """Take in what ``call`` came to. Raises StreamReplaced if the stream was made anew."""
@@ -140,7 +141,7 @@ class Schedule:
     def _soonest(self) -> Shard | None:
         if self._queued_bytes >= self._max_bytes:
             return None
-        soonest, due = None, NEVER
+        soonest, due = None, AFTER_ALL
         for name, shard in self._known.by_id.items():  # a plain loop: it runs twice a call
             if (
                 shard.due < due

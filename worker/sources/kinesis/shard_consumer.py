@@ -1,12 +1,16 @@
 """The life of one shard in the reader. Pure: it is told what happened and when.
 
-    WAITING ── parents handed over ──► SEEKING ── iterator ──► READING ── no next iterator ─┐
-                                        ▲ ▲  │ ◄── expired ──── │                           │
-                                        │ │  └ refused, gone ┐  │ gone       children unknown│ known
-                                        │ │                  ▼  ▼                           ▼   │
-                                        │ └─ still listed ─ DOUBTED                      ENDING │
-                                                             │ listed no more               │   │
-                                                             └──────────► ENDED ◄───────────┴───┘
+    WAITING ── parents handed over ───► SEEKING
+    SEEKING ── iterator ──────────────► READING
+    SEEKING ── refused ───────────────► DOUBTED
+    SEEKING ── gone ──────────────────► DOUBTED
+    READING ── expired ───────────────► SEEKING
+    READING ── gone ──────────────────► SEEKING
+    READING ── end, children known ───► ENDED
+    READING ── end, children unknown ─► ENDING
+    DOUBTED ── still listed ──────────► SEEKING
+    DOUBTED ── listed no more ────────► ENDED
+    ENDING ─── surveyed ──────────────► ENDED
 
 - At most one call is under way, so records come in order, each once.
 - DOUBTED and ENDING wait for a survey begun after them: it shows whether the stream is still the
@@ -17,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from worker.sources.kinesis.api import Answer, Failure, FailureKind, GetIterator, GetRecords
 from worker.sources.kinesis.lineage import ShardInfo, after_refusal, child_position, may_have_lost
@@ -35,6 +39,45 @@ class Stage(StrEnum):
     DOUBTED = "doubted"
     ENDING = "ending"
     ENDED = "ended"
+
+
+class Cause(StrEnum):
+    """What takes a shard from one stage to another."""
+
+    PARENTS_DONE = "parents handed over"
+    ITERATOR = "iterator"
+    REFUSED = "refused"
+    GONE = "gone"
+    EXPIRED = "expired"
+    END_KNOWN = "end, children known"
+    END_UNKNOWN = "end, children unknown"
+    LISTED = "still listed"
+    UNLISTED = "listed no more"
+    SURVEYED = "surveyed"
+
+
+TRANSITIONS: Final = {
+    (Stage.WAITING, Cause.PARENTS_DONE): Stage.SEEKING,
+    (Stage.SEEKING, Cause.ITERATOR): Stage.READING,
+    (Stage.SEEKING, Cause.REFUSED): Stage.DOUBTED,
+    (Stage.SEEKING, Cause.GONE): Stage.DOUBTED,
+    (Stage.READING, Cause.EXPIRED): Stage.SEEKING,
+    (Stage.READING, Cause.GONE): Stage.SEEKING,
+    (Stage.READING, Cause.END_KNOWN): Stage.ENDED,
+    (Stage.READING, Cause.END_UNKNOWN): Stage.ENDING,
+    (Stage.DOUBTED, Cause.LISTED): Stage.SEEKING,
+    (Stage.DOUBTED, Cause.UNLISTED): Stage.ENDED,
+    (Stage.ENDING, Cause.SURVEYED): Stage.ENDED,
+}
+"""All that can happen to a shard's stage. Any other pair is a defect of the reader; but a failed
+call whose kind is of no consequence to the stage leaves the shard where it is.
+"""
+
+_CAUSES: Final = {
+    FailureKind.REFUSED: Cause.REFUSED,
+    FailureKind.GONE: Cause.GONE,
+    FailureKind.EXPIRED: Cause.EXPIRED,
+}
 
 
 class Batch(NamedTuple):
@@ -58,7 +101,7 @@ class Batch(NamedTuple):
     @property
     def ended(self) -> bool:
         """Whether this is the shard's last batch."""
-        return self.position.kind == "ended"
+        return self.position.ended
 
 
 @dataclass(slots=True)
@@ -94,13 +137,13 @@ class Shard:
     def begin(self, position: Position, now: int) -> None:
         """All parents are done: read from ``position``."""
         self.position = position
-        self.stage = Stage.SEEKING
+        self._move(Cause.PARENTS_DONE)
         self.due = now
 
     def iterator_came(self, iterator: str, horizon: int, now: int) -> None:
         """Read on with ``iterator``. Streams step over what was trimmed without a word."""
         self._iterator = iterator
-        self.stage = Stage.READING
+        self._move(Cause.ITERATOR)
         self.due = now
         if may_have_lost(self.position, horizon):
             self.lose(horizon)
@@ -120,9 +163,9 @@ class Shard:
         if answer.next_iterator is not None:
             self._iterator = answer.next_iterator
         elif children:
-            self._end()
+            self._end(Cause.END_KNOWN)
         else:
-            self.stage = Stage.ENDING
+            self._move(Cause.END_UNKNOWN)
             self.survey_awaited = survey
         return self._batch(answer.records, clock, children)
 
@@ -131,13 +174,13 @@ class Shard:
         self.pace, wait = after_failure(self.pace, random)
         self.due = now + wait
         self.failure = failure
-        gone = failure.kind is FailureKind.GONE
-        refused = failure.kind is FailureKind.REFUSED and self.position.kind == "after"
-        if self.stage is Stage.SEEKING and (gone or refused):
-            self.stage = Stage.DOUBTED
-            self.survey_awaited = survey
-        elif self.stage is Stage.READING and (gone or failure.kind is FailureKind.EXPIRED):
-            self.stage = Stage.SEEKING
+        cause = _CAUSES.get(failure.kind)
+        # a time or the horizon is never at fault: what refuses them will take them again
+        harmless = cause is Cause.REFUSED and not self.position.started
+        if cause is not None and not harmless and (self.stage, cause) in TRANSITIONS:
+            self._move(cause)
+            if self.in_suspense:
+                self.survey_awaited = survey
         return wait
 
     def listed(self, horizon: int) -> None:
@@ -146,16 +189,16 @@ class Shard:
             self.position, lost = after_refusal(self.position, horizon)
             if lost:
                 self.lose(horizon)
-        self.stage = Stage.SEEKING
+        self._move(Cause.LISTED)
 
     def surveyed(self, children: tuple[ShardInfo, ...]) -> Batch:
         """The last batch of a shard read to its end whose children are known now."""
-        self._end()
+        self._end(Cause.SURVEYED)
         return self._batch([], None, children)
 
     def unlisted(self, children: tuple[ShardInfo, ...]) -> Batch:
         """The last batch of a shard that the stream has dropped with what was still to be read."""
-        self._end()
+        self._end(Cause.UNLISTED)
         self.lose(0)
         return self._batch([], None, children)
 
@@ -168,8 +211,11 @@ class Shard:
         self.gap = True
         self.position = self.position._replace(seen_to=max(self.position.seen_to, horizon))
 
-    def _end(self) -> None:
-        self.stage = Stage.ENDED
+    def _move(self, cause: Cause) -> None:
+        self.stage = TRANSITIONS[self.stage, cause]
+
+    def _end(self, cause: Cause) -> None:
+        self._move(cause)
         self.position = Position("ended", "", self.position.seen_to)
 
     def _batch(

@@ -102,8 +102,7 @@ class KnownShards:
         if name in self.by_id:
             return
         position = self._stored.get(name, Position("trim_horizon"))
-        ended = position.kind == "ended"
-        self.by_id[name] = Shard(info, position, Stage.ENDED if ended else Stage.WAITING)
+        self.by_id[name] = Shard(info, position, Stage.ENDED if position.ended else Stage.WAITING)
 
     def _is_closed(self, name: str) -> bool:
         """Whether a shard is known to have come to its end, read or not: it has children."""

@@ -12,12 +12,10 @@ from typing import Final
 from worker.sources.kinesis.api import Failure
 from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
 from worker.sources.kinesis.pacing import STEADY, Random, after_failure
+from worker.times.minutes import AFTER_ALL
 
 SURVEY_EVERY: Final = 30_000  # ms
 SURVEY_AGAIN: Final = 1_000  # ms, while a shard waits for a later one
-
-NEVER: Final = 1 << 62
-"""Later than any time that is."""
 
 
 class SurveyPacing:
@@ -32,8 +30,8 @@ class SurveyPacing:
         self._pace = STEADY
 
     def due(self) -> int:
-        """When the next survey is to begin; ``NEVER`` while one is under way."""
-        return NEVER if self._under_way else self._due
+        """When the next survey is to begin; ``AFTER_ALL`` while one is under way."""
+        return AFTER_ALL if self._under_way else self._due
 
     def next_number(self) -> int:
         """The number of the first survey that begins from now on."""

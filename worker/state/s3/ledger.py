@@ -2,7 +2,7 @@
 
 Notes are written before the swap that ends their entries. So an entry may have several, if its
 owner died in between or was fenced: of those the last owner's counts, which the epoch in the
-key tells. Nothing of it is needed to go on; it is there to be compared with what CloudWatch has.
+key tells. Nothing of it is needed to go on; it is there to be compared with a destination.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEDGER: Final = "ledger/"
 
 
 class Ledger:
-    """Keeps notes for as long as CloudWatch keeps minutes."""
+    """Keeps notes until their minutes are ``KEPT`` old."""
 
     def __init__(self, access: Access) -> None:
         self._access = access

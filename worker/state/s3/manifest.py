@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from worker.errors import CorruptState
-from worker.outbox.entries import Kind, Outcome, Settled
+from worker.outbox.entries import DeliveryOutcome, EntryKind, Settled
 from worker.state.store import Backlog
 
 VERSION: Final = 1
@@ -79,7 +79,7 @@ class Held(msgspec.Struct, array_like=True, frozen=True):
     """An entry of the outbox; its body is the piece at ``place``."""
 
     id: int
-    kind: Kind
+    kind: EntryKind
     place: Place
     made: int
     sending: bool = False
@@ -90,7 +90,7 @@ class Held(msgspec.Struct, array_like=True, frozen=True):
 class Placed(NamedTuple):
     """A draft whose body has been written."""
 
-    kind: Kind
+    kind: EntryKind
     place: Place
     made: int
     ambiguous: int
@@ -116,7 +116,7 @@ class Manifest(msgspec.Struct, frozen=True):
         """All segments that are needed."""
         return [*(one.ref for one in self.archives), *(one.ref for one in self.log)]
 
-    def pending(self, kind: Kind, most: int) -> list[Held]:
+    def pending(self, kind: EntryKind, most: int) -> list[Held]:
         """The oldest entries of a kind that nobody is sending."""
         pending = (one for one in self.outbox if one.kind == kind and not one.sending)
         return [one for one, _ in zip(pending, range(most), strict=False)]
@@ -174,7 +174,7 @@ class Manifest(msgspec.Struct, frozen=True):
                 entries.pop(one.id, None)
             elif one.id in entries:
                 held = entries[one.id]
-                more = one.outcome is Outcome.AMBIGUOUS
+                more = one.outcome is DeliveryOutcome.AMBIGUOUS
                 entries[one.id] = replace(held, sending=False, ambiguous=held.ambiguous + more)
         changed = replace(self, nonce=nonce, outbox=tuple(entries.values()))
         return changed if ref is None else changed._logged(ref)._enqueued(instead)

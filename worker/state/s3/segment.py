@@ -26,6 +26,7 @@ from worker.events.event import SessionKey
 from worker.partition import delta as deltas
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
+from worker.state import closed_session
 
 VERSION: Final = 1
 
@@ -99,15 +100,15 @@ def from_piece(piece: bytes) -> bytes:
 def pack(packed: Packed) -> PackedPiece:
     """A closed session as a piece."""
     closed = packed.state.closed
-    piece = to_piece(_PACKED_ENCODER.encode(packed))
+    piece = to_piece(closed_session.encode(packed))
     return PackedPiece(digest(packed.state.key), 0 if closed is None else closed.at, piece)
 
 
 def unpack(piece: bytes) -> Packed:
-    """The closed session in a piece. Raises ``CorruptState``."""
+    """The closed session in a piece. Raises ``CorruptState``, for an unknown version, too."""
     data = from_piece(piece)
     try:
-        return _PACKED.decode(data)
+        return closed_session.decode(data)
     except msgspec.DecodeError as error:
         raise CorruptState(str(error)) from error
 
@@ -168,7 +169,5 @@ _READERS: Final = {1: _read_1}
 """By version; a release that writes N keeps the reader of N-1."""
 
 _KNOWN: Final = " and ".join(map(str, _READERS))
-_PACKED_ENCODER: Final = msgspec.msgpack.Encoder()
-_PACKED: Final = msgspec.msgpack.Decoder(Packed)
 _INDEX_ENCODER: Final = msgspec.msgpack.Encoder()
 _INDEX: Final = msgspec.msgpack.Decoder(list[PackedSpot])

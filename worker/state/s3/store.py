@@ -20,7 +20,7 @@ from worker.events.event import SessionKey
 from worker.objectstore.api import ObjectStore
 from worker.objectstore.parallel import each
 from worker.objectstore.retrying import Access, CallFailed
-from worker.outbox.entries import Draft, Entry, Kind, Settled
+from worker.outbox.entries import Draft, Entry, EntryKind, Settled
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 from worker.state.s3 import manifest as manifests
@@ -107,7 +107,7 @@ class S3Store:
         recalled = zip(kept, each(self._packed, kept, self._readers), strict=True)
         return {digests[one]: packed for one, packed in recalled if packed is not None}
 
-    def claim(self, kind: Kind, most: int) -> list[Entry]:
+    def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         """See ``Store.claim``. Bodies are read before they are marked: what can't be read isn't
         being sent.
         """

@@ -5,12 +5,13 @@ Nothing is taken and nothing written, so its owner isn't disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 
 from worker.errors import BadInput, CorruptState
 from worker.objectstore.retrying import Access
-from worker.outbox.entries import waiting_note
+from worker.outbox.destination import RequestFormat
+from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.state.s3.index import PackedIndex
@@ -20,6 +21,23 @@ from worker.state.s3.ownership import corrupt
 from worker.state.s3.restoring import Found, Restoring, find_readable, look
 from worker.state.s3.segment import PackedSpot, from_piece, unpack
 from worker.state.s3.store import READERS
+from worker.state.view import LedgerNotes
+
+
+class S3View:
+    """A ``StateView`` of a state in a bucket."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self.location = access.url
+
+    def find_sessions(self, sid: str) -> list[Packed]:
+        """See ``StateView.find_sessions``."""
+        return find_sessions(self._access, sid)
+
+    def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:
+        """See ``StateView.ledger_since``."""
+        return ledger_since(self._access, since, formats)
 
 
 def find_sessions(access: Access, sid: str) -> list[Packed]:
@@ -42,35 +60,38 @@ def find_sessions(access: Access, sid: str) -> list[Packed]:
     return list({one.state.key: one for one in named}.values())
 
 
-def ledger_since(access: Access, since: int) -> tuple[list[Note], list[Note]]:
+def ledger_since(
+    access: Access, since: int, formats: Mapping[EntryKind, RequestFormat]
+) -> LedgerNotes:
     """The notes on entries that have ended and can hold a minute at or after ``since`` (epoch ms),
     and those on entries that wait; one that ends meanwhile may be in both. Raises ``BadInput`` if
     there is no state here.
     """
-    waiting = waiting_notes(access)
+    waiting = waiting_notes(access, formats)
     ended = notes_since(access, since)
     # notes are written first: an owner that died before its swap left one, and the entry waits on
     waits = {held.id for held in _look(access).manifest.outbox}
-    return [note for note in ended if note.entry not in waits], waiting
+    done = [note for note in ended if note.kind in formats and note.entry not in waits]
+    return LedgerNotes(done, waiting)
 
 
-def waiting_notes(access: Access) -> list[Note]:
-    """Of each metrics entry in the outbox how much it holds, and how often that may have been
-    counted by now. Raises ``BadInput`` if there is no state here.
+def waiting_notes(access: Access, formats: Mapping[EntryKind, RequestFormat]) -> list[Note]:
+    """What the ledger would say of each entry in the outbox that has one of these formats: nothing
+    of it must have counted, and all of it may have, as often as nobody knows what became of it.
+    Raises ``BadInput`` if there is no state here.
     """
     while True:
         manifest = _look(access).manifest
         names = {ref.number: ref.name for ref in manifest.refs()}
         notes = []
         for held in manifest.outbox:
-            if held.kind == "metrics":
+            if held.kind in formats:
                 number, start, length = held.place
                 piece = access.read_range(names[number], start, length)
                 if piece is None:
                     break
-                notes.append(
-                    waiting_note(held.id, from_piece(piece), held.ambiguous + held.sending)
-                )
+                counts = formats[held.kind].counts(from_piece(piece))
+                notes.append(Note(held.id, held.kind, 0, held.ambiguous + held.sending, counts))
         else:
             return notes
         if _look(access).manifest == manifest:

@@ -23,14 +23,14 @@ from msgspec.structs import astuple
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
 from worker.events.event import SessionKey
 from worker.outbox import ledger
-from worker.outbox.entries import Draft, Entry, Kind, Outcome, Settled
+from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind, Settled
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, decode, encode, merge_all
-from worker.sessions.state import Session
+from worker.state import closed_session
 from worker.state.store import Backlog, Commit
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _BUSY_S: Final = 30.0
 
 _SCHEMA: Final = """
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS deltas (
 );
 CREATE TABLE IF NOT EXISTS closed_sessions (
   platform TEXT, account_sid TEXT, call_sid TEXT, session_id TEXT,
-  closed_at INTEGER NOT NULL, revision INTEGER NOT NULL, state BLOB NOT NULL, log BLOB NOT NULL,
+  closed_at INTEGER NOT NULL, revision INTEGER NOT NULL, data BLOB NOT NULL,
   PRIMARY KEY (session_id, call_sid, account_sid, platform)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS closed_sessions_by_time ON closed_sessions (closed_at);
@@ -56,7 +56,6 @@ CREATE INDEX IF NOT EXISTS ledger_by_time ON ledger (newest);
 """
 
 _LEVEL: Final = 1
-_STATE: Final = msgspec.msgpack.Decoder(Session)
 
 
 class Compaction(NamedTuple):
@@ -123,9 +122,7 @@ class SqliteStore:
         packed = [_row(one) for one in commit.packed]
         with self._lock, self._owned() as db:
             db.execute("INSERT INTO deltas (merged, data) VALUES (0, ?)", (data,))
-            db.executemany(
-                "INSERT OR REPLACE INTO closed_sessions VALUES (?,?,?,?,?,?,?,?)", packed
-            )
+            db.executemany("INSERT OR REPLACE INTO closed_sessions VALUES (?,?,?,?,?,?,?)", packed)
             _enqueue(db, commit.drafts)
             if commit.forget_before is not None:
                 db.execute(
@@ -138,7 +135,7 @@ class SqliteStore:
         with self._lock, _usable(self._path):
             for key in keys:
                 row = self._db.execute(
-                    "SELECT state, log FROM closed_sessions WHERE session_id = ? AND call_sid = ?"
+                    "SELECT data FROM closed_sessions WHERE session_id = ? AND call_sid = ?"
                     " AND account_sid = ? AND platform = ?",
                     (key.session_id, key.call_sid, key.account_sid, key.platform),
                 ).fetchone()
@@ -146,7 +143,7 @@ class SqliteStore:
                     found[key] = unpacked(self._path, key.session_id, *row)
         return found
 
-    def claim(self, kind: Kind, most: int) -> list[Entry]:
+    def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         """See ``Store.claim``."""
         with self._lock, self._owned() as db:
             rows = db.execute(
@@ -168,7 +165,7 @@ class SqliteStore:
                     db.execute(
                         "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + ?"
                         " WHERE id = ?",
-                        (outcome is Outcome.AMBIGUOUS, entry),
+                        (outcome is DeliveryOutcome.AMBIGUOUS, entry),
                     )
                 _enqueue(db, instead)
                 if note is not None:
@@ -254,10 +251,12 @@ def _decoded(path: Path, rows: Iterable[tuple[int, bytes]]) -> Iterator[Delta]:
         good = f"the last good one is {n}"
 
 
-def unpacked(path: Path, session_id: str, state: bytes, log: bytes) -> Packed:
-    """The closed session in a row of ``closed_sessions``. Raises ``CorruptState``."""
+def unpacked(path: Path, session_id: str, data: bytes) -> Packed:
+    """The closed session in a row of ``closed_sessions``. Raises ``CorruptState``, for an unknown
+    version, too.
+    """
     try:
-        return Packed(_STATE.decode(state), zstandard.decompress(log))
+        return closed_session.decode(zstandard.decompress(data))
     except (msgspec.DecodeError, zstandard.ZstdError) as error:
         raise CorruptState(
             f"{path}: the closed session {session_id} can't be read ({error})"
@@ -277,8 +276,8 @@ def _keep(db: sqlite3.Connection, note: Note) -> None:
 def _row(packed: Packed) -> tuple[object, ...]:
     state = packed.state
     closed_at = 0 if state.closed is None else state.closed.at
-    log = _compress(packed.log)
-    return *astuple(state.key), closed_at, state.revision, msgspec.msgpack.encode(state), log
+    data = _compress(closed_session.encode(packed))
+    return *astuple(state.key), closed_at, state.revision, data
 
 
 def _compress(data: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +13,31 @@ import zstandard
 
 from worker.errors import CorruptState
 from worker.outbox import ledger
-from worker.outbox.entries import waiting_note
+from worker.outbox.destination import RequestFormat
+from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.state.sqlite.store import unpacked, whole_state
+from worker.state.view import LedgerNotes
+
+
+class SqliteView:
+    """A ``StateView`` of a state file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.location = str(path)
+
+    def find_sessions(self, sid: str) -> list[Packed]:
+        """See ``StateView.find_sessions``."""
+        return find_sessions(self._path, sid)
+
+    def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:
+        """See ``StateView.ledger_since``."""
+        # before the others: what ends meanwhile is in both
+        waiting = waiting_notes(self._path, formats)
+        ended = [note for note in notes_since(self._path, since) if note.kind in formats]
+        return LedgerNotes(ended, waiting)
 
 
 class Peek(NamedTuple):
@@ -48,8 +70,7 @@ def find_sessions(path: Path, sid: str) -> list[Packed]:
         with closing(_connect(path)) as db:
             db.execute("BEGIN")  # one view of both tables: a session may be on its way between
             closed = db.execute(
-                "SELECT session_id, state, log FROM closed_sessions"
-                " WHERE session_id = ? OR call_sid = ?",
+                "SELECT session_id, data FROM closed_sessions WHERE session_id = ? OR call_sid = ?",
                 (sid, sid),
             ).fetchall()
             held = whole_state(path, db).sessions
@@ -98,19 +119,24 @@ def taken_by(path: Path) -> Taken | None:
     return Taken(str(meta["stream"]), int(meta["epoch"])) if "stream" in meta else None
 
 
-def waiting_notes(path: Path) -> list[Note]:
-    """Of each metrics entry in the outbox how much it holds, and how often that may have been
-    counted by now. Raises ``CorruptState`` if the file is no state file.
+def waiting_notes(path: Path, formats: Mapping[EntryKind, RequestFormat]) -> list[Note]:
+    """What the ledger would say of each entry in the outbox that has one of these formats: nothing
+    of it must have counted, and all of it may have, as often as nobody knows what became of it.
+    Raises ``CorruptState`` if the file is no state file.
     """
     try:
         with closing(_connect(path)) as db:
-            rows = db.execute(
-                "SELECT id, body, ambiguous + (state = 'SENDING') FROM outbox"
-                " WHERE kind = 'metrics' ORDER BY id"
-            ).fetchall()
+            return [
+                Note(id_, kind, 0, ambiguous, of.counts(body))
+                for kind, of in formats.items()
+                for id_, ambiguous, body in db.execute(
+                    "SELECT id, ambiguous + (state = 'SENDING'), body FROM outbox"
+                    " WHERE kind = ? ORDER BY id",
+                    (kind,),
+                )
+            ]
     except sqlite3.DatabaseError as error:
         raise CorruptState(f"{path}: {error}") from error
-    return [waiting_note(*row) for row in rows]
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,0 +1,117 @@
+"""CloudWatch's requests: groups of datums within the limits of PutMetricData.
+
+A body is a list of groups, each with the one or two datums of a series' minute; they stay apart
+in it, for a group is never split. It is sent as one call, or as lines of EMF. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Final
+
+import msgspec
+
+from worker.destinations.cloudwatch.datums import Datum, groups
+from worker.metrics.series import Series
+from worker.outbox.destination import Replacement
+from worker.outbox.ledger import SampleCounts
+from worker.partition.commit_outputs import Outputs, SeriesMinute
+from worker.partition.dead_letters import samples_letter
+
+METRIC_KIND: Final = "metrics"
+"""The kind of CloudWatch's entries. It is one store, however requests get there: entries that
+were made for EMF can be sent as calls by the next start, and the other way round."""
+
+MAX_DATUMS: Final = 1000
+"""Datums that one PutMetricData request takes."""
+
+MAX_BYTES: Final = 640_000
+"""Bytes of a request in compact JSON. The limit is 1 MB before compression; botocore's own
+JSON has a space after each comma and colon, which adds at most a half."""
+
+OLDEST: Final = 14 * 86_400_000 - 300_000
+"""How old a stamp may be (ms) when it is sent: CloudWatch takes two weeks, less a margin for
+the way there and for clocks that differ."""
+
+Group = list[Datum]
+
+
+class DatumRequests:
+    """The ``RequestFormat`` of CloudWatch."""
+
+    def requests(self, outputs: Outputs) -> Iterator[bytes]:
+        """Requests that are each as full as the limits allow, by minute and series."""
+        request: list[bytes] = []
+        datums = size = 0
+        for group in groups(outputs.window):
+            encoded = _encode(group)
+            if request and (datums + len(group) > MAX_DATUMS or size + len(encoded) > MAX_BYTES):
+                yield _joined(request)
+                request, datums, size = [], 0, 0
+            request.append(encoded)
+            datums += len(group)
+            size += len(encoded)
+        if request:
+            yield _joined(request)
+
+    def split(self, body: bytes) -> Replacement:
+        """The two halves of a request, or, of a single series' minute, a dead letter."""
+        request = decode_groups(body)
+        if len(request) == 1:
+            return _without(request, [], "CloudWatch calls it invalid")
+        middle = len(request) // 2
+        return Replacement((encode_groups(request[:middle]), encode_groups(request[middle:])))
+
+    def expired(self, body: bytes, now: int) -> Replacement | None:
+        """See ``RequestFormat.expired``: CloudWatch refuses stamps that are two weeks old."""
+        request = decode_groups(body)
+        limit = (now - OLDEST) / 1000
+        old = [group for group in request if group[0]["Timestamp"] < limit]
+        if not old:
+            return None
+        young = [group for group in request if group[0]["Timestamp"] >= limit]
+        return _without(old, young, "too old for CloudWatch")
+
+    def counts(self, body: bytes) -> SampleCounts:
+        """See ``RequestFormat.counts``."""
+        return _counts(decode_groups(body))
+
+
+DATUMS: Final = DatumRequests()
+
+
+def encode_groups(request: list[Group]) -> bytes:
+    """The body of a request."""
+    return _joined(map(_encode, request))
+
+
+def decode_groups(body: bytes) -> list[Group]:
+    """The groups of a request."""
+    return _GROUPS.decode(body)
+
+
+def series_minute_of(datum: Datum) -> SeriesMinute:
+    """The series and minute (epoch ms) that a datum belongs to."""
+    dimensions = sorted((one["Name"], one["Value"]) for one in datum["Dimensions"])
+    return Series(datum["MetricName"], tuple(dimensions)), datum["Timestamp"] * 1000
+
+
+def _without(refused: list[Group], rest: list[Group], reason: str) -> Replacement:
+    datums = list(chain.from_iterable(refused))
+    letter = samples_letter(reason, datums[0]["Timestamp"] * 1000, datums)
+    return Replacement((encode_groups(rest),) if rest else (), letter, _counts(refused))
+
+
+def _counts(request: Iterable[Group]) -> SampleCounts:
+    return tuple(
+        (*series_minute_of(datum), sum(datum["Counts"])) for datum in chain.from_iterable(request)
+    )
+
+
+def _joined(encoded: Iterable[bytes]) -> bytes:
+    return b"[%b]" % b",".join(encoded)
+
+
+_encode: Final[Callable[[Group], bytes]] = msgspec.json.Encoder().encode
+_GROUPS: Final = msgspec.json.Decoder(list[list[Datum]])

@@ -1,0 +1,61 @@
+"""Requests that are lines of JSON: session records, and dead letters. Pure.
+
+Files, standard output and objects of a bucket take them. Whoever reads them knows a line that is
+written twice, so a repeat does no harm, and nothing of them grows too old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Final, NamedTuple
+
+from worker.outbox.entries import EntryKind
+from worker.outbox.ledger import SampleCounts
+from worker.partition.commit_outputs import Outputs
+from worker.partition.dead_letters import DeadLetter, encode
+
+_BLOCK_BYTES: Final = 1_000_000
+
+
+class LineBlocks(NamedTuple):
+    """A ``RequestFormat``: blocks of about a megabyte, of the lines that ``lines_of`` gives
+    without their ends.
+    """
+
+    lines_of: Callable[[Outputs], Iterable[bytes]]
+
+    def requests(self, outputs: Outputs) -> Iterator[bytes]:
+        """Whole lines, in order, in blocks."""
+        block = bytearray()
+        for line in self.lines_of(outputs):
+            block += line + b"\n"
+            if len(block) >= _BLOCK_BYTES:
+                yield bytes(block)
+                block.clear()
+        if block:
+            yield bytes(block)
+
+    def split(self, body: bytes) -> None:
+        """Nothing: no sink of lines calls any of them invalid."""
+
+    def expired(self, body: bytes, now: int) -> None:
+        """Nothing: lines don't expire."""
+
+    def counts(self, body: bytes) -> SampleCounts:  # noqa: ARG002
+        """No samples."""
+        return ()
+
+
+def _records(outputs: Outputs) -> Iterator[bytes]:
+    return (record.line for record in outputs.records)
+
+
+def _dead_letters(outputs: Outputs) -> Iterator[bytes]:
+    letters: Iterable[DeadLetter] = chain(outputs.dead_letters, outputs.set_aside)
+    return map(encode, letters)
+
+
+RECORD_KIND: Final[EntryKind] = "records"
+RECORD_LINES: Final = LineBlocks(_records)
+DEAD_LETTER_LINES: Final = LineBlocks(_dead_letters)

@@ -1,0 +1,155 @@
+"""From a location that a setting or an argument names to what lies there. Shell.
+
+A location is the path of a file, ``s3://bucket/prefix``, or ``-`` for standard output. Only here
+is it asked which of them it is.
+"""
+
+from __future__ import annotations
+
+import random as randomness
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import boto3
+
+from worker.destinations.files import STDOUT, LineSink, StdoutRecords
+from worker.destinations.objects import (
+    DEAD_LETTERS,
+    RECORDS,
+    SUFFIX,
+    ObjectSink,
+    letter_time,
+    record_time,
+)
+from worker.destinations.written_lines import (
+    WrittenLine,
+    lines_of_file,
+    lines_of_folder,
+    lines_of_object,
+)
+from worker.errors import BadInput, Misconfigured
+from worker.objectstore.patience import patient_access
+from worker.objectstore.retrying import Access, CallFailed
+from worker.objectstore.s3 import Bucket, S3Client, bucket_at, s3_client
+from worker.outbox.destination import Sink
+from worker.settings.values import is_s3
+from worker.state.s3.store import READERS, S3Store
+from worker.state.s3.view import S3View
+from worker.state.sqlite.store import SqliteStore
+from worker.state.sqlite.view import SqliteView
+from worker.state.store import Store
+from worker.state.view import StateView
+
+_THREADS: Final = READERS + 5
+"""Connections kept to S3, which all buckets share: for the readers of one state, the service, its
+three lanes and its compactor. A caller for whom there is none makes one of its own.
+"""
+
+
+class Locations:
+    """Opens locations; all buckets share one client, made when the first is opened.
+
+    ``region`` and ``endpoint``: None leaves them to boto3's environment and files. ``session``:
+    whose credentials are used, those of boto3's default session if None. Whatever opens a bucket
+    raises ``Misconfigured`` if there is no region, or the location is no URL of a bucket.
+    """
+
+    def __init__(
+        self,
+        region: str | None,
+        endpoint: str | None,
+        session: boto3.Session | None = None,
+    ) -> None:
+        self._region = region
+        self._endpoint = endpoint
+        self._session = session
+
+    def bucket(self, location: str) -> Bucket | None:
+        """The objects at a location; None if it is not in a bucket."""
+        return bucket_at(self._client, location) if is_s3(location) else None
+
+    def store(
+        self,
+        location: str,
+        call_failed: Callable[[CallFailed], object],
+        sleep: Callable[[float], object],
+        random: Callable[[], float],
+    ) -> Store:
+        """The state at a location, not taken yet. The callables: see ``Access``."""
+        bucket = self.bucket(location)
+        if bucket is None:
+            return SqliteStore(Path(location))
+        return S3Store(bucket, observer=call_failed, sleep=sleep, random=random)
+
+    def view(self, location: str) -> StateView:
+        """The state at a location, read only. Raises ``BadInput`` if there is no such file."""
+        bucket = self.bucket(location)
+        if bucket is not None:
+            return S3View(_patiently(bucket))
+        if not Path(location).exists():
+            raise BadInput(f"there is no state file {location}")
+        return SqliteView(Path(location))
+
+    def records(self, location: str) -> Sink:
+        """Where session records go. Raises ``Misconfigured`` if they can't be written there."""
+        bucket = self.bucket(location)
+        if bucket is not None:
+            return _existing("records", bucket, ObjectSink(bucket, RECORDS, record_time))
+        return StdoutRecords() if location == STDOUT else _file("records", location)
+
+    def dead_letters(self, location: str) -> Sink:
+        """Where dead letters go. Raises ``Misconfigured`` if they can't be written there."""
+        bucket = self.bucket(location)
+        if bucket is not None:
+            return _existing("dead_letters", bucket, ObjectSink(bucket, DEAD_LETTERS, letter_time))
+        return _file("dead_letters", location)
+
+    def lines(self, location: str, folder: str) -> Iterator[WrittenLine]:
+        """The lines written to a location: a file; an object; a prefix that has ``folder``; or a
+        part of that folder, such as a day.
+
+        Raises ``BadInput`` for a file or an object that isn't there or can't be read.
+        """
+        if not is_s3(location):
+            return lines_of_file(Path(location))
+        if location.endswith(SUFFIX):
+            parent, _, name = location.rpartition("/")
+            return lines_of_object(self._access(parent), name)
+        return lines_of_folder(self._access(location), folder)
+
+    @cached_property
+    def _client(self) -> S3Client:
+        return s3_client(
+            region=self._region,
+            endpoint=self._endpoint,
+            threads=_THREADS,
+            session=self._session,
+        )
+
+    def _access(self, location: str) -> Access:
+        return _patiently(bucket_at(self._client, location))
+
+
+def is_one_file(location: str) -> bool:
+    """Whether a location names a file or one object, whose lines have numbers of their own."""
+    return not is_s3(location) or location.endswith(SUFFIX)
+
+
+def _patiently(bucket: Bucket) -> Access:
+    return patient_access(bucket, time.sleep, randomness.random)
+
+
+def _existing(setting: str, bucket: Bucket, sink: ObjectSink) -> Sink:
+    if sink.is_nowhere():
+        raise Misconfigured(f"{setting} = {bucket.url}: there is no such bucket")
+    return sink
+
+
+def _file(setting: str, path: str) -> Sink:
+    try:
+        return LineSink(path)
+    except Misconfigured as error:
+        raise Misconfigured(f"{setting}: {error}") from error

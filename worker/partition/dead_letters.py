@@ -1,0 +1,137 @@
+"""Dead letters: what can't be counted, as one line of JSON each.
+
+A line says of what ``kind`` it is and of which ``version`` of this format, so that whatever reads
+it later knows what it has before it. Bytes are base64. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import asdict
+
+from worker.errors import BadInput
+from worker.events.decode import Place
+from worker.events.event import SessionKey
+from worker.times.rfc3339 import format_ms
+
+VERSION: Final = 1
+"""The version of the lines that this release writes, and the only one that it reads."""
+
+EXPIRED: Final = "expired: older than any session still held"
+"""The reason of an event that can be read, and will never be counted any more."""
+
+CROWDED: Final = "too many sessions in memory"
+"""The reason of an event that came when there was no room for its session."""
+
+
+class OccurrenceLetter(
+    msgspec.Struct, frozen=True, order=True, tag_field="kind", tag="occurrence", kw_only=True
+):
+    """An occurrence that can't be counted: why, from where in the stream, when it arrived there
+    (RFC 3339, UTC), and its bytes. ``sub_sequence``: its index in a KPL aggregate, None for a
+    record that is none.
+    """
+
+    version: int = VERSION
+    reason: str
+    shard: str
+    sequence_number: str
+    sub_sequence: int | None
+    arrival: str
+    data: bytes
+
+    @property
+    def time(self) -> str:
+        """When it arrived (RFC 3339, UTC)."""
+        return self.arrival
+
+
+class SessionLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="session", kw_only=True):
+    """A session that the worker failed at: why, when its latest event arrived (RFC 3339, UTC), its
+    key, and its events as the worker packs them.
+    """
+
+    version: int = VERSION
+    reason: str
+    arrival: str
+    platform: str
+    account_sid: str
+    call_sid: str
+    session_id: str
+    events: bytes
+
+    @property
+    def time(self) -> str:
+        """When its latest event arrived (RFC 3339, UTC)."""
+        return self.arrival
+
+
+class SamplesLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="samples", kw_only=True):
+    """Samples that a destination doesn't take: why, the first minute (RFC 3339, UTC) that they are
+    of, and the data points as the destination would have got them.
+    """
+
+    version: int = VERSION
+    reason: str
+    minute: str
+    datums: list[Any]
+
+    @property
+    def time(self) -> str:
+        """The first minute of the samples (RFC 3339, UTC)."""
+        return self.minute
+
+
+DeadLetter = OccurrenceLetter | SessionLetter | SamplesLetter
+
+
+def occurrence_letter(reason: str, place: Place, data: bytes) -> OccurrenceLetter:
+    """The dead letter of an occurrence from ``place``, of these bytes."""
+    return OccurrenceLetter(
+        reason=reason,
+        shard=place.shard,
+        sequence_number=place.sequence_number,
+        sub_sequence=place.sub_sequence,
+        arrival=format_ms(place.arrival),
+        data=data,
+    )
+
+
+def session_letter(reason: str, key: SessionKey, arrival: int, log: bytes) -> SessionLetter:
+    """The dead letter of a session with this log, whose latest event arrived at ``arrival`` (epoch
+    ms).
+    """
+    return SessionLetter(reason=reason, arrival=format_ms(arrival), **asdict(key), events=log)
+
+
+def samples_letter(reason: str, minute: int, datums: list[Any]) -> SamplesLetter:
+    """The dead letter of data points, of which ``minute`` (epoch ms) is the first's."""
+    return SamplesLetter(reason=reason, minute=format_ms(minute), datums=datums)
+
+
+def encode(letter: DeadLetter) -> bytes:
+    """A dead letter as a line, without the line's end."""
+    return _ENCODER.encode(letter)
+
+
+def decode(line: bytes) -> DeadLetter:
+    """The dead letter of a line.
+
+    Raises ``BadInput`` for a version that this release doesn't know, and ``msgspec.DecodeError``
+    for what is no dead letter.
+    """
+    version = _HEAD.decode(line).version
+    if version != VERSION:
+        raise BadInput(f"a dead letter of version {version}; this release reads version {VERSION}")
+    return _DECODER.decode(line)
+
+
+class _Head(msgspec.Struct):
+    version: int
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_HEAD: Final = msgspec.json.Decoder(_Head)
+_DECODER: Final[msgspec.json.Decoder[DeadLetter]] = msgspec.json.Decoder(DeadLetter)

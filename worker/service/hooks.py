@@ -1,0 +1,98 @@
+"""What happens in a worker, as hooks: whoever wants to know overrides those that it needs. Pure.
+
+The reader, the lanes and the state's bucket lie below this room and each name, as a parameter,
+only the hooks that they call; the service names them all.
+"""
+
+from __future__ import annotations
+
+from worker.objectstore.retrying import CallFailed
+from worker.outbox.entries import DeliveryOutcome, Entry
+from worker.outbox.ledger import Note
+from worker.service.ports import Progress
+from worker.sources.kinesis.notices import Notice
+
+
+class WorkerEvents:
+    """Hooks that do nothing. They are called by the threads of those that report, and must
+    neither block nor raise.
+    """
+
+    def started(self, stream: str, sessions: int) -> None:
+        """A state was taken for ``stream``, and so many open sessions restored with it."""
+
+    def notice(self, notice: Notice) -> None:
+        """The reader tells of a shard, or of a call that failed."""
+
+    def parsed_slowly(self, answers: int) -> None:
+        """So many answers of Kinesis, so far, had to be parsed by botocore."""
+
+    def test_event(self, test_id: str) -> None:
+        """The test event of a Twilio sink came."""
+
+    def gap(self, shard: str) -> None:
+        """Records of a shard may have been trimmed before they were read."""
+
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
+        """An attempt to deliver an entry has ended, or will never be made."""
+
+    def noted(self, note: Note) -> None:
+        """The ledger has one more note."""
+
+    def state_call_failed(self, failed: CallFailed) -> None:
+        """A call to the state's bucket failed; it is made again."""
+
+    def progress(self, progress: Progress) -> None:
+        """A commit was made."""
+
+
+class EventFanOut(WorkerEvents):
+    """Calls the hooks of all ``listeners``, in their order."""
+
+    def __init__(self, *listeners: WorkerEvents) -> None:
+        self._listeners = listeners
+
+    def started(self, stream: str, sessions: int) -> None:
+        """See ``WorkerEvents.started``."""
+        for one in self._listeners:
+            one.started(stream, sessions)
+
+    def notice(self, notice: Notice) -> None:
+        """See ``WorkerEvents.notice``."""
+        for one in self._listeners:
+            one.notice(notice)
+
+    def parsed_slowly(self, answers: int) -> None:
+        """See ``WorkerEvents.parsed_slowly``."""
+        for one in self._listeners:
+            one.parsed_slowly(answers)
+
+    def test_event(self, test_id: str) -> None:
+        """See ``WorkerEvents.test_event``."""
+        for one in self._listeners:
+            one.test_event(test_id)
+
+    def gap(self, shard: str) -> None:
+        """See ``WorkerEvents.gap``."""
+        for one in self._listeners:
+            one.gap(shard)
+
+    def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
+        """See ``WorkerEvents.sent``."""
+        for one in self._listeners:
+            one.sent(entry, outcome, error)
+
+    def noted(self, note: Note) -> None:
+        """See ``WorkerEvents.noted``."""
+        for one in self._listeners:
+            one.noted(note)
+
+    def state_call_failed(self, failed: CallFailed) -> None:
+        """See ``WorkerEvents.state_call_failed``."""
+        for one in self._listeners:
+            one.state_call_failed(failed)
+
+    def progress(self, progress: Progress) -> None:
+        """See ``WorkerEvents.progress``."""
+        for one in self._listeners:
+            one.progress(progress)

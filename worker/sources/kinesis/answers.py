@@ -1,0 +1,148 @@
+"""From answers of Kinesis, read and checked, to what the reader takes. Pure.
+
+Whether an answer is one of Kinesis's at all is settled before: by the typed pass of
+``typed_answers``, or by ``checked`` for what botocore has parsed, which trusts every field to be
+there and of its type. What fails here is a defect of the worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+
+from worker.sources.kinesis.api import Answer
+from worker.sources.kinesis.lineage import ShardInfo, Survey
+from worker.sources.kinesis.typed_answers import TypedAnswer, TypedChild
+from worker.stream.record import Record
+
+Fields = Mapping[str, Any]
+T = TypeVar("T")
+
+_whole: Final = float.__round__
+"""``round``, which looks this up at each call: a quarter of what it costs to make a Record."""
+
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class StreamSummary(msgspec.Struct):
+    """A stream of DescribeStreamSummary, as far as it is read."""
+
+    StreamARN: str
+    StreamCreationTimestamp: _Instant
+    RetentionPeriodHours: int
+
+
+class SummaryAnswer(msgspec.Struct):
+    """An answer of DescribeStreamSummary."""
+
+    StreamDescriptionSummary: StreamSummary
+
+
+class ListedShard(msgspec.Struct):
+    """A shard of ListShards, as far as it is read."""
+
+    ShardId: str
+    ParentShardId: str | None = None
+    AdjacentParentShardId: str | None = None
+
+    @property
+    def info(self) -> ShardInfo:
+        """The shard and those that it came from."""
+        parents = (self.ParentShardId, self.AdjacentParentShardId)
+        return ShardInfo(self.ShardId, tuple(parent for parent in parents if parent))
+
+
+class ListingPage(msgspec.Struct):
+    """An answer of ListShards."""
+
+    Shards: list[ListedShard]
+    NextToken: str | None = None
+
+
+class IteratorAnswer(msgspec.Struct):
+    """An answer of GetShardIterator."""
+
+    ShardIterator: str
+
+
+class ParsedRecord(msgspec.Struct):
+    """A record of GetRecords as botocore has parsed it."""
+
+    SequenceNumber: str
+    ApproximateArrivalTimestamp: _Instant
+    Data: bytes
+    PartitionKey: str
+
+
+class ParsedAnswer(msgspec.Struct):
+    """An answer of GetRecords as botocore has parsed it."""
+
+    Records: list[ParsedRecord]
+    NextShardIterator: str | None = None
+    MillisBehindLatest: int | None = None
+    ChildShards: list[TypedChild] | None = None
+
+
+def checked(fields: Fields, kind: type[T]) -> T:
+    """What botocore has parsed, as a ``kind``. Raises ``msgspec.ValidationError`` if it is none."""
+    return msgspec.convert(fields, kind)
+
+
+def survey_of(summary: StreamSummary, server_date: int, shards: list[ListedShard]) -> Survey:
+    """The stream as it is now."""
+    return Survey(
+        summary.StreamARN,
+        epoch_ms(summary.StreamCreationTimestamp),
+        summary.RetentionPeriodHours * 3_600_000,
+        server_date,
+        tuple(shard.info for shard in shards),
+    )
+
+
+def answer_of_typed(shard: str, answer: TypedAnswer, date: int | None) -> Answer:
+    """An answer of the typed pass. ``date``: the server's, in epoch ms."""
+    records = [
+        Record(
+            shard,
+            record.SequenceNumber,
+            _whole(record.ApproximateArrivalTimestamp * 1000),
+            record.Data,
+            record.PartitionKey,
+        )
+        for record in answer.Records
+    ]
+    return _answer(records, answer, date)
+
+
+def answer_of_parsed(shard: str, answer: ParsedAnswer, date: int | None) -> Answer:
+    """An answer that botocore has parsed. ``date``: the server's, in epoch ms."""
+    records = [
+        Record(
+            shard,
+            record.SequenceNumber,
+            epoch_ms(record.ApproximateArrivalTimestamp),
+            record.Data,
+            record.PartitionKey,
+        )
+        for record in answer.Records
+    ]
+    return _answer(records, answer, date)
+
+
+def _answer(records: list[Record], answer: TypedAnswer | ParsedAnswer, date: int | None) -> Answer:
+    return Answer(
+        records,
+        answer.NextShardIterator or None,
+        answer.MillisBehindLatest or 0,
+        date,
+        sum([len(record.data) + len(record.partition_key) for record in records]),
+        tuple(ShardInfo(one.ShardId, tuple(one.ParentShards)) for one in answer.ChildShards or ()),
+    )
+
+
+def epoch_ms(stamp: datetime) -> int:
+    """A time as epoch milliseconds."""
+    return round(stamp.timestamp() * 1000)

@@ -1,0 +1,36 @@
+"""A Kinesis stream as an engine: described once at the start, then opened for a state. Shell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from worker.sources.kinesis.api import KinesisApi
+from worker.sources.kinesis.inline import InlineSource
+from worker.sources.kinesis.lineage import Survey, first_positions
+from worker.sources.kinesis.reader import Observer, Reader
+from worker.sources.source import Opening
+from worker.stream.position import Position, Start
+from worker.times.rfc3339 import format_ms
+
+
+class KinesisEngine:
+    """An ``Engine``. ``survey``: the stream as ``survey_stream`` found it, of which a state
+    without positions begins at ``start``. ``observer``: see ``Reader``.
+    """
+
+    def __init__(self, api: KinesisApi, survey: Survey, start: Start, observer: Observer) -> None:
+        self._api = api
+        self._survey = survey
+        self._start = start
+        self._observer = observer
+
+    @property
+    def identity(self) -> str:
+        """The stream's ARN and creation time."""
+        return f"{self._survey.arn}, created {format_ms(self._survey.created)}"
+
+    def open(self, stored: Mapping[str, Position]) -> Opening:
+        """See ``Engine.open``."""
+        positions = stored or first_positions(self._survey, self._start)
+        reader = Reader(self._api, positions, self._survey.created, self._observer)
+        return Opening(InlineSource(reader), positions)

@@ -1,0 +1,41 @@
+"""What can be seen of a state from outside, while its owner may be at work. Pure: a protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from worker.outbox.destination import RequestFormat
+from worker.outbox.entries import EntryKind
+from worker.outbox.ledger import Note
+from worker.partition.commit_outputs import Packed
+
+
+class LedgerNotes(NamedTuple):
+    """``ended``: notes on entries that have left the outbox; ``waiting``: on those still in it."""
+
+    ended: list[Note]
+    waiting: list[Note]
+
+
+class StateView(Protocol):
+    """A state, read only: nothing is taken and nothing written, so its owner isn't disturbed.
+
+    Both methods raise ``CorruptState`` for what can't be read, and ``BadInput`` if there is no
+    state.
+    """
+
+    location: str
+    """Where the state is, which tells its notes from another state's."""
+
+    def find_sessions(self, sid: str) -> list[Packed]:
+        """The sessions, open or closed, whose session_id or call_sid is ``sid``, as they are."""
+        ...
+
+    def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:
+        """The notes on entries of these kinds that can hold a minute at or after ``since`` (epoch
+        ms); ``formats`` say what an entry that waits holds.
+
+        An entry that ends meanwhile may be in both lists.
+        """
+        ...

@@ -1,4 +1,0 @@
-"""The worker's promises under crashes and faults, tried out in simulated time from a seed.
-
-``python -m worker.testing.simulation --seed N`` prints what happened, step by step.
-"""
