@@ -8,9 +8,12 @@ from typing import Any
 
 import msgspec
 
-from tests.scenes import BASE, Scene
+from tests.scenes import BASE, KEYS, Scene
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
+from worker.events.payload import Latency, Payload, canonical
+from worker.events.twilio.call_event import RelayData
+from worker.events.twilio.payloads import PAYLOADS
 from worker.metrics.series import Told
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, encode
@@ -36,8 +39,27 @@ INTERRUPT = "interrupt"
 
 
 def event(at: int, name: str, payload: Any = None, number: int = 1, delay: int = 1000) -> Event:
-    """An event ``at`` ms after BASE, arriving ``delay`` ms after that."""
+    """An event ``at`` ms after BASE, arriving ``delay`` ms after that; its payload as Twilio has
+    it, or a canonical one.
+    """
+    if isinstance(payload, dict):
+        payload = payload_of(name, payload)
     return Event(KEY, BASE + at, number, name, payload, BASE + at + delay)
+
+
+def payload_of(name: str, payload: dict[str, Any]) -> Payload | None:
+    """What Twilio's payload of that name says; of a name without one, something that says it."""
+    read_payload = PAYLOADS.get(name)
+    if read_payload is None:
+        return Latency(said=canonical(payload))
+    return read_payload(RelayData(**{KEYS.get(name, name): payload}))
+
+
+def packed_as_text(one: Event) -> bytes:
+    """The event as its log has it from a release that did not know its name."""
+    delay = one.arrival - one.timestamp
+    row = (one.timestamp - BASE, one.sequence_number, one.name, one.payload, delay)
+    return msgspec.msgpack.encode(row)
 
 
 def reading_of(*scene: tuple[Any, ...], closing: bool = True) -> Reading:

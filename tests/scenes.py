@@ -18,14 +18,15 @@ BASE = 1_790_942_400_000  # 2026-10-02T12:00:00Z, the start of a minute
 Scene = Iterable[tuple[Any, ...]]
 """``(ms since BASE, name)`` or ``(ms, name, payload of that name)``."""
 
-_KEYS = {"final_token_received": "last_token_received", "error_event": "error"}
+# event name -> key of its payload, where these differ
+KEYS = {"final_token_received": "last_token_received", "error_event": "error"}
 
 
 def cloud_event(at: int, name: str, payload: Any = None, number: int = 1, **relay: Any) -> bytes:
     """A gateway call event of session VX1; ``relay`` adds to or replaces its relay data."""
     data = {"session_id": "VX1", "name": name, "sequence_number": number}
     if payload is not None:
-        data[_KEYS.get(name, name)] = payload
+        data[KEYS.get(name, name)] = payload
     return envelope({**data, **relay}, at)
 
 

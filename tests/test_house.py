@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from worker.cli.main import cli
+from worker.events.twilio.payloads import FIELDS
 
 ROOT: Final = Path(__file__).parent.parent
 
@@ -47,6 +48,8 @@ LAYERS: Final = (
     *("settings", "testing", "opening", "wiring", "doctor", "cli", "__main__"),
 )
 """The rooms of ``worker``, each of which imports only rooms that stand before it."""
+PLATFORM_FREE: Final = ("worker.sessions", "worker.partition", "worker.metrics")
+TWILIO: Final = ("worker.events.twilio",)
 EFFECTS: Final = {
     *("time", "random", "secrets", "uuid", "os", "io", "pathlib", "shutil", "tempfile", "sqlite3"),
     *("socket", "select", "ssl", "http", "urllib", "requests", "boto3", "botocore"),
@@ -251,6 +254,23 @@ def test_no_room_imports_a_room_above_it() -> None:
         if LAYERS.index(_room(other)) > LAYERS.index(_room(name))
     ]
     assert upward == []
+
+
+def test_what_is_made_of_events_knows_no_platform() -> None:
+    """Nor any of Twilio's field names: it sees canonical events only."""
+    names = {name for names in FIELDS.values() for name in names}
+    assert len(names) > 20
+    known = []
+    for name, tree in _modules().items():
+        if not _within(name, PLATFORM_FREE):
+            continue
+        known += [f"{name} imports {other}" for other in _imported(tree) if _within(other, TWILIO)]
+        known += [
+            f"{name}:{node.lineno} {node.value}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and node.value in names
+        ]
+    assert known == []
 
 
 def test_only_one_module_asks_whether_a_location_is_in_a_bucket() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scenes import BASE, Result, cloud_event
-from worker.events.event import KNOWN_NAMES
+from worker.events.event import EVENT_CODES
 from worker.partition.rules import Rules
 from worker.stream.record import Record
 from worker.testing.rearranging import rearranged, with_damage
@@ -27,7 +27,7 @@ PAYLOADS: dict[str, list[Any]] = {
     "error_event": [{"error_code": 1, "message": "m"}, {"error_code": "2"}],
 }
 
-names = st.sampled_from([*KNOWN_NAMES, "unheard_of"])
+names = st.sampled_from([*EVENT_CODES, "unheard_of"])
 
 
 @st.composite

@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 
+import msgspec
+
 from tests.building import FINAL, PROMPT, Driven, event
 from tests.counting import calls, calls_by_name
 from tests.scenes import BASE
 from worker.events.decode import Delivery, decode, decode_all
 from worker.events.event import Event, SessionKey
+from worker.events.payload import LanguageChanged
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesRules
 from worker.partition.emission import tell
@@ -106,7 +109,7 @@ def of_session(number: int, events: list[Event]) -> list[Event]:
             one.timestamp,
             one.sequence_number,
             one.name,
-            None if one.payload is None else dict(one.payload),
+            None if one.payload is None else msgspec.structs.replace(one.payload),
             one.arrival,
         )
         for one in events
@@ -181,7 +184,9 @@ def test_what_a_long_session_costs_in_a_minute_is_bounded() -> None:
         def run() -> None:
             for minute in range(minutes):
                 arrival = BASE + (21 + minute) * MINUTE
-                late = Event(first[0].key, BASE + minute, -1, "language_info", {}, arrival)
+                late = Event(
+                    first[0].key, BASE + minute, -1, "language_info", LanguageChanged(), arrival
+                )
                 driven.partition.fold(deliveries([late]))
                 driven.partition.tip("shard-0", arrival)
                 driven.partition.advance(["shard-0"])

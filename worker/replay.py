@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from worker.events.decode import Delivery, decode, decode_all
+from worker.events.decode import PLATFORMS, Delivery, decode, decode_all
 from worker.events.event import SessionKey
 from worker.events.occurrence import Damaged
+from worker.events.platform import Platforms
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -32,10 +33,11 @@ _CLOCK: Final = "recording"
 class Replay:
     """Offline replay: ``feed`` all items in any order, then ``finish``."""
 
-    def __init__(self, rules: Rules, take: Take) -> None:
+    def __init__(self, rules: Rules, take: Take, platforms: Platforms = PLATFORMS) -> None:
         # offline every session ever seen is at hand, so no event is too old for it
         self._partition = Partition(rules._replace(expire_after=None, max_held=None))
         self._take = take
+        self._platforms = platforms
         self._waiting: list[Record] = []
         self._folded = 0
 
@@ -54,7 +56,7 @@ class Replay:
             self._fold_waiting()
 
     def _fold_waiting(self) -> None:
-        self._partition.fold(decode_all(self._waiting))
+        self._partition.fold(decode_all(self._waiting, self._platforms))
         self._waiting.clear()
         self._folded += 1
         if self._folded % _COMMIT_EVERY == 0:
@@ -73,8 +75,8 @@ class Replay:
 class LiveReplay(Replay):
     """Replay with the live worker's holds and timers; ``feed`` in order of arrival."""
 
-    def __init__(self, rules: Rules, take: Take) -> None:
-        super().__init__(rules, take)
+    def __init__(self, rules: Rules, take: Take, platforms: Platforms = PLATFORMS) -> None:
+        super().__init__(rules, take, platforms)
         self._rules = rules
         self._partition = Partition(rules)
         self._archive: dict[SessionKey, Packed] = {}
@@ -86,7 +88,9 @@ class LiveReplay(Replay):
             self._partition.tip(_CLOCK, item.arrival)
             self._partition.advance((_CLOCK,))
             self._give()
-        deliveries = decode(item) if isinstance(item, Record) else [_dead_letter(item)]
+        deliveries = (
+            decode(item, self._platforms) if isinstance(item, Record) else [_dead_letter(item)]
+        )
         strange = self._partition.fold_known(deliveries)
         self._partition.fold_strangers(strange, self._recall(strange))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from worker.events.event import EVENT_CODES
 from worker.metrics.catalogue import (
     CATALOGUE,
     CONTEXT_DIMENSIONS,
@@ -86,3 +87,10 @@ def test_nothing_else_has_further_dimensions_by_default() -> None:
 def test_nobody_is_named_by_a_dimension() -> None:
     for name in CONTEXT_DIMENSIONS:
         assert not any(part in name.lower() for part in ("sid", "session", "call", "account"))
+
+
+def test_what_one_event_alone_gives_has_a_known_event_for_itself() -> None:
+    given = [metric for metric in CATALOGUE.values() if metric.by_event is not None]
+    assert {metric.hold for metric in given} == {Hold.DIRECT}
+    assert len({metric.by_event for metric in given}) == len(given) == 7
+    assert {metric.by_event for metric in given} <= set(EVENT_CODES)

@@ -12,6 +12,7 @@ from tests.scenes import BASE, Scene, records
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
 from worker.events.occurrence import Damaged
+from worker.events.payload import Latency
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -33,7 +34,7 @@ def deliveries() -> list[Delivery]:
 def broken(delivery: Delivery) -> Delivery:
     """The same delivery, of an event that can't be packed."""
     event = cast("Event", delivery.occurrence)
-    payload = {**(event.payload or {}), "unpackable": object()}
+    payload = Latency(cast("int", object()))
     return msgspec.structs.replace(
         delivery, occurrence=msgspec.structs.replace(event, payload=payload)
     )

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.building import closed, event, held_of, parts_of
 from tests.scenes import BASE
-from worker.events.event import KNOWN_NAMES, Event
+from worker.events.event import EVENT_CODES, Event
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Series, SeriesRules, Told
 from worker.partition.commit_outputs import Window
@@ -88,7 +88,7 @@ def copied(held: Held) -> Held:
 
 @st.composite
 def events(draw: st.DrawFn) -> Event:
-    name = draw(st.sampled_from([*KNOWN_NAMES, "odd"]))
+    name = draw(st.sampled_from([*EVENT_CODES, "odd"]))
     payload = draw(st.sampled_from(PAYLOADS.get(name, [None])))
     at = draw(st.integers(0, 14)) * 12_000
     return event(at, name, payload, draw(st.integers(0, 9)))

@@ -11,6 +11,7 @@ from tests.building import AGENT, AGENT_ENDS, CUSTOMER, FINAL, FIRST, INTERRUPT,
 from tests.counting import calls
 from tests.scenes import BASE, play
 from worker.events.event import Event
+from worker.events.payload import Failed
 from worker.sessions.event_walk import MAX_UNKNOWN_NAMES
 from worker.sessions.resident import MAX_LOG_BYTES, Held
 from worker.sessions.state import Session
@@ -76,8 +77,8 @@ def test_work_grows_no_faster_than_the_events(flood: str) -> None:
 
 def test_a_log_is_never_longer_than_its_bound() -> None:
     held = Held(Session(KEY, BASE))
-    payload = {"configurations": {"voice": "x" * 200_000}}
-    found = [held.add(event(at, "configurations", payload, at), MOST) for at in range(30)]
+    payload = Failed(None, "x" * 200_000)
+    found = [held.add(event(at, "error_event", payload, at), MOST) for at in range(30)]
     assert len(held.log) <= MAX_LOG_BYTES
     assert found.count("folded") == held.state.count == 20
     assert held.state.cut == 10

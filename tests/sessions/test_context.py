@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.scenes import play
-from worker.sessions.context import UNKNOWN, plain, provider, voice
+from worker.events.payload import UNKNOWN
 
 FULL: dict[str, Any] = {
     "configurations": {
@@ -87,27 +85,6 @@ def test_only_allowed_settings_leave_in_the_record() -> None:
     assert play((0, "configurations", FULL)).record["configuration"] == {"interruptible": "TRUE"}
 
 
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("Vicki-Generative", "Vicki-Generative"),
-        ("Qm4-0.9_0.75_0.8", "Qm4"),
-        ("a-1.0_0.7_0.8-b", "a-1.0_0.7_0.8-b"),
-        ("", UNKNOWN),
-        (None, UNKNOWN),
-    ],
-)
-def test_a_voice_loses_its_tuning_and_nothing_else(given: object, kept: str) -> None:
-    assert voice(given) == kept
-
-
-def test_values_are_printable_ascii_of_at_most_255_characters() -> None:
-    assert plain("caf\u00e9\n") == "caf??"
-    assert len(plain("x" * 999)) == 255
-    assert plain("   ") == UNKNOWN
-    assert provider("block_") == UNKNOWN
-
-
 def context_after(*scene: tuple[Any, ...]) -> dict[str, str]:
     found: dict[str, str] = play(*scene).record["context"]
     return found
@@ -160,12 +137,3 @@ def test_language_events_before_any_configuration_are_taken_at_their_word() -> N
 def test_what_is_no_text_is_unknown(odd: object) -> None:
     context = context_after((0, "configurations", {"configurations": {"voice": odd}}))
     assert context["voice"] == UNKNOWN
-
-
-@given(st.text(max_size=300))
-def test_any_text_is_made_fit_for_a_dimension(text: str) -> None:
-    for made in (plain(text), provider(text), voice(text)):
-        assert 1 <= len(made) <= 255
-        assert made.isascii()
-        assert made.isprintable()
-        assert made == made.strip()

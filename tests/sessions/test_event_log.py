@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
@@ -10,11 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.building import event
+from tests.building import event, packed_as_text
 from tests.scenes import BASE
-from worker.events.event import KNOWN_NAMES, Event
+from worker.events.event import EVENT_CODES, Event
+from worker.events.payload import (
+    INTERRUPTION_KINDS,
+    Configured,
+    Failed,
+    Interrupted,
+    LanguageChanged,
+    LanguageSettings,
+    Latency,
+    Payload,
+    Tokens,
+    WrapUp,
+)
 from worker.sessions.event_log import (
-    CODES,
     Row,
     Stretch,
     as_row,
@@ -26,11 +38,30 @@ from worker.sessions.event_log import (
 )
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
-payloads: st.SearchStrategy[dict[str, Any] | None] = st.none() | st.dictionaries(
-    st.sampled_from(["latency_ms", "type", "message"]),
-    st.none() | st.booleans() | INT64 | st.floats(allow_nan=False) | st.text(max_size=5),
+texts = st.none() | st.text(max_size=5)
+numbers = st.none() | INT64
+tables = st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2)
+settings = st.builds(LanguageSettings, texts, texts, texts, texts)
+payloads: st.SearchStrategy[Payload | None] = st.one_of(
+    st.none(),
+    st.builds(Latency, numbers, texts),
+    st.builds(Tokens, numbers, numbers, texts),
+    st.builds(Interrupted, st.sampled_from(INTERRUPTION_KINDS), texts),
+    st.builds(
+        Configured,
+        st.text(max_size=3),
+        st.text(max_size=3),
+        settings,
+        st.dictionaries(st.text(max_size=3), settings, max_size=2),
+        st.integers(0, 99),
+        tables,
+        texts,
+    ),
+    st.builds(LanguageChanged, texts, texts, settings, texts),
+    st.builds(Failed, numbers | st.text(max_size=5), texts, texts),
+    st.builds(WrapUp, numbers, texts, st.sampled_from(["ended", "other"]), texts),
 )
-names = st.sampled_from([*KNOWN_NAMES, "", "brand_new", "17"])
+names = st.sampled_from([*EVENT_CODES, "", "brand_new", "17"])
 events = st.builds(
     event,
     st.integers(-(10**13), 10**12),
@@ -41,14 +72,22 @@ events = st.builds(
 )
 
 
-@given(st.lists(st.tuples(events, st.integers(-(10**13), 10**12) | st.none()), max_size=25))
+def fields(some: Iterable[Row]) -> list[tuple[object, ...]]:
+    return [msgspec.structs.astuple(row) for row in some]
+
+
+@given(
+    st.lists(st.tuples(events, st.integers(-(10**13), 10**12) | st.none()), max_size=25),
+    st.integers(0, 25),
+)
 def test_a_stretch_grows_over_rows_before_an_instant_that_need_not_stay(
-    steps: list[tuple[Event, int | None]],
+    steps: list[tuple[Event, int | None]], old: int
 ) -> None:
+    """It may grow no further where rows were packed under their texts, but is never wrong."""
     log, rows, stretch, latest = bytearray(), list[Row](), Stretch(), -(1 << 62)
-    stay: set[int | str] = {CODES["configurations"], "17"}
-    for one, until in steps:
-        log += pack(one, BASE)
+    stay: set[int | str] = {EVENT_CODES["configurations"], "17"}
+    for number, (one, until) in enumerate(steps):
+        log += packed_as_text(one) if number < old else pack(one, BASE)
         rows.append(as_row(one, BASE))
         if until is None:
             continue
@@ -56,9 +95,10 @@ def test_a_stretch_grows_over_rows_before_an_instant_that_need_not_stay(
         stretch = stretch.grown(log, stretch.left_out(log, len(rows)), latest, stay)
         inside = rows[stretch.first : stretch.last]
         assert all(row.timestamp < latest and row.name not in stay for row in inside)
-        assert stretch.left_out(log, len(rows)) == rows[: stretch.first] + rows[stretch.last :]
+        others = rows[: stretch.first] + rows[stretch.last :]
+        assert fields(stretch.left_out(log, len(rows))) == fields(others)
         ahead = rows[stretch.last :]
-        assert not ahead or ahead[0].timestamp >= latest
+        assert old or not ahead or ahead[0].timestamp >= latest
 
 
 @given(st.lists(events, max_size=12))
@@ -66,7 +106,7 @@ def test_what_is_appended_is_unpacked_in_the_order_of_arrival(some: list[Event])
     log = bytearray()
     for one in some:
         log += pack(one, BASE)
-    assert unpack(log, len(some)) == [as_row(one, BASE) for one in some]
+    assert fields(unpack(log, len(some))) == fields(as_row(one, BASE) for one in some)
     assert unpack(bytes(log), len(some)) == unpack(log, len(some))
 
 
@@ -99,9 +139,12 @@ def test_bytes_that_are_no_log_are_refused() -> None:
         unpack(b"\xc1\xc1", 1)
 
 
-def test_codes_sort_as_their_names_do() -> None:
-    assert list(KNOWN_NAMES) == sorted(KNOWN_NAMES)
-    assert [name_of(CODES[name]) for name in KNOWN_NAMES] == list(KNOWN_NAMES)
+@given(st.lists(st.tuples(events, st.booleans()), max_size=12))
+def test_what_was_packed_under_its_text_is_unpacked_as_what_it_is_by_now(
+    some: list[tuple[Event, bool]],
+) -> None:
+    log = b"".join(packed_as_text(one) if old else pack(one, BASE) for one, old in some)
+    assert fields(unpack(log, len(some))) == fields(as_row(one, BASE) for one, _ in some)
 
 
 def rows(*written: tuple[int, int, str] | tuple[int, int, str, Any]) -> list[Row]:
@@ -115,6 +158,14 @@ def test_order_is_by_time_then_number_then_name() -> None:
     ordered = rows((5, 9, "dtmf"), (7, 1, "zoo"), (7, 2, "aaa"), (7, 2, "dtmf"), (7, 2, "ze"))
     shuffled = [ordered[n] for n in (3, 0, 4, 2, 1)]
     assert in_order(shuffled).rows == ordered
+
+
+@given(st.lists(names, min_size=2, unique=True))
+def test_of_events_that_share_time_and_number_the_name_decides_and_no_code(
+    some: list[str],
+) -> None:
+    found = in_order(rows(*((0, 1, name) for name in some)))
+    assert [name_of(row.name) for row in found.rows] == sorted(some)
 
 
 def test_every_neighbour_with_a_smaller_number_is_an_order_conflict() -> None:
@@ -166,5 +217,5 @@ def test_of_conflicting_payloads_the_greater_canonical_json_wins(
 ) -> None:
     for first, second in ((one, other), (other, one)):
         found = in_order(rows((0, 1, "dtmf", first), (0, 1, "dtmf", second)))
-        assert [row.payload for row in found.rows] == [winner]
+        assert [row.payload for row in found.rows] == [event(0, "dtmf", winner).payload]
         assert found.conflicts == 1

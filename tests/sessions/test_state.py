@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.building import KEY, closed, event, held_of, parts_of, values
 from tests.scenes import BASE
-from worker.events.event import Event, canonical_json
+from worker.events.event import Event
+from worker.events.payload import canonical_json
 from worker.sessions.resident import Held
 from worker.sessions.state import Session
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.events.event import KNOWN_NAMES
+from worker.events.event import EVENT_CODES
 from worker.testing.conversation import Occurrence, converse
 from worker.testing.habits import Habits
 from worker.testing.personas import PERSONAS
@@ -110,7 +110,7 @@ def test_every_known_event_occurs() -> None:
     seen: Counter[str] = Counter()
     for events in conversations(Habits(language_changes=0.5, errors=0.5, key_presses=0.1)):
         seen += names(events)
-    assert set(KNOWN_NAMES) <= set(seen)
+    assert set(EVENT_CODES) <= set(seen)
 
 
 @pytest.mark.parametrize(

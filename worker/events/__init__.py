@@ -1,1 +1,1 @@
-"""From bytes to canonical events: envelopes, vocabularies, KPL aggregates. Pure."""
+"""From bytes to canonical events: CloudEvents, KPL aggregates, a folder a platform. Pure."""

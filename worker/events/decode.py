@@ -8,17 +8,22 @@ from typing import Final
 import msgspec
 
 from worker.errors import Unreadable
+from worker.events.cloud_event import elements, is_list
 from worker.events.documents import documents, wrapping
 from worker.events.kpl import MAGIC, user_records
 from worker.events.occurrence import Damaged, Occurrence
-from worker.events.twilio.envelope import elements, is_list, read_cloud_event
-from worker.events.twilio.fast_path import read_quickly
+from worker.events.platform import Platforms
+from worker.events.twilio.platform import TWILIO
 from worker.stream.record import Record
 
 MAX_PARTS: Final = 20_000
 """How many user records an aggregate may have, how many CloudEvents a user record, and all user
 records of an aggregate together. The greatest record of 10 MiB has room for more only if they are
 too short to be call events."""
+
+
+PLATFORMS: Final = Platforms(TWILIO)
+"""The voice platforms that the worker knows."""
 
 
 class Place(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -50,15 +55,16 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return Place(self.shard, self.sequence_number, self.sub_sequence, self.arrival)
 
 
-def decode(record: Record) -> list[Delivery]:
+def decode(record: Record, platforms: Platforms = PLATFORMS) -> list[Delivery]:
     """All occurrences in a record, at least one. Never raises: what would is a defect, and its
     record alone becomes a dead letter.
     """
-    return decode_all((record,))
+    return decode_all((record,), platforms)
 
 
-def decode_all(records: Iterable[Record]) -> list[Delivery]:
+def decode_all(records: Iterable[Record], platforms: Platforms = PLATFORMS) -> list[Delivery]:
     """All occurrences in these records, in their order; as ``decode`` has each."""
+    read_quickly = platforms.read_quickly
     deliveries: list[Delivery] = []
     for record in records:
         data, arrival = record.data, record.arrival
@@ -68,7 +74,7 @@ def decode_all(records: Iterable[Record]) -> list[Delivery]:
                 shard, number = record.shard, record.sequence_number
                 deliveries.append(Delivery(occurrence, shard, number, arrival, data))
             else:
-                deliveries += _patiently(record)
+                deliveries += _slow_path(record, platforms)
         except Exception as defect:
             deliveries.append(_damaged(reason_of(defect), record, data))
     return deliveries
@@ -83,37 +89,42 @@ def reason_of(defect: Exception) -> str:
     return f"{DEFECT}: {type(defect).__name__}"
 
 
-def _patiently(record: Record) -> list[Delivery]:
+def _slow_path(record: Record, platforms: Platforms) -> list[Delivery]:
     """The occurrences of a record that isn't one CloudEvent just as its schema says."""
     data = record.data
     if not data.startswith(MAGIC):
-        return _deliveries(record, data, None)
+        return _deliveries(record, platforms, data, None)
     try:
         parts = _few(user_records(data) or [], "KPL aggregate: user records")
     except Unreadable as error:
         return [_damaged(str(error), record, data)]
     deliveries: list[Delivery] = []
     for index, part in enumerate(parts):
-        deliveries += _deliveries(record, part, index)
+        deliveries += _deliveries(record, platforms, part, index)
         if len(deliveries) > MAX_PARTS:
             why = f"KPL aggregate: more than {MAX_PARTS} events in its records"
             return [_damaged(why, record, data)]
     return deliveries
 
 
-def _deliveries(record: Record, data: bytes, sub_sequence: int | None) -> list[Delivery]:
+def _deliveries(
+    record: Record, platforms: Platforms, data: bytes, sub_sequence: int | None
+) -> list[Delivery]:
     """The occurrences of a user record: one, or those of a list or of several documents."""
+    arrival = record.arrival
     try:
         if is_list(data):
             parts = _elements(data)
         else:
-            occurrence = _read(data, record.arrival)
+            occurrence = _read(data, arrival, platforms)
             if not isinstance(occurrence, Damaged):
                 return [_delivery(occurrence, record, data, sub_sequence)]
             parts = _several(data, occurrence.reason)
     except Unreadable as error:
         return [_damaged(wrapping(data) or str(error), record, data, sub_sequence)]
-    return [_delivery(_read(part, record.arrival), record, part, sub_sequence) for part in parts]
+    return [
+        _delivery(_read(part, arrival, platforms), record, part, sub_sequence) for part in parts
+    ]
 
 
 def _elements(data: bytes) -> list[bytes]:
@@ -147,8 +158,8 @@ def _damaged(reason: str, record: Record, data: bytes, sub_sequence: int | None 
     return _delivery(Damaged(reason), record, data, sub_sequence)
 
 
-def _read(data: bytes, arrival: int) -> Occurrence:
-    return read_quickly(data, arrival) or read_cloud_event(data, arrival)
+def _read(data: bytes, arrival: int, platforms: Platforms) -> Occurrence:
+    return platforms.read_quickly(data, arrival) or platforms.read(data, arrival)
 
 
 def _few(parts: list[bytes], of_what: str) -> list[bytes]:

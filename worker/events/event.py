@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from sys import intern
-from typing import Any, Final, final
+from typing import Final, TypeVar, final
 
 import msgspec
 
-Payload = dict[str, Any]
-"""Known fields of an event, values as they came (scalars, or the two string maps of
-``configurations`` and how many languages it had beyond the bound)."""
+from worker.events.payload import Payload
 
 
 class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
@@ -46,37 +44,39 @@ class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=
     arrival: int
 
 
-# In ascending order, so that an event's code sorts as its name does. Appending in the middle
-# would renumber stored events: a new name needs a new version of the stored format.
-KNOWN_NAMES: Final = (
-    "call_wrap_up",
-    "configurations",
-    "digit",
-    "dtmf",
-    "end_of_agent_speech",
-    "end_of_customer_speech",
-    "error_event",
-    "final_token_received",
-    "first_token_received",
-    "interrupt",
-    "language_changed",
-    "language_info",
-    "play_media",
-    "preempted",
-    "prompt_sent",
-    "start_of_agent_speech",
-    "start_of_customer_speech",
-    "stt_latency",
-    "tts_latency",
-)
+EVENT_CODES: Final[dict[str, int]] = {
+    "call_wrap_up": 0,
+    "configurations": 1,
+    "digit": 2,
+    "dtmf": 3,
+    "end_of_agent_speech": 4,
+    "end_of_customer_speech": 5,
+    "error_event": 6,
+    "final_token_received": 7,
+    "first_token_received": 8,
+    "interrupt": 9,
+    "language_changed": 10,
+    "language_info": 11,
+    "play_media": 12,
+    "preempted": 13,
+    "prompt_sent": 14,
+    "start_of_agent_speech": 15,
+    "start_of_customer_speech": 16,
+    "stt_latency": 17,
+    "tts_latency": 18,
+}
+"""The names of known events, each with the code that stands for it wherever events are stored.
+
+Append only: a new name takes the next code, whatever its letter, and no code is ever given to
+another name. An event stored while its name was unknown has the name itself; ``event_log.unpack``
+gives it the code.
+"""
 
 
-def canonical_json(payload: Payload | None) -> str:
-    """A payload's canonical JSON: keys sorted, no spaces; ``null`` without a payload.
-
-    Where two deliveries of one event differ, the one with the greater text wins.
-    """
-    return _CANONICAL.encode(payload)
+_Step = TypeVar("_Step")
 
 
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def by_code(steps: Mapping[str, _Step]) -> tuple[_Step | None, ...]:
+    """A table of what each known event calls for, by its code; None for names without a step."""
+    by_number = {EVENT_CODES[name]: step for name, step in steps.items()}
+    return tuple(map(by_number.get, range(len(EVENT_CODES))))

@@ -14,6 +14,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, NamedTuple
 
+MILLISECONDS: Final = "Milliseconds"
+"""The unit of all latencies."""
+
 
 class Hold(Enum):
     """What decides a sample, and so how long its minute is held back."""
@@ -27,7 +30,8 @@ class Metric(NamedTuple):
     """One metric. ``unit`` is a CloudWatch unit; published value = sample / ``scale``.
 
     ``own_dimension`` is a dimension that only this metric has; the metric is published
-    both with and without it. ``about`` says what one sample is.
+    both with and without it. ``about`` says what one sample is. ``by_event`` names the event
+    that alone gives the sample: its latency if the unit is milliseconds, else one for each.
     """
 
     name: str
@@ -36,14 +40,27 @@ class Metric(NamedTuple):
     about: str
     scale: int = 1
     own_dimension: str | None = None
+    by_event: str | None = None
 
 
 _DIRECT, _TURN, _SESSION = Hold.DIRECT, Hold.TURN, Hold.SESSION
-_MS, _COUNT = "Milliseconds", "Count"
+_MS, _COUNT = MILLISECONDS, "Count"
 
 _METRICS: Final = (
-    Metric("SttLatency", _MS, _DIRECT, "end of the customer's utterance to its transcript"),
-    Metric("TtsLatency", _MS, _DIRECT, "sentence received to the start of its synthesis"),
+    Metric(
+        "SttLatency",
+        _MS,
+        _DIRECT,
+        "end of the customer's utterance to its transcript",
+        by_event="stt_latency",
+    ),
+    Metric(
+        "TtsLatency",
+        _MS,
+        _DIRECT,
+        "sentence received to the start of its synthesis",
+        by_event="tts_latency",
+    ),
     Metric("ApplicationLatency", _MS, _TURN, "prompt sent to the first token of its reply"),
     Metric("ResponseLatency", _MS, _TURN, "customer's end to agent's audio, turns beyond doubt"),
     Metric("CallerWait", _MS, _TURN, "silence a caller sat through, doubt or not"),
@@ -58,16 +75,26 @@ _METRICS: Final = (
     Metric("Interruptions", _COUNT, _DIRECT, "an interruption", own_dimension="Type"),
     Metric("InterruptionsByCustomer", _COUNT, _TURN, "customer began while the agent spoke"),
     Metric("InterruptionsByAgent", _COUNT, _TURN, "agent began while the customer spoke"),
-    Metric("Preemptions", _COUNT, _DIRECT, "a reply overtaken by newer tokens"),
-    Metric("DtmfReceived", _COUNT, _DIRECT, "a key pressed by the customer"),
-    Metric("DigitsSent", _COUNT, _DIRECT, "digits sent by the application"),
-    Metric("MediaRequested", _COUNT, _DIRECT, "an audio file requested by the application"),
+    Metric(
+        "Preemptions", _COUNT, _DIRECT, "a reply overtaken by newer tokens", by_event="preempted"
+    ),
+    Metric("DtmfReceived", _COUNT, _DIRECT, "a key pressed by the customer", by_event="dtmf"),
+    Metric("DigitsSent", _COUNT, _DIRECT, "digits sent by the application", by_event="digit"),
+    Metric(
+        "MediaRequested",
+        _COUNT,
+        _DIRECT,
+        "an audio file requested by the application",
+        by_event="play_media",
+    ),
     Metric("LanguageChanges", _COUNT, _DIRECT, "a change of language"),
     Metric("Errors", _COUNT, _DIRECT, "an error of the session", own_dimension="ErrorCode"),
     Metric("Turns", _COUNT, _TURN, "an agent utterance that answers the customer"),
     Metric("AmbiguousTurns", _COUNT, _TURN, "a turn whose reply can't be told for sure"),
     Metric("AmbiguousReplies", _COUNT, _TURN, "a reply whose prompt can't be told for sure"),
-    Metric("Prompts", _COUNT, _DIRECT, "a transcript sent to the application"),
+    Metric(
+        "Prompts", _COUNT, _DIRECT, "a transcript sent to the application", by_event="prompt_sent"
+    ),
     Metric("UnansweredPrompts", _COUNT, _TURN, "a prompt that no reply answered"),
     Metric("AbandonedWaits", _COUNT, _TURN, "a caller who waited until the session's end"),
     Metric("InvalidLatencies", _COUNT, _DIRECT, "a latency that is no integer in 0..600,000 ms"),

@@ -17,7 +17,7 @@ from worker.sessions.event_log import unpack
 from worker.sessions.state import Session
 from worker.stream.position import Position
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class SessionChange(msgspec.Struct, array_like=True, gc=False):
@@ -170,7 +170,7 @@ def decode(data: bytes) -> Delta:
 
 _ARRAY: Final = 0x90
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_READERS: Final[dict[int, Callable[[bytes], Delta]]] = {1: msgspec.msgpack.Decoder(Delta).decode}
+_READERS: Final[dict[int, Callable[[bytes], Delta]]] = {2: msgspec.msgpack.Decoder(Delta).decode}
 """By version; a release that writes N keeps the reader of N-1, which gives the N that it means."""
 
 _KNOWN: Final = " and ".join(map(str, _READERS))

@@ -16,17 +16,16 @@ from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Told
 from worker.partition.commit_outputs import SeriesMinute
 from worker.partition.metric_windows import Counted, Gathered
-from worker.sessions.analysis import Reading, direct_samples, turn_samples
+from worker.sessions.analysis import direct_samples, turn_samples
 from worker.sessions.event_log import Row
 from worker.sessions.incremental import further_direct, further_turn, further_turn_of_closed
-from worker.sessions.record import agent_share
 from worker.sessions.resident import Held
-from worker.sessions.samples import Kind, Samples, split
+from worker.sessions.samples import Samples, split
 from worker.sessions.state import Mark, Session
+from worker.sessions.summary import summary_of
 from worker.times.minutes import AFTER_ALL
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
-_END_STATUSES: Final = ("unknown", "failure", "ended", "hung_up")
 
 
 def has_to_tell(state: Session, hold: Hold, before: int) -> bool:
@@ -155,15 +154,6 @@ def summarise(held: Held, gathered: Gathered) -> None:
     gathered.spread(held.summary, AFTER_ALL, held.state.key.account_sid)
 
 
-def summary_of(reading: Reading) -> Samples:
-    """The per-session samples of a reading."""
-    samples = Samples(reading.context)
-    part = samples.at(reading.last)
-    for kind, value in _session_values(reading):
-        part[kind].append(value)
-    return samples
-
-
 def _mark(state: Session, hold: Hold) -> Mark:
     return state.direct if hold is Hold.DIRECT else state.turn
 
@@ -171,32 +161,6 @@ def _mark(state: Session, hold: Hold) -> Mark:
 def _closing(state: Session, hold: Hold) -> bool:
     """Whether the close has a say in these samples; it has none in direct ones."""
     return hold is Hold.TURN and state.closed is not None
-
-
-def _session_values(reading: Reading) -> list[tuple[Kind, int]]:
-    wrap_up, share = reading.direct.wrap_up, agent_share(reading)
-    values: list[tuple[Kind, int]] = [
-        (("SessionsEnded", _end_status(wrap_up)), 1),
-        ("TokensPerSession", reading.direct.tokens),
-        ("InterruptionsPerSession", sum(reading.direct.interruptions.values())),
-        ("TurnsPerSession", reading.spoken.samples.count("Turns")),
-        ("LongestSilence", reading.longest_silence),
-        ("MissingEvents", reading.numbers.missing),
-    ]
-    if reading.duration_s is not None:
-        values.append(("SessionDuration", reading.duration_s))
-    if share is not None:
-        values.append(("AgentTalkShare", share))
-    return values
-
-
-def _end_status(wrap_up: dict[str, object] | None) -> str:
-    if wrap_up is None:
-        return "none"
-    status = wrap_up.get("end_status")
-    if status is None:
-        return "unknown"
-    return str(status) if status in _END_STATUSES else "other"
 
 
 def _samples(rows: list[Row], base: int, hold: Hold, *, closing: bool) -> Samples:

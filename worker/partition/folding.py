@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from worker.events.decode import Delivery, reason_of
-from worker.events.event import KNOWN_NAMES, Event, SessionKey
+from worker.events.event import EVENT_CODES, Event, SessionKey
 from worker.events.occurrence import Damaged, Ignored, SinkTest
 from worker.partition.accounting import account
 from worker.partition.commit_outputs import Packed
@@ -23,7 +23,7 @@ from worker.sessions.state import Session
 Strangers = dict[SessionKey, list[Delivery]]
 """Events whose sessions aren't in memory, by session: the owner may have kept some of these."""
 
-_USUAL: Final = frozenset(KNOWN_NAMES) - {"call_wrap_up"}
+_USUAL: Final = frozenset(EVENT_CODES) - {"call_wrap_up"}
 """Names of which only the session takes notice."""
 
 

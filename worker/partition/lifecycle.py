@@ -9,7 +9,7 @@ from typing import Final
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import Hold
 from worker.partition.commit_outputs import Packed
-from worker.partition.emission import has_to_tell, has_told_all, summarise, summary_of, tell
+from worker.partition.emission import has_to_tell, has_told_all, summarise, tell
 from worker.partition.pending_commit import Pending
 from worker.partition.rules import Rules
 from worker.partition.session_table import AtHand
@@ -17,6 +17,7 @@ from worker.partition.stream_time import StreamTime
 from worker.partition.timers import Deadlines, due_before, releases
 from worker.sessions.resident import Held
 from worker.sessions.state import Closed, CloseReason
+from worker.sessions.summary import summary_of
 from worker.times.minutes import AFTER_ALL, MINUTE
 
 _LONG: Final = 5_000

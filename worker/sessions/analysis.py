@@ -97,7 +97,8 @@ class Reading:
     @property
     def duration_s(self) -> int | None:
         """The session's duration in s as its wrap-up gives it."""
-        return count_of((self.direct.wrap_up or {}).get("duration_in_seconds"))
+        wrap_up = self.direct.wrap_up
+        return None if wrap_up is None else count_of(wrap_up.seconds)
 
     @property
     def longest_silence(self) -> int:

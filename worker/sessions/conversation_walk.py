@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from worker.events.event import KNOWN_NAMES, Payload
+from worker.events.event import by_code
+from worker.events.payload import Configured, LanguageChanged, Payload, Tokens
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import Row
 from worker.sessions.event_walk import count_of, latency_of
@@ -46,7 +47,7 @@ class SpokenWalk:
                 if (turn_step := _TURN_STEPS[name]) is not None:
                     turn_step(turns, t)
                 elif (step := _STEPS[name]) is not None:
-                    step(self, t, row.payload or {})
+                    step(self, t, row.payload)
 
     def take(self) -> Samples:
         """The samples so far, which are gone from here, as are the turn rows."""
@@ -60,25 +61,27 @@ class SpokenWalk:
         self.turns.part = self.samples.at(t)
         self.turns.close()
 
-    def _stt_latency(self, _t: int, payload: Payload) -> None:
+    def _stt_latency(self, _t: int, payload: Payload | None) -> None:
         if (value := latency_of(payload)) is not None:
             self.rows.stt_ms = value
 
-    def _tts_latency(self, _t: int, payload: Payload) -> None:
+    def _tts_latency(self, _t: int, payload: Payload | None) -> None:
         if (value := latency_of(payload)) is not None:
             self.rows.tts_ms = value
 
-    def _final_token(self, t: int, payload: Payload) -> None:
-        self.turns.final_token_received(t, count_of(payload.get("total_tokens")))
+    def _final_token(self, t: int, payload: Payload | None) -> None:
+        tokens = count_of(payload.tokens) if isinstance(payload, Tokens) else None
+        self.turns.final_token_received(t, tokens)
 
-    def _configurations(self, t: int, payload: Payload) -> None:
-        self._context.configurations(payload)
+    def _configurations(self, t: int, payload: Payload | None) -> None:
+        self._context.configured(payload if isinstance(payload, Configured) else Configured())
         self._enter()
         self.turns.configured(t)
 
-    def _language(self, _t: int, payload: Payload) -> None:
-        self._context.language(payload)
-        self._enter()
+    def _language(self, _t: int, payload: Payload | None) -> None:
+        if isinstance(payload, LanguageChanged):
+            self._context.language_changed(payload)
+            self._enter()
 
     def _enter(self) -> None:
         self.samples.enter(self._context.current)
@@ -95,7 +98,7 @@ _TURN_STEP_BY_NAME: Final[dict[str, Callable[[TurnWalk, int], None]]] = {
     "first_token_received": TurnWalk.first_token_received,
     "interrupt": TurnWalk.interrupt,
 }
-_STEP_BY_NAME: Final[dict[str, Callable[[SpokenWalk, int, Payload], None]]] = {
+_STEP_BY_NAME: Final[dict[str, Callable[[SpokenWalk, int, Payload | None], None]]] = {
     "final_token_received": SpokenWalk._final_token,
     "stt_latency": SpokenWalk._stt_latency,
     "tts_latency": SpokenWalk._tts_latency,
@@ -103,5 +106,5 @@ _STEP_BY_NAME: Final[dict[str, Callable[[SpokenWalk, int, Payload], None]]] = {
     "language_changed": SpokenWalk._language,
     "language_info": SpokenWalk._language,
 }
-_TURN_STEPS: Final = tuple(_TURN_STEP_BY_NAME.get(name) for name in KNOWN_NAMES)
-_STEPS: Final = tuple(_STEP_BY_NAME.get(name) for name in KNOWN_NAMES)
+_TURN_STEPS: Final = by_code(_TURN_STEP_BY_NAME)
+_STEPS: Final = by_code(_STEP_BY_NAME)

@@ -2,8 +2,8 @@
 
 The same bytes are what memory holds, what a commit appends and what the store keeps. An
 event is a msgpack array ``[time since base, sequence number, name, payload, delay]``: times
-in ms, ``delay`` from the event to its arrival, ``name`` a code (its index in ``KNOWN_NAMES``)
-or, for a name nobody knows, the name itself.
+in ms, ``delay`` from the event to its arrival, ``name`` a code of ``EVENT_CODES`` or, for a name
+that was unknown when the event was packed, the name itself.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from collections.abc import Container
 from itertools import pairwise
 from operator import attrgetter
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from worker.events.event import KNOWN_NAMES, Event, Payload, canonical_json
+from worker.events.event import EVENT_CODES, Event
+from worker.events.payload import Payload, canonical_json
 
 
 class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -30,14 +31,18 @@ class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
     delay: int
 
 
+class _CodedRow(Row, array_like=True, frozen=True, gc=False):
+    """A row as nearly all are stored: under its code."""
+
+    name: int
+
+
 Identity = tuple[int, int, int | str]
 """What tells an event from all others of its session: time, sequence number, name."""
 
-
-CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(KNOWN_NAMES)}
-
 _encode: Final = msgspec.msgpack.Encoder().encode
 _DECODER: Final = msgspec.msgpack.Decoder(list[Row])
+_CODED: Final = cast("msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[_CodedRow]))
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD
 
@@ -47,7 +52,7 @@ def as_row(event: Event, base: int) -> Row:
     return Row(
         event.timestamp - base,
         event.sequence_number,
-        CODES.get(event.name, event.name),
+        EVENT_CODES.get(event.name, event.name),
         event.payload,
         event.arrival - event.timestamp,
     )
@@ -56,7 +61,7 @@ def as_row(event: Event, base: int) -> Row:
 def pack(event: Event, base: int) -> bytes:
     """An event as it stands in a log: its row, without making one."""
     timestamp, name = event.timestamp, event.name
-    code = CODES.get(name, name)
+    code = EVENT_CODES.get(name, name)
     delay = event.arrival - timestamp
     return _encode((timestamp - base, event.sequence_number, code, event.payload, delay))
 
@@ -64,9 +69,21 @@ def pack(event: Event, base: int) -> bytes:
 def unpack(log: bytes | bytearray, count: int) -> list[Row]:
     """The ``count`` rows of a whole log, in the order in which they arrived.
 
-    Raises ``msgspec.DecodeError`` for bytes that aren't a log of so many rows.
+    A name that was unknown when its event was packed, and has a code by now, becomes the code: so
+    an event has one identity, whichever release packed it. Raises ``msgspec.DecodeError`` for
+    bytes that aren't a log of so many rows.
     """
-    return _DECODER.decode(_ARRAY_HEADER(_ARRAY32, count) + log)
+    array = _ARRAY_HEADER(_ARRAY32, count) + log
+    try:
+        return _CODED.decode(array)
+    except msgspec.ValidationError:
+        return list(map(_under_its_code, _DECODER.decode(array)))
+
+
+def _under_its_code(row: Row) -> Row:
+    if isinstance(row.name, int) or row.name not in EVENT_CODES:
+        return row
+    return msgspec.structs.replace(row, name=EVENT_CODES[row.name])
 
 
 class Stretch(msgspec.Struct, frozen=True, gc=False):
@@ -98,12 +115,15 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
             if row.name in stay:
                 opening = index + 1
         after = _packed(others[ending:])
-        if not log.endswith(after):
+        end = len(log) - len(after)
+        if not log.endswith(after):  # a row in there was packed under its text
             return self
-        first, start, end = self.first, self.start, len(log) - len(after)
-        passed = self.last - self.first
+        first, start, passed = self.first, self.start, self.last - self.first
         if opening > first:
-            first, start = opening + passed, end - len(_packed(others[opening:ending]))
+            inside = _packed(others[opening:ending])
+            if not log.endswith(inside, 0, end):
+                return self
+            first, start = opening + passed, end - len(inside)
         return Stretch(first, ending + passed, start, end)
 
 
@@ -184,9 +204,10 @@ def _settled(rows: list[Row]) -> Ordered:
 
 def name_of(code: int | str) -> str:
     """The name behind a row's code."""
-    return KNOWN_NAMES[code] if isinstance(code, int) else code
+    return _NAMES[code] if isinstance(code, int) else code
 
 
+_NAMES: Final = {code: name for name, code in EVENT_CODES.items()}
 _TIME: Final = attrgetter("timestamp")
 _NUMBER: Final = attrgetter("sequence_number")
 

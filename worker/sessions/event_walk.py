@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from worker.events.event import KNOWN_NAMES, Payload
-from worker.sessions.context import ContextWalk, plain
+from worker.events.event import EVENT_CODES, by_code
+from worker.events.payload import (
+    INTERRUPTION_KINDS,
+    Configured,
+    Failed,
+    Interrupted,
+    LanguageChanged,
+    Latency,
+    Payload,
+    Tokens,
+    WrapUp,
+)
+from worker.metrics.catalogue import CATALOGUE, MILLISECONDS
+from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import Row
 from worker.sessions.samples import Part, Samples
 from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
@@ -37,11 +49,11 @@ class DirectWalk:
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
         self.context = ContextWalk()
-        self.interruptions = dict.fromkeys(("SPEECH", "DTMF", "UNKNOWN"), 0)
+        self.interruptions = dict.fromkeys(INTERRUPTION_KINDS, 0)
         self.errors: list[SessionError] = []
         self.unknown: dict[str, int] = {}
-        self.wrap_up: Payload | None = None
-        self.configuration: dict[str, Any] = {}
+        self.wrap_up: WrapUp | None = None
+        self.configuration: dict[str, str] = {}
         self.tokens = self.words = self.replies = 0
         self.cut = 0
         """Names and languages that are beyond what a session may have of them."""
@@ -72,23 +84,35 @@ class DirectWalk:
             if not isinstance(name, int):
                 self._unknown(name)
             elif (step := _STEPS[name]) is not None:
-                step(self, t, row.payload or {})
+                step(self, t, row.payload)
 
     def _pass_by(self, row: Row) -> None:
         if row.name == _CONFIGURATIONS:
-            self.context.configurations(row.payload or {})
+            self._configure(row.payload)
         else:
-            self.context.language(row.payload or {})
+            self._change_language(row.payload)
+
+    def _configure(self, payload: Payload | None) -> Configured:
+        configured = payload if isinstance(payload, Configured) else Configured()
+        self.context.configured(configured)
         self._enter()
+        return configured
+
+    def _change_language(self, payload: Payload | None) -> None:
+        if isinstance(payload, LanguageChanged):
+            self.context.language_changed(payload)
+            self._enter()
 
     def _enter(self) -> None:
         """The context has changed."""
         self.samples.enter(self.context.current)
         self._until = BEFORE_ALL
 
-    def _final_token(self, _t: int, payload: Payload) -> None:
+    def _final_token(self, _t: int, payload: Payload | None) -> None:
         self.replies += 1
-        tokens, words = count_of(payload.get("total_tokens")), count_of(payload.get("total_words"))
+        if not isinstance(payload, Tokens):
+            return
+        tokens, words = count_of(payload.tokens), count_of(payload.words)
         if tokens is not None:
             self.tokens += tokens
             self._part["Tokens"].append(tokens)
@@ -96,41 +120,32 @@ class DirectWalk:
             self.words += words
             self._part["Words"].append(words)
 
-    def _interrupt(self, _t: int, payload: Payload) -> None:
-        kind = payload.get("type")
-        if kind not in ("SPEECH", "DTMF"):
-            kind = "UNKNOWN"
+    def _interrupt(self, _t: int, payload: Payload | None) -> None:
+        kind = payload.kind if isinstance(payload, Interrupted) else "UNKNOWN"
         self.interruptions[kind] += 1
         self._part["Interruptions", kind].append(1)
 
-    def _configurations(self, _t: int, payload: Payload) -> None:
-        self.context.configurations(payload)
-        self._enter()
-        self.configuration = payload.get("configurations") or {}
-        self.cut += payload.get("omitted_languages", 0)
+    def _configurations(self, _t: int, payload: Payload | None) -> None:
+        configured = self._configure(payload)
+        self.configuration = configured.shown
+        self.cut += configured.omitted_languages
 
-    def _language_info(self, _t: int, payload: Payload) -> None:
-        self.context.language(payload)
-        self._enter()
+    def _language_info(self, _t: int, payload: Payload | None) -> None:
+        self._change_language(payload)
 
-    def _language_changed(self, t: int, payload: Payload) -> None:
-        self.context.language(payload)
-        self._enter()
+    def _language_changed(self, t: int, payload: Payload | None) -> None:
+        self._change_language(payload)
         self.samples.at(t)["LanguageChanges"].append(1)
 
-    def _error(self, t: int, payload: Payload) -> None:
-        code = payload.get("error_code")
-        if isinstance(code, str) and code.isascii() and code.isdecimal() and len(code) < 16:
-            code = int(code)
-        if type(code) is not int:
-            code = plain(code) if isinstance(code, str) else None
+    def _error(self, t: int, payload: Payload | None) -> None:
+        failed = payload if isinstance(payload, Failed) else Failed()
+        code = failed.code
         self._part["Errors", "unknown" if code is None else str(code)].append(1)
         if len(self.errors) < MAX_ERRORS:
-            message = payload.get("message")
-            self.errors.append(SessionError(code, message if isinstance(message, str) else "", t))
+            self.errors.append(SessionError(code, failed.message or "", t))
 
-    def _wrap_up(self, _t: int, payload: Payload) -> None:
-        self.wrap_up = payload
+    def _wrap_up(self, _t: int, payload: Payload | None) -> None:
+        self.wrap_up = payload if isinstance(payload, WrapUp) else WrapUp()
 
     def _unknown(self, name: str) -> None:
         if name not in self.unknown and len(self.unknown) >= MAX_UNKNOWN_NAMES:
@@ -139,29 +154,29 @@ class DirectWalk:
         self.unknown[name] = self.unknown.get(name, 0) + 1
 
 
-def latency_of(payload: Payload) -> int | None:
+def latency_of(payload: Payload | None) -> int | None:
     """A reported latency in ms; None if it is invalid."""
-    value = payload.get("latency_ms")
-    return value if type(value) is int and 0 <= value <= MAX_LATENCY_MS else None
+    value = payload.ms if isinstance(payload, Latency) else None
+    return value if value is not None and 0 <= value <= MAX_LATENCY_MS else None
 
 
-def count_of(value: object) -> int | None:
-    """A count as the events give it: an integer from 0 up to 2**53; None if it is none."""
-    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
+def count_of(value: int | None) -> int | None:
+    """A count that was reported, if it is from 0 up to 2**53, which a double holds exactly."""
+    return value if value is not None and 0 <= value <= MAX_COUNT else None
 
 
-_Step = Callable[[DirectWalk, int, Payload], None]
+_Step = Callable[[DirectWalk, int, Payload | None], None]
 
 
 def _count(metric: str) -> _Step:
-    def run(walk: DirectWalk, _t: int, _payload: Payload) -> None:
+    def run(walk: DirectWalk, _t: int, _payload: Payload | None) -> None:
         walk._part[metric].append(1)
 
     return run
 
 
 def _latency(metric: str) -> _Step:
-    def run(walk: DirectWalk, _t: int, payload: Payload) -> None:
+    def run(walk: DirectWalk, _t: int, payload: Payload | None) -> None:
         value = latency_of(payload)
         if value is None:
             walk._part["InvalidLatencies"].append(1)
@@ -172,15 +187,13 @@ def _latency(metric: str) -> _Step:
 
 
 _BY_NAME: Final[dict[str, _Step]] = {
-    "prompt_sent": _count("Prompts"),
+    **{
+        metric.by_event: (_latency if metric.unit == MILLISECONDS else _count)(metric.name)
+        for metric in CATALOGUE.values()
+        if metric.by_event is not None
+    },
     "final_token_received": DirectWalk._final_token,
-    "stt_latency": _latency("SttLatency"),
-    "tts_latency": _latency("TtsLatency"),
     "interrupt": DirectWalk._interrupt,
-    "preempted": _count("Preemptions"),
-    "dtmf": _count("DtmfReceived"),
-    "digit": _count("DigitsSent"),
-    "play_media": _count("MediaRequested"),
     "configurations": DirectWalk._configurations,
     "language_changed": DirectWalk._language_changed,
     "language_info": DirectWalk._language_info,
@@ -188,8 +201,8 @@ _BY_NAME: Final[dict[str, _Step]] = {
     "call_wrap_up": DirectWalk._wrap_up,
 }
 CONFIGURING: Final = frozenset(
-    KNOWN_NAMES.index(name) for name in ("configurations", "language_changed", "language_info")
+    EVENT_CODES[name] for name in ("configurations", "language_changed", "language_info")
 )
 """The names of events that change the context of those after them."""
-_CONFIGURATIONS: Final = KNOWN_NAMES.index("configurations")
-_STEPS: Final = tuple(_BY_NAME.get(name) for name in KNOWN_NAMES)
+_CONFIGURATIONS: Final = EVENT_CODES["configurations"]
+_STEPS: Final = by_code(_BY_NAME)

@@ -29,19 +29,6 @@ from worker.sessions.state import Session
 from worker.sessions.turn_rows import TurnRow
 from worker.times.rfc3339 import format_ms
 
-CONFIGURATION: Final = (
-    "interruptible",
-    "preemptible",
-    "welcomeGreetingInterruptible",
-    "partialPrompts",
-    "partialPromptOnHangup",
-    "dtmfDetection",
-    "reportInputDuringAgentSpeech",
-    "speechTimeout",
-    "interruptOptions",
-)
-"""The settings of a session that its record shows; no other leaves the worker."""
-
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(SessionRecord)
 
@@ -57,8 +44,6 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         return summarise_all(by_kind[metric], CATALOGUE[metric].scale)
 
     key, turns, direct = state.key, reading.turns, reading.direct
-    wrap_up = direct.wrap_up or {}
-    end_status = wrap_up.get("end_status")
     return SessionRecord(
         schema_version=SCHEMA_VERSION,
         platform=key.platform,
@@ -69,10 +54,10 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         started_at=format_ms(reading.first),
         ended_at=format_ms(reading.last),
         duration_s=reading.duration_s,
-        end_status=end_status if isinstance(end_status, str) else None,
+        end_status=None if direct.wrap_up is None else direct.wrap_up.status,
         close_reason="end_of_input" if state.closed is None else state.closed.reason,
         context=ContextPart(*reading.context),
-        configuration=_configuration(reading),
+        configuration=direct.configuration,
         latency_ms=LatencyPart(
             stt=summary("SttLatency"),
             tts=summary("TtsLatency"),
@@ -160,15 +145,6 @@ def _by_kind(reading: Reading) -> Part:
             for kind, values in part.items():
                 found[kind].extend(values)
     return found
-
-
-def _configuration(reading: Reading) -> dict[str, str]:
-    settings = reading.direct.configuration
-    return {
-        name: value if isinstance(value, str) else str(value).lower()
-        for name in CONFIGURATION
-        if (value := settings.get(name)) is not None
-    }
 
 
 def _talk(reading: Reading) -> TalkPart:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
-from worker.events.event import Event, canonical_json
+from worker.events.event import Event
+from worker.events.payload import canonical_json
 from worker.sessions.analysis import Reading, read
 from worker.sessions.conversation_walk import SpokenWalk
 from worker.sessions.event_log import Identity, Row, Stretch, as_row, identity, pack, unpack

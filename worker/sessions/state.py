@@ -13,9 +13,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from worker.events.event import SessionKey
+from worker.events.event import EVENT_CODES, SessionKey
 from worker.metrics.series import Told
-from worker.sessions.event_log import CODES, Row
+from worker.sessions.event_log import Row
 from worker.times.minutes import AFTER_ALL, BEFORE_ALL
 
 CloseReason = Literal["wrap_up", "idle", "end_of_input"]
@@ -98,4 +98,4 @@ class Session(msgspec.Struct, array_like=True, gc=False):
 _TIME: Final = attrgetter("timestamp")
 _DELAY: Final = attrgetter("delay")
 _NAME: Final = attrgetter("name")
-_WRAP_UP: Final = CODES["call_wrap_up"]
+_WRAP_UP: Final = EVENT_CODES["call_wrap_up"]

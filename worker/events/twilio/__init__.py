@@ -1,1 +1,1 @@
-"""Twilio's call events: envelope, payloads and the fast path. Pure."""
+"""Twilio's call events: fast path, slow path, and payloads in canonical terms. Pure."""

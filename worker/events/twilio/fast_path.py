@@ -1,54 +1,49 @@
-"""The quick reading: nearly every user record is a call event just as its schema says.
+"""The fast path: nearly every user record is a call event just as its schema says.
 
 It takes one typed decode (two where ``data`` is a string) and a few look-ups. Whatever isn't
-plainly so is left to the patient reading (``envelope``). What is read here, is read there with
-the same outcome; a test holds that.
+plainly so is left to the slow path (``envelope``). What is read here, is read there with the
+same outcome; a test holds that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import attrgetter
-from typing import Annotated, Any, Final, TypedDict
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from worker.events.event import KNOWN_NAMES, Event, Payload, SessionKey
+from worker.events.event import EVENT_CODES, Event, SessionKey
 from worker.events.occurrence import TYPE_LENGTH, Ignored
-from worker.events.twilio.envelope import GATEWAY_TYPE, TEST_TYPE
-from worker.events.twilio.payloads import (
+from worker.events.payload import Interrupted, Latency, Payload, Tokens
+from worker.events.twilio.call_event import (
     ALIASES,
     ID_LENGTH,
-    INT64,
     MAX_AHEAD_MS,
     MAX_BEHIND_MS,
     MAX_SEQUENCE_NUMBER,
-    NAME_LENGTH,
-    PAYLOADS,
     PLATFORM,
     RELAY_GROUP,
-    TEXT_LENGTH,
-    ReadPayload,
 )
+from worker.events.twilio.envelope import GATEWAY_TYPE, TEST_TYPE
+from worker.events.twilio.payloads import INT64, NAME_LENGTH, PAYLOADS, ReadPayload
 from worker.times.rfc3339 import parse_ms
 
 _Id = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)]
-_Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH)]
 _SequenceNumber = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQUENCE_NUMBER)]
 _Int64 = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64 - 1)]
 
 
-class _Latency(TypedDict, total=False):
-    latency_ms: _Int64
+class _Latency(msgspec.Struct, gc=False):
+    latency_ms: _Int64 | UnsetType = UNSET
 
 
-class _Tokens(TypedDict, total=False):
-    total_tokens: _Int64
-    total_words: _Int64
+class _Tokens(msgspec.Struct, gc=False):
+    total_tokens: _Int64 | UnsetType = UNSET
+    total_words: _Int64 | UnsetType = UNSET
 
 
-class _Interrupt(TypedDict, total=False):
-    type: _Text
+class _Interrupt(msgspec.Struct, gc=False):
+    type: Literal["SPEECH", "DTMF"]
 
 
 class _Relay(msgspec.Struct, gc=False, kw_only=True):
@@ -92,7 +87,7 @@ _OTHER_CALL_EVENT: Final = Ignored(GATEWAY_TYPE)
 
 
 def read_quickly(data: bytes, arrival: int) -> Event | Ignored | None:
-    """The occurrence in the bytes of one CloudEvent; None if it takes more patience to say.
+    """The occurrence in the bytes of one CloudEvent; None for what only the slow path can tell.
 
     ``arrival`` in epoch milliseconds.
     """
@@ -139,16 +134,42 @@ def _event(call: _Call, relay: _Relay, arrival: int) -> Event | None:
     )
 
 
-_READY: Final[dict[str, Callable[[Any], Any]]] = {
-    "stt_latency": attrgetter("stt_latency"),
-    "tts_latency": attrgetter("tts_latency"),
-    "final_token_received": attrgetter("last_token_received"),
-    "interrupt": attrgetter("interrupt"),
+_NO_LATENCY: Final = Latency()
+
+
+def _stt_latency(relay: _Relay) -> Latency | None:
+    if (reported := relay.stt_latency) is None:
+        return None
+    return _NO_LATENCY if (ms := reported.latency_ms) is UNSET else Latency(ms)
+
+
+def _tts_latency(relay: _Relay) -> Latency | None:
+    if (reported := relay.tts_latency) is None:
+        return None
+    return _NO_LATENCY if (ms := reported.latency_ms) is UNSET else Latency(ms)
+
+
+def _tokens(relay: _Relay) -> Tokens | None:
+    if (reported := relay.last_token_received) is None:
+        return None
+    tokens, words = reported.total_tokens, reported.total_words
+    return Tokens(None if tokens is UNSET else tokens, None if words is UNSET else words)
+
+
+def _interrupted(relay: _Relay) -> Interrupted | None:
+    return None if (reported := relay.interrupt) is None else Interrupted(reported.type)
+
+
+_TYPED: Final[dict[str, ReadPayload]] = {
+    "stt_latency": _stt_latency,
+    "tts_latency": _tts_latency,
+    "final_token_received": _tokens,
+    "interrupt": _interrupted,
 }
-"""The payloads that need no more reading once they are decoded."""
+"""The payloads that are typed here, as far as they say just what their schema does."""
 
 _NAMES: Final[dict[str, tuple[str, ReadPayload | None]]] = {
-    said: (name, _READY.get(name) or PAYLOADS.get(name))
-    for said, name in (*zip(KNOWN_NAMES, KNOWN_NAMES, strict=True), *ALIASES.items())
+    said: (name, _TYPED.get(name) or PAYLOADS.get(name))
+    for said, name in (*zip(EVENT_CODES, EVENT_CODES, strict=True), *ALIASES.items())
 }
 """By what a known event is called: its name, and what reads its payload."""

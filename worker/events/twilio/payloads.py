@@ -1,183 +1,83 @@
-"""Twilio's vocabulary: what a ConversationRelay event in a gateway call event says.
-
-Lenient by need. Real events leave ``edge``, ``level`` and the nested name out, carry fields
-that the published schema forbids, and, in Twilio's own reference example, every payload at
-once. Only what makes an event impossible to place is refused.
-"""
+"""Twilio's payloads: which of their fields are kept, and what they say in canonical terms."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
-from worker.errors import Unreadable
-from worker.events.event import Event, Payload, SessionKey
-from worker.times.rfc3339 import parse_ms
-
-PLATFORM: Final = "twilio"
-RELAY_GROUP: Final = "conversation_relay"
-"""The ``group`` of the call events that carry ConversationRelay events."""
-
-MAX_AHEAD_MS: Final = 3_600_000
-"""How far an event's time may lie ahead of its arrival before it can't be believed."""
-
-MAX_BEHIND_MS: Final = 31 * 86_400_000
-"""How far an event's time may lie before its arrival before it can't be believed."""
-
-MAX_SEQUENCE_NUMBER: Final = (1 << 31) - 1
-"""Sequence numbers run from 0 up to this one."""
+from worker.events.payload import (
+    UNKNOWN,
+    Configured,
+    EndStatus,
+    Failed,
+    Interrupted,
+    InterruptionKind,
+    LanguageChanged,
+    LanguageSettings,
+    Latency,
+    Payload,
+    Tokens,
+    WrapUp,
+    canonical,
+    plain,
+)
 
 INT64: Final = 1 << 63
 NAME_LENGTH: Final = 128
-ID_LENGTH: Final = 256
 TEXT_LENGTH: Final = 200
 _LANGUAGES: Final = 50
+_LONGEST_CODE: Final = 16
 
-Loose = str | int | float | bool | None | list[Any]
-"""What may stand where an object belongs."""
-
-
-class RelayData(msgspec.Struct, gc=False):
-    """``conversation_relay_data``; every field may hold anything."""
-
-    session_id: Any = None
-    sequence_number: Any = None
-    name: Any = None
-    stt_latency: Any = None
-    tts_latency: Any = None
-    interrupt: Any = None
-    last_token_received: Any = None
-    configurations: Any = None
-    language_changed: Any = None
-    language_info: Any = None
-    call_wrap_up: Any = None
-    error: Any = None
-
-
-class CallEvent(msgspec.Struct, gc=False):
-    """``data`` of a gateway call event, as far as it is read."""
-
-    timestamp: Any = None
-    account_sid: Any = None
-    call_sid: Any = None
-    name: Any = None
-    group: Any = None
-    conversation_relay_data: RelayData | Loose = None
-    test_id: Any = None  # the one field of a sink's test event
-
-
-def to_event(call: CallEvent, envelope_time: object, arrival: int) -> Event | None:
-    """The canonical event of a gateway call event; None if it isn't a ConversationRelay one.
-
-    Raises ``Unreadable`` for a relay event that can't be placed in a session or in time.
-    """
-    relay = call.conversation_relay_data
-    if not isinstance(relay, RelayData):
-        if relay is None and call.group != RELAY_GROUP:
-            return None
-        raise Unreadable("conversation_relay_data: no object in an event of conversation_relay")
-    name = _name(relay, call)
-    read_payload = PAYLOADS.get(name)
-    return Event(
-        SessionKey(
-            PLATFORM,
-            _optional_id("account_sid", call.account_sid),
-            _optional_id("call_sid", call.call_sid),
-            _session_id(relay.session_id),
-        ),
-        _timestamp(call.timestamp, envelope_time, arrival),
-        _sequence_number(relay.sequence_number),
-        name,
-        None if read_payload is None else read_payload(relay),
-        arrival,
-    )
-
-
-ALIASES: Final = {"error": "error_event", "last_token_received": "final_token_received"}
-
-
-def _name(relay: RelayData, call: CallEvent) -> str:
-    name = relay.name if isinstance(relay.name, str) and relay.name else call.name
-    if not isinstance(name, str):
-        return ""
-    return ALIASES.get(name, name)[:NAME_LENGTH]
-
-
-def _session_id(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise Unreadable("session_id: empty or no string")
-    if len(value) > ID_LENGTH:
-        raise Unreadable(f"session_id: longer than {ID_LENGTH} characters")
-    return value
-
-
-def _optional_id(field: str, value: object) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str) or len(value) > ID_LENGTH:
-        raise Unreadable(f"{field}: no string of at most {ID_LENGTH} characters")
-    return value
-
-
-def _sequence_number(value: object) -> int:
-    # bool is a subclass of int, and a sequence number of true is no number
-    if type(value) is not int:
-        raise Unreadable("sequence_number: no integer")
-    if not 0 <= value <= MAX_SEQUENCE_NUMBER:
-        raise Unreadable(f"sequence_number: not in 0..{MAX_SEQUENCE_NUMBER}")
-    return value
-
-
-def _timestamp(own: object, envelope: object, arrival: int) -> int:
-    instant = parse_ms(own) if isinstance(own, str) else None
-    if instant is None and isinstance(envelope, str):
-        instant = parse_ms(envelope)
-    if instant is None:
-        raise Unreadable("timestamp: none, or not RFC 3339")
-    if instant - arrival > MAX_AHEAD_MS:
-        raise Unreadable("timestamp: more than 1 h ahead of its arrival")
-    if arrival - instant > MAX_BEHIND_MS:
-        raise Unreadable("timestamp: more than 31 days before its arrival")
-    return instant
-
-
-_LANGUAGE_FIELDS: Final = (
-    "speech_model",
-    "transcription_language_code",
-    "transcription_provider",
-    "tts_language_code",
-    "tts_provider",
-    "voice",
-)
-_CONFIGURATION_FIELDS: Final = (
-    "dtmfDetection",
-    "interruptOptions",
+SHOWN_SETTINGS: Final = (
     "interruptible",
-    "partialPromptOnHangup",
-    "partialPrompts",
     "preemptible",
-    "reportInputDuringAgentSpeech",
-    "speechProvider",
-    "speechTimeout",
-    "transcriptionLanguage",
-    "transcriptionProvider",
-    "ttsLanguage",
-    "ttsProvider",
-    "voice",
     "welcomeGreetingInterruptible",
+    "partialPrompts",
+    "partialPromptOnHangup",
+    "dtmfDetection",
+    "reportInputDuringAgentSpeech",
+    "speechTimeout",
+    "interruptOptions",
 )
-_LANGUAGE_CONFIGURATION_FIELDS: Final = (
-    "speech_model",
-    "transcription_provider",
-    "tts_provider",
-    "voice",
+"""The settings of a session that its record shows; no other leaves the worker."""
+
+_CONTEXT_SETTINGS: Final = (
+    *("speechProvider", "transcriptionLanguage", "transcriptionProvider"),
+    *("ttsLanguage", "ttsProvider", "voice"),
 )
+_LANGUAGE_SETTINGS: Final = ("speech_model", "transcription_provider", "tts_provider", "voice")
+FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "stt_latency": ("latency_ms",),
+    "tts_latency": ("latency_ms",),
+    "final_token_received": ("total_tokens", "total_words"),
+    "interrupt": ("type",),
+    "configurations": (*_CONTEXT_SETTINGS, *SHOWN_SETTINGS),
+    "language_changed": (*_LANGUAGE_SETTINGS, "transcription_language_code", "tts_language_code"),
+    "call_wrap_up": ("duration_in_seconds", "end_status"),
+    "error_event": ("error_code", "message"),
+}
+"""The fields that are kept of each event's payload; all others are ignored."""
+
+_ENDINGS: Final[dict[object, EndStatus]] = {
+    None: "unknown",
+    "unknown": "unknown",
+    "ended": "ended",
+    "hung_up": "hung_up",
+    "failure": "failure",
+}
+_TUNING: Final = re.compile(r"-\d+\.\d+_\d+\.\d+_\d+\.\d+$", re.ASCII)
+
+Kept = dict[str, Any]
+"""Known fields of a payload, values as they came (scalars)."""
 
 
-def _fields(value: object, names: tuple[str, ...]) -> Payload | None:
+def _fields(value: object, names: tuple[str, ...]) -> Kept | None:
     if not isinstance(value, dict):
         return None
     return {name: _scalar(value[name]) for name in names if name in value}
@@ -192,43 +92,177 @@ def _scalar(value: object) -> object:
     return value if isinstance(value, int | float) else None
 
 
+def _integer(value: object) -> int | None:
+    return value if type(value) is int else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _latency(kept: Kept) -> Payload:
+    return _said(Latency(_integer(kept.get("latency_ms"))), kept, _LATENCY_NAMES)
+
+
+def _tokens(kept: Kept) -> Payload:
+    tokens, words = _integer(kept.get("total_tokens")), _integer(kept.get("total_words"))
+    return _said(Tokens(tokens, words), kept, _TOKENS_NAMES)
+
+
+def interruption_kind(reported: object) -> InterruptionKind:
+    """What Twilio's ``type`` of an interruption stands for."""
+    return reported if reported == "SPEECH" or reported == "DTMF" else "UNKNOWN"
+
+
+def _interrupted(kept: Kept) -> Payload:
+    return _said(Interrupted(interruption_kind(kept.get("type"))), kept, _INTERRUPT_NAMES)
+
+
+def _failed(kept: Kept) -> Payload:
+    code = kept.get("error_code")
+    if isinstance(code, str):
+        number = code.isascii() and code.isdecimal() and len(code) < _LONGEST_CODE
+        code = int(code) if number else plain(code)
+    if not isinstance(code, str):
+        code = _integer(code)
+    return _said(Failed(code, _text(kept.get("message"))), kept, _ERROR_NAMES)
+
+
+def _wrap_up(kept: Kept) -> Payload:
+    status = kept.get("end_status")
+    payload = WrapUp(
+        _integer(kept.get("duration_in_seconds")), _text(status), _ENDINGS.get(status, "other")
+    )
+    return _said(payload, kept, _WRAP_UP_NAMES)
+
+
+# of each payload, Twilio's names and the canonical ones, which sort alike: of two payloads the
+# same is the greater by its canonical JSON
+_LATENCY_NAMES: Final = {"latency_ms": "ms"}
+_TOKENS_NAMES: Final = {"total_tokens": "tokens", "total_words": "words"}
+_INTERRUPT_NAMES: Final = {"type": "kind"}
+_ERROR_NAMES: Final = {"error_code": "code", "message": "message"}
+_WRAP_UP_NAMES: Final = {"duration_in_seconds": "seconds", "end_status": "status"}
+
+
+def _said(payload: Payload, kept: Kept, names: dict[str, str]) -> Payload:
+    """The payload, with what was kept where it doesn't say just that."""
+    for name, canonical_name in names.items():
+        meant, value = getattr(payload, canonical_name), kept.get(name)
+        if type(meant) is not type(value) or meant != value or (meant is None and name in kept):
+            text = canonical({names[name]: value for name, value in kept.items()})
+            return replace(payload, said=text)
+    return payload
+
+
+def _language_changed(kept: Kept) -> Payload:
+    return LanguageChanged(
+        _reported(kept.get("tts_language_code"), plain),
+        _reported(kept.get("transcription_language_code"), plain),
+        _language_settings(kept),
+        canonical(kept),
+    )
+
+
 def _configurations(value: object) -> Payload | None:
     if not isinstance(value, dict):
         return None
+    kept: Kept = {}
     languages = value.get("languages")
-    kept: Payload = {}
     if "configurations" in value:
-        kept["configurations"] = _fields(value["configurations"], _CONFIGURATION_FIELDS) or {}
+        kept["configurations"] = _fields(value["configurations"], FIELDS["configurations"]) or {}
     if isinstance(languages, dict):
         codes = sorted(code for code in languages if len(code) <= NAME_LENGTH)[:_LANGUAGES]
         kept["languages"] = {
-            code: _fields(languages[code], _LANGUAGE_CONFIGURATION_FIELDS) or {} for code in codes
+            code: _fields(languages[code], _LANGUAGE_SETTINGS) or {} for code in codes
         }
         if len(languages) > len(codes):
             kept["omitted_languages"] = len(languages) - len(codes)
-    return kept
+    return _configured(canonical(kept))
+
+
+@lru_cache(maxsize=128)
+def _configured(said: str) -> Configured:
+    """What was kept of a configuration, which mostly is that of many sessions."""
+    kept: Kept = json.loads(said)
+    own: Kept = kept.get("configurations", {})
+    languages: dict[str, Kept] = kept.get("languages", {})
+    return Configured(
+        _reported(own.get("ttsLanguage"), plain) or UNKNOWN,
+        _reported(own.get("transcriptionLanguage"), plain) or UNKNOWN,
+        LanguageSettings(
+            _reported(own.get("ttsProvider"), provider),
+            _reported(own.get("voice"), voice),
+            _reported(own.get("transcriptionProvider"), provider),
+            _reported(own.get("speechProvider"), plain),
+        ),
+        {code: _language_settings(language) for code, language in languages.items()},
+        kept.get("omitted_languages", 0),
+        {
+            name: setting if isinstance(setting, str) else str(setting).lower()
+            for name in SHOWN_SETTINGS
+            if (setting := own.get(name)) is not None
+        },
+        said,
+    )
+
+
+def _language_settings(kept: Kept) -> LanguageSettings:
+    return LanguageSettings(
+        _reported(kept.get("tts_provider"), provider),
+        _reported(kept.get("voice"), voice),
+        _reported(kept.get("transcription_provider"), provider),
+        _reported(kept.get("speech_model"), plain),
+    )
+
+
+def _reported(value: object, normalised: Callable[[str], str]) -> str | None:
+    """A text made fit for a dimension; None if nothing was reported, and unknown if no text."""
+    if not value:
+        return None
+    return normalised(value) if isinstance(value, str) else UNKNOWN
+
+
+@lru_cache(maxsize=1024)
+def provider(text: str) -> str:
+    """A provider in lower case, without the prefix of Twilio's own building blocks."""
+    return plain(text).lower().removeprefix("block_") or UNKNOWN
+
+
+@lru_cache(maxsize=1024)
+def voice(text: str) -> str:
+    """A voice as it is, but for a tuning suffix (``-1.0_0.7_0.8``)."""
+    return _TUNING.sub("", plain(text)) or UNKNOWN
 
 
 ReadPayload = Callable[[Any], Payload | None]
 
 
-def _of(key: str, *names: str) -> ReadPayload:
-    """Reads the known fields of the payload under that key."""
-    payload = attrgetter(key)
-    return lambda relay: _fields(payload(relay), names)
+def _of(key: str, name: str, translated: Callable[[Kept], Payload]) -> ReadPayload:
+    """Reads the known fields of the payload under that key, and translates them."""
+    payload, names = attrgetter(key), FIELDS[name]
+
+    def read(relay: Any) -> Payload | None:
+        kept = _fields(payload(relay), names)
+        return None if kept is None else translated(kept)
+
+    return read
+
+
+def _language_info(relay: Any) -> Payload | None:
+    kept = _fields(relay.language_info or relay.language_changed, FIELDS["language_changed"])
+    return None if kept is None else _language_changed(kept)
 
 
 # the payload that belongs to the name; all others are ignored
 PAYLOADS: Final[dict[str, ReadPayload]] = {
-    "stt_latency": _of("stt_latency", "latency_ms"),
-    "tts_latency": _of("tts_latency", "latency_ms"),
-    "final_token_received": _of("last_token_received", "total_tokens", "total_words"),
-    "interrupt": _of("interrupt", "type"),
+    "stt_latency": _of("stt_latency", "stt_latency", _latency),
+    "tts_latency": _of("tts_latency", "tts_latency", _latency),
+    "final_token_received": _of("last_token_received", "final_token_received", _tokens),
+    "interrupt": _of("interrupt", "interrupt", _interrupted),
     "configurations": lambda relay: _configurations(relay.configurations),
-    "language_changed": _of("language_changed", *_LANGUAGE_FIELDS),
-    "language_info": lambda relay: _fields(
-        relay.language_info or relay.language_changed, _LANGUAGE_FIELDS
-    ),
-    "call_wrap_up": _of("call_wrap_up", "duration_in_seconds", "end_status"),
-    "error_event": _of("error", "error_code", "message"),
+    "language_changed": _of("language_changed", "language_changed", _language_changed),
+    "language_info": _language_info,
+    "call_wrap_up": _of("call_wrap_up", "call_wrap_up", _wrap_up),
+    "error_event": _of("error", "error_event", _failed),
 }

@@ -1,0 +1,140 @@
+"""The canonical payloads: what events of any platform say, in the worker's own words.
+
+A platform translates its fields into these, once, when it decodes. Each stands in a session's log
+as an array of its tag and its fields, in this order: both are for ever.
+
+``said`` is what the platform kept of the event's fields, as canonical JSON, where the payload
+doesn't say that by itself. It decides between two deliveries of one event that differ.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Final, Literal, get_args
+
+import msgspec
+
+UNKNOWN: Final = "unknown"
+
+InterruptionKind = Literal["SPEECH", "DTMF", "UNKNOWN"]
+INTERRUPTION_KINDS: Final[tuple[InterruptionKind, ...]] = get_args(InterruptionKind)
+
+EndStatus = Literal["ended", "hung_up", "failure", "unknown", "other"]
+"""How a session ended: unknown if the platform doesn't say, other if it says something else."""
+
+
+class Latency(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
+    """A latency in ms as it was reported; None if that was no integer."""
+
+    ms: int | None = None
+    said: str | None = None
+
+
+class Tokens(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
+    """Tokens and words of a reply; None if what was reported is no integer."""
+
+    tokens: int | None = None
+    words: int | None = None
+    said: str | None = None
+
+
+class Interrupted(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):
+    """What broke in: speech, a key, or nobody knows."""
+
+    kind: InterruptionKind = "UNKNOWN"
+    said: str | None = None
+
+
+class LanguageSettings(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a session uses for one language. Each is fit for a dimension (``plain``); None if the
+    platform doesn't say.
+    """
+
+    tts_provider: str | None = None
+    voice: str | None = None
+    transcription_provider: str | None = None
+    speech_model: str | None = None
+
+
+class Configured(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
+    """A session's configuration: the languages spoken and heard, what it uses for these, and what
+    for each further language, by its code.
+
+    ``shown`` are the settings that the session's record shows, in its order.
+    ``omitted_languages``: how many were beyond the platform's bound.
+    """
+
+    spoken: str = UNKNOWN
+    heard: str = UNKNOWN
+    settings: LanguageSettings = LanguageSettings()
+    languages: dict[str, LanguageSettings] = {}
+    omitted_languages: int = 0
+    shown: dict[str, str] = {}
+    said: str | None = None
+
+
+class LanguageChanged(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
+    """The languages spoken and heard from now on, and what the session uses for them; None leaves
+    a language as it is.
+    """
+
+    spoken: str | None = None
+    heard: str | None = None
+    settings: LanguageSettings = LanguageSettings()
+    said: str | None = None
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
+    """An error: its code, a number or a text that is fit for a dimension, and its message."""
+
+    code: int | str | None = None
+    message: str | None = None
+    said: str | None = None
+
+
+class WrapUp(msgspec.Struct, frozen=True, array_like=True, tag=7, gc=False):
+    """The session's end: its duration in s, and how it ended, as reported and in common terms."""
+
+    seconds: int | None = None
+    status: str | None = None
+    ending: EndStatus = "unknown"
+    said: str | None = None
+
+
+Payload = Latency | Tokens | Interrupted | Configured | LanguageChanged | Failed | WrapUp
+
+
+def canonical_json(payload: Payload | None) -> str:
+    """What a payload says as canonical JSON: keys sorted, no spaces; ``null`` without a payload.
+
+    Where two deliveries of one event differ, the one with the greater text wins.
+    """
+    if payload is None:
+        return "null"
+    if payload.said is not None:
+        return payload.said
+    fields = ((name, getattr(payload, name)) for name in payload.__struct_fields__)
+    return canonical(
+        {name: value for name, value in fields if value is not None and name != "ending"}
+    )
+
+
+def canonical(value: object) -> str:
+    """Anything that JSON can say, as canonical JSON."""
+    return _CANONICAL.encode(value)
+
+
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=msgspec.to_builtins
+)
+
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
+_LONGEST: Final = 255
+
+
+@lru_cache(maxsize=1024)  # of texts that decoding has bounded, mostly the same few
+def plain(text: str) -> str:
+    """A text fit for a dimension: printable ASCII, at most 255 characters, never empty."""
+    return _UNPRINTABLE.sub("?", text).strip()[:_LONGEST].rstrip() or UNKNOWN
