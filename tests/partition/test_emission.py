@@ -152,8 +152,8 @@ def test_a_long_call_goes_on_from_what_a_late_event_has_made_of_it() -> None:
     others = [(0, "dtmf")] * 250
     held, series = held_of(*others, (10_000, "prompt_sent"), (65_000, "dtmf")), book()
     assert not telling_of(held, Hold.TURN, BASE + MINUTE, series).samples
-    for at, found in ((20_000, {10_000}), (70_000, set())):
-        held.add(event(at, "first_token_received", None, 1000 + at), 50_000)
+    for number, at, found in ((253, 20_000, {10_000}), (254, 70_000, set())):
+        held.add(event(at, "first_token_received", None, number), 50_000)
         telling = telling_of(held, Hold.TURN, minute_of(BASE + at) + MINUTE, series)
         assert {told.value for told in telling.samples} == found
 

@@ -185,9 +185,9 @@ def test_a_late_event_tells_what_is_new_and_counts_what_is_no_longer_true() -> N
     live = Live()
     live.arrive(1 * SECOND, 0, "prompt_sent", n=1)
     live.arrive(2 * SECOND, 2 * SECOND, "first_token_received", n=2)
-    live.arrive(3 * SECOND, 3 * SECOND, "call_wrap_up", n=4)
+    live.arrive(3 * SECOND, 3 * SECOND, "call_wrap_up", n=3)
     live.until(30 * MINUTE)
-    live.arrive(30 * MINUTE, 1 * SECOND, "prompt_sent", n=3)  # now the reply is in doubt
+    live.arrive(30 * MINUTE, 1 * SECOND, "prompt_sent", n=0)  # now the reply is in doubt
     live.until(60 * MINUTE)
     assert len(live.when("ApplicationLatency")) == 1
     assert len(live.when("AmbiguousReplies")) == 1
@@ -198,12 +198,12 @@ def test_a_late_event_tells_what_is_new_and_counts_what_is_no_longer_true() -> N
 
 def test_what_was_told_and_becomes_true_again_is_not_told_twice() -> None:
     live = Live()
-    live.arrive(1 * SECOND, 0, "prompt_sent", n=1)
-    live.arrive(2 * SECOND, 2 * SECOND, "first_token_received", n=4)
+    live.arrive(1 * SECOND, 0, "prompt_sent", n=7)
+    live.arrive(2 * SECOND, 2 * SECOND, "first_token_received", n=8)
     live.until(20 * MINUTE)
-    live.arrive(20 * MINUTE, 1 * SECOND, "prompt_sent", n=2)
+    live.arrive(20 * MINUTE, 1 * SECOND, "prompt_sent", n=6)
     live.until(30 * MINUTE)
-    live.arrive(30 * MINUTE, 1500, "interrupt", n=3)  # both prompts are void: no latency at all
+    live.arrive(30 * MINUTE, 1500, "interrupt", n=5)  # both prompts are void: no latency at all
     live.until(60 * MINUTE)
     live.arrive(60 * MINUTE, 1 * SECOND, "start_of_agent_speech", n=9)
     live.until(80 * MINUTE)

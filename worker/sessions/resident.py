@@ -133,18 +133,23 @@ class Held:
         """All samples of the ``rows_to_tell`` before that time (epoch ms) are told now."""
         self._told = self._told.grown(self.log, rows, before - self.state.base, CONFIGURING)
 
-    def reading(self) -> Reading:
-        """All events, read as they now stand; kept until ``forget_reading``."""
-        state = self.state
-        if self._reading is None:
-            self._reading = read(self.rows(), state.base, closing=state.closed is not None)
-        return self._reading
+    def reading(self, *, contiguous: bool = True) -> Reading:
+        """All events, read as they now stand; kept until ``forget_reading``. ``contiguous``: see
+        ``read``.
+        """
+        state, kept = self.state, self._reading
+        if kept is None or kept.contiguous != contiguous:
+            closing = state.closed is not None
+            kept = read(self.rows(), state.base, closing=closing, contiguous=contiguous)
+            self._reading = kept
+        return kept
 
-    def reading_of(self, count: int, *, closing: bool) -> Reading:
+    def reading_of(self, count: int, *, closing: bool, contiguous: bool = True) -> Reading:
         """The first ``count`` events to arrive, read with or without the close."""
         if count == self.state.count and closing == (self.state.closed is not None):
-            return self.reading()
-        return read(self.rows()[:count], self.state.base, closing=closing)
+            return self.reading(contiguous=contiguous)
+        rows = self.rows()[:count]
+        return read(rows, self.state.base, closing=closing, contiguous=contiguous)
 
     def forget_reading(self) -> None:
         """Let go of the kept reading: it is many times the size of the log."""
@@ -158,7 +163,6 @@ class Held:
         bit = 1 << (event.sequence_number & _BITS)
         known = self._find(event) if seen & bit else "folded"
         if known == "duplicate":
-            self.state.duplicates += 1
             return known
         log, packed = self.log, pack(event, self._base)
         if self._events >= most or len(log) + len(packed) > MAX_LOG_BYTES:
@@ -176,7 +180,6 @@ class Held:
     def _turned_away(self, known: Arrival) -> Arrival:
         """There is no room for an event."""
         if known == "earlier":
-            self.state.duplicates += 1
             return "duplicate"
         self.state.cut += 1
         return "cut"
@@ -184,7 +187,6 @@ class Held:
     def _repeated(self, known: Arrival, event: Event) -> None:
         """The event has the identity of one before it."""
         state = self.state
-        state.duplicates += 1
         if event.timestamp < state.direct.before:
             self.resettled = True
         if known == "earlier":
