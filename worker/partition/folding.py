@@ -144,6 +144,8 @@ class Folding:
     def _unusual(self, held: Held, event: Event, arrival: Arrival) -> None:
         """Something is to be noted of an event beyond its being counted."""
         counters = self._pending.counters
+        if arrival == "duplicate":
+            return
         if arrival != "folded":
             self._at_hand.changes.alters(held)
         elif event.name == "call_wrap_up":

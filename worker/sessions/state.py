@@ -53,7 +53,6 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     key: SessionKey
     base: int
     count: int = 0
-    duplicates: int = 0
     cut: int = 0
     oldest: int = AFTER_ALL
     newest: int = BEFORE_ALL
@@ -67,6 +66,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     turn: Mark = msgspec.field(default_factory=Mark)
     surplus: list[tuple[Told, int]] = []
     """Samples told that the session's events no longer have."""
+    continued: int = 0
+    """The last revision of a session of the same key that was forgotten; 0 if there is none."""
 
     def copy(self) -> Session:
         """One that can be changed without this one."""
