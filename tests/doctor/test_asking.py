@@ -223,4 +223,4 @@ def test_the_command_ends_with_what_it_found(endpoint: str, tmp_path: Path) -> N
     assert ill.returncode == 1
     assert "\nfail       kinesis:DescribeStreamSummary of missing: not there" in ill.stdout
     assert "\n           -> " in ill.stdout
-    assert re.fullmatch(r"\d+ checks: 4 ok, 1 fail, \d+ not known\n", ill.stderr)
+    assert re.fullmatch(r"\d+ checks: 5 ok, 1 fail, \d+ not known\n", ill.stderr)

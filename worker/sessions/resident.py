@@ -11,8 +11,11 @@ from worker.sessions.analysis import Reading, read
 from worker.sessions.conversation_walk import SpokenWalk
 from worker.sessions.event_log import Identity, Row, Stretch, as_row, identity, pack, unpack
 from worker.sessions.event_walk import CONFIGURING
+from worker.sessions.number_runs import NumberRuns
 from worker.sessions.samples import Samples
+from worker.sessions.sequence_numbers import numbers_of
 from worker.sessions.state import Closed, Session
+from worker.times.minutes import AFTER_ALL, BEFORE_ALL
 
 Arrival = Literal["folded", "duplicate", "earlier", "conflict", "cut"]
 """What became of an event that arrived. An earlier one is a duplicate that is read later than its
@@ -61,8 +64,9 @@ class Held:
     """
 
     __slots__ = (
-        *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_seen", "_state"),
-        *("_told", "log", "number", "open", "resettled", "shard", "summary", "turn_walk"),
+        *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_runs", "_seen"),
+        *("_state", "_told", "due", "log", "notable_before", "number", "open", "resettled"),
+        *("shard", "summary", "turn_walk"),
     )
 
     def __init__(
@@ -85,6 +89,12 @@ class Held:
         """What deltas know it by."""
         self.open = state.closed is None
         """As the state has it, which folding need not fetch for that."""
+        self.notable_before = BEFORE_ALL if self.open else AFTER_ALL
+        """What arrives before that (epoch ms) matters to more than the session: nothing while it is
+        open without a wrap-up, then what may bring its close forward, and all once it has closed.
+        """
+        self.due = AFTER_ALL
+        """When its close is looked at next (epoch ms)."""
         self.shard: str | None = ""
         """The shard that its events came from; empty before one came, None if they are several."""
         self.log = log or bytearray()
@@ -98,6 +108,8 @@ class Held:
         """Whether a told event may have changed since direct samples were told last."""
         self.summary: Samples | None = None
         """The per-session samples of its first close, if they have been worked out."""
+        self._runs: NumberRuns | None = None
+        """Of its sequence numbers; None until asked for, which no offline replay does."""
         self.turn_walk: tuple[int, SpokenWalk] | None = None
         """A walk through all events before a time (epoch ms), none of which has come since."""
 
@@ -109,14 +121,34 @@ class Held:
             new = unpack(self.log[self._counted :], self._events - self._state.count)
             self._state.take_in(new)
             self._counted = len(self.log)
+            if self._runs is not None:
+                self._runs.take_in(new)
         return self._state
+
+    @property
+    def runs(self) -> NumberRuns:
+        """What is known of the sequence numbers of all of its events."""
+        runs = self._runs
+        if runs is None:
+            runs = self._runs = NumberRuns()
+            if self._state.count:
+                runs.take_in(self.rows()[: self._state.count])
+        _ = self.state  # which takes in what is new
+        if runs.repeated:
+            runs.resolve(self.rows())
+        return runs
+
+    def is_sparse(self) -> bool:
+        """Whether so many of its numbers are absent that they can't follow one another."""
+        return numbers_of(self.rows()).sparse
 
     def close(self, closed: Closed) -> None:
         """It closes for the first time."""
-        self.state.closed = closed
-        self.state.revision = 1
-        self.open = False
-        self._reading = None
+        state = self.state
+        state.closed = closed
+        state.revision = state.continued + 1
+        self.open, self.notable_before = False, AFTER_ALL
+        self._reading = self._runs = None
 
     def rows(self) -> list[Row]:
         """All events, in the order of their arrival."""
