@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from tests.scenes import BASE, cloud_event
 from worker.events.decode import decode
 from worker.events.event import SessionKey
-from worker.partition.commit_outputs import Outputs, Packed
+from worker.partition.commit_outputs import Outputs, Packed, Waits
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.stream.record import Record
@@ -27,6 +28,7 @@ class Live:
         self.records: list[tuple[int, dict[str, Any]]] = []
         self.letters: list[tuple[str, bytes]] = []
         self.archive: dict[SessionKey, Packed] = {}
+        self.waits: Waits = Counter()
         self.number = 0
 
     def arrive(
@@ -60,6 +62,7 @@ class Live:
 
     def _note(self, now: int, outputs: Outputs) -> None:
         self.archive.update(outputs.packed)
+        self.waits.update(outputs.waits)
         self.letters += [(letter.reason, letter.data) for letter in outputs.dead_letters]
         self.records += [(now, json.loads(one.line)) for one in outputs.records]
         for (series, minute), distribution in outputs.window.items():

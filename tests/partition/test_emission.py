@@ -48,9 +48,10 @@ class Telling(NamedTuple):
     retracted: int
 
 
-def by(before: int, contextual: int | None = None) -> Due:
+def by(before: int, contextual: int | None = None, *, contiguous: bool = True) -> Due:
     """All minutes before a time, or those of samples that wait for the beginning before another."""
-    return Due(None, before, before if contextual is None else contextual, BEFORE_ALL, "quiet")
+    waiting = before if contextual is None else contextual
+    return Due(None, before, waiting, BEFORE_ALL, "quiet", contiguous)
 
 
 def telling_of(held: Held, hold: Hold, due: int | Due, series: SeriesBook) -> Telling:
@@ -114,7 +115,11 @@ def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
             if rng.random() < 0.3:
                 before = minute_of(BASE + rng.randrange(0, 5) * MINUTE)
                 waiting = rng.choice([before, before, before - MINUTE, BEFORE_ALL])
-                due = by(before, waiting if hold is Hold.DIRECT else before)
+                due = by(
+                    before,
+                    waiting if hold is Hold.DIRECT else before,
+                    contiguous=rng.random() < 0.7,
+                )
                 has_to = has_to_tell(held.state, hold, due)
                 telling = telling_of(held, hold, due, series)
                 assert has_to or not telling.samples

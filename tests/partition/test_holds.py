@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
+
 from tests.partition.living import MINUTE, SECOND, Live, turn
+from worker.metrics.catalogue import Hold
+from worker.metrics.series import SeriesRules
+from worker.partition.commit_outputs import Outputs
 from worker.partition.rules import Rules
+from worker.replay import LiveReplay
+from worker.sessions.record import decode
+from worker.testing.traffic import Traffic, simulate
 
 
 def test_a_complete_turn_minute_is_told_half_a_minute_after_its_end() -> None:
@@ -152,3 +162,54 @@ def test_a_closed_session_waits_for_nothing() -> None:
     ended(live, 70 * SECOND, 5)
     live.until(10 * MINUTE)
     assert live.when("ResponseLatency") == live.when("SessionsEnded") == [150 * SECOND]
+
+
+def test_how_long_minutes_waited_is_known_by_reason() -> None:
+    live = Live()
+    with_a_hole(live)
+    live.until(20 * MINUTE)
+    live.arrive(20 * MINUTE, 11 * SECOND, "prompt_sent", n=3)
+    live.until(30 * MINUTE)
+    turns = {(reason, wait) for hold, reason, wait in live.waits if hold is Hold.TURN}
+    assert {("complete", 30 * SECOND), ("given_up", 330 * SECOND)} <= turns
+    assert {reason for reason, _ in turns} == {"complete", "given_up", "late"}
+    direct = {(reason, wait) for hold, reason, wait in live.waits if hold is Hold.DIRECT}
+    assert direct == {("complete", 30 * SECOND), ("late", 1170 * SECOND)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_sent_is_what_the_records_say_if_nothing_comes_later_than_the_hold(
+    seed: int,
+) -> None:
+    """Delays of 20 s at the median, and 1 % of the events lost."""
+    lines: list[bytes] = []
+    sent: Counter[str] = Counter()
+
+    def take(outputs: Outputs) -> None:
+        lines.extend(record.line for record in outputs.records)
+        for (series, _), distribution in outputs.window.items():
+            if not series.dimensions:
+                sent[series.metric] += sum(distribution.values())
+
+    traffic = Traffic(
+        sessions=40, delay_median_s=20.0, stragglers=0.0, lost=0.01, malformed=0.0, test_event=False
+    )
+    replay = LiveReplay(Rules(series=SeriesRules(sets={})), take)
+    for record in simulate(traffic, seed):
+        replay.feed(record)
+    replay.finish()
+    counters = replay.counters
+    assert counters["samples_retracted"] == counters["sessions_revised"] == 0
+    records = [decode(line) for line in lines]
+    assert len(records) == counters["sessions_closed"]
+    for metric, said in {
+        "Turns": [record.turns for record in records],
+        "AmbiguousTurns": [record.ambiguous_turns for record in records],
+        "AmbiguousReplies": [record.ambiguous_replies for record in records],
+        "UnansweredPrompts": [record.unanswered_prompts for record in records],
+        "AbandonedWaits": [record.abandoned_waits for record in records],
+        "DoubtfulTurns": [record.doubtful_turns for record in records],
+        "InterruptionsByAgent": [record.interruptions.by_agent for record in records],
+        "InterruptionsByCustomer": [record.interruptions.by_customer for record in records],
+    }.items():
+        assert sent[metric] == sum(said)

@@ -66,17 +66,27 @@ class Holds:
         state, rules = held.state, self._rules
         if state.closed is not None:
             return self._closed(state, instant)
-        ripe = minute_of(instant - rules.hold_direct)
         if self._by_time(held):
             return self._timed(state, instant, BEFORE_ALL)
-        given_up = min(ripe, minute_of(instant - rules.hold_hole))
-        told = max(state.turn.before, given_up) - state.base
-        latest, hole = held.runs.frontier(told, begun=self._begun(held, given_up))
-        complete = min(ripe, minute_of(state.base + latest))
+        complete, hole = self._frontier(held, instant, BEFORE_ALL)
         if not hole:
             return self._timed(state, instant, complete)
-        before = max(complete, given_up)
+        given_up = minute_of(instant - max(rules.hold_hole, rules.hold_direct))
+        behind, hole = self._frontier(held, instant, given_up)
+        before = max(behind, given_up)
+        if not hole:
+            before = max(before, self._timed(state, instant, complete).before)
         return Due(instant, before, before, complete, "given_up")
+
+    def _frontier(self, held: Held, instant: int, given_up: int) -> tuple[int, bool]:
+        """The end of the minutes that are complete, and whether a missing number is waited for
+        after them. What is missing before ``given_up``, or before what was told, is not.
+        """
+        state = held.state
+        told = max(state.turn.before, given_up) - state.base
+        latest, hole = held.runs.frontier(told, begun=self._begun(held, given_up))
+        ripe = minute_of(instant - self._rules.hold_direct)
+        return min(ripe, minute_of(state.base + latest)), hole
 
     def _closed(self, state: Session, instant: int) -> Due:
         """A closed session waits for nothing."""
