@@ -16,10 +16,13 @@ import pytest
 from tests.live import Aws
 from tests.processes import AWS, run
 from tests.scenes import envelope
+from tests.state.commits import commit
 from worker.doctor.asking import Clients, ask
 from worker.doctor.facts import Facts, Wanted
 from worker.doctor.findings import Finding, Verdict
 from worker.doctor.judging import judge
+from worker.opening import Locations
+from worker.partition.delta import Delta
 from worker.settings.model import Settings
 from worker.state.sqlite.store import SqliteStore
 from worker.stream.record import Record
@@ -206,6 +209,21 @@ def test_a_state_that_is_another_streams_is_told(endpoint: str, tmp_path: Path) 
     found = Examined(endpoint, state=str(state)).findings()
     assert list(found) == ["state"]
     assert "of other" in found["state"].told
+
+
+def test_numbers_that_do_not_follow_one_another_are_told_by_what_was_committed(
+    endpoint: str, tmp_path: Path
+) -> None:
+    locations = Locations(REGION, endpoint, session())
+    for place in (str(tmp_path / "state.sqlite"), "s3://calls-state/sparse"):
+        store = locations.store(place, lambda _: None, time.sleep, lambda: 0.0)
+        store.take("calls, created 2026-10-02T12:00:00.000Z")
+        found = Delta(counters={"sessions_closed": 60, "sparse_sessions": 40}, found_sparse=True)
+        store.append(commit(delta=found))
+        store.close()
+        told = Examined(endpoint, state=place).findings()
+        assert list(told) == ["sequence numbers"]
+        assert "40 of 60 closed sessions" in told["sequence numbers"].told
 
 
 def test_a_file_that_is_no_state_is_told(endpoint: str, tmp_path: Path) -> None:
