@@ -37,10 +37,17 @@ def test_a_setting_other_than_auto_is_final(setting: SequenceNumbers, contiguous
     assert numbering.contiguous == contiguous
 
 
-def arriving(sessions: int, step: int) -> list[Event]:
-    """Sessions of 25 events each, whose numbers are so far apart."""
+def arriving(sessions: int, step: int, start: int = 0) -> list[Event]:
+    """Sessions of 25 events each, whose numbers are so far apart; ``start`` in ms since BASE."""
     return [
-        Event(SessionKey("twilio", "AC1", "CA1", f"VX{n}"), BASE + at, step * at, name, None, BASE)
+        Event(
+            SessionKey("twilio", "AC1", "CA1", f"VX{start + n}"),
+            BASE + start + at,
+            step * at,
+            name,
+            None,
+            BASE,
+        )
         for n in range(sessions)
         for at, name in enumerate([*[PROMPT] * 24, "call_wrap_up"])
     ]
@@ -78,3 +85,13 @@ def test_offline_all_sessions_are_judged_before_any_of_them_closes() -> None:
     few.partition.fold([Delivery(event(0, PROMPT), "s", "1", BASE, b"")])
     few.partition.judge_numbers()
     assert few.partition.contiguous
+
+
+def test_offline_the_first_sessions_to_close_do_not_decide_for_all() -> None:
+    driven = Driven(Rules())
+    early, later = arriving(ENOUGH_SESSIONS, 3), arriving(ENOUGH_SESSIONS, 1, MINUTE)
+    driven.partition.fold([Delivery(one, "s", "1", BASE, b"") for one in early + later])
+    driven.partition.judge_numbers()
+    driven.partition.finish(driven.partition.keys())
+    assert driven.partition.counters["sparse_sessions"] == ENOUGH_SESSIONS
+    assert driven.partition.contiguous
