@@ -73,7 +73,7 @@ class Lifecycle:
         if state.closed is None:
             ending: CloseReason = "end_of_input" if state.wrap_up_arrival is None else "wrap_up"
             self._close(held, ending, self._time.now or state.last_arrival)
-        everything = self._holds.everything()
+        everything = self._holds.everything(state)
         self._tell(held, Hold.DIRECT, everything)
         self._tell_turns(held, everything)
         self._pack(held)
@@ -137,7 +137,7 @@ class Lifecycle:
         if state.recorded != state.count:
             self._at_hand.changes.alters(held)
             self._pending.counters["sessions_revised"] += 1
-            self._pending.record(held, contiguous=self._numbering.contiguous)
+            self._pending.record(held, contiguous=due.contiguous)
         if not state.summarised:
             self._at_hand.changes.alters(held)
             state.summarised = True
