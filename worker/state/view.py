@@ -21,7 +21,7 @@ class LedgerNotes(NamedTuple):
 class StateView(Protocol):
     """A state, read only: nothing is taken and nothing written, so its owner isn't disturbed.
 
-    Both methods raise ``CorruptState`` for what can't be read, and ``BadInput`` if there is no
+    All methods raise ``CorruptState`` for what can't be read, and ``BadInput`` if there is no
     state.
     """
 
@@ -30,6 +30,10 @@ class StateView(Protocol):
 
     def find_sessions(self, sid: str) -> list[Packed]:
         """The sessions, open or closed, whose session_id or call_sid is ``sid``, as they are."""
+        ...
+
+    def found_sparse(self) -> bool:
+        """Whether the stream's sequence numbers have been found not to follow one another."""
         ...
 
     def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:

@@ -35,6 +35,12 @@ class S3View:
         """See ``StateView.find_sessions``."""
         return find_sessions(self._access, sid)
 
+    def found_sparse(self) -> bool:
+        """See ``StateView.found_sparse``."""
+        restoring = Restoring(self._access, READERS)
+        found = find_readable(lambda: _look(self._access), self._access, restoring)
+        return restoring.whole(found.manifest).found_sparse
+
     def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:
         """See ``StateView.ledger_since``."""
         return ledger_since(self._access, since, formats)

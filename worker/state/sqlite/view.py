@@ -33,6 +33,10 @@ class SqliteView:
         """See ``StateView.find_sessions``."""
         return find_sessions(self._path, sid)
 
+    def found_sparse(self) -> bool:
+        """See ``StateView.found_sparse``."""
+        return committed(self._path).found_sparse
+
     def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:
         """See ``StateView.ledger_since``."""
         # before the others: what ends meanwhile is in both
