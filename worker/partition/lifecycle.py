@@ -87,8 +87,15 @@ class Lifecycle:
             self._set_aside(held, defect)
 
     def _set_aside(self, held: Held, defect: Exception) -> None:
+        self._note_revision(held)
         self._at_hand.let_go(held)
         self._pending.set_aside(held, defect)
+
+    def _note_revision(self, held: Held) -> None:
+        """A session leaves memory: if it speaks again, its records go on from its last one."""
+        closed, state = held.state.closed, held.state
+        if closed is not None:
+            self._forgotten.note(state.key, closed.at, state.revision)
 
     def _close_due(self, instant: int) -> None:
         for due, held in self._deadlines.reached(instant, self._at_hand.by_key):
@@ -153,6 +160,6 @@ class Lifecycle:
         """Let a closed session go once it has told all that it had to tell."""
         state = held.state
         if state.closed is not None and has_told_all(state):
-            self._forgotten.note(state.key, state.closed.at, state.revision)
+            self._note_revision(held)
             self._at_hand.let_go(held)
             self._pending.outputs.packed[state.key] = Packed(state, bytes(held.log))
