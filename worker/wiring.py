@@ -103,6 +103,8 @@ def partition_of(
     restored = store.take(identity)
     partition = Partition(stage.rules, restored)
     stage.events.started(stage.stream, len(restored.sessions))
+    if stranded := store.waiting_kinds() - stage.destinations.keys():
+        stage.events.stranded(sorted(stranded))
     source, positions = open_source(restored.positions)
     lanes = [
         Lane(kind, store, to, stage.events, stage.clocks.now, stage.random)

@@ -159,6 +159,7 @@ class Stores(RuleBasedStateMachine):
     def the_same_waits_to_be_sent(self) -> None:
         # each store counts bytes as it keeps them
         self.same(lambda store: store.backlog()._replace(size=0))
+        self.same(lambda store: store.waiting_kinds())
 
     @invariant()
     def the_ledger_is_the_same(self) -> None:

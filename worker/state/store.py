@@ -67,6 +67,10 @@ class Store(Protocol):
         """Record the outcomes of attempts, and keep their notes."""
         ...
 
+    def waiting_kinds(self) -> set[EntryKind]:
+        """The kinds of the entries in the outbox."""
+        ...
+
     def backlog(self) -> Backlog:
         """How much waits to be sent."""
         ...

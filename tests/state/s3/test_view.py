@@ -13,8 +13,8 @@ from worker.destinations.cloudwatch.requests import DATUMS
 from worker.objectstore.retrying import Access
 from worker.outbox.entries import DeliveryOutcome, Settled
 from worker.outbox.ledger import Note, tally_of
-from worker.state.s3.ownership import MANIFEST
 from worker.partition.delta import Delta
+from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.view import S3View, ledger_since
 from worker.testing.strict_s3 import Operation, StrictS3
 

@@ -146,6 +146,10 @@ class S3Store:
                 else:
                     owner.confirm()
 
+    def waiting_kinds(self) -> set[EntryKind]:
+        """See ``Store.waiting_kinds``."""
+        return {entry.kind for entry in self._owner.manifest.outbox}
+
     def backlog(self) -> Backlog:
         """See ``Store.backlog``."""
         return self._owner.manifest.backlog()

@@ -148,8 +148,7 @@ class SqliteStore:
         with self._lock, self._owned() as db:
             rows = db.execute(
                 "UPDATE outbox SET state = 'SENDING', attempts = attempts + 1 WHERE id IN"
-                " (SELECT id FROM outbox WHERE state = 'PENDING' AND kind = ?"
-                " ORDER BY id LIMIT ?)"
+                " (SELECT id FROM outbox WHERE state = 'PENDING' AND kind = ? ORDER BY id LIMIT ?)"
                 " RETURNING id, kind, body, made, attempts - 1, ambiguous",
                 (kind, most),
             ).fetchall()
@@ -171,6 +170,11 @@ class SqliteStore:
                 if note is not None:
                     _keep(db, note)
 
+    def waiting_kinds(self) -> set[EntryKind]:
+        """See ``Store.waiting_kinds``."""
+        with self._lock, _usable(self._path):
+            return {kind for (kind,) in self._db.execute("SELECT DISTINCT kind FROM outbox")}
+
     def backlog(self) -> Backlog:
         """See ``Store.backlog``."""
         with self._lock, _usable(self._path):
@@ -183,8 +187,7 @@ class SqliteStore:
         """See ``Store.size``. The write-ahead log beside the file doesn't count."""
         with self._lock, _usable(self._path):
             (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-            (each,) = self._db.execute("PRAGMA page_size").fetchone()
-        return int(pages * each)
+            return int(pages * self._db.execute("PRAGMA page_size").fetchone()[0])
 
     def compact(self) -> None:
         """See ``Store.compact``. Merges on a connection of its own, so that commits go on."""
