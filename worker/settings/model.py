@@ -1,7 +1,7 @@
 """The settings: one model with every name, unit, bound and default.
 
-`worker.settings.sources` fills it from command-line options, the environment and a TOML file, and puts
-name, value and source before what a validator says.
+`worker.settings.sources` fills it from command-line options, the environment and a TOML file, and
+puts name, value and source before what a validator says.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take the given values only: `worker.settings.sources` lays the sources over each other."""
+        """Take the given values only: they have been laid over each other by now."""
         return (init_settings,)
 
     @field_validator("*", mode="before")
