@@ -81,7 +81,7 @@ class Locations:
         """The state at a location, not taken yet. The callables: see ``Access``."""
         bucket = self.bucket(location)
         if bucket is None:
-            return SqliteStore(Path(location))
+            return SqliteStore(Path(location), observer=call_failed, sleep=sleep, random=random)
         return S3Store(bucket, observer=call_failed, sleep=sleep, random=random)
 
     def view(self, location: str) -> StateView:

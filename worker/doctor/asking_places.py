@@ -14,11 +14,12 @@ from typing import Final
 from worker.destinations.cloudwatch.sink import MetricsApi
 from worker.doctor.calls import Calls, Fields
 from worker.doctor.facts import State
-from worker.errors import CorruptState
+from worker.errors import CorruptState, Misconfigured
 from worker.objectstore.api import Failure, FailureKind, Object
 from worker.objectstore.s3 import Bucket
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.ownership import MANIFEST
+from worker.state.sqlite.file import require_whole
 from worker.state.sqlite.view import taken_by
 
 PROBE: Final = "doctor-probe"
@@ -79,6 +80,8 @@ def ask_state_file(path: Path) -> State:
         return State(place, problem="it can't be written")
     try:
         taken = taken_by(path)
-    except CorruptState as error:
+        if taken is not None:
+            require_whole(path)
+    except (CorruptState, Misconfigured) as error:
         return State(place, problem=str(error))
     return State(place) if taken is None else State(place, *taken)

@@ -15,6 +15,7 @@ class FailureKind(StrEnum):
     UNKNOWN = "unknown"  # a timeout, a lost connection, 5xx, a throttle: a write may be applied
     NOWHERE = "nowhere"  # there is no such bucket: the operator's, as the next
     REFUSED = "refused"  # permissions, credentials
+    NO_ROOM = "no room"  # the disk of a state file is full
 
 
 class Failure(NamedTuple):
