@@ -138,7 +138,8 @@ def require_writable(path: Path) -> None:
 def connect(path: Path) -> sqlite3.Connection:
     """Open a state to write into it; made, for its owner's eyes only, if there is none."""
     path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
-    db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    place = path.resolve()  # for some names alone mean something else to SQLite
+    db = sqlite3.connect(place, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             db.executescript(_SCHEMA)
