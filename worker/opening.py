@@ -93,19 +93,21 @@ class Locations:
             raise BadInput(f"there is no state file {location}")
         return SqliteView(Path(location))
 
-    def records(self, location: str) -> Sink:
-        """Where session records go. Raises ``Misconfigured`` if they can't be written there."""
+    def records(self, location: str, today: Callable[[], str] | None = None) -> Sink:
+        """Where session records go. ``today``: gives the date, for a file a day; None: one file.
+        Raises ``Misconfigured`` if they can't be written there.
+        """
         bucket = self.bucket(location)
         if bucket is not None:
             return _existing("records", bucket, ObjectSink(bucket, RECORDS, record_time))
-        return StdoutRecords() if location == STDOUT else _file("records", location)
+        return StdoutRecords() if location == STDOUT else _file("records", location, today)
 
-    def dead_letters(self, location: str) -> Sink:
-        """Where dead letters go. Raises ``Misconfigured`` if they can't be written there."""
+    def dead_letters(self, location: str, today: Callable[[], str] | None = None) -> Sink:
+        """The same for dead letters."""
         bucket = self.bucket(location)
         if bucket is not None:
             return _existing("dead_letters", bucket, ObjectSink(bucket, DEAD_LETTERS, letter_time))
-        return _file("dead_letters", location)
+        return _file("dead_letters", location, today)
 
     def lines(self, location: str, folder: str) -> Iterator[WrittenLine]:
         """The lines written to a location: a file; an object; a prefix that has ``folder``; or a
@@ -148,8 +150,8 @@ def _existing(setting: str, bucket: Bucket, sink: ObjectSink) -> Sink:
     return sink
 
 
-def _file(setting: str, path: str) -> Sink:
+def _file(setting: str, path: str, today: Callable[[], str] | None) -> Sink:
     try:
-        return LineSink(path)
+        return LineSink(path, today)
     except Misconfigured as error:
         raise Misconfigured(f"{setting}: {error}") from error
