@@ -36,8 +36,10 @@ from worker.objectstore.retrying import Access, CallFailed
 from worker.objectstore.s3 import Bucket, S3Client, bucket_at, s3_client
 from worker.outbox.destination import Sink
 from worker.settings.values import is_s3
+from worker.state.s3.copying import copy_objects
 from worker.state.s3.store import READERS, S3Store
 from worker.state.s3.view import S3View
+from worker.state.sqlite.copying import copy_file
 from worker.state.sqlite.store import SqliteStore
 from worker.state.sqlite.view import SqliteView
 from worker.state.store import Store
@@ -92,6 +94,22 @@ class Locations:
         if not Path(location).exists():
             raise BadInput(f"there is no state file {location}")
         return SqliteView(Path(location))
+
+    def copy_state(self, source: str, target: str, *, without_wal: bool) -> None:
+        """Copy the state at a location to another one of the same kind; see ``copy_file`` and
+        ``copy_objects``. Raises ``Misconfigured`` for two kinds.
+        """
+        one, other = self.bucket(source), self.bucket(target)
+        if one is not None and other is not None:
+            copy_objects(_patiently(one), _patiently(other))
+        elif one is None and other is None:
+            copy_file(Path(source), Path(target), without_wal=without_wal)
+        else:
+            raise Misconfigured(
+                "a state file can't become a state in a bucket, nor the other way round: stop the "
+                "worker, let a new state begin at the time to which the old one has read "
+                "(`voice-insights state show`, --start)"
+            )
 
     def records(self, location: str, today: Callable[[], str] | None = None) -> Sink:
         """Where session records go. ``today``: gives the date, for a file a day; None: one file.

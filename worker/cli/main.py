@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "record": "Write the shards of a live stream into a folder.",
     "simulate": "Make realistic traffic, as a recording or into a stream.",
     "session": "Show one call turn by turn.",
+    "state": "Show what the worker's state holds, and copy it.",
     "dead-letters": "Look at what could not be read, and put it back.",
     "reconcile": "Compare what was sent with what CloudWatch has.",
     "config": "Show the settings in force and where each came from.",
