@@ -105,7 +105,7 @@ def events(
     \b
     Examples:
       voice-insights twilio events CA… CA… -o calls
-      voice-insights twilio events --from 2026-10-02T00:00Z --to 2026-10-03T00:00Z -o day
+      voice-insights twilio events --from 2026-10-02T00:00:00Z --to 2026-10-03T00:00:00Z -o day
       voice-insights twilio events CA… --into my-stream
     """
     now = int(time() * 1000)

@@ -20,6 +20,7 @@ from worker.cli.records_file import read_records, records_in
 from worker.cli.settings_options import some_settings_options
 from worker.cli.twilio_rest import Bases, connected, twilio_options
 from worker.destinations.objects import RECORDS
+from worker.errors import BadInput
 from worker.reports.tables import console, print_table
 from worker.sessions.schema import SessionRecord
 from worker.settings.model import Settings
@@ -58,10 +59,10 @@ def verify(
 
     PLACE is a file of session records, or s3://bucket/prefix. Compared are STT, TTS and
     application latency (least, greatest, average), tokens, words, turns, interruptions and how
-    the session ended. A field is equal; or its difference is explained: replies that can't be
-    attributed, doubt or missing events that the record itself admits, Twilio's 0/0/0 for no
-    sample, a summary that is not complete, turns within the tolerance of another definition; or
-    it is different. Twilio has a complete summary up to 30 minutes after a call's end, and keeps
+    the session ended. A field is equal (turns: nearly, for Twilio defines them otherwise); or its
+    difference is explained: replies that can't be attributed, doubt or missing events that the
+    record itself admits, Twilio's 0/0/0 for no sample, a summary that is not complete; or it is
+    different. Twilio has a complete summary up to 30 minutes after a call's end, and keeps
     it for 30 days.
 
     Exit code 1 if a field is different.
@@ -75,6 +76,8 @@ def verify(
     records = [record for place in places for record in _records(place, settings)]
     now = int(time() * 1000)
     chosen = select(records, now, sample)
+    if not chosen.records:
+        raise BadInput(f"nothing to compare: {_summary(chosen, Counter())}")
     bases = Bases(insights_url, events_url)
     with connected(bases, settings.region, settings.endpoint_url) as twilio:
         progress = Progress("asked for", monotonic, noun="calls")

@@ -29,13 +29,13 @@ Reason = Literal[
     "record in parts",
     "partial summary",
     "no summary yet",
-    "another definition",
+    "within tolerance",
 ]
 """Why a difference is none: replies that can't be attributed; prompts, turns or waits in doubt for
 lost events; events that the record lacks; Twilio's 0/0/0; latencies out of bounds, which are no
 samples; two events under one identity; a session without ``call_wrap_up``; a session that went on
 after it was forgotten; a summary, or a call, that Twilio isn't done with; turns, which Twilio
-counts in another way, within bounds.
+counts in another way, so that equal means near.
 """
 
 
@@ -219,7 +219,7 @@ def _turns(ours: _Record, theirs: int | None, reasons: Iterable[Reason]) -> Comp
         return Compared("turns", "equal", *texts)
     bound = max(_FEW_TURNS, round(_SHARE_OF_TURNS * ours.turns)) + ours.ambiguous_turns
     if abs(ours.turns - (theirs or 0)) <= bound:
-        return Compared("turns", "explained", *texts, "another definition")
+        return Compared("turns", "equal", *texts, "within tolerance")
     doubt: list[Reason] = ["in doubt"] if ours.doubtful_turns else []
     return _judged("turns", equal=False, texts=texts, reasons=[*doubt, *reasons])
 

@@ -55,7 +55,7 @@ class TwilioRest:
         failures = 0
         while True:
             answer, again, why = self._once(f"{self._base}{path}", method == "GET", ask)
-            if answer is not None and not again:
+            if answer is not None and not why:
                 return Answer(answer.status_code, answer.content)
             failures += 1
             asked_s = 0.0 if answer is None else retry_after_s(dict(answer.headers))
@@ -66,7 +66,7 @@ class TwilioRest:
     def _once(
         self, url: str, is_get: bool, ask: Callable[[str], httpx.Response]
     ) -> tuple[httpx.Response | None, bool, str]:
-        """The answer, if there is one; whether to ask again; and what was wrong."""
+        """The answer, if there is one; whether to ask again; what is wrong, else nothing."""
         try:
             answer = ask(url)
         except _NOT_SENT as error:
