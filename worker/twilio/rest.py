@@ -1,4 +1,4 @@
-"""What the REST interfaces answer, and what an answer that isn't the wanted one means. Pure.
+"""What the REST interfaces answer, and what an answer that isn't the wanted one means.
 
 Of an answer that is an error only status and code are passed on: whatever stands between here
 and Twilio may answer with what it was sent, credentials included.
