@@ -79,6 +79,7 @@ def _time(row: Row) -> str:
 class _Handler(BaseHTTPRequestHandler):
     served: TwilioAccount
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes
 
     def do_GET(self) -> None:
         self._serve("GET", {})
