@@ -92,6 +92,21 @@ def test_many_sinks_are_listed_to_the_end() -> None:
     assert len(EventStreams(AccountRest(account)).look(ARN).sinks) == 2501
 
 
+class Unfiltered(AccountRest):
+    """Lists the subscriptions of all sinks, whatever it is asked for."""
+
+    def get(self, path: str, parameters: Parameters) -> Answer:
+        return super().get(path, {k: v for k, v in parameters.items() if k != "SinkSid"})
+
+
+def test_another_sinks_subscription_is_not_taken_for_its_own() -> None:
+    account = TwilioAccount({})
+    steps_to_done(account)
+    (subscription,) = account.subscriptions.values()
+    subscription["sink_sid"] = "DGother"
+    assert EventStreams(Unfiltered(account)).look(ARN).subscription is None
+
+
 def test_a_test_id_that_is_not_taken_is_the_operators() -> None:
     account = TwilioAccount({})
     streams = EventStreams(AccountRest(account))

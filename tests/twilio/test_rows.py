@@ -116,6 +116,12 @@ def test_every_row_comes_once_in_the_order_of_time(times: list[int | None]) -> N
     assert sorted(json.loads(e.data)["data"]["n"] for e in events) == list(range(len(times)))
 
 
+def test_a_row_without_a_time_counts_as_arrived_with_the_row_before_it() -> None:
+    rows = [{"timestamp": format_ms(5_000)}, {"timestamp": "soon"}, {}, {"timestamp": None}]
+    events = call_events(json.dumps(row).encode() for row in rows)
+    assert [event.arrival for event in events] == [5_000] * 4
+
+
 def _stamp(at: int | None) -> str | None:
     return None if at is None else format_ms(at)
 
