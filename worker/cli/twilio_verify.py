@@ -14,18 +14,15 @@ from typing import Final, get_args
 import click
 from rich.table import Table
 
-from worker.cli.bucket_lines import lines_at
 from worker.cli.progress import Progress
-from worker.cli.records_file import read_records, records_in
+from worker.cli.records_file import records_in
 from worker.cli.settings_options import some_settings_options
 from worker.cli.twilio_rest import Bases, connected, twilio_options
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
+from worker.opening import Locations
 from worker.reports.tables import console, print_table
-from worker.sessions.schema import SessionRecord
-from worker.settings.model import Settings
 from worker.settings.sources import load_settings
-from worker.settings.values import is_s3
 from worker.twilio.comparison import Compared, SessionCompared, Verdict
 from worker.twilio.verification import Selection, select
 from worker.twilio.verification import verify as compare
@@ -73,7 +70,10 @@ def verify(
       voice-insights twilio verify s3://my-bucket/sessions/dt=2026-10-02 --sample 50 --json
     """
     settings = load_settings(options, os.environ, config_file).settings
-    records = [record for place in places for record in _records(place, settings)]
+    locations = Locations(settings.region, settings.endpoint_url)
+    records = [
+        record for place in places for record in records_in(locations.lines(place, RECORDS), None)
+    ]
     now = int(time() * 1000)
     chosen = select(records, now, sample)
     if not chosen.records:
@@ -88,12 +88,6 @@ def verify(
     if verdicts["different"] and not as_json:
         _advise(next(one for one in compared if one.verdict == "different"), places[0])
     sys.exit(bool(verdicts["different"]))
-
-
-def _records(place: str, settings: Settings) -> list[SessionRecord]:
-    if not is_s3(place):
-        return read_records(Path(place))
-    return records_in(lines_at(place, RECORDS, settings.region, settings.endpoint_url), None)
 
 
 def _show(compared: Sequence[SessionCompared], *, show_all: bool, as_json: bool) -> None:

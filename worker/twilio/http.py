@@ -61,7 +61,7 @@ class TwilioRest:
             asked_s = 0.0 if answer is None else retry_after_s(dict(answer.headers))
             if not again or failures == ATTEMPTS or asked_s > LONGEST_RETRY_AFTER_S:
                 raise self._gave_up(method, path, why, again=again)
-            self._sleep(pause_s(failures, asked_s, self._random()))
+            self._sleep(pause_s(failures, asked_s, self._random))
 
     def _once(
         self, url: str, is_get: bool, ask: Callable[[str], httpx.Response]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
+
+from worker.backoff import full_jitter
 
 ATTEMPTS: Final = 8
 """How often a request is made before it is given up."""
@@ -13,18 +15,17 @@ ATTEMPTS: Final = 8
 LONGEST_RETRY_AFTER_S: Final = 600.0
 """A service that asks for a longer wait counts as away."""
 
-_FIRST_CEILING_S: Final = 1.0
-_LAST_CEILING_S: Final = 60.0
+_FIRST_S: Final = 1.0
+_LONGEST_S: Final = 60.0
 
 
-def pause_s(failures: int, retry_after_s: float, random: float) -> float:
+def pause_s(failures: int, retry_after_s: float, random: Callable[[], float]) -> float:
     """Seconds before the next attempt after ``failures`` (1 or more) in a row.
 
-    Full jitter: evenly from 0 up to a ceiling that doubles with each failure, on top of what the
-    service asked for (``Retry-After``). ``random``: 0 up to, but not, 1.
+    Full jitter, on top of what the service asked for (``Retry-After``). ``random`` gives numbers
+    from 0 up to, but not, 1.
     """
-    ceiling = min(_LAST_CEILING_S, _FIRST_CEILING_S * float(1 << (failures - 1)))
-    return retry_after_s + random * ceiling
+    return retry_after_s + full_jitter(_FIRST_S, _LONGEST_S, failures - 1, random)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
