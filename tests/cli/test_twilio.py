@@ -223,6 +223,13 @@ def stream(endpoint: str) -> Iterator[tuple[str, TwilioAccount]]:
     client.delete_stream(StreamName="sink")
 
 
+@pytest.mark.parametrize("command", ["create", "test", "validate", "status"])
+def test_a_stream_by_name_is_not_enough_for_a_sink(command: str) -> None:
+    done = run(account(), "sink", command, "--stream-arn", "my-stream")
+    assert done.exit_code == 2
+    assert "no ARN of a Kinesis stream" in done.output
+
+
 @pytest.mark.slow
 def test_from_an_empty_account_to_a_validated_sink(
     endpoint: str, stream: tuple[str, TwilioAccount]

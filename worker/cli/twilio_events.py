@@ -23,7 +23,7 @@ from worker.cli.parameters import (
 )
 from worker.cli.progress import Progress
 from worker.cli.settings_options import CONFIG_HELP
-from worker.cli.twilio_rest import Bases, connected, twilio_options
+from worker.cli.twilio_rest import Bases, address_option, connected
 from worker.errors import BadInput, Misconfigured
 from worker.producer.put_records import Clock, put_back
 from worker.recordings.reader import read_recording
@@ -72,7 +72,7 @@ _EDGES: Final = ("carrier_edge", "client_edge", "sip_edge", "sdk_edge", "unknown
 )
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help=CONFIG_HELP)
 @compress_option
-@twilio_options
+@address_option("insights")
 @aws_options
 def events(
     calls: tuple[str, ...],
@@ -86,7 +86,6 @@ def events(
     config: Path | None,
     compress: CompressionName,
     insights_url: str,
-    events_url: str,
     endpoint_url: str | None,
     region: str | None,
 ) -> None:
@@ -116,7 +115,7 @@ def events(
     settings = load_settings({}, os.environ, config).settings if into else None
     with (
         _folder(out) as folder,
-        connected(Bases(insights_url, events_url), region, endpoint_url) as twilio,
+        connected(Bases(insights=insights_url), region, endpoint_url) as twilio,
     ):
         journal = Journal(folder, request)
         waiting = Waiting(wait, sleep, random)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from random import random
 from time import sleep
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, Literal, NamedTuple, TypeVar, cast
 from urllib.parse import urlsplit
 
 import boto3
@@ -38,19 +38,17 @@ class Twilio(NamedTuple):
     events: Rest
 
 
-def twilio_options(command: _Command) -> _Command:
-    """The options ``--insights-url`` and ``--events-url`` of a command."""
-    for name in ("events", "insights"):
-        command = click.option(
-            f"--{name}-url",
-            metavar="URL",
-            default=getattr(Bases(), name),
-            show_default=True,
-            envvar=f"TWILIO_{name.upper()}_URL",
-            show_envvar=True,
-            help="Another address than Twilio's, such as a mock server's.",
-        )(command)
-    return command
+def address_option(interface: Literal["insights", "events"]) -> Callable[[_Command], _Command]:
+    """The option ``--insights-url`` or ``--events-url`` of a command."""
+    return click.option(
+        f"--{interface}-url",
+        metavar="URL",
+        default=getattr(Bases(), interface),
+        show_default=True,
+        envvar=f"TWILIO_{interface.upper()}_URL",
+        show_envvar=True,
+        help="Another address than Twilio's, such as a mock server's.",
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import click
 
 from worker.cli.kinesis import aws_options
 from worker.cli.parameters import Duration
-from worker.cli.twilio_rest import Bases, connected, twilio_options
+from worker.cli.twilio_rest import Bases, address_option, connected
 from worker.errors import BadInput, Misconfigured, VoiceInsightsError
 from worker.twilio.event_streams import EventStreams
 from worker.twilio.sink_setup import (
@@ -52,9 +53,29 @@ def sink() -> None:
     """
 
 
+_ARN = re.compile(
+    r"arn:[a-z-]+:kinesis:(?P<region>[a-z0-9-]+):\d+:stream/[A-Za-z0-9_.-]+", re.ASCII
+)
+
+
+class StreamArn(click.ParamType[str]):
+    """The ARN of a Kinesis stream: a sink is made with it, so a name will not do."""
+
+    name = "arn"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """The ARN itself."""
+        if _ARN.fullmatch(str(value)) is None:
+            self.fail(f"{value!r} is no ARN of a Kinesis stream", param, ctx)
+        return str(value)
+
+
 def _stream_option(command: _Command) -> _Command:
     return click.option(
         "--stream-arn",
+        type=StreamArn(),
         required=True,
         metavar="ARN",
         help="The stream: output StreamArn of the stack.",
@@ -76,14 +97,13 @@ def _wait_option(command: _Command) -> _Command:
 @click.option("--role-arn", metavar="ARN", help="The role: output TwilioRoleArn of the stack.")
 @click.option("--external-id", metavar="ID", help="The stack's parameter TwilioExternalId.")
 @click.option("--description", default="voice-insights", show_default=True, metavar="TEXT")
-@twilio_options
+@address_option("events")
 @aws_options
 def create(
     stream_arn: str,
     role_arn: str | None,
     external_id: str | None,
     description: str,
-    insights_url: str,
     events_url: str,
     endpoint_url: str | None,
     region: str | None,
@@ -96,7 +116,7 @@ def create(
             f"TwilioExternalId={proposed}, and take its output TwilioRoleArn"
         )
     wanted = Wanted(stream_arn, role_arn, external_id, description)
-    with _streams(insights_url, events_url, region, endpoint_url) as streams:
+    with _streams(events_url, region, endpoint_url) as streams:
         step = next_step(wanted, streams.look(stream_arn))
         if isinstance(step, CreateSink):
             made = streams.create(wanted)
@@ -113,12 +133,11 @@ def create(
 @sink.command("test")
 @_stream_option
 @_wait_option
-@twilio_options
+@address_option("events")
 @aws_options
 def send_test(
     stream_arn: str,
     wait: float,
-    insights_url: str,
     events_url: str,
     endpoint_url: str | None,
     region: str | None,
@@ -127,9 +146,9 @@ def send_test(
 
     Proves the whole way from Twilio to the stream, whatever state the sink is in.
     """
-    with _streams(insights_url, events_url, region, endpoint_url) as streams:
+    with _streams(events_url, region, endpoint_url) as streams:
         found = _require(streams.look(stream_arn), stream_arn)
-        click.echo(_tested(streams, found, wait, region, endpoint_url))
+        click.echo(_tested(streams, found, wait, endpoint_url))
 
 
 @sink.command()
@@ -137,14 +156,13 @@ def send_test(
 @click.option("--test-id", metavar="ID", help="Of a test event that came, as the worker logged it.")
 @_wait_option
 @click.option("--description", default="voice-insights", show_default=True, metavar="TEXT")
-@twilio_options
+@address_option("events")
 @aws_options
 def validate(
     stream_arn: str,
     test_id: str | None,
     wait: float,
     description: str,
-    insights_url: str,
     events_url: str,
     endpoint_url: str | None,
     region: str | None,
@@ -154,11 +172,11 @@ def validate(
     Without --test-id the test event is sent and waited for on the stream.
     """
     wanted = Wanted(stream_arn, description=description)
-    with _streams(insights_url, events_url, region, endpoint_url) as streams:
+    with _streams(events_url, region, endpoint_url) as streams:
         _require(streams.look(stream_arn), stream_arn)
         step = next_step(wanted, streams.look(stream_arn))
         if isinstance(step, SendTest):
-            arrived = test_id or _tested(streams, step.sink, wait, region, endpoint_url)
+            arrived = test_id or _tested(streams, step.sink, wait, endpoint_url)
             streams.validate(step.sink, arrived)
             click.echo(f"validated sink {step.sink.sid}")
             step = next_step(wanted, streams.look(stream_arn))
@@ -173,19 +191,18 @@ def validate(
 @sink.command()
 @_stream_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@twilio_options
+@address_option("events")
 @aws_options
 def status(
     stream_arn: str,
     as_json: bool,
-    insights_url: str,
     events_url: str,
     endpoint_url: str | None,
     region: str | None,
 ) -> None:
     """Show the sink and its subscription; exit code 1 unless all is as it must be."""
     wanted = Wanted(stream_arn)
-    with _streams(insights_url, events_url, region, endpoint_url) as streams:
+    with _streams(events_url, region, endpoint_url) as streams:
         seen = streams.look(stream_arn)
     step = next_step(wanted, seen)
     found = sink_of(seen, stream_arn)
@@ -214,9 +231,9 @@ def _status_fields(found: Sink | None, seen: Seen, step: Step) -> dict[str, obje
 
 @contextmanager
 def _streams(
-    insights_url: str, events_url: str, region: str | None, endpoint_url: str | None
+    events_url: str, region: str | None, endpoint_url: str | None
 ) -> Iterator[EventStreams]:
-    with connected(Bases(insights_url, events_url), region, endpoint_url) as twilio:
+    with connected(Bases(events=events_url), region, endpoint_url) as twilio:
         yield EventStreams(twilio.events)
 
 
@@ -227,11 +244,10 @@ def _require(seen: Seen, stream_arn: str) -> Sink:
     return found
 
 
-def _tested(
-    streams: EventStreams, found: Sink, wait: float, region: str | None, endpoint_url: str | None
-) -> str:
+def _tested(streams: EventStreams, found: Sink, wait: float, endpoint_url: str | None) -> str:
     stream_arn = str(found.configured("arn"))
-    with reading_from_now(stream_arn, region, endpoint_url) as reader:
+    arn = _ARN.fullmatch(stream_arn)
+    with reading_from_now(stream_arn, arn and arn["region"], endpoint_url) as reader:
         streams.send_test(found)
         click.echo(f"the test event is sent to {found.sid}; waiting for it on the stream", err=True)
         test_id = reader.wait(wait)

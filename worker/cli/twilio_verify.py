@@ -17,7 +17,7 @@ from rich.table import Table
 from worker.cli.progress import Progress
 from worker.cli.records_file import records_in
 from worker.cli.settings_options import some_settings_options
-from worker.cli.twilio_rest import Bases, connected, twilio_options
+from worker.cli.twilio_rest import Bases, address_option, connected
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
 from worker.opening import Locations
@@ -40,7 +40,7 @@ _SHOWN: Final = 50
 )
 @click.option("--all", "show_all", is_flag=True, help="Show fields that are equal, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line and session.")
-@twilio_options
+@address_option("insights")
 @some_settings_options("region", "endpoint_url")
 def verify(
     places: tuple[str, ...],
@@ -48,7 +48,6 @@ def verify(
     show_all: bool,
     as_json: bool,
     insights_url: str,
-    events_url: str,
     config_file: Path | None,
     **options: str | None,
 ) -> None:
@@ -78,7 +77,7 @@ def verify(
     chosen = select(records, now, sample)
     if not chosen.records:
         raise BadInput(f"nothing to compare: {_summary(chosen, Counter())}")
-    bases = Bases(insights_url, events_url)
+    bases = Bases(insights=insights_url)
     with connected(bases, settings.region, settings.endpoint_url) as twilio:
         progress = Progress("asked for", monotonic, noun="calls")
         compared = list(compare(twilio.insights, chosen.records, now, progress))
