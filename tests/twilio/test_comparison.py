@@ -118,6 +118,9 @@ def test_three_zeros_mean_no_sample(name: str) -> None:
     [
         ({"ambiguous_replies": 1}, {"application_latency_ms"}, "ambiguous replies"),
         ({"unattributed_replies": 1}, {"application_latency_ms"}, "ambiguous replies"),
+        ({"doubtful_prompts": 1}, {"application_latency_ms"}, "in doubt"),
+        ({"doubtful_turns": 1}, {"turns"}, "in doubt"),
+        ({"continued": True}, set(DEVIATIONS), "record in parts"),
         ({"invalid_latencies": 1}, {"stt_latency_ms", "tts_latency_ms"}, "invalid latencies"),
         ({"end_status": None}, set(DEVIATIONS), "no wrap-up"),
     ],
