@@ -187,7 +187,7 @@ def _fetch(
 def _refuse_expired(oldest: int | None, expire_after_s: int) -> None:
     if oldest is None:
         return
-    limit_ms = (expire_after_s - _MARGIN_S) * 1000
+    limit_ms = max(0, expire_after_s - _MARGIN_S) * 1000
     if oldest < int(time() * 1000) - limit_ms:
         raise Misconfigured(
             f"the worker would not take these calls any more: they begin at {format_ms(oldest)}, "
