@@ -21,7 +21,7 @@ CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 CAN_MAKE_VENVS := import ensurepip, venv
 
-.PHONY: help run test test-quick check bench lock clean
+.PHONY: help run test test-quick check bench exactness lock clean
 .PHONY: localstack localstack-run localstack-stop
 
 help: ## What there is
@@ -58,6 +58,9 @@ check: $(READY) ## Lint, format and types
 
 bench: $(READY) $(PEERS)/.ready ## Figures beside other programs' (an hour; QUICK=1: a few minutes)
 	@$(PY) -m tests.bench --peers $(PEERS)/bin/python $(if $(QUICK),--quick,--json docs/bench.json)
+
+exactness: $(READY) ## How exact published metrics are, and how long they wait (QUICK=1, AGAINST=FOLDER)
+	@$(PY) -m tests.bench.exactness $(if $(QUICK),--quick) $(if $(AGAINST),--against $(AGAINST))
 
 lock: $(READY) ## Pin the dependencies anew (for maintainers; needs uv in .venv)
 	@$(PY) -m uv --version >/dev/null 2>&1 || \

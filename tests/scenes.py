@@ -62,6 +62,7 @@ class Result:
 
     def __init__(self, items: Iterable[Record], rules: Rules | None = None) -> None:
         self.records: list[dict[str, Any]] = []
+        self.lines: list[bytes] = []
         self.letters: list[str] = []
         self.window: dict[tuple[str, tuple[tuple[str, str], ...], int], dict[int, int]] = {}
         replay = Replay(rules or Rules(), self._take)
@@ -72,6 +73,7 @@ class Result:
 
     def _take(self, outputs: Outputs) -> None:
         self.records += [json.loads(one.line) for one in outputs.records]
+        self.lines += [one.line for one in outputs.records]
         self.letters += [letter.reason for letter in outputs.dead_letters]
         for (series, minute), distribution in outputs.window.items():
             self.window[series.metric, series.dimensions, minute] = distribution

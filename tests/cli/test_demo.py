@@ -27,6 +27,23 @@ def left_by_an_earlier_one(folder: Path) -> None:
     (folder / "notes.txt").write_text("mine")
 
 
+def counts_are_equal(shown: str, records: Path) -> None:
+    """One line has CloudWatch's counts, and they are what the session records add up to."""
+    (line,) = re.findall(r"^Equal in CloudWatch and in the session records: (.*)$", shown, re.M)
+    assert "Different" not in line
+    told = dict(re.findall(r"(\w+) ([\d,]+)[,.]?", line))
+    lines = last_revisions(records.read_bytes()).values()
+    waits = [one["latency_ms"]["caller_wait"] or {"count": 0} for one in lines]
+    for metric, count in (
+        ("SessionsEnded", SESSIONS),
+        ("Turns", sum(one["turns"] for one in lines)),
+        ("Prompts", sum(one["prompts"] for one in lines)),
+        ("Tokens", sum(one["tokens"]["total"] for one in lines)),
+        ("CallerWait", sum(one["count"] for one in waits)),
+    ):
+        assert int(told[metric].replace(",", "")) == count > 0
+
+
 def test_it_shows_the_whole_worker_at_work_and_can_be_run_again(tmp_path: Path) -> None:
     folder = tmp_path / "demo-output"
     left_by_an_earlier_one(folder)
@@ -38,8 +55,11 @@ def test_it_shows_the_whole_worker_at_work_and_can_be_run_again(tmp_path: Path) 
         assert title not in done.stderr
     for metric in ("CallerWait", "ResponseLatency", "SessionsEnded", "DeliveryDelay"):
         assert metric in done.stdout
-    for progress in ("embedded AWS", "shortened", "hold_turn_s=", f"of {SESSIONS} sessions"):
+    for progress in ("embedded AWS", "40 times as fast", f"of {SESSIONS} sessions"):
         assert progress in done.stderr
+    counts_are_equal(done.stdout, folder / "sessions.jsonl")
+    delays = re.findall(r"^ *DeliveryDelay \(ms\) +[\d,]+ +([\d,.]+)", done.stdout, re.MULTILINE)
+    assert [0 < float(one.replace(",", "")) < 60_000 for one in delays] == [True]
     named = re.findall(r"^  (\S+)  \([\d,]+ bytes\)$", done.stdout, re.MULTILINE)
     assert {Path(name).name for name in named} >= {"sessions.jsonl", "state.sqlite", "worker.log"}
     assert all((tmp_path / name).exists() for name in named)

@@ -7,7 +7,17 @@ from typing import Any, Final
 
 import pytest
 
-from worker.doctor.facts import Asked, Facts, Load, Result, Sample, State, StreamFacts, Wanted
+from worker.doctor.facts import (
+    Asked,
+    Facts,
+    Load,
+    Numbers,
+    Result,
+    Sample,
+    State,
+    StreamFacts,
+    Wanted,
+)
 from worker.doctor.findings import Finding, Verdict, failed
 from worker.doctor.judging import judge
 from worker.doctor.traffic import proposed
@@ -45,7 +55,12 @@ HEALTHY: Final = Facts(
     load=LOAD,
     sample=SAMPLE,
     skew_ms=300,
-    state=State("s3://bucket", "calls, created 2026-10-02T12:00:00.000Z", 3),
+    state=State(
+        "s3://bucket",
+        "calls, created 2026-10-02T12:00:00.000Z",
+        3,
+        numbers=Numbers(60, 1, found_sparse=False),
+    ),
 )
 
 
@@ -72,7 +87,7 @@ def test_a_healthy_deployment_has_nothing_but_good_lines() -> None:
     assert amiss(findings) == []
     assert not failed(findings)
     checks = [one.check for one in findings]
-    assert len(set(checks)) == len(checks) == 18
+    assert len(set(checks)) == len(checks) == 19
 
 
 FAIL, WARN, NOT_KNOWN = Verdict.FAIL, Verdict.WARN, Verdict.NOT_KNOWN
@@ -118,7 +133,18 @@ BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
     ({"skew_ms": -290_000}, "clock", FAIL, "time service"),
     ({"skew_ms": None}, "clock", NOT_KNOWN, "no call was answered"),
     ({"state": State("f", problem="it is no manifest")}, "state", FAIL, "setting state"),
-    ({"state": State("f", "other, created …", 3)}, "state", FAIL, "another stream's"),
+    (
+        {"state": HEALTHY.state._replace(stream="other, created …")},
+        "state",
+        FAIL,
+        "another stream's",
+    ),
+    (
+        {"state": HEALTHY.state._replace(numbers=Numbers(60, 40, found_sparse=True))},
+        "sequence numbers",
+        WARN,
+        "sequence_numbers = contiguous",
+    ),
     (stream(status="DELETING"), "stream status", FAIL, "ACTIVE"),
     (stream(encryption="NONE"), "encryption", WARN, "kms:Decrypt"),
     (stream(retention_h=24), "retention", WARN, "IncreaseStreamRetentionPeriod"),

@@ -126,18 +126,24 @@ def test_an_hour_ahead_of_its_arrival_is_the_limit() -> None:
     assert reason(relay(), BASE - 3_600_001) == "timestamp: more than 1 h ahead of its arrival"
 
 
+def test_31_days_before_its_arrival_is_the_limit() -> None:
+    limit = BASE + 31 * 86_400_000
+    assert isinstance(read(relay(), limit), Event)
+    assert reason(relay(), limit + 1) == "timestamp: more than 31 days before its arrival"
+
+
 @pytest.mark.parametrize("session", ["", "  ", None, 5, ["VX1"]])
 def test_without_a_session_it_is_a_dead_letter(session: object) -> None:
     assert reason(relay(session_id=session)).startswith("session_id")
 
 
-@pytest.mark.parametrize("number", [True, "7", 1.0, None, [1], 2**63, -(2**63) - 1, 10**30])
-def test_a_sequence_number_is_an_integer_of_64_bits(number: object) -> None:
+@pytest.mark.parametrize("number", [True, "7", 1.0, None, [1], -1, 2**31, -(2**63), 10**30])
+def test_a_sequence_number_is_an_integer_from_0_to_2147483647(number: object) -> None:
     assert reason(relay(sequence_number=number)).startswith("sequence_number")
 
 
-@pytest.mark.parametrize("number", [0, -5, 2**63 - 1, -(2**63)])
-def test_any_integer_of_64_bits_is_a_sequence_number(number: int) -> None:
+@pytest.mark.parametrize("number", [0, 7, 2**31 - 1])
+def test_any_integer_from_0_to_2147483647_is_a_sequence_number(number: int) -> None:
     assert event(relay(sequence_number=number)).sequence_number == number
 
 

@@ -58,6 +58,13 @@ ALLOWED_SETTINGS = (
     "reportInputDuringAgentSpeech",
     "speechTimeout",
     "interruptOptions",
+    "turnDetection",
+    "echoPromptFiltering",
+    "applicationReconnect",
+    "ignoreBackchannel",
+    "interruptSensitivity",
+    "eagerEotThreshold",
+    "backgroundNoiseReduction",
 )
 SETTINGS = (
     *ALLOWED_SETTINGS,
@@ -150,12 +157,29 @@ NOT_JSON = object()
 def items_of(user_record: bytes) -> list[Any]:
     """The CloudEvents of a user record; an unreadable or empty one is one occurrence."""
     try:
-        value = parse_json(user_record.decode("utf-8"))
+        values = parse_all(user_record.decode("utf-8"))
     except (UnicodeDecodeError, Unreadable):
         return [NOT_JSON]
-    if isinstance(value, list):
-        return value or [NOT_JSON]
-    return [value]
+    if len(values) == 1 and isinstance(values[0], list):
+        return values[0] or [NOT_JSON]
+    return values or [NOT_JSON]
+
+
+def parse_all(text: str) -> list[Any]:
+    """Every JSON document of a text that consists of one or several, one after another."""
+    values = []
+    text = text.removeprefix("\ufeff").strip(" \t\r\n")
+    decoder = json.JSONDecoder(parse_constant=refuse)
+    end = 0
+    while end < len(text):
+        while text[end] in " \t\r\n":
+            end += 1
+        try:
+            value, end = decoder.raw_decode(text, end)
+        except (ValueError, RecursionError):
+            raise Unreadable from None
+        values.append(value)
+    return values
 
 
 def parse_json(text: str) -> Any:
@@ -200,12 +224,14 @@ def relay_event(item: Any, data: Any, relay: Any, arrival: int) -> Event:
         if other_id is not None and not isinstance(other_id, str):
             raise Unreadable  # the program's reading; missing ones are no reason
     sequence_number = relay.get("sequence_number")
-    if not is_integer(sequence_number) or not -(2**63) <= sequence_number < 2**63:
-        raise Unreadable  # the bound of 64 bits is the program's
+    if not is_integer(sequence_number) or not 0 <= sequence_number <= 2_147_483_647:
+        raise Unreadable
     timestamp = epoch_ms(data.get("timestamp"))
     if timestamp is None:
         timestamp = epoch_ms(item.get("time"))
     if timestamp is None or timestamp > arrival + HOUR_MS:
+        raise Unreadable
+    if timestamp < arrival - 31 * 24 * HOUR_MS:
         raise Unreadable
     name = text(relay.get("name")) or text(data.get("name"))
     name = ALIASES.get(name, name)

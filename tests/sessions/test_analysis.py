@@ -114,9 +114,9 @@ def test_a_sample_has_the_context_of_its_own_place_in_the_order() -> None:
     assert voices == [UNKNOWN, "V", "W"]
 
 
-def test_a_delivery_delay_is_told_for_every_event_even_a_negative_one() -> None:
-    rows = [as_row(event(n, "dtmf", None, n, delay=-n), BASE) for n in range(3)]
-    assert values(read(rows, BASE, closing=True), "DeliveryDelay") == [0, -1, -2]
+def test_every_event_has_a_delivery_delay_which_is_0_where_a_clock_is_ahead() -> None:
+    rows = [as_row(event(n, "dtmf", None, n, delay=1 - n), BASE) for n in range(3)]
+    assert values(read(rows, BASE, closing=True), "DeliveryDelay") == [1, 0, 0]
 
 
 def test_where_payloads_conflict_the_delay_is_that_of_the_first_arrival() -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from worker.testing.driven_clock import Driver
 from worker.testing.moto_server import client_of, embedded_aws
 
 pytestmark = pytest.mark.slow
@@ -68,3 +69,24 @@ def _ends(endpoint: str) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def test_its_time_is_what_its_user_drives_it_to() -> None:
+    start = 1_790_942_400_000  # 2026-10-02T12:00:00Z
+    with embedded_aws() as endpoint:
+        driver = Driver(endpoint, start, speed=1000)
+        kinesis = client_of("kinesis", endpoint)
+        kinesis.create_stream(StreamName="s", ShardCount=1)
+        kinesis.put_record(StreamName="s", Data=b"1", PartitionKey="k")
+        driver.sleep(60)
+        kinesis.put_record(StreamName="s", Data=b"2", PartitionKey="k")
+        driver.skip(60)
+        shard = kinesis.list_shards(StreamName="s")["Shards"][0]["ShardId"]
+        iterator = kinesis.get_shard_iterator(
+            StreamName="s", ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        answer = kinesis.get_records(ShardIterator=iterator)
+    arrivals = [one["ApproximateArrivalTimestamp"].timestamp() for one in answer["Records"]]
+    assert arrivals == [start / 1000, start / 1000 + 60]
+    assert answer["ResponseMetadata"]["HTTPHeaders"]["date"] == "Fri, 02 Oct 2026 12:02:00 GMT"
+    assert driver.now_ms() == start + 120_000

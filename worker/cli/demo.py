@@ -13,16 +13,18 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from threading import Thread
-from typing import Any, Final
+from threading import Event, Thread
+from typing import Any, Final, Self
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from worker.cli.records_file import read_records
 from worker.errors import VoiceInsightsError
+from worker.events.decode import decode
 from worker.producer.put_records import Clock, put_back
 from worker.reports.readback import totals
+from worker.reports.record_counts import Beside, beside
 from worker.reports.tables import (
     call_notes,
     call_table,
@@ -32,7 +34,9 @@ from worker.reports.tables import (
     sessions_table,
     worst,
 )
-from worker.state.sqlite.view import peek
+from worker.state.sqlite.view import folded, peek
+from worker.stream.record import Record
+from worker.testing.driven_clock import Driver
 from worker.testing.moto_server import REGION, client_of, embedded_aws
 from worker.testing.traffic import Traffic, simulate
 from worker.times.minutes import MINUTE
@@ -40,19 +44,14 @@ from worker.times.minutes import MINUTE
 _STREAM: Final = "voice-insights-demo"
 _SHARDS: Final = 4
 _SPEED: Final = 40
+_STEP_S: Final = 5.0  # by which time goes on, at least
 _LENGTH_MS: Final = 15 * MINUTE  # the few repeats that come later would only be waited for
-_PATIENCE_S: Final = 90
+_BEFORE_NOW_MS: Final = 180 * MINUTE  # when the calls begin, so that none lies in the future
+_MINUTES_AFTERWARDS: Final = 120  # for the timers, once everything has arrived
+_A_MINUTE_IN_S: Final = 0.25
+_PATIENCE_S: Final = 240
 _END_S: Final = 30
-_SHORTENED: Final = {
-    "hold_direct_s": 2,
-    "hold_turn_s": 4,
-    "quiet_s": 2,
-    "hold_max_s": 20,
-    "release_every_s": 2,
-    "close_after_wrap_up_s": 3,
-    "close_idle_s": 8,
-    "commit_every_s": 0.5,
-}
+_COMMIT_EVERY_S: Final = 0.5
 
 
 @click.command()
@@ -89,26 +88,69 @@ def demo(sessions: int, seed: int, out: Path) -> None:
         malformed=0.002,
         aggregates=0.05,
     )
-    shortened = ", ".join(f"{name}={value}" for name, value in _SHORTENED.items())
-    click.echo(f"An embedded AWS, {sessions} calls at {_SPEED} times their speed.", err=True)
-    click.echo(f"Settings shortened so that nobody waits for minutes: {shortened}", err=True)
+    records = list(_records(traffic, seed))
+    click.echo(f"An embedded AWS where time runs {_SPEED} times as fast as here.", err=True)
+    click.echo(f"{sessions} calls; the worker's holds and timers are the usual ones.", err=True)
     with embedded_aws() as endpoint:
         client = partial(client_of, endpoint=endpoint)
+        began = time.time_ns() // 1_000_000 - _BEFORE_NOW_MS
+        feed = _Feed(records, Driver(endpoint, began, _SPEED), client("kinesis"))
         _make_stream(client("kinesis"))
-        with _worker(endpoint, folder) as worker:
-            feeder = Thread(target=_feed, args=(traffic, seed, client("kinesis")), daemon=True)
-            feeder.start()
-            _watch(worker, folder, sessions)
-            feeder.join()
+        with _worker(endpoint, folder) as worker, feed:
+            _watch(worker, folder, sessions, feed.occurrences)
         _show(client("cloudwatch"), folder)
+
+
+def _records(traffic: Traffic, seed: int) -> Iterator[Record]:
+    last = traffic.start_ms + _LENGTH_MS
+    return takewhile(lambda record: record.arrival < last, simulate(traffic, seed))
+
+
+class _Feed:
+    """Puts the records into the stream, each when it arrives by the embedded AWS's clock, and
+    then lets that clock go on, faster, past all of the worker's timers.
+    """
+
+    def __init__(self, records: list[Record], clock: Driver, kinesis: Any) -> None:
+        self.occurrences = sum(len(decode(record)) for record in records)
+        self._records = records
+        self._clock = clock
+        self._kinesis = kinesis
+        self._done = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        put_back(
+            lambda: self._records,
+            _STREAM,
+            self._kinesis,
+            Clock(self._clock.now_ms, lambda seconds: self._clock.sleep(max(_STEP_S, seconds))),
+            speed=1,
+            shift_to_now=True,
+        )
+        for _ in range(_MINUTES_AFTERWARDS):
+            if self._done.wait(_A_MINUTE_IN_S):
+                return
+            self._clock.skip(60)
 
 
 def _show(cloudwatch: Any, folder: Path) -> None:
     out = console(sys.stdout)
-    rows = totals(cloudwatch, "VoiceInsights", datetime.now(UTC))
-    held = metrics_table(rows, "What CloudWatch holds (namespace VoiceInsights, read back)")
-    print_table(out, held)
+    rows = list(totals(cloudwatch, "VoiceInsights", datetime.now(UTC)))
+    print_table(
+        out, metrics_table(rows, "What CloudWatch holds (namespace VoiceInsights, read back)")
+    )
     records = read_records(folder / "sessions.jsonl")
+    out.print(_counts(beside(rows, records)), soft_wrap=True)
+    out.print()
     worst_sessions = worst(records, 5)
     print_table(out, sessions_table(worst_sessions, "The sessions whose callers had it worst (ms)"))
     if worst_sessions:
@@ -121,16 +163,29 @@ def _show(cloudwatch: Any, folder: Path) -> None:
     out.print(f"\nAny other call: voice-insights session SID --records {folder / 'sessions.jsonl'}")
 
 
-def _watch(worker: subprocess.Popen[bytes], folder: Path, sessions: int) -> None:
-    """Show how far the worker is, until it has told all sessions and sent everything."""
+def _counts(found: list[Beside]) -> str:
+    """A line that lays what CloudWatch has beside what the session records add up to."""
+    same = [f"{one.metric} {one.published:,}" for one in found if one.published == one.recorded]
+    other = [
+        f"{one.metric} {one.published:,} in CloudWatch, {one.recorded:,} in the records"
+        for one in found
+        if one.published != one.recorded
+    ]
+    equal = f"Equal in CloudWatch and in the session records: {', '.join(same) or 'nothing'}."
+    return f"{equal} Different: {'; '.join(other)}." if other else equal
+
+
+def _watch(worker: subprocess.Popen[bytes], folder: Path, sessions: int, occurrences: int) -> None:
+    """Show how far the worker is, until all that was put is counted, told and sent."""
+    state = folder / "state.sqlite"
     deadline = time.monotonic() + _PATIENCE_S
     with _progress(sessions) as show:
         while time.monotonic() < deadline:
             if worker.poll() is not None:
                 raise VoiceInsightsError(f"the worker ended early; see {folder / 'worker.log'}")
-            seen = peek(folder / "state.sqlite")
+            seen, read = peek(state), folded(state)
             show(seen.packed, f"{seen.packed} of {sessions} sessions, {seen.outbox} to send")
-            if seen.packed >= sessions and not seen.outbox:
+            if read == (occurrences, 0) and seen.packed >= sessions and not seen.outbox:
                 return
             time.sleep(0.5)
     raise VoiceInsightsError(f"not done in {_PATIENCE_S} s; see {folder / 'worker.log'}")
@@ -166,7 +221,7 @@ def _worker(endpoint: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "records": folder / "sessions.jsonl",
         "dead_letters": folder / "dead-letters.jsonl",
         "log_format": "json",
-        **_SHORTENED,
+        "commit_every_s": _COMMIT_EVERY_S,
     }
     own = {f"VOICE_INSIGHTS_{name.upper()}": str(value) for name, value in settings.items()}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("VOICE_INSIGHTS_")}
@@ -194,18 +249,6 @@ _CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "de
 def _make_stream(kinesis: Any) -> None:
     kinesis.create_stream(StreamName=_STREAM, ShardCount=_SHARDS)
     kinesis.get_waiter("stream_exists").wait(StreamName=_STREAM)
-
-
-def _feed(traffic: Traffic, seed: int, kinesis: Any) -> None:
-    last = traffic.start_ms + _LENGTH_MS
-    put_back(
-        lambda: takewhile(lambda record: record.arrival < last, simulate(traffic, seed)),
-        _STREAM,
-        kinesis,
-        Clock(lambda: time.time_ns() // 1_000_000, time.sleep),
-        speed=_SPEED,
-        shift_to_now=True,
-    )
 
 
 def _fresh(folder: Path) -> Path:

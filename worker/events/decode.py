@@ -9,6 +9,7 @@ import msgspec
 
 from worker.errors import Unreadable
 from worker.events.cloud_event import elements, is_list
+from worker.events.documents import documents, wrapping
 from worker.events.kpl import MAGIC, user_records
 from worker.events.occurrence import Damaged, Occurrence
 from worker.events.platform import Platforms
@@ -16,9 +17,9 @@ from worker.events.twilio.platform import TWILIO
 from worker.stream.record import Record
 
 MAX_PARTS: Final = 20_000
-"""How many user records an aggregate, and how many CloudEvents a list may have, and all lists of
-an aggregate together. The greatest record of 10 MiB has room for more only if they are too short
-to be call events."""
+"""How many user records an aggregate may have, how many CloudEvents a user record, and all user
+records of an aggregate together. The greatest record of 10 MiB has room for more only if they are
+too short to be call events."""
 
 
 PLATFORMS: Final = Platforms(TWILIO)
@@ -38,7 +39,7 @@ class Place(msgspec.Struct, frozen=True, order=True, gc=False):
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An occurrence, its ``place`` field by field, and its bytes: those of its user record, or of
-    its element if that is a list.
+    its part if that is a list or several JSON documents.
     """
 
     occurrence: Occurrence
@@ -101,7 +102,7 @@ def _slow_path(record: Record, platforms: Platforms) -> list[Delivery]:
     for index, part in enumerate(parts):
         deliveries += _deliveries(record, platforms, part, index)
         if len(deliveries) > MAX_PARTS:
-            why = f"KPL aggregate: more than {MAX_PARTS} elements of lists"
+            why = f"KPL aggregate: more than {MAX_PARTS} events in its records"
             return [_damaged(why, record, data)]
     return deliveries
 
@@ -109,15 +110,40 @@ def _slow_path(record: Record, platforms: Platforms) -> list[Delivery]:
 def _deliveries(
     record: Record, platforms: Platforms, data: bytes, sub_sequence: int | None
 ) -> list[Delivery]:
-    """The occurrences of a user record: one, or those of a list."""
-    try:
-        parts = _few(elements(data), "a list: elements") if is_list(data) else [data]
-    except Unreadable as error:
-        return [_damaged(str(error), record, data, sub_sequence)]
+    """The occurrences of a user record: one, or those of a list or of several documents."""
     arrival = record.arrival
+    try:
+        if is_list(data):
+            parts = _elements(data)
+        else:
+            occurrence = _read(data, arrival, platforms)
+            if not isinstance(occurrence, Damaged):
+                return [_delivery(occurrence, record, data, sub_sequence)]
+            parts = _several(data, occurrence.reason)
+    except Unreadable as error:
+        return [_damaged(wrapping(data) or str(error), record, data, sub_sequence)]
     return [
         _delivery(_read(part, arrival, platforms), record, part, sub_sequence) for part in parts
     ]
+
+
+def _elements(data: bytes) -> list[bytes]:
+    """The elements of a list, or the documents that begin with one."""
+    try:
+        parts = elements(data)
+    except Unreadable as error:
+        return _several(data, str(error))
+    return _few(parts, "a list: elements")
+
+
+def _several(data: bytes, reason: str) -> list[bytes]:
+    """The JSON documents of a user record. Raises ``Unreadable`` with that reason for fewer than
+    two.
+    """
+    parts = documents(data, MAX_PARTS)
+    if len(parts) < 2:
+        raise Unreadable(reason)
+    return parts
 
 
 def _delivery(

@@ -33,7 +33,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=
     Its identity within the session is ``(timestamp, sequence_number, name)``: a redelivery
     has the same, two different events never do. ``timestamp`` and ``arrival`` are epoch
     milliseconds; ``arrival`` is when the record that carried it reached the stream.
-    ``sequence_number`` is a signed 64-bit integer.
+    ``sequence_number`` is in 0..2,147,483,647.
     """
 
     key: SessionKey

@@ -8,6 +8,8 @@ import msgspec
 from aws_kinesis_agg.deaggregator import messages_pb2  # it alone makes its messages importable
 
 from worker.errors import Unreadable
+from worker.events.decode import MAX_PARTS
+from worker.events.documents import documents
 from worker.events.kpl import MAGIC, sealed, user_records
 from worker.times.rfc3339 import format_ms, parse_ms
 
@@ -18,9 +20,9 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, Overfl
 def shifted(data: bytes, by_ms: int) -> bytes:
     """The record ``data`` with the times of its CloudEvents later by ``by_ms`` milliseconds.
 
-    Moves ``time`` and ``data.timestamp``, in a list of events and in a KPL aggregate too, and
-    where ``data`` is JSON in a string. What can't be read stays as it is; a time that moves is
-    written in UTC with milliseconds.
+    Moves ``time`` and ``data.timestamp``, in a list of events, in several JSON documents and in a
+    KPL aggregate too, and where ``data`` is JSON in a string. What can't be read stays as it is;
+    a time that moves is written in UTC with milliseconds.
     """
     try:
         if user_records(data) is None:
@@ -35,6 +37,20 @@ def shifted(data: bytes, by_ms: int) -> bytes:
 
 
 def _shifted_record(data: bytes, by_ms: int) -> bytes:
+    moved = _shifted_document(data, by_ms)
+    if moved is not None:
+        return moved
+    try:
+        parts = documents(data, MAX_PARTS)
+    except Unreadable:
+        return data
+    if len(parts) < 2:
+        return data
+    return b"\n".join(_shifted_document(part, by_ms) or part for part in parts)
+
+
+def _shifted_document(data: bytes, by_ms: int) -> bytes | None:
+    """The one JSON document in ``data``, moved; None if it can't be read."""
     try:
         decoded = msgspec.json.decode(data)
         for event in decoded if isinstance(decoded, list) else [decoded]:
@@ -42,7 +58,7 @@ def _shifted_record(data: bytes, by_ms: int) -> bytes:
                 _shift_event(event, by_ms)
         return msgspec.json.encode(decoded)
     except _UNREADABLE:
-        return data
+        return None
 
 
 def _shift_event(event: dict[str, Any], by_ms: int) -> None:

@@ -80,7 +80,7 @@ class DirectWalk:
                 self._part = self.samples.at(t)
                 delays = self._part["DeliveryDelay"]
                 self._until = minute_of(t) + MINUTE
-            delays.append(row.delay)
+            delays.append(row.delay if row.delay > 0 else 0)  # 0 where a clock is ahead
             if not isinstance(name, int):
                 self._unknown(name)
             elif (step := _STEPS[name]) is not None:

@@ -30,6 +30,7 @@ class WorkerLog(WorkerEvents):
         self._log = structlog.get_logger("voice_insights")
         self._monotonic = monotonic
         self._next = monotonic()
+        self._found_sparse = False
 
     def test_event(self, test_id: str) -> None:
         """The sink's test event came: its id validates the sink."""
@@ -96,7 +97,16 @@ class WorkerLog(WorkerEvents):
         )
 
     def progress(self, progress: Progress) -> None:
-        """Told after each commit; a line a minute."""
+        """Told after each commit; a line a minute. A warning once, if the stream's sequence numbers
+        don't follow one another.
+        """
+        if progress.found_sparse and not self._found_sparse:
+            self._found_sparse = True
+            self._log.warning(
+                "sequence numbers don't follow one another; minutes are sent by time alone",
+                sessions_closed=progress.counters.get("sessions_closed", 0),
+                sparse=progress.counters.get("sparse_sessions", 0),
+            )
         now = self._monotonic()
         if now < self._next:
             return

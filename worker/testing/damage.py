@@ -54,7 +54,7 @@ def _no_json(rng: Random, _: dict[str, Any]) -> bytes:
             b"{'type': 'single quotes'}",
             b'{"type": NaN}',
             b'{"type": "a",}',
-            b"{} {}",
+            b"{} {",
             b"\x1f\x8b\x08\x00" + rng.randbytes(40),
             b"\x00" * 64,
             b"\xff" + rng.randbytes(rng.randrange(200)),

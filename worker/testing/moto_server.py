@@ -1,7 +1,7 @@
 """An embedded AWS: moto's server on loopback, in a process of its own that ends with its user.
 
 It serves one request at a time. In threads it would lose acknowledged records and let two
-writers win one condition.
+writers win one condition. Its time may be driven by its user (``driven_clock``).
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from importlib.util import find_spec
 from typing import Any
 
 import boto3
 
 from worker.errors import Misconfigured, VoiceInsightsError
+from worker.testing.driven_clock import DrivenClock
 
 REGION = "us-east-1"
 """The region to ask the embedded AWS for; any serves, one keeps everything in one place."""
@@ -65,11 +68,19 @@ def client_of(service: str, endpoint: str) -> Any:
 def serve() -> None:
     """Serve until standard input ends, the port in one line on standard output first."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
+    from werkzeug.serving import WSGIRequestHandler, make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    application = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", 0, application, threaded=False)
+    moto = DomainDispatcherApplication(create_backend_app)
+    clock = DrivenClock(moto, lambda: time.time_ns() // 1_000_000)
+
+    class Handler(WSGIRequestHandler):
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return formatdate(
+                clock.now_ms() // 1000 if timestamp is None else timestamp, usegmt=True
+            )
+
+    server = make_server("127.0.0.1", 0, clock, threaded=False, request_handler=Handler)
     print(server.server_port, flush=True)  # noqa: T201
     threading.Thread(target=_end_with_parent, daemon=True).start()
     server.serve_forever()

@@ -23,7 +23,7 @@ from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 from worker.sessions.state import Session
-from worker.state.sqlite.view import Peek, SqliteView, find_sessions, peek
+from worker.state.sqlite.view import Folded, Peek, SqliteView, find_sessions, folded, peek
 from worker.state.view import Waiting
 
 
@@ -48,6 +48,16 @@ def test_a_glance_counts_closed_sessions_and_what_waits(path: Path) -> None:
 def test_a_glance_at_a_file_that_is_just_being_made_sees_nothing(path: Path) -> None:
     path.touch()
     assert peek(path) == Peek(0, 0)
+
+
+def test_how_far_a_worker_has_come_is_what_it_has_committed(path: Path) -> None:
+    assert folded(path) == Folded(0, 0)
+    path.touch()
+    assert folded(path) == Folded(0, 0)
+    with closing(taken(path)) as store:
+        store.append(commit(Delta(sessions=[change(1), change(2)], counters={"occurrences": 5})))
+        store.append(commit(Delta(counters={"occurrences": 2}), away=[packed(4)]))
+        assert folded(path) == Folded(7, 2)
 
 
 def test_sessions_are_found_open_or_closed_by_session_or_by_call(path: Path) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from worker.errors import Unreadable
 from worker.events.event import Event, SessionKey
-from worker.events.twilio.payloads import INT64, NAME_LENGTH, PAYLOADS
+from worker.events.twilio.payloads import NAME_LENGTH, PAYLOADS
 from worker.times.rfc3339 import parse_ms
 
 PLATFORM: Final = "twilio"
@@ -22,6 +22,12 @@ RELAY_GROUP: Final = "conversation_relay"
 
 MAX_AHEAD_MS: Final = 3_600_000
 """How far an event's time may lie ahead of its arrival before it can't be believed."""
+
+MAX_BEHIND_MS: Final = 31 * 86_400_000
+"""How far an event's time may lie before its arrival before it can't be believed."""
+
+MAX_SEQUENCE_NUMBER: Final = (1 << 31) - 1
+"""Sequence numbers run from 0 up to this one."""
 
 ID_LENGTH: Final = 256
 
@@ -115,8 +121,8 @@ def _sequence_number(value: object) -> int:
     # bool is a subclass of int, and a sequence number of true is no number
     if type(value) is not int:
         raise Unreadable("sequence_number: no integer")
-    if not -INT64 <= value < INT64:
-        raise Unreadable("sequence_number: beyond 64 bits")
+    if not 0 <= value <= MAX_SEQUENCE_NUMBER:
+        raise Unreadable(f"sequence_number: not in 0..{MAX_SEQUENCE_NUMBER}")
     return value
 
 
@@ -128,4 +134,6 @@ def _timestamp(own: object, envelope: object, arrival: int) -> int:
         raise Unreadable("timestamp: none, or not RFC 3339")
     if instant - arrival > MAX_AHEAD_MS:
         raise Unreadable("timestamp: more than 1 h ahead of its arrival")
+    if arrival - instant > MAX_BEHIND_MS:
+        raise Unreadable("timestamp: more than 31 days before its arrival")
     return instant

@@ -19,6 +19,8 @@ from worker.events.twilio.call_event import (
     ALIASES,
     ID_LENGTH,
     MAX_AHEAD_MS,
+    MAX_BEHIND_MS,
+    MAX_SEQUENCE_NUMBER,
     PLATFORM,
     RELAY_GROUP,
 )
@@ -27,6 +29,7 @@ from worker.events.twilio.payloads import INT64, NAME_LENGTH, PAYLOADS, ReadPayl
 from worker.times.rfc3339 import parse_ms
 
 _Id = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)]
+_SequenceNumber = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQUENCE_NUMBER)]
 _Int64 = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64 - 1)]
 
 
@@ -50,7 +53,7 @@ class _Relay(msgspec.Struct, gc=False, kw_only=True):
 
     session_id: _Id
     name: str | None = None
-    sequence_number: _Int64
+    sequence_number: _SequenceNumber
     stt_latency: _Latency | None = None
     tts_latency: _Latency | None = None
     last_token_received: _Tokens | None = None
@@ -108,7 +111,9 @@ def read_quickly(data: bytes, arrival: int) -> Event | Ignored | None:
 
 def _event(call: _Call, relay: _Relay, arrival: int) -> Event | None:
     session, timestamp = relay.session_id, parse_ms(call.timestamp)
-    if timestamp is None or timestamp - arrival > MAX_AHEAD_MS or not session or session.isspace():
+    if timestamp is None or not -MAX_AHEAD_MS <= arrival - timestamp <= MAX_BEHIND_MS:
+        return None
+    if not session or session.isspace():
         return None
     name = relay.name or call.name or ""
     payload: Payload | None = None

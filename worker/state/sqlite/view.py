@@ -17,6 +17,7 @@ from worker.outbox.destination import RequestFormat
 from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
+from worker.partition.delta import Delta
 from worker.state.sqlite.file import FORMAT, connect_to_read, holds_state, is_whole, usable
 from worker.state.sqlite.rows import unpacked, whole_state
 from worker.state.view import LedgerNotes, StateContents, Waiting
@@ -86,6 +87,23 @@ def peek(path: Path) -> Peek:
     return Peek(packed, outbox)
 
 
+class Folded(NamedTuple):
+    """How many occurrences were counted by the last commit, and how many sessions are in memory."""
+
+    occurrences: int
+    held: int
+
+
+def folded(path: Path) -> Folded:
+    """How far the owner of a state file has come; zeros if there is none yet."""
+    try:
+        with _reading(path) as db:
+            state = whole_state(path, db)
+    except VoiceInsightsError:  # its owner is just making it
+        return Folded(0, 0)
+    return Folded(state.counters.get("occurrences", 0), len(state.sessions))
+
+
 def find_sessions(path: Path, sid: str) -> list[Packed]:
     """The sessions, open or closed, whose session_id or call_sid is ``sid``.
 
@@ -137,6 +155,12 @@ def taken_by(path: Path) -> Taken | None:
     with _reading(path) as db:
         meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
     return Taken(str(meta["stream"]), int(meta["epoch"])) if "stream" in meta else None
+
+
+def committed(path: Path) -> Delta:
+    """What all commits in a file amount to. Raises ``CorruptState`` if they can't be read."""
+    with _reading(path) as db:
+        return whole_state(path, db)
 
 
 def waiting_notes(path: Path, formats: Mapping[EntryKind, RequestFormat]) -> list[Note]:
