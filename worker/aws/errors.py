@@ -11,7 +11,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
 from worker.aws.clients import NO_ANSWER, THROTTLED
-from worker.aws.secrets import words_of
+from worker.aws.secrets import safe_words
 from worker.errors import Misconfigured, Unreachable
 from worker.logs.credentials import without_credentials
 
@@ -60,7 +60,7 @@ def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
 
 def one_line(text: object) -> str:
     """A text without its line ends, or what may be told of an error; no credentials in it."""
-    told = words_of(text) if isinstance(text, BaseException) else without_credentials(str(text))
+    told = safe_words(text) if isinstance(text, BaseException) else without_credentials(str(text))
     return " ".join(told.split())
 
 

@@ -43,7 +43,7 @@ _UNSENDABLE: Final = re.compile(r"[^!-~]")
 _LINE_BREAK: Final = re.compile(r"[\r\n]")
 
 
-def words_of(error: BaseException) -> str:
+def safe_words(error: BaseException) -> str:
     """What may be told of an error."""
     if isinstance(error, VoiceInsightsError):
         return without_credentials(str(error))
