@@ -10,9 +10,9 @@ from typing import Final
 from worker.logs.redaction import mask_credentials
 
 _NAME: Final = re.compile(
-    r"AWS_.*(KEY|SECRET|TOKEN|PASSWORD).*|(AWS_)?(HTTPS?|ALL)_PROXY", re.IGNORECASE
+    r"(AWS|TWILIO)_.*(KEY|SECRET|TOKEN|PASSWORD).*|(HTTPS?|ALL)_PROXY", re.IGNORECASE
 )
-_PATHS: Final = re.compile(r".*_(FILE|URI)", re.IGNORECASE)
+_NAMES_ONLY: Final = re.compile(r".*(_FILE|_URI|SECRET_ID|SECRET_NAME|SECRET_ARN)", re.IGNORECASE)
 _USER: Final = re.compile(r"://([^/?#\s@]+)@")
 
 
@@ -20,7 +20,7 @@ def credentials_in(environ: Mapping[str, str]) -> list[str]:
     """The values of variables that hold credentials; of a proxy's address its user and password."""
     found: list[str] = []
     for name, value in environ.items():
-        if not _NAME.fullmatch(name) or _PATHS.fullmatch(name):
+        if not _NAME.fullmatch(name) or _NAMES_ONLY.fullmatch(name):
             continue
         if name.upper().endswith("_PROXY"):
             users = _USER.findall(value)

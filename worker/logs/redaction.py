@@ -38,10 +38,10 @@ _SECRET_IN_QUERY: Final = re.compile(
     re.IGNORECASE,
 )
 _IN_HEADERS: Final = tuple(
-    (re.compile(pattern, re.IGNORECASE | re.DOTALL), rf"\1{HIDDEN}")
+    (re.compile(pattern, re.IGNORECASE), rf"\1{HIDDEN}")
     for pattern in (
         r"(AWS4-[\w-]+ ).+",
-        r"(canonical string).+",
+        r"(canonical string)[\s\S]+",
         r"(invalid header value ).+",
         r"\b((?:x-(?:amz|aws)-[\w-]*token|(?:proxy-)?authorization|(?:set-)?cookie)\b[\"']?\s*[:=]\s*).+",
         r"\b((?:credential|signature|aws_(?:access_key_id|secret_access_key|session_token))\s*=\s*)\S+",
@@ -49,7 +49,7 @@ _IN_HEADERS: Final = tuple(
     )
 )
 """How headers of a request look in the words of libraries, proxies and services. What follows one
-may belong to it, so mostly all of that is hidden.
+in its line may belong to it, so mostly all of that is hidden.
 """
 _SHORTEST: Final = 6
 """Of a credential that is looked for by its value; anything may be a shorter one."""
