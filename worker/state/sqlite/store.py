@@ -16,18 +16,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
-import msgspec
-import zstandard
-from msgspec.structs import astuple
-
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
 from worker.events.event import SessionKey
 from worker.outbox import ledger
 from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind, Settled
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
-from worker.partition.delta import Delta, decode, encode, merge_all
-from worker.state import closed_session
+from worker.partition.delta import Delta, encode
+from worker.state.sqlite.rows import compress, row_of, unpacked, whole_state
 from worker.state.store import Backlog, Commit
 
 FORMAT: Final = 2
@@ -54,8 +50,6 @@ CREATE TABLE IF NOT EXISTS ledger (
 );
 CREATE INDEX IF NOT EXISTS ledger_by_time ON ledger (newest);
 """
-
-_LEVEL: Final = 1
 
 
 class Compaction(NamedTuple):
@@ -118,8 +112,8 @@ class SqliteStore:
 
     def append(self, commit: Commit) -> None:
         """See ``Store.append``."""
-        data = _compress(encode(commit.delta))
-        packed = [_row(one) for one in commit.packed]
+        data = compress(encode(commit.delta))
+        packed = [row_of(one) for one in commit.packed]
         with self._lock, self._owned() as db:
             db.execute("INSERT INTO deltas (merged, data) VALUES (0, ?)", (data,))
             db.executemany("INSERT OR REPLACE INTO closed_sessions VALUES (?,?,?,?,?,?,?)", packed)
@@ -196,7 +190,7 @@ class SqliteStore:
             if len(rows) < most and fresh < max(size, base):
                 return
             last = rows[-1][0]
-            whole = _compress(encode(whole_state(self._path, db, last)))
+            whole = compress(encode(whole_state(self._path, db, last)))
             with self._lock, self._owned() as owned:
                 owned.execute("DELETE FROM deltas WHERE n <= ?", (last,))
                 owned.execute("INSERT INTO deltas VALUES (?, 1, ?)", (last, whole))
@@ -231,58 +225,14 @@ def _usable(path: Path) -> Iterator[None]:
         raise CorruptState(f"{path}: {error}") from error
 
 
-def whole_state(path: Path, db: sqlite3.Connection, last: int | None = None) -> Delta:
-    """What all commits, or those up to ``last``, amount to.
-
-    Raises ``CorruptState``, with the last good commit, if one can't be read.
-    """
-    rows = db.execute("SELECT n, data FROM deltas WHERE n <= coalesce(?, n) ORDER BY n", (last,))
-    return merge_all(_decoded(path, rows), str(path))
-
-
-def _decoded(path: Path, rows: Iterable[tuple[int, bytes]]) -> Iterator[Delta]:
-    good = "there is no good one before it"
-    for n, data in rows:
-        try:
-            delta = decode(zstandard.decompress(data))
-        except (msgspec.DecodeError, zstandard.ZstdError) as error:
-            raise CorruptState(f"{path}: commit {n} can't be read ({error}); {good}") from error
-        yield delta
-        good = f"the last good one is {n}"
-
-
-def unpacked(path: Path, session_id: str, data: bytes) -> Packed:
-    """The closed session in a row of ``closed_sessions``. Raises ``CorruptState``, for an unknown
-    version, too.
-    """
-    try:
-        return closed_session.decode(zstandard.decompress(data))
-    except (msgspec.DecodeError, zstandard.ZstdError) as error:
-        raise CorruptState(
-            f"{path}: the closed session {session_id} can't be read ({error})"
-        ) from error
-
-
 def _enqueue(db: sqlite3.Connection, made: Iterable[Draft]) -> None:
     db.executemany("INSERT INTO outbox (kind, body, made, ambiguous) VALUES (?, ?, ?, ?)", made)
 
 
 def _keep(db: sqlite3.Connection, note: Note) -> None:
-    row = note.entry, note.newest, _compress(ledger.encode([note]))
+    row = note.entry, note.newest, compress(ledger.encode([note]))
     db.execute("INSERT INTO ledger VALUES (?, ?, ?)", row)
     db.execute("DELETE FROM ledger WHERE newest < ?", (note.newest - ledger.KEPT,))
-
-
-def _row(packed: Packed) -> tuple[object, ...]:
-    state = packed.state
-    closed_at = 0 if state.closed is None else state.closed.at
-    data = _compress(closed_session.encode(packed))
-    return *astuple(state.key), closed_at, state.revision, data
-
-
-def _compress(data: bytes) -> bytes:
-    """With a checksum, so that damage is noticed and not read as something else."""
-    return zstandard.ZstdCompressor(_LEVEL, write_checksum=True).compress(data)
 
 
 @contextmanager

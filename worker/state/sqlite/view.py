@@ -18,7 +18,7 @@ from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
-from worker.state.sqlite.store import unpacked, whole_state
+from worker.state.sqlite.rows import unpacked, whole_state
 from worker.state.view import LedgerNotes
 
 
