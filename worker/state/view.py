@@ -18,15 +18,26 @@ class LedgerNotes(NamedTuple):
     waiting: list[Note]
 
 
+class Taken(NamedTuple):
+    """The stream that a state belongs to, and how many times it has been taken."""
+
+    stream: str
+    epoch: int
+
+
 class StateView(Protocol):
     """A state, read only: nothing is taken and nothing written, so its owner isn't disturbed.
 
-    Both methods raise ``CorruptState`` for what can't be read, and ``BadInput`` if there is no
+    All methods raise ``CorruptState`` for what can't be read, and ``BadInput`` if there is no
     state.
     """
 
     location: str
     """Where the state is, which tells its notes from another state's."""
+
+    def taken(self) -> Taken:
+        """Whose state it is."""
+        ...
 
     def find_sessions(self, sid: str) -> list[Packed]:
         """The sessions, open or closed, whose session_id or call_sid is ``sid``, as they are."""

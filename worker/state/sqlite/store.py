@@ -23,8 +23,9 @@ from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind, Sett
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, encode
+from worker.partition.erasure import Erasure
 from worker.state.sqlite.rows import compress, row_of, unpacked, whole_state
-from worker.state.store import Backlog, Commit
+from worker.state.store import Backlog, Commit, Edit, ErasedState
 
 FORMAT: Final = 2
 _BUSY_S: Final = 30.0
@@ -195,6 +196,23 @@ class SqliteStore:
                 owned.execute("DELETE FROM deltas WHERE n <= ?", (last,))
                 owned.execute("INSERT INTO deltas VALUES (?, 1, ?)", (last, whole))
 
+    def erase(self, erasure: Erasure, edit: Edit) -> ErasedState:
+        """See ``Store.erase``. The file is written anew at the end, for SQLite leaves what it
+        deletes in pages that it may use again.
+        """
+        with self._compacting, self._lock:
+            with self._owned() as db:
+                (last,) = db.execute("SELECT coalesce(max(n), 1) FROM deltas").fetchone()
+                state, resident = erasure.without(whole_state(self._path, db))
+                db.execute("DELETE FROM deltas")
+                db.execute("INSERT INTO deltas VALUES (?, 1, ?)", (last, compress(encode(state))))
+                closed = db.execute(
+                    "DELETE FROM closed_sessions WHERE ? IN (session_id, call_sid)", (erasure.sid,)
+                ).rowcount
+                edited = _edit_outbox(db, edit)
+            cleared = _written_anew(self._db)
+        return ErasedState(resident, closed, len(edited), sum(map(bool, edited)), cleared)
+
     def close(self) -> None:
         """See ``Store.close``."""
         with self._lock:
@@ -227,6 +245,29 @@ def _usable(path: Path) -> Iterator[None]:
 
 def _enqueue(db: sqlite3.Connection, made: Iterable[Draft]) -> None:
     db.executemany("INSERT INTO outbox (kind, body, made, ambiguous) VALUES (?, ?, ?, ?)", made)
+
+
+def _written_anew(db: sqlite3.Connection) -> bool:
+    """Write a file anew, without what was deleted; False if others use it, or there is no room."""
+    try:
+        db.execute("VACUUM")
+        (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    return not busy
+
+
+def _edit_outbox(db: sqlite3.Connection, edit: Edit) -> list[int]:
+    """Of each entry that was changed, how many of its attempts may have been applied."""
+    changed = []
+    for id_, kind, body, ambiguous in db.execute("SELECT id, kind, body, ambiguous FROM outbox"):
+        left = edit(kind, body)
+        if left != body:
+            changed.append((id_, left, ambiguous))
+    db.executemany("DELETE FROM outbox WHERE id = ?", [(i,) for i, left, _ in changed if not left])
+    updated = [(left, id_) for id_, left, _ in changed if left]
+    db.executemany("UPDATE outbox SET body = ? WHERE id = ?", updated)
+    return [ambiguous for _, _, ambiguous in changed]
 
 
 def _keep(db: sqlite3.Connection, note: Note) -> None:

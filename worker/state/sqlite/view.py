@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import zstandard
 
-from worker.errors import CorruptState
+from worker.errors import BadInput, CorruptState
 from worker.outbox import ledger
 from worker.outbox.destination import RequestFormat
 from worker.outbox.entries import EntryKind
@@ -19,7 +19,7 @@ from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 from worker.state.sqlite.rows import unpacked, whole_state
-from worker.state.view import LedgerNotes
+from worker.state.view import LedgerNotes, Taken
 
 
 class SqliteView:
@@ -28,6 +28,13 @@ class SqliteView:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.location = str(path)
+
+    def taken(self) -> Taken:
+        """See ``StateView.taken``."""
+        taken = taken_by(self._path)
+        if taken is None:
+            raise BadInput(f"there is no state in {self._path}")
+        return taken
 
     def find_sessions(self, sid: str) -> list[Packed]:
         """See ``StateView.find_sessions``."""
@@ -115,13 +122,6 @@ def notes_since(path: Path, since: int) -> list[Note]:
         return [note for (data,) in rows for note in ledger.decode(zstandard.decompress(data))]
     except (sqlite3.DatabaseError, zstandard.ZstdError, msgspec.DecodeError) as error:
         raise CorruptState(f"{path}: {error}") from error
-
-
-class Taken(NamedTuple):
-    """The stream that a state belongs to, and how many times it has been taken."""
-
-    stream: str
-    epoch: int
 
 
 def taken_by(path: Path) -> Taken | None:
