@@ -101,8 +101,8 @@ def merge(deltas: Iterable[Delta]) -> Delta:
         whole.found_sparse |= delta.found_sparse
         for start, entries in delta.forgotten.items():
             forgotten[start].append(entries)
-    whole.forgotten = kept(forgotten, whole.stream_time)
         erased |= dict.fromkeys(delta.erased)
+    whole.forgotten = kept(forgotten, whole.stream_time)
     whole.erased = list(erased)
     whole.ended_shards = list(ended)
     whole.gone = list(gone)
