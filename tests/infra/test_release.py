@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -108,6 +109,23 @@ def test_an_installed_worker_brings_both_templates(installed: Path, tmp_path: Pa
     assert load(tmp_path / "infra" / "service.yaml") == load(SERVICE)
     assert load(tmp_path / "infra" / "watch.yaml") == load(WATCH)
     done(installed, "infra", "render", "--check", cwd=tmp_path)
+
+
+def test_the_way_of_the_readme_installs_the_pinned_packages(tmp_path: Path) -> None:
+    for name in tracked():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Run it\n")[2]
+    block = section.split("```")[1]
+    steps = [line for line in block.splitlines() if line.startswith(("python3", "pip"))]
+    assert len(steps) == 3
+    assert all("--require-hashes" in step or "--no-deps" in step for step in steps[1:])
+    script = "\n".join(steps).replace("python3", f"'{sys.executable}'", 1)
+    done("/bin/sh", "-ec", script, cwd=tmp_path)
+    outside = tmp_path.parent
+    command = tmp_path / "installed" / "bin" / "voice-insights"
+    assert done(command, "--version", cwd=outside).split()[-1] == __version__
+    done(command, "infra", "service", "--out", "-", cwd=outside)
 
 
 def test_the_release_is_the_newest_entry_of_the_changelog() -> None:
