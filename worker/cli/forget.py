@@ -31,6 +31,7 @@ _ATTEMPTS: Final = 5
 BEYOND_REACH: Final = (
     "the stream, which keeps its records for its retention",
     "what CloudWatch has: samples without any id, and log lines",
+    "what Twilio keeps of the call itself",
     "recordings, and what was given out on standard output",
     "old versions of objects, snapshots, backups, and other copies of what is named above",
     "reports and tables that were made of records, and records that others have copied",
