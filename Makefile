@@ -17,7 +17,7 @@ IMAGE := .venv-image
 LOCKS := requirements.lock infra/requirements.lock infra/build.lock infra/release.lock \
   localstack/requirements.lock tests/bench/peers/requirements.lock
 PYTEST := $(PY) -m pytest -n 2
-PINNED := -m uv pip compile --quiet --universal --python-version 3.11 \
+PINNED := $(RELEASE)/bin/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-header --no-annotate
 PIP := $(PY) -m pip -qq --no-input --disable-pip-version-check
 
@@ -66,14 +66,12 @@ bench: $(READY) $(PEERS)/.ready ## Figures beside other programs' (an hour; QUIC
 exactness: $(READY) ## How exact published metrics are, and how long they wait (QUICK=1, AGAINST=FOLDER)
 	@$(PY) -m tests.bench.exactness $(if $(QUICK),--quick) $(if $(AGAINST),--against $(AGAINST))
 
-lock: $(READY) ## Pin the dependencies anew (for maintainers; needs uv in .venv)
-	@$(PY) -m uv --version >/dev/null 2>&1 || \
-	  { echo "make lock needs uv. Install it with: $(PY) -m pip install uv" >&2; exit 1; }
-	@$(PY) $(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
-	@$(PY) $(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
-	@$(PY) $(PINNED) -c requirements.lock --output-file infra/requirements.lock pyproject.toml
-	@$(PY) $(PINNED) -c requirements.lock --output-file infra/build.lock infra/build.in
-	@$(PY) $(PINNED) --upgrade --output-file infra/release.lock infra/release.in
+lock: $(RELEASE)/.ready ## Pin the dependencies anew (for maintainers)
+	@$(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
+	@$(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
+	@$(PINNED) -c requirements.lock --output-file infra/requirements.lock pyproject.toml
+	@$(PINNED) -c requirements.lock --output-file infra/build.lock infra/build.in
+	@$(PINNED) --upgrade --output-file infra/release.lock infra/release.in
 
 dist: $(READY) ## Wheel and source archive of this release, in dist/
 	@rm -rf dist

@@ -37,7 +37,7 @@ def embedded_aws() -> Iterator[str]:
     """
     if find_spec("moto") is None:
         raise Misconfigured(
-            "the embedded AWS needs moto; in a checkout of this repository: pip install '.[demo]'"
+            "the embedded AWS needs moto; in a checkout of the repository: pip install '.[demo]'"
         )
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", __name__],
