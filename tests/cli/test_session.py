@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from tests.scenes import BASE, records
 from tests.scenes import Result as Played
 from worker.cli.session import session
-from worker.errors import BadInput, CorruptState
+from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.events.decode import decode
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -176,7 +176,7 @@ def test_a_file_that_is_none_is_refused_in_one_line_and_left_alone(
     spoil(path)
     before = path.read_bytes() if path.is_file() else path.exists()
     done = show("VX1", option, path)
-    assert isinstance(done.exception, BadInput | CorruptState)
+    assert isinstance(done.exception, BadInput | CorruptState | Misconfigured)
     assert str(path) in str(done.exception)
     assert "\n" not in str(done.exception)
     assert (path.read_bytes() if path.is_file() else path.exists()) == before

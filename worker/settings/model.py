@@ -17,6 +17,7 @@ from worker.partition.rules import SequenceNumbers
 from worker.settings.values import (
     Address,
     Dimensions,
+    FileRotation,
     Host,
     Labels,
     LogFormat,
@@ -90,6 +91,11 @@ class Settings(BaseSettings):
     dead_letters: Place = Field(
         default="dead-letters.jsonl",
         description="where goes what could not be read, and why: a file, or s3://bucket/prefix",
+    )
+    file_rotation: FileRotation = Field(
+        default="never",
+        description="files of records and dead letters: one (never), or one a day of UTC (daily), "
+        "the date in its name",
     )
 
     hold_direct_s: int = Field(

@@ -9,6 +9,7 @@ from worker.outbox.destination import RequestFormat
 from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
+from worker.partition.delta import Delta
 
 
 class LedgerNotes(NamedTuple):
@@ -23,6 +24,35 @@ class Taken(NamedTuple):
 
     stream: str
     epoch: int
+
+
+class Waiting(NamedTuple):
+    """Entries of one kind in the outbox: how many, of how many bytes, and when the first was made
+    (epoch ms).
+    """
+
+    kind: EntryKind
+    entries: int
+    size: int
+    oldest: int
+
+
+class StateContents(NamedTuple):
+    """What a state holds.
+
+    ``stream``: whose it is, None if it was never taken; ``epoch``: how many times it was taken;
+    ``commits``: the number of the last one; ``whole``: what all commits amount to; ``size``: bytes
+    where it is kept; ``is_whole``: False if its latest commits are known to be missing.
+    """
+
+    stream: str | None
+    epoch: int
+    commits: int
+    whole: Delta
+    closed_sessions: int
+    waiting: list[Waiting]
+    size: int
+    is_whole: bool
 
 
 class StateView(Protocol):
@@ -49,4 +79,8 @@ class StateView(Protocol):
 
         An entry that ends meanwhile may be in both lists.
         """
+        ...
+
+    def contents(self) -> StateContents:
+        """All that the state holds, but for the contents of closed sessions and notes."""
         ...

@@ -89,6 +89,7 @@ class S3Store:
             self._index.close()
             self._index = index
             self._owner.own(taken, etag)
+        self._access.outlast_denials()
         return whole
 
     def append(self, commit: Commit) -> None:

@@ -1,4 +1,4 @@
-"""What the rows of a state file hold: commits' deltas and closed sessions, compressed."""
+"""Rows of the state file, and what they mean."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import zstandard
 from msgspec.structs import astuple
 
 from worker.errors import CorruptState
+from worker.outbox import ledger
+from worker.outbox.entries import DeliveryOutcome, Draft, Settled
+from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, decode, merge_all
 from worker.state import closed_session
@@ -51,8 +54,20 @@ def unpacked(path: Path, session_id: str, data: bytes) -> Packed:
         ) from error
 
 
+def enqueue(db: sqlite3.Connection, made: Iterable[Draft]) -> None:
+    """Put new entries into the outbox."""
+    db.executemany("INSERT INTO outbox (kind, body, made, ambiguous) VALUES (?, ?, ?, ?)", made)
+
+
+def keep(db: sqlite3.Connection, note: Note) -> None:
+    """Keep a note of the ledger, and forget those that have become too old."""
+    row = note.entry, note.newest, compress(ledger.encode([note]))
+    db.execute("INSERT INTO ledger VALUES (?, ?, ?)", row)
+    db.execute("DELETE FROM ledger WHERE newest < ?", (note.newest - ledger.KEPT,))
+
+
 def row_of(packed: Packed) -> tuple[object, ...]:
-    """The row of ``closed_sessions`` for one of them."""
+    """A closed session as a row of ``closed_sessions``."""
     state = packed.state
     closed_at = 0 if state.closed is None else state.closed.at
     data = compress(closed_session.encode(packed))
@@ -62,3 +77,23 @@ def row_of(packed: Packed) -> tuple[object, ...]:
 def compress(data: bytes) -> bytes:
     """With a checksum, so that damage is noticed and not read as something else."""
     return zstandard.ZstdCompressor(_LEVEL, write_checksum=True).compress(data)
+
+
+def apply(db: sqlite3.Connection, settled: Iterable[Settled]) -> None:
+    """Record the outcomes of attempts in the outbox, and keep their notes."""
+    for entry, outcome, instead, note in settled:
+        if outcome.ends:
+            db.execute("DELETE FROM outbox WHERE id = ?", (entry,))
+        else:
+            db.execute(
+                "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + ? WHERE id = ?",
+                (outcome is DeliveryOutcome.AMBIGUOUS, entry),
+            )
+        enqueue(db, instead)
+        if note is not None:
+            keep(db, note)
+
+
+def mark_wal(db: sqlite3.Connection, in_wal: int) -> None:
+    """Let the file say whether commits that aren't in it yet lie in the ``-wal`` beside it."""
+    db.execute("UPDATE meta SET value = ? WHERE name = 'wal'", (in_wal,))
