@@ -15,6 +15,12 @@ from typing import Final
 
 import boto3
 
+from worker.destinations.erasing import (
+    ErasedLines,
+    erase_in_file,
+    erase_in_folder,
+    erase_in_object,
+)
 from worker.destinations.files import STDOUT, LineSink, StdoutRecords
 from worker.destinations.objects import (
     DEAD_LETTERS,
@@ -42,7 +48,7 @@ from worker.state.s3.view import S3View
 from worker.state.sqlite.copying import copy_file
 from worker.state.sqlite.store import SqliteStore
 from worker.state.sqlite.view import SqliteView
-from worker.state.store import Store
+from worker.state.store import Erasable
 from worker.state.view import StateView
 
 _THREADS: Final = READERS + 5
@@ -79,7 +85,7 @@ class Locations:
         call_failed: Callable[[CallFailed], object],
         sleep: Callable[[float], object],
         random: Callable[[], float],
-    ) -> Store:
+    ) -> Erasable:
         """The state at a location, not taken yet. The callables: see ``Access``."""
         bucket = self.bucket(location)
         if bucket is None:
@@ -139,6 +145,20 @@ class Locations:
             parent, _, name = location.rpartition("/")
             return lines_of_object(self._access(parent), name)
         return lines_of_folder(self._access(location), folder)
+
+    def erase_lines(
+        self, location: str, folder: str, covers: Callable[[bytes], bool]
+    ) -> ErasedLines:
+        """Remove lines written to a location, which is one as ``lines`` takes it; none, if nothing
+        is there. Raises ``BadInput`` for a file or an object that can't be read or written.
+        """
+        if not is_s3(location):
+            return erase_in_file(Path(location), covers)
+        if location.endswith(SUFFIX):
+            parent, _, name = location.rpartition("/")
+            lines = erase_in_object(self._access(parent), name, covers)
+            return ErasedLines(lines, int(lines > 0))
+        return erase_in_folder(self._access(location), folder, covers)
 
     @cached_property
     def _client(self) -> S3Client:

@@ -45,6 +45,19 @@ def test_letters_are_counted_by_reason(file: Path) -> None:
     assert ["2", "not", "UTF-8", "2", "2026-10-02T12:00:01.000Z", "shard-1"] in rows
 
 
+def test_as_json_each_reason_has_its_count_and_its_latest(file: Path) -> None:
+    result = CliRunner().invoke(dead_letters, ["list", "--json", str(file)])
+    first, second = json.loads(result.stdout)
+    assert (first["reason"], first["letters"]) == ("not UTF-8", 2)
+    assert first["latest"] == {
+        "file": str(file),
+        "line": 2,
+        "time": "2026-10-02T12:00:01.000Z",
+        "shard": "shard-1",
+    }
+    assert (second["letters"], second["latest"]["line"]) == (1, 3)
+
+
 def test_a_letter_shows_its_place_and_its_bytes(file: Path) -> None:
     result = CliRunner().invoke(dead_letters, ["show", str(file), "1"])
     assert "shard-1, sequence number 17" in result.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -60,14 +61,20 @@ def dead_letters() -> None:
     "list", short_help="Count letters by reason, and where the latest is.", no_args_is_help=True
 )
 @click.argument("place")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 @aws_options
-def list_letters(place: str, endpoint_url: str | None, region: str | None) -> None:
+def list_letters(
+    place: str, *, as_json: bool, endpoint_url: str | None, region: str | None
+) -> None:
     """Count the letters at PLACE by reason, with where the latest of each is."""
     counts: Counter[str] = Counter()
     latest: dict[str, Found] = {}
     for found in _letters(place, region, endpoint_url):
         counts[found.letter.reason] += 1
         latest[found.letter.reason] = found
+    if as_json:
+        click.echo(_as_json(counts, latest))
+        return
     table = Table(title=f"{counts.total():,} dead letters", title_justify="left", box=None)
     for column in ("letters", "reason", "latest: line", "arrived", "shard"):
         justify: JustifyMethod = "right" if column == "letters" else "left"
@@ -158,6 +165,17 @@ def redrive(
 
 def _digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=16).digest()
+
+
+def _as_json(counts: Counter[str], latest: dict[str, Found]) -> str:
+    """By reason, the most frequent first; of the latest letter where it is and what it is."""
+    rows = []
+    for reason, count in counts.most_common():
+        file, number, letter, _ = latest[reason]
+        shard = letter.shard if isinstance(letter, OccurrenceLetter) else None
+        of_latest = {"file": file, "line": number, "time": letter.time, "shard": shard}
+        rows.append({"reason": reason, "letters": count, "latest": of_latest})
+    return json.dumps(rows, indent=2)
 
 
 def _show(found: Found) -> None:

@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "session": "Show one call turn by turn.",
     "state": "Show what the worker's state holds, and copy it.",
     "dead-letters": "Look at what could not be read, and put it back.",
+    "forget": "Remove a call from all that the worker keeps.",
     "reconcile": "Compare what was sent with what CloudWatch has.",
     "twilio": "Read calls back from Twilio, verify against it, set up its sink.",
     "config": "Show the settings in force and where each came from.",

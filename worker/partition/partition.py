@@ -43,7 +43,7 @@ class Partition:
         for held in self._at_hand.by_key.values():
             deadlines.watch(held)
         parts = rules, self._time, self._at_hand, deadlines, self._pending
-        self._folding = Folding(*parts, self._forgotten)
+        self._folding = Folding(*parts, self._forgotten, frozenset(state.erased))
         self._lifecycle = Lifecycle(*parts, self._numbering, self._forgotten)
         self.positions: dict[str, Position] = dict(state.positions)
         self._ended: dict[str, None] = {}

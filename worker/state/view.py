@@ -19,6 +19,13 @@ class LedgerNotes(NamedTuple):
     waiting: list[Note]
 
 
+class Taken(NamedTuple):
+    """The stream that a state belongs to, and how many times it has been taken."""
+
+    stream: str
+    epoch: int
+
+
 class Waiting(NamedTuple):
     """Entries of one kind in the outbox: how many, of how many bytes, and when the first was made
     (epoch ms).
@@ -57,6 +64,10 @@ class StateView(Protocol):
 
     location: str
     """Where the state is, which tells its notes from another state's."""
+
+    def taken(self) -> Taken:
+        """Whose state it is."""
+        ...
 
     def find_sessions(self, sid: str) -> list[Packed]:
         """The sessions, open or closed, whose session_id or call_sid is ``sid``, as they are."""

@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.state.commits import KINDS, NOON, STREAM, change, commit, draft, key, packed
+from tests.state.commits import (
+    CALL,
+    KINDS,
+    NOON,
+    STREAM,
+    change,
+    commit,
+    draft,
+    key,
+    packed,
+    without_threes,
+)
 from tests.state.s3.buckets import (
     EAGER,
     NEVER,
@@ -70,6 +81,7 @@ ACTS: dict[str, Callable[[S3Store], object]] = {
     ),
     "compact and sweep": compact_twice,
     "recall": lambda store: store.recall([key(1), key(4), key(9)]),
+    "erase": lambda store: store.erase(CALL, without_threes),
     "take": take,
 }
 WRITES = [name for name in ACTS if name != "recall"]

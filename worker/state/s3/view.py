@@ -21,7 +21,7 @@ from worker.state.s3.ownership import corrupt
 from worker.state.s3.restoring import Found, Restoring, find_readable, look
 from worker.state.s3.segment import PackedSpot, from_piece, unpack
 from worker.state.s3.store import READERS
-from worker.state.view import LedgerNotes, StateContents, Waiting
+from worker.state.view import LedgerNotes, StateContents, Taken, Waiting
 
 
 class S3View:
@@ -30,6 +30,11 @@ class S3View:
     def __init__(self, access: Access) -> None:
         self._access = access
         self.location = access.url
+
+    def taken(self) -> Taken:
+        """See ``StateView.taken``."""
+        manifest = _look(self._access).manifest
+        return Taken(manifest.stream, manifest.epoch)
 
     def find_sessions(self, sid: str) -> list[Packed]:
         """See ``StateView.find_sessions``."""

@@ -92,3 +92,8 @@ def apply(db: sqlite3.Connection, settled: Iterable[Settled]) -> None:
         enqueue(db, instead)
         if note is not None:
             keep(db, note)
+
+
+def mark_wal(db: sqlite3.Connection, in_wal: int) -> None:
+    """Let the file say whether commits that aren't in it yet lie in the ``-wal`` beside it."""
+    db.execute("UPDATE meta SET value = ? WHERE name = 'wal'", (in_wal,))

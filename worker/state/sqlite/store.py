@@ -19,15 +19,16 @@ from threading import Lock
 from typing import Final, NamedTuple, TypeVar
 
 from worker.backoff import full_jitter
-from worker.errors import CorruptState, Fenced, StreamReplaced
+from worker.errors import CorruptState, Fenced
 from worker.events.event import SessionKey
 from worker.objectstore.api import Failure, FailureKind
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import Entry, EntryKind, Settled
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, encode
+from worker.partition.erasure import Erasure
+from worker.state.sqlite.erasing import erased, written_anew
 from worker.state.sqlite.file import (
-    FORMAT,
     Files,
     NoRoom,
     connect,
@@ -39,8 +40,17 @@ from worker.state.sqlite.file import (
     transaction,
     usable,
 )
-from worker.state.sqlite.rows import apply, compress, enqueue, row_of, unpacked, whole_state
-from worker.state.store import Backlog, Commit
+from worker.state.sqlite.ownership import raise_epoch
+from worker.state.sqlite.rows import (
+    apply,
+    compress,
+    enqueue,
+    mark_wal,
+    row_of,
+    unpacked,
+    whole_state,
+)
+from worker.state.store import Backlog, Commit, Edit, ErasedState
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 10.0
@@ -191,6 +201,17 @@ class SqliteStore:
             self._write("compact", merge)
             self._unmerged_bytes += len(whole)
 
+    def erase(self, erasure: Erasure, edit: Edit) -> ErasedState:
+        """See ``Store.erase``. The file is written anew at the end, for SQLite leaves what it
+        deletes in pages that it may use again.
+        """
+        with self._compacting:
+            done = self._write("erase", lambda db: erased(self._path, db, erasure, edit))
+            with self._lock, usable(self._path):
+                cleared = written_anew(self._db)
+            self._checkpoint()
+        return done._replace(cleared=cleared)
+
     def close(self) -> None:
         """See ``Store.close``."""
         with self._lock:
@@ -206,26 +227,7 @@ class SqliteStore:
 
     def _take(self, stream: str) -> Delta:
         with self._lock, usable(self._path), transaction(self._db) as db:
-            meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
-            if meta["format"] != FORMAT:
-                raise CorruptState(
-                    f"{self._path}: format {meta['format']}, this release reads {FORMAT}"
-                )
-            if meta.get("stream", stream) != stream:
-                raise StreamReplaced(
-                    f"{self._path} holds the state of {meta['stream']}, not of {stream}: name "
-                    "another state file, or move this one away to start anew"
-                )
-            self._epoch = int(meta.get("epoch", 0)) + 1
-            db.executemany(
-                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-                [("stream", stream), ("epoch", self._epoch), ("wal", 0)],
-            )
-            # a send that was under way when its owner ended: nobody knows what became of it
-            db.execute(
-                "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + 1"
-                " WHERE state = 'SENDING'"
-            )
+            self._epoch = raise_epoch(self._path, db, stream)
             # still within the transaction, so that what can't be read changes nothing
             whole = whole_state(self._path, db)
         self._files = files_of(self._path)
@@ -236,14 +238,14 @@ class SqliteStore:
         beside it.
         """
         self._unmerged_bytes = 0
-        self._write("checkpoint", lambda db: _mark(db, 1))
+        self._write("checkpoint", lambda db: mark_wal(db, 1))
         try:
             with self._lock, usable(self._path):
                 self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except NoRoom:
             pass  # all is in the -wal still; the next checkpoint takes it over
         finally:
-            self._write("checkpoint", lambda db: _mark(db, 0))
+            self._write("checkpoint", lambda db: mark_wal(db, 0))
 
     def _write(self, operation: str, change: Callable[[sqlite3.Connection], T]) -> T:
         """Make a change in a transaction that only the owner may make."""
@@ -287,7 +289,3 @@ class SqliteStore:
                 "worker used it: put it, or a backup of it, back before the next start, which "
                 "would begin anew without it"
             )
-
-
-def _mark(db: sqlite3.Connection, in_wal: int) -> None:
-    db.execute("UPDATE meta SET value = ? WHERE name = 'wal'", (in_wal,))

@@ -20,7 +20,7 @@ from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 from worker.state.sqlite.file import FORMAT, connect_to_read, holds_state, is_whole, usable
 from worker.state.sqlite.rows import unpacked, whole_state
-from worker.state.view import LedgerNotes, StateContents, Waiting
+from worker.state.view import LedgerNotes, StateContents, Taken, Waiting
 
 
 class SqliteView:
@@ -29,6 +29,13 @@ class SqliteView:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.location = str(path)
+
+    def taken(self) -> Taken:
+        """See ``StateView.taken``."""
+        taken = taken_by(self._path)
+        if taken is None:
+            raise BadInput(f"there is no state in {self._path}")
+        return taken
 
     def find_sessions(self, sid: str) -> list[Packed]:
         """See ``StateView.find_sessions``."""
@@ -140,13 +147,6 @@ def notes_since(path: Path, since: int) -> list[Note]:
         return [note for (data,) in rows for note in ledger.decode(zstandard.decompress(data))]
     except (zstandard.ZstdError, msgspec.DecodeError) as error:
         raise CorruptState(f"{path}: {error}") from error
-
-
-class Taken(NamedTuple):
-    """The stream that a state belongs to, and how many times it has been taken."""
-
-    stream: str
-    epoch: int
 
 
 def taken_by(path: Path) -> Taken | None:
