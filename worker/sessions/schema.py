@@ -14,6 +14,7 @@ from msgspec import Meta
 from worker.metrics.distribution import Summary
 from worker.sessions.event_walk import MAX_ERRORS
 from worker.sessions.state import CloseReason
+from worker.sessions.timeline import Timeline
 from worker.sessions.turn_rows import MAX_ROWS, Outcome
 
 SCHEMA_VERSION: Final = 1
@@ -182,6 +183,9 @@ class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
     continued: Annotated[
         bool, Meta(description="only there, and true, where earlier events were forgotten")
     ] = False
+    timeline: Annotated[
+        Timeline | None, Meta(description="times in ms since started_at; left out if too long")
+    ] = None
 
 
 def json_schema() -> dict[str, Any]:
