@@ -43,7 +43,17 @@ JUDGING: Final = (
 TWILIO_PURE: Final = ("comparison", "merging", "retrying", "rows", "sink_setup", "summaries")
 """The modules of ``worker.twilio`` that neither ask Twilio nor keep files."""
 
-PAGE: Final = ("bins", "data", "fleet", "report", "samples", "statistics", "summary", "verdict")
+PAGE: Final = (
+    "bins",
+    "data",
+    "fleet",
+    "report",
+    "samples",
+    "selection",
+    "statistics",
+    "summary",
+    "verdict",
+)
 """The modules of ``worker.page`` that make it; the other one reads its static files."""
 
 CORE: Final = (

@@ -58,6 +58,9 @@ def test_it_shows_the_whole_worker_at_work_and_can_be_run_again(tmp_path: Path) 
     for progress in ("embedded AWS", "40 times as fast", f"of {SESSIONS} sessions"):
         assert progress in done.stderr
     counts_are_equal(done.stdout, folder / "sessions.jsonl")
+    assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    last = done.stdout.splitlines()[-1]
+    assert re.search(r"open \S+/report.html in a browser; see turn \d+ of VX\w+: the caller", last)
     delays = re.findall(r"^ *DeliveryDelay \(ms\) +[\d,]+ +([\d,.]+)", done.stdout, re.MULTILINE)
     assert [0 < float(one.replace(",", "")) < 60_000 for one in delays] == [True]
     named = re.findall(r"^  (\S+)  \([\d,]+ bytes\)$", done.stdout, re.MULTILINE)

@@ -20,12 +20,15 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from worker.cli.records_file import read_records
+from worker.cli.report import html
 from worker.errors import VoiceInsightsError
 from worker.events.decode import decode
+from worker.page.data import Span, Wanted, data_of, worst_first
 from worker.producer.put_records import Clock, put_back
 from worker.reports.readback import totals
 from worker.reports.record_counts import Beside, beside
 from worker.reports.tables import (
+    call_bars,
     call_notes,
     call_table,
     console,
@@ -34,6 +37,8 @@ from worker.reports.tables import (
     sessions_table,
     worst,
 )
+from worker.reports.turn_parts import longest, sentence
+from worker.sessions.schema import SessionRecord
 from worker.state.sqlite.view import folded, peek
 from worker.stream.record import Record
 from worker.testing.driven_clock import Driver
@@ -52,6 +57,7 @@ _A_MINUTE_IN_S: Final = 0.25
 _PATIENCE_S: Final = 240
 _END_S: Final = 30
 _COMMIT_EVERY_S: Final = 0.5
+_EVERYTHING: Final = Wanted(Span(None, None), None, None, "records", redact=False)
 
 
 @click.command()
@@ -155,12 +161,26 @@ def _show(cloudwatch: Any, folder: Path) -> None:
     print_table(out, sessions_table(worst_sessions, "The sessions whose callers had it worst (ms)"))
     if worst_sessions:
         print_table(out, call_table(worst_sessions[0]))
-        for note in call_notes(worst_sessions[0]):
-            out.print(f"  {note}")
+        for line in (*call_bars(worst_sessions[0]), *call_notes(worst_sessions[0])):
+            out.print(f"  {line}", soft_wrap=True)
+    page = folder / "report.html"
+    page.write_text(html(data_of(records, _EVERYTHING)), encoding="utf-8")
     out.print("\nWritten:")
     for path in sorted(folder.iterdir()):
         out.print(f"  {path}  ({path.stat().st_size:,} bytes)")
     out.print(f"\nAny other call: voice-insights session SID --records {folder / 'sessions.jsonl'}")
+    out.print(
+        f"To look at all of them, open {page} in a browser{_to_see(records)}.", soft_wrap=True
+    )
+
+
+def _to_see(records: list[SessionRecord]) -> str:
+    """Where to look first: the longest wait of all."""
+    for record in worst_first(records)[:1]:
+        parts = longest(record)
+        if parts is not None:
+            return f"; see {sentence(record.session_id, parts)}"
+    return ""
 
 
 def _counts(found: list[Beside]) -> str:
@@ -254,7 +274,7 @@ def _make_stream(kinesis: Any) -> None:
 def _fresh(folder: Path) -> Path:
     """The folder, without what an earlier demo left there; anything else is not touched."""
     if folder.is_dir():
-        for name in ("sessions.jsonl", "dead-letters.jsonl", "worker.log"):
+        for name in ("sessions.jsonl", "dead-letters.jsonl", "worker.log", "report.html"):
             (folder / name).unlink(missing_ok=True)
         for path in folder.glob("state.sqlite*"):
             path.unlink()

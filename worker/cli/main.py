@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "record": "Write the shards of a live stream into a folder.",
     "simulate": "Make realistic traffic, as a recording or into a stream.",
     "report": "Write calls and the fleet as one HTML file to look at.",
+    "calls": "Rank calls by what their callers sat through.",
     "session": "Show one call turn by turn.",
     "state": "Show what the worker's state holds, and copy it.",
     "dead-letters": "Look at what could not be read, and put it back.",

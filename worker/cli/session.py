@@ -15,7 +15,7 @@ from worker.errors import BadInput
 from worker.opening import Locations
 from worker.partition.numbering import Numbering
 from worker.partition.rules import SequenceNumbers
-from worker.reports.tables import call_notes, call_table, console, print_table
+from worker.reports.tables import call_bars, call_notes, call_table, console, print_table
 from worker.sessions.record import encode, to_record
 from worker.sessions.resident import Held
 from worker.sessions.schema import SessionRecord
@@ -66,8 +66,8 @@ def session(
             continue
         out = console(sys.stdout)
         print_table(out, call_table(record))
-        for note in call_notes(record):
-            out.print(f"  {note}")
+        for line in (*call_bars(record), *call_notes(record)):
+            out.print(f"  {line}", soft_wrap=True)
 
 
 def _in_state(state: StateView, sid: str, setting: SequenceNumbers) -> list[SessionRecord]:

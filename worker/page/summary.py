@@ -47,7 +47,7 @@ def row_of(record: SessionRecord, bins: Bins) -> dict[str, Any]:
         "interruptions": record.interruptions.total,
         "tokens": record.tokens.total,
         "end": record.end_status or "none",
-        "language": _language(record),
+        "language": language_of(record),
         "setup": " ".join(
             (
                 *(context.transcription_provider, context.speech_model),
@@ -77,7 +77,8 @@ def columns_of(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
     return columns
 
 
-def _language(record: SessionRecord) -> str:
+def language_of(record: SessionRecord) -> str:
+    """The language spoken at the call's end, failing that the language heard."""
     spoken, heard = record.context.tts_language, record.context.transcription_language
     return heard if spoken == "unknown" else spoken
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from worker.reports.turn_parts import LEGEND, bars
 from worker.sessions.schema import RowPart, SessionRecord
 
 _PIPE_WIDTH: Final = 160
@@ -95,6 +96,33 @@ def sessions_table(records: Sequence[SessionRecord], title: str) -> Table:
     return table
 
 
+def ranked_table(
+    records: Sequence[SessionRecord], by: str, values: Sequence[float | None], title: str
+) -> Table:
+    """Calls with the number that they are ranked by, and what else happened in them."""
+    table = _table(
+        title,
+        ("session", "began", "end"),
+        (by.replace("_", "\n"), "turns", "no\nreply", "barge-\nins", "errors", "missing"),
+        folding=("language",),
+    )
+    for record, value in zip(records, values, strict=True):
+        context = record.context
+        table.add_row(
+            record.session_id,
+            record.started_at[:19],
+            _ending(record),
+            context.tts_language,
+            _or_dash(value),
+            str(record.turns),
+            str(record.unanswered_prompts),
+            str(record.interruptions.by_customer),
+            str(len(record.errors)),
+            str(record.completeness.missing),
+        )
+    return table
+
+
 def worst(records: Iterable[SessionRecord], most: int) -> list[SessionRecord]:
     """The sessions whose callers had it worst: given up first, then by the longest wait."""
     return sorted(records, key=_misery, reverse=True)[:most]
@@ -123,6 +151,17 @@ def call_table(record: SessionRecord) -> Table:
             style=_OUTCOME_STYLES.get(row.outcome, ""),
         )
     return table
+
+
+def call_bars(record: SessionRecord) -> list[str]:
+    """The wait of each turn row as a bar, under what its parts mean; nothing if nobody waited."""
+    drawn = bars(record)
+    lines = [
+        f"{row.n:>4}  {row.at[11:19]}  {bar}"
+        for row, bar in zip(record.turn_rows, drawn, strict=True)
+        if bar
+    ]
+    return [*lines, LEGEND] if lines else []
 
 
 def call_notes(record: SessionRecord) -> list[str]:
