@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "config": "Show the settings in force and where each came from.",
     "doctor": "Examine a deployment: permissions, stream, traffic, clock, state.",
     "health": "Ask the worker beside it whether it is alive.",
+    "status": "Show how the worker beside it stands, and its worst calls.",
     "infra": "Make dashboard and alarms; tell size and cost.",
     "demo": "See the whole worker at work against an embedded AWS.",
     "schema": "Print the JSON schema of the session record.",
