@@ -19,7 +19,6 @@ from worker.page.static import INDEX, static_files
 from worker.sessions.schema import SessionRecord
 
 _PACKAGES: Final = ROOT / ".venv-page"
-_SETUP: Final = ROOT / "tests" / "page" / "setup.sh"
 _DRIVER: Final = ROOT / "tests" / "page" / "drive.mjs"
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 EVERYTHING: Final = Wanted(Span(None, None), None, None, "records", redact=False)
@@ -27,8 +26,11 @@ EVERYTHING: Final = Wanted(Span(None, None), None, None, "records", redact=False
 
 def lacking() -> str | None:
     """What this machine lacks, in a line; None if there is a browser and all it is driven with."""
-    done = subprocess.run([_SETUP], capture_output=True, text=True, check=False)
-    return None if done.returncode == 0 else done.stderr.strip() or "setup.sh failed"
+    if not any(map(shutil.which, _NAMES)):
+        return "there is no Chromium"
+    if not shutil.which("node") or not (_PACKAGES / ".ready").exists():
+        return "the page's tests are not set up; make test does it, or tests/page/setup.sh"
+    return None
 
 
 class Browser:

@@ -26,6 +26,8 @@ _INCIDENT: Final = Traffic(
     start_ms=_START + 130 * MINUTE,
     habits=Habits(tool_delays=0.6, silences=0.3),
 )
+INCIDENT_MS: Final = (_START + 130 * MINUTE, _START + 160 * MINUTE)
+"""From its first call until its last ones have ended."""
 _CALL: Final = (
     "DATA.sessions.sid[worstSessions().find(i => DATA.sessions.turns[i] > 6"
     " && DATA.sessions.missing[i] && DATA.sessions.interruptions[i])]"
