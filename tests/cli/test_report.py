@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.cli.test_session import CALL, HOUR, WRAP_UP, Owner
+from tests.processes import LONGEST_S, started
 from worker.cli.main import cli
 from worker.errors import BadInput
 from worker.recordings.writer import write_recording
@@ -118,3 +122,16 @@ def test_a_state_has_its_open_and_its_closed_sessions(tmp_path: Path) -> None:
     owner.waits(4 * HOUR)
     found = data(tmp_path / "state.sqlite")
     assert (found["source"], found["sessions"]["end"]) == ("state", ["ended"])
+
+
+@pytest.mark.slow
+def test_it_writes_no_page_onto_a_terminal(records: Path, tmp_path: Path) -> None:
+    ours, terminal = pty.openpty()
+    with started(
+        *("report", records), cwd=tmp_path, stdout=terminal, stderr=subprocess.PIPE
+    ) as asked:
+        _, said = asked.communicate(timeout=LONGEST_S)
+    os.close(ours)
+    os.close(terminal)
+    assert asked.returncode == 2
+    assert said.decode() == "voice-insights: say -o FILE or -o -\n"
