@@ -50,6 +50,7 @@ const actions = {
   },
   screenshot: ({ path, full = true }) => page.screenshot({ path, fullPage: full }),
   pdf: async ({ path }) => { await page.pdf({ path, preferCSSPageSize: true }); },
+  media: ({ media }) => page.emulateMedia({ media }),
   async axe() {
     await page.evaluate(axe);
     const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));

@@ -54,7 +54,7 @@ function numbers(record, i) {
 
 /** The longest wait and its largest part, in one sentence. */
 function sentence(record) {
-  const turns = record.turn_rows.map(row => turnOf(row, record)).filter(turn => turn.total && turn.row.outcome !== 'doubtful');
+  const turns = record.turn_rows.map(row => turnOf(row, record)).filter(turn => turn.total && !turn.doubtful);
   const worst = turns.sort((a, b) => b.label - a.label)[0];
   if (!worst || worst.label <= SLOW) return 'No wait was longer than 1.1 s.';
   if (worst.open) return `From turn ${worst.row.n} on, at ${within(worst.since)}, the caller waited ${short(worst.label)}, until the session’s end.`;
@@ -72,7 +72,7 @@ function rawRecord(record) {
 
 const CALL_LEGEND = [['customer', 'customer', 'box'], ['agent', 'agent (pale: answers nobody)', 'box'], ['wait', 'caller waits (hatched: unknown or unended)', 'box'],
   ['app', 'application', 'box'], ['stt', 'STT', 'box'], ['tts', 'TTS', 'box']];
-const TURN_LEGEND = [['soft', 'until the prompt', 'box'], ['app', 'application', 'box'], ['tts', 'first token to audio', 'box'], ['wait2', 'not told apart', 'box']];
+const TURN_LEGEND = [['soft', 'until the prompt', 'box'], ['app', 'application', 'box'], ['tts', 'first token to audio', 'box'], ['wait2', 'not told apart', 'box'], ['missing', 'in doubt', 'box']];
 
 async function showCall(main, sid) {
   const i = DATA.sessions.sid.indexOf(sid);

@@ -72,7 +72,7 @@ class Lanes {
   }
 
   draw() {
-    this.width = Math.max(360, this.element.clientWidth);
+    this.width = Math.max(260, this.element.clientWidth);
     this.places = {};
     let y = TOP;
     for (const [name, height] of LANES) { this.places[name] = [y, height]; y += height + GAP; }

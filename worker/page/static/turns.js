@@ -7,12 +7,13 @@ const ENDS_AT = 86; // percent of the column; the rest is for the number
 /** What is drawn of a turn row: since when, how long, and its parts as [from, to, kind, text]. */
 function turnOf(row, record) {
   const at = Date.parse(row.at) - Date.parse(record.started_at), ends = lengthOf(record), T = record.timeline;
-  const turn = { row, at, since: at, label: row.caller_wait_ms ?? row.response_ms, parts: [], speech: [], open: false };
+  const turn = { row, at, since: at, label: row.caller_wait_ms ?? row.response_ms, parts: [], speech: [], open: false, doubtful: false };
   const wait = T ? waitOf(row, at, T) : null;
   if (row.outcome === 'greeting' || (!wait && turn.label === null && row.outcome !== 'abandoned')) return { ...turn, total: 0 };
   if (!wait) return { ...turn, ...fromRow(row, ends - at) };
   const [since, audio, speech, doubtful] = wait, total = (audio ?? ends) - since;
   turn.since = since;
+  turn.doubtful = Boolean(doubtful);
   turn.label = row.caller_wait_ms ?? total - speech;
   turn.speech = T.customer.filter(([a, b]) => a !== null && b !== null && b > since && a < since + total).map(([a, b]) => [Math.max(0, a - since), Math.min(total, b - since)]);
   if (audio === null) return { ...turn, total, open: true, parts: [[0, total, doubtful ? 'hatch-missing' : 'hatch-wait', `waited ${whole(total - speech)} ms, until the session’s end`]] };
@@ -29,8 +30,9 @@ function waitOf(row, at, T) {
 }
 
 /** A wait's parts: until the prompt, the application, first token to audio; or one, not told apart. */
-function partsOf(row, [since, audio], T) {
+function partsOf(row, [since, audio, , doubtful], T) {
   const total = audio - since;
+  if (doubtful) return [[0, total, 'hatch-missing', 'events are missing in it: it may have been no wait']];
   const prompts = T.prompts.filter(([sent, first]) => sent >= since && sent <= audio && first !== null && first <= audio);
   if (prompts.length !== 1 || !prompts[0][2]) return [[0, total, 'f-wait2', 'nobody knows which part took how long']];
   const [sent, first] = [prompts[0][0] - since, prompts[0][1] - since];
@@ -80,7 +82,7 @@ function bar(turn, end) {
   if (turn.total > end) {
     svg.append(S('svg', { x: `${ENDS_AT - 3}%`, overflow: 'visible' }, S('path', { d: 'M0,4l5,9l-5,9h5l5,-9l-5,-9z', class: 'f-card' })));
   }
-  const slow = turn.label > TARGETS.CallerWait[1];
+  const slow = turn.label > TARGETS.CallerWait[1] && !turn.doubtful;
   svg.append(S('text', { x: at(turn.total, end), dx: 6, y: 17, class: `lbl ${slow ? 'hot' : 'plain'}`, text: whole(turn.label) }));
   return svg;
 }
@@ -95,7 +97,7 @@ function turnTable(record, chosen) {
   const names = [['#', 'l'], 'at', ['outcome', 'l'], 'wait', 'response', 'application', 'STT', 'TTS', 'tokens'];
   const head = names.map(name => Array.isArray(name) ? $('th', { scope: 'col', class: name[1], text: name[0] }) : $('th', { scope: 'col', text: name }));
   const rows = turns.map(turn => {
-    const { row } = turn, slow = turn.label > TARGETS.CallerWait[1] && turn.total > 0;
+    const { row } = turn, slow = turn.label > TARGETS.CallerWait[1] && turn.total > 0 && !turn.doubtful;
     const show = () => chosen(turn.since - 3000, turn.since + turn.total + 4000);
     return $('tr', { class: 'link', onclick: show },
       $('td', { class: 'l' }, $('button', { type: 'button', class: 'plain', 'aria-label': `turn ${row.n}: show it on the time axis`, text: row.n })),
