@@ -73,7 +73,17 @@ LAYERS: Final = (
     *("recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
     *("outbox", "destinations", "replay", "reports", "page", "state", "service"),
-    *("telemetry", "monitoring", "settings", "testing", "opening", "wiring", "doctor", "cli", "__main__"),
+    *(
+        "telemetry",
+        "monitoring",
+        "settings",
+        "testing",
+        "opening",
+        "wiring",
+        "doctor",
+        "cli",
+        "__main__",
+    ),
 )
 """The rooms of ``worker``, each of which imports only rooms that stand before it."""
 PLATFORM_FREE: Final = ("worker.sessions", "worker.partition", "worker.metrics")

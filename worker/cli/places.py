@@ -44,9 +44,10 @@ def read_places(places: Sequence[str], settings: Settings) -> Read:
     """
     locations = Locations(settings.region, settings.endpoint_url)
     read = [_read(place, locations, settings) for place in places]
-    last: dict[tuple[str, ...], SessionRecord] = {}
+    last: dict[tuple[str | bool, ...], SessionRecord] = {}
     for record in (record for one in read for record in one.records):
-        key = (record.platform, record.account_sid, record.call_sid, record.session_id)
+        session = record.platform, record.account_sid, record.call_sid, record.session_id
+        key = *session, record.continued
         if key not in last or last[key].revision <= record.revision:
             last[key] = record
     return Read(read[0].source, list(last.values()))
@@ -103,7 +104,7 @@ def _of_recording(place: str, settings: Settings) -> Iterable[SessionRecord]:
 
     def take(outputs: Outputs) -> None:
         for record in outputs.records:
-            lines[record.key] = record.line
+            lines[record.key, record.continued] = record.line
 
     replay = Replay(rules_of(settings)._replace(timeline=True), take)
     run(read_recording(place), replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
