@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import DecodeError
 
 from worker.cli.progress import Progress
-from worker.cli.records_file import records_in
+from worker.cli.records_file import records_in, records_of_state
 from worker.destinations.objects import RECORDS
 from worker.destinations.written_lines import WrittenLine
 from worker.errors import BadInput
@@ -19,8 +19,7 @@ from worker.opening import Locations
 from worker.partition.commit_outputs import Outputs
 from worker.recordings.reader import read_recording
 from worker.replay import Replay, run
-from worker.sessions.record import decode, to_record
-from worker.sessions.resident import Held
+from worker.sessions.record import decode
 from worker.sessions.schema import SessionRecord
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
@@ -55,11 +54,11 @@ def read_places(places: Sequence[str], settings: Settings) -> Read:
 
 def _read(place: str, locations: Locations, settings: Settings) -> Read:
     if locations.bucket(place) is not None:
-        return _in_bucket(place, locations)
+        return _in_bucket(place, locations, settings)
     path = Path(place)
     if path.is_file():
         if _begins_with(path, _SQLITE):
-            return Read("state", _of_state(locations, place))
+            return Read("state", _of_state(locations, place, settings))
         lines = locations.lines(place, RECORDS)
         first = next(lines, None)
         if first is not None and _is_record(first):
@@ -67,12 +66,12 @@ def _read(place: str, locations: Locations, settings: Settings) -> Read:
     return Read("recording", list(_of_recording(place, settings)))
 
 
-def _in_bucket(place: str, locations: Locations) -> Read:
+def _in_bucket(place: str, locations: Locations, settings: Settings) -> Read:
     lines = locations.lines(place, RECORDS)
     first = list(islice(lines, 1))
     if not first:
         try:
-            return Read("state", _of_state(locations, place))
+            return Read("state", _of_state(locations, place, settings))
         except BadInput as error:
             raise BadInput(f"{place} holds neither session records nor a state") from error
     return Read("records", records_in((*first, *lines), None))
@@ -94,9 +93,8 @@ def _is_record(line: WrittenLine) -> bool:
     return True
 
 
-def _of_state(locations: Locations, place: str) -> list[SessionRecord]:
-    found = locations.view(place).find_sessions(None)
-    return [to_record(one.state, Held(one.state, one.log).reading()) for one in found]
+def _of_state(locations: Locations, place: str, settings: Settings) -> list[SessionRecord]:
+    return records_of_state(locations.view(place), None, settings.sequence_numbers)
 
 
 def _of_recording(place: str, settings: Settings) -> Iterable[SessionRecord]:

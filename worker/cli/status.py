@@ -11,13 +11,13 @@ from typing import Final
 import click
 
 from worker.cli.beside import ask, beside_options, settings_beside
+from worker.cli.records_file import records_of_state
 from worker.errors import VoiceInsightsError
 from worker.opening import Locations
 from worker.page.data import worst_first
+from worker.page.samples import instant
 from worker.page.summary import longest_wait
 from worker.reports.tables import console, print_table, ranked_table
-from worker.sessions.record import to_record
-from worker.sessions.resident import Held
 from worker.sessions.schema import SessionRecord
 from worker.settings.model import Settings
 from worker.telemetry.status import status_of, values_of
@@ -89,14 +89,10 @@ def _calls(settings: Settings) -> list[SessionRecord]:
     """The worst calls that had an event within the last hour; none if the state can't be read."""
     try:
         view = Locations(settings.region, settings.endpoint_url).view(settings.state)
-        found = view.find_sessions(None)
+        found = records_of_state(view, None, settings.sequence_numbers)
     except VoiceInsightsError as error:
         click.echo(f"no calls: {error}", err=True)
         return []
     since = time.time_ns() // 1_000_000 - _HOUR_MS
-    records = [
-        to_record(one.state, Held(one.state, one.log).reading())
-        for one in found
-        if one.state.newest >= since
-    ]
+    records = [one for one in found if instant(one.ended_at) >= since]
     return [one for one in worst_first(records) if longest_wait(one) is not None][:_WORST]
