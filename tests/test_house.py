@@ -44,7 +44,8 @@ TWILIO_PURE: Final = ("comparison", "merging", "retrying", "rows", "sink_setup",
 """The modules of ``worker.twilio`` that neither ask Twilio nor keep files."""
 
 CORE: Final = (
-    *("worker.backoff", "worker.times", "worker.stream"),
+    *("worker.backoff", "worker.printable", "worker.identifying"),
+    *("worker.times", "worker.stream"),
     *("worker.events", "worker.sessions", "worker.metrics", "worker.partition"),
     *("worker.replay", "worker.recordings.damaged_line", "worker.service.shards"),
     *(f"worker.outbox.{name}" for name in ("entries", "ledger", "destination")),
@@ -55,7 +56,8 @@ CORE: Final = (
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
-    *("errors", "backoff", "times", "logs", "stream", "metrics", "recordings", "aws"),
+    *("errors", "backoff", "printable", "identifying", "times", "logs", "stream"),
+    *("metrics", "recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
     *("outbox", "destinations", "replay", "reports", "state", "service", "telemetry"),
     *("monitoring", "settings", "testing", "opening", "wiring", "doctor", "cli", "__main__"),

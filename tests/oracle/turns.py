@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from tests.oracle.context import printable
 from tests.oracle.decoding import Event, is_integer
 from tests.oracle.samples import Sample, Speech, Wait
 
@@ -178,6 +178,9 @@ class Walk:
     def final_token_received(self, t: int) -> None:
         self.tally("replies")
         tokens, words = self.field("total_tokens"), self.field("total_words")
+        for reported in (tokens, words):
+            if reported is not None and count_or_none(reported) is None:
+                self.tally("invalid_tokens", "InvalidTokens")
         tokens, words = count_or_none(tokens), count_or_none(words)
         if tokens is not None:
             self.count["tokens"] += tokens
@@ -368,7 +371,7 @@ def count_or_none(value: Any) -> int | None:
 def error_code(value: Any) -> int | str | None:
     """Undefined but for integers: the program reads digits, and keeps other text."""
     if isinstance(value, str):
-        return int(value) if value.isdecimal() else printable(value)
+        return int(value) if re.fullmatch(r"0|[1-9][0-9]{0,14}", value) else value
     return value if is_integer(value) else None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import random
 from time import monotonic, time
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -17,6 +18,7 @@ from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
 from worker.errors import VoiceInsightsError
 from worker.logs.pump import LogPump
+from worker.logs.redaction import Own, own_texts
 from worker.logs.setup import configure_logging, is_pretty
 from worker.service.hooks import EventFanOut
 from worker.service.ports import Clocks
@@ -59,7 +61,8 @@ def run(config_file: Path | None, **options: str | None) -> None:
     loaded = load_settings(options, os.environ, config_file)
     stream = loaded.require_stream()
     settings = loaded.settings
-    pump = configure_logging(settings.log_level, settings.log_format, sys.stderr)
+    own = _own_texts(settings)
+    pump = configure_logging(settings.log_level, settings.log_format, sys.stderr, own)
     try:
         sys.exit(_work(settings, stream, pump))
     finally:
@@ -96,6 +99,12 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     finally:
         signals.over()
     return 0
+
+
+def _own_texts(settings: Settings) -> Own:
+    """What the operator has set, such as addresses, and may read in the log as it is."""
+    values = [value for value in settings.model_dump().values() if isinstance(value, str)]
+    return own_texts([*values, urlsplit(settings.endpoint_url or "").hostname or ""])
 
 
 @contextmanager

@@ -10,13 +10,12 @@ doesn't say that by itself. It decides between two deliveries of one event that 
 from __future__ import annotations
 
 import json
-import re
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import Final, Literal, get_args
 
 import msgspec
 
-UNKNOWN: Final = "unknown"
+from worker.metrics.dimension_values import UNKNOWN
 
 InterruptionKind = Literal["SPEECH", "DTMF", "UNKNOWN"]
 INTERRUPTION_KINDS: Final[tuple[InterruptionKind, ...]] = get_args(InterruptionKind)
@@ -33,7 +32,7 @@ class Latency(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
 
 
 class Tokens(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
-    """Tokens and words of a reply; None if what was reported is no integer."""
+    """Tokens and words of a reply; None if not reported, -1 if what was reported is no integer."""
 
     tokens: int | None = None
     words: int | None = None
@@ -48,9 +47,7 @@ class Interrupted(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False)
 
 
 class LanguageSettings(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a session uses for one language. Each is fit for a dimension (``plain``); None if the
-    platform doesn't say.
-    """
+    """What a session uses for one language; None if the platform doesn't say."""
 
     tts_provider: str | None = None
     voice: str | None = None
@@ -87,7 +84,7 @@ class LanguageChanged(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=Fa
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
-    """An error: its code, a number or a text that is fit for a dimension, and its message."""
+    """An error: its code, a number or a text, and its message."""
 
     code: int | str | None = None
     message: str | None = None
@@ -130,11 +127,15 @@ _CANONICAL: Final = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=msgspec.to_builtins
 )
 
-_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
-_LONGEST: Final = 255
 
-
-@lru_cache(maxsize=1024)  # of texts that decoding has bounded, mostly the same few
-def plain(text: str) -> str:
-    """A text fit for a dimension: printable ASCII, at most 255 characters, never empty."""
-    return _UNPRINTABLE.sub("?", text).strip()[:_LONGEST].rstrip() or UNKNOWN
+def dimension_texts(payload: Payload | None) -> Iterator[str]:
+    """The texts of a payload that may become values of dimensions."""
+    if isinstance(payload, Failed):
+        yield from () if payload.code is None else (str(payload.code),)
+    elif isinstance(payload, Configured | LanguageChanged):
+        settings = [payload.settings]
+        if isinstance(payload, Configured):
+            settings += payload.languages.values()
+        yield from filter(None, (payload.spoken, payload.heard))
+        for one in settings:
+            yield from filter(None, msgspec.structs.astuple(one))

@@ -66,6 +66,7 @@ _COMMITTED: Final = {
     "Duplicates": "duplicates",
     "Cut": "cut",
     "Conflicts": "conflicts",
+    "IdentifyingValues": "identifying_values",
     "UnknownEvents": "unknown_events",
     "LateEvents": "late_events",
     "SessionsOpened": "sessions_opened",
