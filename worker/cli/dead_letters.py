@@ -152,7 +152,7 @@ def redrive(
 def _show(found: Found) -> None:
     letter = found.letter
     if not isinstance(letter, OccurrenceLetter):
-        click.echo(_as_text(found.line.rstrip(b"\n")))
+        click.echo(_as_text(found.line))
         return
     sub = "" if letter.sub_sequence is None else f", sub-record {letter.sub_sequence}"
     place = f"{letter.shard}, sequence number {letter.sequence_number}{sub}"

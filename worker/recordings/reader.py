@@ -16,13 +16,8 @@ import msgspec
 
 from worker.errors import Unreadable
 from worker.recordings.damaged_line import DamagedLine
-from worker.recordings.files import (
-    LONGEST_LINE,
-    CutOff,
-    ShardFile,
-    find_shard_files,
-    lines_of,
-)
+from worker.recordings.files import LONGEST_LINE, ShardFile, find_shard_files, lines_of
+from worker.recordings.unpacking import CutOff
 from worker.stream.record import Record
 from worker.times.rfc3339 import parse_ms
 
