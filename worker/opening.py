@@ -9,6 +9,7 @@ from __future__ import annotations
 import random as randomness
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -98,7 +99,10 @@ class Locations:
         bucket = self.bucket(location)
         if bucket is not None:
             return _existing("records", bucket, ObjectSink(bucket, RECORDS, record_time))
-        return StdoutRecords() if location == STDOUT else _file("records", location)
+        if location != STDOUT:
+            return _file("records", location)
+        with _of_setting("records"):
+            return StdoutRecords()
 
     def dead_letters(self, location: str) -> Sink:
         """Where dead letters go. Raises ``Misconfigured`` if they can't be written there."""
@@ -149,7 +153,13 @@ def _existing(setting: str, bucket: Bucket, sink: ObjectSink) -> Sink:
 
 
 def _file(setting: str, path: str) -> Sink:
-    try:
+    with _of_setting(setting):
         return LineSink(path)
+
+
+@contextmanager
+def _of_setting(setting: str) -> Iterator[None]:
+    try:
+        yield
     except Misconfigured as error:
         raise Misconfigured(f"{setting}: {error}") from error

@@ -128,7 +128,7 @@ def _redacted(one: Finding) -> Finding:
 
 def _as_json(findings: list[Finding]) -> str:
     checks = [one._asdict() for one in findings]
-    return json.dumps({"failed": failed(findings), "checks": checks}, indent=2, ensure_ascii=False)
+    return json.dumps({"failed": failed(findings), "checks": checks}, indent=2)
 
 
 def lines(findings: Iterable[Finding], columns: int | None) -> Iterator[str]:

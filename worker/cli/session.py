@@ -13,7 +13,8 @@ from worker.cli.settings_options import some_settings_options
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
 from worker.opening import Locations
-from worker.reports.tables import call_notes, call_table, console, print_table
+from worker.reports.console import console, print_table
+from worker.reports.tables import call_notes, call_table
 from worker.sessions.record import encode, to_record
 from worker.sessions.resident import Held
 from worker.sessions.schema import SessionRecord

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import BinaryIO, Final, NamedTuple
 
-from worker.errors import BadInput
+from worker.errors import BadInput, Unreadable
+from worker.recordings.foreign import BYTE_ORDER_MARK, HEAD, foreign
 from worker.recordings.unpacking import Compression, CutOff, lines_in, unpacked
 
 SUFFIXES: Final[dict[str, Compression | None]] = {
@@ -97,7 +99,8 @@ def _files_in(folder: Path) -> list[ShardFile]:
 def lines_of(file: ShardFile) -> Iterator[bytes | CutOff]:
     """The lines of ``file``, of LONGEST_LINE bytes at most, as ``lines_in`` gives them.
 
-    Raises BadInput if the file can't be opened or read.
+    Raises BadInput if the file can't be opened or read, or holds something else than records: then
+    with the command that converts it.
     """
     try:
         with _opened(file) as stream:
@@ -105,9 +108,34 @@ def lines_of(file: ShardFile) -> Iterator[bytes | CutOff]:
                 blocks = _blocks(stream, _PLAIN_BLOCK)
             else:
                 blocks = unpacked(_blocks(stream, _PACKED_BLOCK), file.compression)
-            yield from lines_in(blocks, LONGEST_LINE)
+            yield from lines_in(_of_recording(blocks, file), LONGEST_LINE)
     except OSError as error:
         raise BadInput(f"{file.path or STANDARD_INPUT}: {error.strerror}") from error
+
+
+_READERS: Final[dict[Compression | None, str]] = {None: "cat", "zst": "zstd -dc", "gz": "gzip -dc"}
+
+
+def _of_recording(blocks: Iterator[bytes], file: ShardFile) -> Iterator[bytes]:
+    """The blocks, without a byte order mark. Raises BadInput if they are no recording's."""
+    head, cut = b"", None
+    try:
+        while len(head) < HEAD and (block := next(blocks, None)) is not None:
+            head += block
+    except Unreadable as error:
+        cut = error
+    found = foreign(head[:HEAD])
+    if found is not None:
+        path = "" if file.path is None else quote(str(file.path))
+        source = f"{_READERS[file.compression]} {path} | " if path else ""
+        raise BadInput(
+            f"{path or 'standard input'}: {found.kind}, where a recording has a record a line; "
+            f"this converts it: {source}{found.command} > shard.jsonl"
+        )
+    yield head.removeprefix(BYTE_ORDER_MARK)
+    if cut is not None:
+        raise cut
+    yield from blocks
 
 
 @contextmanager
