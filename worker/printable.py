@@ -6,6 +6,7 @@ than it is, and invisible ones make two texts look alike. Each is shown as its e
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
@@ -30,6 +31,11 @@ def escaped(text: str) -> str:
 def escaped_line(text: str) -> str:
     r"""The same in one line: newlines and tabs, too, stand as ``\xNN``."""
     return _IN_A_LINE.sub(_escape, text)
+
+
+def escaped_json(text: str) -> str:
+    """The same JSON, in which nothing steers: what would stands as JSON escapes it."""
+    return STEERING.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 
 def _escape(match: re.Match[str]) -> str:

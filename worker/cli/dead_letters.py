@@ -188,7 +188,7 @@ def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[F
             why = f"{file}, line {number}: no dead letter ({error})"
             if not any_yet:
                 raise BadInput(why) from error
-            click.echo(f"{why}; passed over", err=True)
+            click.echo(escaped_line(f"{why}; passed over"), err=True)
             continue
         any_yet = True
         yield Found(file, number, letter, line)

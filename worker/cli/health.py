@@ -12,6 +12,7 @@ import click
 
 from worker.cli.settings_options import CONFIG_HELP
 from worker.errors import Misconfigured
+from worker.printable import escaped_line
 from worker.settings.sources import load_settings
 
 _WITHIN_S: Final = 4.0
@@ -57,7 +58,7 @@ def health(health_port: str | None, health_host: str | None, config_file: Path |
         raise Misconfigured("health_port is not set: give the port that the worker serves at")
     host = _ANYWHERE.get(settings.health_host, settings.health_host)
     status, text = _ask(host, settings.health_port)
-    click.echo(text)
+    click.echo(escaped_line(text))
     sys.exit(0 if status == http.client.OK else 1)
 
 

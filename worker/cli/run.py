@@ -10,7 +10,6 @@ from pathlib import Path
 from random import random
 from time import monotonic, time
 from typing import Final
-from urllib.parse import urlsplit
 
 import click
 
@@ -18,11 +17,11 @@ from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
 from worker.errors import VoiceInsightsError
 from worker.logs.pump import LogPump
-from worker.logs.redaction import Own, own_texts
 from worker.logs.setup import configure_logging, is_pretty
 from worker.service.hooks import EventFanOut
 from worker.service.ports import Clocks
 from worker.settings.model import Settings
+from worker.settings.readable import readable
 from worker.settings.sources import load_settings
 from worker.telemetry.collector import Report, TelemetryCollector
 from worker.telemetry.emf_log import OwnLines
@@ -61,7 +60,7 @@ def run(config_file: Path | None, **options: str | None) -> None:
     loaded = load_settings(options, os.environ, config_file)
     stream = loaded.require_stream()
     settings = loaded.settings
-    own = _own_texts(settings)
+    own = readable(settings)
     pump = configure_logging(settings.log_level, settings.log_format, sys.stderr, own)
     try:
         sys.exit(_work(settings, stream, pump))
@@ -99,12 +98,6 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     finally:
         signals.over()
     return 0
-
-
-def _own_texts(settings: Settings) -> Own:
-    """What the operator has set, such as addresses, and may read in the log as it is."""
-    values = [value for value in settings.model_dump().values() if isinstance(value, str)]
-    return own_texts([*values, urlsplit(settings.endpoint_url or "").hostname or ""])
 
 
 @contextmanager
