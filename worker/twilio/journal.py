@@ -14,7 +14,8 @@ from typing import Final
 import msgspec
 
 from worker.errors import BadInput, Misconfigured
-from worker.recordings.files import Compression, shard_of_file
+from worker.recordings.files import shard_of_file
+from worker.recordings.unpacking import Compression
 from worker.recordings.writer import RecordingWriter
 from worker.twilio.merging import SHARD, Beginning, merged
 from worker.twilio.rows import CallEvent, Contents, call_events, contents
