@@ -13,7 +13,8 @@ from tests.oracle.decoding import Event
 from tests.oracle.numbers import distribution, half_up, iso, plain, published
 from tests.oracle.samples import Sample
 from tests.oracle.silence import longest_silence
-from tests.oracle.turns import Walk, count_or_none
+from tests.oracle.turns import Walk
+from tests.oracle.values import count_or_none
 
 Series = tuple[str, tuple[tuple[str, str], ...], int]
 """Metric, dimensions sorted by name, and the minute in epoch ms."""

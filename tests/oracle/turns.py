@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
@@ -10,6 +9,7 @@ from typing import Any
 
 from tests.oracle.decoding import Event, is_integer
 from tests.oracle.samples import Sample, Speech, Wait
+from tests.oracle.values import count_or_none, error_code
 
 LONGEST_LATENCY_MS = 600_000
 
@@ -361,18 +361,6 @@ class Walk:
             else:
                 self.tally("abandoned_waits", "AbandonedWaits")
         self.settle()
-
-
-def count_or_none(value: Any) -> int | None:
-    """A count is an integer; that it isn't negative, nor beyond 2**53, is the program's reading."""
-    return value if is_integer(value) and 0 <= value <= 2**53 else None
-
-
-def error_code(value: Any) -> int | str | None:
-    """Undefined but for integers: the program reads digits, and keeps other text."""
-    if isinstance(value, str):
-        return int(value) if re.fullmatch(r"0|[1-9][0-9]{0,14}", value) else value
-    return value if is_integer(value) else None
 
 
 RULES: dict[str, Callable[[Walk, int], None]] = {

@@ -10,11 +10,14 @@ doesn't say that by itself. It decides between two deliveries of one event that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
 from typing import Final, Literal, get_args
 
 import msgspec
+from msgspec.structs import astuple
 
+from worker.identifying import identifies_someone
 from worker.metrics.dimension_values import UNKNOWN
 
 InterruptionKind = Literal["SPEECH", "DTMF", "UNKNOWN"]
@@ -128,14 +131,20 @@ _CANONICAL: Final = json.JSONEncoder(
 )
 
 
-def dimension_texts(payload: Payload | None) -> Iterator[str]:
-    """The texts of a payload that may become values of dimensions."""
+def identifying_values(payload: Payload | None) -> int:
+    """How many texts of a payload that may become values of dimensions identify someone."""
     if isinstance(payload, Failed):
-        yield from () if payload.code is None else (str(payload.code),)
-    elif isinstance(payload, Configured | LanguageChanged):
-        settings = [payload.settings]
-        if isinstance(payload, Configured):
-            settings += payload.languages.values()
-        yield from filter(None, (payload.spoken, payload.heard))
-        for one in settings:
-            yield from filter(None, msgspec.structs.astuple(one))
+        return _identifying((str(payload.code),))
+    if isinstance(payload, LanguageChanged):
+        return _identifying((payload.spoken, payload.heard, *astuple(payload.settings)))
+    if isinstance(payload, Configured):
+        settings = (payload.settings, *payload.languages.values())
+        return _identifying(
+            (payload.spoken, payload.heard, *chain.from_iterable(map(astuple, settings)))
+        )
+    return 0
+
+
+@lru_cache(maxsize=1024)  # mostly those of few configurations
+def _identifying(texts: tuple[str | None, ...]) -> int:
+    return sum(text is not None and identifies_someone(text) for text in texts)

@@ -9,8 +9,7 @@ from typing import Final
 from worker.events.decode import Delivery, reason_of
 from worker.events.event import EVENT_CODES, Event, SessionKey
 from worker.events.occurrence import Damaged, Ignored, SinkTest
-from worker.events.payload import dimension_texts
-from worker.identifying import identifies_someone
+from worker.events.payload import identifying_values
 from worker.partition.accounting import account
 from worker.partition.commit_outputs import Packed
 from worker.partition.dead_letters import CROWDED, EXPIRED
@@ -163,14 +162,11 @@ class Folding:
             self._at_hand.changes.alters(held)
         elif event.name not in EVENT_CODES:
             counters["unknown_events"] += 1
-        if event.name in _REPORTING and (arrival == "folded" or arrival == "conflict"):
-            self._count_identifying(event)
+        if arrival == "folded" or arrival == "conflict":
+            hidden = identifying_values(event.payload)
+            if hidden:
+                counters["identifying_values"] += hidden
         if held.open and (event.name == _WRAP_UP or event.arrival < held.notable_before):
             self._deadlines.wraps_up(held, event.key, event.arrival)
         if not held.open and (arrival == "folded" or arrival == "conflict"):
             counters["late_events"] += 1
-
-    def _count_identifying(self, event: Event) -> None:
-        hidden = sum(map(identifies_someone, dimension_texts(event.payload)))
-        if hidden:
-            self._pending.counters["identifying_values"] += hidden

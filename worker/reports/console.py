@@ -6,6 +6,7 @@ the terminal is escaped, and what its encoding lacks is replaced.
 
 from __future__ import annotations
 
+import io
 from typing import IO, Any, Final
 
 from rich.console import Console
@@ -36,6 +37,8 @@ class _PlainConsole(Console):
 
 def console(stream: IO[str]) -> Console:
     """A console that doesn't fold tables where nobody sees the width."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # of what the console adds: borders, and where it cuts
     return _PlainConsole(
         file=stream,
         markup=False,

@@ -176,7 +176,7 @@ class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
     media: int
     language_changes: int
     invalid_latencies: int
-    invalid_tokens: int = 0
+    invalid_tokens: int
     tokens: TokenPart
     talk: TalkPart
     errors: Annotated[list[ErrorPart], Meta(max_length=MAX_ERRORS)]

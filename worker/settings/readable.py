@@ -1,4 +1,4 @@
-"""What of an operator's settings stays readable where texts are redacted. Pure."""
+"""What of an operator's settings stays readable where texts are redacted."""
 
 from __future__ import annotations
 

@@ -95,9 +95,9 @@ def _scalar(name: str, value: object) -> object:
     A message that is too long ends there; any other text then ends with a digest of the whole.
     """
     if isinstance(value, str):
-        if len(value) <= TEXT_LENGTH or name == "message":
-            return value[:TEXT_LENGTH]
-        return with_digest(value, value, TEXT_LENGTH)
+        kept = value[:TEXT_LENGTH]
+        whole = kept == value or name == "message"
+        return kept if whole else with_digest(value, value, TEXT_LENGTH)
     if type(value) is int and not -INT64 <= value < INT64:
         return float("inf") if value > 0 else float("-inf")
     return value if isinstance(value, int | float) else None
