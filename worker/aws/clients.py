@@ -20,6 +20,7 @@ from botocore.exceptions import (
 )
 
 from worker import __version__
+from worker.aws.secrets import safe_words
 from worker.errors import Misconfigured
 
 _CONNECT_TIMEOUT_S: Final = 5
@@ -86,4 +87,4 @@ def making_a_client(service: str) -> Iterator[None]:
             "AWS_DEFAULT_REGION"
         ) from error
     except (BotoCoreError, ValueError) as error:
-        raise Misconfigured(f"{service}: {error}") from error
+        raise Misconfigured(f"{service}: {safe_words(error)}") from error

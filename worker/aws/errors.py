@@ -11,7 +11,9 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
 from worker.aws.clients import NO_ANSWER, THROTTLED
+from worker.aws.secrets import safe_words
 from worker.errors import Misconfigured, Unreachable
+from worker.logs.credentials import without_credentials
 
 _PASSING: Final = frozenset({408, 429})
 _OUT_OF_ORDER: Final = 500  # HTTP's statuses from here on
@@ -57,8 +59,9 @@ def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
 
 
 def one_line(text: object) -> str:
-    """A text, such as an error's, without its line ends."""
-    return " ".join(str(text).split())
+    """A text without its line ends, or what may be told of an error; no credentials in it."""
+    told = safe_words(text) if isinstance(text, BaseException) else without_credentials(str(text))
+    return " ".join(told.split())
 
 
 def short_line(text: object) -> str:

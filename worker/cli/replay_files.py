@@ -18,6 +18,7 @@ from worker.errors import Misconfigured
 from worker.events.event import SessionKey
 from worker.partition import dead_letters
 from worker.partition.commit_outputs import Outputs
+from worker.private_files import owner_only
 from worker.recordings.files import STANDARD_INPUT, shard_of_file
 from worker.times.rfc3339 import format_ms
 
@@ -72,7 +73,7 @@ class ReplayFiles:
         if path == "-":
             return sys.stdout.buffer
         try:
-            file: IO[bytes] = Path(path).open("ab")  # noqa: SIM115
+            file: IO[bytes] = open(path, "ab", opener=owner_only)  # noqa: SIM115
         except OSError as error:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
         self._own.append(self._stack.enter_context(file))

@@ -28,6 +28,7 @@ from worker.telemetry.emf_log import OwnLines
 from worker.telemetry.http import HttpServer
 from worker.telemetry.liveness import Pulse
 from worker.telemetry.pages import Pages
+from worker.telemetry.process import facts_of_this_process
 from worker.telemetry.worker_log import WorkerLog
 from worker.wiring import build
 
@@ -76,6 +77,8 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     events = EventFanOut(log, telemetry)
     signals = Signals(settings.shutdown_s)
     pulse = Pulse(monotonic)
+    process = facts_of_this_process(time())
+    pages = Pages(pulse, telemetry.reading, telemetry.unready, process, monotonic)
     waiting = pulse.at_waits(signals.sleep)
 
     def patiently(seconds: float) -> None:
@@ -83,7 +86,7 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
         waiting(seconds)
 
     try:
-        with _served(settings, log, Pages(pulse, telemetry.reading, telemetry.unready, monotonic)):
+        with _served(settings, log, pages):
             service = build(settings, stream, events, clocks, random, patiently, waiting)
             signals.begun()
             log.stopped(service.run(pulse.at_turns(signals.deadline)))

@@ -27,10 +27,15 @@ class WrittenLine(NamedTuple):
 
 
 def lines_of_file(path: Path) -> Iterator[WrittenLine]:
-    """All lines of a file. Raises ``BadInput`` if it can't be read."""
+    """All lines of a file but blank ones, which stand where lines were removed. Raises ``BadInput``
+    if it can't be read.
+    """
     try:
         with path.open("rb", buffering=0) as file:
-            yield from _numbered(str(path), iter(lambda: file.read(_BLOCK), b""))
+            blocks = iter(lambda: file.read(_BLOCK), b"")
+            for line in _numbered(str(path), blocks):
+                if line.data and not line.data.isspace():
+                    yield line
     except OSError as error:
         raise BadInput(f"can't read {path}: {error.strerror}") from error
 
@@ -49,13 +54,23 @@ def lines_of_folder(at: Access, folder: str) -> Iterator[WrittenLine]:
 
     Raises ``BadInput`` for an object that can't be read.
     """
-    inside = f"/{folder}/" in f"{at.url}/"
-    for key in at.keys("" if inside else f"{folder}/"):
-        if not key.endswith(SUFFIX) or f"/{folder}/dt=" not in f"{at.url}/{key}":
-            continue
+    for key in keys_of_folder(at, folder):
         first = at.read_range(key, 0, _PART)
         if first is not None:  # else it was deleted since it was listed
             yield from _unpacked(at, key, first)
+
+
+def keys_of_folder(at: Access, folder: str) -> Iterator[str]:
+    """The objects of lines at ``at``, which is a prefix as ``lines_of_folder`` takes it."""
+    inside = f"/{folder}/" in f"{at.url}/"
+    for key in at.keys("" if inside else f"{folder}/"):
+        if key.endswith(SUFFIX) and f"/{folder}/dt=" in f"{at.url}/{key}":
+            yield key
+
+
+def lines_of_bytes(url: str, data: bytes) -> Iterator[WrittenLine]:
+    """The lines of an object's bytes. Raises ``BadInput`` if they can't be read."""
+    return _numbered(url, unpacked((data,), "zst"))
 
 
 def _unpacked(at: Access, key: str, first: bytes) -> Iterator[WrittenLine]:

@@ -127,7 +127,7 @@ def _bucket_result(answer: object) -> tuple[Result, str]:
         return Result.MISSING, answer.detail
     if _BY_CODE.get(code) is Result.BAD_CREDENTIALS or "Credentials" in answer.detail:
         return Result.BAD_CREDENTIALS, answer.detail
-    if answer.kind is FailureKind.REFUSED:
+    if answer.kind in (FailureKind.REFUSED, FailureKind.DENIED):
         return Result.DENIED, answer.detail
     if answer.kind is FailureKind.UNKNOWN:
         return Result.UNREACHABLE, answer.detail

@@ -29,6 +29,22 @@ _SECRET_IN_QUERY: Final = re.compile(
     r"([?&][^=&\s]*(?:key|secret|token|password|credential|signature)[^=&\s]*=)[^&\s]+",
     re.IGNORECASE,
 )
+_IN_HEADERS: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), rf"\1{HIDDEN}")
+    for pattern in (
+        r"(AWS4-[\w-]+ ).+",
+        r"(canonical string)[\s\S]+",
+        r"(invalid header value ).+",
+        r"\b((?:x-(?:amz|aws)-[\w-]*token|(?:proxy-)?authorization|(?:set-)?cookie)\b[\"']?\s*[:=]\s*).+",
+        r"\b((?:credential|signature|aws_(?:access_key_id|secret_access_key|session_token))\s*=\s*)\S+",
+        r"\b((?:basic|bearer)\s+)[\w+/=.~-]{8,}",
+    )
+)
+"""How headers of a request look in the words of libraries, proxies and services. What follows one
+in its line may belong to it, so mostly all of that is hidden.
+"""
+_SHORTEST: Final = 6
+"""Of a credential that is looked for by its value; anything may be a shorter one."""
 
 
 Own = re.Pattern[str] | None
@@ -86,7 +102,7 @@ def redact_text(text: str, own: Own = None) -> str:
 
     What could steer a terminal becomes ``?``; newlines and tabs stay.
     """
-    text = _mask_addresses(STEERING.sub("?", text))
+    text = mask_credentials(STEERING.sub("?", text))
     if own is None:
         return marked(text)
     # of what a pattern with one group splits, every second piece is what it has found
@@ -108,6 +124,19 @@ def mask_secrets(name: str, value: object) -> object:
 def _is_secret(name: str, value: object) -> bool:
     """Numbers are counts of keys and tokens, not keys and tokens."""
     return _SECRET.search(name) is not None and not isinstance(value, int | float | None)
+
+
+def mask_credentials(text: str, known: Iterable[str] = ()) -> str:
+    """``text`` without what headers and addresses in it may tell, and without each of the ``known``
+    credentials, which may have spaces and line breaks in them.
+    """
+    for value in sorted({piece for one in known for piece in one.split()}, key=len, reverse=True):
+        if len(value) >= _SHORTEST:
+            text = text.replace(value, HIDDEN)
+    text = _mask_addresses(text)
+    for pattern, shown in _IN_HEADERS:
+        text = pattern.sub(shown, text)
+    return text
 
 
 def _mask_addresses(text: str) -> str:

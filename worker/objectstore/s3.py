@@ -16,6 +16,7 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from worker.aws.clients import NO_ANSWER, OPERATORS, making_a_client, one_attempt
+from worker.aws.errors import one_line
 from worker.errors import Misconfigured
 from worker.objectstore.api import Failure, FailureKind, Object, Page
 
@@ -49,6 +50,7 @@ _BY_CODE: Final = {
     "ExpiredToken": FailureKind.UNKNOWN,  # boto3 is about to get another
 }
 _BY_STATUS: Final = {
+    403: FailureKind.DENIED,
     404: FailureKind.MISSING,
     408: FailureKind.UNKNOWN,
     409: FailureKind.CONFLICT,
@@ -172,9 +174,7 @@ def failure_of(error: ClientError | BotoCoreError | ResponseParserError) -> Fail
     if not isinstance(error, ClientError):
         refused = isinstance(error, OPERATORS)
         kind = FailureKind.REFUSED if refused else FailureKind.UNKNOWN
-        return Failure(
-            kind, f"{type(error).__name__}: {error}" if refused else type(error).__name__
-        )
+        return Failure(kind, one_line(error) if refused else type(error).__name__)
     code = str(error.response.get("Error", {}).get("Code", "unknown"))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     detail = f"{error.operation_name}: {code} ({status})"

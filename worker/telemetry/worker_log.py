@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import DeliveryOutcome, Entry
+from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
 from worker.outbox.ledger import Note
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Progress
@@ -127,6 +127,10 @@ class WorkerLog(WorkerEvents):
     def started(self, stream: str, sessions: int) -> None:
         """See ``WorkerEvents.started``."""
         self._log.info("started", stream=stream, sessions_restored=sessions)
+
+    def stranded(self, kinds: list[EntryKind]) -> None:
+        """See ``WorkerEvents.stranded``."""
+        self._log.warning("the outbox has entries for which there is no destination", kinds=kinds)
 
     def served(self, port: int) -> None:
         """Where health and metrics can be asked for."""
