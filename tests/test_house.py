@@ -57,7 +57,8 @@ PAGE: Final = (
 """The modules of ``worker.page`` that make it; the other one reads its static files."""
 
 CORE: Final = (
-    *("worker.backoff", "worker.times", "worker.stream"),
+    *("worker.backoff", "worker.printable", "worker.identifying"),
+    *("worker.times", "worker.stream"),
     *("worker.events", "worker.sessions", "worker.metrics", "worker.partition"),
     *("worker.replay", "worker.recordings.damaged_line", "worker.service.shards"),
     *(f"worker.outbox.{name}" for name in ("entries", "ledger", "destination")),
@@ -69,8 +70,8 @@ CORE: Final = (
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
-    *("errors", "backoff", "private_files", "times", "logs", "stream", "metrics"),
-    *("recordings", "aws"),
+    *("errors", "backoff", "printable", "identifying", "private_files", "times", "logs"),
+    *("stream", "metrics", "recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
     *("outbox", "destinations", "replay", "reports", "page", "state", "service"),
     *(

@@ -14,7 +14,8 @@ from worker.cli.places import read_places
 from worker.cli.settings_options import some_settings_options
 from worker.page.data import Span, in_span
 from worker.page.selection import NUMBERS, TEXTS, Condition, condition, worst
-from worker.reports.tables import console, print_table, ranked_table
+from worker.reports.console import console, print_table
+from worker.reports.tables import ranked_table
 from worker.reports.turn_parts import longest, sentence
 from worker.sessions.record import encode
 from worker.settings.sources import load_settings

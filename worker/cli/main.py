@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 from importlib import import_module
@@ -13,9 +14,11 @@ from click.exceptions import NoArgsIsHelpError
 
 from worker import __version__
 from worker.cli.garbage import collect_rarely
+from worker.cli.streams import prepare_streams
 from worker.errors import VoiceInsightsError
 from worker.logs.credentials import without_credentials
 from worker.logs.tracebacks import traceback_of
+from worker.printable import escaped_line
 
 _COMMANDS: Final = {
     "run": "Consume a stream: the long-running worker.",
@@ -75,6 +78,7 @@ def cli() -> None:
 def main() -> None:
     """Run a command; what it raises on purpose ends it with one line and its exit code."""
     collect_rarely()
+    prepare_streams()
     sys.excepthook = _tell_defect
     threading.excepthook = _tell_defect_of_thread
     try:
@@ -86,13 +90,17 @@ def main() -> None:
         _end(_in_one_line(error), error.exit_code)
     except VoiceInsightsError as error:
         _end(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _end(f"can't write the results: {error.strerror}", VoiceInsightsError.exit_code)
     except click.Abort:
         click.echo("Aborted!", err=True)
         sys.exit(1)
 
 
 def _end(line: str, code: int) -> NoReturn:
-    click.echo(f"voice-insights: {without_credentials(line)}", err=True)
+    click.echo(escaped_line(f"voice-insights: {without_credentials(line)}"), err=True)
     sys.exit(code)
 
 

@@ -17,6 +17,7 @@ from worker.errors import Misconfigured, VoiceInsightsError
 from worker.page.data import Data, Span, Wanted, data_of
 from worker.page.report import report as html_of
 from worker.page.static import INDEX, static_files
+from worker.private_files import owner_only
 from worker.settings.sources import load_settings
 from worker.times.rfc3339 import format_ms, parse_ms
 
@@ -155,7 +156,8 @@ def _write(out: str, data: bytes) -> int:
         if out == _STDOUT:
             sys.stdout.buffer.write(data)
         else:
-            Path(out).write_bytes(data)
+            with open(out, "wb", opener=owner_only) as file:
+                file.write(data)
     except BrokenPipeError:  # whoever read has read enough
         raise
     except OSError as error:

@@ -13,7 +13,9 @@ from worker.cli.settings_options import some_settings_options
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
 from worker.opening import Locations
-from worker.reports.tables import call_bars, call_notes, call_table, console, print_table
+from worker.printable import escaped_json
+from worker.reports.console import console, print_table
+from worker.reports.tables import call_bars, call_notes, call_table
 from worker.sessions.record import encode
 from worker.settings.sources import load_settings
 
@@ -57,7 +59,7 @@ def session(
         raise BadInput(f"no session {sid} in {records or settings.state}")
     for record in found:
         if as_json:
-            click.echo(encode(record))
+            click.echo(escaped_json(encode(record).decode()).encode())
             continue
         out = console(sys.stdout)
         print_table(out, call_table(record))

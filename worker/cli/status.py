@@ -17,7 +17,8 @@ from worker.opening import Locations
 from worker.page.data import worst_first
 from worker.page.samples import instant
 from worker.page.summary import longest_wait
-from worker.reports.tables import console, print_table, ranked_table
+from worker.reports.console import console, print_table
+from worker.reports.tables import ranked_table
 from worker.sessions.schema import SessionRecord
 from worker.settings.model import Settings
 from worker.telemetry.status import status_of, values_of

@@ -92,6 +92,7 @@ def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> Ses
         media=count("MediaRequested"),
         language_changes=count("LanguageChanges"),
         invalid_latencies=count("InvalidLatencies"),
+        invalid_tokens=count("InvalidTokens"),
         tokens=TokenPart(
             total=direct.tokens,
             words=direct.words,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
-from worker.logs.redaction import identifies_someone
+from worker.identifying import identifies_someone
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.times.rfc3339 import parse_ms
 
