@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.reachable import texts_within
 from tests.scenes import BASE, cloud_event
 from tests.servicing import (
     COMMIT_EVERY_S,
@@ -249,6 +250,21 @@ def test_a_shard_that_has_left_the_stream_leaves_the_state() -> None:
     worker.turn_and_commit()
     assert set(worker.store.state.positions) == {"b"}
     assert set(worker.store.state.clocks) == {"b"}
+
+
+def test_a_worker_holds_on_to_nothing_of_a_shard_that_has_left() -> None:
+    """However many come and go, as in a stream that scales up and down for years."""
+    worker = Worker(positions={"a": HEAD, "b": HEAD})
+    worker.turn_and_commit(worker.batch("a", 0, b"?"), worker.batch("b", LEAD + 1, b"?"))
+    worker.turn()
+    assert worker.source.paused == {"b"}
+    assert {"a", "b"} <= texts_within(worker.service)
+    worker.turn_and_commit(worker.batch("b", LEAD + 2, position=Position("ended", "", BASE)))
+    worker.source.gone = ["b"]
+    worker.turn_and_commit(worker.batch("a", HOUR))
+    worker.turn_and_commit()
+    assert "a" in texts_within(worker.service)
+    assert "b" not in texts_within(worker.service)
 
 
 def _break_sender(worker: Worker, error: Exception) -> None:

@@ -77,6 +77,5 @@ def test_a_shard_that_has_ended_neither_pauses_nor_tells() -> None:
     shards.answered("a", 7, 0.0)
     assert shards.turn(1.0, 0.0) == ({"a", "b"}, set())
     read.move("a", Position("ended", "", NOW))
-    shards.ended("a")
     assert shards.turn(1.0, 0.0) == (set(), {"a"})
     assert set(shards.progress(0.0)) == {"b"}

@@ -154,10 +154,7 @@ class Service:
         partition.move(shard, batch.position)
         for child, position in batch.children.items():
             partition.move(child, position)
-        if batch.ended:
-            self._shards.ended(shard)
-        else:
-            self._shards.answered(shard, batch.millis_behind, self._monotonic())
+        self._shards.answered(shard, batch.millis_behind, self._monotonic())
         self._folded += batch.records
 
     def _let_time_go_on(self) -> None:

@@ -69,10 +69,6 @@ class Shards:
         """A shard has said how far behind its tip it is read."""
         self._answers[shard] = _Answer(behind_ms, at_s)
 
-    def ended(self, shard: str) -> None:
-        """A shard was read to its end, and answers no more."""
-        self._answers.pop(shard, None)
-
     def turn(self, rest: float, at_s: float) -> tuple[set[str], set[str]]:
         """The shards that pause from now on, and those that go on. ``rest``: the share of time
         (0 to 1) in which all of them pause.
@@ -84,13 +80,13 @@ class Shards:
         return self._paused - before, before - self._paused
 
     def progress(self, at_s: float) -> dict[str, ShardProgress]:
-        """How each shard does that can still deliver."""
+        """How each shard does that can still deliver; the answers of others are forgotten."""
         clocks = self._partition.time.clocks
+        unheard = _Answer(None, at_s)
+        self._answers = {shard: self._answers.get(shard, unheard) for shard in self.live()}
         return {
-            shard: ShardProgress(
-                self._behind_ms(shard, at_s), clocks.get(shard), shard in self._paused
-            )
-            for shard in self.live()
+            shard: ShardProgress(_behind_ms(answer, at_s), clocks.get(shard), shard in self._paused)
+            for shard, answer in self._answers.items()
         }
 
     def _running_ahead(self, live: list[str]) -> set[str]:
@@ -103,7 +99,8 @@ class Shards:
             return set()
         return time.ahead(live, self._lead_ms)
 
-    def _behind_ms(self, shard: str, at_s: float) -> int | None:
-        told, since = self._answers.setdefault(shard, _Answer(None, at_s))
-        silent_s = at_s - since
-        return told if silent_s <= _ANSWERS_WITHIN_S else (told or 0) + int(1000 * silent_s)
+
+def _behind_ms(answer: _Answer, at_s: float) -> int | None:
+    told, since = answer
+    silent_s = at_s - since
+    return told if silent_s <= _ANSWERS_WITHIN_S else (told or 0) + int(1000 * silent_s)

@@ -1,0 +1,43 @@
+"""Which tests a fault in a module is shown to: the nearest first. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Final
+
+CUT_ACROSS: Final = (
+    "tests/test_worked_examples.py",
+    "tests/test_order_free.py",
+    "tests/test_replay.py",
+    "tests/test_wiring.py",
+    "tests/simulation/test_crash_points.py",
+)
+"""Tests of the whole, for faults that the mirrored ones have let through."""
+
+
+def tests_of(module: str, tests: Mapping[str, str]) -> list[str]:
+    """The test files for ``module``, each once: those that mirror it, the others of its room that
+    import it, the rest of its room, and those that cut across. ``tests``: sources by path.
+    """
+    path = PurePosixPath(module)
+    room = PurePosixPath("tests", *path.parts[1:-1])
+    near = sorted(name for name in tests if name.startswith(f"{room}/"))
+    if len(room.parts) == 1:  # a module that is a room by itself
+        near = [name for name in near if PurePosixPath(name).stem == f"test_{path.stem}"]
+    dotted = ".".join(path.with_suffix("").parts)
+    mirrored = re.compile(rf"test_{path.stem}(_\w+)?\.py$")
+    importing = re.compile(rf"^from {re.escape(dotted)} import", re.MULTILINE)
+    return _each_once(
+        [
+            *(name for name in near if mirrored.search(name)),
+            *(name for name in near if importing.search(tests[name])),
+            *near,
+            *(name for name in CUT_ACROSS if name in tests),
+        ]
+    )
+
+
+def _each_once(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
