@@ -25,7 +25,7 @@ CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 CAN_MAKE_VENVS := import ensurepip, venv
 
-.PHONY: help run test test-quick check bench exactness pictures lock dist sbom audit clean
+.PHONY: help run test test-quick check bench exactness soak mutants pictures lock dist sbom audit clean
 .PHONY: localstack localstack-run localstack-stop
 
 help: ## What there is
@@ -71,6 +71,12 @@ bench: $(READY) $(PEERS)/.ready ## Figures beside other programs' (an hour; QUIC
 
 exactness: $(READY) ## How exact published metrics are, and how long they wait (QUICK=1, AGAINST=FOLDER)
 	@$(PY) -m tests.bench.exactness $(if $(QUICK),--quick) $(if $(AGAINST),--against $(AGAINST))
+
+soak: $(READY) ## The worker on live traffic for hours: is what it takes flat? (DURATION=3h, OUT=FOLDER)
+	@$(PY) -m tests.bench.soak $(if $(DURATION),--duration $(DURATION)) $(if $(OUT),--out $(OUT))
+
+mutants: $(READY) ## Faults put into the worker, and which of them no test notices (NUMBER=200, SEED=1)
+	@nice $(PY) -m tests.mutants $(if $(NUMBER),--number $(NUMBER)) $(if $(SEED),--seed $(SEED))
 
 lock: $(RELEASE)/.ready ## Pin the dependencies anew (for maintainers)
 	@$(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml

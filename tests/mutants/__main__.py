@@ -19,7 +19,7 @@ from typing import Final
 import click
 
 from tests.mutants.mutations import Mutant, mutants
-from tests.mutants.selection import tests_of
+from tests.mutants.selection import nearest_tests
 from tests.processes import ROOT, environment
 from worker.errors import VoiceInsightsError
 
@@ -114,7 +114,7 @@ def survivors(chosen: Sequence[Mutant], files: Sequence[str], jobs: int) -> Iter
         for name in files
         if name.startswith("tests/") and Path(name).name.startswith("test_")
     }
-    of = {path: tests_of(path, tests) for path in {one.path for one in chosen}}
+    of = {path: nearest_tests(path, tests) for path in {one.path for one in chosen}}
     with ExitStack() as stack:
         copies: SimpleQueue[Copy] = SimpleQueue()
         for _ in range(jobs):

@@ -17,7 +17,7 @@ CUT_ACROSS: Final = (
 """Tests of the whole, for faults that the mirrored ones have let through."""
 
 
-def tests_of(module: str, tests: Mapping[str, str]) -> list[str]:
+def nearest_tests(module: str, tests: Mapping[str, str]) -> list[str]:
     """The test files for ``module``, each once: those that mirror it, the others of its room that
     import it, the rest of its room, and those that cut across. ``tests``: sources by path.
     """
