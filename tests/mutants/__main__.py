@@ -19,6 +19,7 @@ from typing import Final
 import click
 
 from tests.mutants.mutations import Mutant, mutants
+from tests.mutants.runner import Asked
 from tests.mutants.selection import nearest_tests
 from tests.processes import ROOT, environment
 from worker.errors import VoiceInsightsError
@@ -34,8 +35,11 @@ _WITHIN_S: Final = 240.0
 """For the tests of one fault, on a busy machine; what takes longer has been noticed."""
 
 _ALL_WITHIN_S: Final = 1800.0
-_INTERNAL: Final = (3, 4, 5)
-"""Exit codes of pytest's that say nothing of a fault: its own error, wrong usage, no test."""
+_PASSED: Final = (0, 5)
+"""Exit codes of pytest's where no test has failed: all have passed, or there was none."""
+
+_SAYS_NOTHING: Final = (3, 4)
+"""Exit codes of pytest's own errors, and of wrong usage."""
 
 
 class Copy:
@@ -44,16 +48,24 @@ class Copy:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def outcome(self, mutant: Mutant | None, tests: Sequence[str]) -> int:
-        """The exit code of ``tests`` with that fault, or none; below 0 if they had to be ended."""
+    def passes(
+        self, tests: Sequence[str], mutant: Mutant | None = None, *, slow: bool = False
+    ) -> bool:
+        """Whether no test fails, with that fault or none. ``slow``: those marked so, or the rest.
+
+        Raises VoiceInsightsError if they can't be run.
+        """
         path, source = ("", "") if mutant is None else (mutant.path, mutant.source)
         within_s = _ALL_WITHIN_S if mutant is None else _WITHIN_S
-        asked = {"path": path, "source": source, "tests": list(tests), "within_s": within_s}
+        asked = Asked(path, source, list(tests), slow, within_s)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.write(json.dumps(asked._asdict()) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        code = int(self._process.stdout.readline())
+        if code in _SAYS_NOTHING:
+            raise VoiceInsightsError(f"pytest ended with {code}: {mutant or 'no fault'}")
+        return code in _PASSED
 
 
 @contextmanager
@@ -121,17 +133,16 @@ def survivors(chosen: Sequence[Mutant], files: Sequence[str], jobs: int) -> Iter
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-"))
             copies.put(stack.enter_context(copied(files, Path(folder))))
         sound = copies.get()
-        if code := sound.outcome(None, sorted({test for each in of.values() for test in each})):
-            raise VoiceInsightsError(f"the tests end with {code} without any fault")
+        if not sound.passes(sorted({test for one in of.values() for test in one.all})):
+            raise VoiceInsightsError("tests fail without any fault")
         copies.put(sound)
 
         def survives(mutant: Mutant) -> bool:
-            copy = copies.get()
-            code = copy.outcome(mutant, of[mutant.path])
-            copies.put(copy)
-            if code in _INTERNAL:
-                raise VoiceInsightsError(f"{mutant}: pytest ended with {code}")
-            return code == 0
+            copy, near = copies.get(), of[mutant.path]
+            try:
+                return copy.passes(near.all, mutant) and copy.passes(near.own, mutant, slow=True)
+            finally:
+                copies.put(copy)
 
         alive = stack.enter_context(ThreadPoolExecutor(jobs)).map(survives, chosen)
         for number, (mutant, one) in enumerate(zip(chosen, alive, strict=True), 1):

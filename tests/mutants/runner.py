@@ -2,9 +2,9 @@
 another.
 
 Each line of standard input is a JSON object: ``path`` and ``source``, a file to change for this
-run (none if ``path`` is empty); ``tests``, the files to run; ``within_s``, how long they may take
-together. Each line of standard output is the
-exit code of pytest; of a run that took too long or was ended by a signal, a number below 0.
+run (none if ``path`` is empty); ``tests``, the files to run; ``slow``, whether to run those of
+their tests that are marked so, or the others; ``within_s``, how long they may take together. Each
+line of standard output is pytest's exit code; a number below 0 if it was ended by a signal.
 What all runs import is imported once: each is a fork.
 """
 
@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import boto3  # noqa: F401
 import hypothesis.strategies  # noqa: F401
@@ -33,31 +33,40 @@ LONGEST_TEST_S: Final = 60
 MEMORY: Final = 4 << 30
 
 _OPTIONS: Final = (
-    *("-x", "-q", "-n", "0", "-m", "not slow", "-p", "tests.mutants.unshrunk"),
+    *("-x", "-q", "-n", "0", "-p", "tests.mutants.unshrunk"),
     *("--hypothesis-seed", "0"),
     *("-o", f"faulthandler_timeout={LONGEST_TEST_S}"),
     *("-o", "faulthandler_exit_on_timeout=true"),
 )
 
 
+class Asked(NamedTuple):
+    """A line of standard input."""
+
+    path: str
+    source: str
+    tests: list[str]
+    slow: bool
+    within_s: float
+
+
 def main() -> None:
     """Answer each line until standard input ends."""
     for line in sys.stdin:
-        asked = json.loads(line)
-        code = run(asked["path"], asked["source"], asked["tests"], asked["within_s"])
+        code = run(Asked(**json.loads(line)))
         sys.stdout.write(f"{code}\n")
         sys.stdout.flush()
 
 
-def run(path: str, source: str, tests: list[str], within_s: float) -> int:
-    """The exit code of the tests while ``path`` is ``source``."""
-    if not path:
-        return _forked(tests, within_s)
-    file = Path(path)
+def run(asked: Asked) -> int:
+    """The exit code of the tests while the file is as asked."""
+    if not asked.path:
+        return _forked(asked)
+    file = Path(asked.path)
     whole = file.read_text(encoding="utf-8")
     try:
-        _write(file, source)
-        return _forked(tests, within_s)
+        _write(file, asked.source)
+        return _forked(asked)
     finally:
         _write(file, whole)
 
@@ -69,11 +78,11 @@ def _write(file: Path, source: str) -> None:
         compiled.unlink()
 
 
-def _forked(tests: list[str], within_s: float) -> int:
+def _forked(asked: Asked) -> int:
     child = os.fork()
     if child == 0:
-        _become_pytest(tests)
-    deadline = time.monotonic() + within_s
+        _become_pytest(asked)
+    deadline = time.monotonic() + asked.within_s
     while time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -84,7 +93,7 @@ def _forked(tests: list[str], within_s: float) -> int:
     return -signal.SIGALRM
 
 
-def _become_pytest(tests: list[str]) -> None:
+def _become_pytest(asked: Asked) -> None:
     """Never returns."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -93,7 +102,9 @@ def _become_pytest(tests: list[str]) -> None:
         os.dup2(nothing, stream)
     code = 3
     try:
-        code = int(pytest.main([*_OPTIONS, *tests]))
+        code = int(
+            pytest.main([*_OPTIONS, "-m", "slow" if asked.slow else "not slow", *asked.tests])
+        )
     finally:
         os._exit(code)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 CUT_ACROSS: Final = (
     "tests/test_worked_examples.py",
@@ -17,10 +17,17 @@ CUT_ACROSS: Final = (
 """Tests of the whole, for faults that the mirrored ones have let through."""
 
 
-def nearest_tests(module: str, tests: Mapping[str, str]) -> list[str]:
-    """The test files for ``module``, each once: those that mirror it, the others of its room that
-    import it, the rest of its room, and those that cut across. ``tests``: sources by path.
+class Near(NamedTuple):
+    """Test files, the nearest first. ``own``: those that mirror a module, and the others of its
+    room that import it. ``all``: these, the rest of the room, and those that cut across.
     """
+
+    own: list[str]
+    all: list[str]
+
+
+def nearest_tests(module: str, tests: Mapping[str, str]) -> Near:
+    """The test files for ``module``. ``tests``: sources by path."""
     path = PurePosixPath(module)
     room = PurePosixPath("tests", *path.parts[1:-1])
     near = sorted(name for name in tests if name.startswith(f"{room}/"))
@@ -29,14 +36,12 @@ def nearest_tests(module: str, tests: Mapping[str, str]) -> list[str]:
     dotted = ".".join(path.with_suffix("").parts)
     mirrored = re.compile(rf"test_{path.stem}(_\w+)?\.py$")
     importing = re.compile(rf"^from {re.escape(dotted)} import", re.MULTILINE)
-    return _each_once(
-        [
-            *(name for name in near if mirrored.search(name)),
-            *(name for name in near if importing.search(tests[name])),
-            *near,
-            *(name for name in CUT_ACROSS if name in tests),
-        ]
-    )
+    own = [
+        *(name for name in near if mirrored.search(name)),
+        *(name for name in near if importing.search(tests[name])),
+    ]
+    across = [name for name in CUT_ACROSS if name in tests]
+    return Near(_each_once(own), _each_once([*own, *near, *across]))
 
 
 def _each_once(names: Iterable[str]) -> list[str]:

@@ -97,13 +97,13 @@ def test_the_nearest_tests_come_first() -> None:
         "tests/state/test_lane.py": "",
         CUT_ACROSS[0]: "",
     }
-    assert nearest_tests("worker/outbox/lane.py", tests) == [
+    own = [
         "tests/outbox/test_lane.py",
         "tests/outbox/test_lane_of_others.py",
         "tests/outbox/test_sender.py",
-        "tests/outbox/test_ledger.py",
-        CUT_ACROSS[0],
     ]
+    near = nearest_tests("worker/outbox/lane.py", tests)
+    assert near == (own, [*own, "tests/outbox/test_ledger.py", CUT_ACROSS[0]])
 
 
 def test_all_that_cuts_across_is_there() -> None:
@@ -112,4 +112,5 @@ def test_all_that_cuts_across_is_there() -> None:
 
 def test_a_module_that_is_a_room_by_itself_has_the_test_that_mirrors_it() -> None:
     tests = {"tests/test_backoff.py": "", "tests/test_house.py": ""}
-    assert nearest_tests("worker/backoff.py", tests) == ["tests/test_backoff.py"]
+    own = ["tests/test_backoff.py"]
+    assert nearest_tests("worker/backoff.py", tests) == (own, own)

@@ -100,6 +100,16 @@ def test_a_configuration_is_read_with_its_languages_and_the_settings_to_be_shown
     )
 
 
+def test_a_change_of_language_says_what_is_spoken_and_what_is_heard() -> None:
+    codes = {"tts_language_code": "es-US", "transcription_language_code": "pt-BR"}
+    found = payload("language_changed", codes)
+    assert isinstance(found, LanguageChanged)
+    assert (found.spoken, found.heard) == ("es-US", "pt-BR")
+    nothing = payload("language_changed", {})
+    assert isinstance(nothing, LanguageChanged)
+    assert (nothing.spoken, nothing.heard) == (None, None)
+
+
 @pytest.mark.parametrize(
     "name",
     ["stt_latency", "tts_latency", "interrupt", "configurations", "call_wrap_up", "error_event"],

@@ -268,6 +268,28 @@ def test_a_stream_named_by_its_arn_is_asked_for_by_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("position", "asked"),
+    [
+        (Position("trim_horizon"), {"ShardIteratorType": "TRIM_HORIZON"}),
+        (
+            Position("after", "49"),
+            {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": "49"},
+        ),
+        (
+            Position("at_timestamp", "1790942400000"),
+            {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": 1790942400},
+        ),
+    ],
+)
+def test_an_iterator_is_asked_for_where_the_position_says(
+    position: Position, asked: dict[str, Any]
+) -> None:
+    with scripted((200, {"ShardIterator": "i"})) as (script, endpoint):
+        assert Kinesis(a_client(endpoint), "s").shard_iterator("a", position) == "i"
+    assert script.requests == [("GetShardIterator", {"StreamName": "s", "ShardId": "a", **asked})]
+
+
+@pytest.mark.parametrize(
     ("code", "status", "kind"),
     [
         ("ProvisionedThroughputExceededException", 400, FailureKind.THROTTLED),
