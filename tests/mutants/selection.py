@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 CUT_ACROSS: Final = (
+    "tests/test_oracle.py",
     "tests/test_worked_examples.py",
     "tests/test_order_free.py",
     "tests/test_replay.py",
