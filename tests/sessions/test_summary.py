@@ -52,6 +52,12 @@ def test_without_a_wrap_up_there_is_no_duration_and_the_ending_is_none() -> None
     assert found.keys().isdisjoint({"SessionDuration", "AgentTalkShare"})
 
 
+def test_a_wrap_up_that_says_nothing_is_an_unknown_ending() -> None:
+    found = summarised((0, PROMPT), (9, "call_wrap_up"))
+    assert found["SessionsEnded", "unknown"] == [1]
+    assert "SessionDuration" not in found
+
+
 def test_a_wrap_up_without_a_duration_has_its_ending_all_the_same() -> None:
     found = summarised((0, PROMPT), (9, "call_wrap_up", WrapUp(None, "ended", "ended")))
     assert found["SessionsEnded", "ended"] == [1]
