@@ -30,15 +30,19 @@ class Near(NamedTuple):
 def nearest_tests(module: str, tests: Mapping[str, str]) -> Near:
     """The test files for ``module``. ``tests``: sources by path."""
     path = PurePosixPath(module)
-    room = PurePosixPath("tests", *path.parts[1:-1])
-    near = sorted(name for name in tests if name.startswith(f"{room}/"))
-    if len(room.parts) == 1:  # a module that is a room by itself
+    folder = PurePosixPath("tests", *path.parts[1:-1])
+    room = PurePosixPath(*folder.parts[:2])
+    near = sorted(
+        (name for name in tests if name.startswith(f"{room}/")),
+        key=lambda name: (not name.startswith(f"{folder}/"), name),
+    )
+    if len(folder.parts) == 1:  # a module that is a room by itself
         near = [name for name in near if PurePosixPath(name).stem == f"test_{path.stem}"]
     dotted = ".".join(path.with_suffix("").parts)
-    mirrored = re.compile(rf"test_{path.stem}(_\w+)?\.py$")
+    mirrored = re.compile(rf"{folder}/test_{path.stem}(_\w+)?\.py$")
     importing = re.compile(rf"^from {re.escape(dotted)} import", re.MULTILINE)
     own = [
-        *(name for name in near if mirrored.search(name)),
+        *(name for name in near if mirrored.match(name)),
         *(name for name in near if importing.search(tests[name])),
     ]
     across = [name for name in CUT_ACROSS if name in tests]

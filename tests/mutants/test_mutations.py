@@ -106,6 +106,17 @@ def test_the_nearest_tests_come_first() -> None:
     assert near == (own, [*own, "tests/outbox/test_ledger.py", CUT_ACROSS[0]])
 
 
+def test_the_room_is_asked_from_within() -> None:
+    tests = dict.fromkeys(
+        ("tests/state/s3/test_view.py", "tests/state/test_size.py", "tests/state/s3/test_store.py"),
+        "",
+    )
+    assert nearest_tests("worker/state/s3/store.py", tests) == (
+        ["tests/state/s3/test_store.py"],
+        ["tests/state/s3/test_store.py", "tests/state/s3/test_view.py", "tests/state/test_size.py"],
+    )
+
+
 def test_all_that_cuts_across_is_there() -> None:
     assert [name for name in CUT_ACROSS if not Path(ROOT, name).is_file()] == []
 

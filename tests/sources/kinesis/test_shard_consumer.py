@@ -94,3 +94,14 @@ def test_a_stage_that_waits_for_a_survey_can_be_left_by_one_only() -> None:
 def test_every_stage_but_the_first_is_reached_and_every_one_but_the_last_is_left() -> None:
     assert {stage for stage, _ in TRANSITIONS} == set(Stage) - {Stage.ENDED}
     assert set(TRANSITIONS.values()) == set(Stage) - {Stage.WAITING}
+
+
+@pytest.mark.parametrize("behind", [0, 1, 7000])
+def test_a_batch_says_how_far_behind_its_tip_the_shard_is(behind: int) -> None:
+    shard = shard_in(Stage.READING)
+    batch = shard.answer_came(Answer([], "next", behind, None, 0), (), 1, 0)
+    assert batch.millis_behind == behind
+
+
+def test_the_last_batch_of_a_shard_that_never_answered_is_at_its_tip() -> None:
+    assert shard_in(Stage.ENDING).surveyed(CHILDREN).millis_behind == 0
