@@ -63,6 +63,21 @@ def test_coarsening_keeps_count_sum_minimum_and_maximum(values: list[int], most:
     assert all(count > 0 for count in coarse.values())
 
 
+@given(
+    st.dictionaries(st.integers(-100, 100), st.integers(1, 9), min_size=20),
+    st.integers(8, 20),
+)
+def test_coarsening_turns_no_sample_below_zero_into_one_that_is_not_nor_zero_into_any_other(
+    exact: dict[int, int], most: int
+) -> None:
+    assert _by_sign(coarsen(exact, most)) == _by_sign(exact)
+
+
+def _by_sign(distribution: dict[int, int]) -> tuple[int, int]:
+    below = sum(count for value, count in distribution.items() if value < 0)
+    return below, distribution.get(0, 0)
+
+
 @settings(max_examples=30)
 @given(drawn(1))
 def test_percentiles_of_300_values_err_by_no_more_than_a_bucket(values: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -107,3 +108,17 @@ def test_what_is_read_can_be_written_back_at_the_end_of_time_too() -> None:
 def test_no_text_makes_it_fail(text: str) -> None:
     found = parse_ms(text)
     assert found is None or FIRST <= found <= LAST
+
+
+def test_what_it_remembers_of_the_seconds_that_it_has_read_is_bounded() -> None:
+    """A worker reads some 31 million different seconds a year."""
+    seconds = 40_000
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for second in range(seconds):
+            parse_ms(format_ms(BASE + 1000 * second))
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 50 * seconds
