@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from tests.building import FIRST, PROMPT, event, held_of
 from tests.scenes import BASE
 from worker.events.event import EVENT_CODES, Event
 from worker.sessions.analysis import turn_samples
-from worker.sessions.incremental import further_turn
+from worker.sessions.incremental import further_direct, further_turn
 from worker.sessions.resident import Held
 from worker.sessions.samples import Kind, Samples
 from worker.sessions.state import Mark
@@ -107,3 +108,15 @@ def test_where_numbers_mean_nothing_the_numbers_change_nothing(some: list[Event]
         number = one.sequence_number * (gap + 1)
         other.add(event(one.timestamp - BASE, one.name, None, number), 50_000)
     assert counted(whole(held, contiguous=False)) == counted(whole(other, contiguous=False))
+
+
+@pytest.mark.parametrize(("first", "told_to", "starts"), [(0, 0, 1), (1, 0, 1), (0, MINUTE, 0)])
+def test_a_session_starts_in_the_minute_of_its_first_event_told_up_to_it_or_not(
+    first: int, told_to: int, starts: int
+) -> None:
+    """Also where it begins on the very instant up to which all has been told."""
+    held = held_of((first, PROMPT), (first + MINUTE, PROMPT))
+    held.state.direct = Mark(1, BASE + told_to)
+    further = further_direct(held, BASE + 2 * MINUTE)
+    assert further is not None
+    assert further.count("SessionsStarted") == starts

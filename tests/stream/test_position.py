@@ -23,6 +23,10 @@ def test_a_position_says_whether_its_shard_was_begun_and_whether_it_is_done(
     assert (position.started, position.ended) == (started, ended)
 
 
+def test_the_oldest_record_is_where_nothing_is_known_yet() -> None:
+    assert HEAD == ("trim_horizon", "", 0)
+
+
 def test_what_is_restored_of_a_commit_are_positions_again() -> None:
     positions = {"a": Position("after", "49", 5), "b": HEAD}
     restored = decode(encode(Delta(positions=positions))).positions

@@ -54,3 +54,8 @@ def test_backoff_is_anything_up_to_a_doubling_ceiling(failures: int, fraction: f
 def test_one_good_answer_ends_the_backoff() -> None:
     pace, _ = after_answer(Pace(FLOWING, 9), 1, 1, 1)
     assert pace.failures == 0
+
+
+def test_after_a_full_answer_it_waits_as_long_as_its_bytes_take_and_no_longer() -> None:
+    assert after_answer(STEADY, 1, 10 << 20, 1) == (STEADY, 5000)
+    assert after_answer(STEADY, 1, (10 << 20) + 1, 1) == (STEADY, 5001)
