@@ -144,6 +144,18 @@ def _own_file(owner: object) -> Path:
     return Path(folder) / "state.sqlite"
 
 
+class Compacting(Compactor):
+    """A real one that remembers how long it was given to end."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, HOUR)
+        self.given_s: list[float] = []
+
+    def stop(self, timeout_s: float) -> None:
+        self.given_s.append(timeout_s)
+        super().stop(timeout_s)
+
+
 class Worker:
     """A service and all around it, its clock moved by hand."""
 
@@ -173,7 +185,7 @@ class Worker:
             Lane(kind, self.store, to, Heard(), lambda: int(self.now * 1000), lambda: 0.0)
             for kind, to in destinations.items()
         )
-        self.compactor = Compactor(self.store, HOUR)
+        self.compactor = Compacting(self.store)
         self.heard = Heard()
         self.service = Service(
             self.source,

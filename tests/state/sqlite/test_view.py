@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -19,11 +20,23 @@ from tests.state.commits import (
     packed,
     taken,
 )
+from worker.destinations.cloudwatch.requests import DATUMS
 from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 from worker.sessions.state import Session
-from worker.state.sqlite.view import Folded, Peek, SqliteView, find_sessions, folded, peek
+from worker.state.sqlite.view import (
+    Folded,
+    Peek,
+    SqliteView,
+    committed,
+    find_sessions,
+    folded,
+    notes_since,
+    peek,
+    taken_by,
+    waiting_notes,
+)
 from worker.state.view import Waiting
 
 
@@ -92,6 +105,12 @@ def test_a_session_that_a_late_event_brought_back_is_found_once_as_it_now_is(pat
         assert revisions(find_sessions(path, "VX1")) == [("VX1", 2)]
 
 
+def test_a_state_can_be_read_while_its_owner_writes(path: Path) -> None:
+    """By a write-ahead log: else whoever looks would hold up commits, and the other way round."""
+    with closing(taken(path)):
+        assert execute(path, "PRAGMA journal_mode") == [("wal",)]
+
+
 def test_looking_changes_nothing_and_hinders_nobody(path: Path) -> None:
     with closing(taken(path)) as store:
         store.append(commit(Delta(counters={"n": 1}), away=[packed(1)]))
@@ -101,10 +120,22 @@ def test_looking_changes_nothing_and_hinders_nobody(path: Path) -> None:
         assert execute(path, "SELECT count(*) FROM deltas") == [(2,)]
 
 
-def test_a_file_that_is_no_state_file_is_named(path: Path) -> None:
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda path: find_sessions(path, "VX1"),
+        lambda path: notes_since(path, 0),
+        lambda path: waiting_notes(path, {"metrics": DATUMS}),
+        taken_by,
+        committed,
+    ],
+)
+def test_a_file_that_is_no_state_file_is_named(
+    path: Path, look: Callable[[Path], object]
+) -> None:
     path.write_bytes(b"no database, but text that is long enough\n" * 99)
     with pytest.raises(Misconfigured, match=path.name):
-        find_sessions(path, "VX1")
+        look(path)
 
 
 def test_a_state_that_nobody_has_open_is_read_without_a_file_beside_it(path: Path) -> None:
