@@ -130,9 +130,7 @@ def test_looking_changes_nothing_and_hinders_nobody(path: Path) -> None:
         committed,
     ],
 )
-def test_a_file_that_is_no_state_file_is_named(
-    path: Path, look: Callable[[Path], object]
-) -> None:
+def test_a_file_that_is_no_state_file_is_named(path: Path, look: Callable[[Path], object]) -> None:
     path.write_bytes(b"no database, but text that is long enough\n" * 99)
     with pytest.raises(Misconfigured, match=path.name):
         look(path)
