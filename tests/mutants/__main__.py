@@ -25,7 +25,7 @@ from tests.processes import ROOT, environment
 from worker.errors import VoiceInsightsError
 
 ROOMS: Final = (
-    *("backoff", "times", "stream", "metrics", "events", "sessions", "partition"),
+    *("backoff", "identifying", "times", "stream", "metrics", "events", "sessions", "partition"),
     *("sources", "outbox", "state", "service", "replay"),
 )
 """The core, the reader, the outbox, the stores and the service."""
