@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.aws.sessions import any_session
 from tests.outbox.outboxes import FORMATS
 from tests.scenes import BASE
 from tests.servicing import HEAD, SCENE, Script, scene
@@ -35,6 +36,7 @@ def staged(folder: Path, **settings: Any) -> Stage:
     return stage_of(
         Settings.model_validate({"sink": "emf", **chosen, **settings}),
         "calls",
+        any_session(),
         WorkerEvents(),
         Clocks(lambda: float(next(ticks)), lambda: BASE),
         lambda: 0.5,

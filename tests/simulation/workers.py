@@ -69,7 +69,7 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
     random = Random(f"{world.plan.seed}:{watch.worker}")
     events = _Trace(watch.say)
     sender = Sender(
-        Lane(kind, store, to, events, lambda: world.now, random.random)
+        Lane(kind, store, to, events, random.random)
         for kind, to in _destinations(world, watch).items()
     )
     schedule = Schedule(positions, survey.created, random.random, _MAX_BYTES)

@@ -6,12 +6,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ChecksumError,
+    ClientError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    LoginError,
+    MetadataRetrievalError,
+    SSOError,
+    TokenRetrievalError,
+)
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
-from worker.aws.clients import NO_ANSWER, THROTTLED
+from worker.aws.answers import NotTheService
+from worker.aws.clients import NO_ANSWER, THROTTLED, USER_IN_ADDRESS
 from worker.errors import Misconfigured, Unreachable
+
+_ON_THE_WAY: Final = (
+    NoConnection,
+    HTTPClientError,
+    IncompleteReadError,
+    ChecksumError,
+    FlexibleChecksumError,
+    MetadataRetrievalError,
+)
+"""Errors of botocore's own that the network or the service may stop by itself."""
+
+EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
+"""Codes of errors: these credentials are over for good."""
+
+_SIGN_IN: Final = (LoginError, SSOError, TokenRetrievalError)
 
 _PASSING: Final = frozenset({408, 429})
 _OUT_OF_ORDER: Final = 500  # HTTP's statuses from here on
@@ -30,10 +57,11 @@ def aws_errors(stream: str = "") -> Iterator[None]:
         yield
     except ClientError as error:
         raise _refusal(error, stream) from error
-    except (NoConnection, HTTPClientError) as error:
+    except NotTheService as error:
         raise Unreachable(one_line(error)) from error
     except BotoCoreError as error:
-        raise Misconfigured(one_line(error)) from error
+        kind = Unreachable if passes(error) else Misconfigured
+        raise kind(words_of(error)) from error
 
 
 @contextmanager
@@ -41,19 +69,51 @@ def expecting_an_answer(service: str) -> Iterator[None]:
     """Around a request and a look at its answer: one that isn't AWS's is ``Unreachable``."""
     try:
         yield
+    except NotTheService as error:
+        raise Unreachable(one_line(error)) from error
     except (ResponseParserError, *NO_ANSWER) as error:
-        text = short_line(error)
-        raise Unreachable(f"what answers is not {service} ({text})") from error
+        raise Unreachable(not_of(service, error)) from error
 
 
 def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
-    code, text = str(error.response.get("Error", {}).get("Code", "")), one_line(error)
+    code, text = str(error.response.get("Error", {}).get("Code", "")), words_of(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if stream and code == "ResourceNotFoundException":
         return Misconfigured(f"no stream {stream} in this account and region")
     if code in THROTTLED or status in _PASSING or status >= _OUT_OF_ORDER:
         return Unreachable(text)
     return Misconfigured(text)
+
+
+def passes(error: BotoCoreError) -> bool:
+    """Whether an error of botocore's own may pass by itself; else an operator has to mend it:
+    credentials, a profile, a configuration.
+    """
+    return isinstance(error, _ON_THE_WAY)
+
+
+def not_of(service: str, error: Exception) -> str:
+    """That an answer is none of the service's; ``error`` is what reading it came to."""
+    missing = f", it has no {error.args[0]}" if isinstance(error, KeyError) else ""
+    return f"what answers is not {service} ({type(error).__name__}{missing})"
+
+
+def words_of(error: Exception) -> str:
+    """What may be passed on of an error in one line: all of AWS's own words, and the beginning of
+    botocore's, but none that may quote a header or a password.
+    """
+    if isinstance(error, ClientError):
+        problem = error.response.get("Error", {})
+        code, message = problem.get("Code", "unknown"), problem.get("Message", "")
+        told = one_line(f"{error.operation_name}: {code}: {message}").removesuffix(":")
+        return f"{told.removesuffix('.')}; renew the credentials" if code in EXPIRED else told
+    if type(error) is HTTPClientError:  # whatever the HTTP client raised, headers quoted
+        cause = type(getattr(error, "kwargs", {}).get("error", error)).__name__
+        return f"the request could not be made: {cause}"
+    if isinstance(error, (BotoCoreError, NotTheService)):
+        text = short_line(USER_IN_ADDRESS.sub("", str(error)))
+        return f"{text}: sign in again" if isinstance(error, _SIGN_IN) else text
+    return type(error).__name__
 
 
 def one_line(text: object) -> str:

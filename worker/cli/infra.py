@@ -10,11 +10,11 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any, Final, cast
 
-import boto3
 import click
 
 from worker.aws.clients import making_a_client
 from worker.aws.errors import aws_errors, expecting_an_answer
+from worker.aws.sessions import open_session
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
 from worker.errors import BadInput, Misconfigured
@@ -129,7 +129,7 @@ def _measured(settings: Settings, subject: Subject, seconds: float) -> dict[str,
     with making_a_client("cloudwatch"):
         client = cast(
             "StatisticsApi",
-            boto3.client(
+            open_session().client(
                 "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
             ),
         )

@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from worker.aws.sessions import open_session
 from worker.cli.kinesis import aws_options
 from worker.cli.parameters import CompressionName, Duration, compress_option, compression_of
 from worker.cli.progress import Progress
@@ -99,7 +100,15 @@ def record(
     disturbed but for the read limits they share. Ends by Ctrl-C, with complete files, unless it
     is told when. `voice-insights replay` reads what it wrote.
     """
-    api = ClosedShardsEnd(connect(stream, region=region, endpoint=endpoint_url, threads=THREADS))
+    kinesis = connect(
+        stream,
+        open_session(),
+        region=region,
+        endpoint=endpoint_url,
+        threads=THREADS,
+        now=lambda: time.time_ns() // 1_000_000,
+    )
+    api = ClosedShardsEnd(kinesis)
     stop = _Stop(None if seconds is None else time.monotonic() + seconds)
     count = 0
     with stop.by_signal(), RecordingWriter(out, compression_of(compress)) as writer:
@@ -157,7 +166,7 @@ def positions(survey: Survey, start: Start) -> dict[str, Position]:
     if start == "latest":
         for name in found:
             if children_of(name, survey.shards):
-                found[name] = Position("ended", "", survey.server_date)
+                found[name] = Position("ended", "", found[name].seen_to)
     return found
 
 

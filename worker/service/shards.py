@@ -32,12 +32,14 @@ def rest_share(outbox_bytes: int, limit: int) -> float:
 class ShardProgress(NamedTuple):
     """A shard that is not read to its end. ``behind_ms``: behind its tip, by its last answer, and
     the time since then if that is long; ``clock``: how far it has come (epoch ms); both None before
-    anything was read of it.
+    anything was read of it. ``answered_s``: when it last answered, by the monotonic clock; None if
+    it has not yet.
     """
 
     behind_ms: int | None
     clock: int | None
     paused: bool
+    answered_s: float | None = None
 
 
 class _Answer(NamedTuple):
@@ -88,7 +90,10 @@ class Shards:
         clocks = self._partition.time.clocks
         return {
             shard: ShardProgress(
-                self._behind_ms(shard, at_s), clocks.get(shard), shard in self._paused
+                self._behind_ms(shard, at_s),
+                clocks.get(shard),
+                shard in self._paused,
+                self._answered_s(shard),
             )
             for shard in self.live()
         }
@@ -102,6 +107,10 @@ class Shards:
         if behind is None or not self._partition.positions[behind].started:
             return set()
         return time.ahead(live, self._lead_ms)
+
+    def _answered_s(self, shard: str) -> float | None:
+        last = self._answers.get(shard)
+        return None if last is None or last.behind_ms is None else last.at_s
 
     def _behind_ms(self, shard: str, at_s: float) -> int | None:
         told, since = self._answers.setdefault(shard, _Answer(None, at_s))
