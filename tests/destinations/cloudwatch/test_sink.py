@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import gzip
-import json
 import socket
 import ssl
 import threading
@@ -13,10 +11,9 @@ from contextlib import closing, contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pytest
-from botocore.awsrequest import AWSResponse
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -42,7 +39,7 @@ from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_clien
 from worker.metrics.series import Series
 from worker.outbox.entries import DeliveryOutcome
 from worker.partition.commit_outputs import Window
-from worker.testing.strict_cloudwatch import MAX_BYTES, Fault, StrictCloudWatch
+from worker.testing.strict_cloudwatch import Fault, StrictCloudWatch
 
 NOON: Final = 1_790_942_400_000
 URL: Final = "https://monitoring.example"
@@ -346,66 +343,3 @@ def self_signed(folder: Path) -> Path:
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     return path
-
-
-# --- what leaves the process
-
-
-class NoStream:
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        return iter([b"{}"])
-
-
-def wire_body(body: bytes) -> bytes:
-    """What botocore would send for an entry, before compression; nothing leaves the process."""
-    bodies: list[bytes] = []
-
-    def instead(request: Any, **_: Any) -> AWSResponse:
-        packed = request.headers.get("Content-Encoding") == b"gzip"
-        bodies.append(gzip.decompress(request.body) if packed else request.body)
-        return AWSResponse(request.url, 200, {}, NoStream())
-
-    client = cloudwatch_client("eu-west-1", None, session=SESSION, timeout_s=10)
-    cast("Any", client).meta.events.register("before-send.cloudwatch.PutMetricData", instead)
-    assert CloudWatchSink(client, "N" * 255).send(body) == (DeliveryOutcome.APPLIED, "")
-    (sent,) = bodies
-    return sent
-
-
-def test_what_leaves_is_the_entry_with_the_namespace() -> None:
-    request = json.loads(wire_body(BODY))
-    (datum,) = request["MetricData"]
-    assert request["Namespace"] == "N" * 255
-    assert datum == {
-        "MetricName": "Tokens",
-        "Dimensions": [],
-        "Timestamp": NOON // 1000,
-        "Unit": "Count",
-        "Values": [3],
-        "Counts": [1],
-    }
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("values", "count", "dimensions"),
-    [
-        (range(10), 1, 0),  # short numbers grow most by the spaces
-        (range(100, 250), 1, 0),
-        (range(-299, 1), 9, 0),
-        (range(10**17, 10**17 + 300), 10**9, 1),
-        (range(3), 1, 20),  # as many and as long labels as there may be
-    ],
-)
-def test_the_largest_requests_are_below_a_megabyte_on_the_wire(
-    values: range, count: int, dimensions: int
-) -> None:
-    labels = tuple((f"{n:02}" + '"' * 253, "\\" * 255) for n in range(dimensions))
-    window: Window = {
-        (Series("TokensPerSecond", (*labels, ("Voice", str(n)))), NOON): dict.fromkeys(
-            values, count
-        )
-        for n in range(1100)
-    }
-    largest = max((draft.body for draft in metrics(window)), key=len)
-    assert len(wire_body(largest)) < MAX_BYTES
