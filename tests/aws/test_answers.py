@@ -10,15 +10,19 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
 from tests.aws.sessions import any_session
 from worker.aws.answers import NotTheService
 from worker.aws.clients import one_attempt
+from worker.cli.main import cli
+from worker.errors import Unreachable
 from worker.objectstore.api import Failure, FailureKind
 from worker.objectstore.s3 import Bucket
 from worker.sources.kinesis.api import Failure as StreamFailure
 from worker.sources.kinesis.api import FailureKind as StreamFailureKind
 from worker.sources.kinesis.client import Kinesis
+from worker.sources.kinesis.reader import survey_stream
 from worker.stream.position import HEAD
 from worker.testing.moto_server import REGION
 
@@ -85,6 +89,27 @@ def test_a_page_is_no_answer_of_kinesis_whatever_is_asked(status: int, body: byt
             assert failure.kind is StreamFailureKind.UNAVAILABLE
             assert failure.detail.startswith(f"what answers is not Kinesis: status {status}")
             assert url in failure.detail
+
+
+def test_a_start_that_finds_a_page_ends_as_out_of_reach_and_says_what_is_there() -> None:
+    with answering(200, PAGES[0]) as url, pytest.raises(Unreachable) as caught:
+        survey_stream(Kinesis(client_at(url, "kinesis"), "s", address=url), lambda _: None)
+    assert "what answers is not Kinesis" in str(caught.value)
+    assert url in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "command", ["simulate --sessions 1 --into s", "infra render --baseline 2d --out -"]
+)
+@pytest.mark.parametrize("status", [200, 302, 403, 404])
+def test_commands_that_find_a_page_end_as_out_of_reach(command: str, status: int) -> None:
+    environ = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+    with answering(status, PAGES[0]) as url:
+        asked = [*command.split(), "--endpoint-url", url, "--region", REGION]
+        done = CliRunner(env=environ).invoke(cli, asked)
+    assert isinstance(done.exception, Unreachable)
+    assert str(done.exception).startswith("what answers is not")
+    assert url in str(done.exception)
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from botocore.credentials import Credentials
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.aws.clients import one_attempt
 from worker.aws.errors import EXPIRED
 from worker.aws.sessions import AGAIN_S, REFUSED, RenewableCredentials, open_session
 from worker.errors import Misconfigured
@@ -132,3 +135,37 @@ def test_a_static_file_that_was_written_anew_is_read_again(tmp_path: Path) -> No
         credentials.answered(parsed={"Error": {"Code": "ExpiredToken"}})
         now[0] += AGAIN_S
         assert session.get_credentials().get_frozen_credentials().access_key == "AKIA2"
+
+
+def test_a_client_that_is_refused_signs_its_next_call_with_what_has_been_written() -> None:
+    scene = Scene()
+    signed: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            key = self.headers["Authorization"].partition("Credential=")[2].partition("/")[0]
+            signed.append(key)
+            refusal = b'{"__type": "ExpiredTokenException", "message": "it is expired"}'
+            body = refusal if key == "AKIA1" else b'{"Shards": []}'
+            self.send_response(400 if key == "AKIA1" else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        client = open_session(scene.credentials).client(
+            "kinesis", region_name="eu-west-1", endpoint_url=url, config=one_attempt(1)
+        )
+        with pytest.raises(ClientError, match="expired"):
+            client.list_shards(StreamName="s")
+        scene.key = "AKIA2"
+        scene.now += AGAIN_S
+        client.list_shards(StreamName="s")
+        server.shutdown()
+    assert signed == ["AKIA1", "AKIA2"]

@@ -22,7 +22,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
 from worker.aws.answers import NotTheService
-from worker.aws.clients import NO_ANSWER, THROTTLED, USER_IN_ADDRESS
+from worker.aws.clients import NO_ANSWER, THROTTLED, USER_IN_ADDRESS, endpoint_of
 from worker.errors import Misconfigured, Unreachable
 
 _ON_THE_WAY: Final = (
@@ -65,14 +65,18 @@ def aws_errors(stream: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def expecting_an_answer(service: str) -> Iterator[None]:
-    """Around a request and a look at its answer: one that isn't AWS's is ``Unreachable``."""
+def expecting_an_answer(service: str, client: object = None) -> Iterator[None]:
+    """Around requests of ``client`` and a look at their answers: one that isn't AWS's is
+    ``Unreachable``.
+    """
+    address = endpoint_of(client)
+    where = f" (at {address})" if address else ""
     try:
         yield
     except NotTheService as error:
-        raise Unreachable(one_line(error)) from error
+        raise Unreachable(f"{one_line(error)}{where}") from error
     except (ResponseParserError, *NO_ANSWER) as error:
-        raise Unreachable(not_of(service, error)) from error
+        raise Unreachable(f"{not_of(service, error)}{where}") from error
 
 
 def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:

@@ -133,7 +133,7 @@ def _measured(settings: Settings, subject: Subject, seconds: float) -> dict[str,
                 "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
             ),
         )
-    with aws_errors(), expecting_an_answer("CloudWatch"):
+    with aws_errors(), expecting_an_answer("CloudWatch", client):
         found = {name: threshold(history(client, subject, name, start, end)) for name in LATENCIES}
     for name, measured in found.items():
         click.echo(f"{name}: {_told(measured)}", err=True)

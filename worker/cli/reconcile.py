@@ -124,7 +124,7 @@ def _found(
             "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
         )
     api = cast("MetricDataApi", client)
-    with aws_errors(), expecting_an_answer("CloudWatch"):
+    with aws_errors(), expecting_an_answer("CloudWatch", client):
         return sample_counts(api, settings.namespace, series, since, until)
 
 

@@ -153,7 +153,7 @@ class _Feed:
 
     def _request(self, entries: list[PutEntry]) -> tuple[list[PutEntry], str]:
         """What was refused of one request, and the last reason for it."""
-        with aws_errors(self._stream), expecting_an_answer("Kinesis"):
+        with aws_errors(self._stream), expecting_an_answer("Kinesis", self._client):
             answer = self._client.put_records(**stream_argument(self._stream), Records=entries)
             results = answer["Records"]
         refused: list[PutEntry] = []
