@@ -54,13 +54,19 @@ class Calls:
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
         self._asked: dict[tuple[str, str], Asked] = {}
-        self.clocks: Clocks | None = None
-        """Of the answer by which both clocks agree best: the quickest, mostly."""
+        self._clocks: dict[str, Clocks] = {}
 
     @property
     def asked(self) -> list[Asked]:
         """What each call came to, in the order of the first ones; of several the first bad one."""
         return list(self._asked.values())
+
+    @property
+    def clocks(self) -> Clocks | None:
+        """Of the service whose clock is farthest from this machine's, by the answer by which they
+        agree best: its quickest, mostly.
+        """
+        return max(self._clocks.values(), key=lambda one: abs(one.skew_ms), default=None)
 
     @property
     def denied(self) -> bool:
@@ -79,7 +85,7 @@ class Calls:
             answer = call()
             found = read(answer)
         except ClientError as error:
-            self._compare_clocks(error.response)
+            self._compare_clocks(action, error.response)
             self.note(Asked(action, of, *_result(error)))
         except BotoCoreError as error:
             result = Result.UNREACHABLE if passes(error) else Result.BAD_CREDENTIALS
@@ -90,7 +96,7 @@ class Calls:
             service = _SERVICES[action.partition(":")[0]]
             self.note(Asked(action, of, Result.OTHER, not_of(service, error)))
         else:
-            self._compare_clocks(answer)
+            self._compare_clocks(action, answer)
             self.note(Asked(action, of, Result.ALLOWED))
             return found
         return None
@@ -111,14 +117,16 @@ class Calls:
         """Put it in the place of what the same call seemed to come to."""
         self._asked[asked.action, asked.of] = asked
 
-    def _compare_clocks(self, answer: Fields) -> None:
+    def _compare_clocks(self, action: str, answer: Fields) -> None:
+        service = action.partition(":")[0]
         date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
         if date is None:
             return
         server = round(parsedate_to_datetime(date).timestamp() * 1000) + _HALF_A_SECOND
         clocks = Clocks(self._now(), server)
-        if self.clocks is None or abs(clocks.skew_ms) < abs(self.clocks.skew_ms):
-            self.clocks = clocks
+        known = self._clocks.get(service)
+        if known is None or abs(clocks.skew_ms) < abs(known.skew_ms):
+            self._clocks[service] = clocks
 
 
 def _result(error: ClientError) -> tuple[Result, str]:

@@ -128,7 +128,7 @@ class Wanted(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """``clocks``: of the answer that they agreed best by. None is what could not be found out."""
+    """``clocks``: where they differ most, at their best. None is what could not be found out."""
 
     credentials: Credentials
     asked: list[Asked]
