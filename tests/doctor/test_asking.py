@@ -63,7 +63,12 @@ class Examined:
     """A deployment whose doctor a test may stand in the way of."""
 
     def __init__(self, endpoint: str, **settings: Any) -> None:
-        given = {"endpoint_url": endpoint, "state": "s3://calls-state/state", **settings}
+        given = {
+            "endpoint_url": endpoint,
+            "region": REGION,
+            "state": "s3://calls-state/state",
+            **settings,
+        }
         self.settings = Settings(**given)
         self.clients = Clients(self.settings, any_credentials())
         self.slept: list[float] = []

@@ -30,6 +30,9 @@ from worker.stream.position import Position, Start
 from worker.times.rfc3339 import parse_ms
 
 _LOOK_EVERY_S: Final = 0.2
+_DENIED_ATTEMPTS: Final = 3
+"""After the first, credentials that have expired are looked for anew."""
+
 _ATTEMPTS: Final = 8
 """Failed calls in a row, of one shard, after which the stream counts as out of reach."""
 
@@ -184,7 +187,8 @@ def final_failure(notice: Notice) -> VoiceInsightsError | None:
     if not isinstance(notice, BackedOff):
         return None
     kind, detail = notice.failure
-    if kind is FailureKind.DENIED or (kind is FailureKind.GONE and not notice.shard):
+    denied = kind is FailureKind.DENIED and notice.attempt >= _DENIED_ATTEMPTS
+    if denied or (kind is FailureKind.GONE and not notice.shard):
         return Misconfigured(f"the stream can't be read: {detail}")
     if kind is FailureKind.UNAVAILABLE and notice.attempt >= _ATTEMPTS:
         return Unreachable(f"the stream can't be reached: {detail}")
