@@ -36,6 +36,8 @@ CUSTOMER, CUSTOMER_ENDS = "start_of_customer_speech", "end_of_customer_speech"
 AGENT, AGENT_ENDS = "start_of_agent_speech", "end_of_agent_speech"
 PROMPT, FIRST, FINAL = "prompt_sent", "first_token_received", "final_token_received"
 INTERRUPT = "interrupt"
+LOST: tuple[Any, ...] = ()
+"""In a scene, an event that was lost: it has a number, and nobody has it."""
 
 
 def event(at: int, name: str, payload: Any = None, number: int = 1, delay: int = 1000) -> Event:
@@ -99,13 +101,14 @@ def told_directly(*scene: tuple[Any, ...]) -> dict[str, list[tuple[int, int]]]:
 
 def said(*scene: tuple[Any, ...], closing: bool = True) -> dict[str, list[tuple[int, int]]]:
     """The samples of all turn metrics, by metric: (ms since BASE, value)."""
-    stamps, rows = Stamps(), reading_of(*scene).ordered.rows
-    walk = SpokenWalk(stamps.samples, BASE + rows[0].timestamp)
+    stamps, reading = Stamps(), reading_of(*scene)
+    rows = reading.ordered.rows
+    walk = SpokenWalk(stamps.samples, BASE)
     for row in rows:
-        walk.walk([row], BASE)
+        walk.walk([row], reading.holes)
         stamps.at(BASE + row.timestamp)
     if closing:
-        walk.close(BASE + rows[-1].timestamp)
+        walk.close()
         stamps.at(BASE + rows[-1].timestamp)
     return stamps.stamped
 
@@ -144,8 +147,9 @@ def closed(held: Held) -> Held:
 
 def _events(scene: Scene) -> list[Event]:
     return [
-        event(at, name, payload[0] if payload else None, number)
-        for number, (at, name, *payload) in enumerate(scene, 1)
+        event(one[0], one[1], one[2] if len(one) > 2 else None, number)
+        for number, one in enumerate(scene, 1)
+        if one is not LOST
     ]
 
 

@@ -28,8 +28,20 @@ TOP_LEVEL: Final = {
     *("README.md", "CHANGELOG.md", "LICENSE"),
     *(".gitignore", ".gitattributes", ".editorconfig", ".dockerignore", ".github"),
 }
-JUDGING: Final = ("access", "facts", "findings", "judging", "sampling", "stream", "traffic")
+JUDGING: Final = (
+    "access",
+    "facts",
+    "findings",
+    "judging",
+    "sampling",
+    "stream",
+    "traffic",
+    "twilio",
+)
 """The modules of ``worker.doctor`` that judge what the others find out."""
+
+TWILIO_PURE: Final = ("comparison", "merging", "retrying", "rows", "sink_setup", "summaries")
+"""The modules of ``worker.twilio`` that neither ask Twilio nor keep files."""
 
 CORE: Final = (
     *("worker.backoff", "worker.times", "worker.stream"),
@@ -39,13 +51,14 @@ CORE: Final = (
     *("worker.destinations.lines", "worker.destinations.cloudwatch.datums"),
     "worker.destinations.cloudwatch.requests",
     *(f"worker.doctor.{name}" for name in JUDGING),
+    *(f"worker.twilio.{name}" for name in TWILIO_PURE),
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
     *("errors", "backoff", "times", "logs", "stream", "metrics", "recordings", "aws"),
-    *("objectstore", "events", "sessions", "partition", "sources", "producer", "outbox"),
-    *("destinations", "replay", "reports", "state", "service", "telemetry", "monitoring"),
-    *("settings", "testing", "opening", "wiring", "doctor", "cli", "__main__"),
+    *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
+    *("outbox", "destinations", "replay", "reports", "state", "service", "telemetry"),
+    *("monitoring", "settings", "testing", "opening", "wiring", "doctor", "cli", "__main__"),
 )
 """The rooms of ``worker``, each of which imports only rooms that stand before it."""
 PLATFORM_FREE: Final = ("worker.sessions", "worker.partition", "worker.metrics")

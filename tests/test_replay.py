@@ -58,12 +58,10 @@ class Kept:
 
     def sessions(self) -> dict[SessionKey, dict[str, Any]]:
         """The last record of each session, as far as live and offline have to agree."""
-        found = {}
-        for key, line in self.lines.items():
-            completeness = {**line["completeness"], "duplicates": 0}
-            kept = {name: value for name, value in line.items() if name not in UNKNOWN_YET}
-            found[key] = {**kept, "completeness": completeness}
-        return found
+        return {
+            key: {name: value for name, value in line.items() if name not in UNKNOWN_YET}
+            for key, line in self.lines.items()
+        }
 
 
 def per_session(told: Counter[Told]) -> Counter[Told]:

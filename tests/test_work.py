@@ -18,6 +18,7 @@ from worker.events.payload import LanguageChanged
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesRules
 from worker.partition.emission import tell
+from worker.partition.holds import Due
 from worker.partition.metric_windows import Gathered
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -26,7 +27,7 @@ from worker.replay import LiveReplay, Replay
 from worker.sessions.resident import Held
 from worker.sessions.state import Session
 from worker.testing.traffic import Traffic, simulate
-from worker.times.minutes import MINUTE
+from worker.times.minutes import BEFORE_ALL, MINUTE
 
 TRAFFIC = Traffic(sessions=60, other_types=0.1, malformed=0.0, test_event=False)
 RECORDS = list(simulate(TRAFFIC, 11))
@@ -70,7 +71,7 @@ def test_offline_each_event_is_walked_once() -> None:
     made = calls_by_name(replay.finish)
     assert made["Reading.__init__"] == replay.counters["sessions_closed"]
     assert walked(made) == {"direct": REPLIES, "turns": REPLIES}
-    assert made.total() <= 24 * len(RELAY)
+    assert made.total() <= 27 * len(RELAY)
 
 
 def test_live_each_event_is_walked_a_few_times() -> None:
@@ -116,7 +117,10 @@ def of_session(number: int, events: list[Event]) -> list[Event]:
     ]
 
 
-def test_an_open_session_of_120_events_takes_less_than_5000_bytes() -> None:
+def test_an_open_session_of_120_events_takes_less_than_5200_bytes() -> None:
+    """Some 3,200 of them for its log, and 800 for its numbers: these events come in so mixed up
+    that there are fifteen runs.
+    """
     sessions, call = 200, long_call()
     assert len(call) == 120
     partition = Partition(Rules())
@@ -129,7 +133,7 @@ def test_an_open_session_of_120_events_takes_less_than_5000_bytes() -> None:
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert grown < 5_000 * sessions
+    assert grown < 5_200 * sessions
 
 
 def test_a_commit_costs_what_changed_and_not_what_is_open() -> None:
@@ -145,6 +149,10 @@ def test_a_commit_costs_what_changed_and_not_what_is_open() -> None:
     assert work(1000) == work(100)
 
 
+def by(before: int) -> Due:
+    return Due(None, before, before, BEFORE_ALL, "quiet")
+
+
 def test_what_a_session_reads_to_tell_a_minute_directly_is_what_came_in_that_minute() -> None:
     held, gathered = Held(Session(session(0), BASE)), Gathered(SeriesBook(SeriesRules()))
     held.add(event(0, "configurations", {}, 0, 0), 10_000)
@@ -154,7 +162,7 @@ def test_what_a_session_reads_to_tell_a_minute_directly_is_what_came_in_that_min
             number = 60 * minute + second
             held.add(event(1000 * number, "dtmf", None, number, 0), 10_000)
         read.append(len(held.rows_to_tell()[0]))
-        tell(held, Hold.DIRECT, BASE + minute * MINUTE + 30_000, gathered)
+        tell(held, Hold.DIRECT, by(BASE + minute * MINUTE), gathered)
     assert max(read[1:]) <= 1 + 60 + 60
 
 
@@ -166,7 +174,7 @@ def test_what_a_long_call_walks_to_tell_its_turns_is_what_came_in_that_minute() 
             number = 60 * minute + second
             held.add(event(1000 * number, PROMPT, None, number, 0), 10_000)
         end = BASE + (minute + 1) * MINUTE
-        made = calls_by_name(partial(tell, held, Hold.TURN, end, gathered))
+        made = calls_by_name(partial(tell, held, Hold.TURN, by(end), gathered))
         walked.append(made["TurnWalk.prompt_sent"])
     assert max(walked[6:]) == 60
 

@@ -127,3 +127,25 @@ def test_a_caller_left_in_silence_is_one_abandoned_wait_and_one_unanswered_promp
     assert record["abandoned_waits"] == 1
     assert record["unanswered_prompts"] == 1
     assert record["close_reason"] == "wrap_up"
+
+
+def test_a_filler_and_a_later_answer_are_read_as_two_answered_turns() -> None:
+    """The answers come 2,600 and 3,100 ms after the customer's ends; the events don't tell."""
+    record = record_of(
+        (1000, CUSTOMER_ENDS),
+        (1000, PROMPT),
+        (1300, FIRST),  # the filler
+        (1400, AGENT),
+        (2000, AGENT_ENDS),
+        (2200, CUSTOMER_ENDS),
+        (2200, PROMPT),
+        (3500, FIRST),  # the answer to the first prompt
+        (3600, AGENT),
+        (5000, AGENT_ENDS),
+        (5200, FIRST),  # the answer to the second one
+        (5300, AGENT),
+    )
+    response = record["latency_ms"]["response"]
+    assert (response["count"], response["min"], response["max"]) == (2, 400, 1400)
+    assert (record["turns"], record["ambiguous_turns"], record["doubtful_turns"]) == (2, 0, 0)
+    assert record["unattributed_replies"] == 1

@@ -65,11 +65,16 @@ class Replay:
     def finish(self) -> None:
         """Close all sessions; give out all that is left."""
         self._fold_waiting()
+        self._judge_numbers()
         keys = self._partition.keys()
         for start in range(0, len(keys), _AT_ONCE):
             self._partition.finish(keys[start : start + _AT_ONCE])
             self._take(self._partition.outputs(publish=False))
         self._take(self._partition.outputs())
+
+    def _judge_numbers(self) -> None:
+        """Decide for all sessions alike whether absent numbers are missing events."""
+        self._partition.judge_numbers()
 
 
 class LiveReplay(Replay):
@@ -94,8 +99,17 @@ class LiveReplay(Replay):
         strange = self._partition.fold_known(deliveries)
         self._partition.fold_strangers(strange, self._recall(strange))
 
+    def _judge_numbers(self) -> None:
+        """Nothing: the partition judges as sessions close."""
+
     def _recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
-        return {key: packed for key in keys if (packed := self._archive.pop(key, None)) is not None}
+        limit = (self._partition.now or 0) - self._rules.keep_closed
+        found = {key: self._archive.pop(key, None) for key in keys}
+        return {
+            key: packed
+            for key, packed in found.items()
+            if packed is not None and _closed_since(packed, limit)
+        }
 
     def _give(self) -> None:
         """Give out what time has brought, if there is something."""
@@ -111,8 +125,12 @@ class LiveReplay(Replay):
         if limit - self._pruned > self._rules.keep_closed // 16:
             self._pruned = limit
             for key, packed in list(self._archive.items()):
-                if packed.state.closed is None or packed.state.closed.at < limit:
+                if not _closed_since(packed, limit):
                     del self._archive[key]
+
+
+def _closed_since(packed: Packed, limit: int) -> bool:
+    return packed.state.closed is not None and packed.state.closed.at >= limit
 
 
 def _dead_letter(line: DamagedLine) -> Delivery:

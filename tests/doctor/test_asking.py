@@ -17,10 +17,13 @@ from tests.aws.sessions import any_credentials
 from tests.live import Aws
 from tests.processes import AWS, run
 from tests.scenes import envelope
+from tests.state.commits import commit
 from worker.doctor.asking import Clients, ask
 from worker.doctor.facts import Facts, Wanted
 from worker.doctor.findings import Finding, Verdict
 from worker.doctor.judging import judge
+from worker.opening import Locations
+from worker.partition.delta import Delta
 from worker.settings.model import Settings
 from worker.state.sqlite.store import SqliteStore
 from worker.stream.record import Record
@@ -214,6 +217,21 @@ def test_a_state_that_is_another_streams_is_told(endpoint: str, tmp_path: Path) 
     assert "of other" in found["state"].told
 
 
+def test_numbers_that_do_not_follow_one_another_are_told_by_what_was_committed(
+    endpoint: str, tmp_path: Path
+) -> None:
+    locations = Locations(REGION, endpoint, session())
+    for place in (str(tmp_path / "state.sqlite"), "s3://calls-state/sparse"):
+        store = locations.store(place, lambda _: None, time.sleep, lambda: 0.0)
+        store.take("calls, created 2026-10-02T12:00:00.000Z")
+        found = Delta(counters={"sessions_closed": 60, "sparse_sessions": 40}, found_sparse=True)
+        store.append(commit(delta=found))
+        store.close()
+        told = Examined(endpoint, state=place).findings()
+        assert list(told) == ["sequence numbers"]
+        assert "40 of 60 closed sessions" in told["sequence numbers"].told
+
+
 def test_a_file_that_is_no_state_is_told(endpoint: str, tmp_path: Path) -> None:
     state = tmp_path / "state.sqlite"
     state.write_text("no database")
@@ -229,4 +247,4 @@ def test_the_command_ends_with_what_it_found(endpoint: str, tmp_path: Path) -> N
     assert ill.returncode == 1
     assert "\nfail       kinesis:DescribeStreamSummary of missing: not there" in ill.stdout
     assert "\n           -> " in ill.stdout
-    assert re.fullmatch(r"\d+ checks: 4 ok, 1 fail, \d+ not known\n", ill.stderr)
+    assert re.fullmatch(r"\d+ checks: 5 ok, 1 fail, \d+ not known\n", ill.stderr)

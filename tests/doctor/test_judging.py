@@ -13,6 +13,7 @@ from worker.doctor.facts import (
     Credentials,
     Facts,
     Load,
+    Numbers,
     Result,
     Sample,
     State,
@@ -57,7 +58,12 @@ HEALTHY: Final = Facts(
     load=LOAD,
     sample=SAMPLE,
     clocks=Clocks(NOW + 300, NOW),
-    state=State("s3://bucket", "calls, created 2026-10-02T12:00:00.000Z", 3),
+    state=State(
+        "s3://bucket",
+        "calls, created 2026-10-02T12:00:00.000Z",
+        3,
+        numbers=Numbers(60, 1, found_sparse=False),
+    ),
 )
 
 
@@ -84,7 +90,7 @@ def test_a_healthy_deployment_has_nothing_but_good_lines() -> None:
     assert amiss(findings) == []
     assert not failed(findings)
     checks = [one.check for one in findings]
-    assert len(set(checks)) == len(checks) == 18
+    assert len(set(checks)) == len(checks) == 19
 
 
 FAIL, WARN, NOT_KNOWN = Verdict.FAIL, Verdict.WARN, Verdict.NOT_KNOWN
@@ -143,7 +149,18 @@ BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
     ({"clocks": Clocks(NOW, NOW + 290_000)}, "clock", FAIL, "time service"),
     ({"clocks": None}, "clock", NOT_KNOWN, "no call was answered"),
     ({"state": State("f", problem="it is no manifest")}, "state", FAIL, "setting state"),
-    ({"state": State("f", "other, created …", 3)}, "state", FAIL, "another stream's"),
+    (
+        {"state": HEALTHY.state._replace(stream="other, created …")},
+        "state",
+        FAIL,
+        "another stream's",
+    ),
+    (
+        {"state": HEALTHY.state._replace(numbers=Numbers(60, 40, found_sparse=True))},
+        "sequence numbers",
+        WARN,
+        "sequence_numbers = contiguous",
+    ),
     (stream(status="DELETING"), "stream status", FAIL, "ACTIVE"),
     (stream(encryption="NONE"), "encryption", WARN, "kms:Decrypt"),
     (stream(retention_h=24), "retention", WARN, "IncreaseStreamRetentionPeriod"),

@@ -18,8 +18,9 @@ UNITS = {
     "LongestSilence DeliveryDelay",
     "Count": "Tokens Words Interruptions InterruptionsByCustomer InterruptionsByAgent Preemptions "
     "DtmfReceived DigitsSent MediaRequested LanguageChanges Errors Turns AmbiguousTurns "
-    "AmbiguousReplies Prompts UnansweredPrompts AbandonedWaits InvalidLatencies SessionsStarted "
-    "SessionsEnded TokensPerSession InterruptionsPerSession TurnsPerSession MissingEvents",
+    "AmbiguousReplies Prompts UnansweredPrompts AbandonedWaits DoubtfulWaits DoubtfulTurns "
+    "DoubtfulPrompts InvalidLatencies SessionsStarted SessionsEnded TokensPerSession "
+    "InterruptionsPerSession TurnsPerSession MissingEvents SparseSessions",
     "Count/Second": "TokensPerSecond",
     "Seconds": "SessionDuration",
     "Percent": "AgentTalkShare",
@@ -32,7 +33,7 @@ DIRECT = (
 )
 SESSION = (
     "SessionsEnded SessionDuration TokensPerSession InterruptionsPerSession TurnsPerSession "
-    "LongestSilence AgentTalkShare MissingEvents"
+    "LongestSilence AgentTalkShare MissingEvents SparseSessions"
 )
 
 

@@ -19,6 +19,7 @@ from worker.monitoring.alarms import (
     STOP_S,
     TARGETS,
     TURNS_AT_LEAST,
+    WAITS_AT_LEAST,
     alarms,
 )
 from worker.monitoring.dashboard import END_STATUSES
@@ -31,7 +32,16 @@ SUBJECT = Subject("VoiceInsights", "VoiceInsights/Worker")
 ALARMS = alarms(SUBJECT)
 BY_NAME = {alarm.name: alarm for alarm in ALARMS}
 
-USUAL = {"AbandonedWaits": 5, "FailedSessions": 2, "Interruptions": 25, "Errors": 2}
+USUAL = {
+    "AbandonedWaits": 5,
+    "FailedSessions": 2,
+    "Interruptions": 25,
+    "Errors": 2,
+    "DoubtfulWaits": 2,
+}
+PART_OF_THE_WHOLE = {"AbandonedWaits", "DoubtfulWaits"}
+"""Shares whose whole is the sum of the part and the rest."""
+
 """What may be usual, in percent."""
 
 STREAMS = {"WriteProvisionedThroughputExceeded"}
@@ -44,6 +54,7 @@ def test_who_is_woken_and_by_what() -> None:
     pages = {alarm.name for alarm in ALARMS if alarm.urgency is Urgency.PAGE}
     assert pages == {"AbandonedWaits", "FailedSessions", "Heartbeat", "IteratorAge"}
     tickets = set(BY_NAME) - pages
+    assert tickets >= {"MissingEvents", "DoubtfulWaits"}
     assert tickets >= {f"{name}P95" for name in LATENCIES}
     assert tickets >= {"Interruptions", "Errors", "DeadLetters", "AmbiguousSends", "UnknownEvents"}
     assert len(BY_NAME) == len(ALARMS)
@@ -133,6 +144,7 @@ def evaluate(alarm: Alarm, filled: bool = True, /, **values: float) -> float:
         ("FailedSessions", "part", "whole", SESSIONS_AT_LEAST),
         ("Interruptions", "part", "whole", TURNS_AT_LEAST),
         ("Errors", "part", "whole", SESSIONS_AT_LEAST),
+        ("MissingEvents", "part", "whole", SESSIONS_AT_LEAST),
     ],
 )
 def test_a_share_of_few_counts_as_good(name: str, part: str, whole: str, at_least: int) -> None:
@@ -151,6 +163,17 @@ def test_callers_of_whom_none_was_answered_are_counted(filled: bool) -> None:
     abandoned = BY_NAME["AbandonedWaits"]
     assert evaluate(abandoned, filled, given_up=BAD_AT_LEAST) == 100
     assert evaluate(abandoned, filled, answered=TURNS_AT_LEAST) == 0
+
+
+def test_one_wait_in_ten_in_doubt_is_a_ticket_from_twenty_waits_and_five_of_them_on() -> None:
+    doubtful = BY_NAME["DoubtfulWaits"]
+    assert evaluate(doubtful) == 0
+    assert evaluate(doubtful, measured=200) == 0
+    assert evaluate(doubtful, part=5, measured=WAITS_AT_LEAST - 5) >= doubtful.threshold
+    assert evaluate(doubtful, part=5, measured=WAITS_AT_LEAST - 6) == 0
+    assert evaluate(doubtful, part=BAD_AT_LEAST - 1, measured=WAITS_AT_LEAST) == 0
+    assert evaluate(doubtful, part=5, measured=45) >= doubtful.threshold
+    assert evaluate(doubtful, part=5, measured=46) < doubtful.threshold
 
 
 def test_one_session_in_ten_that_fails_pages_from_twenty_sessions_and_five_failures_on() -> None:
@@ -177,7 +200,7 @@ def test_what_is_usual_makes_an_alarm_go_off_by_chance_less_than_twice_a_year(
     assert f"{name} {usual_percent} %" in runbook
     alarm = BY_NAME[name]
     part, whole = alarm.metrics
-    known = {whole.id: 0} if name == "AbandonedWaits" else {}
+    known = {whole.id: 0} if name in PART_OF_THE_WHOLE else {}
     periods_a_year = 365 * 86_400 / alarm.period_s
     for cases in range(1, 200):
         high = (

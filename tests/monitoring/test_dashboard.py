@@ -73,6 +73,15 @@ def test_good_turns_are_shown_with_their_coverage() -> None:
     assert any("coverage" in line[-1].get("label", "") for line in graph("Good turns")["metrics"])
 
 
+def test_waits_are_shown_with_their_coverage() -> None:
+    waits = graph("What callers wait")
+    (coverage,) = (line[-1] for line in waits["metrics"] if "coverage" in line[-1].get("label", ""))
+    shown = {path[1] for *path, _ in waits["metrics"] if path}
+    assert shown == {"CallerWait", "DoubtfulWaits"}
+    assert coverage["yAxis"] == "right"
+    assert waits["yAxis"]["right"] == {"min": 0, "max": 100}
+
+
 def test_published_targets_are_lines() -> None:
     for title, name in (
         ("Speech to text", "SttLatency"),

@@ -28,7 +28,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The datums of calls in which much goes wrong."""
     folder = tmp_path_factory.mktemp("published")
     habits = Habits(errors=0.5, silences=0.5, barge_ins=0.3, back_to_back=0.2)
-    write_recording(folder / "recording", simulate(Traffic(sessions=60, habits=habits), 5))
+    traffic = Traffic(sessions=60, habits=habits, lost=0.02)
+    write_recording(folder / "recording", simulate(traffic, 5))
     done = run("replay", "recording", "--metrics", "m", cwd=folder)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in (folder / "m").read_text().splitlines()]

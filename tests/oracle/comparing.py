@@ -22,7 +22,7 @@ ACCOUNTING = (
 )
 
 
-def program(records: Iterable[Record]) -> Expected:
+def program(records: Iterable[Record], rules: Rules | None = None) -> Expected:
     """An offline replay by the program itself."""
     lines: dict[tuple[str, str, str, str], dict[str, Any]] = {}
     samples: dict[Series, Counter[Fraction]] = {}
@@ -42,7 +42,7 @@ def program(records: Iterable[Record]) -> Expected:
             for scaled, count in distribution.items():
                 values[Fraction(scaled, scale)] += count
 
-    replaying = Replay(Rules(), take)
+    replaying = Replay(rules or Rules(), take)
     for record in records:
         replaying.feed(record)
     replaying.finish()

@@ -58,6 +58,13 @@ ALLOWED_SETTINGS = (
     "reportInputDuringAgentSpeech",
     "speechTimeout",
     "interruptOptions",
+    "turnDetection",
+    "echoPromptFiltering",
+    "applicationReconnect",
+    "ignoreBackchannel",
+    "interruptSensitivity",
+    "eagerEotThreshold",
+    "backgroundNoiseReduction",
 )
 SETTINGS = (
     *ALLOWED_SETTINGS,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from tests.oracle.turns import Sample
+from tests.oracle.samples import Sample
 
 SCALES = {"TokensPerSecond": 1000, "AgentTalkShare": 100}
 

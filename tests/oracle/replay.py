@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from tests.oracle.decoding import Event, decode_all
-from tests.oracle.session import Series, result_of
+from tests.oracle.session import Series, is_sparse, merge, result_of
 from worker.stream.record import Record
 
 
@@ -21,12 +21,16 @@ class Expected(NamedTuple):
     counters: dict[str, int]
 
 
-def replay(records: Iterable[Record]) -> Expected:
+def replay(records: Iterable[Record], sequence_numbers: str = "auto") -> Expected:
+    """``sequence_numbers``: whether they are ``contiguous``, ``sparse``, or what they look like."""
     decoded = decode_all(list(records))
     sessions: dict[tuple[str, str, str, str], list[Event]] = {}
     for event in decoded.events:
         sessions.setdefault(event.session_key, []).append(event)
-    results = {key: result_of(deliveries) for key, deliveries in sessions.items()}
+    contiguous = sequence_numbers == "contiguous" or (
+        sequence_numbers == "auto" and not looks_sparse(sessions.values())
+    )
+    results = {key: result_of(events, contiguous) for key, events in sessions.items()}
     samples: dict[Series, Counter[Fraction]] = {}
     for result in results.values():
         for series, values in result.published.items():
@@ -43,3 +47,9 @@ def replay(records: Iterable[Record]) -> Expected:
     }
     records_by_key = {key: result.record for key, result in results.items()}
     return Expected(records_by_key, samples, decoded.dead_letters, counters)
+
+
+def looks_sparse(sessions: Iterable[list[Event]]) -> bool:
+    """Whether, of at least 50 sessions, more than half are sparse."""
+    sparse = [is_sparse(merge(events)) for events in sessions]
+    return len(sparse) >= 50 and sum(sparse) * 2 > len(sparse)

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from tests.oracle.context import Context, language_of
 from tests.oracle.decoding import Event
 from tests.oracle.numbers import distribution, half_up, iso, plain, published
-from tests.oracle.turns import Sample, Walk, count_or_none
+from tests.oracle.samples import Sample
+from tests.oracle.silence import longest_silence
+from tests.oracle.turns import Walk, count_or_none
 
 Series = tuple[str, tuple[tuple[str, str], ...], int]
 """Metric, dimensions sorted by name, and the minute in epoch ms."""
@@ -41,9 +43,10 @@ class Merged(NamedTuple):
     conflicts: int
 
 
-def result_of(deliveries: list[Event]) -> Result:
+def result_of(deliveries: list[Event], contiguous: bool = True) -> Result:
     merged = merge(deliveries)
-    walk, contexts = Walk(), []
+    numbers = {event.sequence_number for event in merged.events} if contiguous else None
+    walk, contexts = Walk(numbers), []
     context = Context()
     for event in merged.events:
         context.take(event)
@@ -51,7 +54,7 @@ def result_of(deliveries: list[Event]) -> Result:
         walk.take(event)
     walk.close()
     duplicates = len(deliveries) - len(merged.events)
-    record = record_of(merged, walk, context, duplicates)
+    record = record_of(merged, walk, context)
     add_session_samples(walk, merged, record)
     at = {event.identity: values for event, values in zip(merged.events, contexts, strict=True)}
     samples: dict[Series, Counter[Fraction]] = {}
@@ -81,7 +84,7 @@ def canonical(payload: Any) -> str:
     return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def record_of(merged: Merged, walk: Walk, context: Context, duplicates: int) -> dict[str, Any]:
+def record_of(merged: Merged, walk: Walk, context: Context) -> dict[str, Any]:
     events, samples, count = merged.events, walk.samples, walk.count
     first, last = events[0], events[-1]
     duration, end_status = wrap_up_of(walk)
@@ -120,6 +123,7 @@ def record_of(merged: Merged, walk: Walk, context: Context, duplicates: int) -> 
                 *("ambiguous_replies", "unattributed_replies", "agent_utterances"),
                 *("abandoned_waits", "preemptions", "dtmf", "digits", "media"),
                 *("language_changes", "invalid_latencies"),
+                *("doubtful_waits", "doubtful_turns", "doubtful_prompts"),
             )
         },
         "interruptions": {
@@ -138,14 +142,14 @@ def record_of(merged: Merged, walk: Walk, context: Context, duplicates: int) -> 
             "customer_ms": count["customer_ms"],
             "agent_ms": count["agent_ms"],
             "agent_share": None if share is None else plain(share),
-            "longest_silence_ms": walk.longest_silence(first.timestamp, last.timestamp),
+            "longest_silence_ms": longest_silence(events, walk.numbers),
         },
         "errors": [
             {"code": one["code"], "message": one["message"], "at": iso(one["event"].timestamp)}
             for one in walk.errors[:50]
         ],
         "unknown_events": dict(walk.unknown_events),
-        "completeness": completeness(merged, walk, duplicates),
+        "completeness": completeness(merged, walk),
     }
 
 
@@ -158,19 +162,30 @@ def wrap_up_of(walk: Walk) -> tuple[int | None, str | None]:
     return count_or_none(duration), status if isinstance(status, str) else None
 
 
-def completeness(merged: Merged, walk: Walk, duplicates: int) -> dict[str, int]:
+def completeness(merged: Merged, walk: Walk) -> dict[str, Any]:
     numbers = [event.sequence_number for event in merged.events]
     return {
         "events": len(numbers),
-        "duplicates": duplicates,
         "conflicts": merged.conflicts,
         "order_conflicts": sum(later < earlier for earlier, later in pairwise(numbers)),
         "lost_ends": walk.count["lost_ends"],
         "first_sequence": min(numbers),
         "last_sequence": max(numbers),
-        "missing": max(numbers) - min(numbers) + 1 - len(set(numbers)),
+        "missing": missing_of(merged),
+        "sparse": is_sparse(merged),
         "cut": 0,
     }
+
+
+def missing_of(merged: Merged) -> int:
+    numbers = {event.sequence_number for event in merged.events}
+    return max(numbers) - min(numbers) + 1 - len(numbers)
+
+
+def is_sparse(merged: Merged) -> bool:
+    numbers = [event.sequence_number for event in merged.events]
+    span = max(numbers) - min(numbers) + 1
+    return span >= 20 and Fraction(missing_of(merged), span) > Fraction(1, 4)
 
 
 def add_session_samples(walk: Walk, merged: Merged, record: dict[str, Any]) -> None:
@@ -191,7 +206,10 @@ def add_session_samples(walk: Walk, merged: Merged, record: dict[str, Any]) -> N
     agent, customer = record["talk"]["agent_ms"], record["talk"]["customer_ms"]
     if agent + customer:
         walk.sample("AgentTalkShare", Fraction(100 * agent, agent + customer))
-    walk.sample("MissingEvents", record["completeness"]["missing"])
+    if record["completeness"]["sparse"]:
+        walk.sample("SparseSessions", 1)
+    else:
+        walk.sample("MissingEvents", record["completeness"]["missing"])
 
 
 def end_status_of(walk: Walk) -> str:

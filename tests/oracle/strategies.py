@@ -211,11 +211,15 @@ def broken(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def plain_dialogue(draw: st.DrawFn, most: int) -> list[dict[str, Any]]:
-    """One session of nothing but the turn rules' events, mostly in an order of their own."""
+    """One session of nothing but the turn rules' events, mostly in an order of their own. Some
+    numbers are missing, some come twice, some run backwards.
+    """
     events = []
-    at = BASE
-    for number in range(draw(st.integers(1, most))):
+    at, number = BASE, 10
+    steps = (1,) * draw(st.integers(1, 30)) + (0, 2, 2, 2, 3, -1, -2)
+    for _ in range(draw(st.integers(1, most))):
         at += draw(st.sampled_from((0, 1, 300, 7_000)))
+        number = max(0, number + draw(st.sampled_from(steps)))
         name = draw(st.sampled_from(DIALOGUE))
         tokens = {"total_tokens": 7, "total_words": 5} if name.startswith("final") else None
         events.append(relay_event(at - BASE, name, tokens, number))

@@ -5,56 +5,47 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.oracle.context import printable
 from tests.oracle.decoding import Event, is_integer
+from tests.oracle.samples import Sample, Speech, Wait
 
 LONGEST_LATENCY_MS = 600_000
 
 
-class Sample(NamedTuple):
-    """``value`` as measured, before any scale. ``own``: the metric's own dimension, if any."""
-
-    metric: str
-    value: Fraction
-    event: Event
-    own: tuple[str, str] | None
-
-
-class Speech(NamedTuple):
-    """A stretch of speech with a known start, epoch ms."""
-
-    start: int
-    end: int
-
-
 class Walk:
-    """A walk through the events of one session in order."""
+    """A walk through the events of one session in order.
 
-    def __init__(self) -> None:
-        self.customer_since: int | None = None
-        self.agent_since: int | None = None
-        self.C: int | None = None
-        self.W: int | None = None
-        self.owed: list[int] = []
+    ``numbers``: the sequence numbers of all its events; None for a stream in which a missing
+    number means nothing.
+    """
+
+    def __init__(self, numbers: set[int] | None) -> None:
+        self.numbers = numbers
+        self.customer_since: Event | None = None
+        self.agent_since: Event | None = None
+        self.C: Event | None = None
+        self.W: Wait | None = None
+        self.owed: list[Event] = []
         self.unheard: list[tuple[int, bool]] = []
         self.doubt = False
         self.muddled = False
-        self.F: int | None = None
+        self.F: Event | None = None
         self.in_progress = 0
         self.void = False
 
         self.agent_ended_since_last_prompt = False
         self.reply_has_begun = False
-        self.first_configurations: int | None = None
-        self.remembered_C: int | None = None
-        self.interrupted_at: int | None = None
+        self.first_configurations: Event | None = None
+        self.remembered_C: Event | None = None
+        self.interrupted_at: Event | None = None
+        self.speech_events: list[Event] = []
+        self.alone: list[Event] = []
+        """Events of speech that show that a start or an end is missing."""
         self.utterance_began: int | None = None  # the customer's current or last
         self.it_began_while_agent_spoke = False
         self.customer_speech: list[Speech] = []
-        self.agent_speech: list[Speech] = []
-        self.voided: list[Speech] = []
         self.time_to_first_audio: int | None = None
 
         self.count: Counter[str] = Counter()
@@ -81,8 +72,27 @@ class Walk:
         payload = self.event.payload
         return payload.get(key) if isinstance(payload, dict) else None
 
+    def missing_since(self, earlier: Event) -> int:
+        """How many numbers are absent strictly between an event's and the present one's."""
+        if self.numbers is None:
+            return 0
+        ends = earlier.sequence_number, self.event.sequence_number
+        low, high = min(ends), max(ends)
+        present = sum(low < number < high for number in self.numbers)
+        return max(0, high - low - 1) - present
+
+    def hole_since(self, earlier: Event) -> bool:
+        return self.missing_since(earlier) > 0
+
+    def never_answered(self, prompts: list[Event]) -> None:
+        for prompt in prompts:
+            if self.hole_since(prompt):
+                self.tally("doubtful_prompts", "DoubtfulPrompts")
+            else:
+                self.tally("unanswered_prompts", "UnansweredPrompts")
+
     def settle(self) -> None:
-        self.tally("unanswered_prompts", "UnansweredPrompts", len(self.owed))
+        self.never_answered(self.owed)
         self.owed = []
         self.unheard = []
         self.doubt = False
@@ -97,57 +107,72 @@ class Walk:
             rule(self, event.timestamp)
 
     def start_of_customer_speech(self, t: int) -> None:
+        self.speech_events.append(self.event)
         if self.customer_since is not None:
             self.tally("lost_ends")
-            self.voided.append(Speech(self.customer_since, t))
+            self.alone.append(self.event)
         agent_speaks = self.agent_since is not None
-        if agent_speaks:
-            self.tally("interruptions_by_customer", "InterruptionsByCustomer")
+        if self.agent_since is not None:
+            if not self.hole_since(self.agent_since):
+                self.tally("interruptions_by_customer", "InterruptionsByCustomer")
         elif self.agent_ended_since_last_prompt:
             self.settle()
         if self.owed:
             self.muddled = True
         self.C = None
-        self.customer_since = t
+        self.customer_since = self.event
         self.utterance_began = t
         self.it_began_while_agent_spoke = agent_speaks
 
     def end_of_customer_speech(self, t: int) -> None:
+        self.speech_events.append(self.event)
         if self.customer_since is not None:
-            self.count["customer_ms"] += t - self.customer_since
-            self.customer_speech.append(Speech(self.customer_since, t))
+            self.count["customer_ms"] += t - self.customer_since.timestamp
+            self.customer_speech.append(Speech(self.customer_since.timestamp, t))
         else:
             self.utterance_began = None  # an utterance, but of unknown start
+            self.alone.append(self.event)
         self.customer_since = None
-        self.C = t if self.agent_since is None else None
+        self.C = self.event if self.agent_since is None else None
 
     def prompt_sent(self, t: int) -> None:
         self.tally("prompts", "Prompts")
-        self.owed.append(t)
+        self.owed.append(self.event)
         if len(self.owed) > 1:
             self.doubt = True
         if self.W is None and self.agent_since is None:
-            self.W = self.C if self.C is not None else t
+            if self.C is not None:
+                self.W = Wait(self.C.timestamp, self.C)
+            else:
+                last = self.speech_events[-1] if self.speech_events else self.event
+                self.W = Wait(t, last)
         self.agent_ended_since_last_prompt = False
 
     def first_token_received(self, t: int) -> None:
+        sure = False
         if not self.owed:
             self.tally("unattributed_replies")
-            sure = False
         elif self.doubt:
             self.tally("ambiguous_replies", "AmbiguousReplies")
             self.owed.pop(0)
-            sure = False
+        elif self.hole_since(self.owed[0]):
+            self.tally("doubtful_prompts", "DoubtfulPrompts")
+            self.owed.pop(0)
         else:
-            self.sample("ApplicationLatency", t - self.owed[0])
+            self.sample("ApplicationLatency", t - self.owed[0].timestamp)
             self.owed.pop(0)
             sure = True
         self.unheard.append((t, sure))
-        if self.in_progress > 0:
+        if self.F is not None and self.hole_since(self.F):
+            self.in_progress = 1
+            self.void = True
+            self.F = self.event
+        elif self.in_progress > 0:
+            self.in_progress += 1
             self.void = True
         else:
-            self.F = t
-        self.in_progress += 1
+            self.in_progress = 1
+            self.F = self.event
         self.reply_has_begun = True
 
     def final_token_received(self, t: int) -> None:
@@ -162,10 +187,11 @@ class Walk:
             self.sample("Words", words)
         if self.in_progress == 1 and not self.void:
             assert self.F is not None
-            duration = t - self.F
-            self.sample("TokenStreamDuration", duration)
-            if duration > 0 and tokens is not None:
-                self.sample("TokensPerSecond", Fraction(tokens) / Fraction(duration, 1000))
+            if not self.hole_since(self.F):
+                duration = t - self.F.timestamp
+                self.sample("TokenStreamDuration", duration)
+                if duration > 0 and tokens is not None:
+                    self.sample("TokensPerSecond", Fraction(tokens) / Fraction(duration, 1000))
         self.in_progress = max(0, self.in_progress - 1)
         if self.in_progress == 0:
             self.F = None
@@ -188,13 +214,12 @@ class Walk:
         self.tally("agent_utterances")
         if self.agent_since is not None:
             self.tally("lost_ends")
-            self.voided.append(Speech(self.agent_since, t))
             self.remembered_C = None
             self.interrupted_at = None
-        if self.customer_since is not None:
+        if self.customer_since is not None and not self.hole_since(self.customer_since):
             self.tally("interruptions_by_agent", "InterruptionsByAgent")
         if self.W is not None:
-            self.sample("CallerWait", t - self.W - self.customer_spoke_between(self.W, t))
+            self.wait_ends(t, self.W)
             self.W = None
         if self.C is not None:
             self.turn_ends(t, self.C)
@@ -203,47 +228,69 @@ class Walk:
             self.count["agent_utterances"] == 1
             and not self.reply_has_begun
             and self.first_configurations is not None
+            and not self.hole_since(self.first_configurations)
         ):
-            self.time_to_first_audio = t - self.first_configurations
+            self.time_to_first_audio = t - self.first_configurations.timestamp
             self.sample("TimeToFirstAudio", self.time_to_first_audio)
         self.unheard = []
         self.muddled = False
-        self.agent_since = t
+        self.agent_since = self.event
+        self.speech_events.append(self.event)
 
-    def turn_ends(self, t: int, c: int) -> None:
+    def wait_ends(self, t: int, wait: Wait) -> None:
+        """One missing number can't hide both ends of an utterance: the one that came is alone.
+
+        What came before the span, or began it, is none of its business: that an utterance without
+        a partner counts from the span's begin, and not from when W was set, is a reading that the
+        program has, too, since the agent may be heard to end between C and the prompt.
+        """
+        missing = self.missing_since(wait.span)
+        alone = [event for event in self.alone if event.order > wait.span.order]
+        if missing == 0 or (missing == 1 and not alone and self.customer_since is None):
+            waited = t - wait.since - self.customer_spoke_between(wait.since, t)
+            self.sample("CallerWait", waited)
+        else:
+            self.tally("doubtful_waits", "DoubtfulWaits")
+
+    def turn_ends(self, t: int, c: Event) -> None:
+        begun_since = any(begun >= c.timestamp for begun, _ in self.unheard)
         beyond_doubt = (
             len(self.unheard) == 1
             and self.unheard[0][1]
-            and self.unheard[0][0] >= c
+            and begun_since
             and not self.doubt
             and not self.muddled
         )
-        if beyond_doubt:
-            self.tally("turns", "Turns")
-            self.sample("ResponseLatency", t - c)
+        if not (beyond_doubt or begun_since or self.owed or self.doubt or self.muddled):
+            return
+        self.tally("turns", "Turns")
+        if self.hole_since(c):
+            self.tally("doubtful_turns", "DoubtfulTurns")
+        elif beyond_doubt:
+            self.sample("ResponseLatency", t - c.timestamp)
             self.remembered_C = c
-        elif (
-            any(begun >= c for begun, _ in self.unheard) or self.owed or self.doubt or self.muddled
-        ):
-            self.tally("turns", "Turns")
+        else:
             self.tally("ambiguous_turns", "AmbiguousTurns")
 
     def customer_spoke_between(self, since: int, t: int) -> int:
         """Ms of the customer's own speech, of known start, the present one included."""
         speech = list(self.customer_speech)
         if self.customer_since is not None:
-            speech.append(Speech(self.customer_since, t))
+            speech.append(Speech(self.customer_since.timestamp, t))
         return sum(max(0, min(end, t) - max(start, since)) for start, end in speech)
 
     def end_of_agent_speech(self, t: int) -> None:
+        self.speech_events.append(self.event)
         if self.agent_since is not None:
-            self.count["agent_ms"] += t - self.agent_since
-            self.agent_speech.append(Speech(self.agent_since, t))
-            self.sample("ReplyDuration", t - self.agent_since)
-            if self.remembered_C is not None:
-                self.sample("TimeToReplyEnd", t - self.remembered_C)
-            if self.interrupted_at is not None:
-                self.sample("BargeInStopTime", t - self.interrupted_at)
+            self.count["agent_ms"] += t - self.agent_since.timestamp
+            if self.missing_since(self.agent_since) <= 1:
+                self.sample("ReplyDuration", t - self.agent_since.timestamp)
+            if self.remembered_C is not None and not self.hole_since(self.remembered_C):
+                self.sample("TimeToReplyEnd", t - self.remembered_C.timestamp)
+            if self.interrupted_at is not None and not self.hole_since(self.interrupted_at):
+                self.sample("BargeInStopTime", t - self.interrupted_at.timestamp)
+        else:
+            self.alone.append(self.event)
         self.agent_since = None
         self.remembered_C = None
         self.interrupted_at = None
@@ -256,14 +303,13 @@ class Walk:
         self.interruptions[kind] += 1
         self.sample("Interruptions", 1, ("Type", kind))
         if self.agent_since is not None and self.interrupted_at is None:
-            self.interrupted_at = t
+            self.interrupted_at = self.event
         if self.utterance_began is not None and self.it_began_while_agent_spoke:
             b = self.utterance_began
         else:
             b = t
-        from_before = [prompt for prompt in self.owed if prompt < b]
-        self.tally("unanswered_prompts", "UnansweredPrompts", len(from_before))
-        self.owed = [prompt for prompt in self.owed if not prompt < b]
+        self.never_answered([prompt for prompt in self.owed if prompt.timestamp < b])
+        self.owed = [prompt for prompt in self.owed if not prompt.timestamp < b]
         self.unheard = []
         self.muddled = False
         self.doubt = len(self.owed) > 1
@@ -280,9 +326,9 @@ class Walk:
     def play_media(self, _: int) -> None:
         self.tally("media", "MediaRequested")
 
-    def configurations(self, t: int) -> None:
+    def configurations(self, _: int) -> None:
         if self.first_configurations is None:
-            self.first_configurations = t
+            self.first_configurations = self.event
 
     def language_changed(self, _: int) -> None:
         self.tally("language_changes", "LanguageChanges")
@@ -301,22 +347,17 @@ class Walk:
         self.wrap_up = self.event
 
     def close(self) -> None:
-        """Both are stamped with the last event, which is still the present one."""
-        if self.W is not None:
-            self.tally("abandoned_waits", "AbandonedWaits")
-        self.settle()
+        """Both are stamped with the last event, which is still the present one.
 
-    def longest_silence(self, first: int, last: int) -> int:
-        """The longest stretch between the first and the last event in which neither speaks."""
-        speech = self.customer_speech + self.agent_speech + self.voided
-        for since in (self.customer_since, self.agent_since):
-            if since is not None:
-                speech.append(Speech(since, last))
-        longest, silent_since = 0, first
-        for start, end in sorted(speech):
-            longest = max(longest, start - silent_since)
-            silent_since = max(silent_since, end)
-        return max(longest, last - silent_since)
+        That a single missing number puts an abandoned wait in doubt is a reading, the program's,
+        too: the agent may have begun to speak, and still speak at the end.
+        """
+        if self.W is not None:
+            if self.hole_since(self.W.span):
+                self.tally("doubtful_waits", "DoubtfulWaits")
+            else:
+                self.tally("abandoned_waits", "AbandonedWaits")
+        self.settle()
 
 
 def count_or_none(value: Any) -> int | None:

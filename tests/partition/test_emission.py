@@ -15,18 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.building import closed, event, held_of, parts_of
+from tests.building import PROMPT, closed, event, held_of, parts_of
 from tests.scenes import BASE
 from worker.events.event import EVENT_CODES, Event
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Series, SeriesRules, Told
 from worker.partition.commit_outputs import Window
 from worker.partition.emission import has_to_tell, summarise, tell
+from worker.partition.holds import Due
 from worker.partition.metric_windows import Gathered
 from worker.partition.series_registry import SeriesBook
 from worker.sessions.resident import Held
 from worker.sessions.state import Session
-from worker.times.minutes import MINUTE, minute_of
+from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
 
 END = 1 << 61
 PAYLOADS: dict[str, list[Any]] = {
@@ -47,9 +48,15 @@ class Telling(NamedTuple):
     retracted: int
 
 
-def telling_of(held: Held, hold: Hold, before: int, series: SeriesBook) -> Telling:
+def by(before: int, contextual: int | None = None, *, contiguous: bool = True) -> Due:
+    """All minutes before a time, or those of samples that wait for the beginning before another."""
+    waiting = before if contextual is None else contextual
+    return Due(None, before, waiting, BEFORE_ALL, "quiet", contiguous)
+
+
+def telling_of(held: Held, hold: Hold, due: int | Due, series: SeriesBook) -> Telling:
     gathered = Gathered(series)
-    retracted = tell(held, hold, before, gathered)
+    retracted = tell(held, hold, by(due) if isinstance(due, int) else due, gathered)
     return Telling(multiset(gathered.take()), retracted)
 
 
@@ -107,10 +114,16 @@ def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
         for hold in (Hold.DIRECT, Hold.TURN):
             if rng.random() < 0.3:
                 before = minute_of(BASE + rng.randrange(0, 5) * MINUTE)
-                due = has_to_tell(held.state, hold, before)
-                telling = telling_of(held, hold, before, series)
-                assert due or not telling.samples
-                assert due or not telling.retracted
+                waiting = rng.choice([before, before, before - MINUTE, BEFORE_ALL])
+                due = by(
+                    before,
+                    waiting if hold is Hold.DIRECT else before,
+                    contiguous=rng.random() < 0.7,
+                )
+                has_to = has_to_tell(held.state, hold, due)
+                telling = telling_of(held, hold, due, series)
+                assert has_to or not telling.samples
+                assert has_to or not telling.retracted
                 told += telling.samples
                 retracted += telling.retracted
         if rng.random() < 0.1 and held.state.closed is None:
@@ -143,7 +156,7 @@ def test_told_once_is_told_for_good(some: list[Event]) -> None:
         held.add(one, 50_000)
     for hold in (Hold.DIRECT, Hold.TURN):
         telling_of(held, hold, END, series)
-        assert not has_to_tell(held.state, hold, END)
+        assert not has_to_tell(held.state, hold, by(END))
         again = telling_of(held, hold, END, series)
         assert (again.samples, again.retracted) == (Counter(), 0)
 
@@ -152,8 +165,8 @@ def test_a_long_call_goes_on_from_what_a_late_event_has_made_of_it() -> None:
     others = [(0, "dtmf")] * 250
     held, series = held_of(*others, (10_000, "prompt_sent"), (65_000, "dtmf")), book()
     assert not telling_of(held, Hold.TURN, BASE + MINUTE, series).samples
-    for at, found in ((20_000, {10_000}), (70_000, set())):
-        held.add(event(at, "first_token_received", None, 1000 + at), 50_000)
+    for number, at, found in ((253, 20_000, {10_000}), (254, 70_000, set())):
+        held.add(event(at, "first_token_received", None, number), 50_000)
         telling = telling_of(held, Hold.TURN, minute_of(BASE + at) + MINUTE, series)
         assert {told.value for told in telling.samples} == found
 
@@ -168,11 +181,25 @@ def test_a_limit_that_moves_back_takes_nothing_back() -> None:
 def test_the_close_tells_what_only_it_decides() -> None:
     held, series = held_of((0, "prompt_sent"), (10, "dtmf")), book()
     telling_of(held, Hold.TURN, END, series)
-    assert not has_to_tell(held.state, Hold.TURN, END)
+    assert not has_to_tell(held.state, Hold.TURN, by(END))
     closed(held)
-    assert has_to_tell(held.state, Hold.TURN, END)
+    assert has_to_tell(held.state, Hold.TURN, by(END))
     found = {told.series.metric for told in telling_of(held, Hold.TURN, END, series).samples}
     assert found == {"AbandonedWaits", "UnansweredPrompts"}
+
+
+def test_until_the_session_has_begun_only_what_its_beginning_can_change_waits() -> None:
+    held = held_of((0, "stt_latency", {"latency_ms": 90}), (10, PROMPT), (MINUTE, "dtmf"))
+    series = book()
+    early = telling_of(held, Hold.DIRECT, by(BASE + MINUTE, BEFORE_ALL), series).samples
+    assert {told.series.metric for told in early} == {"Prompts", "DeliveryDelay"}
+    assert not has_to_tell(held.state, Hold.DIRECT, by(BASE + MINUTE, BEFORE_ALL))
+    assert has_to_tell(held.state, Hold.DIRECT, by(BASE + MINUTE))
+    later = telling_of(held, Hold.DIRECT, by(BASE + 2 * MINUTE), series).samples
+    assert {told.series.metric for told in later if told.minute == BASE} == {
+        "SttLatency",
+        "SessionsStarted",
+    }
 
 
 def values(told: Counter[Told]) -> dict[str, list[int]]:

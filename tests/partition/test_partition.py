@@ -2,75 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import tracemalloc
-from typing import Any
 
+from tests.partition.living import HOUR, MINUTE, SECOND, Live
 from tests.scenes import BASE, cloud_event
 from worker.events.decode import decode
-from worker.events.event import SessionKey
-from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.dead_letters import CROWDED
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.stream.record import Record
-
-SECOND = 1000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-
-
-class Live:
-    """A partition driven by arrivals; times in ms since BASE."""
-
-    def __init__(self, rules: Rules | None = None) -> None:
-        self.partition = Partition(rules or Rules())
-        self.told: list[tuple[int, str, int, dict[int, int]]] = []
-        self.records: list[tuple[int, dict[str, Any]]] = []
-        self.letters: list[tuple[str, bytes]] = []
-        self.archive: dict[SessionKey, Packed] = {}
-        self.number = 0
-
-    def arrive(
-        self, now: int, at: int, name: str, payload: Any = None, n: int | None = None
-    ) -> None:
-        """An event of time ``at`` arrives at ``now``."""
-        self.deliver(now, cloud_event(at, name, payload, self.number + 1 if n is None else n))
-
-    def deliver(self, now: int, *data: bytes) -> None:
-        """Records of these bytes arrive at ``now``."""
-        self.until(now)
-        self.number += 1
-        records = [Record("s", str(self.number), BASE + now, one, "") for one in data]
-        deliveries = [one for record in records for one in decode(record)]
-        strange = self.partition.fold_known(deliveries)
-        recalled = {key: self.archive[key] for key in strange if key in self.archive}
-        self.partition.fold_strangers(strange, recalled)
-
-    def until(self, now: int) -> None:
-        """Let time go on, second by second so that it is known when something is told."""
-        current = (self.partition.now or BASE) - BASE
-        for second in range(current - current % SECOND + SECOND, now + 1, SECOND):
-            self._tick(second)
-        self._tick(now)
-
-    def _tick(self, now: int) -> None:
-        self.partition.tip("s", BASE + now)
-        self.partition.advance(["s"])
-        outputs = self.partition.commit()[1]
-        self._note(now, outputs)
-
-    def _note(self, now: int, outputs: Outputs) -> None:
-        self.archive.update(outputs.packed)
-        self.letters += [(letter.reason, letter.data) for letter in outputs.dead_letters]
-        self.records += [(now, json.loads(one.line)) for one in outputs.records]
-        for (series, minute), distribution in outputs.window.items():
-            if not series.dimensions:
-                self.told.append((now, series.metric, minute - BASE, distribution))
-
-    def when(self, metric: str) -> list[int]:
-        """The times at which something of a metric was told."""
-        return [now for now, name, _, _ in self.told if name == metric]
 
 
 def test_a_direct_minute_is_told_once_whole_half_a_minute_after_its_end() -> None:
@@ -90,41 +30,6 @@ def test_what_comes_later_is_told_at_most_once_a_minute() -> None:
     assert live.when("DtmfReceived") == [90 * SECOND, 150 * SECOND, 210 * SECOND]
 
 
-def turn(live: Live, start: int, delay: int = 0) -> None:
-    for after, name in (
-        (0, "end_of_customer_speech"),
-        (0, "prompt_sent"),
-        (600, "first_token_received"),
-        (800, "start_of_agent_speech"),
-    ):
-        live.arrive(start + after + delay, start + after, name)
-
-
-def test_a_turn_minute_is_told_three_minutes_after_its_end() -> None:
-    live = Live()
-    turn(live, 10 * SECOND)
-    live.until(10 * MINUTE)
-    assert live.when("ResponseLatency") == [4 * MINUTE]
-
-
-def test_turns_wait_until_the_session_is_quiet() -> None:
-    live = Live()
-    turn(live, 10 * SECOND)
-    for second in range(20, 280, 20):
-        live.arrive(second * SECOND, second * SECOND, "dtmf")
-    live.until(10 * MINUTE)
-    assert live.when("ResponseLatency") == [5 * MINUTE]
-
-
-def test_turns_wait_for_quiet_no_longer_than_ten_minutes() -> None:
-    live = Live()
-    turn(live, 10 * SECOND)
-    for second in range(20, 1200, 20):
-        live.arrive(second * SECOND, second * SECOND, "dtmf")
-    live.until(20 * MINUTE)
-    assert live.when("ResponseLatency") == [11 * MINUTE]
-
-
 def test_a_wrap_up_delivered_again_and_again_takes_no_memory() -> None:
     live = Live()
     live.arrive(0, 0, "call_wrap_up", {"end_status": "ended"}, n=1)
@@ -136,16 +41,6 @@ def test_a_wrap_up_delivered_again_and_again_takes_no_memory() -> None:
     tracemalloc.stop()
     assert live.partition.counters["duplicates"] == 5_000
     assert grown < 50_000
-
-
-def test_a_session_closes_three_minutes_after_its_wrap_up_arrived() -> None:
-    live = Live()
-    live.arrive(5 * SECOND, 0, "dtmf")
-    live.arrive(70 * SECOND, 10 * SECOND, "call_wrap_up", {"end_status": "ended"})
-    live.until(10 * MINUTE)
-    ((when, record),) = live.records
-    assert when == 250 * SECOND
-    assert (record["close_reason"], record["revision"]) == ("wrap_up", 1)
 
 
 def test_a_session_closes_when_nothing_new_has_arrived_for_half_an_hour() -> None:
@@ -185,9 +80,9 @@ def test_a_late_event_tells_what_is_new_and_counts_what_is_no_longer_true() -> N
     live = Live()
     live.arrive(1 * SECOND, 0, "prompt_sent", n=1)
     live.arrive(2 * SECOND, 2 * SECOND, "first_token_received", n=2)
-    live.arrive(3 * SECOND, 3 * SECOND, "call_wrap_up", n=4)
+    live.arrive(3 * SECOND, 3 * SECOND, "call_wrap_up", n=3)
     live.until(30 * MINUTE)
-    live.arrive(30 * MINUTE, 1 * SECOND, "prompt_sent", n=3)  # now the reply is in doubt
+    live.arrive(30 * MINUTE, 1 * SECOND, "prompt_sent", n=0)  # now the reply is in doubt
     live.until(60 * MINUTE)
     assert len(live.when("ApplicationLatency")) == 1
     assert len(live.when("AmbiguousReplies")) == 1
@@ -198,12 +93,12 @@ def test_a_late_event_tells_what_is_new_and_counts_what_is_no_longer_true() -> N
 
 def test_what_was_told_and_becomes_true_again_is_not_told_twice() -> None:
     live = Live()
-    live.arrive(1 * SECOND, 0, "prompt_sent", n=1)
-    live.arrive(2 * SECOND, 2 * SECOND, "first_token_received", n=4)
+    live.arrive(1 * SECOND, 0, "prompt_sent", n=7)
+    live.arrive(2 * SECOND, 2 * SECOND, "first_token_received", n=8)
     live.until(20 * MINUTE)
-    live.arrive(20 * MINUTE, 1 * SECOND, "prompt_sent", n=2)
+    live.arrive(20 * MINUTE, 1 * SECOND, "prompt_sent", n=6)
     live.until(30 * MINUTE)
-    live.arrive(30 * MINUTE, 1500, "interrupt", n=3)  # both prompts are void: no latency at all
+    live.arrive(30 * MINUTE, 1500, "interrupt", n=5)  # both prompts are void: no latency at all
     live.until(60 * MINUTE)
     live.arrive(60 * MINUTE, 1 * SECOND, "start_of_agent_speech", n=9)
     live.until(80 * MINUTE)
@@ -222,6 +117,25 @@ def test_a_packed_session_leaves_memory_and_comes_back_as_it_was() -> None:
     live.until(40 * MINUTE)
     assert live.partition.held == 0
     assert (live.records[-1][1]["dtmf"], live.records[-1][1]["digits"]) == (1, 1)
+
+
+def test_a_session_that_speaks_again_after_it_was_forgotten_goes_on_counting_revisions() -> None:
+    live = Live()
+    live.arrive(0, 0, "dtmf", n=1)
+    live.arrive(1 * SECOND, SECOND, "call_wrap_up", n=2)
+    live.arrive(1 * HOUR, 500, "dtmf", n=3)
+    live.until(1 * HOUR + 5 * MINUTE)
+    assert [record["revision"] for _, record in live.records] == [1, 2]
+    live.archive.clear()  # as its owner does, once keep_closed_s has passed
+    live.arrive(5 * HOUR, 5 * HOUR, "dtmf", n=4)
+    live.until(6 * HOUR)
+    live.arrive(6 * HOUR, 5 * HOUR, "digit", n=5)
+    live.until(7 * HOUR)
+    assert [record["revision"] for _, record in live.records] == [1, 2, 3, 4]
+    live.archive.clear()
+    live.arrive(31 * HOUR, 31 * HOUR, "dtmf", n=6)
+    live.until(32 * HOUR)
+    assert live.records[-1][1]["revision"] == 1
 
 
 def test_an_event_too_old_for_any_session_still_held_is_a_dead_letter() -> None:

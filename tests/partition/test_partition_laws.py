@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from tests.building import Driven, accounts_add_up
 from tests.scenes import BASE, records
-from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import SeriesRules
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, decode, merge
@@ -137,8 +136,7 @@ def test_no_sample_is_told_before_its_hold(seed: int) -> None:
         driven.commit()
     assert driven.told
     for now, told, _ in driven.told:
-        direct = CATALOGUE[told.series.metric].hold is Hold.DIRECT
-        assert now >= told.minute + MINUTE + (30_000 if direct else 180_000)
+        assert now >= told.minute + MINUTE + 30_000
 
 
 @settings(max_examples=6)

@@ -125,10 +125,16 @@ def test_the_notes_of_a_call_tell_what_is_missing_wrong_or_unknown() -> None:
         (4600, "what_is_this"),
     )
     notes = "\n".join(call_notes(one))
-    assert f"{len(ANSWERED) + 2} events, 0 repeated" in notes
+    assert f"{len(ANSWERED) + 2} events, at least 0 missing" in notes
+    assert "in doubt" not in notes
     assert "closed by end_of_input" in notes
     assert "64107" in notes
     assert "'what_is_this': 1" in notes
+
+
+def test_the_notes_of_a_call_tell_what_its_missing_events_leave_in_doubt() -> None:
+    one = record(*ANSWERED, doubtful_waits=1, doubtful_prompts=2)
+    assert "in doubt, since events are missing: 1 waits, 0 turns, 2 prompts" in call_notes(one)
 
 
 def test_whole_numbers_are_told_without_a_fraction_and_long_ones_with_commas() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.building import closed, held_of
+from tests.building import LOST, closed, held_of
 from worker.sessions.record import decode, encode, encode_within, to_record
 
 # the contract's names, by hand
@@ -20,7 +20,7 @@ NAMES = (
     "ambiguous_turns prompts unanswered_prompts ambiguous_replies unattributed_replies "
     "agent_utterances abandoned_waits interruptions preemptions dtmf digits media "
     "language_changes invalid_latencies tokens talk errors unknown_events turn_rows "
-    "completeness"
+    "doubtful_waits doubtful_turns doubtful_prompts completeness"
 )
 PARTS = {
     "context": "tts_language transcription_language tts_provider voice transcription_provider "
@@ -30,8 +30,8 @@ PARTS = {
     "interruptions": "total by_type by_customer by_agent",
     "tokens": "total words replies per_second",
     "talk": "customer_ms agent_ms agent_share longest_silence_ms",
-    "completeness": "events duplicates conflicts order_conflicts lost_ends first_sequence "
-    "last_sequence missing cut",
+    "completeness": "events conflicts order_conflicts lost_ends first_sequence "
+    "last_sequence missing sparse cut",
 }
 ROW = (
     "n at outcome caller_wait_ms response_ms application_ms stt_ms tts_ms reply_ms tokens language"
@@ -70,6 +70,20 @@ def test_it_is_one_line_that_the_published_schema_reads_back() -> None:
     data = line(*TURN, (2600, "error_event", {"error_code": 1, "message": "two\nlines"}))
     assert b"\n" not in data
     assert encode(decode(data)) == data
+
+
+def test_a_reader_passes_over_fields_that_a_later_release_has_added() -> None:
+    whole = record(*TURN)
+    whole["held_ms"] = whole["talk"]["held_ms"] = 7
+    whole["turn_rows"][0]["link"] = {"turn": "T1"}
+    assert encode(decode(json.dumps(whole).encode())) == line(*TURN)
+
+
+def test_only_a_session_that_goes_on_after_it_was_forgotten_says_so() -> None:
+    held = closed(held_of(*TURN))
+    assert "continued" not in record(*TURN)
+    held.state.continued = 3
+    assert json.loads(encode(to_record(held.state, held.reading())))["continued"] is True
 
 
 def test_without_a_sample_a_distribution_is_null() -> None:
@@ -136,11 +150,16 @@ def test_settings_come_from_an_allow_list_as_text() -> None:
         "preemptible": "FALSE",
         "voice": "V",
         "partialPrompts": None,
+        "turnDetection": "smart",
+        "eagerEotThreshold": 0.5,
+        "notOnTheList": "x",
     }
     assert record((0, "configurations", {"configurations": settings}))["configuration"] == {
         "interruptible": "true",
         "preemptible": "FALSE",
         "speechTimeout": "5",
+        "turnDetection": "smart",
+        "eagerEotThreshold": "0.5",
     }
 
 
@@ -154,15 +173,32 @@ def test_completeness_tells_what_was_seen() -> None:
         "completeness"
     ] == {
         "events": 3,
-        "duplicates": 0,
         "conflicts": 0,
         "order_conflicts": 0,
         "lost_ends": 1,
         "first_sequence": 1,
         "last_sequence": 3,
         "missing": 0,
+        "sparse": False,
         "cut": 0,
     }
+
+
+def gaps(lost: int, seen: int) -> dict[str, Any]:
+    """The completeness of a session whose first event is there, and so many after those lost."""
+    scene = [(0, "dtmf"), *[LOST] * lost, *[(9, "dtmf")] * seen]
+    found: dict[str, Any] = record(*scene)["completeness"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lost", "seen", "sparse"),
+    [(5, 14, False), (6, 13, True), (5, 13, False), (18, 1, True), (17, 1, False), (25, 74, False)],
+)
+def test_a_session_is_sparse_with_more_than_a_quarter_of_twenty_or_more_missing(
+    lost: int, seen: int, sparse: bool
+) -> None:
+    assert (gaps(lost, seen)["missing"], gaps(lost, seen)["sparse"]) == (lost, sparse)
 
 
 def test_equal_sessions_have_equal_bytes_whatever_arrived_first() -> None:

@@ -172,6 +172,7 @@ PATIENT: Final = Rules(
     hold_direct=10 * _MINUTE,
     hold_turn=12 * _MINUTE,
     hold_max=15 * _MINUTE,
+    hold_hole=12 * _MINUTE,
     close_after_wrap_up=10 * _MINUTE,
     close_idle=15 * _MINUTE,
     keep_closed=360 * _MINUTE,

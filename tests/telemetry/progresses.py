@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from worker.partition.accounting import ACCOUNTED
@@ -39,5 +40,7 @@ def progress(**changed: Any) -> Progress:
         state_size=4096,
         commit_s=0.25,
         window={},
+        waits=Counter(),
+        found_sparse=False,
     )
     return whole._replace(**changed)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.telemetry.progresses import NOW, progress
+from worker.metrics.catalogue import Hold
 from worker.metrics.series import Series
 from worker.partition.accounting import ACCOUNTED
+from worker.partition.commit_outputs import Waits
 from worker.partition.partition import Partition
 from worker.service.ports import Progress
 from worker.service.shards import ShardProgress
@@ -28,7 +31,9 @@ def read(told_of: Progress, told: Told = TOLD) -> Reading:
 
 def test_every_value_is_of_the_catalogue_and_nothing_of_the_catalogue_is_missing() -> None:
     delays = {(Series("DeliveryDelay", ()), NOW): {700: 1}}
-    assert read(progress(window=delays)).values.keys() == OWN_METRICS.keys()
+    waits: Waits = Counter({(Hold.DIRECT, "complete", 30): 1, (Hold.TURN, "quiet", 210): 1})
+    values = read(progress(window=delays, waits=waits)).values
+    assert values.keys() == OWN_METRICS.keys()
 
 
 def test_values_are_in_the_catalogues_units() -> None:
@@ -69,7 +74,30 @@ def test_what_is_not_known_is_left_out() -> None:
         "DeliveryDelayP50",
         "DeliveryDelayP95",
         "DeliveryDelayP99",
+        "DirectWaitP50",
+        "DirectWaitP95",
+        "TurnWaitP50",
+        "TurnWaitP95",
     }
+
+
+def test_waits_are_told_by_reason_and_in_all_without_what_came_late() -> None:
+    waits: Waits = Counter(
+        {
+            (Hold.TURN, "complete", 30_000): 2,
+            (Hold.TURN, "given_up", 300_000): 1,
+            (Hold.TURN, "late", 900_000): 9,
+        }
+    )
+    reading = read(progress(waits=waits))
+    assert reading.values["TurnWaitP50"] == 30_000
+    assert reading.values["TurnWaitP95"] == 300_000
+    assert reading.by_label["TurnWaitP50"] == {
+        "complete": 30_000,
+        "given_up": 300_000,
+        "late": 900_000,
+    }
+    assert reading.by_label["DirectWaitP50"] == {}
 
 
 @pytest.mark.parametrize("counter", ["occurrences", "events", "duplicates", "dead_letters"])

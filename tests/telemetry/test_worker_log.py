@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +39,8 @@ PROGRESS = Progress(
     state_size=0,
     commit_s=0,
     window={},
+    waits=Counter(),
+    found_sparse=False,
 )
 
 
@@ -84,6 +87,15 @@ def test_progress_carries_time_lag_backlog_and_every_counter(lines: list[Any]) -
             **PROGRESS.counters,
         }
     ]
+
+
+def test_numbers_that_do_not_follow_one_another_are_a_warning_once(lines: list[Any]) -> None:
+    log = log_by(Clock())
+    counters = {**PROGRESS.counters, "sessions_closed": 60, "sparse_sessions": 40}
+    for _ in range(2):
+        log.progress(PROGRESS._replace(found_sparse=True, counters=counters))
+    warnings = [line for line in lines if line["log_level"] == "warning"]
+    assert [(line["sessions_closed"], line["sparse"]) for line in warnings] == [(60, 40)]
 
 
 def test_before_anything_is_read_there_is_no_stream_time(lines: list[Any]) -> None:

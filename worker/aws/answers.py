@@ -25,7 +25,12 @@ _BEGINNINGS: Final = {
 """What a body that isn't empty begins with, by the protocol of the service. Of others nothing is
 known."""
 
-_NAMES: Final = {"kinesis": "Kinesis", "cloudwatch": "CloudWatch", "s3": "S3"}
+_NAMES: Final = {
+    "kinesis": "Kinesis",
+    "cloudwatch": "CloudWatch",
+    "s3": "S3",
+    "secretsmanager": "Secrets Manager",
+}
 _SHOWN: Final = 60
 
 

@@ -17,11 +17,15 @@ import click
 
 from worker.aws.sessions import RenewableCredentials
 from worker.cli.settings_options import settings_options
+from worker.cli.twilio_rest import Bases, connected
 from worker.doctor.asking import Clients, ask
+from worker.doctor.asking_twilio import ask_twilio
 from worker.doctor.facts import Wanted
 from worker.doctor.findings import Finding, Verdict, failed
 from worker.doctor.judging import judge
+from worker.doctor.twilio import twilio as judge_twilio
 from worker.logs.redaction import redact_text
+from worker.settings.model import Settings
 from worker.settings.sources import load_settings
 
 _COLOURS: Final = {
@@ -51,9 +55,20 @@ _WIDTH: Final = max(map(len, Verdict))
     show_default=True,
     help="The longest outage of the worker that nothing may be lost by.",
 )
+@click.option(
+    "--twilio",
+    "with_twilio",
+    is_flag=True,
+    help="Ask Twilio, too: sink, subscription, Advanced Features (see `twilio --help`).",
+)
 @settings_options
 def doctor(
-    as_json: bool, minutes: int, survive_h: int, config_file: Path | None, **options: str | None
+    as_json: bool,
+    minutes: int,
+    survive_h: int,
+    with_twilio: bool,
+    config_file: Path | None,
+    **options: str | None,
 ) -> None:
     """Examine a deployment: permissions, stream, traffic, clock and state.
 
@@ -72,6 +87,7 @@ def doctor(
       voice-insights doctor --stream my-stream --state s3://my-bucket/state
       VOICE_INSIGHTS_STREAM=my-stream voice-insights doctor --json
       voice-insights doctor --stream my-stream --survive 72 --minutes 60
+      voice-insights doctor --stream my-stream --twilio
     """
     loaded = load_settings(options, os.environ, config_file)
     stream = loaded.require_stream()
@@ -80,7 +96,10 @@ def doctor(
         stream, settings.hold_direct_s, settings.hold_turn_s, settings.quiet_s, survive_h
     )
     facts = ask(Clients(settings, RenewableCredentials()), settings, stream, minutes, sleep, _now)
-    findings = [_redacted(one) for one in judge(facts, wanted)]
+    judged = judge(facts, wanted)
+    if with_twilio:
+        judged += _twilio(stream, settings)
+    findings = [_redacted(one) for one in judged]
     if as_json:
         click.echo(_as_json(findings))
     else:
@@ -88,6 +107,14 @@ def doctor(
         click.echo("\n".join(lines(findings, columns)))
         click.echo(_summary(findings), err=True)
     sys.exit(1 if failed(findings) else 0)
+
+
+def _twilio(stream: str, settings: Settings) -> list[Finding]:
+    addresses = {
+        name: url for name in Bases._fields if (url := os.environ.get(f"TWILIO_{name.upper()}_URL"))
+    }
+    with connected(Bases(**addresses), settings.region, settings.endpoint_url) as asked:
+        return list(judge_twilio(ask_twilio(asked.insights, asked.events, stream), stream))
 
 
 def _now() -> int:

@@ -66,7 +66,8 @@ def infra() -> None:
 )
 @some_settings_options(
     *("namespace", "own_namespace", "region", "endpoint_url"),
-    *("hold_direct_s", "hold_turn_s", "hold_max_s", "close_after_wrap_up_s", "release_every_s"),
+    *("hold_direct_s", "hold_turn_s", "hold_max_s", "hold_hole_s", "close_after_wrap_up_s"),
+    "release_every_s",
 )
 def render(
     out: str,

@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "session": "Show one call turn by turn.",
     "dead-letters": "Look at what could not be read, and put it back.",
     "reconcile": "Compare what was sent with what CloudWatch has.",
+    "twilio": "Read calls back from Twilio, verify against it, set up its sink.",
     "config": "Show the settings in force and where each came from.",
     "doctor": "Examine a deployment: permissions, stream, traffic, clock, state.",
     "health": "Ask the worker beside it whether it is alive.",

@@ -10,8 +10,16 @@ import click
 class Progress:
     """Tells a count at most every ``interval_s`` seconds, and the first one at once."""
 
-    def __init__(self, verb: str, clock: Callable[[], float], interval_s: float = 2.0) -> None:
+    def __init__(
+        self,
+        verb: str,
+        clock: Callable[[], float],
+        interval_s: float = 2.0,
+        *,
+        noun: str = "records",
+    ) -> None:
         self._verb = verb
+        self._noun = noun
         self._clock = clock
         self._interval_s = interval_s
         self._next: float | None = None
@@ -20,5 +28,5 @@ class Progress:
         """``count`` so far; told or not, as time has passed."""
         now = self._clock()
         if count and (self._next is None or now >= self._next):
-            click.echo(f"{count:,} records {self._verb}", err=True)
+            click.echo(f"{count:,} {self._noun} {self._verb}", err=True)
             self._next = now + self._interval_s

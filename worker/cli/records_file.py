@@ -1,4 +1,8 @@
-"""Session records from lines, the last revision of each."""
+"""Session records from lines, the last revision of each.
+
+A session that spoke again after the worker had forgotten it has records of two kinds under one
+key: those of what came before, and ``continued`` ones of what came after. Each kind has its last.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ def read_records(path: Path, sid: str | None = None) -> list[SessionRecord]:
 
 def records_in(lines: Iterable[WrittenLine], sid: str | None) -> list[SessionRecord]:
     """The records in lines that come with the name and the number of their place."""
-    last: dict[tuple[str, ...], SessionRecord] = {}
+    last: dict[tuple[str | bool, ...], SessionRecord] = {}
     for place, number, line in lines:
         if sid is not None and sid.encode() not in line:
             continue
@@ -31,7 +35,8 @@ def records_in(lines: Iterable[WrittenLine], sid: str | None) -> list[SessionRec
             record = decode(line)
         except DecodeError as error:
             raise BadInput(f"{place}, line {number}: no session record ({error})") from error
-        key = (record.platform, record.account_sid, record.call_sid, record.session_id)
+        session = record.platform, record.account_sid, record.call_sid, record.session_id
+        key = *session, record.continued
         if sid in (None, record.call_sid, record.session_id) and (
             key not in last or last[key].revision <= record.revision
         ):

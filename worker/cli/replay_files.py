@@ -42,7 +42,7 @@ class ReplayFiles:
     def __init__(self, namespace: str, paths: Paths, recording: str) -> None:
         self._namespace = namespace
         self._stack = ExitStack()
-        self._last: dict[SessionKey, bytes] = {}
+        self._last: dict[tuple[SessionKey, int], bytes] = {}
         _refuse_clashes(paths, recording)
         with ExitStack() as opening:
             opening.push(self._stack)
@@ -80,7 +80,7 @@ class ReplayFiles:
         """Write datums and dead letters; keep records until no revision can come."""
         if self._sessions is not None:
             for record in outputs.records:
-                self._last[record.key] = record.line
+                self._last[record.key, record.continued] = record.line
         if self._metrics is not None:
             for group in groups(outputs.window):
                 for datum in group:
@@ -96,8 +96,8 @@ class ReplayFiles:
     def finish(self, counters: Mapping[str, int]) -> None:
         """Write the last revision of each session, and the counters."""
         if self._sessions is not None:
-            for key in sorted(self._last):
-                self._sessions.write(self._last[key] + b"\n")
+            for life in sorted(self._last):
+                self._sessions.write(self._last[life] + b"\n")
         if self._counters is not None:
             self._counters.write(msgspec.json.encode(dict(sorted(counters.items()))) + b"\n")
 

@@ -13,13 +13,16 @@ from typing import Final
 
 from worker.destinations.cloudwatch.sink import MetricsApi
 from worker.doctor.calls import Calls, Fields
-from worker.doctor.facts import Asked, Result, State
+from worker.doctor.facts import Asked, Numbers, Result, State
 from worker.errors import CorruptState
 from worker.objectstore.api import Failure, FailureKind, Object
 from worker.objectstore.s3 import Bucket
+from worker.partition.delta import Delta, merge_all
 from worker.state.s3 import manifest as manifests
+from worker.state.s3.manifest import Manifest
 from worker.state.s3.ownership import MANIFEST
-from worker.state.sqlite.view import taken_by
+from worker.state.s3.segment import read_tail
+from worker.state.sqlite.view import committed, taken_by
 
 PROBE: Final = "doctor-probe"
 """A key, and the name of a metric, that nothing else uses."""
@@ -64,9 +67,10 @@ def ask_state_bucket(calls: Calls, bucket: Bucket) -> State:
     if isinstance(found, Object):
         try:
             manifest = manifests.decode(found.data)
+            numbers = _numbers(_committed(bucket, manifest))
         except CorruptState as error:
             return State(url, problem=str(error))
-        return State(url, manifest.stream, manifest.epoch)
+        return State(url, manifest.stream, manifest.epoch, numbers=numbers)
     if isinstance(found, Failure) and found.kind is not FailureKind.MISSING:
         return State(url, problem=found.detail)
     return State(url)
@@ -80,6 +84,32 @@ def ask_state_file(path: Path) -> State:
         return State(place, problem="it can't be written")
     try:
         taken = taken_by(path)
+        if taken is None:
+            return State(place)
+        return State(place, *taken, numbers=_numbers(committed(path)))
     except CorruptState as error:
         return State(place, problem=str(error))
-    return State(place) if taken is None else State(place, *taken)
+
+
+def _committed(bucket: Bucket, manifest: Manifest) -> Delta | None:
+    """What all commits in a bucket amount to; None if something of it can't be had now, as while
+    the owner compacts.
+    """
+    deltas = []
+    for segment in manifest.log:
+        name, tail, size = segment.ref.name, segment.ref.tail, segment.ref.size
+        data = bucket.get_range(name, tail, size - tail)
+        if not isinstance(data, bytes):
+            return None
+        delta = read_tail(data).delta
+        if delta is not None:
+            deltas.append(delta)
+    return merge_all(deltas, bucket.url)
+
+
+def _numbers(state: Delta | None) -> Numbers | None:
+    if state is None:
+        return None
+    counters = state.counters
+    closed, sparse = counters.get("sessions_closed", 0), counters.get("sparse_sessions", 0)
+    return Numbers(closed, sparse, state.found_sparse)

@@ -104,15 +104,26 @@ class Clocks(NamedTuple):
         return self.machine - self.server
 
 
+class Numbers(NamedTuple):
+    """What the worker has found of sequence numbers: of ``closed`` sessions so many were
+    ``sparse``; ``found_sparse``: whether it no longer goes by the numbers.
+    """
+
+    closed: int
+    sparse: int
+    found_sparse: bool
+
+
 class State(NamedTuple):
     """``stream``: what the state belongs to, None if nothing is there yet. ``problem``: why it
-    can't be read.
+    can't be read. ``numbers``: None if it hasn't been looked into.
     """
 
     place: str
     stream: str | None = None
     epoch: int | None = None
     problem: str | None = None
+    numbers: Numbers | None = None
 
 
 class Wanted(NamedTuple):

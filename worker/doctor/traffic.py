@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import Final
 
-from worker.doctor.facts import Facts, Sample, Wanted
+from worker.doctor.facts import Facts, Sample, State, Wanted
 from worker.doctor.findings import Finding, not_known, ok, warn
 from worker.metrics.distribution import Distribution, summarise
 
@@ -25,8 +25,13 @@ _CHECKS: Final = ("events", "Advanced Features", "schema version", "sessions by 
 
 
 def traffic(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
-    """Events, Advanced Features, schema version, spread over shards, holds."""
-    sample = facts.sample
+    """Events, Advanced Features, schema version, spread over shards, holds, sequence numbers."""
+    yield from _of_sample(facts.sample, wanted)
+    if facts.state.problem is None:
+        yield _numbers(facts.state)
+
+
+def _of_sample(sample: Sample | None, wanted: Wanted) -> Iterator[Finding]:
     if sample is None:
         for check in _CHECKS:
             yield not_known(check, "nothing could be read", "see GetRecords")
@@ -119,6 +124,23 @@ def _holds(sample: Sample, wanted: Wanted) -> Finding:
         f"hold_direct_s = {direct}, hold_turn_s = {turn} would wait for them (nothing is lost "
         "either way: what comes later is published later)",
     )
+
+
+def _numbers(state: State) -> Finding:
+    check, numbers = "sequence numbers", state.numbers
+    if numbers is None and state.stream is not None:
+        return not_known(check, "the state could not be read whole", "look again, or see state")
+    if numbers is None or not numbers.closed:
+        return ok(check, "no session has closed yet; absent ones are taken for missing events")
+    told = f"{numbers.sparse:,} of {numbers.closed:,} closed sessions lack more than a quarter"
+    if numbers.found_sparse:
+        return warn(
+            check,
+            f"{told}: the worker no longer takes absent ones for missing events",
+            "minutes are sent by time alone, and nothing counts as doubtful; if events were lost "
+            "rather than numbers left out, mend the sink and set sequence_numbers = contiguous",
+        )
+    return ok(check, f"{told}, so absent ones are taken for missing events")
 
 
 def proposed(delay_ms: float, more_s: int, step_s: int) -> int:

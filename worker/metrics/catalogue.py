@@ -63,7 +63,7 @@ _METRICS: Final = (
     ),
     Metric("ApplicationLatency", _MS, _TURN, "prompt sent to the first token of its reply"),
     Metric("ResponseLatency", _MS, _TURN, "customer's end to agent's audio, turns beyond doubt"),
-    Metric("CallerWait", _MS, _TURN, "silence a caller sat through, doubt or not"),
+    Metric("CallerWait", _MS, _TURN, "silence a caller sat through, ambiguous turns too"),
     Metric("TimeToFirstAudio", _MS, _TURN, "configuration to the greeting's audio"),
     Metric("TimeToReplyEnd", _MS, _TURN, "customer's end to the end of the agent's utterance"),
     Metric("ReplyDuration", _MS, _TURN, "one agent utterance, start to end"),
@@ -97,6 +97,9 @@ _METRICS: Final = (
     ),
     Metric("UnansweredPrompts", _COUNT, _TURN, "a prompt that no reply answered"),
     Metric("AbandonedWaits", _COUNT, _TURN, "a caller who waited until the session's end"),
+    Metric("DoubtfulWaits", _COUNT, _TURN, "a wait in which an event may be missing"),
+    Metric("DoubtfulTurns", _COUNT, _TURN, "a turn in which an event may be missing"),
+    Metric("DoubtfulPrompts", _COUNT, _TURN, "a prompt whose reply may be missing"),
     Metric("InvalidLatencies", _COUNT, _DIRECT, "a latency that is no integer in 0..600,000 ms"),
     Metric("SessionsStarted", _COUNT, _DIRECT, "a session's first event"),
     Metric("SessionsEnded", _COUNT, _SESSION, "a closed session", own_dimension="EndStatus"),
@@ -107,6 +110,7 @@ _METRICS: Final = (
     Metric("LongestSilence", _MS, _SESSION, "longest stretch in which neither side speaks"),
     Metric("AgentTalkShare", "Percent", _SESSION, "agent's share of the talking", scale=100),
     Metric("MissingEvents", _COUNT, _SESSION, "sequence numbers absent from a session"),
+    Metric("SparseSessions", _COUNT, _SESSION, "a session that lacks more than a quarter"),
     Metric("DeliveryDelay", _MS, _DIRECT, "an event's time to its first arrival"),
 )
 

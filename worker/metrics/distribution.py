@@ -26,7 +26,7 @@ _ZERO: Final = 1 << 40
 _BELOW: Final = 1 << 41
 
 
-class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class Summary(msgspec.Struct, frozen=True, gc=False):
     """Count and order statistics of some samples; all but ``avg`` are among them.
 
     Percentiles are by nearest rank: the sample at position ceil(p/100 x count). ``avg`` is

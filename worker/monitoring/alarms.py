@@ -29,6 +29,7 @@ from worker.telemetry.liveness import START_WITHIN_S
 
 SESSIONS_AT_LEAST: Final = 20
 TURNS_AT_LEAST: Final = 20
+WAITS_AT_LEAST: Final = 20
 SAMPLES_AT_LEAST: Final = 40
 """Of a 95th percentile: two samples lie beyond it."""
 
@@ -64,6 +65,7 @@ def alarms(subject: Subject, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
         *_pages(subject),
         *(_slow(subject, metric, thresholds.get(metric)) for metric in LATENCIES),
         *_rates(subject),
+        *_losses(subject),
         *_own_tickets(subject),
         on_one(
             subject,
@@ -169,6 +171,35 @@ def _rates(subject: Subject) -> list[Alarm]:
             at_least=SESSIONS_AT_LEAST,
             threshold=10,
             unit="per 100 sessions",
+            periods=(900, 2),
+        ),
+    ]
+
+
+def _losses(subject: Subject) -> list[Alarm]:
+    """The first signs of a sink that loses events: numbers that never come, and what the lack of
+    them leaves in doubt.
+    """
+    doubtful = Metric("part", "DoubtfulWaits", "Sum")
+    return [
+        on_share(
+            subject,
+            ("MissingEvents", Urgency.TICKET, "events of sessions never come"),
+            part=Metric("part", "MissingEvents", "Sum"),
+            whole=(Metric("whole", "SessionsEnded", "Sum"),),
+            at_least=SESSIONS_AT_LEAST,
+            threshold=100,
+            unit="per 100 sessions",
+            periods=(900, 2),
+        ),
+        on_share(
+            subject,
+            ("DoubtfulWaits", Urgency.TICKET, "missing events leave waits in doubt"),
+            part=doubtful,
+            whole=(doubtful, Metric("measured", "CallerWait", "SampleCount")),
+            at_least=WAITS_AT_LEAST,
+            threshold=10,
+            unit="% of waits",
             periods=(900, 2),
         ),
     ]

@@ -32,6 +32,7 @@ def dashboard(subject: Subject, alarms: Iterable[Alarm]) -> dict[str, Any]:
         _conversation(subject),
         _sessions(subject),
         *_by_dimensions(subject),
+        _losses(subject),
         *_pipeline(subject),
         _alarm_states(alarms),
     )
@@ -69,7 +70,7 @@ def _callers(subject: Subject) -> Row:
         "percentile beside its coverage; what is not covered is in CallerWait.",
         (
             graph("Good turns, and their coverage (%)", [*good, *coverage], most=100),
-            _latency(subject, "CallerWait", ("p50", "p95", "p99"), "What callers wait (ms)"),
+            _caller_wait(subject),
             graph("Callers who gave up waiting", waits),
         ),
     )
@@ -94,6 +95,7 @@ def _conversation(subject: Subject) -> Row:
         "interruptions by the agent": "InterruptionsByAgent",
         "unanswered prompts": "UnansweredPrompts",
         "ambiguous turns": "AmbiguousTurns",
+        "turns in doubt": "DoubtfulTurns",
     }
     rates: list[Line] = [hidden(subject, Metric("turns", "Turns", "Sum"))]
     for label, name in per_turn.items():
@@ -217,6 +219,51 @@ def _alarm_states(alarms: Iterable[Alarm]) -> Row:
         "## Alarms",
         ({"type": "alarm", "properties": {"title": "All alarms", "alarms": arns}},),
         height=4,
+    )
+
+
+def _caller_wait(subject: Subject) -> Widget:
+    """Percentiles of the wait, and beside them the share of waits that they speak for."""
+    widget = _latency(subject, "CallerWait", ("p50", "p95", "p99"), "What callers wait (ms)")
+    widget["properties"]["metrics"] += [
+        hidden(subject, Metric("measured", "CallerWait", "SampleCount")),
+        hidden(subject, Metric("doubtful", "DoubtfulWaits", "Sum")),
+        math(
+            "coverage",
+            "100 * measured / SUM([measured, FILL(doubtful, 0)])",
+            "coverage: waits without a missing event (%)",
+            yAxis="right",
+        ),
+    ]
+    widget["properties"]["yAxis"]["right"] = {"min": 0, "max": 100}
+    return widget
+
+
+def _losses(subject: Subject) -> Row:
+    missing = [
+        hidden(subject, Metric("missing", "MissingEvents", "Sum")),
+        hidden(subject, Metric("ended", "SessionsEnded", "Sum")),
+        math("missing_rate", "100 * FILL(missing, 0) / ended", "missing events per 100 sessions"),
+    ]
+    doubts = {
+        "waits": "DoubtfulWaits",
+        "turns": "DoubtfulTurns",
+        "prompts": "DoubtfulPrompts",
+    }
+    return Row(
+        "## What was lost on the way\n"
+        "A number that is missing from a session leaves the spans around it in doubt: they are "
+        "counted here, and in no percentile.",
+        (
+            graph("Events that never came", missing),
+            graph(
+                "Left in doubt",
+                [
+                    line(subject, Metric(name.lower(), name, "Sum"), label=label)
+                    for label, name in doubts.items()
+                ],
+            ),
+        ),
     )
 
 

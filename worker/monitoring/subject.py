@@ -92,10 +92,10 @@ def delay_s(subject: Subject, metric: Metric) -> int:
     if metric.of is not Of.CALLS:
         return REPORT_S + VISIBLE_S
     rules = subject.rules
-    turn = max(rules.hold_turn, rules.hold_max)
+    closed = max(rules.close_after_wrap_up, rules.hold_hole)
     held = {
         Hold.DIRECT: rules.hold_direct,
-        Hold.TURN: max(turn, rules.close_after_wrap_up),
-        Hold.SESSION: rules.close_after_wrap_up,
+        Hold.TURN: max(rules.hold_turn, rules.hold_max, closed),
+        Hold.SESSION: closed,
     }[CATALOGUE[metric.name].hold]
     return DELIVERY_S + ceil((held + rules.release_every) / 1000) + VISIBLE_S

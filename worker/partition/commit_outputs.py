@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from worker.events.event import SessionKey
+from worker.metrics.catalogue import Hold
 from worker.metrics.distribution import Distribution
 from worker.metrics.series import Series
 from worker.partition.dead_letters import OccurrenceLetter, SessionLetter
@@ -17,13 +19,25 @@ SeriesMinute = tuple[Series, int]
 Window = dict[SeriesMinute, Distribution]
 """Samples to publish."""
 
+Reason = Literal["complete", "quiet", "given_up", "closed", "late"]
+"""Why a session's minute left: nothing of it was missing; nothing had come for a while; its missing
+events or quiet were not waited for any longer; the session had closed; or a late event had added
+to a minute that had left already.
+"""
+
+Waits = Counter[tuple[Hold, Reason, int]]
+"""How often a session's minute left so many ms after its end, by hold and reason."""
+
 
 class RecordLine(NamedTuple):
-    """A session record: its key, revision and JSON without a line end."""
+    """A session record: its key, revision and JSON without a line end. ``continued``: the revision
+    of the same key after which the session was forgotten, and began anew; 0 if it wasn't.
+    """
 
     key: SessionKey
     revision: int
     line: bytes
+    continued: int = 0
 
 
 class Packed(NamedTuple):
@@ -45,3 +59,4 @@ class Outputs:
     set_aside: list[SessionLetter] = field(default_factory=list)
     test_ids: list[str] = field(default_factory=list)
     packed: dict[SessionKey, Packed] = field(default_factory=dict)
+    waits: Waits = field(default_factory=Counter)

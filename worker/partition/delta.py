@@ -6,6 +6,7 @@ a stretch of them. A commit therefore costs what changed, not what is open.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -13,6 +14,7 @@ import msgspec
 
 from worker.errors import CorruptState
 from worker.metrics.series import Series
+from worker.partition.forgotten import Periods, kept
 from worker.sessions.event_log import unpack
 from worker.sessions.state import Session
 from worker.stream.position import Position
@@ -46,7 +48,9 @@ class Delta(msgspec.Struct, array_like=True):
 
     ``positions``: how far each shard was read; ``clocks``: per shard epoch ms; for both, an
     entry in ``ended_shards`` is taken away first. ``counters`` are increments. ``series`` are
-    newly admitted ones in order.
+    newly admitted ones in order. ``found_sparse``: the stream's sequence numbers have been found
+    not to follow one another, which is never taken back. ``forgotten``: last revisions of closed
+    sessions, to be put behind those of the same period.
     """
 
     version: int = VERSION
@@ -60,6 +64,8 @@ class Delta(msgspec.Struct, array_like=True):
     grown: list[Growth] = []
     series: list[Series] = []
     counters: dict[str, int] = {}
+    found_sparse: bool = False
+    forgotten: Periods = {}
 
 
 def merge(deltas: Iterable[Delta]) -> Delta:
@@ -68,6 +74,7 @@ def merge(deltas: Iterable[Delta]) -> Delta:
     sessions: dict[int, _Merged] = {}
     gone: dict[int, None] = {}
     ended: dict[str, None] = {}
+    forgotten: defaultdict[int, list[bytes]] = defaultdict(list)
     for delta in deltas:
         if delta.stream_time is not None:
             whole.stream_time = delta.stream_time
@@ -88,6 +95,10 @@ def merge(deltas: Iterable[Delta]) -> Delta:
         whole.series.extend(delta.series)
         for name, count in delta.counters.items():
             whole.counters[name] = whole.counters.get(name, 0) + count
+        whole.found_sparse |= delta.found_sparse
+        for start, entries in delta.forgotten.items():
+            forgotten[start].append(entries)
+    whole.forgotten = kept(forgotten, whole.stream_time)
     whole.ended_shards = list(ended)
     whole.gone = list(gone)
     for number in sorted(sessions):

@@ -8,14 +8,16 @@ should it become true again.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Final
 
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.series import Told
-from worker.partition.commit_outputs import SeriesMinute
-from worker.partition.metric_windows import Counted, Gathered
+from worker.partition.commit_outputs import Reason, SeriesMinute
+from worker.partition.holds import Due
+from worker.partition.metric_windows import Counted, Gathered, Span
+from worker.partition.series_registry import SeriesBook
 from worker.sessions.analysis import direct_samples, turn_samples
 from worker.sessions.event_log import Row
 from worker.sessions.incremental import further_direct, further_turn, further_turn_of_closed
@@ -23,18 +25,21 @@ from worker.sessions.resident import Held
 from worker.sessions.samples import Samples, split
 from worker.sessions.state import Mark, Session
 from worker.sessions.summary import summary_of
-from worker.times.minutes import AFTER_ALL
+from worker.times.minutes import AFTER_ALL, MINUTE
 
 _HOLDS: Final = {name: metric.hold for name, metric in CATALOGUE.items()}
+_ALL: Final = Span(AFTER_ALL, AFTER_ALL)
 
 
-def has_to_tell(state: Session, hold: Hold, before: int) -> bool:
+def has_to_tell(state: Session, hold: Hold, due: Due) -> bool:
     """Whether ``tell`` might find something; cheap, for it is asked of every session often."""
     mark = _mark(state, hold)
-    before = max(before, mark.before)
+    before = max(due.before, mark.before)
     if mark.oldest_new is not None and mark.oldest_new < before:
         return True
-    if mark.closing != _closing(state, hold):
+    if mark.closing != _closing(state, hold) or _is_read_anew(mark, hold, due):
+        return True
+    if hold is Hold.DIRECT and state.contextual < min(mark.before, due.contextual):
         return True
     return mark.before < before and mark.before <= state.newest and state.oldest < before
 
@@ -44,59 +49,111 @@ def has_told_all(state: Session) -> bool:
     direct, turn = state.direct, state.turn
     if not (state.summarised and turn.closing and direct.count == turn.count == state.count):
         return False
-    return min(direct.before, turn.before) > state.newest
+    return min(direct.before, state.contextual, turn.before) > state.newest
 
 
-def tell(held: Held, hold: Hold, before: int, gathered: Gathered) -> int:
-    """Add what ``held`` has to tell of the minutes before ``before`` (epoch ms) to ``gathered``,
-    and mark it as told. Gives how many told samples turned out untrue.
+def tell(held: Held, hold: Hold, due: Due, gathered: Gathered) -> int:
+    """Add what ``held`` has to tell of the minutes that are ``due`` to ``gathered``, and mark it as
+    told. Gives how many told samples turned out untrue.
 
     ``hold`` is DIRECT or TURN. What was once told up to some minute stays told up to there.
     """
     state = held.state
-    mark = _mark(state, hold)
-    before = max(before, mark.before)
-    further = _further(held, hold, before)
+    mark, told = _mark(state, hold), _told(state, hold)
+    span = Span(max(due.before, told.before), max(due.contextual, told.contextual))
+    further = None
+    if not _is_read_anew(mark, hold, due):
+        further = _further(held, hold, due, told, span, gathered.book)
     retracted = 0
     if further is not None and not _meet(further, _surplus(state, hold)):
-        gathered.spread(further, before, state.key.account_sid)
+        gathered.spread(further, span, state.key.account_sid)
+        minutes = {minute for (_, minute), part in further.parts.items() if part}
     else:
-        retracted = _compare(held, hold, further, before, gathered)
-    mark.count, mark.before, mark.oldest_new = state.count, before, None
-    mark.closing = _closing(state, hold)
+        minutes, retracted = _compare(held, hold, due, further, span, gathered)
+    _note_waits(hold, due, told, span, minutes, gathered)
+    mark.count, mark.before, mark.oldest_new = state.count, span.before, None
+    mark.closing, mark.contiguous = _closing(state, hold), due.contiguous
     if hold is Hold.DIRECT:
+        state.contextual = span.contextual
         held.resettled = False
     return retracted
 
 
-def _further(held: Held, hold: Hold, before: int) -> Samples | None:
+def _told(state: Session, hold: Hold) -> Span:
+    """The minutes that were told."""
+    if hold is Hold.DIRECT:
+        return Span(state.direct.before, state.contextual)
+    return Span(state.turn.before, state.turn.before)
+
+
+def _note_waits(
+    hold: Hold, due: Due, told: Span, span: Span, minutes: set[int], gathered: Gathered
+) -> None:
+    """Note how long each of these minutes, if it leaves, has waited."""
+    if due.instant is None:
+        return
+    for minute in minutes:
+        if minute < span.before:
+            reason: Reason = "complete" if minute < due.complete else due.reason
+            if minute < told.contextual:
+                reason = "late"
+            gathered.waited(hold, reason, due.instant - minute - MINUTE)
+
+
+def _is_read_anew(mark: Mark, hold: Hold, due: Due) -> bool:
+    """Whether what was told took sequence numbers for what they are no more taken for."""
+    return hold is Hold.TURN and mark.count > 0 and mark.contiguous != due.contiguous
+
+
+def _further(
+    held: Held, hold: Hold, due: Due, told: Span, span: Span, book: SeriesBook
+) -> Samples | None:
     """The samples to tell, if they can be had without those that were told."""
     if hold is Hold.TURN:
-        return _further_turn(held, before)
+        return _further_turn(held, span.before, contiguous=due.contiguous)
     state, mark = held.state, held.state.direct
-    if not mark.count and state.newest < before:
+    if not mark.count and state.newest < span.before:
         return held.reading().direct.samples
-    return None if held.resettled and mark.count else further_direct(held, before)
+    if held.resettled and mark.count:
+        return None
+    if told.contextual == told.before and span.contextual == span.before:
+        return further_direct(held, span.before)
+    if mark.oldest_new is not None and mark.oldest_new < told.before:
+        return None
+    # a session whose beginning hasn't come, which lasts no longer than ``hold_hole``
+    return _beyond(held.reading().direct.samples, told, book)
 
 
-def _further_turn(held: Held, before: int) -> Samples | None:
+def _beyond(samples: Samples, told: Span, book: SeriesBook) -> Samples:
+    """The samples of other minutes than these."""
+    beyond = Samples()
+    for (context, minute), part in samples.parts.items():
+        if minute >= told.before:
+            beyond.parts[context, minute] = part
+        elif minute >= told.contextual:
+            waiting = {kind: some for kind, some in part.items() if book.is_contextual(kind)}
+            beyond.parts[context, minute] = defaultdict(list, waiting)
+    return beyond
+
+
+def _further_turn(held: Held, before: int, *, contiguous: bool) -> Samples | None:
     state = held.state
     mark = state.turn
     late = mark.oldest_new is not None and mark.oldest_new < mark.before
     if late or (mark.closing and mark.count != state.count):
-        held.turn_walk = None
         return None
     if not mark.count and state.newest < before:
-        return held.reading().spoken.samples
+        return held.reading(contiguous=contiguous).spoken.samples
     if state.closed is None or (mark.closing and state.newest < mark.before):
-        return further_turn(held, before)
-    return further_turn_of_closed(held, before)
+        return further_turn(held, before, contiguous=contiguous)
+    return further_turn_of_closed(held, before, contiguous=contiguous)
 
 
 def _compare(
-    held: Held, hold: Hold, further: Samples | None, before: int, gathered: Gathered
-) -> int:
-    """Tell what is so now and was not told; keep what was told and isn't so as surplus.
+    held: Held, hold: Hold, due: Due, further: Samples | None, span: Span, gathered: Gathered
+) -> tuple[set[int], int]:
+    """Tell what is so now and was not told; keep what was told and isn't so as surplus. Gives the
+    minutes of the one, and how much the other has grown by.
 
     ``further``: what is new, if all else that was told still stands.
     """
@@ -108,14 +165,22 @@ def _compare(
         once.add((series, minute), {value: count})
     if further is None:
         rows = held.rows()
-        further = _samples(rows, state.base, hold, closing=state.closed is not None)
+        if hold is Hold.TURN:
+            held.turn_walk = None
+        closing = state.closed is not None
+        further = _samples(rows, state.base, hold, closing=closing, contiguous=due.contiguous)
         if mark.count:
-            before_now = _samples(rows[: mark.count], state.base, hold, closing=mark.closing)
-            once.spread(before_now, mark.before, account)
-    now.spread(further, before, account)
+            told_rows = rows[: mark.count]
+            before_now = _samples(
+                told_rows, state.base, hold, closing=mark.closing, contiguous=mark.contiguous
+            )
+            once.spread(before_now, _told(state, hold), account)
+    now.spread(further, span, account)
     told, true = once.count(), now.count()
+    minutes = set()
     for place, new in _without(true, told):
         gathered.add(place, new)
+        minutes.add(place[1])
     untrue = Counter(
         {
             Told(*place, value): count
@@ -125,7 +190,7 @@ def _compare(
     )
     others = [one for one in state.surplus if _HOLDS[one[0].series.metric] is not hold]
     state.surplus = others + list(untrue.items())
-    return (untrue - surplus).total()
+    return minutes, (untrue - surplus).total()
 
 
 def _surplus(state: Session, hold: Hold) -> Counter[Told]:
@@ -150,8 +215,9 @@ def summarise(held: Held, gathered: Gathered) -> None:
     if closed is None:
         return
     if held.summary is None:
-        held.summary = summary_of(held.reading_of(closed.count, closing=True))
-    gathered.spread(held.summary, AFTER_ALL, held.state.key.account_sid)
+        reading = held.reading_of(closed.count, closing=True, contiguous=closed.contiguous)
+        held.summary = summary_of(reading)
+    gathered.spread(held.summary, _ALL, held.state.key.account_sid)
 
 
 def _mark(state: Session, hold: Hold) -> Mark:
@@ -163,10 +229,10 @@ def _closing(state: Session, hold: Hold) -> bool:
     return hold is Hold.TURN and state.closed is not None
 
 
-def _samples(rows: list[Row], base: int, hold: Hold, *, closing: bool) -> Samples:
+def _samples(rows: list[Row], base: int, hold: Hold, *, closing: bool, contiguous: bool) -> Samples:
     if hold is Hold.DIRECT:
         return direct_samples(rows, base)
-    return turn_samples(rows, base, closing=closing)
+    return turn_samples(rows, base, closing=closing, contiguous=contiguous)
 
 
 def _without(one: Counted, other: Counted) -> Iterator[tuple[SeriesMinute, Counter[int]]]:

@@ -12,6 +12,7 @@ from worker.events.occurrence import Damaged, Ignored, SinkTest
 from worker.partition.accounting import account
 from worker.partition.commit_outputs import Packed
 from worker.partition.dead_letters import CROWDED, EXPIRED
+from worker.partition.forgotten import Forgotten
 from worker.partition.pending_commit import Pending
 from worker.partition.rules import Rules
 from worker.partition.session_table import AtHand
@@ -23,7 +24,8 @@ from worker.sessions.state import Session
 Strangers = dict[SessionKey, list[Delivery]]
 """Events whose sessions aren't in memory, by session: the owner may have kept some of these."""
 
-_USUAL: Final = frozenset(EVENT_CODES) - {"call_wrap_up"}
+_WRAP_UP: Final = "call_wrap_up"
+_USUAL: Final = frozenset(EVENT_CODES) - {_WRAP_UP}
 """Names of which only the session takes notice."""
 
 
@@ -39,12 +41,14 @@ class Folding:
         at_hand: AtHand,
         deadlines: Deadlines,
         pending: Pending,
+        forgotten: Forgotten,
     ) -> None:
         self._rules = rules
         self._time = time
         self._at_hand = at_hand
         self._deadlines = deadlines
         self._pending = pending
+        self._forgotten = forgotten
 
     def known(self, deliveries: Sequence[Delivery]) -> Strangers:
         """Count each delivery and take in its event, if it is one; but leave those of strangers."""
@@ -68,7 +72,11 @@ class Folding:
                 self._give_up(held, defect, delivery)
                 continue
             arrivals[arrival] += 1
-            if arrival != "folded" or occurrence.name not in _USUAL or not held.open:
+            if (
+                arrival != "folded"
+                or occurrence.name not in _USUAL
+                or occurrence.arrival < held.notable_before
+            ):
                 self._unusual(held, occurrence, arrival)
         self._at_hand.changes.gather()
         folded = len(deliveries) - sum(map(len, strange.values()))
@@ -124,9 +132,9 @@ class Folding:
 
     def _open(self, event: Event) -> None:
         state = Session(event.key, event.timestamp, last_arrival=event.arrival)
-        self._at_hand.hold(state)
+        state.continued = self._forgotten.revision(event.key, event.arrival)
         self._pending.counters["sessions_opened"] += 1
-        self._deadlines.watch(state)
+        self._deadlines.watch(self._at_hand.hold(state))
 
     def _expired(self, event: Event) -> bool:
         limit, now = self._rules.expire_after, self._time.now
@@ -144,11 +152,13 @@ class Folding:
     def _unusual(self, held: Held, event: Event, arrival: Arrival) -> None:
         """Something is to be noted of an event beyond its being counted."""
         counters = self._pending.counters
+        if arrival == "duplicate":
+            return
         if arrival != "folded":
             self._at_hand.changes.alters(held)
-        elif event.name == "call_wrap_up":
-            self._deadlines.watch(held.state)
-        elif event.name not in _USUAL:
+        elif event.name not in _USUAL and event.name != _WRAP_UP:
             counters["unknown_events"] += 1
+        if held.open and (event.name == _WRAP_UP or event.arrival < held.notable_before):
+            self._deadlines.wraps_up(held, event.key, event.arrival)
         if not held.open and (arrival == "folded" or arrival == "conflict"):
             counters["late_events"] += 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from worker.partition.commit_outputs import SeriesMinute, Window
+from worker.metrics.catalogue import Hold
+from worker.partition.commit_outputs import Reason, SeriesMinute, Waits, Window
 from worker.partition.series_registry import SeriesBook
 from worker.sessions.context import Context
 from worker.sessions.samples import Kind, Samples, split
@@ -13,30 +15,47 @@ from worker.sessions.samples import Kind, Samples, split
 Counted = defaultdict[SeriesMinute, Counter[int]]
 
 
+class Span(NamedTuple):
+    """The minutes before ``before``, and of contextual metrics those before ``contextual``, which
+    is no later; epoch ms.
+    """
+
+    before: int
+    contextual: int
+
+
 class Gathered:
     """Samples by series and minute. ``book`` says which series, in the order in which they come."""
 
-    __slots__ = ("_counted", "_parts", "book")
+    __slots__ = ("_counted", "_parts", "_waits", "book")
 
     def __init__(self, book: SeriesBook) -> None:
         self.book = book
         self._parts: dict[tuple[Context, str, int], dict[Kind, list[int]]] = {}
         self._counted: Counted = defaultdict(Counter)
+        self._waits: Waits = Counter()
 
     def __bool__(self) -> bool:
         return bool(self._parts or self._counted)
 
-    def spread(self, samples: Samples, before: int, account: str) -> None:
-        """Add the samples of minutes before ``before`` (epoch ms) to all of their series."""
+    def spread(self, samples: Samples, span: Span, account: str) -> None:
+        """Add the samples of these minutes to all of their series."""
+        before, contextual = span
         for (context, minute), part in samples.parts.items():
             if part and minute < before:
                 whole = self._parts.setdefault((context, account, minute), {})
                 for kind, values in part.items():
+                    if minute >= contextual and self.book.is_contextual(kind):
+                        continue
                     if kind in whole:
                         whole[kind].extend(values)
                     else:
                         self.book.of(*split(kind), context, account)
                         whole[kind] = values.copy()
+
+    def waited(self, hold: Hold, reason: Reason, ms: int) -> None:
+        """A session's minute left so long after its end."""
+        self._waits[hold, reason, ms] += 1
 
     def add(self, place: SeriesMinute, counts: Mapping[int, int]) -> None:
         """Add samples of one series' minute."""
@@ -56,3 +75,8 @@ class Gathered:
         window: Window = dict(self.count())
         self._counted.clear()
         return window
+
+    def take_waits(self) -> Waits:
+        """How long minutes waited, which is gone from here."""
+        waits, self._waits = self._waits, Counter()
+        return waits

@@ -16,7 +16,9 @@ from worker.events.event import SessionKey
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta
 from worker.partition.folding import Folding, Strangers
+from worker.partition.forgotten import Forgotten
 from worker.partition.lifecycle import Lifecycle
+from worker.partition.numbering import Numbering
 from worker.partition.pending_commit import Pending
 from worker.partition.rules import Rules
 from worker.partition.series_registry import SeriesBook
@@ -35,12 +37,14 @@ class Partition:
         self._at_hand = AtHand(state.sessions, state.numbered, rules.max_held)
         self._book = SeriesBook(rules.series, state.series)
         self._pending = Pending(state.counters, self._book)
-        deadlines = Deadlines(rules)
+        self._numbering = Numbering(rules.sequence_numbers, found_sparse=state.found_sparse)
+        self._forgotten = Forgotten(state.forgotten)
+        deadlines = Deadlines(rules, self._numbering)
         for held in self._at_hand.by_key.values():
-            deadlines.watch(held.state)
+            deadlines.watch(held)
         parts = rules, self._time, self._at_hand, deadlines, self._pending
-        self._folding = Folding(*parts)
-        self._lifecycle = Lifecycle(*parts)
+        self._folding = Folding(*parts, self._forgotten)
+        self._lifecycle = Lifecycle(*parts, self._numbering, self._forgotten)
         self.positions: dict[str, Position] = dict(state.positions)
         self._ended: dict[str, None] = {}
         self._moved: dict[str, None] = {}
@@ -71,6 +75,16 @@ class Partition:
     def spread(self) -> int:
         """How many of them have had events of more than one shard since they came to memory."""
         return self._at_hand.spread
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether an absent sequence number is taken for a missing event."""
+        return self._numbering.contiguous
+
+    @property
+    def found_sparse(self) -> bool:
+        """Whether the stream's sequence numbers have been found not to follow one another."""
+        return self._numbering.found_sparse
 
     @property
     def has_outputs(self) -> bool:
@@ -131,6 +145,19 @@ class Partition:
         if now is not None and now != before:
             self._lifecycle.advance(now)
 
+    def judge_numbers(self) -> None:
+        """Decide by all sessions in memory whether the stream's numbers follow one another."""
+        sessions = self._at_hand.by_key.values()
+        sparse = contiguous = 0
+        for held in sessions:
+            if held.is_sparse():
+                sparse += 1
+            else:
+                contiguous += 1
+                if 2 * contiguous >= len(sessions):
+                    return  # whatever the others are
+        self._numbering.judge(len(sessions), sparse)
+
     def finish(self, keys: Iterable[SessionKey]) -> None:
         """The input has ended: these sessions close and tell everything."""
         self._lifecycle.finish(keys)
@@ -147,6 +174,8 @@ class Partition:
             numbered=self._at_hand.numbered,
             series=self._book.take_admitted(),
             counters=self._pending.counted(),
+            found_sparse=self._numbering.found_sparse,
+            forgotten=self._forgotten.take(),
         )
         self._at_hand.changes.tell(delta)
         return delta, self.outputs()
@@ -154,6 +183,7 @@ class Partition:
     def outputs(self, *, publish: bool = True) -> Outputs:
         """What was given out since the last commit, if nobody keeps deltas; samples may wait."""
         self._at_hand.changes.over()
+        self._forgotten.take()
         self._book.take_admitted()
         self._ended.clear()
         self._moved.clear()

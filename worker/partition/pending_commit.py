@@ -46,12 +46,14 @@ class Pending:
             session_letter(reason_of(defect), state.key, state.last_arrival, bytes(held.log))
         )
 
-    def record(self, held: Held) -> None:
-        """A session's record, as it is now."""
+    def record(self, held: Held, *, contiguous: bool) -> None:
+        """A session's record, as it is now. ``contiguous``: whether its numbers are taken to be."""
         state = held.state
         state.recorded = state.count
-        record = to_record(state, held.reading())
-        self.outputs.records.append(RecordLine(state.key, state.revision, encode(record)))
+        record = to_record(state, held.reading(contiguous=contiguous))
+        self.outputs.records.append(
+            RecordLine(state.key, state.revision, encode(record), state.continued)
+        )
 
     def counted(self) -> dict[str, int]:
         """What the next commit adds to the counters."""
@@ -64,4 +66,5 @@ class Pending:
         self.samples.count()
         if publish:
             outputs.window = self.samples.take()
+            outputs.waits = self.samples.take_waits()
         return outputs

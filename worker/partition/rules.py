@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from worker.metrics.series import SeriesRules
 from worker.times.minutes import MINUTE
 
+SequenceNumbers = Literal["auto", "contiguous", "sparse"]
+"""What is taken for granted of sequence numbers: auto is contiguous until they are found not to be.
+"""
+
 
 class Rules(NamedTuple):
-    """``hold_direct``, ``hold_turn``: how long after its end a minute is first published.
+    """``hold_direct``: how long after its end a complete minute is published.
 
-    ``quiet``: turn metrics of a session also wait until nothing new has arrived for so long,
-    but at most ``hold_max`` after the minute's end. ``release_every``: how often something may
-    go out. ``close_after_wrap_up`` and ``close_idle``: when a session closes. ``keep_closed``:
-    how long a closed one can be brought back by a late event. ``expire_after``: how much older
+    ``hold_turn``: for so long a session's turn metrics wait for what may follow the last event,
+    and ``quiet``: until nothing new has arrived for so long, but at most ``hold_max`` after the
+    minute's end. ``hold_hole``: how long a minute waits after its end for events that are missing
+    before its own. ``release_every``: how often something may go out.
+
+    ``close_after_wrap_up``: a complete session closes so long after its last arrival, one with a
+    wrap-up and missing events ``hold_hole`` after its wrap-up, any other ``close_idle`` after its
+    last arrival. ``keep_closed``: how long a closed one can be brought back by a late event.
+    ``expire_after``: how much older
     than stream time an event of an unknown session may be; None: any. ``max_events``: the bound
     on a session's size. ``max_held``: how many sessions may be in memory; None: any number.
     """
@@ -23,11 +32,13 @@ class Rules(NamedTuple):
     hold_turn: int = 180_000
     quiet: int = 30_000
     hold_max: int = 600_000
+    hold_hole: int = 300_000
     release_every: int = MINUTE
-    close_after_wrap_up: int = 180_000
+    close_after_wrap_up: int = 30_000
     close_idle: int = 1_800_000
     keep_closed: int = 14_400_000
     expire_after: int | None = 21_600_000
     max_events: int = 50_000
     max_held: int | None = 1_000_000
+    sequence_numbers: SequenceNumbers = "auto"
     series: SeriesRules = SeriesRules()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from worker.metrics.catalogue import CATALOGUE
+from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS, Hold
 from worker.metrics.series import OTHER, Series, SeriesRules
 from worker.sessions.context import Context
+from worker.sessions.samples import Kind, split
 
 
 class SeriesBook:
@@ -21,6 +22,16 @@ class SeriesBook:
         for series in admitted:
             self._note(series)
         self._admitted_now: list[Series] = []
+        self._contextual: Final = {"SessionsStarted"} | {
+            metric
+            for metric, sets in rules.sets.items()
+            if CATALOGUE[metric].hold is Hold.DIRECT
+            and any(name in CONTEXT_DIMENSIONS for names in sets for name in names)
+        }
+
+    def is_contextual(self, kind: Kind) -> bool:
+        """Whether a direct sample's series, or its minute, depends on the session's beginning."""
+        return split(kind)[0] in self._contextual
 
     def of(
         self, metric: str, own: str | None, context: Context, account: str

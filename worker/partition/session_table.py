@@ -38,11 +38,12 @@ class AtHand:
         """Their keys, by their oldest event."""
         return sorted(self.by_key, key=lambda key: (self.by_key[key].state.oldest, key))
 
-    def hold(self, state: Session, log: bytes = b"") -> None:
+    def hold(self, state: Session, log: bytes = b"") -> Held:
         """Take a session in."""
         self.numbered += 1
         held = self.by_key[state.key] = Held(state, log, self.numbered, self.changes.grown)
         self.changes.begins(held)
+        return held
 
     def let_go(self, held: Held) -> None:
         """It is in memory no longer; it may be gone already."""

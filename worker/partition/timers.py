@@ -6,11 +6,9 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping
 
 from worker.events.event import SessionKey
-from worker.metrics.catalogue import Hold
+from worker.partition.numbering import Numbering
 from worker.partition.rules import Rules
 from worker.sessions.resident import Held
-from worker.sessions.state import Session
-from worker.times.minutes import minute_of
 
 
 def releases(
@@ -18,66 +16,85 @@ def releases(
 ) -> Iterator[int]:
     """The instants after ``after`` up to ``until`` at which something may be released.
 
-    A minute is due at its end plus a hold, and time is gone through instant by instant, so that
-    of what was folded, what is released when doesn't depend on the steps in which time went on.
-    Ends early when nothing is held any more.
+    They are those at which a minute ended ``hold_direct`` ago, and time is gone through instant by
+    instant, so that of what was folded, what is released when doesn't depend on the steps in which
+    time went on. Ends early when nothing is held any more.
 
     What has been folded by then does depend on how far each shard was read. All that arrived up
     to an instant is among it, so what comes within its hold is told the same in any case. Of a
-    shard that is read ahead there may be more: an event that arrived after the instant, and so
-    after its minute's hold, is then told before others that came as late on a shard read less
-    far, and these may change what it said. To wait for stream time to reach a session's last
-    arrival would mend that, and hold up every session that is just speaking.
+    shard that is read ahead there may be more: what it completes is then told earlier, and an
+    event that arrived after its minute's hold is told before others that came as late on a shard
+    read less far, and these may change what it said. To wait for stream time to reach a session's
+    last arrival would mend that, and hold up every session that is just speaking.
     """
     every = rules.release_every
-    phases = sorted({rules.hold_direct % every, rules.hold_turn % every})
-    start = after - after % every
-    while start <= until and anything_held():
-        for phase in phases:
-            if after < start + phase <= until:
-                yield start + phase
-        start += every
-
-
-def due_before(rules: Rules, hold: Hold, state: Session, instant: int) -> int:
-    """The end of the minutes of which a session may tell at an instant."""
-    if hold is Hold.DIRECT:
-        return minute_of(instant - rules.hold_direct)
-    quiet = instant - state.last_arrival >= rules.quiet
-    return minute_of(instant - (rules.hold_turn if quiet else rules.hold_max))
+    phase = rules.hold_direct % every
+    instant = after - (after - phase) % every + every
+    while instant <= until and anything_held():
+        yield instant
+        instant += every
 
 
 class Deadlines:
-    """When open sessions close: so long after the arrival of a wrap-up, or of anything new.
+    """When open sessions close.
 
-    A deadline only ever moves on with new arrivals, so a session stands in the queue with an
-    early one and is looked at again when that has come.
+    A session stands in the queue with a time before which it doesn't close, and is looked at again
+    when that has come. New arrivals put its close off, or fill its last hole and bring it forward:
+    no further than to ``close_after_wrap_up`` after that arrival.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, numbering: Numbering) -> None:
         self._rules = rules
+        self._numbering = numbering
+        self._soonest = min(rules.close_after_wrap_up, rules.hold_hole, rules.close_idle)
+        """How soon after the arrival of an event a session with a wrap-up may close."""
         self._queue: list[tuple[int, SessionKey]] = []
 
-    def watch(self, state: Session) -> None:
-        """A session was opened, or its wrap-up came."""
-        if state.closed is None:
-            heapq.heappush(self._queue, (self._closes_at(state), state.key))
+    def watch(self, held: Held) -> None:
+        """A session came into memory."""
+        state = held.state
+        if state.closed is not None:
+            return
+        if state.wrap_up_arrival is None:
+            self._push(held, state.key, state.last_arrival + self._rules.close_idle)
+        else:
+            self.wraps_up(held, state.key, state.wrap_up_arrival)
+
+    def wraps_up(self, held: Held, key: SessionKey, arrival: int) -> None:
+        """An event arrived at a session whose wrap-up has come, or is this very event."""
+        if arrival + self._soonest < held.due:
+            self._push(held, key, arrival + self._soonest)
+            held.notable_before = arrival
 
     def reached(self, instant: int, held: Mapping[SessionKey, Held]) -> Iterator[tuple[int, Held]]:
-        """The sessions that close by ``instant``, each with its deadline, earliest first."""
+        """The sessions to look at by ``instant``, each with its deadline, earliest first: there it
+        closes unless it is ``put_off``.
+        """
         while self._queue and self._queue[0][0] <= instant:
             deadline, key = heapq.heappop(self._queue)
             session = held.get(key)
-            if session is None or session.state.closed is not None:
-                continue
-            closes_at = self._closes_at(session.state)
-            if closes_at > deadline:
-                heapq.heappush(self._queue, (closes_at, key))
-            else:
+            if session is not None and session.open and session.due == deadline:
                 yield deadline, session
 
-    def _closes_at(self, state: Session) -> int:
-        idle = state.last_arrival + self._rules.close_idle
+    def put_off(self, held: Held, deadline: int) -> bool:
+        """Whether a session closes later than at its deadline: then it is looked at again."""
+        closes_at = self._closes_at(held)
+        if closes_at <= deadline:
+            return False
+        self._push(held, held.state.key, closes_at)
+        if held.state.wrap_up_arrival is not None:
+            held.notable_before = closes_at - self._soonest
+        return True
+
+    def _push(self, held: Held, key: SessionKey, deadline: int) -> None:
+        held.due = deadline
+        heapq.heappush(self._queue, (deadline, key))
+
+    def _closes_at(self, held: Held) -> int:
+        state, rules = held.state, self._rules
+        idle = state.last_arrival + rules.close_idle
         if state.wrap_up_arrival is None:
             return idle
-        return min(idle, state.wrap_up_arrival + self._rules.close_after_wrap_up)
+        if self._numbering.contiguous and held.runs.complete:
+            return min(idle, state.last_arrival + rules.close_after_wrap_up)
+        return min(idle, state.wrap_up_arrival + rules.hold_hole)

@@ -26,6 +26,7 @@ _OUTCOME_STYLES: Final = {
     "unanswered": "red",
     "abandoned": "bold red",
     "greeting": "dim",
+    "doubtful": "magenta",
 }
 
 
@@ -128,9 +129,14 @@ def call_notes(record: SessionRecord) -> list[str]:
     """What a reader of one call should know beside its rows."""
     seen = record.completeness
     notes = [
-        f"{seen.events} events, {seen.duplicates} repeated, at least {seen.missing} missing; "
+        f"{seen.events} events, at least {seen.missing} missing; "
         f"revision {record.revision}, closed by {record.close_reason}",
     ]
+    if record.doubtful_waits or record.doubtful_turns or record.doubtful_prompts:
+        notes.append(
+            f"in doubt, since events are missing: {record.doubtful_waits} waits, "
+            f"{record.doubtful_turns} turns, {record.doubtful_prompts} prompts"
+        )
     notes += [f"error {error.code} at {error.at}: {error.message}" for error in record.errors]
     notes += [f"unknown event {name!r}: {n}" for name, n in record.unknown_events.items()]
     return notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from worker.partition.commit_outputs import Window
+from worker.partition.commit_outputs import Waits, Window
 from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
 
@@ -14,6 +14,8 @@ class Progress(NamedTuple):
     """How the service does. ``rest``: the share of time in which nothing is read, because the
     outbox is so full. ``window``: what the commit gave out to be sent; ``state_size``: bytes.
     ``spread``: how many of the sessions in memory have had events of more than one shard.
+    ``waits``: how long minutes that it gave out waited. ``found_sparse``: whether the sequence
+    numbers of most sessions have turned out not to follow one another.
     """
 
     stream_time: int | None
@@ -26,6 +28,8 @@ class Progress(NamedTuple):
     state_size: int
     commit_s: float
     window: Window
+    waits: Waits
+    found_sparse: bool
 
     @property
     def behind_ms(self) -> int:

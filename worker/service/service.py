@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from worker.outbox.sender import Sender
-from worker.partition.commit_outputs import Window
+from worker.partition.commit_outputs import Outputs
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
@@ -138,7 +138,7 @@ class Service:
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:
             self._events.test_event(test_id)
-        self._events.progress(self._progress(self._monotonic() - begun, outputs.window))
+        self._events.progress(self._progress(self._monotonic() - begun, outputs))
 
     def _fold(self, batch: DecodedBatch) -> None:
         partition, shard = self._partition, batch.shard
@@ -167,7 +167,7 @@ class Service:
     def _rest(self) -> float:
         return rest_share(self._backlog.size, self._limits.outbox_bytes)
 
-    def _progress(self, commit_s: float, window: Window) -> Progress:
+    def _progress(self, commit_s: float, outputs: Outputs) -> Progress:
         return Progress(
             stream_time=self._partition.now,
             sessions=self._partition.held,
@@ -178,7 +178,9 @@ class Service:
             shards=self._shards.progress(self._monotonic()),
             state_size=self._store.size(),
             commit_s=commit_s,
-            window=window,
+            window=outputs.window,
+            waits=outputs.waits,
+            found_sparse=self._partition.found_sparse,
         )
 
     def _raise_what_ended_a_part(self) -> None:

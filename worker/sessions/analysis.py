@@ -8,25 +8,16 @@ CloudWatch shows and what a record says can't disagree.
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 from worker.sessions.context import Context
 from worker.sessions.conversation_walk import SpokenWalk
 from worker.sessions.event_log import Ordered, Row, in_order
 from worker.sessions.event_walk import DirectWalk, count_of
 from worker.sessions.samples import Samples
+from worker.sessions.sequence_numbers import Holes, Numbers, holes_of, numbers_of
 from worker.sessions.turn_rows import TurnRow
 from worker.sessions.turn_rules import TurnWalk
-
-
-class Numbers(NamedTuple):
-    """A session's sequence numbers. ``missing``: those absent between the first and the last, at
-    least so many events are lost.
-    """
-
-    first: int
-    last: int
-    missing: int
 
 
 class Reading:
@@ -37,12 +28,13 @@ class Reading:
 
     __slots__ = (
         *("_base", "_closing", "_direct", "_numbers", "_spoken"),
-        *("first", "last", "ordered"),
+        *("contiguous", "first", "last", "ordered"),
     )
 
-    def __init__(self, rows: list[Row], base: int, *, closing: bool) -> None:
+    def __init__(self, rows: list[Row], base: int, *, closing: bool, contiguous: bool) -> None:
         self._base = base
         self._closing = closing
+        self.contiguous = contiguous
         self._direct: DirectWalk | None = None
         self._spoken: SpokenWalk | None = None
         self._numbers: Numbers | None = None
@@ -61,17 +53,20 @@ class Reading:
     def spoken(self) -> SpokenWalk:
         """What events say together."""
         if self._spoken is None:
-            self._spoken = _spoken(self.ordered.rows, self._base, closing=self._closing)
+            rows, holes = self.ordered.rows, self.holes
+            self._spoken = _spoken(rows, self._base, holes, closing=self._closing)
         return self._spoken
+
+    @property
+    def holes(self) -> Holes | None:
+        """Where numbers are missing; None if none is, or if that means nothing."""
+        return holes_of(self.ordered.rows) if self.contiguous and self.numbers.missing else None
 
     @property
     def numbers(self) -> Numbers:
         """The events' sequence numbers."""
         if self._numbers is None:
-            numbers = [row.sequence_number for row in self.ordered.rows]
-            numbers.sort()  # mostly so already
-            first, last = numbers[0], numbers[-1]
-            self._numbers = Numbers(first, last, last - first + 1 - len(set(numbers)))
+            self._numbers = numbers_of(self.ordered.rows)
         return self._numbers
 
     @property
@@ -103,18 +98,20 @@ class Reading:
     @property
     def longest_silence(self) -> int:
         """The longest stretch in which neither side speaks, in ms."""
-        return self.turns.end_of_silence(self.last)
+        turns = self.turns
+        return turns.silence.longest_up_to(self.ordered.rows[-1], turns.holes)
 
 
 _AT: Final = attrgetter("at")
 
 
-def read(rows: list[Row], base: int, *, closing: bool) -> Reading:
+def read(rows: list[Row], base: int, *, closing: bool, contiguous: bool = True) -> Reading:
     """Read a session from its rows in any order; ``base`` in epoch ms, at least one row.
 
-    With ``closing``, also what their end decides.
+    With ``closing``, also what their end decides. ``contiguous``: whether the stream's sequence
+    numbers are, so that a missing one is a hole.
     """
-    return Reading(rows, base, closing=closing)
+    return Reading(rows, base, closing=closing, contiguous=contiguous)
 
 
 def direct_samples(rows: list[Row], base: int) -> Samples:
@@ -122,9 +119,10 @@ def direct_samples(rows: list[Row], base: int) -> Samples:
     return _direct(in_order(rows).rows, base).samples
 
 
-def turn_samples(rows: list[Row], base: int, *, closing: bool) -> Samples:
+def turn_samples(rows: list[Row], base: int, *, closing: bool, contiguous: bool = True) -> Samples:
     """The samples that neighbouring events decide; as ``read`` has them."""
-    return _spoken(in_order(rows).rows, base, closing=closing).samples
+    holes = holes_of(rows) if contiguous else None
+    return _spoken(in_order(rows).rows, base, holes, closing=closing).samples
 
 
 def _direct(ordered: list[Row], base: int) -> DirectWalk:
@@ -134,9 +132,9 @@ def _direct(ordered: list[Row], base: int) -> DirectWalk:
     return walk
 
 
-def _spoken(ordered: list[Row], base: int, *, closing: bool) -> SpokenWalk:
-    walk = SpokenWalk(Samples(), base + ordered[0].timestamp)
-    walk.walk(ordered, base)
+def _spoken(ordered: list[Row], base: int, holes: Holes | None, *, closing: bool) -> SpokenWalk:
+    walk = SpokenWalk(Samples(), base)
+    walk.walk(ordered, holes)
     if closing:
-        walk.close(base + ordered[-1].timestamp)
+        walk.close()
     return walk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from worker.events.event import by_code
@@ -12,6 +12,7 @@ from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import Row
 from worker.sessions.event_walk import count_of, latency_of
 from worker.sessions.samples import Samples
+from worker.sessions.sequence_numbers import Holes
 from worker.sessions.turn_rows import TurnRows
 from worker.sessions.turn_rules import TurnWalk
 from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
@@ -22,21 +23,30 @@ class SpokenWalk:
     decide.
     """
 
-    __slots__ = ("_context", "_until", "rows", "samples", "turns")
+    __slots__ = ("_base", "_context", "_last", "_until", "rows", "samples", "turns")
 
-    def __init__(self, samples: Samples, first: int) -> None:
-        """``first``: the time of the session's first event in epoch ms."""
+    def __init__(self, samples: Samples, base: int) -> None:
+        """``base``: the session's, in epoch ms."""
         self.samples = samples
         self._context = ContextWalk()
         self.rows = TurnRows()
         self.rows.language = self._context.current.language
-        self.turns = TurnWalk(self.rows)
+        self.turns = TurnWalk(self.rows, base)
+        self._base = base
+        self._last: Row | None = None
         self._until = BEFORE_ALL
-        self.turns.silent_since = first
 
-    def walk(self, rows: Iterable[Row], base: int) -> None:
-        """Go on through events in order."""
-        turns = self.turns
+    def walk(self, rows: Sequence[Row], holes: Holes | None) -> None:
+        """Go on through events in order, from the session's first one. ``holes``: those in the
+        numbers of all of its events, None if there are none or if they mean nothing.
+        """
+        if not rows:
+            return
+        turns, base = self.turns, self._base
+        turns.holes = holes
+        if self._last is None:
+            turns.silence.begin(rows[0])
+        self._last = rows[-1]
         self._until = BEFORE_ALL
         for row in rows:
             name, t = row.name, base + row.timestamp
@@ -45,9 +55,9 @@ class SpokenWalk:
                 self._until = minute_of(t) + MINUTE
             if isinstance(name, int):
                 if (turn_step := _TURN_STEPS[name]) is not None:
-                    turn_step(turns, t)
+                    turn_step(turns, row)
                 elif (step := _STEPS[name]) is not None:
-                    step(self, t, row.payload)
+                    step(self, row, row.payload)
 
     def take(self) -> Samples:
         """The samples so far, which are gone from here, as are the turn rows."""
@@ -56,29 +66,31 @@ class SpokenWalk:
         self.rows.rows.clear()
         return taken
 
-    def close(self, t: int) -> None:
-        """The session is over; ``t`` is its last event's time."""
-        self.turns.part = self.samples.at(t)
-        self.turns.close()
+    def close(self) -> None:
+        """The session is over; its last event is the last one of the walk."""
+        last = self._last
+        if last is not None:
+            self.turns.part = self.samples.at(self._base + last.timestamp)
+            self.turns.close(last)
 
-    def _stt_latency(self, _t: int, payload: Payload | None) -> None:
+    def _stt_latency(self, _row: Row, payload: Payload | None) -> None:
         if (value := latency_of(payload)) is not None:
             self.rows.stt_ms = value
 
-    def _tts_latency(self, _t: int, payload: Payload | None) -> None:
+    def _tts_latency(self, _row: Row, payload: Payload | None) -> None:
         if (value := latency_of(payload)) is not None:
             self.rows.tts_ms = value
 
-    def _final_token(self, t: int, payload: Payload | None) -> None:
+    def _final_token(self, row: Row, payload: Payload | None) -> None:
         tokens = count_of(payload.tokens) if isinstance(payload, Tokens) else None
-        self.turns.final_token_received(t, tokens)
+        self.turns.final_token_received(row, tokens)
 
-    def _configurations(self, t: int, payload: Payload | None) -> None:
+    def _configurations(self, row: Row, payload: Payload | None) -> None:
         self._context.configured(payload if isinstance(payload, Configured) else Configured())
         self._enter()
-        self.turns.configured(t)
+        self.turns.configured(row)
 
-    def _language(self, _t: int, payload: Payload | None) -> None:
+    def _language(self, _row: Row, payload: Payload | None) -> None:
         if isinstance(payload, LanguageChanged):
             self._context.language_changed(payload)
             self._enter()
@@ -89,7 +101,7 @@ class SpokenWalk:
         self.rows.language = self._context.current.language
 
 
-_TURN_STEP_BY_NAME: Final[dict[str, Callable[[TurnWalk, int], None]]] = {
+_TURN_STEP_BY_NAME: Final[dict[str, Callable[[TurnWalk, Row], None]]] = {
     "start_of_customer_speech": TurnWalk.start_of_customer_speech,
     "end_of_customer_speech": TurnWalk.end_of_customer_speech,
     "start_of_agent_speech": TurnWalk.start_of_agent_speech,
@@ -98,7 +110,7 @@ _TURN_STEP_BY_NAME: Final[dict[str, Callable[[TurnWalk, int], None]]] = {
     "first_token_received": TurnWalk.first_token_received,
     "interrupt": TurnWalk.interrupt,
 }
-_STEP_BY_NAME: Final[dict[str, Callable[[SpokenWalk, int, Payload | None], None]]] = {
+_STEP_BY_NAME: Final[dict[str, Callable[[SpokenWalk, Row, Payload | None], None]]] = {
     "final_token_received": SpokenWalk._final_token,
     "stt_latency": SpokenWalk._stt_latency,
     "tts_latency": SpokenWalk._tts_latency,

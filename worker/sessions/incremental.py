@@ -15,7 +15,8 @@ from worker.sessions.event_log import Row, in_order
 from worker.sessions.event_walk import CONFIGURING, DirectWalk
 from worker.sessions.resident import Held
 from worker.sessions.samples import Samples
-from worker.times.minutes import BEFORE_ALL, minute_of
+from worker.sessions.sequence_numbers import holes_of
+from worker.times.minutes import minute_of
 
 
 def further_direct(held: Held, before: int) -> Samples | None:
@@ -53,41 +54,56 @@ def further_direct(held: Held, before: int) -> Samples | None:
     return walk.samples
 
 
-def further_turn(held: Held, before: int) -> Samples:
-    """The turn samples before ``before`` that were not told, if no told one changes."""
-    walk = _walk(held, before)
+def further_turn(held: Held, before: int, *, contiguous: bool = True) -> Samples | None:
+    """The turn samples before ``before`` that were not told; None if a told one may change.
+
+    Nothing may have come since that belongs to a time which was told. ``contiguous``: see ``read``.
+    """
+    walk = _walk(held, before, contiguous=contiguous)
+    if walk is None:
+        return None
     samples = walk.take()
     if held.state.closed is None and held.state.count >= _LONG:
         held.turn_walk = before, walk
     return samples
 
 
-def further_turn_of_closed(held: Held, before: int) -> Samples:
+def further_turn_of_closed(held: Held, before: int, *, contiguous: bool = True) -> Samples | None:
     """The same, and what the close decides if ``before`` is after the last event."""
-    walk = _walk(held, before)
+    walk = _walk(held, before, contiguous=contiguous)
+    if walk is None:
+        return None
     if held.state.newest < before:
-        walk.close(held.state.newest)
+        walk.close()
     return walk.samples
 
 
-def _walk(held: Held, before: int) -> SpokenWalk:
+def _walk(held: Held, before: int, *, contiguous: bool) -> SpokenWalk | None:
     """A walk that ends at ``before``, and has the samples of all events since those told of."""
     state, rows = held.state, held.rows()
-    base, since = state.base, state.turn.before
+    low, high = state.turn.before - state.base, before - state.base
     kept, held.turn_walk = held.turn_walk, None
-    if kept is not None and kept[0] == since:
+    told = [row for row in rows if row.timestamp < low]
+    if contiguous and _fills_a_hole(rows[state.turn.count :], told):
+        return None
+    holes = holes_of(rows) if contiguous else None
+    if kept is not None and kept[0] == state.turn.before:
         walk = kept[1]
     else:
-        walk = SpokenWalk(Samples(), state.oldest)
-        _go_on(walk, rows, base, BEFORE_ALL, since)
+        walk = SpokenWalk(Samples(), state.base)
+        walk.walk(in_order(told).rows, holes)
         walk.take()
-    _go_on(walk, rows, base, since, before)
+    coming = [row for row in rows if low <= row.timestamp < high]
+    walk.walk(in_order(coming).rows, holes)
     return walk
 
 
-def _go_on(walk: SpokenWalk, rows: list[Row], base: int, since: int, before: int) -> None:
-    low, high = since - base, before - base
-    walk.walk(in_order([row for row in rows if low <= row.timestamp < high]).rows, base)
+def _fills_a_hole(new: list[Row], told: list[Row]) -> bool:
+    """Whether a span between told events may have lost a hole by what is new since."""
+    if not new or not told:
+        return False
+    lowest = min(row.sequence_number for row in new)
+    return any(row.sequence_number > lowest for row in told)
 
 
 _LONG: Final = 250

@@ -102,8 +102,12 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         ],
         unknown_events=dict(sorted(direct.unknown.items())),
         turn_rows=[_row(n, row) for n, row in enumerate(reading.rows, 1)],
+        doubtful_waits=count("DoubtfulWaits"),
+        doubtful_turns=count("DoubtfulTurns"),
+        doubtful_prompts=count("DoubtfulPrompts"),
         turn_rows_omitted=reading.rows_omitted,
         completeness=_completeness(state, reading),
+        continued=state.continued > 0,
     )
 
 
@@ -177,12 +181,12 @@ def _completeness(state: Session, reading: Reading) -> CompletenessPart:
     numbers = reading.numbers
     return CompletenessPart(
         events=len(reading.ordered.rows),
-        duplicates=state.duplicates,
         conflicts=reading.ordered.conflicts,
         order_conflicts=reading.ordered.order_conflicts,
         lost_ends=reading.turns.lost_ends,
         first_sequence=numbers.first,
         last_sequence=numbers.last,
         missing=numbers.missing,
+        sparse=numbers.sparse,
         cut=state.cut + reading.direct.cut,
     )

@@ -11,8 +11,11 @@ from worker.sessions.analysis import Reading, read
 from worker.sessions.conversation_walk import SpokenWalk
 from worker.sessions.event_log import Identity, Row, Stretch, as_row, identity, pack, unpack
 from worker.sessions.event_walk import CONFIGURING
+from worker.sessions.number_runs import NumberRuns
 from worker.sessions.samples import Samples
+from worker.sessions.sequence_numbers import numbers_of
 from worker.sessions.state import Closed, Session
+from worker.times.minutes import AFTER_ALL, BEFORE_ALL
 
 Arrival = Literal["folded", "duplicate", "earlier", "conflict", "cut"]
 """What became of an event that arrived. An earlier one is a duplicate that is read later than its
@@ -61,8 +64,9 @@ class Held:
     """
 
     __slots__ = (
-        *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_seen", "_state"),
-        *("_told", "log", "number", "open", "resettled", "shard", "summary", "turn_walk"),
+        *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_runs", "_seen"),
+        *("_state", "_told", "due", "log", "notable_before", "number", "open", "resettled"),
+        *("shard", "summary", "turn_walk"),
     )
 
     def __init__(
@@ -85,6 +89,12 @@ class Held:
         """What deltas know it by."""
         self.open = state.closed is None
         """As the state has it, which folding need not fetch for that."""
+        self.notable_before = BEFORE_ALL if self.open else AFTER_ALL
+        """What arrives before that (epoch ms) matters to more than the session: nothing while it is
+        open without a wrap-up, then what may bring its close forward, and all once it has closed.
+        """
+        self.due = AFTER_ALL
+        """When its close is looked at next (epoch ms)."""
         self.shard: str | None = ""
         """The shard that its events came from; empty before one came, None if they are several."""
         self.log = log or bytearray()
@@ -98,6 +108,8 @@ class Held:
         """Whether a told event may have changed since direct samples were told last."""
         self.summary: Samples | None = None
         """The per-session samples of its first close, if they have been worked out."""
+        self._runs: NumberRuns | None = None
+        """Of its sequence numbers; None until asked for, which no offline replay does."""
         self.turn_walk: tuple[int, SpokenWalk] | None = None
         """A walk through all events before a time (epoch ms), none of which has come since."""
 
@@ -109,14 +121,34 @@ class Held:
             new = unpack(self.log[self._counted :], self._events - self._state.count)
             self._state.take_in(new)
             self._counted = len(self.log)
+            if self._runs is not None:
+                self._runs.take_in(new)
         return self._state
+
+    @property
+    def runs(self) -> NumberRuns:
+        """What is known of the sequence numbers of all of its events."""
+        runs = self._runs
+        if runs is None:
+            runs = self._runs = NumberRuns()
+            if self._state.count:
+                runs.take_in(self.rows()[: self._state.count])
+        _ = self.state  # which takes in what is new
+        if runs.repeated:
+            runs.resolve(self.rows())
+        return runs
+
+    def is_sparse(self) -> bool:
+        """Whether so many of its numbers are absent that they can't follow one another."""
+        return numbers_of(self.rows()).sparse
 
     def close(self, closed: Closed) -> None:
         """It closes for the first time."""
-        self.state.closed = closed
-        self.state.revision = 1
-        self.open = False
-        self._reading = None
+        state = self.state
+        state.closed = closed
+        state.revision = state.continued + 1
+        self.open, self.notable_before = False, AFTER_ALL
+        self._reading = self._runs = None
 
     def rows(self) -> list[Row]:
         """All events, in the order of their arrival."""
@@ -133,18 +165,23 @@ class Held:
         """All samples of the ``rows_to_tell`` before that time (epoch ms) are told now."""
         self._told = self._told.grown(self.log, rows, before - self.state.base, CONFIGURING)
 
-    def reading(self) -> Reading:
-        """All events, read as they now stand; kept until ``forget_reading``."""
-        state = self.state
-        if self._reading is None:
-            self._reading = read(self.rows(), state.base, closing=state.closed is not None)
-        return self._reading
+    def reading(self, *, contiguous: bool = True) -> Reading:
+        """All events, read as they now stand; kept until ``forget_reading``. ``contiguous``: see
+        ``read``.
+        """
+        state, kept = self.state, self._reading
+        if kept is None or kept.contiguous != contiguous:
+            closing = state.closed is not None
+            kept = read(self.rows(), state.base, closing=closing, contiguous=contiguous)
+            self._reading = kept
+        return kept
 
-    def reading_of(self, count: int, *, closing: bool) -> Reading:
+    def reading_of(self, count: int, *, closing: bool, contiguous: bool = True) -> Reading:
         """The first ``count`` events to arrive, read with or without the close."""
         if count == self.state.count and closing == (self.state.closed is not None):
-            return self.reading()
-        return read(self.rows()[:count], self.state.base, closing=closing)
+            return self.reading(contiguous=contiguous)
+        rows = self.rows()[:count]
+        return read(rows, self.state.base, closing=closing, contiguous=contiguous)
 
     def forget_reading(self) -> None:
         """Let go of the kept reading: it is many times the size of the log."""
@@ -158,7 +195,6 @@ class Held:
         bit = 1 << (event.sequence_number & _BITS)
         known = self._find(event) if seen & bit else "folded"
         if known == "duplicate":
-            self.state.duplicates += 1
             return known
         log, packed = self.log, pack(event, self._base)
         if self._events >= most or len(log) + len(packed) > MAX_LOG_BYTES:
@@ -176,7 +212,6 @@ class Held:
     def _turned_away(self, known: Arrival) -> Arrival:
         """There is no room for an event."""
         if known == "earlier":
-            self.state.duplicates += 1
             return "duplicate"
         self.state.cut += 1
         return "cut"
@@ -184,7 +219,6 @@ class Held:
     def _repeated(self, known: Arrival, event: Event) -> None:
         """The event has the identity of one before it."""
         state = self.state
-        state.duplicates += 1
         if event.timestamp < state.direct.before:
             self.resettled = True
         if known == "earlier":

@@ -22,8 +22,10 @@ Ms = Annotated[int, Meta(description="milliseconds")]
 Instant = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds")]
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """Fields stand in a record's line in the order in which they are declared here."""
+class _Part(msgspec.Struct, frozen=True, gc=False):
+    """Fields stand in a record's line in the order in which they are declared here. A reader
+    passes over fields that it doesn't know: a later release may have added them.
+    """
 
 
 class ContextPart(_Part, frozen=True):
@@ -96,7 +98,9 @@ class ErrorPart(_Part, frozen=True):
 
 
 class RowPart(_Part, frozen=True):
-    """One turn, greeting, unanswered prompt or abandoned wait."""
+    """One turn, greeting, unanswered prompt or abandoned wait; ``doubtful`` where events are
+    missing that may have said otherwise.
+    """
 
     n: int
     at: Instant
@@ -113,23 +117,28 @@ class RowPart(_Part, frozen=True):
 
 class CompletenessPart(_Part, frozen=True):
     """How much of the session was seen. ``missing``: sequence numbers absent between the
-    first and the last; ``cut``: what was beyond a bound: events of a session that is
-    too great, names nobody knows beyond the first 50 (counted under ``other``), languages.
+    first and the last; ``sparse``: whether these are more than a quarter of twenty or more, as
+    they are where numbers don't follow one another; ``cut``: what was beyond a bound: events of a
+    session that is too great, names nobody knows beyond the first 50 (counted under ``other``),
+    languages.
     """
 
     events: int
-    duplicates: int
     conflicts: int
     order_conflicts: int
     lost_ends: int
     first_sequence: int
     last_sequence: int
     missing: int
+    sparse: bool
     cut: int
 
 
-class SessionRecord(_Part, frozen=True, kw_only=True):
-    """A closed session. Of records with one key, the one with the highest revision holds."""
+class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
+    """A closed session. Of records with one key, the one with the highest revision holds; but a
+    session that speaks again after it was forgotten has further ones, ``continued``, of what came
+    after that.
+    """
 
     schema_version: int
     platform: str
@@ -165,8 +174,14 @@ class SessionRecord(_Part, frozen=True, kw_only=True):
     errors: Annotated[list[ErrorPart], Meta(max_length=MAX_ERRORS)]
     unknown_events: dict[str, int]
     turn_rows: Annotated[list[RowPart], Meta(max_length=MAX_ROWS)]
+    doubtful_waits: int
+    doubtful_turns: int
+    doubtful_prompts: int
     turn_rows_omitted: Annotated[int, Meta(description="rows left out to bound the record")]
     completeness: CompletenessPart
+    continued: Annotated[
+        bool, Meta(description="only there, and true, where earlier events were forgotten")
+    ] = False
 
 
 def json_schema() -> dict[str, Any]:

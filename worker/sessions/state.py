@@ -23,7 +23,8 @@ CloseReason = Literal["wrap_up", "idle", "end_of_input"]
 
 class Mark(msgspec.Struct, array_like=True, gc=False):
     """How far one kind of metrics has been told: all samples of the first ``count`` events
-    whose minutes lie before ``before`` (epoch ms), read with or without ``closing``.
+    whose minutes lie before ``before`` (epoch ms), read with or without ``closing``, and with or
+    without taking absent sequence numbers for missing events (``contiguous``).
 
     ``oldest_new``: the time of the oldest event since (epoch ms), None if there is none.
     """
@@ -32,28 +33,35 @@ class Mark(msgspec.Struct, array_like=True, gc=False):
     before: int = BEFORE_ALL
     closing: bool = False
     oldest_new: int | None = None
+    contiguous: bool = True
 
 
 class Closed(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The first close: the number of events that the session then had, why, and when."""
+    """The first close: the number of events that the session then had, why, and when; and whether
+    absent sequence numbers were then taken for missing events.
+    """
 
     count: int
     reason: CloseReason
     at: int
+    contiguous: bool = True
 
 
 class Session(msgspec.Struct, array_like=True, gc=False):
     """A session's state; all of it but the log is small. Times in epoch ms.
 
-    ``revision`` is 0 while the session is open, 1 at its close, and grows by one with each
-    event that arrives after that. ``recorded`` is how many events its last record told of,
-    ``oldest`` and ``newest`` the times of its first and its latest event.
+    ``revision`` is 0 while the session is open, one more than ``continued`` at its close, and
+    grows by one with each event that arrives after that. ``recorded`` is how many events its last
+    record told of, ``oldest`` and ``newest`` the times of its first and its latest event.
+
+    ``continued``: the last revision of a session of the same key that was forgotten; 0 if there
+    is none. ``contextual``: direct samples that wait for the session's beginning are emitted of
+    the minutes before that.
     """
 
     key: SessionKey
     base: int
     count: int = 0
-    duplicates: int = 0
     cut: int = 0
     oldest: int = AFTER_ALL
     newest: int = BEFORE_ALL
@@ -67,6 +75,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     turn: Mark = msgspec.field(default_factory=Mark)
     surplus: list[tuple[Told, int]] = []
     """Samples told that the session's events no longer have."""
+    contextual: int = BEFORE_ALL
+    continued: int = 0
 
     def copy(self) -> Session:
         """One that can be changed without this one."""

@@ -17,14 +17,14 @@ def summary_of(reading: Reading) -> Samples:
 
 
 def _session_values(reading: Reading) -> list[tuple[Kind, int]]:
-    wrap_up, share = reading.direct.wrap_up, agent_share(reading)
+    wrap_up, share, numbers = reading.direct.wrap_up, agent_share(reading), reading.numbers
     values: list[tuple[Kind, int]] = [
         (("SessionsEnded", "none" if wrap_up is None else wrap_up.ending), 1),
         ("TokensPerSession", reading.direct.tokens),
         ("InterruptionsPerSession", sum(reading.direct.interruptions.values())),
         ("TurnsPerSession", reading.spoken.samples.count("Turns")),
         ("LongestSilence", reading.longest_silence),
-        ("MissingEvents", reading.numbers.missing),
+        ("SparseSessions", 1) if numbers.sparse else ("MissingEvents", numbers.missing),
     ]
     if reading.duration_s is not None:
         values.append(("SessionDuration", reading.duration_s))

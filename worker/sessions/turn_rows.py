@@ -1,7 +1,8 @@
 """The rows of a call, turn by turn: what a person reads to see where a caller waited.
 
 A row is an agent utterance that answers the customer, the greeting, a prompt that stayed
-unanswered, or the wait in which the caller gave up. Measurements that precede an utterance
+unanswered, or the wait in which the caller gave up. It is doubtful where events are missing that
+may have said otherwise. Measurements that precede an utterance
 (the transcript's latency, the application's, the synthesis's, the reply's tokens) stand in
 its row; tokens that arrive while it is spoken are added to it.
 """
@@ -14,8 +15,11 @@ import msgspec
 
 MAX_ROWS: Final = 200
 
-Outcome = Literal["answered", "ambiguous", "interrupted", "unanswered", "abandoned", "greeting"]
-
+Outcome = Literal[
+    "answered", "ambiguous", "interrupted", "unanswered", "abandoned", "greeting", "doubtful"
+]
+TurnOutcome = Literal["answered", "ambiguous", "doubtful"]
+"""What is known of an utterance that answers the customer when it begins."""
 
 _Measured = tuple[int | None, int | None, int | None, int | None]
 """A row's ``application_ms``, ``stt_ms``, ``tts_ms`` and ``tokens``."""
@@ -42,8 +46,8 @@ class TurnRows:
     """Collects the rows of one session; the first ``MAX_ROWS`` are kept."""
 
     __slots__ = (
-        *("_application_ms", "_current", "_measured", "_reply_ahead", "_tokens", "language"),
-        *("omitted", "rows", "stt_ms", "tts_ms"),
+        *("_application_ms", "_current", "_measured", "_reply_ahead", "_tokens", "_waited_since"),
+        *("language", "omitted", "rows", "stt_ms", "tts_ms"),
     )
 
     def __init__(self) -> None:
@@ -59,6 +63,8 @@ class TurnRows:
         self._measured: _Measured = None, None, None, None
         """What preceded the current utterance."""
         self._current: TurnRow | None = None
+        self._waited_since: int | None = None
+        """When the wait at the session's end began."""
 
     def reply_begins(self, latency: int | None) -> None:
         """A reply begins, after that many ms where its prompt is known."""
@@ -80,17 +86,17 @@ class TurnRows:
         self._reply_ahead = False
         self._current = None
 
-    def turn(self, at: int, wait: int | None, response: int | None) -> None:
-        """An utterance that answers the customer, beyond doubt if there is a response time."""
-        self._open(at, "ambiguous" if response is None else "answered", wait, response)
+    def turn(self, at: int, outcome: TurnOutcome, wait: int | None, response: int | None) -> None:
+        """An utterance that answers the customer, with what is known of the wait and its time."""
+        self._open(at, outcome, wait, response)
 
     def greeting(self, at: int) -> None:
         """The first utterance of the agent, before any reply."""
         if self._current is None:
             self._open(at, "greeting", None, None)
 
-    def reply(self, duration: int) -> None:
-        """The current utterance has ended."""
+    def reply(self, duration: int | None) -> None:
+        """The current utterance has ended, after that many ms where that is sure."""
         if self._current is not None:
             self._current.reply_ms = duration
             self._current = None
@@ -100,18 +106,17 @@ class TurnRows:
         if self._current is not None and self._current.outcome != "greeting":
             self._current.outcome = "interrupted"
 
-    def unanswered(self, prompt: int) -> None:
-        """A prompt that no reply answered."""
-        if not self._waiting_since(prompt):
-            self._keep(TurnRow(prompt, "unanswered", self.language))
+    def unanswered(self, prompt: int, *, doubtful: bool) -> None:
+        """A prompt that no reply answered, as far as is known."""
+        if self._waited_since is None or prompt < self._waited_since:
+            self._keep(TurnRow(prompt, "doubtful" if doubtful else "unanswered", self.language))
 
-    def abandoned(self, since: int) -> None:
-        """The caller waited until the session's end; its prompts get no rows of their own."""
-        self._keep(TurnRow(since, "abandoned", self.language))
-
-    def _waiting_since(self, prompt: int) -> bool:
-        last = self.rows[-1] if self.rows else None
-        return last is not None and last.outcome == "abandoned" and last.at <= prompt
+    def waited(self, since: int, *, abandoned: bool) -> None:
+        """The caller waited until the session's end, as far as is known, or ``abandoned`` it for
+        sure; the prompts of that get no rows of their own.
+        """
+        self._waited_since = since
+        self._keep(TurnRow(since, "abandoned" if abandoned else "doubtful", self.language))
 
     def _open(self, at: int, outcome: Outcome, wait: int | None, response: int | None) -> None:
         self._current = TurnRow(at, outcome, self.language, wait, response, *self._measured)

@@ -5,16 +5,19 @@ be mistaken, and count the rest. They walk a session's events in order, one meth
 A sample is stamped with the event that completes it: it goes to ``part``, which whoever feeds
 the events sets to where samples of the event's time go. Each turn goes to ``rows``.
 
-State (times in epoch milliseconds):
+A span with a hole in its sequence numbers proves nothing: it gives no sample, and a wait, a turn
+or a prompt that lies across one is counted as doubtful, apart from what is ambiguous.
+
+State, as events unless said otherwise; their times are in ms since the session's base:
 
 * ``customer_since``, ``agent_since``: who speaks, and since when;
 * ``customer_end`` (C): the end of the customer's last utterance, not yet answered;
-* ``wait_since`` (W): since when the caller waits for the agent;
-* ``owed``: times of prompts whose reply has not begun;
+* ``wait`` (W): since when the caller waits for the agent;
+* ``owed``: prompts whose reply has not begun;
 * ``unheard``: replies begun since the agent last began to speak, each sure or not;
-* ``doubt``: more than one prompt was owed at once, so replies can't be attributed;
-* ``muddled``: the customer spoke again while a prompt was owed;
-* ``first_token`` (F): the begin of the one reply in progress.
+* ``doubt``, a flag: more than one prompt was owed at once, so replies can't be attributed;
+* ``muddled``, a flag: the customer spoke again while a prompt was owed;
+* ``streams``, with ``first_token`` (F): the begin of the one reply in progress.
 """
 
 from __future__ import annotations
@@ -24,7 +27,12 @@ from collections import defaultdict, deque
 import msgspec
 
 from worker.metrics.distribution import half_up
+from worker.sessions.caller_wait import CallerWait
+from worker.sessions.event_log import Row
 from worker.sessions.samples import Part
+from worker.sessions.sequence_numbers import Holes
+from worker.sessions.silence import Silence
+from worker.sessions.token_streams import TokenStreams
 from worker.sessions.turn_rows import TurnRows
 
 
@@ -36,96 +44,98 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 
 
 class TurnWalk:
-    """The rules' state. Feed it the session's events in order, then ``close`` it."""
+    """The rules' state. Feed it the session's events in order, then ``close`` it.
+
+    ``holes``: those in the numbers of all of the session's events, not only of those walked; None
+    if there are none, or if they mean nothing. Set it before the walk goes on.
+    """
 
     __slots__ = (
-        *("_answers", "_configured_at", "_ended_since_prompt", "_in_progress"),
-        *("_interrupted_at", "_replies_begun", "_rows", "_speech_in_wait", "_utterance_began"),
-        *("_utterance_over_agent", "_void", "agent_ms", "agent_since", "agent_utterances"),
-        *("customer_end", "customer_ms", "customer_since", "doubt", "first_token"),
-        *("longest_silence", "lost_ends", "muddled", "owed", "part", "silent_since"),
-        *("unattributed_replies", "unheard", "wait_since"),
+        *("_answers", "_base", "_configured", "_ended_since_prompt", "_interrupt"),
+        *("_replies_begun", "_rows", "_utterance", "_utterance_over_agent", "agent_ms"),
+        *("agent_since", "agent_utterances", "customer_end", "customer_ms", "customer_since"),
+        *("doubt", "holes", "lost_ends", "muddled", "owed", "part", "silence", "streams"),
+        *("unattributed_replies", "unheard", "wait"),
     )
 
-    def __init__(self, rows: TurnRows) -> None:
+    def __init__(self, rows: TurnRows, base: int) -> None:
+        """``base``: the session's, which its rows' times are told by (epoch ms)."""
         self.part: Part = defaultdict(list)
+        self.holes: Holes | None = None
+        self._base = base
         self._rows = rows
-        self.customer_since: int | None = None
-        self.agent_since: int | None = None
-        self.customer_end: int | None = None
-        self.wait_since: int | None = None
-        self.owed: deque[int] = deque()
+        self.customer_since: Row | None = None
+        self.agent_since: Row | None = None
+        self.customer_end: Row | None = None
+        self.wait = CallerWait()
+        self.owed: deque[Row] = deque()
         self.unheard: list[Reply] = []
         self.doubt = False
         self.muddled = False
-        self.first_token: int | None = None
-        self._in_progress = 0
-        self._void = False
+        self.streams = TokenStreams()
         self._replies_begun = 0
-        self._configured_at: int | None = None
+        self._configured: Row | None = None
         self._ended_since_prompt = False
-        self._speech_in_wait = 0
-        self._utterance_began = 0
+        self._utterance = 0
+        """The time of the customer's current or last utterance's start."""
         self._utterance_over_agent = False
         # what belongs to the agent's current utterance
-        self._answers: int | None = None
-        self._interrupted_at: int | None = None
+        self._answers: Row | None = None
+        self._interrupt: Row | None = None
         # totals
         self.agent_utterances = 0
         self.unattributed_replies = 0
         self.lost_ends = 0
         self.customer_ms = 0
         self.agent_ms = 0
-        self.longest_silence = 0
-        self.silent_since: int | None = None
+        self.silence = Silence()
 
-    def configured(self, t: int) -> None:
+    def configured(self, now: Row) -> None:
         """A ``configurations`` event came; the earliest one counts."""
-        if self._configured_at is None:
-            self._configured_at = t
+        if self._configured is None:
+            self._configured = now
 
-    def start_of_customer_speech(self, t: int) -> None:
+    def start_of_customer_speech(self, now: Row) -> None:
         """The customer begins to speak."""
+        self.wait.speech(now, paired=self.customer_since is None)
         if self.customer_since is not None:
             self.lost_ends += 1
         if self.agent_since is not None:
-            self.part["InterruptionsByCustomer"].append(1)
+            if not self._has_hole(self.agent_since, now):
+                self.part["InterruptionsByCustomer"].append(1)
         elif self._ended_since_prompt:
-            self._settle()
+            self._settle(now)
         if self.owed:
             self.muddled = True
         self.customer_end = None
-        self._break_silence(t)
-        self.customer_since = t
-        self._utterance_began = t
+        self.silence.end(now, self.holes)
+        self.customer_since = now
+        self._utterance = now.timestamp
         self._utterance_over_agent = self.agent_since is not None
 
-    def end_of_customer_speech(self, t: int) -> None:
+    def end_of_customer_speech(self, now: Row) -> None:
         """The customer falls silent."""
+        self.wait.customer_ends(now, self.customer_since)
         if self.customer_since is not None:
-            self.customer_ms += t - self.customer_since
-            if self.wait_since is not None:
-                self._speech_in_wait += t - max(self.customer_since, self.wait_since)
+            self.customer_ms += now.timestamp - self.customer_since.timestamp
         else:
             # nobody knows when this utterance began, so nobody knows that it was over the agent
             self._utterance_over_agent = False
         self.customer_since = self.customer_end = None
         if self.agent_since is None:
-            self.customer_end = t
-            if self.silent_since is None:
-                self.silent_since = t
+            self.customer_end = now
+            self.silence.begin(now)
 
-    def prompt_sent(self, t: int) -> None:
+    def prompt_sent(self, now: Row) -> None:
         """What the customer said goes to the application."""
-        self.owed.append(t)
+        self.owed.append(now)
         if len(self.owed) > 1:
             self.doubt = True
-        if self.wait_since is None and self.agent_since is None:
-            self.wait_since = t if self.customer_end is None else self.customer_end
-            self._speech_in_wait = 0
+        if self.wait.since is None and self.agent_since is None:
+            self.wait.begin(now, self.customer_end)
         self._ended_since_prompt = False
 
-    def first_token_received(self, t: int) -> None:
+    def first_token_received(self, now: Row) -> None:
         """A reply begins."""
         latency = None
         if not self.owed:
@@ -133,143 +143,150 @@ class TurnWalk:
         elif self.doubt:
             self.part["AmbiguousReplies"].append(1)
             self.owed.popleft()
+        elif self._has_hole(prompt := self.owed.popleft(), now):
+            self.part["DoubtfulPrompts"].append(1)
         else:
-            latency = t - self.owed.popleft()
+            latency = now.timestamp - prompt.timestamp
             self.part["ApplicationLatency"].append(latency)
         self._rows.reply_begins(latency)
-        self.unheard.append(Reply(t, sure=latency is not None))
+        self.unheard.append(Reply(now.timestamp, sure=latency is not None))
         self._replies_begun += 1
-        if self._in_progress:
-            self._void = True
-        else:
-            self.first_token = t
-        self._in_progress += 1
+        self.streams.begin(now, self.holes)
 
-    def final_token_received(self, t: int, tokens: int | None) -> None:
+    def final_token_received(self, now: Row, tokens: int | None) -> None:
         """A reply is complete, with that many tokens (None: not told)."""
-        if self._in_progress == 1 and not self._void and self.first_token is not None:
-            duration = t - self.first_token
+        duration = self.streams.end(now, self.holes)
+        if duration is not None:
             self.part["TokenStreamDuration"].append(duration)
             if duration > 0 and tokens is not None:
                 # tokens/s in thousandths, half up
                 self.part["TokensPerSecond"].append(half_up(tokens * 1_000_000, duration))
-        if self._in_progress:
-            self._in_progress -= 1
-        if not self._in_progress:
-            self.first_token = None
-            self._void = False
         if tokens is not None:
             self._rows.tokens(tokens)
 
-    def start_of_agent_speech(self, t: int) -> None:
+    def start_of_agent_speech(self, now: Row) -> None:
         """The agent begins to play audio."""
         self._rows.utterance()
         self.agent_utterances += 1
         if self.agent_since is not None:
             self.lost_ends += 1
             self._forget_utterance()
-        if self.customer_since is not None:
+        if self.customer_since is not None and not self._has_hole(self.customer_since, now):
             self.part["InterruptionsByAgent"].append(1)
-        wait = self._end_wait(t)
+        wait = self._end_wait(now)
         if self.customer_end is not None:
-            self._turn(t, self.customer_end, wait)
+            self._turn(now, self.customer_end, wait)
         self.customer_end = None
         if self.agent_utterances == 1:
-            self._greeting(t)
+            self._greeting(now)
         self.unheard.clear()
         self.muddled = False
-        self._break_silence(t)
-        self.agent_since = t
+        self.silence.end(now, self.holes)
+        self.agent_since = now
 
-    def end_of_agent_speech(self, t: int) -> None:
+    def end_of_agent_speech(self, now: Row) -> None:
         """The agent falls silent."""
+        self.wait.speech(now, paired=self.agent_since is not None)
         if self.agent_since is not None:
-            self.agent_ms += t - self.agent_since
-            self.part["ReplyDuration"].append(t - self.agent_since)
-            self._rows.reply(t - self.agent_since)
-            if self._answers is not None:
-                self.part["TimeToReplyEnd"].append(t - self._answers)
-            if self._interrupted_at is not None:
-                self.part["BargeInStopTime"].append(t - self._interrupted_at)
+            self._end_utterance(now, self.agent_since)
         self.agent_since = None
         self._forget_utterance()
         self._ended_since_prompt = True
-        if self.customer_since is None and self.silent_since is None:
-            self.silent_since = t
+        if self.customer_since is None:
+            self.silence.begin(now)
 
-    def interrupt(self, t: int) -> None:
+    def interrupt(self, now: Row) -> None:
         """One party broke in; prompts owed from before the customer did so are void."""
-        began = t
+        began = now.timestamp
         if self._utterance_over_agent:
-            began = self._utterance_began
-        if self.agent_since is not None and self._interrupted_at is None:
-            self._interrupted_at = t
+            began = self._utterance
+        if self.agent_since is not None and self._interrupt is None:
+            self._interrupt = now
             self._rows.interrupted()
-        while self.owed and self.owed[0] < began:  # in order of time, as they came
-            self._unanswered(self.owed.popleft())
+        while self.owed and self.owed[0].timestamp < began:  # in order of time, as they came
+            self._unanswered(self.owed.popleft(), now)
         self.unheard.clear()
         self.muddled = False
         self.doubt = len(self.owed) > 1
 
-    def close(self) -> None:
-        """The session is over."""
-        if self.wait_since is not None:
-            self.part["AbandonedWaits"].append(1)
-            self._rows.abandoned(self.wait_since)
-        self._settle()
+    def close(self, last: Row) -> None:
+        """The session is over; ``last`` is its last event."""
+        if self.wait.since is not None:
+            abandoned = self.wait.is_abandoned(last, self.holes)
+            self.part["AbandonedWaits" if abandoned else "DoubtfulWaits"].append(1)
+            self._rows.waited(self._base + self.wait.since.timestamp, abandoned=abandoned)
+        self._settle(last)
 
-    def end_of_silence(self, t: int) -> int:
-        """The longest silence in ms if the session's last event is at ``t``."""
-        if self.silent_since is None:
-            return self.longest_silence
-        return max(self.longest_silence, t - self.silent_since)
+    def _has_hole(self, one: Row, other: Row) -> bool:
+        holes = self.holes
+        return holes is not None and bool(holes.between(one.sequence_number, other.sequence_number))
 
-    def _turn(self, t: int, customer_end: int, wait: int | None) -> None:
+    def _turn(self, now: Row, customer_end: Row, wait: int | None) -> None:
         """Does this utterance answer the customer, and is that beyond doubt?"""
         replies = self.unheard  # in order of time, as they came
-        begun_since = bool(replies) and replies[-1].begun >= customer_end
+        begun_since = bool(replies) and replies[-1].begun >= customer_end.timestamp
         clear = not (self.doubt or self.muddled)
-        if clear and begun_since and len(replies) == 1 and replies[0].sure:
-            self.part["Turns"].append(1)
-            self.part["ResponseLatency"].append(t - customer_end)
+        if clear and not (begun_since or self.owed):
+            return
+        self.part["Turns"].append(1)
+        at = self._base + customer_end.timestamp
+        if self._has_hole(customer_end, now):
+            self.part["DoubtfulTurns"].append(1)
+            self._rows.turn(at, "doubtful", wait, None)
+        elif clear and begun_since and len(replies) == 1 and replies[0].sure:
+            response = now.timestamp - customer_end.timestamp
+            self.part["ResponseLatency"].append(response)
             self._answers = customer_end
-            self._rows.turn(customer_end, wait, t - customer_end)
-        elif begun_since or self.owed or not clear:
-            self.part["Turns"].append(1)
+            self._rows.turn(at, "answered", wait, response)
+        else:
             self.part["AmbiguousTurns"].append(1)
-            self._rows.turn(customer_end, wait, None)
+            self._rows.turn(at, "ambiguous", wait, None)
 
-    def _greeting(self, t: int) -> None:
-        if not self._replies_begun and self._configured_at is not None:
-            self.part["TimeToFirstAudio"].append(t - self._configured_at)
-            self._rows.greeting(t)
+    def _end_utterance(self, now: Row, since: Row) -> None:
+        duration = now.timestamp - since.timestamp
+        self.agent_ms += duration
+        holes = self.holes
+        if holes is None or holes.between(since.sequence_number, now.sequence_number) <= 1:
+            # one missing number can't be both the end and the start of another utterance
+            self.part["ReplyDuration"].append(duration)
+            self._rows.reply(duration)
+        else:
+            self._rows.reply(None)
+        if self._answers is not None and not self._has_hole(self._answers, now):
+            self.part["TimeToReplyEnd"].append(now.timestamp - self._answers.timestamp)
+        if self._interrupt is not None and not self._has_hole(self._interrupt, now):
+            self.part["BargeInStopTime"].append(now.timestamp - self._interrupt.timestamp)
 
-    def _end_wait(self, t: int) -> int | None:
-        if self.wait_since is None:
+    def _greeting(self, now: Row) -> None:
+        if not self._replies_begun and self._configured is not None:
+            if not self._has_hole(self._configured, now):
+                duration = now.timestamp - self._configured.timestamp
+                self.part["TimeToFirstAudio"].append(duration)
+            self._rows.greeting(self._base + now.timestamp)
+
+    def _end_wait(self, now: Row) -> int | None:
+        if self.wait.since is None:
+            self.wait.speech(now, paired=True)
             return None
-        wait = t - self.wait_since - self._speech_in_wait
-        if self.customer_since is not None:
-            wait -= t - max(self.customer_since, self.wait_since)
-        self.part["CallerWait"].append(wait)
-        self.wait_since = None
+        wait = self.wait.end(now, self.customer_since, self.holes)
+        if wait is None:
+            self.part["DoubtfulWaits"].append(1)
+        else:
+            self.part["CallerWait"].append(wait)
         return wait
 
-    def _settle(self) -> None:
+    def _settle(self, now: Row) -> None:
         while self.owed:
-            self._unanswered(self.owed.popleft())
+            self._unanswered(self.owed.popleft(), now)
         self.unheard.clear()
         self.doubt = False
         self.muddled = False
 
-    def _unanswered(self, prompt: int) -> None:
-        self.part["UnansweredPrompts"].append(1)
-        self._rows.unanswered(prompt)
+    def _unanswered(self, prompt: Row, now: Row) -> None:
+        doubtful = self._has_hole(prompt, now)
+        self.part["DoubtfulPrompts" if doubtful else "UnansweredPrompts"].append(1)
+        self._rows.unanswered(self._base + prompt.timestamp, doubtful=doubtful)
 
     def _forget_utterance(self) -> None:
         self._answers = None
-        self._interrupted_at = None
-
-    def _break_silence(self, t: int) -> None:
-        if self.silent_since is not None:
-            self.longest_silence = max(self.longest_silence, t - self.silent_since)
-            self.silent_since = None
+        self._interrupt = None

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
+from worker.partition.rules import SequenceNumbers
 from worker.settings.values import (
     Address,
     Dimensions,
@@ -37,6 +38,7 @@ ENV_PREFIX: Final = "VOICE_INSIGHTS_"
 
 _ASCENDING: Final = (
     ("hold_direct_s", "hold_turn_s"),
+    ("hold_direct_s", "hold_hole_s"),
     ("quiet_s", "hold_max_s"),
     ("keep_closed_s", "expire_after_s"),
     ("max_series_per_set", "max_series"),
@@ -109,12 +111,26 @@ class Settings(BaseSettings):
         description="a session's turn metrics wait until it is quiet for so long",
     )
     hold_max_s: int = Field(default=600, ge=0, le=14_400, description="longest wait for quiet")
+    hold_hole_s: int = Field(
+        default=300,
+        ge=0,
+        le=14_400,
+        description="longest wait for events that are missing by their sequence numbers",
+    )
+    sequence_numbers: SequenceNumbers = Field(
+        default="auto",
+        description="whether an absent sequence number is a missing event: contiguous (it is), "
+        "sparse (it isn't), or auto: it is, until most sessions lack many",
+    )
     release_every_s: ReleasePeriod = Field(
         default=60, ge=1, le=3_600, description="how often minutes that are due are sent"
     )
 
     close_after_wrap_up_s: int = Field(
-        default=180, ge=0, le=14_400, description="a session closes so long after its wrap-up"
+        default=30,
+        ge=0,
+        le=14_400,
+        description="a complete session closes so long after its last event came",
     )
     close_idle_s: int = Field(
         default=1_800,

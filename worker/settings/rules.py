@@ -15,6 +15,7 @@ def rules_of(settings: Settings) -> Rules:
         hold_turn=settings.hold_turn_s * 1000,
         quiet=settings.quiet_s * 1000,
         hold_max=settings.hold_max_s * 1000,
+        hold_hole=settings.hold_hole_s * 1000,
         release_every=settings.release_every_s * 1000,
         close_after_wrap_up=settings.close_after_wrap_up_s * 1000,
         close_idle=settings.close_idle_s * 1000,
@@ -22,6 +23,7 @@ def rules_of(settings: Settings) -> Rules:
         expire_after=settings.expire_after_s * 1000,
         max_events=settings.max_events_per_session,
         max_held=settings.max_sessions_held,
+        sequence_numbers=settings.sequence_numbers,
         series=SeriesRules(
             sets=settings.dimensions,
             labels=settings.labels,

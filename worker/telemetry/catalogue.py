@@ -6,8 +6,8 @@ without dimensions, and on the Prometheus page. Rules kept here:
 * a ``COUNTER`` only ever grows. CloudWatch gets what was added since the line before, so its
   statistic is Sum; Prometheus gets the total.
 * a ``GAUGE`` is how things stand. CloudWatch gets one value a minute, so its statistic is
-  Maximum; of a gauge with a label, that is the greatest of the label's values. Prometheus gets
-  each of them.
+  Maximum; of a gauge with a label, that is the greatest of the label's values, or of a percentile
+  that of all that is in time. Prometheus gets each of them.
 * nothing here has a CloudWatch dimension: an alarm on one would not see a value that is new.
 """
 
@@ -153,6 +153,16 @@ _METRICS: Final = (
     OwnMetric("SessionsOpen", _COUNT, _GAUGE, "sessions not closed yet"),
     OwnMetric("SessionsHeld", _COUNT, _GAUGE, "sessions in memory, open or with more to tell"),
     OwnMetric("SessionsSpread", "Percent", _GAUGE, "share of held sessions on several shards"),
+    OwnMetric(
+        "DirectWaitP50",
+        _MS,
+        _GAUGE,
+        "median time from a session's minute to its release since the last report: direct metrics",
+        "reason",
+    ),
+    OwnMetric("DirectWaitP95", _MS, _GAUGE, "95th percentile of the same", "reason"),
+    OwnMetric("TurnWaitP50", _MS, _GAUGE, "the same median: turn metrics", "reason"),
+    OwnMetric("TurnWaitP95", _MS, _GAUGE, "95th percentile of the same", "reason"),
     OwnMetric("SamplesRetracted", _COUNT, _COUNTER, "samples sent that turned out untrue"),
     # what leaves
     OwnMetric("OutboxEntries", _COUNT, _GAUGE, "requests that wait to be sent"),

@@ -18,6 +18,7 @@ class LogLine(StrEnum):
     RECORDS_LOST = "records may have been lost before they were read"
     CLOCKS_DIFFER = "the clocks differ"
     TIME_AHEAD = "stream time is ahead of this machine's clock"
+    SPARSE = "sequence numbers don't follow one another; minutes are sent by time alone"
     STATE_CALL_FAILED = "state call failed"
     NOT_SENT = "not sent"
     MAY_COUNT_TWICE = "metrics may count more than once"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from worker.metrics import distribution
+from worker.metrics.catalogue import Hold
 from worker.metrics.distribution import Distribution, summarise
+from worker.partition.commit_outputs import Reason, Waits
 from worker.service.ports import Progress
 from worker.telemetry.catalogue import OWN_METRICS, MetricKind
 
@@ -36,18 +38,21 @@ class Told(NamedTuple):
 @dataclass(slots=True)
 class Period:
     """What is summed up between two reports. ``longest_commit_s``: seconds; ``delays``: of
-    DeliveryDelay, ms; ``widest``: A of a single series' minute; ``clock_doubt``: ms by which the
-    service's date and the machine's clock were apart, 0 while they agreed.
+    DeliveryDelay, ms; ``widest``: A of a single series' minute; ``waits``: of sessions' minutes;
+    ``clock_doubt``: ms by which the service's date and the machine's clock were apart, 0 while they
+    agreed.
     """
 
     longest_commit_s: float = 0.0
     delays: Distribution = field(default_factory=dict)
     widest: int = 0
     clock_doubt: int = 0
+    waits: Waits = field(default_factory=Counter)
 
     def add(self, progress: Progress) -> None:
         """A commit more."""
         self.longest_commit_s = max(self.longest_commit_s, progress.commit_s)
+        self.waits.update(progress.waits)
         for (series, _), samples in progress.window.items():
             if series.metric == "DeliveryDelay":
                 distribution.add(self.delays, samples)
@@ -79,20 +84,21 @@ def reading_of(progress: Progress, told: Told, period: Period, now: int) -> Read
     """All values as they are at ``now`` (epoch ms). A counter that was never told is 0."""
     counters = Counter(progress.counters)
     counted = {name: 0 for name, one in OWN_METRICS.items() if one.kind is MetricKind.COUNTER}
-    by_label = _by_shard(progress)
+    by_shard = _by_shard(progress)
     values: Values = {
         **counted,
         **{name: counters[counter] for name, counter in _COMMITTED.items()},
         **told.counts,
         "CommitAge": max(0, now - told.committed),
         "LogLinesDropped": told.dropped_lines,
-        **{name: max(labelled.values()) for name, labelled in by_label.items() if labelled},
+        **{name: max(labelled.values()) for name, labelled in by_shard.items() if labelled},
         **_gauges(progress, counters, now),
         **_over(period),
+        **_waits_in_time(period),
     }
     if progress.sessions:
         values["SessionsSpread"] = 100 * progress.spread / progress.sessions
-    return Reading(values, by_label)
+    return Reading(values, {**by_shard, **_waits_by_reason(period)})
 
 
 def _gauges(progress: Progress, counters: Counter[str], now: int) -> Values:
@@ -136,6 +142,42 @@ def _over(period: Period) -> Values:
             "DeliveryDelayP99": delays.p99,
         }
     return values
+
+
+def _waits_by_reason(period: Period) -> dict[str, Values]:
+    """By metric, the percentiles of each reason's waits."""
+    values: dict[str, Values] = {}
+    for hold, (median, high) in _WAITS.items():
+        values[median], values[high] = {}, {}
+        for reason in sorted({reason for one, reason, _ in period.waits if one is hold}):
+            summary = summarise(_waits(period, hold, {reason}))
+            if summary is not None:
+                values[median][reason], values[high][reason] = summary.p50, summary.p95
+    return values
+
+
+def _waits_in_time(period: Period) -> Values:
+    """By metric, the percentiles of all waits but those of minutes that a late event added to."""
+    values: Values = {}
+    for hold, (median, high) in _WAITS.items():
+        summary = summarise(_waits(period, hold, {"complete", "quiet", "given_up", "closed"}))
+        if summary is not None:
+            values[median], values[high] = summary.p50, summary.p95
+    return values
+
+
+def _waits(period: Period, hold: Hold, reasons: Set[Reason]) -> Distribution:
+    waits: Distribution = {}
+    for (one, reason, ms), count in period.waits.items():
+        if one is hold and reason in reasons:
+            waits[ms] = waits.get(ms, 0) + count
+    return waits
+
+
+_WAITS: Final = {
+    Hold.DIRECT: ("DirectWaitP50", "DirectWaitP95"),
+    Hold.TURN: ("TurnWaitP50", "TurnWaitP95"),
+}
 
 
 def _by_shard(progress: Progress) -> dict[str, Values]:

@@ -36,6 +36,7 @@ class WorkerLog(WorkerEvents):
         self._next = clocks.monotonic()
         self._repeats = RepeatLimit(clocks.monotonic)
         self._begun = False
+        self._found_sparse = False
 
     def test_event(self, test_id: str) -> None:
         """The sink's test event came: its id validates the sink."""
@@ -106,7 +107,17 @@ class WorkerLog(WorkerEvents):
         )
 
     def progress(self, progress: Progress) -> None:
-        """Told after each commit; a line a minute."""
+        """Told after each commit; a line a minute. A warning once, if the stream's sequence numbers
+        don't follow one another.
+        """
+        if progress.found_sparse and not self._found_sparse:
+            self._found_sparse = True
+            self._warning(
+                LogLine.SPARSE,
+                None,
+                sessions_closed=progress.counters.get("sessions_closed", 0),
+                sparse=progress.counters.get("sparse_sessions", 0),
+            )
         now = self._monotonic()
         if now < self._next:
             return

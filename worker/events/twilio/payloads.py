@@ -44,6 +44,13 @@ SHOWN_SETTINGS: Final = (
     "reportInputDuringAgentSpeech",
     "speechTimeout",
     "interruptOptions",
+    "turnDetection",
+    "echoPromptFiltering",
+    "applicationReconnect",
+    "ignoreBackchannel",
+    "interruptSensitivity",
+    "eagerEotThreshold",
+    "backgroundNoiseReduction",
 )
 """The settings of a session that its record shows; no other leaves the worker."""
 

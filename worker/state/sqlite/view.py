@@ -17,6 +17,7 @@ from worker.outbox.destination import RequestFormat
 from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
+from worker.partition.delta import Delta
 from worker.state.sqlite.store import unpacked, whole_state
 from worker.state.view import LedgerNotes
 
@@ -136,6 +137,15 @@ def taken_by(path: Path) -> Taken | None:
     except sqlite3.DatabaseError as error:
         raise CorruptState(f"{path}: {error}") from error
     return Taken(str(meta["stream"]), int(meta["epoch"])) if "stream" in meta else None
+
+
+def committed(path: Path) -> Delta:
+    """What all commits in a file amount to. Raises ``CorruptState`` if they can't be read."""
+    try:
+        with closing(_connect(path)) as db:
+            return whole_state(path, db)
+    except sqlite3.DatabaseError as error:
+        raise CorruptState(f"{path}: {error}") from error
 
 
 def waiting_notes(path: Path, formats: Mapping[EntryKind, RequestFormat]) -> list[Note]:

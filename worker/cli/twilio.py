@@ -1,0 +1,30 @@
+"""``voice-insights twilio``: calls read back, checked against Twilio's summaries; sinks."""
+
+from __future__ import annotations
+
+import click
+
+from worker.cli.twilio_events import events
+from worker.cli.twilio_sink import sink
+from worker.cli.twilio_verify import verify
+
+
+@click.group()
+def twilio() -> None:
+    """Ask Twilio's own interfaces: read calls back, verify records, set up the sink.
+
+    These are an operator's commands; the worker needs none of them. They need the extra
+    `twilio` (pip install 'voice-insights-worker[twilio]') and credentials: an API key in
+    TWILIO_API_KEY and TWILIO_API_SECRET, or TWILIO_SECRET_ID, the name or ARN of a secret in AWS
+    Secrets Manager that has both as a JSON object. The secret is never an argument: whatever is
+    typed stays in the shell's history.
+
+    \b
+    Set up a sink:         voice-insights twilio sink create --help
+    Read a call back:      voice-insights twilio events CA… -o call
+    Check against Twilio:  voice-insights twilio verify sessions.jsonl --sample 50
+    """
+
+
+for _command in (events, verify, sink):
+    twilio.add_command(_command)

@@ -1,0 +1,295 @@
+"""``voice-insights twilio sink``: the Kinesis sink of Event Streams, and its subscription."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from worker.cli.kinesis import aws_options
+from worker.cli.parameters import Duration
+from worker.cli.twilio_rest import Bases, address_option, connected
+from worker.errors import BadInput, Misconfigured, VoiceInsightsError
+from worker.twilio.event_streams import EventStreams
+from worker.twilio.sink_setup import (
+    AddType,
+    Blocked,
+    CreateSink,
+    Done,
+    RaiseVersion,
+    Seen,
+    SendTest,
+    Sink,
+    Step,
+    Subscribe,
+    Wanted,
+    next_step,
+    sink_of,
+)
+from worker.twilio.sink_tests import reading_from_now
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@click.group()
+def sink() -> None:
+    """Make, test and validate the Kinesis sink that Twilio fills the stream through.
+
+    Each command looks at what there is and does only what is missing, so any of them can be
+    given again.
+
+    \b
+    1. choose an external id:  openssl rand -hex 16
+    2. deploy infra/service.yaml with TwilioExternalId=..., which makes the role
+    3. voice-insights twilio sink create --stream-arn ... --role-arn ... --external-id ...
+    4. voice-insights twilio sink validate --stream-arn ...
+    5. voice-insights twilio sink status --stream-arn ...
+    """
+
+
+_ARN = re.compile(
+    r"arn:[a-z-]+:kinesis:(?P<region>[a-z0-9-]+):\d+:stream/[A-Za-z0-9_.-]+", re.ASCII
+)
+
+
+class StreamArn(click.ParamType[str]):
+    """The ARN of a Kinesis stream: a sink is made with it, so a name will not do."""
+
+    name = "arn"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """The ARN itself."""
+        if _ARN.fullmatch(str(value)) is None:
+            self.fail(f"{value!r} is no ARN of a Kinesis stream", param, ctx)
+        return str(value)
+
+
+def _stream_option(command: _Command) -> _Command:
+    return click.option(
+        "--stream-arn",
+        type=StreamArn(),
+        required=True,
+        metavar="ARN",
+        help="The stream: output StreamArn of the stack.",
+    )(command)
+
+
+def _wait_option(command: _Command) -> _Command:
+    return click.option(
+        "--wait",
+        type=Duration(),
+        default="5m",
+        show_default=True,
+        help="How long to wait for the test event on the stream.",
+    )(command)
+
+
+@sink.command()
+@_stream_option
+@click.option("--role-arn", metavar="ARN", help="The role: output TwilioRoleArn of the stack.")
+@click.option("--external-id", metavar="ID", help="The stack's parameter TwilioExternalId.")
+@click.option("--description", default="voice-insights", show_default=True, metavar="TEXT")
+@address_option("events")
+@aws_options
+def create(
+    stream_arn: str,
+    role_arn: str | None,
+    external_id: str | None,
+    description: str,
+    events_url: str,
+    endpoint_url: str | None,
+    region: str | None,
+) -> None:
+    """Make the sink, or find the one there is; subscribe it if it is active."""
+    if role_arn is None or external_id is None:
+        proposed = external_id or secrets.token_hex(16)
+        raise Misconfigured(
+            "give --role-arn and --external-id: deploy infra/service.yaml with "
+            f"TwilioExternalId={proposed}, and take its output TwilioRoleArn"
+        )
+    wanted = Wanted(stream_arn, role_arn, external_id, description)
+    with _streams(events_url, region, endpoint_url) as streams:
+        step = next_step(wanted, streams.look(stream_arn))
+        if isinstance(step, CreateSink):
+            made = streams.create(wanted)
+            click.echo(f"made sink {made.sid} ({made.status})")
+            step = next_step(wanted, streams.look(stream_arn))
+        step = _subscribed(streams, wanted, step)
+        found = sink_of(streams.look(stream_arn), stream_arn)
+    if found is not None:
+        _tell_stack(found)
+    if isinstance(step, SendTest):
+        click.echo(f"next: voice-insights twilio sink validate --stream-arn {stream_arn}")
+
+
+@sink.command("test")
+@_stream_option
+@_wait_option
+@address_option("events")
+@aws_options
+def send_test(
+    stream_arn: str,
+    wait: float,
+    events_url: str,
+    endpoint_url: str | None,
+    region: str | None,
+) -> None:
+    """Have Twilio send the test event, and wait for it on the stream; print its test id.
+
+    Proves the whole way from Twilio to the stream, whatever state the sink is in.
+    """
+    with _streams(events_url, region, endpoint_url) as streams:
+        found = _require(streams.look(stream_arn), stream_arn)
+        click.echo(_tested(streams, found, wait, endpoint_url))
+
+
+@sink.command()
+@_stream_option
+@click.option("--test-id", metavar="ID", help="Of a test event that came, as the worker logged it.")
+@_wait_option
+@click.option("--description", default="voice-insights", show_default=True, metavar="TEXT")
+@address_option("events")
+@aws_options
+def validate(
+    stream_arn: str,
+    test_id: str | None,
+    wait: float,
+    description: str,
+    events_url: str,
+    endpoint_url: str | None,
+    region: str | None,
+) -> None:
+    """Validate the sink by its test event, and subscribe it to call events.
+
+    Without --test-id the test event is sent and waited for on the stream.
+    """
+    wanted = Wanted(stream_arn, description=description)
+    with _streams(events_url, region, endpoint_url) as streams:
+        _require(streams.look(stream_arn), stream_arn)
+        step = next_step(wanted, streams.look(stream_arn))
+        if isinstance(step, SendTest):
+            arrived = test_id or _tested(streams, step.sink, wait, endpoint_url)
+            streams.validate(step.sink, arrived)
+            click.echo(f"validated sink {step.sink.sid}")
+            step = next_step(wanted, streams.look(stream_arn))
+        step = _subscribed(streams, wanted, step)
+    if isinstance(step, SendTest):
+        raise VoiceInsightsError(
+            f"sink {step.sink.sid} is validated and still {step.sink.status}: look again in some "
+            "minutes, by the same command"
+        )
+
+
+@sink.command()
+@_stream_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@address_option("events")
+@aws_options
+def status(
+    stream_arn: str,
+    as_json: bool,
+    events_url: str,
+    endpoint_url: str | None,
+    region: str | None,
+) -> None:
+    """Show the sink and its subscription; exit code 1 unless all is as it must be."""
+    wanted = Wanted(stream_arn)
+    with _streams(events_url, region, endpoint_url) as streams:
+        seen = streams.look(stream_arn)
+    step = next_step(wanted, seen)
+    found = sink_of(seen, stream_arn)
+    if as_json:
+        click.echo(json.dumps(_status_fields(found, seen, step)))
+    else:
+        if found is not None:
+            click.echo(f"sink {found.sid}: {found.status}")
+            _tell_stack(found)
+        for event in seen.events:
+            click.echo(f"subscribed to {event.type}, schema version {event.schema_version}")
+        click.echo(_in_words(step))
+    sys.exit(0 if isinstance(step, Done) else 1)
+
+
+def _status_fields(found: Sink | None, seen: Seen, step: Step) -> dict[str, object]:
+    return {
+        "done": isinstance(step, Done),
+        "next": _in_words(step),
+        "sink": None if found is None else found.sid,
+        "status": None if found is None else found.status,
+        "subscription": None if seen.subscription is None else seen.subscription.sid,
+        "types": {str(event.type): event.schema_version for event in seen.events},
+    }
+
+
+@contextmanager
+def _streams(
+    events_url: str, region: str | None, endpoint_url: str | None
+) -> Iterator[EventStreams]:
+    with connected(Bases(events=events_url), region, endpoint_url) as twilio:
+        yield EventStreams(twilio.events)
+
+
+def _require(seen: Seen, stream_arn: str) -> Sink:
+    found = sink_of(seen, stream_arn)
+    if found is None:
+        raise BadInput(f"there is no Kinesis sink to {stream_arn}; make it: twilio sink create")
+    return found
+
+
+def _tested(streams: EventStreams, found: Sink, wait: float, endpoint_url: str | None) -> str:
+    stream_arn = str(found.configured("arn"))
+    arn = _ARN.fullmatch(stream_arn)
+    with reading_from_now(stream_arn, arn and arn["region"], endpoint_url) as reader:
+        streams.send_test(found)
+        click.echo(f"the test event is sent to {found.sid}; waiting for it on the stream", err=True)
+        test_id = reader.wait(wait)
+    if test_id is None:
+        raise VoiceInsightsError(
+            f"the test event has not come in {wait:g} s: check the role's trust (principal and "
+            "external id) and its permissions, and the key of an encrypted stream"
+        )
+    return test_id
+
+
+def _subscribed(streams: EventStreams, wanted: Wanted, step: Step) -> Step:
+    """Subscribe if that is the next step; what is next then. Raises what is blocked."""
+    if isinstance(step, Blocked):
+        raise Misconfigured(step.why)
+    if isinstance(step, Subscribe | AddType | RaiseVersion):
+        streams.subscribe(step, wanted.description)
+        click.echo("subscribed to call events")
+        return next_step(wanted, streams.look(wanted.stream))
+    if isinstance(step, Done):
+        click.echo(f"sink {step.sink.sid} is active and subscribed")
+    return step
+
+
+def _tell_stack(found: Sink) -> None:
+    """What the CloudFormation stack and the sink have to agree on."""
+    click.echo(f"  stream  {found.configured('arn')}")
+    click.echo(f"  role    {found.configured('role_arn')}")
+    click.echo(f"  TwilioExternalId={found.configured('external_id')}")
+
+
+def _in_words(step: Step) -> str:
+    if isinstance(step, Done):
+        return "all is as it must be"
+    if isinstance(step, Blocked):
+        return step.why
+    if isinstance(step, CreateSink):
+        return "no sink leads to this stream: twilio sink create"
+    if isinstance(step, SendTest):
+        return f"the sink is {step.sink.status}, not validated: twilio sink validate"
+    if isinstance(step, Subscribe):
+        return "the sink is subscribed to nothing: twilio sink validate"
+    if isinstance(step, AddType):
+        return "the subscription lacks call events: twilio sink validate"
+    return f"call events come at schema version {step.version}: twilio sink validate raises it"

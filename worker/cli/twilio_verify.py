@@ -1,0 +1,151 @@
+"""``voice-insights twilio verify``: session records beside Twilio's own summaries."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic, time
+from typing import Final, get_args
+
+import click
+from rich.table import Table
+
+from worker.cli.progress import Progress
+from worker.cli.records_file import records_in
+from worker.cli.settings_options import some_settings_options
+from worker.cli.twilio_rest import Bases, address_option, connected
+from worker.destinations.objects import RECORDS
+from worker.errors import BadInput
+from worker.opening import Locations
+from worker.reports.tables import console, print_table
+from worker.settings.sources import load_settings
+from worker.twilio.comparison import Compared, SessionCompared, Verdict
+from worker.twilio.verification import Selection, select
+from worker.twilio.verification import verify as compare
+
+_SHOWN: Final = 50
+
+
+@click.command(no_args_is_help=True)
+@click.argument("places", nargs=-1, required=True, metavar="PLACE...")
+@click.option(
+    "--sample",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only N calls, evenly chosen; the same ones each time.",
+)
+@click.option("--all", "show_all", is_flag=True, help="Show fields that are equal, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line and session.")
+@address_option("insights")
+@some_settings_options("region", "endpoint_url")
+def verify(
+    places: tuple[str, ...],
+    sample: int | None,
+    show_all: bool,
+    as_json: bool,
+    insights_url: str,
+    config_file: Path | None,
+    **options: str | None,
+) -> None:
+    """Compare session records with Twilio's summaries of the same calls, field by field.
+
+    PLACE is a file of session records, or s3://bucket/prefix. Compared are STT, TTS and
+    application latency (least, greatest, average), tokens, words, turns, interruptions and how
+    the session ended. A field is equal (turns: nearly, for Twilio defines them otherwise); or its
+    difference is explained: replies that can't be attributed, doubt or missing events that the
+    record itself admits, Twilio's 0/0/0 for no sample, a summary that is not complete; or it is
+    different. Twilio has a complete summary up to 30 minutes after a call's end, and keeps
+    it for 30 days.
+
+    Exit code 1 if a field is different.
+
+    \b
+    Examples:
+      voice-insights twilio verify sessions.jsonl
+      voice-insights twilio verify s3://my-bucket/sessions/dt=2026-10-02 --sample 50 --json
+    """
+    settings = load_settings(options, os.environ, config_file).settings
+    locations = Locations(settings.region, settings.endpoint_url)
+    records = [
+        record for place in places for record in records_in(locations.lines(place, RECORDS), None)
+    ]
+    now = int(time() * 1000)
+    chosen = select(records, now, sample)
+    if not chosen.records:
+        raise BadInput(f"nothing to compare: {_summary(chosen, Counter())}")
+    bases = Bases(insights=insights_url)
+    with connected(bases, settings.region, settings.endpoint_url) as twilio:
+        progress = Progress("asked for", monotonic, noun="calls")
+        compared = list(compare(twilio.insights, chosen.records, now, progress))
+    _show(compared, show_all=show_all, as_json=as_json)
+    verdicts = Counter(one.verdict for one in compared)
+    click.echo(_summary(chosen, verdicts), err=True)
+    if verdicts["different"] and not as_json:
+        _advise(next(one for one in compared if one.verdict == "different"), places[0])
+    sys.exit(bool(verdicts["different"]))
+
+
+def _show(compared: Sequence[SessionCompared], *, show_all: bool, as_json: bool) -> None:
+    if as_json:
+        for one in compared:
+            click.echo(json.dumps(_fields(one)))
+        return
+    rows = [
+        (session, field)
+        for session in compared
+        for field in session.fields
+        if show_all or field.verdict != "equal"
+    ]
+    rows.sort(key=lambda row: row[1].verdict != "different")
+    if rows:
+        print_table(console(sys.stdout), _table(rows if show_all else rows[:_SHOWN]))
+        if len(rows) > _SHOWN and not show_all:
+            click.echo(f"and {len(rows) - _SHOWN} more; see them all with --json")
+
+
+def _fields(one: SessionCompared) -> dict[str, object]:
+    return {
+        "call_sid": one.call_sid,
+        "session_id": one.session_id,
+        "verdict": one.verdict,
+        "fields": [field._asdict() for field in one.fields],
+    }
+
+
+def _table(rows: Sequence[tuple[SessionCompared, Compared]]) -> Table:
+    table = Table(title="Records beside Twilio's summaries", box=None, pad_edge=False)
+    for name in ("session", "field", "record", "Twilio", "", "why"):
+        table.add_column(name, overflow="fold")
+    for session, field in rows:
+        table.add_row(
+            session.session_id,
+            field.field,
+            field.ours,
+            field.theirs,
+            field.verdict,
+            field.reason or "",
+            style="red" if field.verdict == "different" else "",
+        )
+    return table
+
+
+def _summary(chosen: Selection, verdicts: Counter[Verdict]) -> str:
+    counts = ", ".join(f"{verdicts[name]:,} {name}" for name in get_args(Verdict))
+    left = ""
+    if chosen.too_old:
+        left += f"; {chosen.too_old:,} older than 30 days left out"
+    if chosen.foreign:
+        left += f"; {chosen.foreign:,} of other platforms left out"
+    return f"{sum(verdicts.values()):,} sessions compared: {counts}{left}"
+
+
+def _advise(one: SessionCompared, place: str) -> None:
+    click.echo(
+        f"open one:     voice-insights session {one.session_id} --records {place}\n"
+        f"read it back: voice-insights twilio events {one.call_sid} -o {one.call_sid}",
+        err=True,
+    )

@@ -1,0 +1,111 @@
+"""Which of a session's minutes may leave at an instant, and why they may. Pure.
+
+A minute leaves when it is complete, not when it is old: numbers that follow one another say that
+nothing of it is missing any more. Where something is missing it waits for that, but not for ever.
+All that decides is the session's events and how far it has been emitted, which a restart restores.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from worker.partition.commit_outputs import Reason
+from worker.partition.numbering import Numbering
+from worker.partition.rules import Rules
+from worker.sessions.resident import Held
+from worker.sessions.state import Session
+from worker.times.minutes import AFTER_ALL, BEFORE_ALL, MINUTE, minute_of
+
+
+class Due(NamedTuple):
+    """The minutes that may leave at an ``instant``, None at the end of the input: those that end
+    by ``before``, and of samples that wait for the session's beginning by ``contextual``, which is
+    no later. Those that end by ``complete`` leave as complete, others for a ``reason``. All in
+    epoch ms. ``contiguous``: whether absent sequence numbers are missing events to turn samples.
+    """
+
+    instant: int | None
+    before: int
+    contextual: int
+    complete: int
+    reason: Reason
+    contiguous: bool = True
+
+
+class Holds:
+    """Decides by the ``rules``, and by sequence numbers while the stream's are contiguous."""
+
+    def __init__(self, rules: Rules, numbering: Numbering) -> None:
+        self._rules = rules
+        self._numbering = numbering
+
+    def everything(self) -> Due:
+        """All minutes, at the end of the input."""
+        contiguous = self._numbering.contiguous
+        return Due(None, AFTER_ALL, AFTER_ALL, BEFORE_ALL, "closed", contiguous)
+
+    def direct(self, held: Held, instant: int) -> Due:
+        """Of samples that one event alone decides. Those with a dimension from the context wait
+        until the session's beginning has come.
+        """
+        state = held.state
+        if state.closed is not None:
+            return self._closed(state, instant)
+        ripe = minute_of(instant - self._rules.hold_direct)
+        if state.oldest >= ripe:
+            return Due(instant, ripe, ripe, ripe, "complete")  # there is nothing that could leave
+        given_up = minute_of(instant - self._rules.hold_hole)
+        if self._by_time(held) or held.runs.begun:
+            return Due(instant, ripe, ripe, ripe, "complete")
+        if self._begun(held, given_up):
+            return Due(instant, ripe, ripe, BEFORE_ALL, "given_up")
+        return Due(instant, ripe, BEFORE_ALL, ripe, "complete")
+
+    def turn(self, held: Held, instant: int) -> Due:
+        """Of samples that neighbouring events decide."""
+        state, rules = held.state, self._rules
+        if state.closed is not None:
+            return self._closed(state, instant)
+        if self._by_time(held):
+            return self._timed(state, instant, BEFORE_ALL)
+        complete, hole = self._frontier(held, instant, BEFORE_ALL)
+        if not hole:
+            return self._timed(state, instant, complete)
+        given_up = minute_of(instant - max(rules.hold_hole, rules.hold_direct))
+        behind, hole = self._frontier(held, instant, given_up)
+        before = max(behind, given_up)
+        if not hole:
+            before = max(before, self._timed(state, instant, complete).before)
+        return Due(instant, before, before, complete, "given_up")
+
+    def _frontier(self, held: Held, instant: int, given_up: int) -> tuple[int, bool]:
+        """The end of the minutes that are complete, and whether a missing number is waited for
+        after them. What is missing before ``given_up``, or before what was told, is not.
+        """
+        state = held.state
+        told = max(state.turn.before, given_up) - state.base
+        latest, hole = held.runs.frontier(told, begun=self._begun(held, given_up))
+        ripe = minute_of(instant - self._rules.hold_direct)
+        return min(ripe, minute_of(state.base + latest)), hole
+
+    def _closed(self, state: Session, instant: int) -> Due:
+        """A closed session waits for nothing."""
+        end = minute_of(state.newest) + MINUTE
+        return Due(instant, end, end, BEFORE_ALL, "closed", self._numbering.contiguous)
+
+    def _timed(self, state: Session, instant: int, complete: int) -> Due:
+        """By time, beyond what is complete."""
+        quiet = instant - state.last_arrival >= self._rules.quiet
+        before = minute_of(instant - (self._rules.hold_turn if quiet else self._rules.hold_max))
+        before = max(before, complete)
+        reason: Reason = "quiet" if quiet else "given_up"
+        return Due(instant, before, before, complete, reason, self._numbering.contiguous)
+
+    def _begun(self, held: Held, given_up: int) -> bool:
+        """Whether the session's beginning has come, or been given up."""
+        state = held.state
+        told = max(state.contextual, state.turn.before, given_up)
+        return held.runs.begun or state.oldest < told
+
+    def _by_time(self, held: Held) -> bool:
+        return not self._numbering.contiguous or held.runs.unordered

@@ -1,0 +1,84 @@
+"""The caller's wait: since when the caller waits for the agent, and whether that is proven.
+
+A wait begins with a prompt, or with the end of the utterance that it carries, and ends with the
+agent's next audio. The span that proves it may begin earlier, with the last speech before the
+prompt: an end of the customer's speech that is lost must not make a wait look short. A span with
+a hole proves nothing, but for one case: a single missing number can't hide both the beginning
+and the end of an utterance. Had anybody spoken unseen, the other one would be there alone.
+"""
+
+from __future__ import annotations
+
+from worker.sessions.event_log import Row
+from worker.sessions.sequence_numbers import Holes
+
+
+class CallerWait:
+    """``since``: the event since which the caller waits, None if nobody does. Durations in ms."""
+
+    __slots__ = ("_last_speech", "_span", "_speech", "_unpaired", "since")
+
+    def __init__(self) -> None:
+        self.since: Row | None = None
+        self._span = 0
+        """The sequence number with which the span begins that proves the wait."""
+        self._speech = 0
+        """How long the customer has spoken in the wait, up to the last end."""
+        self._unpaired = False
+        """Whether a start or an end of speech since the span began lacks its partner. A span may
+        begin with any end of the customer's speech until a prompt decides that.
+        """
+        self._last_speech: Row | None = None
+
+    def speech(self, now: Row, *, paired: bool) -> None:
+        """A side starts or ends to speak. Not ``paired``: an end without its start, or a start
+        that shows that the end before it is lost.
+        """
+        self._last_speech = now
+        if not paired:
+            self._unpaired = True
+
+    def customer_ends(self, now: Row, since: Row | None) -> None:
+        """The customer has spoken since that event; None if it is lost."""
+        self._last_speech = now
+        if self.since is None:
+            self._unpaired = False
+        elif since is None:
+            self._unpaired = True
+        else:
+            self._speech += now.timestamp - max(since.timestamp, self.since.timestamp)
+
+    def begin(self, prompt: Row, customer_end: Row | None) -> None:
+        """The caller waits since the end of the customer's speech, failing that the prompt."""
+        self._speech = 0
+        if customer_end is not None:
+            self.since = customer_end
+            self._span = customer_end.sequence_number
+        else:
+            self.since = prompt
+            self._span = (self._last_speech or prompt).sequence_number
+            self._unpaired = False
+
+    def end(self, now: Row, speaking_since: Row | None, holes: Holes | None) -> int | None:
+        """The agent starts to speak: how long the caller sat through silence, None if in doubt.
+
+        ``speaking_since``: the event since which the customer speaks, if so. Somebody waits.
+        """
+        since, self.since = self.since, None
+        self._last_speech = now
+        if since is None or (holes is not None and not self._is_proven(now, speaking_since, holes)):
+            return None
+        wait = now.timestamp - since.timestamp - self._speech
+        if speaking_since is not None:
+            wait -= now.timestamp - max(speaking_since.timestamp, since.timestamp)
+        return wait
+
+    def is_abandoned(self, last: Row, holes: Holes | None) -> bool:
+        """Whether nobody can have answered up to the session's last event. Somebody waits."""
+        return holes is None or not holes.between(self._span, last.sequence_number)
+
+    def _is_proven(self, now: Row, speaking_since: Row | None, holes: Holes) -> bool:
+        missing = holes.between(self._span, now.sequence_number)
+        if missing == 1:
+            return speaking_since is None and not self._unpaired
+        return not missing

@@ -1,0 +1,38 @@
+"""Silence: the longest stretch in which neither side speaks, of those that are proven."""
+
+from __future__ import annotations
+
+from worker.sessions.event_log import Row
+from worker.sessions.sequence_numbers import Holes
+
+
+class Silence:
+    """``longest``: in ms, of the stretches that are over; one with a hole inside is left out,
+    since somebody may have spoken in it.
+    """
+
+    __slots__ = ("_since", "longest")
+
+    def __init__(self) -> None:
+        self.longest = 0
+        self._since: Row | None = None
+
+    def begin(self, now: Row) -> None:
+        """Neither side speaks from this event on, or it was so before."""
+        if self._since is None:
+            self._since = now
+
+    def end(self, now: Row, holes: Holes | None) -> None:
+        """A side speaks from this event on."""
+        if self._since is not None:
+            self.longest = self.longest_up_to(now, holes)
+            self._since = None
+
+    def longest_up_to(self, last: Row, holes: Holes | None) -> int:
+        """The longest stretch in ms if this is the session's last event."""
+        since = self._since
+        if since is None:
+            return self.longest
+        if holes is not None and holes.between(since.sequence_number, last.sequence_number):
+            return self.longest
+        return max(self.longest, last.timestamp - since.timestamp)

@@ -1,0 +1,1 @@
+"""Twilio's REST interfaces: call events, call summaries, sinks and subscriptions."""

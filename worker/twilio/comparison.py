@@ -1,0 +1,245 @@
+"""A session record beside Twilio's summary of the same session, field by field. Pure.
+
+What the definitions imply to be equal must be equal, but for rounding. Where they differ, or the
+record itself says that it can't know, a difference is explained; any other one is different.
+Averages of network latency, first audio, tokens a second and words a minute are not compared:
+their definitions are not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from worker.sessions.schema import SessionRecord
+from worker.twilio.summaries import AgentSession, Interruptions, Spread, Total
+
+Verdict = Literal["equal", "explained", "different"]
+
+Reason = Literal[
+    "ambiguous replies",
+    "in doubt",
+    "missing events",
+    "no sample",
+    "invalid latencies",
+    "conflicting events",
+    "no wrap-up",
+    "record in parts",
+    "partial summary",
+    "no summary yet",
+    "within tolerance",
+]
+"""Why a difference is none: replies that can't be attributed; prompts, turns or waits in doubt for
+lost events; events that the record lacks; Twilio's 0/0/0; latencies out of bounds, which are no
+samples; two events under one identity; a session without ``call_wrap_up``; a session that went on
+after it was forgotten; a summary, or a call, that Twilio isn't done with; turns, which Twilio
+counts in another way, so that equal means near.
+"""
+
+
+class Compared(NamedTuple):
+    """One field of a session. ``ours`` and ``theirs`` are texts for people."""
+
+    field: str
+    verdict: Verdict
+    ours: str
+    theirs: str
+    reason: Reason | None = None
+
+
+class SessionCompared(NamedTuple):
+    """A session with all its fields. One without a counterpart has the one field ``session``."""
+
+    call_sid: str
+    session_id: str
+    fields: tuple[Compared, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of its fields."""
+        verdicts = {one.verdict for one in self.fields}
+        return (
+            "different"
+            if "different" in verdicts
+            else ("explained" if "explained" in verdicts else "equal")
+        )
+
+
+class _Completeness(msgspec.Struct, frozen=True):
+    conflicts: int = 0
+    first_sequence: int = 0
+    missing: int = 0
+    cut: int = 0
+
+
+class _Latency(msgspec.Struct, frozen=True):
+    stt: Spread | None = None
+    tts: Spread | None = None
+    application: Spread | None = None
+
+
+class _Tokens(msgspec.Struct, frozen=True):
+    total: int = 0
+    words: int = 0
+
+
+class _Interruptions(msgspec.Struct, frozen=True):
+    by_customer: int = 0
+    by_agent: int = 0
+
+
+class _Record(msgspec.Struct, frozen=True):
+    """What of a session record is compared, or explains a difference."""
+
+    latency_ms: _Latency
+    tokens: _Tokens
+    interruptions: _Interruptions
+    completeness: _Completeness
+    turns: int = 0
+    ambiguous_turns: int = 0
+    ambiguous_replies: int = 0
+    unattributed_replies: int = 0
+    invalid_latencies: int = 0
+    doubtful_turns: int = 0
+    doubtful_prompts: int = 0
+    continued: bool = False
+    end_status: str | None = None
+
+
+_ROUNDING: Final = 0.5
+"""Milliseconds; in which way Twilio rounds averages is not known."""
+
+_FEW_TURNS: Final = 2
+_SHARE_OF_TURNS: Final = 0.2
+"""How far Twilio's turns (customer starts, then agent starts) may be from ours."""
+
+_FIRST_NUMBERS: Final = frozenset({0, 1})
+
+
+def compare(record: SessionRecord, theirs: AgentSession, *, partial: bool) -> SessionCompared:
+    """All fields of a session. ``partial``: Twilio is not done with the call's summary."""
+    ours = msgspec.convert(record, _Record, from_attributes=True)
+    found = tuple(_fields(ours, theirs))
+    excuse: Reason | None = "partial summary" if partial else None
+    return SessionCompared(
+        record.call_sid, record.session_id, tuple(_excused(one, excuse) for one in found)
+    )
+
+
+def without_summary(record: SessionRecord, *, recent: bool) -> SessionCompared:
+    """A session that Twilio's summaries don't have. ``recent``: it may have it soon."""
+    reason: Reason | None = "no summary yet" if recent else None
+    found = Compared(
+        "session", "explained" if recent else "different", record.session_id, "-", reason
+    )
+    return SessionCompared(record.call_sid, record.session_id, (found,))
+
+
+def without_record(call_sid: str, theirs: AgentSession) -> SessionCompared:
+    """A session of a call that has records, but none of this session."""
+    found = Compared("session", "different", "-", theirs.session_id)
+    return SessionCompared(call_sid, theirs.session_id, (found,))
+
+
+def _excused(one: Compared, reason: Reason | None) -> Compared:
+    if reason is None or one.verdict != "different":
+        return one
+    return one._replace(verdict="explained", reason=reason)
+
+
+def _fields(ours: _Record, theirs: AgentSession) -> Iterator[Compared]:
+    lost = list(_lost(ours))
+    invalid: list[Reason] = ["invalid latencies"] if ours.invalid_latencies else []
+    latency, interruptions = ours.latency_ms, theirs.interruptions or Interruptions()
+    yield _spread("stt_latency_ms", latency.stt, theirs.stt_latency_ms, [*invalid, *lost])
+    yield _spread("tts_latency_ms", latency.tts, theirs.tts_latency_ms, [*invalid, *lost])
+    yield _spread(
+        "application_latency_ms",
+        latency.application,
+        theirs.application_latency_ms,
+        [*_unattributed(ours), *lost],
+    )
+    tokens, words = theirs.tokens or Total(), theirs.words or Total()
+    yield _count("tokens", ours.tokens.total, tokens.total, lost)
+    yield _count("words", ours.tokens.words, words.total, lost)
+    yield _turns(ours, theirs.turns, lost)
+    yield _count(
+        "interruptions_by_customer",
+        ours.interruptions.by_customer,
+        interruptions.customer_to_agent,
+        lost,
+    )
+    yield _count(
+        "interruptions_by_agent", ours.interruptions.by_agent, interruptions.agent_to_customer, lost
+    )
+    yield _status(ours.end_status, theirs.session_state, lost)
+
+
+def _lost(ours: _Record) -> Iterator[Reason]:
+    """What may be wrong with any number of the record."""
+    seen = ours.completeness
+    if seen.missing or seen.cut or seen.first_sequence not in _FIRST_NUMBERS:
+        yield "missing events"
+    if seen.conflicts:
+        yield "conflicting events"
+    if ours.continued:
+        yield "record in parts"
+    if ours.end_status is None:
+        yield "no wrap-up"
+
+
+def _unattributed(ours: _Record) -> Iterator[Reason]:
+    if ours.ambiguous_replies or ours.unattributed_replies:
+        yield "ambiguous replies"
+    if ours.doubtful_prompts:
+        yield "in doubt"
+
+
+def _spread(
+    name: str, ours: Spread | None, theirs: Spread | None, reasons: Iterable[Reason]
+) -> Compared:
+    texts = (_spread_text(ours), _spread_text(theirs))
+    if ours is None and theirs is not None and theirs.empty:
+        return Compared(name, "explained", *texts, "no sample")
+    if ours is None or theirs is None:
+        return _judged(name, ours is theirs, texts, reasons)
+    pairs = ((ours.min, theirs.min), (ours.max, theirs.max), (ours.avg, theirs.avg))
+    return _judged(name, all(abs(a - b) <= _ROUNDING for a, b in pairs), texts, reasons)
+
+
+def _count(name: str, ours: int, theirs: int | None, reasons: Iterable[Reason]) -> Compared:
+    return _judged(name, ours == (theirs or 0), (str(ours), _text(theirs)), reasons)
+
+
+def _turns(ours: _Record, theirs: int | None, reasons: Iterable[Reason]) -> Compared:
+    texts = (str(ours.turns), _text(theirs))
+    if ours.turns == (theirs or 0):
+        return Compared("turns", "equal", *texts)
+    bound = max(_FEW_TURNS, round(_SHARE_OF_TURNS * ours.turns)) + ours.ambiguous_turns
+    if abs(ours.turns - (theirs or 0)) <= bound:
+        return Compared("turns", "equal", *texts, "within tolerance")
+    doubt: list[Reason] = ["in doubt"] if ours.doubtful_turns else []
+    return _judged("turns", equal=False, texts=texts, reasons=[*doubt, *reasons])
+
+
+def _status(ours: str | None, theirs: str | None, reasons: Iterable[Reason]) -> Compared:
+    return _judged("end_status", ours == theirs, (_text(ours), _text(theirs)), reasons)
+
+
+def _judged(name: str, equal: bool, texts: tuple[str, str], reasons: Iterable[Reason]) -> Compared:
+    reason = next(iter(reasons), None)
+    if equal:
+        return Compared(name, "equal", *texts)
+    return Compared(name, "different" if reason is None else "explained", *texts, reason)
+
+
+def _spread_text(spread: Spread | None) -> str:
+    if spread is None:
+        return "-"
+    return "/".join(f"{value:g}" for value in (spread.min, spread.max, round(spread.avg, 3)))
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else str(value)

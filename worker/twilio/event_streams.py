@@ -1,0 +1,128 @@
+"""Event Streams: looking at sinks and subscriptions, and the steps to working ones. Shell."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from worker.errors import Misconfigured, Unreachable
+from worker.twilio.rest import Parameters, Rest, all_rows, decoded
+from worker.twilio.sink_setup import (
+    EVENT_TYPE,
+    KINESIS,
+    SCHEMA_VERSION,
+    AddType,
+    RaiseVersion,
+    Seen,
+    Sink,
+    Subscribe,
+    SubscribedEvent,
+    Subscription,
+    Wanted,
+    sink_of,
+)
+
+_ALL: Final[Parameters] = {"PageSize": "1000"}
+_T = TypeVar("_T")
+
+
+class _Result(msgspec.Struct):
+    result: str | None = None
+
+
+class EventStreams:
+    """Sinks and subscriptions of an account. What its methods raise is what ``rest`` says."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    def look(self, stream: str) -> Seen:
+        """All sinks, and what that of ``stream`` (name or ARN) is subscribed to."""
+        seen = Seen(self._list("/v1/Sinks", _ALL, "sinks", Sink, "the list of sinks"))
+        sink = sink_of(seen, stream)
+        if sink is None:
+            return seen
+        subscriptions = self._list(
+            "/v1/Subscriptions",
+            {**_ALL, "SinkSid": sink.sid},
+            "subscriptions",
+            Subscription,
+            "the list of subscriptions",
+        )
+        found = next((one for one in subscriptions if one.sink_sid == sink.sid), None)
+        if found is None:
+            return seen
+        events = self._list(_events_of(found), _ALL, "types", SubscribedEvent, "subscribed events")
+        return Seen(seen.sinks, found, events)
+
+    def create(self, wanted: Wanted) -> Sink:
+        """A Kinesis sink as ``wanted``, which needs the ARN, the role and the external id."""
+        configuration = {
+            "arn": wanted.stream,
+            "role_arn": wanted.role,
+            "external_id": wanted.external_id,
+        }
+        form = {
+            "Description": wanted.description,
+            "SinkType": KINESIS,
+            "SinkConfiguration": msgspec.json.encode(configuration).decode(),
+        }
+        return decoded(self._rest.post("/v1/Sinks", form), Sink, "the new sink")
+
+    def send_test(self, sink: Sink) -> None:
+        """Have Twilio send the test event to a sink."""
+        what = f"the test of sink {sink.sid}"
+        result = self._result(f"/v1/Sinks/{sink.sid}/Test", {}, what)
+        if result != "submitted":
+            raise Unreachable(f"{what}: it was not submitted")
+
+    def validate(self, sink: Sink, test_id: str) -> None:
+        """Tell Twilio that the test event with this id has arrived."""
+        what = f"the validation of sink {sink.sid}"
+        result = self._result(f"/v1/Sinks/{sink.sid}/Validate", {"TestId": test_id}, what)
+        if result != "valid":
+            raise Misconfigured(f"{what}: Twilio doesn't take the test id")
+
+    def subscribe(self, step: Subscribe | AddType | RaiseVersion, description: str) -> None:
+        """Have call events of the current schema version come to a sink."""
+        version = {"SchemaVersion": str(SCHEMA_VERSION)}
+        what = "the subscription"
+        if isinstance(step, Subscribe):
+            kinds = msgspec.json.encode({"type": EVENT_TYPE, "schema_version": SCHEMA_VERSION})
+            form = {
+                "Description": description,
+                "SinkSid": step.sink.sid,
+                "Types": kinds.decode(),
+            }
+            decoded(self._rest.post("/v1/Subscriptions", form), Subscription, what)
+        elif isinstance(step, AddType):
+            form = {"Type": EVENT_TYPE, **version}
+            decoded(self._rest.post(_events_of(step.subscription), form), SubscribedEvent, what)
+        else:
+            path = f"{_events_of(step.subscription)}/{EVENT_TYPE}"
+            decoded(self._rest.post(path, version), SubscribedEvent, what)
+
+    def _result(self, path: str, form: Parameters, what: str) -> str | None:
+        return decoded(self._rest.post(path, form), _Result, what).result
+
+    def _list(
+        self, path: str, parameters: Parameters, key: str, kind: type[_T], what: str
+    ) -> list[_T]:
+        rows = all_rows(self._rest, path, parameters, key, what)
+        try:
+            return [msgspec.json.decode(row, type=kind) for row in rows or ()]
+        except msgspec.DecodeError as error:
+            raise Unreachable(f"{what}: what answers is not Twilio") from error
+
+
+def advanced_features(insights: Rest) -> bool | None:
+    """Whether Voice Insights Advanced Features are on; None if Twilio doesn't tell."""
+    answer = insights.get("/v1/Voice/Settings", {})
+    found = decoded(answer, dict[str, Any], "the settings of Voice Insights")
+    value = found.get("advanced_features")
+    return value if isinstance(value, bool) else None
+
+
+def _events_of(subscription: Subscription) -> str:
+    return f"/v1/Subscriptions/{subscription.sid}/SubscribedEvents"

@@ -1,0 +1,146 @@
+"""What an unfinished back-fill has read so far, in a hidden folder inside its recording's folder.
+
+A call is kept whole or not at all, so a back-fill may be interrupted at any time; the next one
+reads what is missing. When all is there, the recording takes the place of the journal at once.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from worker.errors import BadInput, Misconfigured
+from worker.recordings.files import Compression, shard_of_file
+from worker.recordings.writer import RecordingWriter
+from worker.twilio.merging import SHARD, Beginning, merged
+from worker.twilio.rows import CallEvent, Contents, call_events, contents
+
+_FOLDER: Final = ".twilio"
+_PLAN: Final = "plan.json"
+_RECORDING: Final = "recording"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What an operator asked for: some calls, or those that began in a span of epoch ms."""
+
+    calls: list[str]
+    since: int | None
+    until: int | None
+    edge: str
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    request: Request
+    calls: list[str]
+
+
+class Journal:
+    """The calls that were read back into ``folder`` so far.
+
+    Raises ``Misconfigured`` if the folder holds a recording, or another request's journal, or
+    can't be written to.
+    """
+
+    def __init__(self, folder: Path, request: Request) -> None:
+        self._folder = folder
+        self._own = folder / _FOLDER
+        self._request = request
+        try:
+            self._own.mkdir(parents=True, exist_ok=True)
+            names = [place.name for place in folder.iterdir()]
+        except OSError as error:
+            raise Misconfigured(f"{folder}: {error.strerror}") from error
+        if any(shard_of_file(name) for name in names):
+            raise Misconfigured(f"{folder}: holds a recording already; name another folder")
+        self._plan = self._stored_plan()
+
+    @property
+    def calls(self) -> list[str] | None:
+        """The SIDs of all calls that are to be read, once that is known."""
+        return None if self._plan is None else self._plan.calls
+
+    def plan(self, calls: Sequence[str]) -> None:
+        """Keep which calls are to be read."""
+        self._plan = _Plan(self._request, list(calls))
+        self._write(self._own / _PLAN, msgspec.json.encode(self._plan))
+
+    def has(self, call_sid: str) -> bool:
+        """Whether a call was read."""
+        return self._place(call_sid).exists()
+
+    def keep(self, call_sid: str, rows: Sequence[bytes]) -> None:
+        """Keep all rows of a call."""
+        self._write(self._place(call_sid), msgspec.json.encode([msgspec.Raw(row) for row in rows]))
+
+    def contents(self) -> Contents:
+        """What there is in all calls that were read."""
+        each = [contents(self._rows(call_sid)) for call_sid in self._kept()]
+        return Contents(*map(sum, zip(*each, strict=True))) if each else Contents(0, 0, 0)
+
+    def oldest(self) -> int | None:
+        """The time of the oldest event, in epoch ms; None if there is none."""
+        return min((beginning.first for beginning in self._beginnings()), default=None)
+
+    def finish(self, compression: Compression | None) -> int:
+        """Put the recording of all calls that were read in the place of the journal; the number
+        of its records.
+        """
+        made = self._own / _RECORDING
+        shutil.rmtree(made, ignore_errors=True)
+        count = 0
+        with RecordingWriter(made, compression) as writer:
+            writer.begin(SHARD)
+            for record in merged(self._beginnings(), self._events):
+                writer.write(record)
+                count += 1
+        for file in made.iterdir():
+            file.replace(self._folder / file.name)
+        shutil.rmtree(self._own)
+        return count
+
+    def _beginnings(self) -> list[Beginning]:
+        return [
+            Beginning(events[0].arrival, call_sid)
+            for call_sid in self._kept()
+            if (events := self._events(call_sid))
+        ]
+
+    def _events(self, call_sid: str) -> list[CallEvent]:
+        return call_events(self._rows(call_sid))
+
+    def _kept(self) -> list[str]:
+        return [call_sid for call_sid in self.calls or () if self.has(call_sid)]
+
+    def _rows(self, call_sid: str) -> list[bytes]:
+        rows = msgspec.json.decode(self._place(call_sid).read_bytes(), type=list[msgspec.Raw])
+        return [bytes(row) for row in rows]
+
+    def _place(self, call_sid: str) -> Path:
+        return self._own / f"{call_sid}.rows"
+
+    def _stored_plan(self) -> _Plan | None:
+        try:
+            plan = msgspec.json.decode((self._own / _PLAN).read_bytes(), type=_Plan)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            raise BadInput(f"{self._own} can't be read; delete it and begin again") from error
+        if plan.request != self._request:
+            raise Misconfigured(
+                f"{self._folder}: another back-fill was begun here; finish it as it was begun, or "
+                f"delete {self._own}"
+            )
+        return plan
+
+    def _write(self, place: Path, data: bytes) -> None:
+        """All or nothing, whenever it ends."""
+        half = place.with_suffix(".half")
+        try:
+            half.write_bytes(data)
+            half.replace(place)
+        except OSError as error:
+            raise Misconfigured(f"{place}: {error.strerror}") from error

@@ -1,0 +1,136 @@
+"""What the REST interfaces answer, and what an answer that isn't the wanted one means.
+
+Of an answer that is an error only status and code are passed on: whatever stands between here
+and Twilio may answer with what it was sent, credentials included.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
+
+NOT_FOUND: Final = 404
+OK: Final = 200
+CREATED: Final = 201
+TOO_MANY: Final = 429
+OUT_OF_ORDER: Final = 500
+"""HTTP statuses from here on are the server's failures."""
+
+_BAD_CREDENTIALS: Final = frozenset({401, 403})
+
+Parameters = dict[str, str]
+_T = TypeVar("_T")
+
+
+class Answer(NamedTuple):
+    """An HTTP answer, of whatever status but those that were tried again."""
+
+    status: int
+    body: bytes
+
+
+class Rest(Protocol):
+    """One of Twilio's REST interfaces, such as Voice Insights."""
+
+    def get(self, path: str, parameters: Parameters) -> Answer:
+        """What is at ``path``. Raises ``Unreachable`` without an answer."""
+        ...
+
+    def post(self, path: str, form: Parameters) -> Answer:
+        """The answer to a form that was posted once. Raises ``Unreachable`` without one, when
+        nobody knows whether the form was taken.
+        """
+        ...
+
+
+class _Problem(msgspec.Struct):
+    code: Any = None
+
+
+class _Meta(msgspec.Struct):
+    next_page_url: str | None = None
+
+
+class _Page(msgspec.Struct):
+    meta: _Meta
+
+
+def decoded(answer: Answer, kind: type[_T], what: str) -> _T:
+    """The body of an answer that holds ``what``. Raises what ``refusal`` gives for a status that
+    isn't 200 or 201, and ``Unreachable`` for a body of another kind.
+    """
+    if answer.status not in (OK, CREATED):
+        raise refusal(answer, what)
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreachable(f"{what}: what answers is not Twilio") from error
+
+
+def refusal(answer: Answer, what: str) -> VoiceInsightsError:
+    """The error that an answer without ``what`` is."""
+    words = f"{what}: Twilio answers {answer.status}{_problem(answer.body)}"
+    if answer.status in _BAD_CREDENTIALS:
+        return Misconfigured(f"{words}; check the API key and what it is allowed")
+    if answer.status == TOO_MANY or answer.status >= OUT_OF_ORDER:
+        return Unreachable(words)
+    return Misconfigured(words)
+
+
+def all_rows(
+    rest: Rest, path: str, parameters: Parameters, key: str, what: str
+) -> list[bytes] | None:
+    """The rows under ``key`` of all pages, in order; None if there is nothing at ``path``.
+
+    Raises ``Unreachable`` where the pages don't end as they should: a list that is cut short is
+    worse than none.
+    """
+    answer = rest.get(path, parameters)
+    if answer.status == NOT_FOUND:
+        return None
+    rows: list[bytes] = []
+    seen: set[str] = set()
+    while True:
+        rows += _rows(answer, key, what)
+        following = decoded(answer, _Page, what).meta.next_page_url
+        if not following:
+            return rows
+        if following in seen:
+            raise Unreachable(f"{what}: its pages go round in a circle")
+        seen.add(following)
+        answer = rest.get(*_page(following, what))
+        if answer.status == NOT_FOUND:
+            raise Unreachable(
+                f"{what}: page {len(seen) + 1} is not there (404) though page {len(seen)} names "
+                "it; nothing was kept of it, run the command again"
+            )
+
+
+def _rows(answer: Answer, key: str, what: str) -> list[bytes]:
+    page = decoded(answer, dict[str, msgspec.Raw], what)
+    try:
+        return [bytes(row) for row in msgspec.json.decode(page[key], type=list[msgspec.Raw])]
+    except (KeyError, msgspec.DecodeError) as error:
+        raise Unreachable(f"{what}: a page without {key}: what answers is not Twilio") from error
+
+
+def _page(url: str, what: str) -> tuple[str, Parameters]:
+    """Path and parameters of a page's address. Its host is left out, so that the credentials go
+    nowhere but to the host that was configured.
+    """
+    parts = urlsplit(url)
+    if not parts.path.startswith("/v1/"):
+        raise Unreachable(f"{what}: the address of the next page is none of Twilio's")
+    return parts.path, dict(parse_qsl(parts.query))
+
+
+def _problem(body: bytes) -> str:
+    try:
+        code = msgspec.json.decode(body, type=_Problem).code
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return f", code {code} (see www.twilio.com/docs/errors/{code})" if type(code) is int else ""

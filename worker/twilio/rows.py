@@ -1,0 +1,106 @@
+"""Call events as the REST interface gives them, made into the CloudEvents of Event Streams. Pure.
+
+A row of the REST interface is what Event Streams sends as ``data``. It has no CloudEvent id, and
+needs none: an event's identity is its session, sequence number, name and time, which are equal
+both ways. So what is read back completes what came over the stream, and repeats nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from worker.errors import Unreadable
+from worker.events.twilio.envelope import GATEWAY_TYPE
+from worker.times.rfc3339 import parse_ms
+
+SDK_TYPE: Final = "com.twilio.voice.insights.call-event.sdk"
+SCHEMA: Final = "https://events-schemas.twilio.com/VoiceInsights.CallEvent/3"
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class CallEvent(NamedTuple):
+    """A CloudEvent with the time at which it counts as arrived: that of the event, in epoch ms."""
+
+    arrival: int
+    data: bytes
+
+
+class Contents(NamedTuple):
+    """What a call's events are: all, those of ConversationRelay, and of their sessions those that
+    have no ``call_wrap_up``, perhaps because the call is still going on.
+    """
+
+    rows: int
+    relay: int
+    unfinished: int
+
+
+def call_events(rows: Iterable[bytes]) -> list[CallEvent]:
+    """The CloudEvents of a call's rows, by time; equal rows give equal bytes.
+
+    A row without a readable time counts as arrived with the row before it.
+    Raises ``Unreadable`` for a row that is no JSON object.
+    """
+    events: list[CallEvent] = []
+    arrival = 0
+    for text in rows:
+        row = _row(text)
+        arrival = _instant(row) or arrival
+        events.append(CallEvent(arrival, _cloud_event(row)))
+    return sorted(events, key=_arrival)
+
+
+def contents(rows: Sequence[bytes]) -> Contents:
+    """What there is in a call's rows."""
+    relay = [(row, data) for row in map(_row, rows) if (data := _relay_data(row)) is not None]
+    sessions = {str(data.get("session_id")) for _, data in relay}
+    finished = {
+        str(data.get("session_id"))
+        for row, data in relay
+        if "call_wrap_up" in (row.get("name"), data.get("name"))
+    }
+    return Contents(len(rows), len(relay), len(sessions - finished))
+
+
+def _arrival(event: CallEvent) -> int:
+    return event.arrival
+
+
+def _row(text: bytes) -> dict[str, Any]:
+    try:
+        return _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable("a row of call events is no JSON object") from error
+
+
+def _relay_data(row: dict[str, Any]) -> dict[str, Any] | None:
+    relay = row.get("conversation_relay_data")
+    return relay if isinstance(relay, dict) else None
+
+
+def _instant(row: dict[str, Any]) -> int | None:
+    stamp = row.get("timestamp")
+    instant = parse_ms(stamp) if isinstance(stamp, str) else None
+    return instant if instant is not None and instant >= 0 else None
+
+
+def _cloud_event(row: dict[str, Any]) -> bytes:
+    digest = hashlib.md5(_encode(row), usedforsecurity=False).hexdigest()
+    return _encode(
+        {
+            "specversion": "1.0",
+            "type": SDK_TYPE if row.get("edge") == "sdk_edge" else GATEWAY_TYPE,
+            "source": f"/2010-04-01/Accounts/{row.get('account_sid')}/VoiceInsights",
+            "id": f"EZ{digest}",
+            "dataschema": SCHEMA,
+            "datacontenttype": "application/json",
+            "time": row.get("timestamp"),
+            "data": row,
+        }
+    )
