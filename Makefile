@@ -12,8 +12,12 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PEERS := .venv-peers
 PEERS_OF := tests/bench/peers/requirements
+RELEASE := .venv-release
+IMAGE := .venv-image
+LOCKS := requirements.lock infra/requirements.lock infra/build.lock infra/release.lock \
+  localstack/requirements.lock tests/bench/peers/requirements.lock
 PYTEST := $(PY) -m pytest -n 2
-PINNED := -m uv pip compile --quiet --universal --python-version 3.11 \
+PINNED := $(RELEASE)/bin/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-header --no-annotate
 PIP := $(PY) -m pip -qq --no-input --disable-pip-version-check
 
@@ -21,7 +25,7 @@ CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 CAN_MAKE_VENVS := import ensurepip, venv
 
-.PHONY: help run test test-quick check bench exactness lock clean
+.PHONY: help run test test-quick check bench exactness lock dist sbom audit clean
 .PHONY: localstack localstack-run localstack-stop
 
 help: ## What there is
@@ -62,16 +66,35 @@ bench: $(READY) $(PEERS)/.ready ## Figures beside other programs' (an hour; QUIC
 exactness: $(READY) ## How exact published metrics are, and how long they wait (QUICK=1, AGAINST=FOLDER)
 	@$(PY) -m tests.bench.exactness $(if $(QUICK),--quick) $(if $(AGAINST),--against $(AGAINST))
 
-lock: $(READY) ## Pin the dependencies anew (for maintainers; needs uv in .venv)
-	@$(PY) -m uv --version >/dev/null 2>&1 || \
-	  { echo "make lock needs uv. Install it with: $(PY) -m pip install uv" >&2; exit 1; }
-	@$(PY) $(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
-	@$(PY) $(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
-	@$(PY) $(PINNED) -c requirements.lock --output-file infra/requirements.lock pyproject.toml
-	@$(PY) $(PINNED) -c requirements.lock --output-file infra/build.lock infra/build.in
+lock: $(RELEASE)/.ready ## Pin the dependencies anew (for maintainers)
+	@$(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
+	@$(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
+	@$(PINNED) -c requirements.lock --output-file infra/requirements.lock pyproject.toml
+	@$(PINNED) -c requirements.lock --output-file infra/build.lock infra/build.in
+	@$(PINNED) --upgrade --output-file infra/release.lock infra/release.in
+
+dist: $(READY) ## Wheel and source archive of this release, in dist/
+	@rm -rf dist
+	@$(PY) -m hatchling build -d dist
+
+sbom: dist $(RELEASE)/.ready ## What the image installs, as CycloneDX, in dist/ (docs/releases.md)
+	@rm -rf $(IMAGE)
+	@$(PY) -m venv --without-pip $(IMAGE)
+	@$(PIP) --python $(IMAGE) install --require-hashes -r infra/requirements.lock
+	@$(PIP) --python $(IMAGE) install --no-deps --no-index dist/*.whl
+	@$(RELEASE)/bin/cyclonedx-py environment --output-reproducible $(IMAGE)/bin/python \
+	  --output-file dist/$$(basename dist/*.tar.gz .tar.gz).cdx.json
+	@rm -rf $(IMAGE)
+	@ls dist/*.cdx.json
+
+# --strict: what can't be looked up is an error, and not passed over.
+audit: $(RELEASE)/.ready ## Look all pinned packages up among the known vulnerabilities (not in CI)
+	@failed=; for lock in $(LOCKS); do echo "$$lock:"; \
+	  $(RELEASE)/bin/pip-audit --strict --require-hashes --disable-pip -r $$lock || failed=1; \
+	done; test -z "$$failed"
 
 clean: localstack-stop ## Remove the virtual environment, caches and the demo's output
-	@rm -rf $(VENV) .venv-localstack .localstack $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
+	@rm -rf $(VENV) .venv-localstack .localstack $(PEERS) $(RELEASE) $(IMAGE) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
 	@find worker tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(READY) is made last, and removed before anything is changed: without it, .venv may be
@@ -112,4 +135,13 @@ $(PEERS)/.ready: $(PEERS_OF).lock $(READY)
 	@$(PY) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip -qq --no-input --disable-pip-version-check \
 	  install --require-hashes -r $(PEERS_OF).lock
+	@touch $@
+
+# Nor can what makes a release: neither the worker nor its tests need it.
+$(RELEASE)/.ready: infra/release.lock $(READY)
+	@echo "setup: installing what a release is made with into $(RELEASE)"
+	@rm -rf $(RELEASE)
+	@$(PY) -m venv $(RELEASE)
+	@$(RELEASE)/bin/python -m pip -qq --no-input --disable-pip-version-check \
+	  install --require-hashes -r infra/release.lock
 	@touch $@

@@ -208,5 +208,5 @@ def accounts_add_up(counters: Counter[str]) -> bool:
     c = counters
     return (
         c["occurrences"] == c["test_events"] + c["ignored"] + c["dead_letters"] + c["events"]
-        and c["events"] == c["folded"] + c["duplicates"] + c["cut"]
+        and c["events"] == c["folded"] + c["duplicates"] + c["cut"] + c["erased"]
     )

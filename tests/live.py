@@ -23,7 +23,7 @@ from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
 from worker.producer.put_records import Clock, put_back
 from worker.recordings.writer import write_recording
-from worker.state.sqlite.store import whole_state
+from worker.state.sqlite.rows import whole_state
 from worker.state.sqlite.view import Peek, peek
 from worker.stream.record import Record
 from worker.testing.moto_server import client_of

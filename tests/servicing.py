@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
@@ -134,12 +137,19 @@ class Lines:
         return self._outcome, ""
 
 
+def _own_file(owner: object) -> Path:
+    """A path in a folder that goes when its owner does."""
+    folder = tempfile.mkdtemp()
+    weakref.finalize(owner, shutil.rmtree, folder)
+    return Path(folder) / "state.sqlite"
+
+
 class Worker:
     """A service and all around it, its clock moved by hand."""
 
     def __init__(
         self,
-        path: Path = Path(":memory:"),
+        path: Path | None = None,
         positions: Mapping[str, Position] = {"a": HEAD},
         outcome: DeliveryOutcome = DeliveryOutcome.APPLIED,
         outbox_bytes: int = 1 << 30,
@@ -148,7 +158,7 @@ class Worker:
     ) -> None:
         self.now = 0.0
         self.source = Script()
-        self.store = Store(path)
+        self.store = Store(path or _own_file(self))
         self.partition = Partition(Rules(), self.store.take("s"))
         self.records = Lines(outcome)
         all_sinks: dict[EntryKind, Sink] = {

@@ -55,7 +55,8 @@ CORE: Final = (
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
-    *("errors", "backoff", "times", "logs", "stream", "metrics", "recordings", "aws"),
+    *("errors", "backoff", "private_files", "times", "logs", "stream", "metrics"),
+    *("recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
     *("outbox", "destinations", "replay", "reports", "state", "service", "telemetry"),
     *("monitoring", "settings", "testing", "opening", "wiring", "doctor", "cli", "__main__"),

@@ -56,7 +56,7 @@ def accounts_add_up(counters: dict[str, int]) -> bool:
     c = counters
     return (
         c["occurrences"] == c["test_events"] + c["ignored"] + c["dead_letters"] + c["events"]
-        and c["events"] == c["folded"] + c["duplicates"] + c["cut"]
+        and c["events"] == c["folded"] + c["duplicates"] + c["cut"] + c["erased"]
     )
 
 

@@ -15,6 +15,8 @@ from tests.outbox.outboxes import FORMATS
 from tests.scenes import BASE
 from tests.servicing import HEAD, SCENE, Script, scene
 from worker.errors import Misconfigured, StreamReplaced
+from worker.outbox.entries import Draft, EntryKind
+from worker.partition.delta import Delta
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks
 from worker.service.service import Service
@@ -23,6 +25,7 @@ from worker.sources.kinesis.shard_consumer import Batch
 from worker.sources.source import Opening
 from worker.state.sqlite.store import SqliteStore
 from worker.state.sqlite.view import SqliteView
+from worker.state.store import Commit
 from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.wiring import Stage, build, partition_of, stage_of
@@ -97,6 +100,30 @@ def test_one_partition_that_is_abandoned_does_not_stop_another(tmp_path: Path) -
     turned(second, scripts[1])
     assert second.finish(1e9).entries == 0
     assert len((tmp_path / "records.jsonl").read_bytes().splitlines()) == 1
+
+
+class Stranded(WorkerEvents):
+    def __init__(self) -> None:
+        self.kinds: list[EntryKind] = []
+
+    def stranded(self, kinds: list[EntryKind]) -> None:
+        self.kinds += kinds
+
+
+def test_entries_of_a_destination_that_is_gone_are_told_of_and_kept(tmp_path: Path) -> None:
+    path, events = tmp_path / "state", Stranded()
+    store = SqliteStore(path)
+    store.take("calls")
+    drafts = [Draft("toy", b"1", BASE), Draft("toy", b"2", BASE), Draft("records", b"{}\n", BASE)]
+    store.append(Commit(Delta(), drafts, [], None))
+    store.close()
+    script = Script()
+    service = partition_of(
+        staged(tmp_path)._replace(events=events), str(path), "calls", partial(opened, script)
+    )
+    assert events.kinds == ["toy"]
+    turned(service, script)
+    assert service.finish(1e9).entries == 2
 
 
 def test_a_state_is_refused_to_whoever_comes_with_another_identity(tmp_path: Path) -> None:

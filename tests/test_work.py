@@ -150,7 +150,7 @@ def test_a_commit_costs_what_changed_and_not_what_is_open() -> None:
 
 
 def by(before: int) -> Due:
-    return Due(None, before, before, BEFORE_ALL, "quiet")
+    return Due(None, before, before, BEFORE_ALL, "quiet", contiguous=True)
 
 
 def test_what_a_session_reads_to_tell_a_minute_directly_is_what_came_in_that_minute() -> None:

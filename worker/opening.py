@@ -17,6 +17,12 @@ from typing import Final
 import boto3
 
 from worker.aws.sessions import open_session
+from worker.destinations.erasing import (
+    ErasedLines,
+    erase_in_file,
+    erase_in_folder,
+    erase_in_object,
+)
 from worker.destinations.files import STDOUT, LineSink, StdoutRecords
 from worker.destinations.objects import (
     DEAD_LETTERS,
@@ -38,11 +44,13 @@ from worker.objectstore.retrying import Access, CallFailed
 from worker.objectstore.s3 import Bucket, S3Client, bucket_at, s3_client
 from worker.outbox.destination import Sink
 from worker.settings.values import is_s3
+from worker.state.s3.copying import copy_objects
 from worker.state.s3.store import READERS, S3Store
 from worker.state.s3.view import S3View
+from worker.state.sqlite.copying import copy_file
 from worker.state.sqlite.store import SqliteStore
 from worker.state.sqlite.view import SqliteView
-from worker.state.store import Store
+from worker.state.store import Erasable
 from worker.state.view import StateView
 
 _THREADS: Final = READERS + 5
@@ -79,11 +87,11 @@ class Locations:
         call_failed: Callable[[CallFailed], object],
         sleep: Callable[[float], object],
         random: Callable[[], float],
-    ) -> Store:
+    ) -> Erasable:
         """The state at a location, not taken yet. The callables: see ``Access``."""
         bucket = self.bucket(location)
         if bucket is None:
-            return SqliteStore(Path(location))
+            return SqliteStore(Path(location), observer=call_failed, sleep=sleep, random=random)
         return S3Store(bucket, observer=call_failed, sleep=sleep, random=random)
 
     def view(self, location: str) -> StateView:
@@ -95,19 +103,37 @@ class Locations:
             raise BadInput(f"there is no state file {location}")
         return SqliteView(Path(location))
 
-    def records(self, location: str) -> Sink:
-        """Where session records go. Raises ``Misconfigured`` if they can't be written there."""
+    def copy_state(self, source: str, target: str, *, without_wal: bool) -> None:
+        """Copy the state at a location to another one of the same kind; see ``copy_file`` and
+        ``copy_objects``. Raises ``Misconfigured`` for two kinds.
+        """
+        one, other = self.bucket(source), self.bucket(target)
+        if one is not None and other is not None:
+            copy_objects(_patiently(one), _patiently(other))
+        elif one is None and other is None:
+            copy_file(Path(source), Path(target), without_wal=without_wal)
+        else:
+            raise Misconfigured(
+                "a state file can't become a state in a bucket, nor the other way round: stop the "
+                "worker, let a new state begin at the time to which the old one has read "
+                "(`voice-insights state show`, --start)"
+            )
+
+    def records(self, location: str, today: Callable[[], str] | None = None) -> Sink:
+        """Where session records go. ``today``: gives the date, for a file a day; None: one file.
+        Raises ``Misconfigured`` if they can't be written there.
+        """
         bucket = self.bucket(location)
         if bucket is not None:
             return _existing("records", bucket, ObjectSink(bucket, RECORDS, record_time))
-        return StdoutRecords() if location == STDOUT else _file("records", location)
+        return StdoutRecords() if location == STDOUT else _file("records", location, today)
 
-    def dead_letters(self, location: str) -> Sink:
-        """Where dead letters go. Raises ``Misconfigured`` if they can't be written there."""
+    def dead_letters(self, location: str, today: Callable[[], str] | None = None) -> Sink:
+        """The same for dead letters."""
         bucket = self.bucket(location)
         if bucket is not None:
             return _existing("dead_letters", bucket, ObjectSink(bucket, DEAD_LETTERS, letter_time))
-        return _file("dead_letters", location)
+        return _file("dead_letters", location, today)
 
     def lines(self, location: str, folder: str) -> Iterator[WrittenLine]:
         """The lines written to a location: a file; an object; a prefix that has ``folder``; or a
@@ -121,6 +147,20 @@ class Locations:
             parent, _, name = location.rpartition("/")
             return lines_of_object(self._access(parent), name)
         return lines_of_folder(self._access(location), folder)
+
+    def erase_lines(
+        self, location: str, folder: str, covers: Callable[[bytes], bool]
+    ) -> ErasedLines:
+        """Remove lines written to a location, which is one as ``lines`` takes it; none, if nothing
+        is there. Raises ``BadInput`` for a file or an object that can't be read or written.
+        """
+        if not is_s3(location):
+            return erase_in_file(Path(location), covers)
+        if location.endswith(SUFFIX):
+            parent, _, name = location.rpartition("/")
+            lines = erase_in_object(self._access(parent), name, covers)
+            return ErasedLines(lines, int(lines > 0))
+        return erase_in_folder(self._access(location), folder, covers)
 
     @cached_property
     def _client(self) -> S3Client:
@@ -167,8 +207,8 @@ def _existing(setting: str, bucket: Bucket, sink: ObjectSink) -> Sink:
     return sink
 
 
-def _file(setting: str, path: str) -> Sink:
+def _file(setting: str, path: str, today: Callable[[], str] | None) -> Sink:
     try:
-        return LineSink(path)
+        return LineSink(path, today)
     except Misconfigured as error:
         raise Misconfigured(f"{setting}: {error}") from error

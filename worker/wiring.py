@@ -70,10 +70,11 @@ def stage_of(
     """
     locations = Locations(settings.region, settings.endpoint_url, session)
     records, letters = settings.records, settings.dead_letters
+    today = (lambda: format_ms(clocks.now())[:10]) if settings.file_rotation == "daily" else None
     destinations = {
         METRIC_KIND: Destination(DATUMS, _metrics(settings, session), settings.on_ambiguous),
-        RECORD_KIND: Destination(RECORD_LINES, locations.records(records)),
-        DEAD_LETTER_KIND: Destination(DEAD_LETTER_LINES, locations.dead_letters(letters)),
+        RECORD_KIND: Destination(RECORD_LINES, locations.records(records, today)),
+        DEAD_LETTER_KIND: Destination(DEAD_LETTER_LINES, locations.dead_letters(letters, today)),
     }
 
     def open_store(location: str) -> Store:
@@ -106,6 +107,8 @@ def partition_of(
     restored = store.take(identity)
     partition = Partition(stage.rules, restored)
     stage.events.started(stage.stream, len(restored.sessions))
+    if stranded := store.waiting_kinds() - stage.destinations.keys():
+        stage.events.stranded(sorted(stranded))
     source, positions = open_source(restored.positions)
     lanes = [
         Lane(kind, store, to, stage.events, stage.random) for kind, to in stage.destinations.items()

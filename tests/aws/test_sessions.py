@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from worker.aws.clients import one_attempt
 from worker.aws.errors import EXPIRED
+from worker.aws.secrets import UnsendableCredential
 from worker.aws.sessions import AGAIN_S, REFUSED, RenewableCredentials, open_session
 from worker.errors import Misconfigured
 
@@ -57,6 +58,12 @@ def test_after_a_refusal_the_next_call_is_signed_with_what_is_there_now(
         used = key if code in REFUSED else used
         assert scene.signs_with() == used
         assert scene.credentials.over is None
+
+
+def test_a_key_that_no_header_can_carry_signs_nothing_and_is_named() -> None:
+    scene = Scene("AKIA1\n", "env")
+    with pytest.raises(UnsendableCredential, match="AWS_ACCESS_KEY_ID, found by env"):
+        scene.signs_with()
 
 
 def test_however_many_calls_are_refused_they_are_loaded_only_now_and_then() -> None:

@@ -45,6 +45,19 @@ def test_letters_are_counted_by_reason(file: Path) -> None:
     assert ["2", "not", "UTF-8", "2", "2026-10-02T12:00:01.000Z", "shard-1"] in rows
 
 
+def test_as_json_each_reason_has_its_count_and_its_latest(file: Path) -> None:
+    result = CliRunner().invoke(dead_letters, ["list", "--json", str(file)])
+    first, second = json.loads(result.stdout)
+    assert (first["reason"], first["letters"]) == ("not UTF-8", 2)
+    assert first["latest"] == {
+        "file": str(file),
+        "line": 2,
+        "time": "2026-10-02T12:00:01.000Z",
+        "shard": "shard-1",
+    }
+    assert (second["letters"], second["latest"]["line"]) == (1, 3)
+
+
 def test_a_letter_shows_its_place_and_its_bytes(file: Path) -> None:
     result = CliRunner().invoke(dead_letters, ["show", str(file), "1"])
     assert "shard-1, sequence number 17" in result.stdout
@@ -132,3 +145,23 @@ def test_a_line_of_an_unknown_version_is_refused_by_its_number_before_anything_i
 def test_a_line_holds_the_bytes_in_base64(file: Path) -> None:
     first = json.loads(file.read_bytes().splitlines()[0])
     assert base64.b64decode(first["data"]) == b"\xff\xfe"
+
+
+@pytest.mark.slow
+def test_a_letter_that_the_stream_does_not_take_is_named_and_holds_up_no_other(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "letters.jsonl"
+    events = [READABLE + b" " * pad for pad in (0, 2 << 20, 1, 2)]
+    path.write_bytes(
+        b"".join(encode(occurrence_letter("no room", PLACE, one)) + b"\n" for one in events)
+    )
+    anybody = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    with embedded_aws() as endpoint:
+        client_of("kinesis", endpoint).create_stream(StreamName="s", ShardCount=1)
+        options = ["--into", "s", "--endpoint-url", endpoint, "--region", REGION]
+        result = CliRunner(env=anybody).invoke(dead_letters, ["redrive", str(path), *options])
+    assert result.exit_code == 1
+    assert result.stdout == "3 dead letters put into s, 1 left: 1 that s doesn't take\n"
+    (named,) = [line for line in result.stderr.splitlines() if "left out" in line]
+    assert named.startswith(f"{path}, line 2: left out: ")

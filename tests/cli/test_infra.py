@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.infra.templates import WATCH, load, parse
+from tests.infra.templates import SERVICE, WATCH, load, parse
 from tests.processes import AWS
 from worker.cli.main import cli
-from worker.errors import Misconfigured
+from worker.errors import BadInput, Misconfigured
 from worker.monitoring.alarms import LATENCIES, SAMPLES_AT_LEAST
+from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of
 from worker.testing.moto_server import client_of, embedded_aws
 
 
@@ -46,6 +48,32 @@ def test_a_labelled_account_is_watched_by_its_labels() -> None:
     assert all(one["Dimensions"] == [{"Name": "Environment", "Value": "prod"}] for one in stats)
     wrong = render("--account", "AC2", env=env)
     assert isinstance(wrong.exception, Misconfigured)
+
+
+def test_both_templates_are_written_wherever_one_is(tmp_path: Path) -> None:
+    for command, template in (("render", WATCH), ("service", SERVICE)):
+        out = tmp_path / "new" / "folder" / template.name
+        done = CliRunner().invoke(cli, ["infra", command, "--out", str(out)])
+        assert done.exit_code == 0, done.exception
+        assert load(out) == load(template)
+        assert CliRunner().invoke(cli, ["infra", command, "--out", str(out)]).exit_code == 0
+
+
+def test_a_service_template_that_someone_has_changed_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "service.yaml"
+    out.write_text("mine")
+    refused = CliRunner().invoke(cli, ["infra", "service", "--out", str(out)])
+    assert isinstance(refused.exception, BadInput)
+    assert out.read_text() == "mine"
+
+
+def test_sizes_and_costs_as_json_are_those_of_the_table() -> None:
+    of_many = json.loads(CliRunner().invoke(cli, ["infra", "sizing", "--json"]).stdout)
+    assert [one["calls_a_day"] for one in of_many] == list(CALLS_A_DAY)
+    (one,) = json.loads(CliRunner().invoke(cli, ["infra", "sizing", "2500", "--json"]).stdout)
+    size, cost = size_of(2500), cost_of(2500)
+    assert (one["shards"], one["memory"]) == (size.shards, size.memory)
+    assert one["usd_per_month"]["total"] == round(cost.total, 2)
 
 
 @pytest.mark.parametrize("baseline", ["1h", "64d"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,10 @@ from click.testing import CliRunner, Result
 from tests.scenes import BASE, records
 from tests.scenes import Result as Played
 from worker.cli.session import session
-from worker.errors import BadInput, CorruptState
-from worker.events.decode import decode
+from worker.errors import BadInput, CorruptState, Misconfigured
+from worker.events.decode import Delivery, decode
+from worker.events.event import Event, SessionKey
+from worker.partition.numbering import ENOUGH_SESSIONS
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.state.sqlite.store import SqliteStore
@@ -44,8 +46,10 @@ class Owner:
         self._partition = Partition(Rules(), self._store.take("s"))
 
     def takes(self, *scene: tuple[object, ...]) -> None:
-        for record in records(scene):
-            self._partition.fold(decode(record))
+        self.folds(one for record in records(scene) for one in decode(record))
+
+    def folds(self, deliveries: Iterable[Delivery]) -> None:
+        self._partition.fold(list(deliveries))
         self._partition.advance(["shard-0"])
         self._commit()
 
@@ -93,6 +97,33 @@ def test_as_json_it_is_the_record(state: Path) -> None:
     shown = json.loads(show("VX1", "--state", state, "--json").stdout)
     offline = Played(records((*CALL, WRAP_UP))).record
     assert shown == offline
+
+
+def doubtful_turns(state: Path, sid: str, *options: str) -> int:
+    done = show(sid, "--state", state, "--json", *options)
+    turns: int = json.loads(done.stdout)["doubtful_turns"]
+    return turns
+
+
+def test_absent_numbers_are_read_as_the_worker_reads_them(state: Path) -> None:
+    def call(session: str, at: int, wraps_up: bool) -> list[Delivery]:
+        names = [name for _, name in CALL] * 4 + ["call_wrap_up"] * wraps_up
+        key = SessionKey("twilio", "AC1", "CA1", session)
+        events = (
+            Event(key, BASE + at + n, 2 * n, name, None, BASE + at) for n, name in enumerate(names)
+        )
+        return [Delivery(one, "shard-0", "1", BASE, b"") for one in events]
+
+    owner = Owner(state)
+    for n in range(ENOUGH_SESSIONS):
+        owner.folds(call(f"VX{n}", 0, True))
+    assert doubtful_turns(state, "VX1") == 4
+    assert doubtful_turns(state, "VX1", "--sequence-numbers", "sparse") == 0
+    owner.waits(HOUR)
+    owner.folds(call("VX99", HOUR, False))
+    assert doubtful_turns(state, "VX99") == 0
+    assert doubtful_turns(state, "VX99", "--sequence-numbers", "contiguous") == 4
+    assert doubtful_turns(state, "VX1") == 4
 
 
 def test_the_state_is_found_where_the_worker_finds_it(state: Path, tmp_path: Path) -> None:
@@ -176,7 +207,7 @@ def test_a_file_that_is_none_is_refused_in_one_line_and_left_alone(
     spoil(path)
     before = path.read_bytes() if path.is_file() else path.exists()
     done = show("VX1", option, path)
-    assert isinstance(done.exception, BadInput | CorruptState)
+    assert isinstance(done.exception, BadInput | CorruptState | Misconfigured)
     assert str(path) in str(done.exception)
     assert "\n" not in str(done.exception)
     assert (path.read_bytes() if path.is_file() else path.exists()) == before

@@ -75,3 +75,18 @@ def test_the_last_work_is_to_be_over_before_the_time_is_up() -> None:
     told = "exec('while signals.deadline() is None: time.sleep(0.01)')"
     left = "assert signals.deadline() <= time.monotonic() + 7"
     assert ended(BEGUN, f"{told}; {left}; signals.over()", 10)[0] == 0
+
+
+def test_a_hangup_ends_nothing_where_no_terminal_hangs_up() -> None:
+    program = WAITING.format(begun=BEGUN, wait="signals.sleep(1)", shutdown_s=600)
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(LONGEST_S) == 0

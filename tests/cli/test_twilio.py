@@ -348,7 +348,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(tmp_path: Path) -> No
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "voice-insights-worker[twilio]" in done.stderr
+    assert "pip install '.[twilio]'" in done.stderr
 
 
 @pytest.mark.slow

@@ -49,6 +49,66 @@ def test_to_open_a_whole_file_changes_nothing_in_it(tmp_path: Path, content: byt
     assert path.read_bytes() == content
 
 
+def test_a_file_that_was_moved_away_is_followed_by_a_new_one_at_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    sink = LineSink(str(path))
+    assert sink.send(b"a\n") == DONE
+    path.rename(tmp_path / "records.1")
+    assert sink.send(b"b\n") == DONE
+    path.rename(tmp_path / "records.2")
+    path.write_bytes(b"made by another\n{torn")
+    assert sink.send(b"c\n") == DONE
+    path.unlink()
+    assert sink.send(b"d\n") == DONE
+    sink.close()
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == {
+        "records.1": b"a\n",
+        "records.2": b"b\n",
+        "records.jsonl": b"d\n",
+    }
+
+
+def test_where_no_file_can_be_made_any_more_the_entry_waits(tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    folder.mkdir()
+    sink = LineSink(str(folder / "records.jsonl"))
+    (folder / "records.jsonl").unlink()
+    folder.rename(tmp_path / "away")
+    outcome, why = sink.send(b"a\n")
+    assert outcome is DeliveryOutcome.NOT_APPLIED
+    assert str(folder / "records.jsonl") in why
+    (tmp_path / "away").rename(folder)
+    assert sink.send(b"a\n") == DONE
+    assert (folder / "records.jsonl").read_bytes() == b"a\n"
+
+
+def test_a_file_a_day_has_the_date_in_its_name(tmp_path: Path) -> None:
+    day = ["2026-10-02"]
+    sink = LineSink(str(tmp_path / "records.jsonl"), lambda: day[0])
+    assert sink.send(b"a\n") == DONE
+    day[0] = "2026-10-03"
+    assert sink.send(b"b\n") == DONE
+    assert sink.send(b"c\n") == DONE
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == {
+        "records-2026-10-02.jsonl": b"a\n",
+        "records-2026-10-03.jsonl": b"b\nc\n",
+    }
+
+
+def test_a_file_is_its_owners_to_read_and_an_older_one_keeps_its_mode(tmp_path: Path) -> None:
+    older = tmp_path / "older.jsonl"
+    older.touch(mode=0o640)
+    before = os.umask(0)
+    try:
+        for path in (older, tmp_path / "new.jsonl"):
+            LineSink(str(path)).close()
+    finally:
+        os.umask(before)
+    modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    assert modes["new.jsonl"] == 0o600
+    assert modes["older.jsonl"] & 0o040
+
+
 def test_lines_into_a_pipe_are_written_once_and_count_as_applied(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)

@@ -97,7 +97,7 @@ def test_the_bucket_is_encrypted_versioned_private_and_for_tls_only() -> None:
 
 
 def test_nothing_that_holds_data_goes_with_the_stack() -> None:
-    for name in ("Stream", "Bucket", "LogGroup"):
+    for name in ("Stream", "Bucket", "BucketPolicy", "LogGroup"):
         resource = TEMPLATE["Resources"][name]
         assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
 

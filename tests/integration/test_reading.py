@@ -76,7 +76,7 @@ def latest(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Without what depends on when each event came."""
     same = but_for_the_close(records)
     for record in same.values():
-        record["revision"] = record["completeness"]["duplicates"] = None
+        record["revision"] = None
     return same
 
 

@@ -149,7 +149,7 @@ def test_a_bucket_that_is_not_there_is_the_operators_to_mend(client: Any) -> Non
     [
         ("NoSuchKey", 404, FailureKind.MISSING),
         ("NoSuchBucket", 404, FailureKind.NOWHERE),
-        ("AccessDenied", 403, FailureKind.REFUSED),
+        ("AccessDenied", 403, FailureKind.DENIED),
         ("ExpiredToken", 400, FailureKind.UNKNOWN),
         ("RequestTimeout", 400, FailureKind.UNKNOWN),
         ("ConditionalRequestConflict", 409, FailureKind.CONFLICT),

@@ -16,7 +16,7 @@ from worker.events.payload import Latency
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.sessions.state import Session
+from worker.sessions.state import Closed, Session
 from worker.stream.record import Record
 from worker.times.minutes import MINUTE
 
@@ -98,6 +98,20 @@ def test_a_session_that_the_worker_fails_at_goes_aside_and_all_others_end_as_eve
     assert aside.events == b"rubbish"
     assert delta.gone == [1]
     assert [one.key.session_id for one in outputs.records] == ["VX1"]
+
+
+def test_one_that_has_a_record_goes_on_from_its_revision_when_it_speaks_again() -> None:
+    state = unreadable()
+    state.sessions[0].state.closed = Closed(3, "idle", BASE)
+    state.sessions[0].state.revision = 4
+    partition = Partition(Rules(), state)
+    partition.tip("s", BASE + 60 * MINUTE)
+    partition.advance(["s"])
+    assert len(partition.commit()[1].set_aside) == 1
+    late = Event(state.sessions[0].state.key, BASE, 4, "dtmf", None, BASE)
+    partition.fold([Delivery(late, "s", "1", BASE, b"")])
+    (record,) = ended(partition).records
+    assert (record.revision, record.continued) == (5, 4)
 
 
 def test_at_the_end_of_input_too() -> None:

@@ -81,6 +81,39 @@ def test_a_missing_number_is_waited_for_five_minutes_after_a_minutes_end_and_the
     assert live.when("ApplicationLatency") == [90 * SECOND, 450 * SECOND, 450 * SECOND]
 
 
+@pytest.mark.parametrize(("last", "told"), [(130, 390), (250, 510)])
+def test_the_last_minute_waits_as_ever_once_a_number_was_given_up(last: int, told: int) -> None:
+    live = Live()
+    turn(live, 10 * SECOND)
+    live.number += 1
+    live.arrive(50 * SECOND, 50 * SECOND, "dtmf")
+    turn(live, last * SECOND)
+    live.until(20 * MINUTE)
+    assert live.when("ApplicationLatency") == [390 * SECOND, told * SECOND]
+
+
+def test_a_number_that_turns_out_to_be_missing_below_what_was_told_is_not_waited_for() -> None:
+    live = Live()
+    live.arrive(1 * SECOND, 0, "configurations", {}, n=5)
+    live.number = 5
+    turn(live, 10 * SECOND)
+    live.arrive(61 * SECOND, 61 * SECOND, "dtmf")
+    live.arrive(100 * SECOND, -1, "dtmf", n=3)
+    live.number = 10
+    turn(live, 130 * SECOND)
+    live.arrive(190 * SECOND, 190 * SECOND, "dtmf")
+    live.until(20 * MINUTE)
+    assert live.when("ApplicationLatency") == [90 * SECOND, 210 * SECOND]
+
+
+def test_a_minute_that_has_not_ended_yet_is_not_complete_though_clocks_run_ahead() -> None:
+    live = Live()
+    turn(live, 310 * SECOND, delay=-5 * MINUTE)
+    live.arrive(15 * SECOND, 10 * MINUTE, "dtmf")
+    live.until(20 * MINUTE)
+    assert live.when("ApplicationLatency") == [390 * SECOND]
+
+
 def test_what_depends_on_a_sessions_beginning_waits_for_it() -> None:
     live = Live()
     live.arrive(1 * SECOND, 0, "stt_latency", {"latency_ms": 100}, n=7)

@@ -15,6 +15,7 @@ from worker.events.event import Event, SessionKey
 from worker.partition.delta import decode, merge
 from worker.partition.numbering import ENOUGH_SESSIONS, Numbering
 from worker.partition.rules import Rules, SequenceNumbers
+from worker.sessions.record import decode as decode_record
 from worker.times.minutes import MINUTE
 
 
@@ -37,10 +38,17 @@ def test_a_setting_other_than_auto_is_final(setting: SequenceNumbers, contiguous
     assert numbering.contiguous == contiguous
 
 
-def arriving(sessions: int, step: int) -> list[Event]:
-    """Sessions of 25 events each, whose numbers are so far apart."""
+def arriving(sessions: int, step: int, start: int = 0) -> list[Event]:
+    """Sessions of 25 events each, whose numbers are so far apart; ``start`` in ms since BASE."""
     return [
-        Event(SessionKey("twilio", "AC1", "CA1", f"VX{n}"), BASE + at, step * at, name, None, BASE)
+        Event(
+            SessionKey("twilio", "AC1", "CA1", f"VX{start + n}"),
+            BASE + start + at,
+            step * at,
+            name,
+            None,
+            BASE,
+        )
         for n in range(sessions)
         for at, name in enumerate([*[PROMPT] * 24, "call_wrap_up"])
     ]
@@ -78,3 +86,46 @@ def test_offline_all_sessions_are_judged_before_any_of_them_closes() -> None:
     few.partition.fold([Delivery(event(0, PROMPT), "s", "1", BASE, b"")])
     few.partition.judge_numbers()
     assert few.partition.contiguous
+
+
+def test_offline_the_first_sessions_to_close_do_not_decide_for_all() -> None:
+    driven = Driven(Rules())
+    early, later = arriving(ENOUGH_SESSIONS, 3), arriving(ENOUGH_SESSIONS, 1, MINUTE)
+    driven.partition.fold([Delivery(one, "s", "1", BASE, b"") for one in early + later])
+    driven.partition.judge_numbers()
+    driven.partition.finish(driven.partition.keys())
+    assert driven.partition.counters["sparse_sessions"] == ENOUGH_SESSIONS
+    assert driven.partition.contiguous
+
+
+def told_of(driven: Driven, metric: str) -> int:
+    return sum(n for _, one, n in driven.told if one.series.metric == metric)
+
+
+def test_closed_sessions_stay_as_their_records_have_them() -> None:
+    driven = Driven(Rules())
+    fold(driven, arriving(ENOUGH_SESSIONS, 2), 10 * MINUTE)
+    prompts = 24 * ENOUGH_SESSIONS
+    assert driven.partition.found_sparse
+    assert told_of(driven, "DoubtfulPrompts") == prompts
+    assert told_of(driven, "UnansweredPrompts") == 0
+    late = Event(SessionKey("twilio", "AC1", "CA1", "VX7"), BASE + 30, 60, "dtmf", None, BASE)
+    deliveries = [Delivery(late, "s", "1", BASE, b"")]
+    driven.partition.fold_strangers(
+        driven.partition.fold_known(deliveries), {late.key: driven.packed(late.key)}
+    )
+    driven.partition.tip("shard-0", BASE + 12 * MINUTE)
+    driven.partition.advance(["shard-0"])
+    (line,) = driven.commit().records
+    record = decode_record(line.line)
+    assert (record.revision, record.doubtful_prompts, record.unanswered_prompts) == (2, 24, 0)
+    assert driven.partition.counters["samples_retracted"] == 0
+    assert told_of(driven, "DoubtfulPrompts") == prompts
+
+
+def test_open_sessions_are_read_anew_when_a_stream_is_found_sparse() -> None:
+    driven = Driven(Rules())
+    still = [one for one in arriving(1, 2, 9 * MINUTE) if one.name == PROMPT]
+    fold(driven, [*arriving(ENOUGH_SESSIONS, 2), *still], 60 * MINUTE)
+    assert driven.partition.found_sparse
+    assert told_of(driven, "UnansweredPrompts") == len(still)

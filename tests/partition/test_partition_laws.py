@@ -13,13 +13,16 @@ from msgspec.structs import replace
 
 from tests.building import Driven, accounts_add_up
 from tests.scenes import BASE, records
+from tests.test_sparse_streams import every_second_left_out
 from worker.metrics.series import SeriesRules
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta, decode, merge
+from worker.partition.numbering import ENOUGH_SESSIONS
 from worker.partition.rules import Rules
 from worker.sessions.event_log import unpack
 from worker.sessions.state import Session
 from worker.stream.record import Record
+from worker.testing.habits import Habits
 from worker.testing.traffic import Traffic, shard_id, simulate
 from worker.times.minutes import MINUTE
 
@@ -29,17 +32,31 @@ seeds = st.integers(0, 10**6)
 
 
 def traffic(seed: int, sessions: int = 5) -> list[Record]:
-    """Traffic over two quarters of an hour, some of it hours late, twice, damaged, bundled."""
+    """Traffic over two quarters of an hour, some lost, hours late, twice, damaged, bundled."""
     settings = Traffic(
         sessions=sessions,
         shards=len(SHARDS),
         spread_s=900,
         stragglers=0.01,
         duplicates=0.1,
+        lost=0.02,
         malformed=0.02,
         aggregates=0.1,
     )
     return list(simulate(settings, seed))
+
+
+def sparse_traffic(seed: int) -> list[Record]:
+    """Enough short sessions to judge a stream by, with every second number left out."""
+    settings = Traffic(
+        sessions=ENOUGH_SESSIONS + 20,
+        shards=len(SHARDS),
+        spread_s=2400,
+        stragglers=0.01,
+        malformed=0,
+        habits=Habits(turns=3),
+    )
+    return list(every_second_left_out(simulate(settings, seed)))
 
 
 def batches(arriving: list[Record], rng: Random) -> list[list[Record]]:
@@ -85,15 +102,31 @@ def in_any_order(deltas: list[bytes]) -> list[Delta]:
 @given(seeds)
 def test_restored_at_any_commit_it_goes_on_as_if_it_had_never_stopped(seed: int) -> None:
     rng = Random(seed)
+    cut = batches(traffic(seed), rng)
+    goes_on_alike(cut, rng.sample(range(len(cut)), k=min(3, len(cut))))
+
+
+@settings(max_examples=2)
+@given(seeds)
+def test_so_it_does_just_before_and_after_its_stream_is_found_sparse(seed: int) -> None:
+    cut = batches(sparse_traffic(seed), Random(seed))
+    driven, found = Driven(RULES), 0
+    while not driven.partition.found_sparse:
+        advanced(driven, cut[found])
+        found += 1
+    goes_on_alike(cut, [found - 2, found - 1])
+
+
+def goes_on_alike(cut: list[list[Record]], stops: list[int]) -> None:
+    """A partition restored after each of these batches gives out what one does that goes on."""
     steady, given_out = Driven(RULES), []
     archives: list[dict[Any, Any]] = []
-    cut = batches(traffic(seed), rng)
     for batch in cut:
         advanced(steady, batch)
         given_out.append(said(steady.commit()))
         archives.append(dict(steady.archive))
     given_out.append(said(steady.finish()))
-    for stop in rng.sample(range(len(cut)), k=min(3, len(cut))):
+    for stop in stops:
         restored = Driven(RULES, merge(map(decode, steady.deltas[: stop + 1])))
         restored.archive = archives[stop]
         later = []

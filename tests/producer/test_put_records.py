@@ -69,7 +69,7 @@ def test_data_and_partition_keys_are_the_recorded_ones() -> None:
     stream = Stream(time)
     records = list(simulate(Traffic(sessions=5), 1))
     done = put_back(lambda: records, "s", stream, time.clock())
-    assert done == (len(records), 0)
+    assert done == (len(records), 0, 0)
     assert [(entry["Data"], entry["PartitionKey"]) for _, entry in stream.taken] == [
         (record.data, record.partition_key) for record in records
     ]
@@ -79,7 +79,7 @@ def test_a_missing_partition_key_is_made_up_and_a_damaged_line_left_out() -> Non
     time = Time()
     stream = Stream(time)
     items: list[Record | DamagedLine] = [record(1, key=""), DamagedLine("s", 2, "no JSON", b"{")]
-    assert put_back(lambda: items, "s", stream, time.clock()) == (1, 1)
+    assert put_back(lambda: items, "s", stream, time.clock()) == (1, 1, 0)
     assert stream.taken[0][1]["PartitionKey"]
 
 
@@ -104,6 +104,62 @@ def test_what_the_stream_refuses_is_put_again(every: int, count: int) -> None:
     records = [record(0, str(number).encode()) for number in range(count)]
     assert put_back(lambda: records, "s", stream, time.clock()).put == count
     assert sorted(entry["Data"] for _, entry in stream.taken) == sorted(r.data for r in records)
+
+
+class Choosy(Stream):
+    """Refuses a request as a whole if one of its records is too large, as Kinesis does."""
+
+    def put_records(self, **arguments: Any) -> PutRecordsAnswer:
+        if any(len(entry["Data"]) > 9 for entry in arguments["Records"]):
+            error: Any = {
+                "Error": {"Code": "ValidationException", "Message": "too large"},
+                "ResponseMetadata": {"HTTPStatusCode": 400},
+            }
+            raise ClientError(error, "PutRecords")
+        return super().put_records(**arguments)
+
+
+@given(st.lists(st.booleans(), max_size=40), st.sampled_from([0, 3]))
+def test_a_record_that_the_stream_does_not_take_is_named_and_holds_up_no_other(
+    fits: list[bool], every: int
+) -> None:
+    time = Time()
+    stream = Choosy(time, lambda seen: bool(every) and seen % every == 0)
+    fits = [True, *fits]
+    records = [record(n, b"x" * (5 if fit else 10)) for n, fit in enumerate(fits)]
+    told: list[tuple[str, str]] = []
+    done = put_back(
+        lambda: records,
+        "s",
+        stream,
+        time.clock(),
+        refused=lambda one, why: told.append((one.sequence_number, why)),
+    )
+    assert done == (sum(fits), 0, len(fits) - sum(fits))
+    assert told == [
+        (str(n), "ValidationException: too large") for n, fit in enumerate(fits) if not fit
+    ]
+    assert len(stream.taken) == sum(fits)
+
+
+def test_what_nobody_wants_to_know_of_ends_it() -> None:
+    time = Time()
+    with pytest.raises(Misconfigured, match="s doesn't take the records"):
+        put_back(lambda: [record(0, b"x" * 10)], "s", Choosy(time), time.clock())
+
+
+def test_a_stream_that_calls_everything_invalid_is_given_up_soon() -> None:
+    time = Time()
+    told: list[Record] = []
+    with pytest.raises(Misconfigured, match="too large"):
+        put_back(
+            lambda: [record(0, b"x" * 10)] * 700,
+            "s",
+            Choosy(time),
+            time.clock(),
+            refused=lambda one, _: told.append(one),
+        )
+    assert len(told) == 20
 
 
 def test_a_stream_that_takes_nothing_ends_it() -> None:
@@ -180,7 +236,7 @@ def test_at_recorded_speed_every_delay_is_the_recorded_one() -> None:
 
 def test_no_records_are_no_trouble() -> None:
     time = Time()
-    assert put_back(list, "s", Stream(time), time.clock(), shift_to_now=True) == (0, 0)
+    assert put_back(list, "s", Stream(time), time.clock(), shift_to_now=True) == (0, 0, 0)
 
 
 def test_progress_ends_with_all_records() -> None:

@@ -69,9 +69,10 @@ class Forgetful(SqliteStore):
         self._file = path
 
     def take(self, stream: str) -> Delta:
-        with closing(sqlite3.connect(self._file)) as db:
-            db.execute("UPDATE outbox SET state = 'PENDING'")
-            db.commit()
+        if self._file.exists():
+            with closing(sqlite3.connect(self._file)) as db:
+                db.execute("UPDATE outbox SET state = 'PENDING'")
+                db.commit()
         return super().take(stream)
 
 

@@ -92,6 +92,10 @@ class WatchedStore:
         self._watch.say(f"settle: {told}")
         self._watch.pass_point("after settle")
 
+    def waiting_kinds(self) -> set[EntryKind]:
+        """See ``Store.waiting_kinds``."""
+        return self._real.waiting_kinds()
+
     def backlog(self) -> Backlog:
         """See ``Store.backlog``."""
         return self._real.backlog()

@@ -1,10 +1,10 @@
-"""One worker of a run, put together as ``worker.wiring`` does it: all real but for what leaves it,
-and that is watched.
+"""One worker of a run, put together by ``worker.wiring``: all real but for what leaves it, and that
+is watched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final, NamedTuple
 
@@ -16,7 +16,6 @@ from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_LINES
 from worker.outbox.destination import Destination, OnAmbiguous, RequestFormat, Sink
 from worker.outbox.entries import EntryKind
-from worker.outbox.lane import Lane
 from worker.outbox.sender import Sender
 from worker.partition.partition import Partition
 from worker.service.hooks import WorkerEvents
@@ -24,8 +23,10 @@ from worker.service.ports import Clocks, Limits
 from worker.service.service import Service
 from worker.sources.kinesis.lineage import Survey, first_positions
 from worker.sources.kinesis.scheduler import Schedule
-from worker.state.compactor import Compactor
+from worker.sources.source import Opening
 from worker.state.store import Store
+from worker.stream.position import Position
+from worker.wiring import Stage, partition_of
 
 STREAM: Final = "calls, created when the simulation began"
 _LEAD_MS: Final = 300_000
@@ -49,9 +50,17 @@ class Worker(NamedTuple):
 
     name: str
     store: Store
-    partition: Partition
-    sender: Sender
     service: Service
+
+    @property
+    def partition(self) -> Partition:
+        """Its partition."""
+        return self.service.partition
+
+    @property
+    def sender(self) -> Sender:
+        """What sends for it."""
+        return self.service.sender
 
 
 def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
@@ -63,29 +72,26 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
     while not isinstance(survey, Survey):
         world.pass_time(_SURVEY_AGAIN_MS)
         survey = world.kinesis.survey()
-    restored = store.take(STREAM)
-    partition = Partition(world.plan.rules, restored)
-    positions = restored.positions or first_positions(survey, world.plan.start)
     random = Random(f"{world.plan.seed}:{watch.worker}")
-    events = _Trace(watch.say)
-    sender = Sender(
-        Lane(kind, store, to, events, random.random)
-        for kind, to in _destinations(world, watch).items()
-    )
-    schedule = Schedule(positions, survey.created, random.random, _MAX_BYTES)
-    service = Service(
-        SteppedSource(world.stream, schedule, lambda: world.now, random, slowness, watch),
-        partition,
-        store,
-        sender,
-        Compactor(store, 1.0),
+
+    def open_source(stored: Mapping[str, Position]) -> Opening:
+        positions = stored or first_positions(survey, world.plan.start)
+        schedule = Schedule(positions, survey.created, random.random, _MAX_BYTES)
+        source = SteppedSource(world.stream, schedule, lambda: world.now, random, slowness, watch)
+        return Opening(source, positions)
+
+    stage = Stage(
+        STREAM,
+        _destinations(world, watch),
+        lambda _location: store,
         world.plan.rules,
         Limits(world.plan.commit_every_s, _LEAD_MS, world.plan.outbox_bytes),
-        events,
+        _Trace(watch.say),
         Clocks(lambda: world.now / 1000, lambda: world.now),
+        random.random,
     )
-    service.begin(positions)
-    return Worker(watch.worker, store, partition, sender, service)
+    service = partition_of(stage, watch.worker, STREAM, open_source)
+    return Worker(watch.worker, store, service)
 
 
 def _destinations(world: World, watch: Watch) -> dict[EntryKind, Destination]:

@@ -17,6 +17,7 @@ from worker.outbox.entries import DeliveryOutcome, Draft, EntryKind, Settled
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, SessionChange, merge
+from worker.partition.erasure import Erasure
 from worker.sessions.state import Closed, Session
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit, Store
@@ -62,6 +63,17 @@ def writes(store: Store) -> list[Callable[[], object]]:
 
 def draft(n: int) -> Draft:
     return Draft("metrics", b"request %d" % n, NOON)
+
+
+CALL = Erasure("CA1")
+"""Covers the sessions 1 and 4."""
+
+
+def without_threes(kind: EntryKind, body: bytes) -> bytes:
+    """An edit of metrics that takes request 3 away, and a part of request 23."""
+    if kind != "metrics":
+        return body
+    return b"" if body == b"request 3" else body.replace(b"t 23", b"t 2")
 
 
 def note_on(entry: int) -> Note:

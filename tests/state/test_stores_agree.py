@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 )
 
 from tests.state.commits import (
+    CALL,
     KINDS,
     NOON,
     STREAM,
@@ -30,6 +31,7 @@ from tests.state.commits import (
     key,
     note_on,
     packed,
+    without_threes,
     writes,
 )
 from tests.state.s3.buckets import ledger_in, needed_in, store_in
@@ -40,14 +42,19 @@ from worker.partition.delta import Delta
 from worker.state.s3.maintenance import Upkeep
 from worker.state.sqlite.store import SqliteStore
 from worker.state.sqlite.view import notes_since
-from worker.state.store import Store
+from worker.state.store import Edit, Erasable
 from worker.testing.strict_s3 import Fault, Operation, StrictS3
 
 _FAULTS = [fault for fault in Fault if fault is not Fault.DENIED]
 _INSTEAD = (draft(20)._replace(ambiguous=3), Draft("dead_letters", b"bad\n", NOON))
 
 T = TypeVar("T")
-Pair = tuple[Store, Store]
+Pair = tuple[Erasable, Erasable]
+
+
+def everything(_kind: EntryKind, body: bytes) -> bytes:
+    """An edit that takes nothing away."""
+    return body
 
 
 class Stores(RuleBasedStateMachine):
@@ -83,7 +90,7 @@ class Stores(RuleBasedStateMachine):
     def opened(self) -> Pair:
         return SqliteStore(self.path), store_in(self.bucket, self.upkeep)
 
-    def same(self, ask: Callable[[Store], T]) -> T:
+    def same(self, ask: Callable[[Erasable], T]) -> T:
         expected, answer = (ask(store) for store in self.stores)
         assert answer == expected
         return answer
@@ -134,6 +141,10 @@ class Stores(RuleBasedStateMachine):
     def compact(self) -> None:
         self.same(lambda store: store.compact())
 
+    @rule(cut=st.sampled_from([without_threes, everything]))
+    def erase(self, cut: Edit) -> None:
+        self.same(lambda store: store.erase(CALL, cut))
+
     @rule()
     def another_owner(self) -> None:
         self.earlier.append(self.stores)
@@ -159,6 +170,7 @@ class Stores(RuleBasedStateMachine):
     def the_same_waits_to_be_sent(self) -> None:
         # each store counts bytes as it keeps them
         self.same(lambda store: store.backlog()._replace(size=0))
+        self.same(lambda store: store.waiting_kinds())
 
     @invariant()
     def the_ledger_is_the_same(self) -> None:

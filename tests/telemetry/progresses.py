@@ -9,6 +9,7 @@ from worker.partition.accounting import ACCOUNTED
 from worker.service.ports import Progress
 from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
+from worker.telemetry.facts import ProcessFacts
 
 NOW: Final = 1_790_942_400_000
 """2026-10-02T12:00:00Z, in epoch ms."""
@@ -44,3 +45,6 @@ def progress(**changed: Any) -> Progress:
         found_sparse=False,
     )
     return whole._replace(**changed)
+
+
+FACTS: Final = ProcessFacts("0.9.1", "3.11.7", 1_790_942_400.25, 1.5, 4096, 8192, 7, 1024)

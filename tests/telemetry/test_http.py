@@ -54,6 +54,8 @@ def test_head_has_no_body(port: int) -> None:
 def test_nothing_can_be_changed(port: int) -> None:
     for method in ("POST", "PUT", "DELETE"):
         assert ask(port, method)[0] == 405
+        answer = say(port, b"%s / HTTP/1.1\r\n\r\n" % method.encode())
+        assert b"\r\nAllow: GET, HEAD\r\n" in answer.partition(b"\r\n\r\n")[0] + b"\r\n"
 
 
 @pytest.mark.parametrize(

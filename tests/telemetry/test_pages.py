@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.telemetry.progresses import NOW, progress
+from tests.telemetry.progresses import FACTS, NOW, progress
 from worker.service.shards import ShardProgress
 from worker.telemetry.liveness import TURN_WITHIN_S, Pulse
 from worker.telemetry.pages import Pages
@@ -18,7 +18,9 @@ class Scene:
         self.read = 0
         self.pulse = Pulse(lambda: self.now)
         self.unready: str | None = "starting"
-        self.pages = Pages(self.pulse, self._read, lambda: self.unready, lambda: self.now)
+        self.pages = Pages(
+            self.pulse, self._read, lambda: self.unready, lambda: FACTS, lambda: self.now
+        )
 
     def _read(self) -> Reading | None:
         self.read += 1
@@ -80,3 +82,10 @@ def test_any_other_path_tells_what_there_is() -> None:
     page = Scene().pages("/admin")
     assert page.status == 404
     assert "/healthz" in page.text
+
+
+def test_before_the_first_commit_the_process_is_there_and_no_metric_of_its_work() -> None:
+    text = Scene().pages("/metrics").text
+    assert "process_start_time_seconds " in text
+    assert "_build_info{" in text
+    assert "heartbeat" not in text

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
-from tests.telemetry.progresses import NOW, progress
+from tests.telemetry.progresses import FACTS, NOW, progress
 from worker.telemetry.catalogue import OWN_METRICS
-from worker.telemetry.prometheus import prometheus_page
+from worker.telemetry.prometheus import process_page, prometheus_page
 from worker.telemetry.snapshot import Period, Reading, Told, Values, reading_of
 
 READING = reading_of(progress(), Told(NOW, {}, 0), Period(), NOW)
-SAMPLE = re.compile(r'[a-z_0-9]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"\})? -?\d+(\.\d+)?(e[+-]\d+)?')
+SAMPLE = re.compile(
+    r'[a-z_0-9]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"(,[a-z]+="[^"]*")?\})? -?\d+(\.\d+)?(e[+-]\d+)?'
+)
 
 
 def page(values: Values, labelled: Values) -> list[str]:
@@ -18,7 +20,7 @@ def page(values: Values, labelled: Values) -> list[str]:
 
 
 def test_every_line_is_a_sample_or_says_of_what() -> None:
-    lines = prometheus_page(READING).splitlines()
+    lines = (prometheus_page(READING) + process_page(FACTS)).splitlines()
     assert lines
     for line in lines:
         assert line.startswith(("# HELP ", "# TYPE ")) or SAMPLE.fullmatch(line), line
@@ -49,3 +51,23 @@ def test_a_shards_name_can_say_nothing_else() -> None:
 
 def test_before_the_first_commit_the_page_is_empty() -> None:
     assert prometheus_page(None) == ""
+
+
+def test_the_process_is_there_from_the_start_under_the_names_that_are_customary() -> None:
+    lines = process_page(FACTS).splitlines()
+    assert 'voice_insights_worker_build_info{version="0.9.1",python="3.11.7"} 1' in lines
+    assert "process_start_time_seconds 1790942400.25" in lines
+    assert "process_cpu_seconds_total 1.5" in lines
+    assert "# TYPE process_cpu_seconds_total counter" in lines
+    assert "process_resident_memory_bytes 4096" in lines
+    assert "process_open_fds 7" in lines
+
+
+def test_what_is_not_known_of_the_process_is_left_out() -> None:
+    unknown = FACTS._replace(resident=None, virtual=None, open_files=None, most_files=None)
+    names = {line.split()[2] for line in process_page(unknown).splitlines() if line[0] == "#"}
+    assert names == {
+        "process_cpu_seconds_total",
+        "process_start_time_seconds",
+        "voice_insights_worker_build_info",
+    }

@@ -191,6 +191,13 @@ def test_a_gap_is_an_error_and_the_test_event_shows_its_id(lines: list[Any]) -> 
     assert (lines[1]["log_level"], lines[1]["test_id"]) == ("info", "T1")
 
 
+def test_entries_that_nobody_will_send_are_a_warning_that_names_their_kinds(
+    lines: list[Any],
+) -> None:
+    log_by(Clock()).stranded(["otlp", "toy"])
+    assert (lines[0]["log_level"], lines[0]["kinds"]) == ("warning", ["otlp", "toy"])
+
+
 def test_start_and_end_are_told_with_what_was_there_and_what_is_left(lines: list[Any]) -> None:
     log = log_by(Clock())
     log.started("calls", 5)

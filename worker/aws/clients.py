@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoRegionError
 
 from worker import __version__
+from worker.aws.secrets import safe_words
 from worker.errors import Misconfigured
 
 _CONNECT_TIMEOUT_S: Final = 5
@@ -39,9 +40,7 @@ NO_ANSWER: Final = (
 """What botocore raises, besides its own errors, for a body that is no answer of AWS's, such as a
 proxy's page: it trusts every field to be there and of its type.
 """
-
-
-USER_IN_ADDRESS: Final = re.compile(r"(?<=://)[^/?#\s@]+@")
+_USER_IN_ADDRESS: Final = re.compile(r"(?<=://)[^/?#\s@]+@")
 """A name, and perhaps a password, in a URL."""
 
 
@@ -64,7 +63,7 @@ def one_attempt(threads: int, **more: Any) -> Config:
 def endpoint_of(client: object) -> str:
     """The address that a client calls, for messages; empty for what is no client of boto3's."""
     address = str(getattr(getattr(client, "meta", None), "endpoint_url", ""))
-    return USER_IN_ADDRESS.sub("", address)
+    return _USER_IN_ADDRESS.sub("", address)
 
 
 @contextmanager
@@ -78,4 +77,4 @@ def making_a_client(service: str) -> Iterator[None]:
             "AWS_DEFAULT_REGION"
         ) from error
     except (BotoCoreError, ValueError) as error:
-        raise Misconfigured(f"{service}: {error}") from error
+        raise Misconfigured(f"{service}: {safe_words(error)}") from error

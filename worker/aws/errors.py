@@ -22,8 +22,10 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
 from worker.aws.answers import NotTheService
-from worker.aws.clients import NO_ANSWER, THROTTLED, USER_IN_ADDRESS, endpoint_of
+from worker.aws.clients import NO_ANSWER, THROTTLED, endpoint_of
+from worker.aws.secrets import safe_words
 from worker.errors import Misconfigured, Unreachable
+from worker.logs.credentials import without_credentials
 
 _ON_THE_WAY: Final = (
     NoConnection,
@@ -103,26 +105,19 @@ def not_of(service: str, error: Exception) -> str:
 
 
 def words_of(error: Exception) -> str:
-    """What may be passed on of an error in one line: all of AWS's own words, and the beginning of
+    """What may be passed on of an error in one line: AWS's own words, and the beginning of
     botocore's, but none that may quote a header or a password.
     """
-    if isinstance(error, ClientError):
-        problem = error.response.get("Error", {})
-        code, message = problem.get("Code", "unknown"), problem.get("Message", "")
-        told = one_line(f"{error.operation_name}: {code}: {message}").removesuffix(":")
-        return f"{told.removesuffix('.')}; renew the credentials" if code in EXPIRED else told
-    if type(error) is HTTPClientError:  # whatever the HTTP client raised, headers quoted
-        cause = type(getattr(error, "kwargs", {}).get("error", error)).__name__
-        return f"the request could not be made: {cause}"
-    if isinstance(error, (BotoCoreError, NotTheService)):
-        text = short_line(USER_IN_ADDRESS.sub("", str(error)))
-        return f"{text}: sign in again" if isinstance(error, _SIGN_IN) else text
-    return type(error).__name__
+    told = one_line(error) if isinstance(error, ClientError) else short_line(error)
+    if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in EXPIRED:
+        return f"{told.removesuffix('.')}; renew the credentials"
+    return f"{told}: sign in again" if isinstance(error, _SIGN_IN) else told
 
 
 def one_line(text: object) -> str:
-    """A text, such as an error's, without its line ends."""
-    return " ".join(str(text).split())
+    """A text without its line ends, or what may be told of an error; no credentials in it."""
+    told = safe_words(text) if isinstance(text, BaseException) else without_credentials(str(text))
+    return " ".join(told.split())
 
 
 def short_line(text: object) -> str:

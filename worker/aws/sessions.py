@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from worker.aws.answers import refuse_other_answers
 from worker.aws.errors import EXPIRED, one_line
+from worker.aws.secrets import require_sendable
 from worker.errors import Misconfigured
 
 REFUSED: Final = EXPIRED | {
@@ -62,12 +63,16 @@ class RenewableCredentials:
         return None if found is None else str(found.method)
 
     def get_frozen_credentials(self) -> Any:
-        """The keys as they are now, by botocore's protocol."""
+        """The keys as they are now, by botocore's protocol. Raises ``UnsendableCredential`` for
+        those that no header can carry.
+        """
         with self._lock:
             found = self._in_use()
         if found is None:
             raise NoCredentialsError
-        return found.get_frozen_credentials()
+        keys = found.get_frozen_credentials()
+        require_sendable(keys, str(found.method))
+        return keys
 
     def get_deferred_property(self, name: str) -> Callable[[], Any]:
         """A property to be read when it is needed, by botocore's protocol."""

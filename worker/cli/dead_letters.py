@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -60,14 +61,20 @@ def dead_letters() -> None:
     "list", short_help="Count letters by reason, and where the latest is.", no_args_is_help=True
 )
 @click.argument("place")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 @aws_options
-def list_letters(place: str, endpoint_url: str | None, region: str | None) -> None:
+def list_letters(
+    place: str, *, as_json: bool, endpoint_url: str | None, region: str | None
+) -> None:
     """Count the letters at PLACE by reason, with where the latest of each is."""
     counts: Counter[str] = Counter()
     latest: dict[str, Found] = {}
     for found in _letters(place, region, endpoint_url):
         counts[found.letter.reason] += 1
         latest[found.letter.reason] = found
+    if as_json:
+        click.echo(_as_json(counts, latest))
+        return
     table = Table(title=f"{counts.total():,} dead letters", title_justify="left", box=None)
     for column in ("letters", "reason", "latest: line", "arrived", "shard"):
         justify: JustifyMethod = "right" if column == "letters" else "left"
@@ -116,11 +123,12 @@ def redrive(
 
     After an upgrade whose decoder reads more, or after a repair of a file. Safe to repeat: an
     event that was counted already is recognised by its identity. Letters of the same bytes go
-    once, and those that have expired not at all, for they would expire again. The letters are
-    not changed.
+    once, and those that have expired not at all, for they would expire again. One that the stream
+    doesn't take, such as one that is too large for it, is named and left out, and the exit code
+    is 1 then. The letters are not changed.
     """
     left: Counter[str] = Counter()
-    seen: set[bytes] = set()
+    seen: dict[bytes, str] = {}
 
     def chosen() -> Iterator[Record]:
         for found in _letters(place, region, endpoint_url):
@@ -131,11 +139,15 @@ def redrive(
                 left["without an event"] += 1
             elif not every and (why_not := _why_not(letter)):
                 left[why_not] += 1
-            elif (digest := blake2b(letter.data, digest_size=16).digest()) in seen:
+            elif (digest := _digest(letter.data)) in seen:
                 left["with the same bytes as another"] += 1
             else:
-                seen.add(digest)
+                seen[digest] = f"{found.file}, line {found.number}"
                 yield _record(letter)
+
+    def refused(record: Record, why: str) -> None:
+        left[f"that {into} doesn't take"] += 1
+        click.echo(_safe(f"{seen[_digest(record.data)]}: left out: {why}"), err=True)
 
     done = put_back(
         chosen,
@@ -143,10 +155,27 @@ def redrive(
         kinesis_client(endpoint_url, region),
         Clock(lambda: int(time() * 1000), sleep),
         progress=Progress("put", monotonic),
+        refused=refused,
     )
     whys = ", ".join(f"{count:,} {why}" for why, count in left.most_common())
     rest = f"{left.total():,} left: {whys}" if whys else "none left"
     click.echo(f"{done.put:,} dead letters put into {into}, {rest}")
+    sys.exit(1 if done.refused else 0)
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=16).digest()
+
+
+def _as_json(counts: Counter[str], latest: dict[str, Found]) -> str:
+    """By reason, the most frequent first; of the latest letter where it is and what it is."""
+    rows = []
+    for reason, count in counts.most_common():
+        file, number, letter, _ = latest[reason]
+        shard = letter.shard if isinstance(letter, OccurrenceLetter) else None
+        of_latest = {"file": file, "line": number, "time": letter.time, "shard": shard}
+        rows.append({"reason": reason, "letters": count, "latest": of_latest})
+    return json.dumps(rows, indent=2)
 
 
 def _show(found: Found) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from difflib import unified_diff
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -21,7 +23,7 @@ from worker.errors import BadInput, Misconfigured
 from worker.monitoring.alarms import LATENCIES, LATENCY_PERIOD_S
 from worker.monitoring.baseline import PERIODS_AT_LEAST, threshold
 from worker.monitoring.history import StatisticsApi, history
-from worker.monitoring.sizing import CALLS_A_DAY, sizing_table
+from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of, sizing_table
 from worker.monitoring.subject import Subject
 from worker.monitoring.template import watch_template
 from worker.settings.model import Settings
@@ -39,8 +41,9 @@ _SHOWN_LINES: Final = 40
 def infra() -> None:
     """What is deployed beside the worker: dashboard and alarms, and what all of it takes.
 
-    The templates themselves are in the folder infra/. After a change of the metrics, or once
-    CloudWatch has a fortnight of your own traffic to take thresholds from, render the watch anew.
+    The templates are in the folder infra/ of a checkout; where the worker was installed without
+    one, `service` and `render` write them. After a change of the metrics, or once CloudWatch has a
+    fortnight of your own traffic to take thresholds from, render the watch anew.
     """
 
 
@@ -104,7 +107,54 @@ def render(
     if out == "-":
         click.echo(template, nl=False)
         return
+    _write(out, template)
+
+
+@infra.command()
+@click.option(
+    "--out",
+    metavar="FILE",
+    default="infra/service.yaml",
+    show_default=True,
+    help="Where to write the template; - is standard output.",
+)
+def service(out: str) -> None:
+    """Write the CloudFormation template of the worker itself.
+
+    As it came with this release: stream, Twilio's role, bucket, log group, a Fargate task;
+    docs/deployment.md deploys it. In a checkout it is there already. A file of other contents is
+    left alone.
+
+    \b
+    Examples:
+      voice-insights infra service
+      voice-insights infra service --out - | less
+    """
+    template = service_template()
+    if out == "-":
+        click.echo(template, nl=False)
+        return
+    if Path(out).exists() and Path(out).read_bytes() != template.encode():
+        raise BadInput(f"--out {out}: it is there already, and differs; name another file")
+    _write(out, template)
+
+
+def service_template() -> str:
+    """The template of the service: in an installed package among its files, in a checkout beside
+    the package.
+    """
+    package = files("worker")
+    for folder in (package / "infra", Path(str(package)).parent / "infra"):
+        template = folder / "service.yaml"
+        if template.is_file():
+            return template.read_text(encoding="utf-8")
+    raise BadInput("this installation has no infra/service.yaml; take it from the repository")
+
+
+def _write(out: str, template: str) -> None:
+    """Write a template, and the folder that it is to be in."""
     try:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
         Path(out).write_text(template, encoding="utf-8")
     except OSError as error:
         raise BadInput(f"--out {out}: {error.strerror}") from error
@@ -170,7 +220,8 @@ def _differs(path: Path, template: str) -> int:
 
 @infra.command()
 @click.argument("calls_a_day", nargs=-1, type=click.IntRange(1, 100_000_000))
-def sizing(calls_a_day: tuple[int, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
+def sizing(calls_a_day: tuple[int, ...], *, as_json: bool) -> None:
     """Print what a deployment needs and costs by CALLS_A_DAY.
 
     Shards, task, sessions in memory, series, and dollars a month at list prices, Twilio's first.
@@ -180,4 +231,18 @@ def sizing(calls_a_day: tuple[int, ...]) -> None:
     Example:
       voice-insights infra sizing 2500 40000
     """
+    if as_json:
+        click.echo(_sizing_as_json(calls_a_day or CALLS_A_DAY))
+        return
     click.echo(sizing_table(calls_a_day or CALLS_A_DAY), nl=False)
+
+
+def _sizing_as_json(calls_a_day: tuple[int, ...]) -> str:
+    """Null for the task's processor and memory where one processor is too small."""
+    sizes = []
+    for calls in calls_a_day:
+        cost = cost_of(calls)
+        dollars = {name: round(value, 2) for name, value in cost._asdict().items()}
+        month = {**dollars, "total": round(cost.total, 2)}
+        sizes.append({"calls_a_day": calls, **size_of(calls)._asdict(), "usd_per_month": month})
+    return json.dumps(sizes, indent=2)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from importlib import import_module
+from types import TracebackType
 from typing import Final, NoReturn
 
 import click
@@ -12,6 +14,8 @@ from click.exceptions import NoArgsIsHelpError
 from worker import __version__
 from worker.cli.garbage import collect_rarely
 from worker.errors import VoiceInsightsError
+from worker.logs.credentials import without_credentials
+from worker.logs.tracebacks import traceback_of
 
 _COMMANDS: Final = {
     "run": "Consume a stream: the long-running worker.",
@@ -19,7 +23,9 @@ _COMMANDS: Final = {
     "record": "Write the shards of a live stream into a folder.",
     "simulate": "Make realistic traffic, as a recording or into a stream.",
     "session": "Show one call turn by turn.",
+    "state": "Show what the worker's state holds, and copy it.",
     "dead-letters": "Look at what could not be read, and put it back.",
+    "forget": "Remove a call from all that the worker keeps.",
     "reconcile": "Compare what was sent with what CloudWatch has.",
     "twilio": "Read calls back from Twilio, verify against it, set up its sink.",
     "config": "Show the settings in force and where each came from.",
@@ -66,6 +72,8 @@ def cli() -> None:
 def main() -> None:
     """Run a command; what it raises on purpose ends it with one line and its exit code."""
     collect_rarely()
+    sys.excepthook = _tell_defect
+    threading.excepthook = _tell_defect_of_thread
     try:
         sys.exit(cli(prog_name="voice-insights", standalone_mode=False))
     except NoArgsIsHelpError as asked:
@@ -81,8 +89,22 @@ def main() -> None:
 
 
 def _end(line: str, code: int) -> NoReturn:
-    click.echo(f"voice-insights: {line}", err=True)
+    click.echo(f"voice-insights: {without_credentials(line)}", err=True)
     sys.exit(code)
+
+
+def _tell_defect(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        click.echo(traceback_of((kind, error, trace)), err=True)
+
+
+def _tell_defect_of_thread(told: threading.ExceptHookArgs) -> None:
+    if told.exc_value is not None and not issubclass(told.exc_type, SystemExit):
+        _tell_defect(told.exc_type, told.exc_value, told.exc_traceback)
 
 
 def _in_one_line(error: click.ClickException) -> str:

@@ -1,10 +1,12 @@
-"""How far a command is, on standard error."""
+"""How far a command is, and what it leaves out, on standard error."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import click
+
+from worker.stream.record import Record
 
 
 class Progress:
@@ -30,3 +32,9 @@ class Progress:
         if count and (self._next is None or now >= self._next):
             click.echo(f"{count:,} {self._noun} {self._verb}", err=True)
             self._next = now + self._interval_s
+
+
+def tell_refused(record: Record, why: str) -> None:
+    """Name a record that a stream doesn't take."""
+    place = f"{record.shard}, sequence number {record.sequence_number}"
+    click.echo(f"{place}: left out: {why}", err=True)

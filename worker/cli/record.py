@@ -15,6 +15,7 @@ from worker.aws.sessions import open_session
 from worker.cli.kinesis import aws_options
 from worker.cli.parameters import CompressionName, Duration, compress_option, compression_of
 from worker.cli.progress import Progress
+from worker.cli.settings_options import completions_of, metavar_of
 from worker.cli.signals import Stopped
 from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
 from worker.recordings.writer import RecordingWriter
@@ -81,6 +82,8 @@ Examples:
     type=StartPosition(),
     default="trim_horizon",
     show_default=True,
+    metavar=metavar_of("start"),
+    shell_complete=completions_of("start"),
     help="Where to begin: trim_horizon, latest (this second), or a time like 2026-10-02T12:00:00Z.",
 )
 @click.option("--until-tip", is_flag=True, help="End when every shard is read up to its tip.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final
 import click
 
 from worker.cli.kinesis import aws_options, kinesis_client
-from worker.cli.progress import Progress
+from worker.cli.progress import Progress, tell_refused
 from worker.cli.replay_files import Paths, ReplayFiles
 from worker.cli.settings_options import CONFIG_HELP
 from worker.errors import Misconfigured, VoiceInsightsError
@@ -59,6 +60,9 @@ def replay(path: str, into: str | None, **options: Any) -> None:
     minutes are published, into the files that you name; the result does not depend on the
     order, the repetition or the sharding of the records. Settings that shape metrics
     (namespace, dimensions, labels, holds) are those of the worker.
+
+    With --into, a record that the stream doesn't take, such as one that is too large for it, is
+    named and left out, and the exit code is 1 then.
 
     \b
     Examples:
@@ -133,6 +137,9 @@ def _put_back(
         speed=speed or 0.0,
         shift_to_now=shift_to_now,
         progress=Progress("put", monotonic),
+        refused=tell_refused,
     )
     damaged = f", {done.damaged:,} damaged lines left out" if done.damaged else ""
-    click.echo(f"{done.put:,} records put into {stream}{damaged}", err=True)
+    refused = f", {done.refused:,} left out that it doesn't take" if done.refused else ""
+    click.echo(f"{done.put:,} records put into {stream}{damaged}{refused}", err=True)
+    sys.exit(1 if done.refused else 0)

@@ -18,6 +18,7 @@ from worker.errors import Misconfigured
 from worker.events.event import SessionKey
 from worker.partition import dead_letters
 from worker.partition.commit_outputs import Outputs
+from worker.private_files import owner_only
 from worker.recordings.files import STANDARD_INPUT, shard_of_file
 from worker.times.rfc3339 import format_ms
 
@@ -72,7 +73,7 @@ class ReplayFiles:
         if path == "-":
             return sys.stdout.buffer
         try:
-            return self._stack.enter_context(Path(path).open("ab"))
+            return self._stack.enter_context(open(path, "ab", opener=owner_only))
         except OSError as error:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
 

@@ -28,6 +28,7 @@ from worker.telemetry.emf_log import OwnLines
 from worker.telemetry.http import HttpServer
 from worker.telemetry.liveness import Pulse
 from worker.telemetry.pages import Pages
+from worker.telemetry.process import facts_of_this_process
 from worker.telemetry.readiness import Readiness
 from worker.telemetry.worker_log import WorkerLog
 from worker.wiring import build
@@ -78,6 +79,8 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     events = EventFanOut(log, telemetry, readiness)
     signals = Signals(settings.shutdown_s)
     pulse = Pulse(monotonic)
+    process = facts_of_this_process(time())
+    pages = Pages(pulse, telemetry.reading, readiness.unready, process, monotonic)
     waiting = pulse.at_waits(signals.sleep)
 
     def wait(seconds: float) -> None:
@@ -90,7 +93,7 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
 
     try:
         session = open_session(credentials)
-        with _served(settings, log, Pages(pulse, telemetry.reading, readiness.unready, monotonic)):
+        with _served(settings, log, pages):
             service = build(settings, stream, session, events, clocks, random, wait)
             signals.begun()
             log.stopped(service.run(pulse.at_turns(deadline)))

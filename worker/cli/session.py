@@ -13,6 +13,8 @@ from worker.cli.settings_options import some_settings_options
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
 from worker.opening import Locations
+from worker.partition.numbering import Numbering
+from worker.partition.rules import SequenceNumbers
 from worker.reports.tables import call_notes, call_table, console, print_table
 from worker.sessions.record import encode, to_record
 from worker.sessions.resident import Held
@@ -29,7 +31,7 @@ from worker.state.view import StateView
     help="Look in session records instead of the worker's state: a file, or s3://bucket/prefix.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
-@some_settings_options("state", "region", "endpoint_url")
+@some_settings_options("state", "sequence_numbers", "region", "endpoint_url")
 def session(
     sid: str,
     records: str | None,
@@ -53,7 +55,7 @@ def session(
     settings = load_settings(options, os.environ, config_file).settings
     locations = Locations(settings.region, settings.endpoint_url)
     if records is None:
-        found = _in_state(locations.view(settings.state), sid)
+        found = _in_state(locations.view(settings.state), sid, settings.sequence_numbers)
     else:
         found = records_in(locations.lines(records, RECORDS), sid)
     if not found:
@@ -68,6 +70,14 @@ def session(
             out.print(f"  {note}")
 
 
-def _in_state(state: StateView, sid: str) -> list[SessionRecord]:
+def _in_state(state: StateView, sid: str, setting: SequenceNumbers) -> list[SessionRecord]:
+    """As the worker reads them."""
     found = state.find_sessions(sid)
-    return [to_record(one.state, Held(one.state, one.log).reading()) for one in found]
+    stream = Numbering(setting, found_sparse=state.found_sparse()).contiguous
+    return [
+        to_record(
+            one.state,
+            Held(one.state, one.log).reading(contiguous=one.state.is_contiguous(stream=stream)),
+        )
+        for one in found
+    ]

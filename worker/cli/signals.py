@@ -1,9 +1,10 @@
-"""SIGTERM and SIGINT, and by when a worker that was told to end will have ended."""
+"""SIGTERM, SIGINT and SIGHUP, and by when a worker that was told to end will have ended."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from time import monotonic, sleep
 from types import FrameType
 from typing import Final
@@ -34,6 +35,7 @@ class Signals:
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
         signal.signal(signal.SIGALRM, self._time_is_up)
+        signal.signal(signal.SIGHUP, self._end if sys.stderr.isatty() else self._reopen)
 
     def begun(self) -> None:
         """From now on there is something to end in good order."""
@@ -79,6 +81,11 @@ class Signals:
             os._exit(_INTERRUPTED)
         self._told_at = monotonic()
         signal.setitimer(signal.ITIMER_REAL, self._shutdown_s)
+
+    def _reopen(self, _number: int, _frame: FrameType | None) -> None:
+        """Sent where a terminal isn't what hangs up, so that files are opened anew. They are: each
+        entry goes into the file that lies at its path by then.
+        """
 
     def _time_is_up(self, _number: int, _frame: FrameType | None) -> None:
         os._exit(Unreachable.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -18,7 +19,7 @@ from worker.cli.parameters import (
     compress_option,
     compression_of,
 )
-from worker.cli.progress import Progress
+from worker.cli.progress import Progress, tell_refused
 from worker.producer.put_records import Clock, put_back
 from worker.recordings.writer import RecordingWriter
 from worker.testing.habits import Habits
@@ -176,8 +177,10 @@ def simulate(
             speed=speed or 0.0,
             shift_to_now=moved,
             progress=Progress("put", time.monotonic),
+            refused=tell_refused,
         )
         click.echo(f"{done.put:,} records of {traffic.sessions:,} sessions put", err=True)
+        sys.exit(1 if done.refused else 0)
 
 
 def _traffic(*, start: int | None, spread: float, delay_median: float, **options: Any) -> Traffic:

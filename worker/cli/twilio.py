@@ -14,7 +14,7 @@ def twilio() -> None:
     """Ask Twilio's own interfaces: read calls back, verify records, set up the sink.
 
     These are an operator's commands; the worker needs none of them. They need the extra
-    `twilio` (pip install 'voice-insights-worker[twilio]') and credentials: an API key in
+    `twilio` (in a checkout: pip install '.[twilio]') and credentials: an API key in
     TWILIO_API_KEY and TWILIO_API_SECRET, or TWILIO_SECRET_ID, the name or ARN of a secret in AWS
     Secrets Manager that has both as a JSON object. The secret is never an argument: whatever is
     typed stays in the shell's history.

@@ -59,7 +59,10 @@ def connected(bases: Bases, region: str | None, endpoint_url: str | None) -> Ite
     send them in the clear.
     """
     if find_spec("httpx") is None:
-        raise Misconfigured("the twilio commands need httpx; install voice-insights-worker[twilio]")
+        raise Misconfigured(
+            "the twilio commands need httpx; in a checkout of the repository: "
+            "pip install '.[twilio]'"
+        )
     from worker.twilio.http import TwilioRest, http_client
 
     for base in bases:

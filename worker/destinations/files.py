@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from stat import S_ISREG
 from threading import Lock
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from worker.errors import Misconfigured, Unreachable
 from worker.outbox.entries import DeliveryOutcome
+from worker.private_files import owner_only
 from worker.sessions.record import encode_within
 
 STDOUT: Final = "-"
@@ -22,23 +24,24 @@ class LineSink:
 
     A file is flushed to disk before an entry counts as applied. A crash or a full disk in between
     repeats the entry: readers go by a record's key and revision. A line that was torn stays, and
-    gets an end.
+    gets an end. Once another file lies at the path, or none, entries go into the one that belongs
+    there: so the file can be moved away at any time.
     """
 
-    def __init__(self, path: str) -> None:
-        """Raises ``Misconfigured`` if the file can't be written."""
+    def __init__(self, path: str, today: Callable[[], str] | None = None) -> None:
+        """``today``: gives a date, which becomes a part of the file's name; None: one file for
+        ever. Raises ``Misconfigured`` if the file can't be written.
+        """
         self._path = path
+        self._today = today
         self._writing = Lock()
+        self._torn = False
+        self._on_disk = False
+        self._opened: _Opened | None = None
         try:
-            self._file: BinaryIO = (
-                sys.stdout.buffer
-                if path == STDOUT
-                else cast("BinaryIO", Path(path).open("ab", buffering=0))  # noqa: SIM115
-            )
-            self._on_disk = path != STDOUT and S_ISREG(os.fstat(self._file.fileno()).st_mode)
-            self._torn = self._on_disk and _torn(Path(path))
+            self._file()
         except OSError as error:
-            raise Misconfigured(f"can't write {path}: {error.strerror}") from error
+            raise Misconfigured(f"can't write {self._name()}: {error.strerror}") from error
 
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Write all lines of an entry; several threads' entries come one after the other.
@@ -46,32 +49,73 @@ class LineSink:
         Raises ``Unreachable`` if whoever read them has gone, and nobody can read any more.
         """
         with self._writing:
-            return self._send(body)
+            try:
+                file = self._file()
+            except OSError as error:
+                return DeliveryOutcome.NOT_APPLIED, f"{self._name()}: {error.strerror}"
+            return self._send(file, body)
 
-    def _send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
+    def _send(self, file: BinaryIO, body: bytes) -> tuple[DeliveryOutcome, str]:
         try:
-            self._write(b"\n" + body if self._torn else body)
+            _write(file, b"\n" + body if self._torn else body)
             self._torn = False
             if self._on_disk:
-                os.fsync(self._file.fileno())
+                os.fsync(file.fileno())
         except BrokenPipeError as error:
             where = "standard output" if self._path == STDOUT else self._path
             raise Unreachable(f"nobody reads {where} any more; what is unsent stays") from error
         except OSError as error:
-            self._torn = self._on_disk and _torn(Path(self._path))
-            return DeliveryOutcome.AMBIGUOUS, f"{self._path}: {error.strerror}"
+            self._torn = self._on_disk and _torn(Path(self._name()))
+            return DeliveryOutcome.AMBIGUOUS, f"{self._name()}: {error.strerror}"
         return DeliveryOutcome.APPLIED, ""
-
-    def _write(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:  # a file takes what there is room for
-            rest = rest[self._file.write(rest) :]
-        self._file.flush()
 
     def close(self) -> None:
         """Close the file; standard output stays open."""
-        if self._path != STDOUT:
-            self._file.close()
+        if self._opened is not None:
+            self._opened.file.close()
+
+    def _name(self) -> str:
+        if self._today is None:
+            return self._path
+        path = Path(self._path)
+        return str(path.with_name(f"{path.stem}-{self._today()}{path.suffix}"))
+
+    def _file(self) -> BinaryIO:
+        """The file that lies where entries go now, made if there is none."""
+        if self._path == STDOUT:
+            return sys.stdout.buffer
+        name = self._name()
+        if self._opened is None or self._opened.identity != _identity(name):
+            self.close()
+            self._opened = None
+            file = cast("BinaryIO", open(name, "ab", buffering=0, opener=owner_only))  # noqa: SIM115
+            found = os.fstat(file.fileno())
+            self._opened = _Opened(file, (found.st_dev, found.st_ino))
+            self._on_disk = S_ISREG(found.st_mode)
+            self._torn = self._on_disk and _torn(Path(name))
+        return self._opened.file
+
+
+class _Opened(NamedTuple):
+    """An open file, by its device and inode."""
+
+    file: BinaryIO
+    identity: tuple[int, int]
+
+
+def _identity(name: str) -> tuple[int, int] | None:
+    try:
+        found = Path(name).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:  # a file takes what there is room for
+        rest = rest[file.write(rest) :]
+    file.flush()
 
 
 class StdoutRecords:

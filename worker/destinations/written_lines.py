@@ -23,11 +23,14 @@ class WrittenLine(NamedTuple):
 
 
 def lines_of_file(path: Path) -> Iterator[WrittenLine]:
-    """All lines of a file. Raises ``BadInput`` if it can't be read."""
+    """All lines of a file but blank ones, which stand where lines were removed. Raises ``BadInput``
+    if it can't be read.
+    """
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                yield WrittenLine(str(path), number, line)
+                if not line.isspace():
+                    yield WrittenLine(str(path), number, line)
     except OSError as error:
         raise BadInput(f"can't read {path}: {error.strerror}") from error
 
@@ -37,7 +40,7 @@ def lines_of_object(at: Access, key: str) -> Iterator[WrittenLine]:
     found = at.read(key)
     if found is None:
         raise BadInput(f"there is no object {at.url}/{key}")
-    yield from _unpacked(f"{at.url}/{key}", found.data)
+    yield from unpacked(f"{at.url}/{key}", found.data)
 
 
 def lines_of_folder(at: Access, folder: str) -> Iterator[WrittenLine]:
@@ -46,16 +49,22 @@ def lines_of_folder(at: Access, folder: str) -> Iterator[WrittenLine]:
 
     Raises ``BadInput`` for an object that can't be read.
     """
-    inside = f"/{folder}/" in f"{at.url}/"
-    for key in at.keys("" if inside else f"{folder}/"):
-        if not key.endswith(SUFFIX) or f"/{folder}/dt=" not in f"{at.url}/{key}":
-            continue
+    for key in keys_of_folder(at, folder):
         found = at.read(key)
         if found is not None:  # else it was deleted since it was listed
-            yield from _unpacked(f"{at.url}/{key}", found.data)
+            yield from unpacked(f"{at.url}/{key}", found.data)
 
 
-def _unpacked(url: str, data: bytes) -> Iterator[WrittenLine]:
+def keys_of_folder(at: Access, folder: str) -> Iterator[str]:
+    """The objects of lines at ``at``, which is a prefix as ``lines_of_folder`` takes it."""
+    inside = f"/{folder}/" in f"{at.url}/"
+    for key in at.keys("" if inside else f"{folder}/"):
+        if key.endswith(SUFFIX) and f"/{folder}/dt=" in f"{at.url}/{key}":
+            yield key
+
+
+def unpacked(url: str, data: bytes) -> Iterator[WrittenLine]:
+    """The lines of an object's bytes. Raises ``BadInput`` if they can't be read."""
     packed = zstandard.ZstdDecompressor().stream_reader(data)
     try:
         for number, line in enumerate(io.BufferedReader(packed), 1):

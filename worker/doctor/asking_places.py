@@ -14,7 +14,7 @@ from typing import Final
 from worker.destinations.cloudwatch.sink import MetricsApi
 from worker.doctor.calls import Calls, Fields
 from worker.doctor.facts import Asked, Numbers, Result, State
-from worker.errors import CorruptState
+from worker.errors import CorruptState, Misconfigured
 from worker.objectstore.api import Failure, FailureKind, Object
 from worker.objectstore.s3 import Bucket
 from worker.partition.delta import Delta, merge_all
@@ -22,6 +22,7 @@ from worker.state.s3 import manifest as manifests
 from worker.state.s3.manifest import Manifest
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.segment import read_tail
+from worker.state.sqlite.file import require_whole
 from worker.state.sqlite.view import committed, taken_by
 
 PROBE: Final = "doctor-probe"
@@ -86,8 +87,9 @@ def ask_state_file(path: Path) -> State:
         taken = taken_by(path)
         if taken is None:
             return State(place)
+        require_whole(path)
         return State(place, *taken, numbers=_numbers(committed(path)))
-    except CorruptState as error:
+    except (CorruptState, Misconfigured) as error:
         return State(place, problem=str(error))
 
 

@@ -156,7 +156,7 @@ def _bucket_result(answer: object) -> tuple[Result, str]:
         return Result.OTHER, answer.detail
     if _BY_CODE.get(code) is Result.BAD_CREDENTIALS or _is_botocores(answer):
         return Result.BAD_CREDENTIALS, answer.detail
-    if answer.kind is FailureKind.REFUSED:
+    if answer.kind in (FailureKind.REFUSED, FailureKind.DENIED):
         return Result.DENIED, answer.detail
     if answer.kind is FailureKind.UNKNOWN:
         return Result.UNREACHABLE, answer.detail

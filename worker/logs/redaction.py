@@ -7,7 +7,7 @@ errs on the side of hiding: what merely looks like a phone number is replaced to
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from ipaddress import AddressValueError, IPv6Address
 from math import isfinite
 from typing import Any, Final
@@ -37,6 +37,22 @@ _SECRET_IN_QUERY: Final = re.compile(
     r"([?&][^=&\s]*(?:key|secret|token|password|credential|signature)[^=&\s]*=)[^&\s]+",
     re.IGNORECASE,
 )
+_IN_HEADERS: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), rf"\1{HIDDEN}")
+    for pattern in (
+        r"(AWS4-[\w-]+ ).+",
+        r"(canonical string)[\s\S]+",
+        r"(invalid header value ).+",
+        r"\b((?:x-(?:amz|aws)-[\w-]*token|(?:proxy-)?authorization|(?:set-)?cookie)\b[\"']?\s*[:=]\s*).+",
+        r"\b((?:credential|signature|aws_(?:access_key_id|secret_access_key|session_token))\s*=\s*)\S+",
+        r"\b((?:basic|bearer)\s+)[\w+/=.~-]{8,}",
+    )
+)
+"""How headers of a request look in the words of libraries, proxies and services. What follows one
+in its line may belong to it, so mostly all of that is hidden.
+"""
+_SHORTEST: Final = 6
+"""Of a credential that is looked for by its value; anything may be a shorter one."""
 
 
 def redact_fields(fields: Mapping[Any, object], depth: int = 0) -> dict[str, object]:
@@ -76,7 +92,7 @@ def redact_text(text: str) -> str:
 
     Control characters, which could steer a terminal, become ``?``; newlines and tabs stay.
     """
-    text = _mask_addresses(_CONTROL.sub("?", text))
+    text = mask_credentials(_CONTROL.sub("?", text))
     text = _PHONE.sub("[phone]", text)
     text = _IPV6_CANDIDATE.sub(_ipv6, text) if ":" in text else text
     return _IPV4.sub("[ip]", text)
@@ -102,6 +118,19 @@ def identifies_someone(text: str) -> bool:
 def _is_secret(name: str, value: object) -> bool:
     """Numbers are counts of keys and tokens, not keys and tokens."""
     return _SECRET.search(name) is not None and not isinstance(value, int | float | None)
+
+
+def mask_credentials(text: str, known: Iterable[str] = ()) -> str:
+    """``text`` without what headers and addresses in it may tell, and without each of the ``known``
+    credentials, which may have spaces and line breaks in them.
+    """
+    for value in sorted({piece for one in known for piece in one.split()}, key=len, reverse=True):
+        if len(value) >= _SHORTEST:
+            text = text.replace(value, HIDDEN)
+    text = _mask_addresses(text)
+    for pattern, shown in _IN_HEADERS:
+        text = pattern.sub(shown, text)
+    return text
 
 
 def _mask_addresses(text: str) -> str:

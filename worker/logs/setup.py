@@ -17,8 +17,10 @@ from typing import Any, Final, TextIO
 
 import structlog
 
+from worker.logs.credentials import without_credentials
 from worker.logs.pump import LogPump
 from worker.logs.redaction import redact_fields
+from worker.logs.tracebacks import traceback_of
 
 LINE_AT_MOST: Final = 15_000
 """Bytes of a line, its newline included."""
@@ -44,7 +46,7 @@ def configure_logging(level: str, form: str, stream: TextIO) -> LogPump:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(traceback_of),
             _Lines(_pretty(colors=stream.isatty()) if pretty else _json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -75,11 +77,18 @@ class _Lines:
 
     def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
         try:
-            return fitting_line(redact_fields(event), self._render)
+            return fitting_line(redact_fields(_without_credentials(event)), self._render)
         except Exception as error:
             return (
                 f'{{"event": "a log line could not be written: {type(error).__name__}"}}\n'.encode()
             )
+
+
+def _without_credentials(event: MutableMapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: without_credentials(value) if isinstance(value, str) else value
+        for name, value in event.items()
+    }
 
 
 def fitting_line(fields: dict[str, object], render: Renderer) -> bytes:

@@ -33,8 +33,9 @@ def watch_template(subject: Subject, thresholds: Mapping[str, int] = {}) -> str:
             "Description": "Voice Insights worker: what is watched, and who is told.",
             "Parameters": _parameters(),
             "Conditions": {
-                f"{kind}HasEmail": {"Fn::Not": [{"Fn::Equals": [{"Ref": f"{kind}Email"}, ""]}]}
-                for kind in ("Page", "Ticket")
+                "PageHasEmail": _given("PageEmail"),
+                "TicketHasEmail": _given("TicketEmail"),
+                "TopicsHaveKey": _given("TopicKeyArn"),
             },
             "Resources": {
                 **_topics(),
@@ -50,6 +51,10 @@ def watch_template(subject: Subject, thresholds: Mapping[str, int] = {}) -> str:
             },
         }
     )
+
+
+def _given(parameter: str) -> Resource:
+    return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
 
 
 def _parameters() -> Resource:
@@ -69,6 +74,13 @@ def _parameters() -> Resource:
             "Default": "",
             "Description": "Address for alarms that can wait; empty adds none to the topic.",
         },
+        "TopicKeyArn": {
+            "Type": "String",
+            "Default": "",
+            "AllowedPattern": "|arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+",
+            "Description": "KMS key to encrypt the topics with, whose policy lets CloudWatch use "
+            "it; empty for none.",
+        },
     }
 
 
@@ -76,7 +88,14 @@ def _topics() -> Resource:
     topics: Resource = {}
     for kind in ("Page", "Ticket"):
         name = f"{kind}Topic"
-        topics[name] = {"Type": "AWS::SNS::Topic"}
+        topics[name] = {
+            "Type": "AWS::SNS::Topic",
+            "Properties": {
+                "KmsMasterKeyId": {
+                    "Fn::If": ["TopicsHaveKey", {"Ref": "TopicKeyArn"}, {"Ref": "AWS::NoValue"}]
+                }
+            },
+        }
         topics[f"{name}Policy"] = {
             "Type": "AWS::SNS::TopicPolicy",
             "Properties": {

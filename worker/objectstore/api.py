@@ -14,7 +14,9 @@ class FailureKind(StrEnum):
     CONFLICT = "conflict"  # 409: another conditional write was under way
     UNKNOWN = "unknown"  # a timeout, a lost connection, 5xx, a throttle: a write may be applied
     NOWHERE = "nowhere"  # there is no such bucket: the operator's, as the next
-    REFUSED = "refused"  # permissions, credentials
+    DENIED = "denied"  # 403: permissions, keys; an operator may mend it while one waits
+    REFUSED = "refused"  # whatever else is the operator's
+    NO_ROOM = "no room"  # the disk of a state file is full
 
 
 class Failure(NamedTuple):

@@ -51,6 +51,13 @@ class Access:
         self._sleep = sleep
         self._random = random
         self._observer = observer
+        self._outlasts_denials = False
+
+    def outlast_denials(self) -> None:
+        """From now on wait, as for a bucket that is away, where it denies a call that it granted
+        before: policies, keys and roles are changed, and mended.
+        """
+        self._outlasts_denials = True
 
     def read(self, key: str) -> Object | None:
         """A whole object; None if there is none."""
@@ -120,7 +127,9 @@ class Access:
             self._wait(operation, key, answer, attempt)
 
     def _refuse(self, key: str, failure: Failure) -> None:
-        if failure.kind in (FailureKind.NOWHERE, FailureKind.REFUSED):
+        if failure.kind is FailureKind.DENIED and self._outlasts_denials:
+            return
+        if failure.kind in (FailureKind.NOWHERE, FailureKind.REFUSED, FailureKind.DENIED):
             raise Misconfigured(f"can't use {self.url}/{key}: {failure.detail}")
 
     def _wait(self, operation: str, key: str, failure: Failure, attempt: int) -> None:

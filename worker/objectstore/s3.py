@@ -51,6 +51,7 @@ _BY_CODE: Final = {
     "ExpiredToken": FailureKind.UNKNOWN,  # boto3 is about to get another
 }
 _BY_STATUS: Final = {
+    403: FailureKind.DENIED,
     404: FailureKind.MISSING,
     408: FailureKind.UNKNOWN,
     409: FailureKind.CONFLICT,

@@ -17,9 +17,10 @@ ACCOUNTED: Final = (
     "folded",
     "duplicates",
     "cut",
+    "erased",
 )
 """The counters of the law: occurrences = test_events + ignored + dead_letters + events, and
-events = folded + duplicates + cut."""
+events = folded + duplicates + cut + erased."""
 
 
 def account(counters: Counter[str], occurrences: int, arrivals: Mapping[Arrival, int]) -> None:
@@ -31,3 +32,10 @@ def account(counters: Counter[str], occurrences: int, arrivals: Mapping[Arrival,
     counters["duplicates"] += arrivals["duplicate"] + arrivals["earlier"] + arrivals["conflict"]
     if arrivals["conflict"]:
         counters["conflicts"] += arrivals["conflict"]
+
+
+def account_erased(counters: Counter[str], events: int) -> None:
+    """Count so many occurrences that are events of calls which were erased."""
+    counters["occurrences"] += events
+    counters["events"] += events
+    counters["erased"] += events

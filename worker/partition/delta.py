@@ -50,7 +50,8 @@ class Delta(msgspec.Struct, array_like=True):
     entry in ``ended_shards`` is taken away first. ``counters`` are increments. ``series`` are
     newly admitted ones in order. ``found_sparse``: the stream's sequence numbers have been found
     not to follow one another, which is never taken back. ``forgotten``: last revisions of closed
-    sessions, to be put behind those of the same period.
+    sessions, to be put behind those of the same period. ``erased``: digests of calls that an
+    operator has had removed.
     """
 
     version: int = VERSION
@@ -66,6 +67,7 @@ class Delta(msgspec.Struct, array_like=True):
     counters: dict[str, int] = {}
     found_sparse: bool = False
     forgotten: Periods = {}
+    erased: list[bytes] = []
 
 
 def merge(deltas: Iterable[Delta]) -> Delta:
@@ -75,6 +77,7 @@ def merge(deltas: Iterable[Delta]) -> Delta:
     gone: dict[int, None] = {}
     ended: dict[str, None] = {}
     forgotten: defaultdict[int, list[bytes]] = defaultdict(list)
+    erased: dict[bytes, None] = {}
     for delta in deltas:
         if delta.stream_time is not None:
             whole.stream_time = delta.stream_time
@@ -98,7 +101,9 @@ def merge(deltas: Iterable[Delta]) -> Delta:
         whole.found_sparse |= delta.found_sparse
         for start, entries in delta.forgotten.items():
             forgotten[start].append(entries)
+        erased |= dict.fromkeys(delta.erased)
     whole.forgotten = kept(forgotten, whole.stream_time)
+    whole.erased = list(erased)
     whole.ended_shards = list(ended)
     whole.gone = list(gone)
     for number in sorted(sessions):

@@ -113,7 +113,7 @@ def _further(
         return _further_turn(held, span.before, contiguous=due.contiguous)
     state, mark = held.state, held.state.direct
     if not mark.count and state.newest < span.before:
-        return held.reading().direct.samples
+        return held.reading(contiguous=due.contiguous).direct.samples
     if held.resettled and mark.count:
         return None
     if told.contextual == told.before and span.contextual == span.before:
@@ -121,7 +121,7 @@ def _further(
     if mark.oldest_new is not None and mark.oldest_new < told.before:
         return None
     # a session whose beginning hasn't come, which lasts no longer than ``hold_hole``
-    return _beyond(held.reading().direct.samples, told, book)
+    return _beyond(held.reading(contiguous=due.contiguous).direct.samples, told, book)
 
 
 def _beyond(samples: Samples, told: Span, book: SeriesBook) -> Samples:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from worker.events.decode import Delivery, reason_of
 from worker.events.event import EVENT_CODES, Event, SessionKey
 from worker.events.occurrence import Damaged, Ignored, SinkTest
-from worker.partition.accounting import account
+from worker.partition.accounting import account, account_erased
 from worker.partition.commit_outputs import Packed
 from worker.partition.dead_letters import CROWDED, EXPIRED
+from worker.partition.erasure import is_erased
 from worker.partition.forgotten import Forgotten
 from worker.partition.pending_commit import Pending
 from worker.partition.rules import Rules
@@ -31,7 +32,7 @@ _USUAL: Final = frozenset(EVENT_CODES) - {_WRAP_UP}
 
 class Folding:
     """Takes deliveries into the sessions ``at_hand``, begins new ones, and buries what can't be
-    read or comes too late.
+    read or comes too late. ``erased``: digests of calls of which nothing is taken in.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Folding:
         deadlines: Deadlines,
         pending: Pending,
         forgotten: Forgotten,
+        erased: Collection[bytes],
     ) -> None:
         self._rules = rules
         self._time = time
@@ -49,6 +51,7 @@ class Folding:
         self._deadlines = deadlines
         self._pending = pending
         self._forgotten = forgotten
+        self._erased = erased
 
     def known(self, deliveries: Sequence[Delivery]) -> Strangers:
         """Count each delivery and take in its event, if it is one; but leave those of strangers."""
@@ -106,7 +109,13 @@ class Folding:
     def _admitted(
         self, events: list[Delivery], recalled: Mapping[SessionKey, Packed]
     ) -> list[Delivery]:
-        """A session's events from the one on that has it in memory; those before are buried."""
+        """A session's events from the one on that has it in memory; those before are buried. None
+        of a session that was erased.
+        """
+        first = events[0].occurrence
+        if isinstance(first, Event) and is_erased(first.key, self._erased):
+            account_erased(self._pending.counters, len(events))
+            return []
         for n, delivery in enumerate(events):
             event = delivery.occurrence
             refusal = self._admit(event, recalled) if isinstance(event, Event) else None

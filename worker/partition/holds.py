@@ -29,7 +29,7 @@ class Due(NamedTuple):
     contextual: int
     complete: int
     reason: Reason
-    contiguous: bool = True
+    contiguous: bool
 
 
 class Holds:
@@ -39,27 +39,25 @@ class Holds:
         self._rules = rules
         self._numbering = numbering
 
-    def everything(self) -> Due:
+    def everything(self, state: Session) -> Due:
         """All minutes, at the end of the input."""
-        contiguous = self._numbering.contiguous
+        contiguous = state.is_contiguous(stream=self._numbering.contiguous)
         return Due(None, AFTER_ALL, AFTER_ALL, BEFORE_ALL, "closed", contiguous)
 
     def direct(self, held: Held, instant: int) -> Due:
         """Of samples that one event alone decides. Those with a dimension from the context wait
         until the session's beginning has come.
         """
-        state = held.state
+        state, contiguous = held.state, self._numbering.contiguous
         if state.closed is not None:
             return self._closed(state, instant)
         ripe = minute_of(instant - self._rules.hold_direct)
-        if state.oldest >= ripe:
-            return Due(instant, ripe, ripe, ripe, "complete")  # there is nothing that could leave
-        given_up = minute_of(instant - self._rules.hold_hole)
-        if self._by_time(held) or held.runs.begun:
-            return Due(instant, ripe, ripe, ripe, "complete")
-        if self._begun(held, given_up):
-            return Due(instant, ripe, ripe, BEFORE_ALL, "given_up")
-        return Due(instant, ripe, BEFORE_ALL, ripe, "complete")
+        complete = Due(instant, ripe, ripe, ripe, "complete", contiguous)
+        if state.oldest >= ripe or self._by_time(held) or held.runs.begun:
+            return complete  # of a session that began later there is nothing that could leave
+        if self._begun(held, minute_of(instant - self._rules.hold_hole)):
+            return Due(instant, ripe, ripe, BEFORE_ALL, "given_up", contiguous)
+        return complete._replace(contextual=BEFORE_ALL)
 
     def turn(self, held: Held, instant: int) -> Due:
         """Of samples that neighbouring events decide."""
@@ -76,7 +74,7 @@ class Holds:
         before = max(behind, given_up)
         if not hole:
             before = max(before, self._timed(state, instant, complete).before)
-        return Due(instant, before, before, complete, "given_up")
+        return Due(instant, before, before, complete, "given_up", self._numbering.contiguous)
 
     def _frontier(self, held: Held, instant: int, given_up: int) -> tuple[int, bool]:
         """The end of the minutes that are complete, and whether a missing number is waited for
@@ -91,7 +89,8 @@ class Holds:
     def _closed(self, state: Session, instant: int) -> Due:
         """A closed session waits for nothing."""
         end = minute_of(state.newest) + MINUTE
-        return Due(instant, end, end, BEFORE_ALL, "closed", self._numbering.contiguous)
+        contiguous = state.is_contiguous(stream=self._numbering.contiguous)
+        return Due(instant, end, end, BEFORE_ALL, "closed", contiguous)
 
     def _timed(self, state: Session, instant: int, complete: int) -> Due:
         """By time, beyond what is complete."""

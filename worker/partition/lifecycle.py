@@ -73,7 +73,7 @@ class Lifecycle:
         if state.closed is None:
             ending: CloseReason = "end_of_input" if state.wrap_up_arrival is None else "wrap_up"
             self._close(held, ending, self._time.now or state.last_arrival)
-        everything = self._holds.everything()
+        everything = self._holds.everything(state)
         self._tell(held, Hold.DIRECT, everything)
         self._tell_turns(held, everything)
         self._pack(held)
@@ -87,8 +87,15 @@ class Lifecycle:
             self._set_aside(held, defect)
 
     def _set_aside(self, held: Held, defect: Exception) -> None:
+        self._note_revision(held)
         self._at_hand.let_go(held)
         self._pending.set_aside(held, defect)
+
+    def _note_revision(self, held: Held) -> None:
+        """A session leaves memory: if it speaks again, its records go on from its last one."""
+        closed, state = held.state.closed, held.state
+        if closed is not None:
+            self._forgotten.note(state.key, closed.at, state.revision)
 
     def _close_due(self, instant: int) -> None:
         for due, held in self._deadlines.reached(instant, self._at_hand.by_key):
@@ -137,7 +144,7 @@ class Lifecycle:
         if state.recorded != state.count:
             self._at_hand.changes.alters(held)
             self._pending.counters["sessions_revised"] += 1
-            self._pending.record(held, contiguous=self._numbering.contiguous)
+            self._pending.record(held, contiguous=due.contiguous)
         if not state.summarised:
             self._at_hand.changes.alters(held)
             state.summarised = True
@@ -153,6 +160,6 @@ class Lifecycle:
         """Let a closed session go once it has told all that it had to tell."""
         state = held.state
         if state.closed is not None and has_told_all(state):
-            self._forgotten.note(state.key, state.closed.at, state.revision)
+            self._note_revision(held)
             self._at_hand.let_go(held)
             self._pending.outputs.packed[state.key] = Packed(state, bytes(held.log))

@@ -26,6 +26,7 @@ class Numbering:
         self.found_sparse = found_sparse
         """Whether the stream's sessions have been found to lack too many numbers."""
         self._always_sparse = setting == "sparse"
+        self._decided = False
 
     @property
     def contiguous(self) -> bool:
@@ -34,8 +35,13 @@ class Numbering:
 
     def judge(self, closed: int, sparse: int) -> None:
         """So many sessions have closed, and so many of them were sparse."""
-        if self._auto and closed >= ENOUGH_SESSIONS and 2 * sparse > closed:
-            self.found_sparse = True
+        if self._auto and not self._decided:
+            self.found_sparse |= closed >= ENOUGH_SESSIONS and 2 * sparse > closed
+
+    def decide(self, sessions: int, sparse: int) -> None:
+        """There are no more than so many sessions: judge by all of them, once and for all."""
+        self.judge(sessions, sparse)
+        self._decided = True
 
     def closes(self, counters: Counter[str], *, sparse: bool) -> None:
         """A session has closed."""

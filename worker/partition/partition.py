@@ -43,7 +43,7 @@ class Partition:
         for held in self._at_hand.by_key.values():
             deadlines.watch(held)
         parts = rules, self._time, self._at_hand, deadlines, self._pending
-        self._folding = Folding(*parts, self._forgotten)
+        self._folding = Folding(*parts, self._forgotten, frozenset(state.erased))
         self._lifecycle = Lifecycle(*parts, self._numbering, self._forgotten)
         self.positions: dict[str, Position] = dict(state.positions)
         self._ended: dict[str, None] = {}
@@ -146,17 +146,16 @@ class Partition:
             self._lifecycle.advance(now)
 
     def judge_numbers(self) -> None:
-        """Decide by all sessions in memory whether the stream's numbers follow one another."""
+        """Decide by all sessions in memory, for good, whether the stream's numbers follow one
+        another.
+        """
         sessions = self._at_hand.by_key.values()
-        sparse = contiguous = 0
+        contiguous = 0
         for held in sessions:
-            if held.is_sparse():
-                sparse += 1
-            else:
-                contiguous += 1
-                if 2 * contiguous >= len(sessions):
-                    return  # whatever the others are
-        self._numbering.judge(len(sessions), sparse)
+            contiguous += not held.is_sparse()
+            if 2 * contiguous >= len(sessions):
+                break  # they do, whatever the other sessions are
+        self._numbering.decide(len(sessions), len(sessions) - contiguous)
 
     def finish(self, keys: Iterable[SessionKey]) -> None:
         """The input has ended: these sessions close and tell everything."""

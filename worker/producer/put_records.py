@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypedDict
 
-from worker.aws.errors import aws_errors, expecting_an_answer
+from botocore.exceptions import ClientError
+
+from worker.aws.errors import aws_errors, expecting_an_answer, short_line
 from worker.backoff import ceiling
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.producer.time_shift import shifted
@@ -16,11 +19,18 @@ Read = Callable[[], Iterable[Record | DamagedLine]]
 """Reads the same records in the same order each time; by arrival, or nearly so."""
 
 
+Refused = Callable[[Record, str], object]
+"""Told of a record that the stream doesn't take, and why."""
+
+
 class PutBack(NamedTuple):
-    """How many records were put, and how many lines were left out because they are damaged."""
+    """How many records were put; how many lines were left out because they are damaged, and how
+    many records because the stream refuses each of them by itself.
+    """
 
     put: int
     damaged: int
+    refused: int
 
 
 class Clock(NamedTuple):
@@ -33,7 +43,16 @@ class Clock(NamedTuple):
 _MOST_RECORDS: Final = 500  # of one PutRecords request
 _MOST_BYTES: Final = 4_500_000  # of its 5 MiB, keys included
 _TICK_S: Final = 0.2
+_ALL_REFUSED: Final = 20  # so many, and none put: it isn't the records that are at fault
 _ATTEMPTS: Final = 20  # in a row in which the stream takes nothing
+_INVALID: Final = frozenset(
+    {
+        *("InvalidArgumentException", "InvalidParameterValue", "RequestEntityTooLarge"),
+        *("SerializationException", "ValidationError", "ValidationException"),
+    }
+)
+"""Codes by which Kinesis refuses a request because of one of its records."""
+_TOO_LARGE: Final = 413
 _FIRST_BACKOFF_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 5.0
 
@@ -47,19 +66,23 @@ def put_back(
     speed: float = 0.0,
     shift_to_now: bool = False,
     progress: Callable[[int], None] = lambda _: None,
+    refused: Refused | None = None,
 ) -> PutBack:
     """Put all records that ``read`` gives into ``stream``, under their own partition keys.
 
     ``speed``: 1 keeps the gaps between arrivals, 10 makes them ten times shorter, 0 leaves none.
     ``shift_to_now`` reads twice and moves the times inside the events by one constant, by which
     the last record arrives now (at a speed: when it is put) and none before it has happened.
-    ``progress`` is told the number put so far. Records that the stream refuses are tried again;
-    raises VoiceInsightsError when it keeps refusing, Unreachable when it doesn't answer,
-    Misconfigured if it isn't there, or if what has to be read twice can be read only once.
+    ``progress`` is told the number put so far. Records that the stream has no room for just now
+    are tried again. One that it calls invalid, such as one that is too large, is left out, and
+    ``refused`` is told; without ``refused``, or if none of the first 20 is valid, it ends all with
+    Misconfigured. So does a stream that isn't there, and what has to be read twice and can be read
+    only once. Raises VoiceInsightsError when the stream takes nothing for long, and Unreachable
+    when it doesn't answer.
     """
     start = clock.now_ms()
     by_ms = _shift(read(), start, speed) if shift_to_now else 0
-    feed = _Feed(stream, client, clock, progress)
+    feed = _Feed(stream, client, clock, progress, refused)
     pace = _Pace(start, speed)
     damaged = 0
     for item in read():
@@ -69,11 +92,11 @@ def put_back(
         while (wait_ms := pace.ahead_ms(item.arrival, clock)) > 0:
             feed.flush()
             clock.sleep(max(_TICK_S, wait_ms / 1000))
-        feed.add(shifted(item.data, by_ms) if by_ms else item.data, item.partition_key)
+        feed.add(item, shifted(item.data, by_ms) if by_ms else item.data)
     feed.flush()
-    if by_ms and not feed.put:
+    if by_ms and not feed.put + feed.refused:
         raise Misconfigured("moving times to now reads the records twice: name a file or a folder")
-    return PutBack(feed.put, damaged)
+    return PutBack(feed.put, damaged, feed.refused)
 
 
 def _shift(items: Iterable[Record | DamagedLine], start: int, speed: float) -> int:
@@ -112,57 +135,118 @@ class _Pace:
         return due - clock.now_ms()
 
 
+class _Waiting(NamedTuple):
+    """A record that is to be put, and how."""
+
+    record: Record
+    entry: PutEntry
+
+
 class _Feed:
     """PutRecords requests of the greatest size that one may have."""
 
     def __init__(
-        self, stream: str, client: StreamWriter, clock: Clock, progress: Callable[[int], None]
+        self,
+        stream: str,
+        client: StreamWriter,
+        clock: Clock,
+        progress: Callable[[int], None],
+        refused: Refused | None,
     ) -> None:
         self.put = 0
+        self.refused = 0
         self._stream = stream
         self._client = client
         self._clock = clock
         self._progress = progress
-        self._entries: list[PutEntry] = []
+        self._tell_refused = refused
+        self._waiting: list[_Waiting] = []
         self._bytes = 0
 
-    def add(self, data: bytes, partition_key: str) -> None:
-        key = partition_key or "-"
+    def add(self, record: Record, data: bytes) -> None:
+        key = record.partition_key or "-"
         size = len(data) + len(key.encode())
-        if len(self._entries) == _MOST_RECORDS or self._bytes + size > _MOST_BYTES:
+        if len(self._waiting) == _MOST_RECORDS or self._bytes + size > _MOST_BYTES:
             self.flush()
-        self._entries.append({"Data": data, "PartitionKey": key})
+        self._waiting.append(_Waiting(record, {"Data": data, "PartitionKey": key}))
         self._bytes += size
 
     def flush(self) -> None:
-        """Put what was added; what the stream refuses is put again, after a growing pause."""
-        attempt = 0
-        while self._entries:
-            refused, code = self._request(self._entries)
-            taken = len(self._entries) - len(refused)
-            self.put += taken
-            self._entries = refused
-            if not refused:
-                break
-            attempt = 0 if taken else attempt + 1
-            if attempt == _ATTEMPTS:
-                raise VoiceInsightsError(f"{self._stream} takes no records: {code}")
-            self._clock.sleep(ceiling(_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S, attempt))
-        self._bytes = 0
-        self._progress(self.put)
+        """Put what was added."""
+        waiting, self._waiting, self._bytes = self._waiting, [], 0
+        requests = [waiting] if waiting else []
+        while requests:
+            request = requests.pop()
+            why = self._put_all(request)
+            if why is None:
+                continue
+            if len(request) == 1:
+                self._leave_out(request[0].record, why)
+            else:  # one of them at least is at fault, and the others are not
+                half = len(request) // 2
+                requests += [request[half:], request[:half]]
+        if waiting:
+            self._progress(self.put)
 
-    def _request(self, entries: list[PutEntry]) -> tuple[list[PutEntry], str]:
-        """What was refused of one request, and the last reason for it."""
-        with aws_errors(self._stream), expecting_an_answer("Kinesis", self._client):
+    def _leave_out(self, record: Record, why: str) -> None:
+        if self._tell_refused is None or (not self.put and self.refused == _ALL_REFUSED):
+            raise Misconfigured(f"{self._stream} doesn't take the records: {why}")
+        self.refused += 1
+        self._tell_refused(record, why)
+
+    def _put_all(self, waiting: list[_Waiting]) -> str | None:
+        """Put all of them; what there is no room for is put again, after a growing pause. Why the
+        stream calls the request invalid, if it does: then nothing of it was put.
+        """
+        attempt = 0
+        while waiting:
+            try:
+                rest, code = self._request(waiting)
+            except _Invalid as error:
+                return str(error)
+            self.put += len(waiting) - len(rest)
+            if rest:
+                attempt = 0 if len(rest) < len(waiting) else attempt + 1
+                if attempt == _ATTEMPTS:
+                    raise VoiceInsightsError(f"{self._stream} takes no records: {code}")
+                self._clock.sleep(ceiling(_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S, attempt))
+            waiting = rest
+        return None
+
+    def _request(self, waiting: list[_Waiting]) -> tuple[list[_Waiting], str]:
+        """What was not taken of one request, and the last reason for it."""
+        entries = [one.entry for one in waiting]
+        with (
+            aws_errors(self._stream),
+            _invalid_requests(),
+            expecting_an_answer("Kinesis", self._client),
+        ):
             answer = self._client.put_records(**stream_argument(self._stream), Records=entries)
             results = answer["Records"]
-        refused: list[PutEntry] = []
+        rest: list[_Waiting] = []
         code = ""
-        for entry, result in zip(entries, results, strict=True):
+        for one, result in zip(waiting, results, strict=True):
             if result.get("ErrorCode"):
-                refused.append(entry)
+                rest.append(one)
                 code = result["ErrorCode"] or ""
-        return refused, code
+        return rest, code
+
+
+class _Invalid(Exception):
+    """The stream calls a request invalid as a whole."""
+
+
+@contextmanager
+def _invalid_requests() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        answer = error.response
+        code = str(answer.get("Error", {}).get("Code", ""))
+        status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _INVALID or status == _TOO_LARGE:
+            raise _Invalid(short_line(f"{code}: {answer['Error'].get('Message', '')}")) from error
+        raise
 
 
 class PutEntry(TypedDict):

@@ -13,6 +13,7 @@ import msgspec
 import zstandard
 
 from worker.errors import Misconfigured
+from worker.private_files import owner_only
 from worker.recordings.files import SUFFIXES, Compression, shard_of_file
 from worker.stream.record import Record
 
@@ -94,7 +95,7 @@ class RecordingWriter:
         pending.clear()
 
     def _opened(self, place: Path) -> IO[bytes]:
-        raw = self._open.enter_context(place.open("xb"))
+        raw = self._open.enter_context(open(place, "xb", opener=owner_only))  # noqa: SIM115
         if self._compression == "zst":
             packed: IO[bytes] = zstandard.ZstdCompressor(level=3).stream_writer(raw, closefd=False)
         elif self._compression == "gz":

@@ -7,7 +7,7 @@ only the hooks that they call; the service names them all.
 from __future__ import annotations
 
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import DeliveryOutcome, Entry
+from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
 from worker.outbox.ledger import Note
 from worker.service.ports import Progress
 from worker.sources.kinesis.notices import Notice
@@ -20,6 +20,11 @@ class WorkerEvents:
 
     def started(self, stream: str, sessions: int) -> None:
         """A state was taken for ``stream``, and so many open sessions restored with it."""
+
+    def stranded(self, kinds: list[EntryKind]) -> None:
+        """Entries of these kinds wait in the outbox of the state that was taken, and no
+        destination has their name.
+        """
 
     def notice(self, notice: Notice) -> None:
         """The reader tells of a shard, or of a call that failed."""
@@ -56,6 +61,11 @@ class EventFanOut(WorkerEvents):
         """See ``WorkerEvents.started``."""
         for one in self._listeners:
             one.started(stream, sessions)
+
+    def stranded(self, kinds: list[EntryKind]) -> None:
+        """See ``WorkerEvents.stranded``."""
+        for one in self._listeners:
+            one.stranded(kinds)
 
     def notice(self, notice: Notice) -> None:
         """See ``WorkerEvents.notice``."""

@@ -30,7 +30,9 @@ _FOLDED_AT_MOST: Final = 50_000
 
 
 class Service:
-    """Wires a source, a partition, a store and a sender into one worker."""
+    """Wires a source, a partition, a store and a sender into one worker. ``partition`` and
+    ``sender`` can be looked at from outside; only its own thread may change them.
+    """
 
     def __init__(
         self,
@@ -45,9 +47,9 @@ class Service:
         clocks: Clocks,
     ) -> None:
         self._source = source
-        self._partition = partition
+        self.partition: Final = partition
         self._store = store
-        self._sender = sender
+        self.sender: Final = sender
         self._compactor = compactor
         self._rules = rules
         self._limits = limits
@@ -74,7 +76,7 @@ class Service:
 
     def start(self) -> None:
         """Begin to send, to compact and to read; ``begin`` comes before it."""
-        self._sender.start()
+        self.sender.start()
         self._compactor.start()
         self._source.start()
 
@@ -84,7 +86,7 @@ class Service:
         """
         self._source.stop()
         self.commit()
-        self._sender.stop(max(0.0, deadline - self._monotonic()))
+        self.sender.stop(max(0.0, deadline - self._monotonic()))
         self._compactor.stop(max(0.0, deadline - self._monotonic()))
         self._raise_what_ended_a_part()
         backlog = self._store.backlog()
@@ -95,14 +97,14 @@ class Service:
         """Stop at once, without a commit and also before ``start``: nothing leaves any more, for
         another worker may have the state by now.
         """
-        self._sender.stop(0.0)
+        self.sender.stop(0.0)
         self._compactor.stop(0.0)
         self._source.stop()
 
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Commit where to begin, before anything is read."""
         for shard, position in positions.items():
-            self._partition.move(shard, position)
+            self.partition.move(shard, position)
         self.commit()
 
     def turn(self, wait_s: float) -> None:
@@ -110,7 +112,7 @@ class Service:
         for batch in self._source.poll(wait_s):
             self._fold(batch)
         for shard in self._source.expired_shards():
-            self._partition.forget_shard(shard)
+            self.partition.forget_shard(shard)
         self._let_time_go_on()
         if self._folded >= _FOLDED_AT_MOST or self._monotonic() >= self._commit_at:
             self.commit()
@@ -119,9 +121,9 @@ class Service:
     def commit(self) -> None:
         """Make durable what has happened, and let the sender have what has to leave."""
         begun = self._monotonic()
-        delta, outputs = self._partition.commit()
-        now = self._partition.now
-        made = self._sender.drafts(outputs, self._now())
+        delta, outputs = self.partition.commit()
+        now = self.partition.now
+        made = self.sender.drafts(outputs, self._now())
         self._store.append(
             Commit(
                 delta,
@@ -133,7 +135,7 @@ class Service:
         self._backlog = self._store.backlog()
         self._source.committed(delta.positions)
         if made:
-            self._sender.wake()
+            self.sender.wake()
         self._folded = 0
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:
@@ -141,7 +143,7 @@ class Service:
         self._events.progress(self._progress(self._monotonic() - begun, outputs))
 
     def _fold(self, batch: DecodedBatch) -> None:
-        partition, shard = self._partition, batch.shard
+        partition, shard = self.partition, batch.shard
         if batch.gap:
             partition.gap()
             self._events.gap(shard)
@@ -159,7 +161,7 @@ class Service:
         self._folded += batch.records
 
     def _let_time_go_on(self) -> None:
-        self._partition.advance(self._shards.live())
+        self.partition.advance(self._shards.live())
         pausing, going_on = self._shards.turn(self._rest(), self._monotonic())
         self._source.pause(pausing)
         self._source.resume(going_on)
@@ -169,10 +171,10 @@ class Service:
 
     def _progress(self, commit_s: float, outputs: Outputs) -> Progress:
         return Progress(
-            stream_time=self._partition.now,
-            sessions=self._partition.held,
-            spread=self._partition.spread,
-            counters=dict(self._partition.counters),
+            stream_time=self.partition.now,
+            sessions=self.partition.held,
+            spread=self.partition.spread,
+            counters=dict(self.partition.counters),
             backlog=self._backlog,
             rest=self._rest(),
             shards=self._shards.progress(self._monotonic()),
@@ -180,10 +182,10 @@ class Service:
             commit_s=commit_s,
             window=outputs.window,
             waits=outputs.waits,
-            found_sparse=self._partition.found_sparse,
+            found_sparse=self.partition.found_sparse,
         )
 
     def _raise_what_ended_a_part(self) -> None:
-        for part in (self._sender, self._compactor):
+        for part in (self.sender, self._compactor):
             if part.error is not None:
                 raise part.error

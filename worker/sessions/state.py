@@ -78,6 +78,13 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     contextual: int = BEFORE_ALL
     continued: int = 0
 
+    def is_contiguous(self, *, stream: bool) -> bool:
+        """Whether absent sequence numbers are taken for missing events: as they are in the
+        ``stream`` now, and in a closed session as they were when it closed, so that its later
+        samples and records agree with its first.
+        """
+        return stream if self.closed is None else self.closed.contiguous
+
     def copy(self) -> Session:
         """One that can be changed without this one."""
         direct, turn = msgspec.structs.replace(self.direct), msgspec.structs.replace(self.turn)

@@ -1,7 +1,7 @@
 """The settings: one model with every name, unit, bound and default.
 
-`settings_sources` fills it from command-line options, the environment and a TOML file, and puts
-name, value and source before what a validator says.
+`worker.settings.sources` fills it from command-line options, the environment and a TOML file, and
+puts name, value and source before what a validator says.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from worker.partition.rules import SequenceNumbers
 from worker.settings.values import (
     Address,
     Dimensions,
+    FileRotation,
     Host,
     IdleClock,
     Labels,
@@ -96,6 +97,11 @@ class Settings(BaseSettings):
     dead_letters: Place = Field(
         default="dead-letters.jsonl",
         description="where goes what could not be read, and why: a file, or s3://bucket/prefix",
+    )
+    file_rotation: FileRotation = Field(
+        default="never",
+        description="files of records and dead letters: one (never), or one a day of UTC (daily), "
+        "the date in its name",
     )
 
     hold_direct_s: int = Field(
@@ -226,7 +232,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take the given values only: `settings_sources` lays the sources over each other."""
+        """Take the given values only: they have been laid over each other by now."""
         return (init_settings,)
 
     @field_validator("*", mode="before")

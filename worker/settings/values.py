@@ -179,6 +179,7 @@ Dimensions = Annotated[DimensionSets, AfterValidator(_dimensions)]
 """To be declared after a field ``labels``, whose names are dimensions too."""
 
 Sink = Annotated[Literal["cloudwatch", "emf"], BeforeValidator(_lower)]
+FileRotation = Annotated[Literal["never", "daily"], BeforeValidator(_lower)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 OnAmbiguous = Annotated[Literal["resend", "drop"], BeforeValidator(_lower)]
 IdleClock = Annotated[Literal["agreed", "server"], BeforeValidator(_lower)]

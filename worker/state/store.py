@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from worker.events.event import SessionKey
 from worker.outbox.entries import Draft, Entry, EntryKind, Settled
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
+from worker.partition.erasure import Erasure
 
 
 class Commit(NamedTuple):
@@ -32,6 +33,24 @@ class Backlog(NamedTuple):
     size: int
     ambiguous: int
     oldest: int | None
+
+
+Edit = Callable[[EntryKind, bytes], bytes]
+"""What is left of the body of an entry of a kind: all of it, or nothing."""
+
+
+class ErasedState(NamedTuple):
+    """What was removed from a state: sessions in memory, closed sessions, and requests of which
+    something, or all, was removed. ``maybe_sent``: of these requests, those that may have been
+    sent, or be on their way still. ``cleared``: whether what was removed is gone from the file or
+    the bucket, too; False if that is left to the next owner, or to the next attempt.
+    """
+
+    resident: int
+    closed: int
+    requests: int
+    maybe_sent: int
+    cleared: bool
 
 
 class Store(Protocol):
@@ -67,6 +86,10 @@ class Store(Protocol):
         """Record the outcomes of attempts, and keep their notes."""
         ...
 
+    def waiting_kinds(self) -> set[EntryKind]:
+        """The kinds of the entries in the outbox."""
+        ...
+
     def backlog(self) -> Backlog:
         """How much waits to be sent."""
         ...
@@ -81,4 +104,14 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of all resources."""
+        ...
+
+
+class Erasable(Store, Protocol):
+    """A store from which a call can be removed."""
+
+    def erase(self, erasure: Erasure, edit: Edit) -> ErasedState:
+        """Remove what ``erasure`` covers, and of requests that wait what ``edit`` takes away, for
+        good. For an owner that does nothing else; safe to repeat.
+        """
         ...

@@ -133,6 +133,7 @@ _METRICS: Final = (
     OwnMetric("Folded", _COUNT, _COUNTER, "events: new to their session"),
     OwnMetric("Duplicates", _COUNT, _COUNTER, "events: delivered before"),
     OwnMetric("Cut", _COUNT, _COUNTER, "events: beyond the bound on a session's size"),
+    OwnMetric("Erased", _COUNT, _COUNTER, "events: of calls that an operator has had removed"),
     OwnMetric("Unaccounted", _COUNT, _GAUGE, "occurrences that no outcome accounts for: a defect"),
     OwnMetric("Conflicts", _COUNT, _COUNTER, "events redelivered with another payload"),
     OwnMetric("UnknownEvents", _COUNT, _COUNTER, "events of a name that the worker doesn't know"),

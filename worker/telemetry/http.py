@@ -22,6 +22,8 @@ REQUEST_BYTES: Final = 8192
 WITHIN_S: Final = 2.0
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
+_METHODS: Final = ("GET", "HEAD")
+_ALLOW: Final = f"Allow: {', '.join(_METHODS)}\r\n"
 
 
 class HttpServer:
@@ -89,8 +91,8 @@ class HttpServer:
         words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
             return _response(Page(400, TEXT, "no HTTP/1 request\n"), with_body=True)
-        if words[0] not in ("GET", "HEAD"):
-            return _response(Page(405, TEXT, "GET only\n"), with_body=True)
+        if words[0] not in _METHODS:
+            return _response(Page(405, TEXT, "GET only\n"), with_body=True, headers=_ALLOW)
         return _response(self._page_at(words[1].partition("?")[0]), with_body=words[0] == "GET")
 
 
@@ -102,12 +104,14 @@ async def _head(reader: asyncio.StreamReader) -> bytes | None:
         return None
 
 
-def _response(page: Page, *, with_body: bool) -> bytes:
+def _response(page: Page, *, with_body: bool, headers: str = "") -> bytes:
+    """An answer; ``headers``: further ones, each with its line's end."""
     body = page.text.encode()
     head = (
         f"HTTP/1.1 {page.status} {HTTPStatus(page.status).phrase}\r\n"
         f"Content-Type: {page.content_type}\r\n"
         f"Content-Length: {len(body)}\r\n"
+        f"{headers}"
         "Cache-Control: no-store\r\n"
         "Connection: close\r\n\r\n"
     )

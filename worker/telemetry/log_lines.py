@@ -23,5 +23,6 @@ class LogLine(StrEnum):
     NOT_SENT = "not sent"
     MAY_COUNT_TWICE = "metrics may count more than once"
     GIVEN_UP = "metrics given up"
+    STRANDED = "the outbox has entries for which there is no destination"
     STOPPED = "stopped"
     CRASHED = "crashed"

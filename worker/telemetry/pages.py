@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from worker.telemetry.facts import ProcessFacts
 from worker.telemetry.liveness import Pulse
-from worker.telemetry.prometheus import CONTENT_TYPE, prometheus_page
+from worker.telemetry.prometheus import CONTENT_TYPE, process_page, prometheus_page
 from worker.telemetry.snapshot import Reading
 
 TEXT: Final = "text/plain; charset=utf-8"
@@ -24,7 +25,7 @@ class Page(NamedTuple):
 class Pages:
     """``/healthz``: the loop turns. ``/readyz``: the state is taken, where each shard goes on is
     committed, and the stream can be read; ``unready`` tells why not. ``/metrics``: for
-    Prometheus, made anew at most once a second, ask who may.
+    Prometheus, made anew at most once a second, ask who may; of the process from the start on.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class Pages:
         pulse: Pulse,
         reading: Callable[[], Reading | None],
         unready: Callable[[], str | None],
+        process: Callable[[], ProcessFacts],
         monotonic: Callable[[], float],
     ) -> None:
         self._pulse = pulse
         self._reading = reading
         self._unready = unready
+        self._process = process
         self._monotonic = monotonic
         self._metrics = Page(200, CONTENT_TYPE, "")
         self._metrics_until = monotonic()
@@ -62,6 +65,7 @@ class Pages:
 
     def _own_metrics(self) -> Page:
         if self._monotonic() >= self._metrics_until:
-            self._metrics = Page(200, CONTENT_TYPE, prometheus_page(self._reading()))
+            text = prometheus_page(self._reading()) + process_page(self._process())
+            self._metrics = Page(200, CONTENT_TYPE, text)
             self._metrics_until = self._monotonic() + _KEPT_S
         return self._metrics

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from worker.telemetry.catalogue import OWN_METRICS, OwnMetric
+from worker.telemetry.catalogue import OWN_METRICS, PROMETHEUS_PREFIX, MetricKind, OwnMetric
+from worker.telemetry.facts import ProcessFacts
 from worker.telemetry.snapshot import Reading
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,13 +21,41 @@ def prometheus_page(reading: Reading | None) -> str:
     )
 
 
+def process_page(facts: ProcessFacts) -> str:
+    """Which worker it is, and its process under the names that Prometheus's own clients use."""
+    lines: list[str] = []
+    for name, kind, about, value in _of_process(facts):
+        if value is not None:
+            lines += (*_head(name, kind, about), f"{name} {_number(value)}")
+    build = f"{PROMETHEUS_PREFIX}_build_info"
+    lines += _head(build, MetricKind.GAUGE, "the worker's version, and Python's; always 1")
+    lines.append(f'{build}{{version="{facts.version}",python="{facts.python}"}} 1')
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _of_process(facts: ProcessFacts) -> Iterator[tuple[str, MetricKind, str, float | None]]:
+    gauge = MetricKind.GAUGE
+    cpu = "seconds of CPU that it has used, user and system"
+    yield "process_cpu_seconds_total", MetricKind.COUNTER, cpu, facts.cpu_s
+    start = "when it began, in seconds since the epoch"
+    yield "process_start_time_seconds", gauge, start, facts.started_s
+    yield "process_resident_memory_bytes", gauge, "memory it has in RAM", facts.resident
+    yield "process_virtual_memory_bytes", gauge, "memory it has mapped", facts.virtual
+    yield "process_open_fds", gauge, "files and connections it has open", facts.open_files
+    yield "process_max_fds", gauge, "the most that it may have open", facts.most_files
+
+
+def _head(name: str, kind: MetricKind, about: str) -> Iterator[str]:
+    yield f"# HELP {name} {_escaped(about)}"
+    yield f"# TYPE {name} {kind.value}"
+
+
 def _metric(metric: OwnMetric, reading: Reading) -> Iterator[str]:
     samples = dict(_samples(metric, reading))
     if not samples:
         return
     name = metric.prometheus_name
-    yield f"# HELP {name} {_escaped(metric.about)}"
-    yield f"# TYPE {name} {metric.kind.value}"
+    yield from _head(name, metric.kind, metric.about)
     for labels, value in samples.items():
         yield f"{name}{labels} {_number(value / metric.prometheus_divisor)}"
 

@@ -11,6 +11,7 @@ from worker.metrics import distribution
 from worker.metrics.catalogue import Hold
 from worker.metrics.distribution import Distribution, summarise
 from worker.partition.commit_outputs import Reason, Waits
+from worker.partition.erasure import OPEN_ERASED
 from worker.service.ports import Progress
 from worker.telemetry.catalogue import OWN_METRICS, MetricKind
 
@@ -68,6 +69,7 @@ _COMMITTED: Final = {
     "Folded": "folded",
     "Duplicates": "duplicates",
     "Cut": "cut",
+    "Erased": "erased",
     "Conflicts": "conflicts",
     "UnknownEvents": "unknown_events",
     "LateEvents": "late_events",
@@ -104,7 +106,7 @@ def reading_of(progress: Progress, told: Told, period: Period, now: int) -> Read
 def _gauges(progress: Progress, counters: Counter[str], now: int) -> Values:
     shards, backlog = progress.shards.values(), progress.backlog
     accounted = sum(counters[one] for one in ("test_events", "ignored", "dead_letters", "events"))
-    events = sum(counters[one] for one in ("folded", "duplicates", "cut"))
+    events = sum(counters[one] for one in ("folded", "duplicates", "cut", "erased"))
     values: Values = {
         "Heartbeat": 1,
         "ShardsLive": len(shards),
@@ -124,7 +126,7 @@ def _gauges(progress: Progress, counters: Counter[str], now: int) -> Values:
 
 
 def _open_sessions(counters: Counter[str]) -> int:
-    ended = counters["sessions_closed"] + counters["sessions_set_aside"]
+    ended = sum(counters[one] for one in ("sessions_closed", "sessions_set_aside", OPEN_ERASED))
     return max(0, counters["sessions_opened"] - ended)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 
 from worker.objectstore.retrying import CallFailed
-from worker.outbox.entries import DeliveryOutcome, Entry
+from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
 from worker.outbox.ledger import Note
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks, Progress
@@ -148,6 +148,10 @@ class WorkerLog(WorkerEvents):
         """See ``WorkerEvents.started``."""
         self._begun = True
         self._log.info("started", stream=stream, sessions_restored=sessions)
+
+    def stranded(self, kinds: list[EntryKind]) -> None:
+        """See ``WorkerEvents.stranded``."""
+        self._warning(LogLine.STRANDED, None, kinds=kinds)
 
     def served(self, port: int) -> None:
         """Where health and metrics can be asked for."""

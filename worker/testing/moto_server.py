@@ -36,7 +36,9 @@ def embedded_aws() -> Iterator[str]:
     It takes any credentials. Raises Misconfigured if moto isn't installed.
     """
     if find_spec("moto") is None:
-        raise Misconfigured("the embedded AWS needs moto; install voice-insights-worker[demo]")
+        raise Misconfigured(
+            "the embedded AWS needs moto; in a checkout of the repository: pip install '.[demo]'"
+        )
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,

@@ -41,7 +41,7 @@ AFTER: Final = frozenset({Fault.TIMEOUT_AFTER, Fault.LOST_AFTER, Fault.SERVER_ER
 _KINDS: Final = {
     Fault.CONFLICT: FailureKind.CONFLICT,
     Fault.CHANGED: FailureKind.CHANGED,
-    Fault.DENIED: FailureKind.REFUSED,
+    Fault.DENIED: FailureKind.DENIED,
 }
 _CONDITIONAL: Final = frozenset({Fault.CONFLICT, Fault.CHANGED})
 

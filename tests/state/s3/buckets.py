@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import count
 
 from tests.state.commits import STREAM
@@ -103,7 +103,3 @@ def calls_of(bucket: StrictS3, act: Callable[[], object]) -> int:
     before = len(bucket.calls)
     act()
     return len(bucket.calls) - before
-
-
-def all_but(*left_out: Fault) -> Iterable[Fault]:
-    return [fault for fault in Fault if fault not in left_out]

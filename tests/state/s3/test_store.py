@@ -11,12 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.state.commits import KINDS, NOON, STREAM, change, commit, draft, key, packed
+from tests.state.commits import (
+    CALL,
+    KINDS,
+    NOON,
+    STREAM,
+    change,
+    commit,
+    draft,
+    key,
+    packed,
+    without_threes,
+)
 from tests.state.s3.buckets import (
     EAGER,
     NEVER,
     Crashed,
-    all_but,
     at_call,
     calls_of,
     copied,
@@ -71,6 +81,7 @@ ACTS: dict[str, Callable[[S3Store], object]] = {
     ),
     "compact and sweep": compact_twice,
     "recall": lambda store: store.recall([key(1), key(4), key(9)]),
+    "erase": lambda store: store.erase(CALL, without_threes),
     "take": take,
 }
 WRITES = [name for name in ACTS if name != "recall"]
@@ -139,7 +150,7 @@ def test_after_a_crash_at_any_call_a_new_owner_finds_all_of_it_or_nothing(name: 
 
 
 @pytest.mark.parametrize("name", ACTS)
-@pytest.mark.parametrize("fault", all_but(Fault.DENIED))
+@pytest.mark.parametrize("fault", Fault)
 def test_a_fault_at_any_call_changes_no_answer_and_no_state(name: str, fault: Fault) -> None:
     act = ACTS[name]
     answer, _, after, calls = undisturbed(act)
@@ -153,16 +164,25 @@ def test_a_fault_at_any_call_changes_no_answer_and_no_state(name: str, fault: Fa
         assert set(needed_in(bucket)) <= set(bucket.objects)
 
 
-@pytest.mark.parametrize("name", ACTS)
-def test_what_the_operator_must_mend_is_told_and_leaves_all_of_it_or_nothing(name: str) -> None:
-    act = ACTS[name]
-    _, before, after, calls = undisturbed(act)
+def test_what_is_denied_at_the_start_is_told_and_leaves_all_of_it_or_nothing() -> None:
+    _, before, after, calls = undisturbed(take)
     for n in range(calls):
-        bucket, store = prepared()
+        bucket, _ = prepared()
         bucket.faults = nth(n, Fault.DENIED)
         with pytest.raises(Misconfigured, match=bucket.url):
-            act(store)
+            take(store_in(bucket))
         assert seen(bucket) in (before, after)
+
+
+@pytest.mark.parametrize("name", [name for name in WRITES if name != "take"])
+def test_a_state_that_is_deleted_under_its_owner_is_called_that(name: str) -> None:
+    bucket, store = prepared()
+    bucket.objects.clear()
+    with pytest.raises(CorruptState, match=r"deleted|missing"):
+        ACTS[name](store)
+    with pytest.raises(CorruptState, match=r"deleted|missing"):
+        store.append(MORE)
+    assert "manifest" not in bucket.objects
 
 
 @pytest.mark.parametrize("name", [name for name in WRITES if name != "take"])

@@ -13,8 +13,9 @@ from worker.destinations.cloudwatch.requests import DATUMS
 from worker.objectstore.retrying import Access
 from worker.outbox.entries import DeliveryOutcome, Settled
 from worker.outbox.ledger import Note, tally_of
+from worker.partition.delta import Delta
 from worker.state.s3.ownership import MANIFEST
-from worker.state.s3.view import ledger_since
+from worker.state.s3.view import S3View, ledger_since
 from worker.testing.strict_s3 import Operation, StrictS3
 
 
@@ -50,3 +51,13 @@ def test_a_note_left_by_an_owner_that_died_before_its_swap_hides_no_attempt() ->
     second.settle([Settled(entry.id, DeliveryOutcome.APPLIED, (), note)])
     ended, waiting = ledger_since(access(bucket), 0, {"metrics": DATUMS})
     assert ([one.entry for one in ended], waiting) == ([entry.id], [])
+
+
+def test_it_is_seen_whether_the_streams_numbers_were_found_sparse() -> None:
+    bucket = StrictS3()
+    owner = taken_in(bucket)
+    owner.append(commit(Delta(counters={"events": 1})))
+    assert not S3View(access(bucket)).found_sparse()
+    owner.append(commit(Delta(found_sparse=True)))
+    owner.append(commit(Delta(counters={"events": 1})))
+    assert S3View(access(bucket)).found_sparse()

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from tests.state.commits import (
     NOON,
     STREAM,
+    bulky,
     change,
     commit,
     draft,
@@ -32,7 +33,8 @@ from tests.state.commits import (
 )
 from worker.errors import CorruptState, Misconfigured
 from worker.partition.delta import VERSION, Delta, encode
-from worker.state.sqlite.store import FORMAT, SqliteStore
+from worker.state.sqlite.file import FORMAT
+from worker.state.sqlite.store import SqliteStore
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -73,9 +75,12 @@ for n in count(1):
 """
 
 
-def child(program: str, path: Path) -> subprocess.Popen[str]:
+def child(program: str, path: Path, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", program, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, str(path), *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -115,33 +120,46 @@ _RUNS_OUT_OF_ROOM: Final = """
 import resource, signal, sys
 from pathlib import Path
 from tests.state.commits import *
-from worker.errors import Misconfigured
 from worker.state.sqlite.store import SqliteStore
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-store = SqliteStore(Path(sys.argv[1]))
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+waits = []
+def sleep(seconds):
+    waits.append(seconds)
+    if len(waits) % 3 == 0:
+        limit(hard)
+def failed(call):
+    print(call.operation, call.key, call.failure.kind, call.attempt)
+limit(int(sys.argv[2]))
+store = SqliteStore(Path(sys.argv[1]), observer=failed, sleep=sleep)
 store.take(STREAM)
 store.append(commit(Delta(counters={"n": 1}), [draft(1)], [packed(1)]))
-_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
-try:
-    store.append(commit(bulky(2), [draft(2)], [packed(2)]))
-except Misconfigured as error:
-    print(error)
-resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-store.append(commit(Delta(counters={"m": 1})))
+limit(1_000_000)
+store.append(commit(bulky(2), [draft(2)] * 5, [packed(2)]))
+store.append(commit(Delta(counters={"n": 1})))
+print("end", len(waits))
 """
 
 
 @pytest.mark.slow
-def test_a_commit_that_finds_no_room_leaves_nothing_and_the_next_one_may_succeed(
-    path: Path,
+@pytest.mark.parametrize("at_first", [1_000_000, 2_000])
+def test_while_the_disk_is_full_a_commit_waits_and_is_then_made_once(
+    path: Path, at_first: int
 ) -> None:
-    with child(_RUNS_OUT_OF_ROOM, path) as full:
+    with child(_RUNS_OUT_OF_ROOM, path, at_first) as full:
         told, _ = full.communicate()
     assert full.returncode == 0
-    assert told.startswith(f"state: can't use {path}: ")
-    assert committed(path) == 1
-    assert state_in(path) == Delta(counters={"n": 1, "m": 1})
+    lines = told.splitlines()
+    assert f"commit {path.name} no room 1" in lines
+    assert f"commit {path.name} no room 3" in lines
+    assert (f"take {path.name} no room 1" in lines) is (at_first == 2_000)
+    assert state_in(path) == state_of(
+        [Delta(counters={"n": 1}), bulky(2), Delta(counters={"n": 1})]
+    )
+    with closing(taken(path)) as store:
+        assert store.backlog().entries == 6
 
 
 # --- what can't be used or read
@@ -159,9 +177,12 @@ def test_a_path_that_can_hold_no_state_is_named_on_one_line(tmp_path: Path, name
 
 def test_a_database_that_is_no_state_file_is_refused(path: Path) -> None:
     execute(path, "CREATE TABLE meta (something)")
-    with closing(SqliteStore(path)) as store, pytest.raises(Misconfigured) as caught:
-        store.take(STREAM)
+    before = path.read_bytes()
+    with pytest.raises(Misconfigured, match="another program's") as caught:
+        SqliteStore(path)
     assert str(path) in str(caught.value)
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
 def damaged(path: Path, commits: int, damage: Callable[[bytes], bytes], n: int) -> None:

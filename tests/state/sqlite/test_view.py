@@ -7,12 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.state.commits import bulky, change, commit, draft, execute, key, packed, taken
-from worker.errors import CorruptState
+from tests.state.commits import (
+    NOON,
+    STREAM,
+    bulky,
+    change,
+    commit,
+    draft,
+    execute,
+    key,
+    packed,
+    taken,
+)
+from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
 from worker.sessions.state import Session
-from worker.state.sqlite.view import Folded, Peek, find_sessions, folded, peek
+from worker.state.sqlite.view import Folded, Peek, SqliteView, find_sessions, folded, peek
+from worker.state.view import Waiting
 
 
 @pytest.fixture
@@ -87,10 +99,40 @@ def test_looking_changes_nothing_and_hinders_nobody(path: Path) -> None:
         assert execute(path, "SELECT count(*) FROM deltas") == [(2,)]
 
 
-def test_a_file_that_is_no_state_file_is_corrupt_state(path: Path) -> None:
+def test_a_file_that_is_no_state_file_is_named(path: Path) -> None:
     path.write_bytes(b"no database, but text that is long enough\n" * 99)
-    with pytest.raises(CorruptState, match=path.name):
+    with pytest.raises(Misconfigured, match=path.name):
         find_sessions(path, "VX1")
+
+
+def test_a_state_that_nobody_has_open_is_read_without_a_file_beside_it(path: Path) -> None:
+    with closing(taken(path)) as store:
+        store.append(commit(away=[packed(1)]))
+    path.parent.chmod(0o500)
+    try:
+        assert revisions(find_sessions(path, "VX1")) == [("VX1", 1)]
+    finally:
+        path.parent.chmod(0o700)
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_the_contents_are_those_of_all_commits_and_tables(path: Path) -> None:
+    with closing(taken(path)) as store:
+        store.append(commit(Delta(sessions=[change(1)], counters={"n": 1}), [draft(1)]))
+        store.append(commit(Delta(counters={"n": 2}), [draft(22)], away=[packed(4), packed(5)]))
+        store.claim("metrics", 1)
+        found = SqliteView(path).contents()
+    assert (found.stream, found.epoch, found.commits) == (STREAM, 1, 2)
+    assert (found.whole.counters, len(found.whole.sessions)) == ({"n": 3}, 1)
+    assert found.closed_sessions == 2
+    assert found.waiting == [Waiting("metrics", 2, len(b"request 1request 22"), NOON)]
+    assert found.is_whole
+
+
+def test_there_is_nothing_to_see_where_nothing_was_ever_kept(path: Path) -> None:
+    path.touch()
+    with pytest.raises(BadInput, match="no state"):
+        SqliteView(path).contents()
 
 
 def test_a_damaged_commit_or_closed_session_is_corrupt_state(path: Path) -> None:

@@ -61,6 +61,10 @@ class PackedIndex:
             _MOVE, [(new.number, new.start, key, old.number, old.start) for key, old, new in moves]
         )
 
+    def drop(self, digests: Iterable[bytes]) -> None:
+        """These sessions were removed."""
+        self._change("DELETE FROM packed WHERE digest = ?", [(one,) for one in digests])
+
     def prune(self) -> None:
         """Make room: drop what is not to be found any more."""
         self._change("DELETE FROM packed WHERE closed_at < ?", [(self._before,)])

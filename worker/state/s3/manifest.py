@@ -208,6 +208,22 @@ class Manifest(msgspec.Struct, frozen=True):
             outbox=outbox,
         )
 
+    def erased(
+        self, nonce: str, merged: Ref, archives: tuple[Archive, ...], outbox: tuple[Held, ...]
+    ) -> Manifest:
+        """With ``merged`` for the whole log, and these archives and entries for all there were."""
+        first = self.log[0].first if self.log else merged.number
+        last = self.log[-1].last if self.log else merged.number
+        numbers = [merged.number, *(one.ref.number for one in archives)]
+        return replace(
+            self,
+            nonce=nonce,
+            next_number=max(self.next_number, *(number + 1 for number in numbers)),
+            log=(Stretch(merged, first, last),),
+            archives=archives,
+            outbox=outbox,
+        )
+
     def _keeps(self, archive: Archive) -> bool:
         if archive.newest is None:
             return False

@@ -68,13 +68,14 @@ class Ownership:
             self._end(Unreachable(f"{self._access.url}: a commit was given up, made or not"))
             raise
         if swapped is None:
-            raise self._lost()
+            raise self._lost(self._access.etag(MANIFEST))
         self._set(new, swapped)
 
     def confirm(self) -> None:
         """Raise ``Fenced`` if another has changed the manifest. The lock is held."""
-        if self._access.etag(MANIFEST) != self._mine().etag:
-            raise self._lost()
+        found = self._access.etag(MANIFEST)
+        if found != self._mine().etag:
+            raise self._lost(found)
 
     @contextmanager
     def written(self, segment: Segment) -> Iterator[Ref]:
@@ -107,11 +108,17 @@ class Ownership:
     def _set(self, manifest: Manifest, etag: str) -> None:
         self._owned = _Owned(manifest, etag, {ref.number: ref.name for ref in manifest.refs()})
 
-    def _lost(self) -> Fenced:
-        epoch = self._mine().manifest.epoch
-        fenced = Fenced(f"another worker has taken {self._access.url}, ending epoch {epoch}")
-        self._end(fenced)
-        return fenced
+    def _lost(self, found: str | None) -> VoiceInsightsError:
+        """What to raise where the manifest isn't this owner's any more. ``found``: its tag."""
+        url, epoch = self._access.url, self._mine().manifest.epoch
+        error: VoiceInsightsError = Fenced(f"another worker has taken {url}, ending epoch {epoch}")
+        if found is None:
+            error = CorruptState(
+                f"{url}/{MANIFEST} was deleted while this worker used it: bring it back before the "
+                "next start, which would begin anew if nothing else is there either"
+            )
+        self._end(error)
+        return error
 
     def _end(self, error: VoiceInsightsError) -> None:
         self._over = error

@@ -23,7 +23,9 @@ from worker.objectstore.retrying import Access, CallFailed
 from worker.outbox.entries import Draft, Entry, EntryKind, Settled
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta
+from worker.partition.erasure import Erasure
 from worker.state.s3 import manifest as manifests
+from worker.state.s3.erasing import Eraser
 from worker.state.s3.index import PackedIndex
 from worker.state.s3.ledger import Ledger
 from worker.state.s3.maintenance import Upkeep, Upkeeper
@@ -31,7 +33,7 @@ from worker.state.s3.manifest import Held, Place, Placed, Ref
 from worker.state.s3.ownership import MANIFEST, Ownership, corrupt
 from worker.state.s3.restoring import Restoring, find, find_readable
 from worker.state.s3.segment import Segment, build, digest, from_piece, pack, to_piece, unpack
-from worker.state.store import Backlog, Commit
+from worker.state.store import Backlog, Commit, Edit, ErasedState
 
 READERS: Final = 8
 
@@ -87,6 +89,7 @@ class S3Store:
             self._index.close()
             self._index = index
             self._owner.own(taken, etag)
+        self._access.outlast_denials()
         return whole
 
     def append(self, commit: Commit) -> None:
@@ -146,6 +149,10 @@ class S3Store:
                 else:
                     owner.confirm()
 
+    def waiting_kinds(self) -> set[EntryKind]:
+        """See ``Store.waiting_kinds``."""
+        return {entry.kind for entry in self._owner.manifest.outbox}
+
     def backlog(self) -> Backlog:
         """See ``Store.backlog``."""
         return self._owner.manifest.backlog()
@@ -159,6 +166,12 @@ class S3Store:
         with self._compacting:
             self._upkeeper.keep_up(self._index)
             self._ledger.forget()
+
+    def erase(self, erasure: Erasure, edit: Edit) -> ErasedState:
+        """See ``Store.erase``. Old versions of objects, where a bucket keeps them, stay."""
+        with self._compacting:
+            eraser = Eraser(self._access, self._owner, self._readers)
+            return eraser.erase(self._index, erasure, edit)
 
     def close(self) -> None:
         """See ``Store.close``."""

@@ -16,12 +16,12 @@ from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Packed
 from worker.state.s3.index import PackedIndex
 from worker.state.s3.ledger import notes_since
-from worker.state.s3.manifest import Manifest, Ref
+from worker.state.s3.manifest import Held, Manifest, Ref
 from worker.state.s3.ownership import corrupt
 from worker.state.s3.restoring import Found, Restoring, find_readable, look
 from worker.state.s3.segment import PackedSpot, from_piece, unpack
 from worker.state.s3.store import READERS
-from worker.state.view import LedgerNotes
+from worker.state.view import LedgerNotes, StateContents, Taken, Waiting
 
 
 class S3View:
@@ -31,13 +31,44 @@ class S3View:
         self._access = access
         self.location = access.url
 
+    def taken(self) -> Taken:
+        """See ``StateView.taken``."""
+        manifest = _look(self._access).manifest
+        return Taken(manifest.stream, manifest.epoch)
+
     def find_sessions(self, sid: str) -> list[Packed]:
         """See ``StateView.find_sessions``."""
         return find_sessions(self._access, sid)
 
+    def found_sparse(self) -> bool:
+        """See ``StateView.found_sparse``."""
+        restoring = Restoring(self._access, READERS)
+        found = find_readable(lambda: _look(self._access), self._access, restoring)
+        return restoring.whole(found.manifest).found_sparse
+
     def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:
         """See ``StateView.ledger_since``."""
         return ledger_since(self._access, since, formats)
+
+    def contents(self) -> StateContents:
+        """See ``StateView.contents``."""
+        restoring = Restoring(self._access, READERS)
+        found = find_readable(lambda: _look(self._access), self._access, restoring).manifest
+        kinds = sorted({one.kind for one in found.outbox})
+        with closing(restoring.index(found)) as index:
+            closed = sum(
+                _counts(index, ref, one) for ref in found.refs() for one in restoring.packed(ref)
+            )
+        return StateContents(
+            found.stream,
+            found.epoch,
+            max((one.last for one in found.log), default=0),
+            restoring.whole(found),
+            closed,
+            [_waiting(kind, [one for one in found.outbox if one.kind == kind]) for kind in kinds],
+            sum(ref.size for ref in found.refs()),
+            True,
+        )
 
 
 def find_sessions(access: Access, sid: str) -> list[Packed]:
@@ -96,6 +127,11 @@ def waiting_notes(access: Access, formats: Mapping[EntryKind, RequestFormat]) ->
             return notes
         if _look(access).manifest == manifest:
             raise corrupt(access.url, manifest, names[number], "it is missing")
+
+
+def _waiting(kind: EntryKind, entries: list[Held]) -> Waiting:
+    size = sum(one.place.length for one in entries)
+    return Waiting(kind, len(entries), size, min(one.made for one in entries))
 
 
 def _look(access: Access) -> Found:

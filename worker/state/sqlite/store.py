@@ -9,53 +9,56 @@ earlier owner finds that out and changes nothing.
 
 from __future__ import annotations
 
+import random as randomness
 import sqlite3
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-import msgspec
-import zstandard
-from msgspec.structs import astuple
-
-from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
+from worker.backoff import full_jitter
+from worker.errors import CorruptState, Fenced
 from worker.events.event import SessionKey
-from worker.outbox import ledger
-from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind, Settled
-from worker.outbox.ledger import Note
+from worker.objectstore.api import Failure, FailureKind
+from worker.objectstore.retrying import CallFailed
+from worker.outbox.entries import Entry, EntryKind, Settled
 from worker.partition.commit_outputs import Packed
-from worker.partition.delta import Delta, decode, encode, merge_all
-from worker.state import closed_session
-from worker.state.store import Backlog, Commit
+from worker.partition.delta import Delta, encode
+from worker.partition.erasure import Erasure
+from worker.state.sqlite.erasing import erased, written_anew
+from worker.state.sqlite.file import (
+    Files,
+    NoRoom,
+    connect,
+    connect_to_read,
+    files_of,
+    holds_state,
+    require_whole,
+    require_writable,
+    transaction,
+    usable,
+)
+from worker.state.sqlite.ownership import raise_epoch
+from worker.state.sqlite.rows import (
+    apply,
+    compress,
+    enqueue,
+    mark_wal,
+    row_of,
+    unpacked,
+    whole_state,
+)
+from worker.state.store import Backlog, Commit, Edit, ErasedState
 
-FORMAT: Final = 2
-_BUSY_S: Final = 30.0
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 10.0
+_CHECKPOINT_EVERY: Final = 4 << 20
+_BYTES_A_TRANSACTION: Final = 16 << 10
+"""About what a transaction writes into the ``-wal`` beside its data."""
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS deltas (
-  n INTEGER PRIMARY KEY, merged INTEGER NOT NULL, data BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS closed_sessions (
-  platform TEXT, account_sid TEXT, call_sid TEXT, session_id TEXT,
-  closed_at INTEGER NOT NULL, revision INTEGER NOT NULL, data BLOB NOT NULL,
-  PRIMARY KEY (session_id, call_sid, account_sid, platform)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS closed_sessions_by_time ON closed_sessions (closed_at);
-CREATE TABLE IF NOT EXISTS outbox (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'PENDING',
-  made INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, ambiguous INTEGER NOT NULL,
-  body BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS ledger (
-  entry INTEGER PRIMARY KEY, newest INTEGER NOT NULL, note BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS ledger_by_time ON ledger (newest);
-"""
-
-_LEVEL: Final = 1
+T = TypeVar("T")
 
 
 class Compaction(NamedTuple):
@@ -66,73 +69,68 @@ class Compaction(NamedTuple):
 
 
 class SqliteStore:
-    """A ``Store`` in one file. Safe for threads: one transaction at a time."""
+    """A ``Store`` in one file. Safe for threads: one transaction at a time.
 
-    def __init__(self, path: Path, compaction: Compaction = Compaction()) -> None:  # noqa: B008
-        """Open or make the file. Raises ``Misconfigured`` if that can't be done."""
+    While the disk is full a call waits and is made again: ``sleep`` (seconds) waits, and what it
+    raises ends the call; ``random`` gives numbers in [0, 1); ``observer`` is told of each attempt.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        compaction: Compaction = Compaction(),  # noqa: B008
+        *,
+        observer: Callable[[CallFailed], object] = lambda _: None,
+        sleep: Callable[[float], object] = time.sleep,
+        random: Callable[[], float] = randomness.random,
+    ) -> None:
+        """Nothing is written yet. Raises ``Misconfigured`` if there can be no state at ``path``,
+        ``CorruptState`` if what is there isn't a whole one.
+        """
         self._path = path
         self._compaction = compaction
+        self._observer = observer
+        self._sleep = sleep
+        self._random = random
         self._epoch = 0
         self._lock = Lock()
         self._compacting = Lock()
-        try:
-            self._db = self._connect()
-            self._db.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            raise Misconfigured(f"state: can't use {path}: {error}") from error
-
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(
-            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        # FULL: a commit outlives the machine, not only the process
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        return db
+        self._connection: sqlite3.Connection | None = None
+        self._files: Files | None = None
+        self._unmerged_bytes = 0
+        require_writable(path)
+        if holds_state(path):
+            require_whole(path)
 
     def take(self, stream: str) -> Delta:
         """See ``Store.take``."""
-        with self._lock, _usable(self._path), _transaction(self._db) as db:
-            meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
-            if meta.get("format", FORMAT) != FORMAT:
-                raise CorruptState(
-                    f"{self._path}: format {meta['format']}, this release reads {FORMAT}"
-                )
-            if meta.get("stream", stream) != stream:
-                raise StreamReplaced(
-                    f"{self._path} holds the state of {meta['stream']}, not of {stream}: name "
-                    "another state file, or move this one away to start anew"
-                )
-            self._epoch = int(meta.get("epoch", 0)) + 1
-            db.executemany(
-                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-                [("format", FORMAT), ("stream", stream), ("epoch", self._epoch)],
-            )
-            # a send that was under way when its owner ended: nobody knows what became of it
-            db.execute(
-                "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + 1"
-                " WHERE state = 'SENDING'"
-            )
-            # still within the transaction, so that what can't be read changes nothing
-            return whole_state(self._path, db)
+        whole = self._waiting("take", lambda: self._take(stream))
+        self._checkpoint()
+        return whole
 
     def append(self, commit: Commit) -> None:
         """See ``Store.append``."""
-        data = _compress(encode(commit.delta))
-        packed = [_row(one) for one in commit.packed]
-        with self._lock, self._owned() as db:
+        data = compress(encode(commit.delta))
+        packed = [row_of(one) for one in commit.packed]
+
+        def write(db: sqlite3.Connection) -> None:
             db.execute("INSERT INTO deltas (merged, data) VALUES (0, ?)", (data,))
             db.executemany("INSERT OR REPLACE INTO closed_sessions VALUES (?,?,?,?,?,?,?)", packed)
-            _enqueue(db, commit.drafts)
+            enqueue(db, commit.drafts)
             if commit.forget_before is not None:
                 db.execute(
                     "DELETE FROM closed_sessions WHERE closed_at < ?", (commit.forget_before,)
                 )
 
+        self._write("commit", write)
+        self._unmerged_bytes += len(data) + sum(len(one.body) for one in commit.drafts)
+        if self._unmerged_bytes >= _CHECKPOINT_EVERY:
+            self._checkpoint()
+
     def recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
         """See ``Store.recall``."""
         found: dict[SessionKey, Packed] = {}
-        with self._lock, _usable(self._path):
+        with self._lock, usable(self._path):
             for key in keys:
                 row = self._db.execute(
                     "SELECT data FROM closed_sessions WHERE session_id = ? AND call_sid = ?"
@@ -145,35 +143,30 @@ class SqliteStore:
 
     def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         """See ``Store.claim``."""
-        with self._lock, self._owned() as db:
-            rows = db.execute(
+        rows = self._write(
+            "claim",
+            lambda db: db.execute(
                 "UPDATE outbox SET state = 'SENDING', attempts = attempts + 1 WHERE id IN"
-                " (SELECT id FROM outbox WHERE state = 'PENDING' AND kind = ?"
-                " ORDER BY id LIMIT ?)"
+                " (SELECT id FROM outbox WHERE state = 'PENDING' AND kind = ? ORDER BY id LIMIT ?)"
                 " RETURNING id, kind, body, made, attempts - 1, ambiguous",
                 (kind, most),
-            ).fetchall()
+            ).fetchall(),
+        )
         return sorted(Entry(*row) for row in rows)
 
     def settle(self, settled: Iterable[Settled]) -> None:
         """See ``Store.settle``."""
-        with self._lock, self._owned() as db:
-            for entry, outcome, instead, note in settled:
-                if outcome.ends:
-                    db.execute("DELETE FROM outbox WHERE id = ?", (entry,))
-                else:
-                    db.execute(
-                        "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + ?"
-                        " WHERE id = ?",
-                        (outcome is DeliveryOutcome.AMBIGUOUS, entry),
-                    )
-                _enqueue(db, instead)
-                if note is not None:
-                    _keep(db, note)
+        outcomes = list(settled)
+        self._write("settle", lambda db: apply(db, outcomes))
+
+    def waiting_kinds(self) -> set[EntryKind]:
+        """See ``Store.waiting_kinds``."""
+        with self._lock, usable(self._path):
+            return {kind for (kind,) in self._db.execute("SELECT DISTINCT kind FROM outbox")}
 
     def backlog(self) -> Backlog:
         """See ``Store.backlog``."""
-        with self._lock, _usable(self._path):
+        with self._lock, usable(self._path):
             entries, size, ambiguous, oldest = self._db.execute(
                 "SELECT count(*), total(length(body)), total(ambiguous), min(made) FROM outbox"
             ).fetchone()
@@ -181,117 +174,118 @@ class SqliteStore:
 
     def size(self) -> int:
         """See ``Store.size``. The write-ahead log beside the file doesn't count."""
-        with self._lock, _usable(self._path):
+        with self._lock, usable(self._path):
             (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-            (each,) = self._db.execute("PRAGMA page_size").fetchone()
-        return int(pages * each)
+            return int(pages * self._db.execute("PRAGMA page_size").fetchone()[0])
 
     def compact(self) -> None:
         """See ``Store.compact``. Merges on a connection of its own, so that commits go on."""
-        with self._compacting, _usable(self._path), closing(self._connect()) as db:
-            rows = db.execute("SELECT n, merged, length(data) FROM deltas ORDER BY n").fetchall()
-            fresh = sum(size for _, merged, size in rows if not merged)
-            base = sum(size for _, merged, size in rows if merged)
-            most, size = self._compaction
-            if len(rows) < most and fresh < max(size, base):
-                return
-            last = rows[-1][0]
-            whole = _compress(encode(whole_state(self._path, db, last)))
-            with self._lock, self._owned() as owned:
+        with self._compacting:
+            self._require_files()
+            with usable(self._path), closing(connect_to_read(self._path)) as db:
+                rows = db.execute(
+                    "SELECT n, merged, length(data) FROM deltas ORDER BY n"
+                ).fetchall()
+                fresh = sum(size for _, merged, size in rows if not merged)
+                base = sum(size for _, merged, size in rows if merged)
+                most, size = self._compaction
+                if len(rows) < most and fresh < max(size, base):
+                    return
+                last = rows[-1][0]
+                whole = compress(encode(whole_state(self._path, db, last)))
+
+            def merge(owned: sqlite3.Connection) -> None:
                 owned.execute("DELETE FROM deltas WHERE n <= ?", (last,))
                 owned.execute("INSERT INTO deltas VALUES (?, 1, ?)", (last, whole))
+
+            self._write("compact", merge)
+            self._unmerged_bytes += len(whole)
+
+    def erase(self, erasure: Erasure, edit: Edit) -> ErasedState:
+        """See ``Store.erase``. The file is written anew at the end, for SQLite leaves what it
+        deletes in pages that it may use again.
+        """
+        with self._compacting:
+            done = self._write("erase", lambda db: erased(self._path, db, erasure, edit))
+            with self._lock, usable(self._path):
+                cleared = written_anew(self._db)
+            self._checkpoint()
+        return done._replace(cleared=cleared)
 
     def close(self) -> None:
         """See ``Store.close``."""
         with self._lock:
-            self._db.close()
+            if self._connection is not None:
+                self._connection.close()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """The connection, made when it is first needed. The lock is held."""
+        if self._connection is None:
+            self._connection = connect(self._path)
+        return self._connection
+
+    def _take(self, stream: str) -> Delta:
+        with self._lock, usable(self._path), transaction(self._db) as db:
+            self._epoch = raise_epoch(self._path, db, stream)
+            # still within the transaction, so that what can't be read changes nothing
+            whole = whole_state(self._path, db)
+        self._files = files_of(self._path)
+        return whole
+
+    def _checkpoint(self) -> None:
+        """Take the commits over into the main file, which says of itself that more will follow
+        beside it.
+        """
+        self._unmerged_bytes = 0
+        self._write("checkpoint", lambda db: mark_wal(db, 1))
+        try:
+            with self._lock, usable(self._path):
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except NoRoom:
+            pass  # all is in the -wal still; the next checkpoint takes it over
+        finally:
+            self._write("checkpoint", lambda db: mark_wal(db, 0))
+
+    def _write(self, operation: str, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Make a change in a transaction that only the owner may make."""
+
+        def once() -> T:
+            with self._lock, self._owned() as db:
+                return change(db)
+
+        done = self._waiting(operation, once)
+        self._unmerged_bytes += _BYTES_A_TRANSACTION
+        return done
+
+    def _waiting(self, operation: str, attempt: Callable[[], T]) -> T:
+        """The same again and again while the disk is full; other calls go on in between."""
+        attempts = 0
+        while True:
+            try:
+                return attempt()
+            except NoRoom as error:
+                attempts += 1
+                wait_s = full_jitter(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, attempts, self._random)
+                failure = Failure(FailureKind.NO_ROOM, str(error))
+                self._observer(CallFailed(operation, self._path.name, failure, attempts, wait_s))
+                self._sleep(wait_s)
 
     @contextmanager
     def _owned(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that only the owner may make."""
-        with _usable(self._path), _transaction(self._db) as db:
+        """A transaction that only the owner may make. The lock is held."""
+        self._require_files()
+        with usable(self._path), transaction(self._db) as db:
             (epoch,) = db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
             if epoch != self._epoch:
                 raise Fenced(f"another worker has taken {self._path} (epoch {epoch})")
             yield db
 
-
-@contextmanager
-def _usable(path: Path) -> Iterator[None]:
-    """Says what SQLite finds wrong in the worker's own errors: a file that can't be written or
-    is no state file (``Misconfigured``), or one that is damaged (``CorruptState``).
-    """
-    try:
-        yield
-    except sqlite3.ProgrammingError:
-        raise
-    except sqlite3.OperationalError as error:
-        raise Misconfigured(f"state: can't use {path}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise CorruptState(f"{path}: {error}") from error
-
-
-def whole_state(path: Path, db: sqlite3.Connection, last: int | None = None) -> Delta:
-    """What all commits, or those up to ``last``, amount to.
-
-    Raises ``CorruptState``, with the last good commit, if one can't be read.
-    """
-    rows = db.execute("SELECT n, data FROM deltas WHERE n <= coalesce(?, n) ORDER BY n", (last,))
-    return merge_all(_decoded(path, rows), str(path))
-
-
-def _decoded(path: Path, rows: Iterable[tuple[int, bytes]]) -> Iterator[Delta]:
-    good = "there is no good one before it"
-    for n, data in rows:
-        try:
-            delta = decode(zstandard.decompress(data))
-        except (msgspec.DecodeError, zstandard.ZstdError) as error:
-            raise CorruptState(f"{path}: commit {n} can't be read ({error}); {good}") from error
-        yield delta
-        good = f"the last good one is {n}"
-
-
-def unpacked(path: Path, session_id: str, data: bytes) -> Packed:
-    """The closed session in a row of ``closed_sessions``. Raises ``CorruptState``, for an unknown
-    version, too.
-    """
-    try:
-        return closed_session.decode(zstandard.decompress(data))
-    except (msgspec.DecodeError, zstandard.ZstdError) as error:
-        raise CorruptState(
-            f"{path}: the closed session {session_id} can't be read ({error})"
-        ) from error
-
-
-def _enqueue(db: sqlite3.Connection, made: Iterable[Draft]) -> None:
-    db.executemany("INSERT INTO outbox (kind, body, made, ambiguous) VALUES (?, ?, ?, ?)", made)
-
-
-def _keep(db: sqlite3.Connection, note: Note) -> None:
-    row = note.entry, note.newest, _compress(ledger.encode([note]))
-    db.execute("INSERT INTO ledger VALUES (?, ?, ?)", row)
-    db.execute("DELETE FROM ledger WHERE newest < ?", (note.newest - ledger.KEPT,))
-
-
-def _row(packed: Packed) -> tuple[object, ...]:
-    state = packed.state
-    closed_at = 0 if state.closed is None else state.closed.at
-    data = _compress(closed_session.encode(packed))
-    return *astuple(state.key), closed_at, state.revision, data
-
-
-def _compress(data: bytes) -> bytes:
-    """With a checksum, so that damage is noticed and not read as something else."""
-    return zstandard.ZstdCompressor(_LEVEL, write_checksum=True).compress(data)
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield db
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:  # SQLite itself rolls some failures back
-            db.execute("ROLLBACK")
-        raise
+    def _require_files(self) -> None:
+        """SQLite would go on writing into files that are no longer there."""
+        if self._files is not None and files_of(self._path) != self._files:
+            raise CorruptState(
+                f"{self._path}, or the -wal beside it, was deleted, moved or replaced while this "
+                "worker used it: put it, or a backup of it, back before the next start, which "
+                "would begin anew without it"
+            )

@@ -1,0 +1,114 @@
+"""What of a library's errors may be passed on, and credentials that can't be sent.
+
+An HTTP client quotes the header that it can't send, a service the request that it can't verify, a
+provider of credentials what it was answered: all of them may hold credentials. So of an error only
+its kind is told, and its words where they are known to hold names and addresses alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, Protocol
+
+from botocore import exceptions as of_botocore
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from worker.aws.answers import NotTheService
+from worker.errors import VoiceInsightsError
+from worker.logs.credentials import without_credentials
+
+_QUOTING: Final = (
+    of_botocore.ConnectionError,
+    of_botocore.CredentialRetrievalError,
+    of_botocore.HTTPClientError,
+    of_botocore.LoginError,
+    of_botocore.MetadataRetrievalError,
+    of_botocore.ParamValidationError,
+    of_botocore.SSOTokenLoadError,
+    of_botocore.TokenRetrievalError,
+)
+"""Errors of botocore's whose words may quote what was sent or answered."""
+_NAMING: Final = (
+    of_botocore.ConnectTimeoutError,
+    of_botocore.ConnectionClosedError,
+    of_botocore.EndpointConnectionError,
+    of_botocore.ProxyConnectionError,
+    of_botocore.ReadTimeoutError,
+)
+"""Those among them whose words hold an address alone."""
+
+_SIGNATURE: Final = re.compile(r".*(Signature|AuthorizationHeader).*")
+"""Codes of errors with which AWS quotes the request's headers."""
+
+_UNSENDABLE: Final = re.compile(r"[^!-~]")
+_LINE_BREAK: Final = re.compile(r"[\r\n]")
+
+
+def safe_words(error: BaseException) -> str:
+    """What may be told of an error."""
+    if isinstance(error, VoiceInsightsError):
+        return without_credentials(str(error))
+    if isinstance(error, ClientError):
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        message = "" if _SIGNATURE.fullmatch(code) else error.response["Error"].get("Message", "")
+        told = without_credentials(f"{error.operation_name}: {code}: {message}")
+        return " ".join(told.split()).removesuffix(":")
+    if isinstance(error, NotTheService) or (
+        isinstance(error, BotoCoreError)
+        and (isinstance(error, _NAMING) or not isinstance(error, _QUOTING))
+    ):
+        return without_credentials(str(error))
+    return f"{type(error).__name__}{_cause(error)}"
+
+
+def _cause(error: BaseException) -> str:
+    """What led to it: the kind alone, and of whom credentials were asked."""
+    kwargs = getattr(error, "kwargs", {})
+    if isinstance(error, HTTPClientError) and isinstance(kwargs.get("error"), ValueError):
+        return ": a header can't be sent, as where a credential has a line break in it"
+    provider = kwargs.get("provider")
+    if isinstance(provider, str):
+        return f": credentials can't be had from {provider}"
+    address = kwargs.get("endpoint_url")
+    if isinstance(address, str):
+        return f": {without_credentials(address)}"
+    cause = kwargs.get("error")
+    return f": {type(cause).__name__}" if isinstance(cause, BaseException) else ""
+
+
+class UnsendableCredential(BotoCoreError):  # type: ignore[misc]  # botocore is untyped
+    """A credential that no header can carry, or that AWS can't know."""
+
+    fmt = "{name}, found by {method}, has {fault} in it: set it anew"
+
+
+class Keys(Protocol):
+    """Credentials as botocore freezes them."""
+
+    @property
+    def access_key(self) -> Any:
+        """AWS_ACCESS_KEY_ID."""
+
+    @property
+    def secret_key(self) -> Any:
+        """AWS_SECRET_ACCESS_KEY."""
+
+    @property
+    def token(self) -> Any:
+        """AWS_SESSION_TOKEN, if there is one."""
+
+
+def require_sendable(keys: Keys, method: str) -> None:
+    """Raise ``UnsendableCredential``, which names the one and doesn't show it, if a key or the
+    token has a line break or anything else in it that none has. ``method``: how they were found.
+    """
+    named = (
+        ("AWS_ACCESS_KEY_ID", keys.access_key),
+        ("AWS_SECRET_ACCESS_KEY", keys.secret_key),
+        ("AWS_SESSION_TOKEN", keys.token),
+    )
+    for name, value in named:
+        if isinstance(value, str) and _UNSENDABLE.search(value):
+            breaks = _LINE_BREAK.search(value)
+            fault = "a line break" if breaks else "a space or another character that none has"
+            raise UnsendableCredential(name=name, method=method, fault=fault)

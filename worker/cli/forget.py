@@ -1,0 +1,180 @@
+"""``voice-insights forget``: removes a call from all that the worker keeps."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import click
+
+from worker.cli.settings_options import some_settings_options
+from worker.destinations.erasing import ErasedLines, lines_without
+from worker.destinations.files import STDOUT
+from worker.destinations.lines import RECORD_KIND
+from worker.destinations.objects import DEAD_LETTERS, RECORDS
+from worker.errors import Fenced
+from worker.opening import Locations
+from worker.outbox.entries import DEAD_LETTER_KIND, EntryKind
+from worker.partition.erasure import Erasure, erasure_of
+from worker.settings.model import Settings
+from worker.settings.sources import load_settings
+from worker.state.store import ErasedState
+
+_ATTEMPTS: Final = 5
+
+BEYOND_REACH: Final = (
+    "the stream, which keeps its records for its retention",
+    "what CloudWatch has: samples without any id, and log lines",
+    "what Twilio keeps of the call itself",
+    "recordings, and what was given out on standard output",
+    "old versions of objects, snapshots, backups, and other copies of what is named above",
+    "reports and tables that were made of records, and records that others have copied",
+    "dead letters that can't be searched: of bytes that are packed, the call's name is not found",
+)
+"""What holds something of a call and can't be reached from here."""
+
+
+class _Forgotten(NamedTuple):
+    """What was removed; of lines None where there are none to be reached."""
+
+    state: ErasedState
+    records: ErasedLines | None
+    dead_letters: ErasedLines | None
+
+
+@click.command(no_args_is_help=True)
+@click.argument("sid")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+@some_settings_options("state", "records", "dead_letters", "region", "endpoint_url")
+def forget(
+    sid: str, *, yes: bool, as_json: bool, config_file: Path | None, **options: str | None
+) -> None:
+    """Remove the call or session SID (CA..., VX...) from all that the worker keeps.
+
+    From its state (open and closed sessions, requests that wait to be sent), from session records
+    and from dead letters, in files and in buckets, as the settings say where they are. Give it
+    the settings that the worker has, and again the place of any other file or bucket that records
+    were once written to. What stays is a digest of SID, so that an event of the call that is
+    delivered again is counted as erased and not taken in.
+
+    It takes the state as another worker would: a worker that is running ends with exit code 3,
+    and its supervisor starts it again. It is safe to repeat; do so if the report says that
+    something may still be on its way. The report also says what can't be reached from here.
+
+    \b
+    Examples:
+      voice-insights forget CA0123456789abcdef0123456789abcdef
+      voice-insights forget VX0123456789abcdef0123456789abcdef --state s3://my-bucket/state --yes
+    """
+    erasure = erasure_of(sid)
+    settings = load_settings(options, os.environ, config_file).settings
+    locations = Locations(settings.region, settings.endpoint_url)
+    stream = locations.view(settings.state).taken().stream
+    if not yes:
+        click.echo(
+            f"{sid} will be removed for good from the state {settings.state}, the records in "
+            f"{settings.records} and the dead letters in {settings.dead_letters}.\n"
+            "The state is taken for that: a worker that is running ends with exit code 3, and has "
+            "to be started again, as its supervisor does.",
+            err=True,
+        )
+        click.confirm("Go on?", abort=True, err=True)
+    # the state first: whatever a worker that starts after it sends has nothing of the call
+    state = _from_state(locations, settings.state, stream, erasure)
+    forgotten = _Forgotten(
+        state,
+        _from_records(locations, settings.records, erasure),
+        locations.erase_lines(settings.dead_letters, DEAD_LETTERS, erasure.covers_letter),
+    )
+    if as_json:
+        click.echo(_as_json(sid, settings, forgotten))
+    else:
+        click.echo("\n".join(_report(sid, settings, forgotten)))
+
+
+def _from_state(locations: Locations, location: str, stream: str, erasure: Erasure) -> ErasedState:
+    """Remove it from the state, which a worker that starts meanwhile may take away once more.
+
+    Raises ``Fenced`` if that has happened too often.
+    """
+
+    def edit(kind: EntryKind, body: bytes) -> bytes:
+        if kind == RECORD_KIND:
+            return lines_without(body, erasure.covers_record)
+        if kind == DEAD_LETTER_KIND:
+            return lines_without(body, erasure.covers_letter)
+        return body
+
+    for attempt in range(1, _ATTEMPTS + 1):
+        store = locations.store(location, lambda _failed: None, time.sleep, random.random)
+        with closing(store):
+            try:
+                store.take(stream)
+                return store.erase(erasure, edit)
+            except Fenced:
+                if attempt == _ATTEMPTS:
+                    raise
+    raise AssertionError  # the last attempt returns or raises
+
+
+def _from_records(locations: Locations, location: str, erasure: Erasure) -> ErasedLines | None:
+    if location == STDOUT:
+        return None
+    return locations.erase_lines(location, RECORDS, erasure.covers_record)
+
+
+def _report(sid: str, settings: Settings, forgotten: _Forgotten) -> Iterator[str]:
+    state = forgotten.state
+    yield f"{sid} is removed, and stays known by a digest only"
+    yield (
+        f"  state         {settings.state}: {state.resident:,} sessions in memory, "
+        f"{state.closed:,} closed ones, {state.requests:,} requests that waited"
+    )
+    yield f"  records       {settings.records}: {_lines(forgotten.records)}"
+    yield f"  dead letters  {settings.dead_letters}: {_lines(forgotten.dead_letters)}"
+    for advice in _advice(state):
+        yield f"  -> {advice}"
+    yield "Not reached from here:"
+    for place in BEYOND_REACH:
+        yield f"  - {place}"
+
+
+def _lines(erased: ErasedLines | None) -> str:
+    if erased is None:
+        return "standard output, which can't be reached"
+    return f"{erased.lines:,} lines of {erased.places:,} files or objects"
+
+
+def _advice(state: ErasedState) -> Iterator[str]:
+    if state.maybe_sent:
+        yield (
+            f"{state.maybe_sent:,} requests that had it may be on their way still: repeat this "
+            "in a few minutes"
+        )
+    if not state.cleared:
+        yield (
+            "its bytes are still where the state lies, though no worker reads them: in a file "
+            "until this is repeated, in a bucket until the worker has swept, some 10 minutes"
+        )
+
+
+def _as_json(sid: str, settings: Settings, forgotten: _Forgotten) -> str:
+    def lines(place: str, erased: ErasedLines | None) -> dict[str, object]:
+        return {"place": place, **(erased._asdict() if erased else {"lines": None})}
+
+    report = {
+        "sid": sid,
+        "state": {"place": settings.state, **forgotten.state._asdict()},
+        "records": lines(settings.records, forgotten.records),
+        "dead_letters": lines(settings.dead_letters, forgotten.dead_letters),
+        "advice": list(_advice(forgotten.state)),
+        "not_reached": BEYOND_REACH,
+    }
+    return json.dumps(report, indent=2, ensure_ascii=False)

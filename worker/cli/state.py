@@ -1,0 +1,124 @@
+"""``voice-insights state``: what a state holds, and copies of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from worker.cli.settings_options import some_settings_options
+from worker.opening import Locations
+from worker.settings.sources import load_settings
+from worker.state.view import StateContents
+from worker.times.rfc3339 import format_ms
+
+
+@click.group()
+def state() -> None:
+    """See what the worker's state holds, and copy it.
+
+    The worker may be running; nothing is taken from it.
+    """
+
+
+@state.command(short_help="Show what a state holds.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@some_settings_options("state", "region", "endpoint_url")
+def show(as_json: bool, config_file: Path | None, **options: str | None) -> None:
+    """Show whose state it is, how far each shard was read, how many sessions it holds, what waits
+    to be sent, and the counters.
+
+    \b
+    Examples:
+      voice-insights state show
+      voice-insights state show --state s3://my-bucket/state --json
+    """
+    settings = load_settings(options, os.environ, config_file).settings
+    view = Locations(settings.region, settings.endpoint_url).view(settings.state)
+    found = view.contents()
+    if as_json:
+        click.echo(json.dumps(_fields(view.location, found), indent=2))
+        return
+    click.echo("\n".join(f"{name:<12} {told}" for name, told in _lines(view.location, found)))
+
+
+@state.command(short_help="Copy a state as a whole.", no_args_is_help=True)
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option(
+    "--without-wal",
+    is_flag=True,
+    help="Copy what is left of a file whose -wal is gone for good. What was committed since its "
+    "last checkpoint is missing then, and will be counted a second time.",
+)
+@some_settings_options("region", "endpoint_url")
+def copy(
+    source: str, target: str, without_wal: bool, config_file: Path | None, **options: str | None
+) -> None:
+    """Copy the state FROM to TO: a file to a file, or s3://bucket/prefix to another.
+
+    The copy is whole, of one moment, and the worker may go on meanwhile. A file is copied by
+    SQLite's own backup, with what is in the -wal beside it. TO must not be there yet.
+
+    To move a state, stop the worker first, and start it with the copy. Never let two workers go on
+    from copies of one state: both would count what comes from then on.
+
+    \b
+    Examples:
+      voice-insights state copy voice-insights.sqlite /backup/voice-insights.sqlite
+      voice-insights state copy s3://my-bucket/state s3://another-bucket/state
+    """
+    settings = load_settings(options, os.environ, config_file).settings
+    locations = Locations(settings.region, settings.endpoint_url)
+    locations.copy_state(source, target, without_wal=without_wal)
+    found = locations.view(target).contents()
+    click.echo(f"{target}: {found.commits:,} commits of {found.stream or 'no stream yet'}")
+
+
+def _lines(location: str, found: StateContents) -> Iterator[tuple[str, str]]:
+    whole = found.whole
+    yield "state", f"{location}, {found.size:,} bytes"
+    if not found.is_whole:
+        yield "", "NOT WHOLE: its latest commits were in a -wal that isn't beside it"
+    yield "stream", found.stream or "none yet: it was never taken"
+    yield "taken", f"{found.epoch:,} times; {found.commits:,} commits"
+    stream_time = whole.stream_time
+    yield "stream time", "none yet" if stream_time is None else format_ms(stream_time)
+    for shard, position in sorted(whole.positions.items()):
+        yield "shard", f"{shard}: {position.kind}, read to {format_ms(position.seen_to)}"
+    yield (
+        "sessions",
+        f"{len(whole.sessions):,} in memory, {found.closed_sessions:,} closed and kept",
+    )
+    for one in found.waiting:
+        yield (
+            "waiting",
+            f"{one.kind}: {one.entries:,} requests, {one.size:,} bytes, the oldest of "
+            f"{format_ms(one.oldest)}",
+        )
+    for name, count in sorted(whole.counters.items()):
+        yield "counter", f"{name} {count:,}"
+
+
+def _fields(location: str, found: StateContents) -> dict[str, object]:
+    whole = found.whole
+    return {
+        "location": location,
+        "size": found.size,
+        "whole": found.is_whole,
+        "stream": found.stream,
+        "epoch": found.epoch,
+        "commits": found.commits,
+        "stream_time": None if whole.stream_time is None else format_ms(whole.stream_time),
+        "shards": {
+            shard: {"position": position.kind, "read_to": format_ms(position.seen_to)}
+            for shard, position in sorted(whole.positions.items())
+        },
+        "sessions_in_memory": len(whole.sessions),
+        "sessions_closed": found.closed_sessions,
+        "waiting": [one._asdict() | {"oldest": format_ms(one.oldest)} for one in found.waiting],
+        "counters": dict(sorted(whole.counters.items())),
+    }

@@ -1,0 +1,35 @@
+"""The credentials in this process's environment, so that no text shows them. Shell."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from worker.logs.redaction import mask_credentials
+
+_NAME: Final = re.compile(
+    r"(AWS|TWILIO)_.*(KEY|SECRET|TOKEN|PASSWORD).*|(HTTPS?|ALL)_PROXY", re.IGNORECASE
+)
+_NAMES_ONLY: Final = re.compile(r".*(_FILE|_URI|SECRET_ID|SECRET_NAME|SECRET_ARN)", re.IGNORECASE)
+_USER: Final = re.compile(r"://([^/?#\s@]+)@")
+
+
+def credentials_in(environ: Mapping[str, str]) -> list[str]:
+    """The values of variables that hold credentials; of a proxy's address its user and password."""
+    found: list[str] = []
+    for name, value in environ.items():
+        if not _NAME.fullmatch(name) or _NAMES_ONLY.fullmatch(name):
+            continue
+        if name.upper().endswith("_PROXY"):
+            users = _USER.findall(value)
+            found += [part for user in users for part in (user, *user.split(":"))]
+        else:
+            found.append(value)
+    return found
+
+
+def without_credentials(text: str) -> str:
+    """``text`` as it may be shown: see ``mask_credentials``."""
+    return mask_credentials(text, credentials_in(os.environ))

@@ -1,0 +1,214 @@
+"""Erasure in a bucket: segments that hold what is removed are written anew, and the old deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from worker.errors import CorruptState, Fenced
+from worker.objectstore.parallel import each
+from worker.objectstore.retrying import Access
+from worker.partition.delta import merge_all
+from worker.partition.erasure import Erasure
+from worker.state.s3.index import PackedIndex
+from worker.state.s3.manifest import SEGMENTS, Archive, Held, Manifest, Place, Ref, Stretch
+from worker.state.s3.ownership import Ownership, corrupt
+from worker.state.s3.segment import (
+    PackedPiece,
+    Segment,
+    Tail,
+    build,
+    from_piece,
+    read_tail,
+    to_piece,
+    unpack,
+)
+from worker.state.store import Edit, ErasedState
+
+Locate = Callable[[bytes], Place | None]
+
+
+class Whole(NamedTuple):
+    """A segment's bytes, those before its tail only where it can hold sessions and bodies."""
+
+    ref: Ref
+    data: bytes
+    tail: Tail
+
+
+class Kept(NamedTuple):
+    """What of a segment is kept, as pieces, with the old places of sessions and the ids of bodies'
+    entries; and what isn't: sessions by digest, those still found among them, and entries of which
+    something was removed. ``touched``: whether the segment has anything that is removed.
+    """
+
+    packed: list[tuple[PackedPiece, Place]]
+    bodies: list[tuple[int, bytes]]
+    erased: list[bytes]
+    found: int
+    edited: list[Held]
+    touched: bool
+
+
+def kept_of(
+    whole: Whole, outbox: Iterable[Held], erasure: Erasure, edit: Edit, locate: Locate
+) -> Kept:
+    """What is kept of a segment. ``locate`` finds the sessions that are still kept. Pure.
+
+    Raises ``CorruptState`` for a piece that can't be read.
+    """
+    kept = Kept([], [], [], 0, [], touched=False)
+    found, touched = 0, False
+    name = erasure.sid.encode()
+    for spot in whole.tail.packed:
+        place = Place(whole.ref.number, spot.start, spot.length)
+        piece = _piece(whole, place)
+        current = locate(spot.digest) == place
+        if name in from_piece(piece) and erasure.covers(unpack(piece).state.key):
+            kept.erased.append(spot.digest)
+            found, touched = found + current, True
+        elif current:
+            kept.packed.append((PackedPiece(spot.digest, spot.closed_at, piece), place))
+    for entry in outbox:
+        if entry.place.number != whole.ref.number:
+            continue
+        piece = _piece(whole, entry.place)
+        body = from_piece(piece)
+        left = edit(entry.kind, body)
+        if left != body:
+            kept.edited.append(entry)
+            touched = True
+            piece = to_piece(left)
+        if left:
+            kept.bodies.append((entry.id, piece))
+    return kept._replace(found=found, touched=touched)
+
+
+class Eraser:
+    """For one thread, of an owner that does nothing else. ``readers``: segments read at once."""
+
+    def __init__(self, access: Access, owner: Ownership, readers: int) -> None:
+        self._access = access
+        self._owner = owner
+        self._readers = readers
+
+    def erase(self, index: PackedIndex, erasure: Erasure, edit: Edit) -> ErasedState:
+        """See ``Store.erase``."""
+        manifest = self._owner.manifest
+        log = each(self._part, manifest.log, self._readers)
+        deltas = (one.tail.delta for one in log if one.tail.delta is not None)
+        state, resident = erasure.without(merge_all(deltas, self._access.url))
+        change = _Change(manifest)
+        with ExitStack() as written:
+
+            def write(segment: Segment) -> Ref:
+                return written.enter_context(self._owner.written(segment))
+
+            for archive in manifest.archives:
+                whole = self._whole(archive.ref, 0)
+                kept = self._kept(whole, manifest, erasure, edit, index)
+                if kept.touched:
+                    change.replace([kept], write)
+                else:
+                    change.archives.append(archive)
+            fresh = [self._kept(one, manifest, erasure, edit, index) for one in log]
+            change.replace(fresh, write)
+            merged = write(build(state))
+            with self._owner.lock:
+                self._owner.swap(
+                    manifest.erased(
+                        self._owner.nonce(), merged, tuple(change.archives), change.outbox()
+                    )
+                )
+                index.drop(change.erased)
+                index.move(change.moves)
+        maybe_sent = sum(one.ambiguous > 0 for one in change.edited)
+        return ErasedState(
+            resident, change.found, len(change.edited), maybe_sent, cleared=self._clear()
+        )
+
+    def _kept(
+        self, whole: Whole, manifest: Manifest, erasure: Erasure, edit: Edit, index: PackedIndex
+    ) -> Kept:
+        try:
+            return kept_of(whole, manifest.outbox, erasure, edit, index.find)
+        except CorruptState as error:
+            raise corrupt(self._access.url, manifest, whole.ref.name, error) from error
+
+    def _part(self, stretch: Stretch) -> Whole:
+        return self._whole(stretch.ref, 0 if stretch.fresh else stretch.ref.tail)
+
+    def _whole(self, ref: Ref, start: int) -> Whole:
+        data = self._access.read_range(ref.name, start, ref.size - start)
+        if data is None:
+            raise self._owner.missing(ref.name)
+        try:
+            return Whole(ref, data, read_tail(data[ref.tail - start :]))
+        except CorruptState as error:
+            raise corrupt(self._access.url, self._owner.manifest, ref.name, error) from error
+
+    def _clear(self) -> bool:
+        """Delete what the manifest doesn't name; False if that is left to another owner.
+
+        Ownership is confirmed after the listing: all that was listed is this owner's or an
+        earlier one's.
+        """
+        listed = list(self._access.keys(SEGMENTS))
+        try:
+            with self._owner.lock:
+                self._owner.confirm()
+                needed = self._owner.needed()
+        except Fenced:
+            return False
+        for name in listed:
+            if name not in needed:
+                self._access.delete(name)
+        return True
+
+
+class _Change:
+    """What becomes of a manifest."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self.archives: list[Archive] = []
+        self.moves: list[tuple[bytes, Place, Place]] = []
+        self.erased: list[bytes] = []
+        self.edited: list[Held] = []
+        self.found = 0
+        self._bodies: dict[int, Place] = {}
+
+    def replace(self, kept: Sequence[Kept], write: Callable[[Segment], Ref]) -> None:
+        """These segments' sessions and bodies lie in one archive from now on."""
+        packed = [one for part in kept for one in part.packed]
+        bodies = [one for part in kept for one in part.bodies]
+        for part in kept:
+            self.erased += part.erased
+            self.edited += part.edited
+            self.found += part.found
+        if not packed and not bodies:
+            return
+        segment = build(None, (piece for _, piece in bodies), (piece for piece, _ in packed))
+        ref = write(segment)
+        newest = max((piece.closed_at for piece, _ in packed), default=None)
+        self.archives.append(Archive(ref, newest))
+        for (id_, _), body in zip(bodies, segment.bodies, strict=True):
+            self._bodies[id_] = Place(ref.number, *body)
+        for (piece, old), new in zip(packed, segment.packed, strict=True):
+            self.moves.append((piece.digest, old, Place(ref.number, new.start, new.length)))
+
+    def outbox(self) -> tuple[Held, ...]:
+        """The entries of which something is left, where their bodies now are."""
+        edited = {one.id for one in self.edited}
+        return tuple(
+            replace(one, place=self._bodies[one.id]) if one.id in self._bodies else one
+            for one in self._manifest.outbox
+            if one.id in self._bodies or one.id not in edited
+        )
+
+
+def _piece(whole: Whole, place: Place) -> bytes:
+    return whole.data[place.start : place.start + place.length]

@@ -1,0 +1,99 @@
+"""Rows of the state file, and what they mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import zstandard
+from msgspec.structs import astuple
+
+from worker.errors import CorruptState
+from worker.outbox import ledger
+from worker.outbox.entries import DeliveryOutcome, Draft, Settled
+from worker.outbox.ledger import Note
+from worker.partition.commit_outputs import Packed
+from worker.partition.delta import Delta, decode, merge_all
+from worker.state import closed_session
+
+_LEVEL: Final = 1
+
+
+def whole_state(path: Path, db: sqlite3.Connection, last: int | None = None) -> Delta:
+    """What all commits, or those up to ``last``, amount to.
+
+    Raises ``CorruptState``, with the last good commit, if one can't be read.
+    """
+    rows = db.execute("SELECT n, data FROM deltas WHERE n <= coalesce(?, n) ORDER BY n", (last,))
+    return merge_all(_decoded(path, rows), str(path))
+
+
+def _decoded(path: Path, rows: Iterable[tuple[int, bytes]]) -> Iterator[Delta]:
+    good = "there is no good one before it"
+    for n, data in rows:
+        try:
+            delta = decode(zstandard.decompress(data))
+        except (msgspec.DecodeError, zstandard.ZstdError) as error:
+            raise CorruptState(f"{path}: commit {n} can't be read ({error}); {good}") from error
+        yield delta
+        good = f"the last good one is {n}"
+
+
+def unpacked(path: Path, session_id: str, data: bytes) -> Packed:
+    """The closed session in a row of ``closed_sessions``. Raises ``CorruptState``, for an unknown
+    version, too.
+    """
+    try:
+        return closed_session.decode(zstandard.decompress(data))
+    except (msgspec.DecodeError, zstandard.ZstdError) as error:
+        raise CorruptState(
+            f"{path}: the closed session {session_id} can't be read ({error})"
+        ) from error
+
+
+def enqueue(db: sqlite3.Connection, made: Iterable[Draft]) -> None:
+    """Put new entries into the outbox."""
+    db.executemany("INSERT INTO outbox (kind, body, made, ambiguous) VALUES (?, ?, ?, ?)", made)
+
+
+def keep(db: sqlite3.Connection, note: Note) -> None:
+    """Keep a note of the ledger, and forget those that have become too old."""
+    row = note.entry, note.newest, compress(ledger.encode([note]))
+    db.execute("INSERT INTO ledger VALUES (?, ?, ?)", row)
+    db.execute("DELETE FROM ledger WHERE newest < ?", (note.newest - ledger.KEPT,))
+
+
+def row_of(packed: Packed) -> tuple[object, ...]:
+    """A closed session as a row of ``closed_sessions``."""
+    state = packed.state
+    closed_at = 0 if state.closed is None else state.closed.at
+    data = compress(closed_session.encode(packed))
+    return *astuple(state.key), closed_at, state.revision, data
+
+
+def compress(data: bytes) -> bytes:
+    """With a checksum, so that damage is noticed and not read as something else."""
+    return zstandard.ZstdCompressor(_LEVEL, write_checksum=True).compress(data)
+
+
+def apply(db: sqlite3.Connection, settled: Iterable[Settled]) -> None:
+    """Record the outcomes of attempts in the outbox, and keep their notes."""
+    for entry, outcome, instead, note in settled:
+        if outcome.ends:
+            db.execute("DELETE FROM outbox WHERE id = ?", (entry,))
+        else:
+            db.execute(
+                "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + ? WHERE id = ?",
+                (outcome is DeliveryOutcome.AMBIGUOUS, entry),
+            )
+        enqueue(db, instead)
+        if note is not None:
+            keep(db, note)
+
+
+def mark_wal(db: sqlite3.Connection, in_wal: int) -> None:
+    """Let the file say whether commits that aren't in it yet lie in the ``-wal`` beside it."""
+    db.execute("UPDATE meta SET value = ? WHERE name = 'wal'", (in_wal,))
