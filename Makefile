@@ -25,7 +25,7 @@ CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 CAN_MAKE_VENVS := import ensurepip, venv
 
-.PHONY: help run test test-quick check bench exactness lock dist sbom audit clean
+.PHONY: help run test test-quick check bench exactness pictures lock dist sbom audit clean
 .PHONY: localstack localstack-run localstack-stop
 
 help: ## What there is
@@ -40,7 +40,13 @@ run: $(READY) ## The worker at its main job: simulated calls, an embedded AWS, t
 test: check ## Everything: what check does, then all tests
 	@localstack/host.sh setup $(PY) || \
 	  { [ $$? -eq 3 ] && echo "so the tests against LocalStack are left out (in CI they fail)" >&2; }
+	@tests/page/setup.sh || \
+	  { [ $$? -eq 3 ] && echo "so the tests in a browser are left out (in CI they fail)" >&2; }
 	@$(PYTEST)
+
+pictures: $(READY) ## Pictures of the page, two of them for the README (needs Chromium and Node)
+	@tests/page/setup.sh
+	@$(PY) -m tests.page.pictures docs
 
 localstack: $(READY) ## LocalStack on 127.0.0.1:4566, in the background (needs Node, not docker)
 	@localstack/host.sh setup $(PY)
@@ -94,7 +100,7 @@ audit: $(RELEASE)/.ready ## Look all pinned packages up among the known vulnerab
 	done; test -z "$$failed"
 
 clean: localstack-stop ## Remove the virtual environment, caches and the demo's output
-	@rm -rf $(VENV) .venv-localstack .localstack $(PEERS) $(RELEASE) $(IMAGE) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
+	@rm -rf $(VENV) .venv-localstack .venv-page .localstack $(PEERS) $(RELEASE) $(IMAGE) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
 	@find worker tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(READY) is made last, and removed before anything is changed: without it, .venv may be

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from tests.processes import run
-from worker.recordings.files import Compression
+from worker.recordings.unpacking import Compression
 from worker.recordings.writer import write_recording
 from worker.stream.record import Record
 from worker.testing.rearranging import rearranged, with_damage

@@ -43,23 +43,48 @@ JUDGING: Final = (
 TWILIO_PURE: Final = ("comparison", "merging", "retrying", "rows", "sink_setup", "summaries")
 """The modules of ``worker.twilio`` that neither ask Twilio nor keep files."""
 
+PAGE: Final = (
+    "bins",
+    "data",
+    "fleet",
+    "report",
+    "samples",
+    "selection",
+    "statistics",
+    "summary",
+    "verdict",
+)
+"""The modules of ``worker.page`` that make it; the other one reads its static files."""
+
 CORE: Final = (
-    *("worker.backoff", "worker.times", "worker.stream"),
+    *("worker.backoff", "worker.printable", "worker.identifying"),
+    *("worker.times", "worker.stream"),
     *("worker.events", "worker.sessions", "worker.metrics", "worker.partition"),
     *("worker.replay", "worker.recordings.damaged_line", "worker.service.shards"),
     *(f"worker.outbox.{name}" for name in ("entries", "ledger", "destination")),
     *("worker.destinations.lines", "worker.destinations.cloudwatch.datums"),
     "worker.destinations.cloudwatch.requests",
+    *(f"worker.page.{name}" for name in PAGE),
     *(f"worker.doctor.{name}" for name in JUDGING),
     *(f"worker.twilio.{name}" for name in TWILIO_PURE),
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
-    *("errors", "backoff", "private_files", "times", "logs", "stream", "metrics"),
-    *("recordings", "aws"),
+    *("errors", "backoff", "printable", "identifying", "private_files", "times", "logs"),
+    *("stream", "metrics", "recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
-    *("outbox", "destinations", "replay", "reports", "state", "service", "telemetry"),
-    *("monitoring", "settings", "testing", "opening", "wiring", "doctor", "cli", "__main__"),
+    *("outbox", "destinations", "replay", "reports", "page", "state", "service"),
+    *(
+        "telemetry",
+        "monitoring",
+        "settings",
+        "testing",
+        "opening",
+        "wiring",
+        "doctor",
+        "cli",
+        "__main__",
+    ),
 )
 """The rooms of ``worker``, each of which imports only rooms that stand before it."""
 PLATFORM_FREE: Final = ("worker.sessions", "worker.partition", "worker.metrics")

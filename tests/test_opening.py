@@ -107,8 +107,8 @@ def test_the_lines_that_a_sink_wrote_are_read_back_with_their_numbers(
     path = str(tmp_path / "lines.jsonl")
     assert locations.records(path).send(b"one\ntwo\n") == (DeliveryOutcome.APPLIED, "")
     assert list(locations.lines(path, RECORDS)) == [
-        WrittenLine(path, 1, b"one\n"),
-        WrittenLine(path, 2, b"two\n"),
+        WrittenLine(path, 1, b"one"),
+        WrittenLine(path, 2, b"two"),
     ]
 
 

@@ -10,6 +10,7 @@ import os
 import random as randomness
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -126,7 +127,10 @@ class Locations:
         bucket = self.bucket(location)
         if bucket is not None:
             return _existing("records", bucket, ObjectSink(bucket, RECORDS, record_time))
-        return StdoutRecords() if location == STDOUT else _file("records", location, today)
+        if location != STDOUT:
+            return _file("records", location, today)
+        with _of_setting("records"):
+            return StdoutRecords()
 
     def dead_letters(self, location: str, today: Callable[[], str] | None = None) -> Sink:
         """The same for dead letters."""
@@ -208,7 +212,13 @@ def _existing(setting: str, bucket: Bucket, sink: ObjectSink) -> Sink:
 
 
 def _file(setting: str, path: str, today: Callable[[], str] | None) -> Sink:
-    try:
+    with _of_setting(setting):
         return LineSink(path, today)
+
+
+@contextmanager
+def _of_setting(setting: str) -> Iterator[None]:
+    try:
+        yield
     except Misconfigured as error:
         raise Misconfigured(f"{setting}: {error}") from error

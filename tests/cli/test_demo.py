@@ -15,6 +15,15 @@ from worker.state.sqlite.store import SqliteStore
 pytestmark = pytest.mark.slow
 
 SESSIONS = 5
+FOREIGN = {
+    "AWS_PROFILE": "nope",
+    "AWS_RETRY_MODE": "bogus",
+    "AWS_CA_BUNDLE": "/nope",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+    "VOICE_INSIGHTS_ENDPOINT_URL": "http://127.0.0.1:9",
+}
+"""What people have in their environment, and the demo needs nothing of."""
 
 
 def left_by_an_earlier_one(folder: Path) -> None:
@@ -47,7 +56,8 @@ def counts_are_equal(shown: str, records: Path) -> None:
 def test_it_shows_the_whole_worker_at_work_and_can_be_run_again(tmp_path: Path) -> None:
     folder = tmp_path / "demo-output"
     left_by_an_earlier_one(folder)
-    done = run("demo", "--sessions", SESSIONS, cwd=tmp_path)
+    (tmp_path / "voice-insights.toml").write_text('sink = "emf"\nstart = "latest"\n')
+    done = run("demo", "--sessions", SESSIONS, cwd=tmp_path, env=FOREIGN)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     for title in ("What CloudWatch holds", "had it worst", "Written:"):
@@ -58,6 +68,9 @@ def test_it_shows_the_whole_worker_at_work_and_can_be_run_again(tmp_path: Path) 
     for progress in ("embedded AWS", "40 times as fast", f"of {SESSIONS} sessions"):
         assert progress in done.stderr
     counts_are_equal(done.stdout, folder / "sessions.jsonl")
+    assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    last = done.stdout.splitlines()[-1]
+    assert re.search(r"open \S+/report.html in a browser; see turn \d+ of VX\w+: the caller", last)
     delays = re.findall(r"^ *DeliveryDelay \(ms\) +[\d,]+ +([\d,.]+)", done.stdout, re.MULTILINE)
     assert [0 < float(one.replace(",", "")) < 60_000 for one in delays] == [True]
     named = re.findall(r"^  (\S+)  \([\d,]+ bytes\)$", done.stdout, re.MULTILINE)
@@ -71,6 +84,14 @@ def test_it_shows_the_whole_worker_at_work_and_can_be_run_again(tmp_path: Path) 
     shown = run("session", worst, "--records", folder / "sessions.jsonl", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.strip() in done.stdout
+
+
+def test_a_place_that_is_no_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    done = run("demo", "--out", "taken", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["voice-insights: --out taken: File exists"]
+    assert (tmp_path / "taken").read_text() == "mine"
 
 
 def test_as_few_sessions_as_show_nothing_are_refused(tmp_path: Path) -> None:

@@ -26,8 +26,11 @@ def health(*options: object, env: dict[str, str] | None = None) -> Result:
 
 
 @contextmanager
-def serving(status: int) -> Iterator[int]:
-    server = HttpServer(lambda path: Page(status, TEXT, f"told at {path}\n"), "127.0.0.1", 0)
+def serving(status: int, text: str | None = None) -> Iterator[int]:
+    def page(path: str) -> Page:
+        return Page(status, TEXT, f"told at {path}\n" if text is None else text)
+
+    server = HttpServer(page, "127.0.0.1", 0)
     server.start()
     try:
         yield server.port

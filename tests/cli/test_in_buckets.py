@@ -15,6 +15,7 @@ from tests.live import Aws
 from tests.scenes import BASE, records
 from tests.scenes import Result as Played
 from worker.cli.dead_letters import dead_letters
+from worker.cli.report import report
 from worker.cli.session import session
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
 from worker.errors import BadInput, CorruptState, Misconfigured
@@ -166,3 +167,27 @@ def _put_into(aws: Aws) -> list[bytes]:
     )["ShardIterator"]
     records = aws.kinesis.get_records(ShardIterator=iterator)["Records"]
     return [record["Data"] for record in records]
+
+
+def reported(aws: Aws, place: str) -> dict[str, Any]:
+    done = invoke(aws, report, place, "--json", "-o", "-")
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_report_is_made_of_a_state_or_of_records_in_a_bucket(aws: Aws, name: str) -> None:
+    owner = Owner(bucket(aws, name, "state"))
+    owner.takes(*CALL, WRAP_UP)
+    opened = reported(aws, f"s3://{name}/state")
+    owner.waits(HOUR)
+    owner.waits(4 * HOUR)
+    closed = reported(aws, f"s3://{name}/state")
+    (record,) = Played(records((*CALL, WRAP_UP))).lines
+    ObjectSink(bucket(aws, name), RECORDS, record_time).send(record + b"\n")
+    written = reported(aws, f"s3://{name}/all/{RECORDS}/dt=2026-10-02")
+    assert [one["source"] for one in (opened, closed, written)] == ["state", "state", "records"]
+    assert closed["fleet"] == written["fleet"]
+    assert opened["sessions"]["longest"] == closed["sessions"]["longest"] == [900]
+    done = invoke(aws, report, f"s3://{name}/nothing", "-o", "-")
+    assert isinstance(done.exception, BadInput)

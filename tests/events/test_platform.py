@@ -21,7 +21,6 @@ from worker.events.payload import (
     Payload,
     Tokens,
     WrapUp,
-    plain,
 )
 from worker.events.platform import FastPath, Platform, Platforms
 from worker.events.twilio.platform import TWILIO
@@ -36,7 +35,7 @@ TYPE: Final = "org.example.toy.heard"
 def _payload(say: dict[str, Any]) -> tuple[str, Payload | None]:
     match say["it"]:
         case "setup":
-            settings = LanguageSettings(plain(say["speaks_by"]), "V", plain(say["hears_by"]))
+            settings = LanguageSettings(say["speaks_by"], "V", say["hears_by"])
             return "configurations", Configured(say["lang"], say["lang"], settings)
         case "understood":
             return "stt_latency", Latency(say["took"])

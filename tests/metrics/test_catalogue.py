@@ -19,8 +19,8 @@ UNITS = {
     "Count": "Tokens Words Interruptions InterruptionsByCustomer InterruptionsByAgent Preemptions "
     "DtmfReceived DigitsSent MediaRequested LanguageChanges Errors Turns AmbiguousTurns "
     "AmbiguousReplies Prompts UnansweredPrompts AbandonedWaits DoubtfulWaits DoubtfulTurns "
-    "DoubtfulPrompts InvalidLatencies SessionsStarted SessionsEnded TokensPerSession "
-    "InterruptionsPerSession TurnsPerSession MissingEvents SparseSessions",
+    "DoubtfulPrompts InvalidLatencies InvalidTokens SessionsStarted SessionsEnded "
+    "TokensPerSession InterruptionsPerSession TurnsPerSession MissingEvents SparseSessions",
     "Count/Second": "TokensPerSecond",
     "Seconds": "SessionDuration",
     "Percent": "AgentTalkShare",
@@ -28,8 +28,8 @@ UNITS = {
 # one event alone decides these
 DIRECT = (
     "SttLatency TtsLatency Tokens Words Errors Interruptions Preemptions DtmfReceived "
-    "DigitsSent MediaRequested LanguageChanges Prompts InvalidLatencies SessionsStarted "
-    "DeliveryDelay"
+    "DigitsSent MediaRequested LanguageChanges Prompts InvalidLatencies InvalidTokens "
+    "SessionsStarted DeliveryDelay"
 )
 SESSION = (
     "SessionsEnded SessionDuration TokensPerSession InterruptionsPerSession TurnsPerSession "

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.metrics.series import OTHER, Series, SeriesRules
+from worker.metrics.catalogue import CONTEXT_DIMENSIONS
+from worker.metrics.dimension_values import OTHER
+from worker.metrics.series import Series, SeriesRules
 from worker.partition.series_registry import SeriesBook
 from worker.sessions.context import Context
 
@@ -138,3 +141,38 @@ def test_an_admitted_series_is_handed_to_one_commit_only() -> None:
     languages(book, "b")
     assert book.take_admitted() == [Series("CallerWait", (("Language", "b"),))]
     assert book.take_admitted() == []
+
+
+VOICES = [
+    ("caf\u00e9", "caf\u00ea"),
+    ("x" * 256, "x" * 255 + "y"),
+    (" a", "a"),
+    ("other", "+15551234567"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), VOICES)
+def test_two_values_never_become_one_series(one: str, other: str) -> None:
+    book = SeriesBook(SeriesRules())
+    found = [book.of("TtsLatency", None, Context(voice=voice), "AC1") for voice in (one, other)]
+    assert found[0][1] != found[1][1]
+
+
+def test_what_identifies_someone_is_other_whichever_dimension_it_is_for() -> None:
+    number = "+15551234567"
+    rules = SeriesRules(sets={"SttLatency": tuple((name,) for name in CONTEXT_DIMENSIONS)})
+    book = SeriesBook(rules)
+    series = {
+        *book.of("SttLatency", None, Context(*[number] * 6), "AC1"),
+        *book.of("Errors", number, Context(), "AC1"),
+    }
+    values = {value for one in series for _, value in one.dimensions}
+    assert values == {"other"}
+    assert len(series) == 2 + len(CONTEXT_DIMENSIONS) + 1
+
+
+def test_a_closed_vocabularys_values_stay() -> None:
+    book = SeriesBook(SeriesRules())
+    assert book.of("SessionsEnded", "other", Context(), "AC1")[1].dimensions == (
+        ("EndStatus", "other"),
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
 from tests.oracle.decoding import ALLOWED_SETTINGS, Event
 
 UNKNOWN = "unknown"
-TUNING_SUFFIX = re.compile(r"-[0-9]+\.[0-9]+_[0-9]+\.[0-9]+_[0-9]+\.[0-9]+$")
+TUNING_SUFFIX = re.compile(r"-[0-9]+\.[0-9]+_[0-9]+\.[0-9]+_[0-9]+\.[0-9]+\Z")
 
 # field -> its key in configurations.configurations
 SPOKEN = {"tts_provider": "ttsProvider", "voice": "voice"}
@@ -73,7 +74,6 @@ class Context:
 def normalised(field: str, value: Any) -> str:
     if not isinstance(value, str):
         return UNKNOWN
-    value = printable(value)
     if field.endswith("_provider"):
         value = value.lower().removeprefix("block_")
     if field == "voice":
@@ -81,9 +81,29 @@ def normalised(field: str, value: Any) -> str:
     return value or UNKNOWN
 
 
-def printable(value: str) -> str:
-    """Printable ASCII, at most 255; that others become question marks is the program's choice."""
-    return "".join(c if " " <= c <= "~" else "?" for c in value).strip()[:255].rstrip() or UNKNOWN
+IDENTIFYING = re.compile(
+    r"\+\d[\d ()-]{6,}|\d{3}-\d{2}-\d{4}|(?:\d{4} ){3}\d{4}|\d{10,}|\S+@\S+\.\S+"
+    r"|\d+\.\d+\.\d+\.\d+|://\S*\?|[0-9a-f]{1,4}:[0-9a-f:]*:[0-9a-f]+|[A-Z]{2}[0-9a-f]{32}"
+)
+
+
+def dimension_of(value: str) -> str:
+    """Printable ASCII, at most 255; what is changed shows it, and who is meant stays unknown.
+
+    Which digest, that others become question marks, and that ``other`` and what looks like a
+    digest get one are the program's choices.
+    """
+    if IDENTIFYING.search(value) or (len(value) > 64 and re.search(r"\s", value)):
+        return "other"
+    fit = "".join(c if " " <= c <= "~" else "?" for c in value).strip()
+    taken = value == "other" or re.search(r"~[0-9a-f]{6}$", value)
+    if fit == value and len(value) <= 255 and not taken:
+        return value or UNKNOWN
+    return f"{fit[:248].rstrip()}~{digest_of(value)}"
+
+
+def digest_of(value: str) -> str:
+    return hashlib.blake2b(value.encode(), digest_size=3).hexdigest()
 
 
 def language_of(context: dict[str, str]) -> str:

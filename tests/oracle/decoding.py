@@ -268,14 +268,24 @@ def payload_of(name: str, relay: Any) -> dict[str, Any] | None:
 
 
 def known(value: Any, fields: tuple[str, ...]) -> dict[str, Any]:
-    """The known fields of an object; a list or an object in one of them says nothing."""
+    """The known fields of an object; a list or an object in one of them says nothing.
+
+    A text of more than 200 characters, but for a message, is known by its beginning and a digest
+    of the whole: the program's choice.
+    """
     if not isinstance(value, dict):
         return {}
-    return {
-        field: None if isinstance(value[field], list | dict) else value[field]
-        for field in fields
-        if field in value
-    }
+    return {field: scalar(field, value[field]) for field in fields if field in value}
+
+
+def scalar(field: str, value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return None
+    if isinstance(value, str) and len(value) > 200 and field != "message":
+        return (
+            f"{value[:193].rstrip()}~{hashlib.blake2b(value.encode(), digest_size=3).hexdigest()}"
+        )
+    return value
 
 
 def is_integer(value: Any) -> bool:

@@ -8,12 +8,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from tests.oracle.context import Context, language_of
+from tests.oracle.context import Context, dimension_of, language_of
 from tests.oracle.decoding import Event
 from tests.oracle.numbers import distribution, half_up, iso, plain, published
 from tests.oracle.samples import Sample
 from tests.oracle.silence import longest_silence
-from tests.oracle.turns import Walk, count_or_none
+from tests.oracle.turns import Walk
+from tests.oracle.values import count_or_none
 
 Series = tuple[str, tuple[tuple[str, str], ...], int]
 """Metric, dimensions sorted by name, and the minute in epoch ms."""
@@ -122,7 +123,7 @@ def record_of(merged: Merged, walk: Walk, context: Context) -> dict[str, Any]:
                 *("turns", "ambiguous_turns", "prompts", "unanswered_prompts"),
                 *("ambiguous_replies", "unattributed_replies", "agent_utterances"),
                 *("abandoned_waits", "preemptions", "dtmf", "digits", "media"),
-                *("language_changes", "invalid_latencies"),
+                *("language_changes", "invalid_latencies", "invalid_tokens"),
                 *("doubtful_waits", "doubtful_turns", "doubtful_prompts"),
             )
         },
@@ -224,15 +225,16 @@ def end_status_of(walk: Walk) -> str:
 def dimensions_of(sample: Sample, context: dict[str, str]) -> list[tuple[tuple[str, str], ...]]:
     """Without any dimension; by its own; by the default dimension set of its metric."""
     values = {
-        "TranscriptionProvider": context["transcription_provider"],
-        "SpeechModel": context["speech_model"],
-        "TtsProvider": context["tts_provider"],
-        "Voice": context["voice"],
-        "Language": language_of(context),
+        "TranscriptionProvider": dimension_of(context["transcription_provider"]),
+        "SpeechModel": dimension_of(context["speech_model"]),
+        "TtsProvider": dimension_of(context["tts_provider"]),
+        "Voice": dimension_of(context["voice"]),
+        "Language": dimension_of(language_of(context)),
     }
     result: list[tuple[tuple[str, str], ...]] = [()]
     if sample.own:
-        result.append((sample.own,))
+        name, value = sample.own
+        result.append(((name, dimension_of(value) if name == "ErrorCode" else value),))
     if sample.metric in DIMENSION_SETS:
         names = sorted(DIMENSION_SETS[sample.metric])
         result.append(tuple((name, values[name]) for name in names))

@@ -50,7 +50,14 @@ numbers = st.one_of(
 )
 codes = st.sampled_from(("en-US", "es-US", "de-DE", ""))
 words = st.sampled_from(
-    ("block_ElevenLabs", "Google", "deepgram", "V1-1.0_0.7_0.8", "Nova-3", "block_", "v\u00e9\n ")
+    (
+        *("block_ElevenLabs", "Google", "deepgram", "V1-1.0_0.7_0.8", "Nova-3", "block_"),
+        *("v\u00e9\n ", "v\u00ea\n ", " Google", "other", "x~0a1b2c", "\u202egnp", "  "),
+        *("y" * 199, "y" * 200, "y" * 201, "y" * 202, "z" * 300),
+        *("+15551234567", "15557654321", "bob@example.com", "198.51.100.7", "2001:db8::beef"),
+        *("4111 1111 1111 1111", "987-65-4320", "wss://x.example/ws?caller=1", "CA" + "0" * 32),
+        "so I said to her that " * 4,
+    )
 )
 
 
@@ -87,7 +94,9 @@ PAYLOADS = {
     "stt_latency": latency,
     "tts_latency": latency,
     "interrupt": some_of(type=st.sampled_from(("SPEECH", "DTMF", "speech", "OTHER"))),
-    "final_token_received": some_of(total_tokens=numbers, total_words=numbers),
+    "final_token_received": some_of(
+        total_tokens=st.one_of(numbers, st.just(20.0)), total_words=numbers
+    ),
     "configurations": some_of(configurations=settings, languages=languages),
     "language_changed": language,
     "language_info": language,
@@ -95,7 +104,9 @@ PAYLOADS = {
         duration_in_seconds=numbers,
         end_status=st.sampled_from(("ended", "hung_up", "failure", "unknown", "new_one")),
     ),
-    "error_event": some_of(error_code=numbers, message=st.sampled_from(("m", "n" * 201, "é"))),
+    "error_event": some_of(
+        error_code=st.one_of(numbers, words), message=st.sampled_from(("m", "n" * 201, "é"))
+    ),
 }
 PAYLOADS["error"] = PAYLOADS["error_event"]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from tests.oracle.context import printable
 from tests.oracle.decoding import Event, is_integer
 from tests.oracle.samples import Sample, Speech, Wait
+from tests.oracle.values import count_or_none, error_code
 
 LONGEST_LATENCY_MS = 600_000
 
@@ -178,6 +178,9 @@ class Walk:
     def final_token_received(self, t: int) -> None:
         self.tally("replies")
         tokens, words = self.field("total_tokens"), self.field("total_words")
+        for reported in (tokens, words):
+            if reported is not None and count_or_none(reported) is None:
+                self.tally("invalid_tokens", "InvalidTokens")
         tokens, words = count_or_none(tokens), count_or_none(words)
         if tokens is not None:
             self.count["tokens"] += tokens
@@ -358,18 +361,6 @@ class Walk:
             else:
                 self.tally("abandoned_waits", "AbandonedWaits")
         self.settle()
-
-
-def count_or_none(value: Any) -> int | None:
-    """A count is an integer; that it isn't negative, nor beyond 2**53, is the program's reading."""
-    return value if is_integer(value) and 0 <= value <= 2**53 else None
-
-
-def error_code(value: Any) -> int | str | None:
-    """Undefined but for integers: the program reads digits, and keeps other text."""
-    if isinstance(value, str):
-        return int(value) if value.isdecimal() else printable(value)
-    return value if is_integer(value) else None
 
 
 RULES: dict[str, Callable[[Walk, int], None]] = {

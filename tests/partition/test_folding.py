@@ -9,7 +9,7 @@ from tests.building import KEY, event, packed_as_text
 from tests.scenes import BASE
 from worker.events.decode import Delivery
 from worker.events.event import Event
-from worker.events.payload import Latency
+from worker.events.payload import Configured, Failed, LanguageSettings, Latency
 from worker.partition.commit_outputs import Packed
 from worker.partition.delta import Delta, Growth, SessionChange, decode, encode, merge
 from worker.partition.partition import Partition
@@ -78,3 +78,13 @@ def test_a_payload_that_was_not_read_before_comes_in_with_the_redelivery() -> No
 
 def test_a_wrap_up_that_was_stored_under_its_text_wraps_up() -> None:
     assert grown().sessions[0].state.wrap_up_arrival == STORED[-1].arrival
+
+
+def test_values_that_identify_someone_are_counted_once_an_event() -> None:
+    partition = Partition(Rules())
+    configured = Configured(settings=LanguageSettings(voice="+15551234567", tts_provider="google"))
+    failed = Failed("bob@example.com")
+    events = [event(0, "configurations", configured), event(1, "error_event", failed)]
+    partition.fold(deliveries([*events, *events, event(2, "error_event", Failed(64107))]))
+    assert partition.counters["identifying_values"] == 2
+    assert partition.counters["unknown_events"] == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -289,3 +290,36 @@ def test_an_empty_file_is_a_recording_without_records(tmp_path: Path) -> None:
     for name in ("a.jsonl", "b.jsonl.zst", "c.jsonl.gz"):
         (tmp_path / name).write_bytes(b"")
     assert read(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["a link", "a pipe", "a device"])
+def test_what_leads_out_of_a_recordings_folder_is_refused(tmp_path: Path, kind: str) -> None:
+    folder, place = tmp_path / "recording", tmp_path / "recording" / "b.jsonl"
+    folder.mkdir()
+    (folder / "a.jsonl").write_bytes(line())
+    (tmp_path / "elsewhere").write_bytes(line())
+    if kind == "a link":
+        place.symlink_to(tmp_path / "elsewhere")
+    elif kind == "a pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("/dev/zero")
+        kind = "a link"
+    with pytest.raises(BadInput, match=f"b.jsonl.*{kind}"):
+        read_recording(str(folder))
+
+
+def test_a_link_that_is_named_itself_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(line())
+    (tmp_path / "b.jsonl").symlink_to(tmp_path / "elsewhere")
+    (record,) = read(tmp_path / "b.jsonl")
+    assert isinstance(record, Record)
+
+
+def test_a_name_that_is_no_utf8_stands_in_the_shard_with_its_bytes(tmp_path: Path) -> None:
+    place = tmp_path / os.fsdecode(b"caf\xe9.jsonl")
+    place.write_bytes(line())
+    for path in (str(tmp_path), str(place)):
+        (record,) = read_recording(path)
+        assert isinstance(record, Record)
+        assert record.shard == "caf\\xe9"

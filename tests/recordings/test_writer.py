@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import Misconfigured
-from worker.recordings.files import Compression
 from worker.recordings.reader import read_recording
+from worker.recordings.unpacking import Compression
 from worker.recordings.writer import RecordingWriter, write_recording
 from worker.stream.record import Record
 
@@ -99,3 +99,11 @@ def test_a_shard_without_records_is_in_the_recording(
         writer.begin("quiet")
         writer.begin("quiet")
     assert list(read_recording(str(tmp_path))) == []
+
+
+@pytest.mark.parametrize("shard", ["../../evil", "/etc/evil", "a/b", "..", ".x", "", "a\0b", "é"])
+def test_a_shard_that_is_called_like_a_path_makes_no_file(tmp_path: Path, shard: str) -> None:
+    folder = tmp_path / "in" / "folder"
+    with pytest.raises(Misconfigured, match="no shard's id"):
+        write_recording(folder, [Record(shard, "1", 1, b"", "")])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

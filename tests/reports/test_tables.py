@@ -9,13 +9,12 @@ import msgspec
 from rich.table import Table
 
 from tests.scenes import play
+from worker.reports.console import console, print_table
 from worker.reports.tables import (
     MetricRow,
     call_notes,
     call_table,
-    console,
     metrics_table,
-    print_table,
     sessions_table,
     worst,
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.scenes import play
-from worker.events.payload import UNKNOWN
+from worker.metrics.dimension_values import UNKNOWN
 
 FULL: dict[str, Any] = {
     "configurations": {

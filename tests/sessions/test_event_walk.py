@@ -35,6 +35,19 @@ def test_any_other_latency_is_counted_and_gives_no_sample(name: str, value: Any)
     assert not {metric for metric, _, _ in found.window} & {"SttLatency", "TtsLatency"}
 
 
+@pytest.mark.parametrize(
+    ("value", "invalid"),
+    [(-1, [2]), (2**70, [2]), (20.0, [2]), ("5", [2]), (True, [2]), (2**53 + 1, [2]), (None, [])],
+)
+def test_tokens_and_words_that_are_no_counts_are_counted_as_invalid(
+    value: Any, invalid: list[int]
+) -> None:
+    payload = {"total_tokens": value, "total_words": value}
+    found = Result(records([(0, "final_token_received", payload)]))
+    assert found.record["invalid_tokens"] == sum(invalid)
+    assert sum(found.samples("InvalidTokens")) == sum(invalid)
+
+
 @pytest.mark.parametrize("value", [-1, 2**70, *NO_INTEGERS])
 def test_tokens_and_words_that_are_no_integers_count_for_nothing(value: Any) -> None:
     payload = {"total_tokens": value, "total_words": value}

@@ -20,7 +20,7 @@ NAMES = (
     "ambiguous_turns prompts unanswered_prompts ambiguous_replies unattributed_replies "
     "agent_utterances abandoned_waits interruptions preemptions dtmf digits media "
     "language_changes invalid_latencies tokens talk errors unknown_events turn_rows "
-    "doubtful_waits doubtful_turns doubtful_prompts completeness"
+    "doubtful_waits doubtful_turns doubtful_prompts completeness timeline"
 )
 PARTS = {
     "context": "tts_language transcription_language tts_provider voice transcription_provider "
@@ -214,7 +214,9 @@ def many_turns(count: int) -> bytes:
 
 
 @given(st.integers(0, 60), st.integers(500, 12_000))
-def test_a_line_that_is_too_long_loses_rows_and_says_how_many(count: int, most: int) -> None:
+def test_a_line_that_is_too_long_loses_its_timeline_then_rows_and_says_how_many(
+    count: int, most: int
+) -> None:
     data = many_turns(count) if count else line((0, "dtmf"))
     short = encode_within(data, most)
     whole, less = json.loads(data), json.loads(short)
@@ -222,6 +224,9 @@ def test_a_line_that_is_too_long_loses_rows_and_says_how_many(count: int, most: 
     assert kept == whole["turn_rows"][: len(kept)]
     assert less["turn_rows_omitted"] == len(whole["turn_rows"]) - len(kept)
     assert len(short) <= most or not kept
+    assert ("timeline" in less) == (len(data) <= most)
+    whole.pop("timeline")
+    less.pop("timeline", None)
     assert {**less, "turn_rows": 0, "turn_rows_omitted": 0} == {
         **whole,
         "turn_rows": 0,

@@ -83,3 +83,11 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(Misconfigured):
         Journal(tmp_path / "file" / "folder", ASKED)
+
+
+@pytest.mark.parametrize("call", ["../../evil", "/etc/evil", "..", "", "CA1/x"])
+def test_a_call_that_is_named_like_a_path_makes_no_file(tmp_path: Path, call: str) -> None:
+    journal = Journal(tmp_path / "a" / "b", Request([call], None, None, "carrier_edge"))
+    with pytest.raises(BadInput, match="no SID"):
+        journal.keep(call, [row(1)])
+    assert [place for place in tmp_path.rglob("*") if place.is_file()] == []

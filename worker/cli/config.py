@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from worker.cli.series_estimate import Estimate, estimate
 from worker.cli.settings_options import settings_options
 from worker.logs.redaction import mask_secrets
 from worker.monitoring.sizing import SERIES_MONTH
+from worker.printable import escaped_line
+from worker.reports.console import console
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 from worker.settings.sources import Loaded, load_settings
@@ -53,7 +53,7 @@ def config(as_json: bool, config_file: Path | None, **options: str | None) -> No
         click.echo(_as_json(rows, series))
         return
     if sys.stdout.isatty():
-        Console().print(_table(rows))
+        console(sys.stdout).print(_table(rows))
     else:
         click.echo(_plain(rows))
     click.echo(f"\n{_about_series(series)}")
@@ -90,16 +90,17 @@ def _as_json(rows: list[_Row], series: Estimate) -> str:
             },
         },
         indent=2,
-        ensure_ascii=False,
     )
 
 
 def _table(rows: list[_Row]) -> Table:
-    table = Table("Setting", "From", "Value", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("Setting", "From", "Value"):
+        table.add_column(title, overflow="fold")
     for row in rows:
         style = "dim" if row.source == "default" else "bold"
         cells = (row.name, row.source, _text(row.value))
-        table.add_row(*(Text(cell, overflow="fold") for cell in cells), style=style)
+        table.add_row(*cells, style=style)
     return table
 
 
@@ -108,7 +109,8 @@ def _plain(rows: list[_Row]) -> str:
     names = max(len(row.name) for row in rows)
     sources = max(len(row.source) for row in rows)
     return "\n".join(
-        f"{row.name:{names}}  {row.source:{sources}}  {_text(row.value)}" for row in rows
+        escaped_line(f"{row.name:{names}}  {row.source:{sources}}  {_text(row.value)}")
+        for row in rows
     )
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
 from time import monotonic, sleep, time
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import click
 import msgspec
@@ -24,14 +24,10 @@ from worker.events.occurrence import Damaged
 from worker.opening import Locations, is_one_file
 from worker.partition.dead_letters import EXPIRED, DeadLetter, OccurrenceLetter
 from worker.partition.dead_letters import decode as decode_letter
+from worker.printable import escaped, escaped_json, escaped_line
 from worker.producer.put_records import Clock, put_back
-from worker.reports.tables import console
+from worker.reports.console import console
 from worker.stream.record import Record
-
-_NOT_TEXT: Final = {
-    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
-}
-"""Control characters, by which a letter could tell the terminal what to do."""
 
 
 class Found(NamedTuple):
@@ -41,6 +37,15 @@ class Found(NamedTuple):
     number: int
     letter: DeadLetter
     line: bytes
+
+
+class _Latest(NamedTuple):
+    """Where the latest letter of a reason is, without its bytes."""
+
+    file: str
+    number: int
+    arrived: str
+    shard: str | None
 
 
 @click.group("dead-letters")
@@ -68,10 +73,11 @@ def list_letters(
 ) -> None:
     """Count the letters at PLACE by reason, with where the latest of each is."""
     counts: Counter[str] = Counter()
-    latest: dict[str, Found] = {}
-    for found in _letters(place, region, endpoint_url):
-        counts[found.letter.reason] += 1
-        latest[found.letter.reason] = found
+    latest: dict[str, _Latest] = {}
+    for file, number, letter, _ in _letters(place, region, endpoint_url):
+        shard = letter.shard if isinstance(letter, OccurrenceLetter) else None
+        counts[letter.reason] += 1
+        latest[letter.reason] = _Latest(file, number, letter.time, shard)
     if as_json:
         click.echo(_as_json(counts, latest))
         return
@@ -80,15 +86,14 @@ def list_letters(
         justify: JustifyMethod = "right" if column == "letters" else "left"
         table.add_column(column, justify=justify, overflow="fold")
     for reason, count in counts.most_common():
-        _, number, letter, _ = latest[reason]
-        shard = letter.shard if isinstance(letter, OccurrenceLetter) else ""
-        told = map(_safe, (reason, str(number), letter.time, shard))
+        _, number, arrived, shard = latest[reason]
+        told = map(escaped_line, (reason, str(number), arrived, shard or ""))
         table.add_row(f"{count:,}", *told)
     console(sys.stdout).print(table)
     if not is_one_file(place):
         click.echo("\nThe latest of each, by object and line, as `show` takes them:")
         for reason, _ in counts.most_common():
-            click.echo(_safe(f"{latest[reason].file} {latest[reason].number}  {reason}"))
+            click.echo(escaped_line(f"{latest[reason].file} {latest[reason].number}  {reason}"))
 
 
 @dead_letters.command(short_help="Show one letter in full.", no_args_is_help=True)
@@ -147,7 +152,7 @@ def redrive(
 
     def refused(record: Record, why: str) -> None:
         left[f"that {into} doesn't take"] += 1
-        click.echo(_safe(f"{seen[_digest(record.data)]}: left out: {why}"), err=True)
+        click.echo(escaped_line(f"{seen[_digest(record.data)]}: left out: {why}"), err=True)
 
     done = put_back(
         chosen,
@@ -167,38 +172,32 @@ def _digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=16).digest()
 
 
-def _as_json(counts: Counter[str], latest: dict[str, Found]) -> str:
+def _as_json(counts: Counter[str], latest: dict[str, _Latest]) -> str:
     """By reason, the most frequent first; of the latest letter where it is and what it is."""
     rows = []
     for reason, count in counts.most_common():
-        file, number, letter, _ = latest[reason]
-        shard = letter.shard if isinstance(letter, OccurrenceLetter) else None
-        of_latest = {"file": file, "line": number, "time": letter.time, "shard": shard}
+        file, number, arrived, shard = latest[reason]
+        of_latest = {"file": file, "line": number, "time": arrived, "shard": shard}
         rows.append({"reason": reason, "letters": count, "latest": of_latest})
-    return json.dumps(rows, indent=2)
+    return escaped_json(json.dumps(rows, indent=2))
 
 
 def _show(found: Found) -> None:
     letter = found.letter
     if not isinstance(letter, OccurrenceLetter):
-        click.echo(_as_text(found.line.rstrip(b"\n")))
+        click.echo(_as_text(found.line))
         return
     sub = "" if letter.sub_sequence is None else f", sub-record {letter.sub_sequence}"
     place = f"{letter.shard}, sequence number {letter.sequence_number}{sub}"
-    click.echo(_safe(f"reason   {letter.reason}\narrived  {letter.arrival}"))
-    click.echo(_safe(f"from     {place}"))
+    for name, text in (("reason", letter.reason), ("arrived", letter.arrival), ("from", place)):
+        click.echo(escaped_line(f"{name:7}  {text}"))
     click.echo(f"size     {len(letter.data):,} bytes\n")
     click.echo(_as_text(letter.data))
 
 
 def _as_text(data: bytes) -> str:
-    """Text that is safe to print; what isn't text, control characters too, stands as \\xNN."""
-    return _safe(data.decode("utf-8", "backslashreplace"))
-
-
-def _safe(text: str) -> str:
-    """Without what could tell the terminal what to do."""
-    return text.translate(_NOT_TEXT)
+    r"""Text that is safe to print; bytes that aren't text stand as ``\xNN``."""
+    return escaped(data.decode("utf-8", "backslashreplace"))
 
 
 def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[Found]:
@@ -217,7 +216,7 @@ def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[F
             why = f"{file}, line {number}: no dead letter ({error})"
             if not any_yet:
                 raise BadInput(why) from error
-            click.echo(f"{why}; passed over", err=True)
+            click.echo(escaped_line(f"{why}; passed over"), err=True)
             continue
         any_yet = True
         yield Found(file, number, letter, line)

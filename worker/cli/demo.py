@@ -20,24 +20,28 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from worker.cli.records_file import read_records
-from worker.errors import VoiceInsightsError
+from worker.cli.report import html
+from worker.errors import Misconfigured, VoiceInsightsError
 from worker.events.decode import decode
+from worker.page.data import Span, Wanted, data_of, worst_first
 from worker.producer.put_records import Clock, put_back
+from worker.reports.console import console, print_table
 from worker.reports.readback import totals
 from worker.reports.record_counts import Beside, beside
 from worker.reports.tables import (
+    call_bars,
     call_notes,
     call_table,
-    console,
     metrics_table,
-    print_table,
     sessions_table,
     worst,
 )
+from worker.reports.turn_parts import longest, sentence
+from worker.sessions.schema import SessionRecord
 from worker.state.sqlite.view import folded, peek
 from worker.stream.record import Record
 from worker.testing.driven_clock import Driver
-from worker.testing.moto_server import REGION, client_of, embedded_aws
+from worker.testing.moto_server import REGION, away_from_aws, client_of, embedded_aws
 from worker.testing.traffic import Traffic, simulate
 from worker.times.minutes import MINUTE
 
@@ -52,6 +56,7 @@ _A_MINUTE_IN_S: Final = 0.25
 _PATIENCE_S: Final = 240
 _END_S: Final = 30
 _COMMIT_EVERY_S: Final = 0.5
+_EVERYTHING: Final = Wanted(Span(None, None), None, None, "records", redact=False)
 
 
 @click.command()
@@ -91,7 +96,7 @@ def demo(sessions: int, seed: int, out: Path) -> None:
     records = list(_records(traffic, seed))
     click.echo(f"An embedded AWS where time runs {_SPEED} times as fast as here.", err=True)
     click.echo(f"{sessions} calls; the worker's holds and timers are the usual ones.", err=True)
-    with embedded_aws() as endpoint:
+    with away_from_aws(), embedded_aws() as endpoint:
         client = partial(client_of, endpoint=endpoint)
         began = time.time_ns() // 1_000_000 - _BEFORE_NOW_MS
         feed = _Feed(records, Driver(endpoint, began, _SPEED), client("kinesis"))
@@ -155,12 +160,26 @@ def _show(cloudwatch: Any, folder: Path) -> None:
     print_table(out, sessions_table(worst_sessions, "The sessions whose callers had it worst (ms)"))
     if worst_sessions:
         print_table(out, call_table(worst_sessions[0]))
-        for note in call_notes(worst_sessions[0]):
-            out.print(f"  {note}")
+        for line in (*call_bars(worst_sessions[0]), *call_notes(worst_sessions[0])):
+            out.print(f"  {line}", soft_wrap=True)
+    page = folder / "report.html"
+    page.write_text(html(data_of(records, _EVERYTHING)), encoding="utf-8")
     out.print("\nWritten:")
     for path in sorted(folder.iterdir()):
         out.print(f"  {path}  ({path.stat().st_size:,} bytes)")
     out.print(f"\nAny other call: voice-insights session SID --records {folder / 'sessions.jsonl'}")
+    out.print(
+        f"To look at all of them, open {page} in a browser{_to_see(records)}.", soft_wrap=True
+    )
+
+
+def _to_see(records: list[SessionRecord]) -> str:
+    """Where to look first: the longest wait of all."""
+    for record in worst_first(records)[:1]:
+        parts = longest(record)
+        if parts is not None:
+            return f"; see {sentence(record.session_id, parts)}"
+    return ""
 
 
 def _counts(found: list[Beside]) -> str:
@@ -223,6 +242,7 @@ def _worker(endpoint: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "log_format": "json",
         "commit_every_s": _COMMIT_EVERY_S,
         "idle_clock": "server",  # time runs otherwise there than here
+        "config": os.devnull,  # and no settings file that may be here
     }
     own = {f"VOICE_INSIGHTS_{name.upper()}": str(value) for name, value in settings.items()}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("VOICE_INSIGHTS_")}
@@ -254,10 +274,13 @@ def _make_stream(kinesis: Any) -> None:
 
 def _fresh(folder: Path) -> Path:
     """The folder, without what an earlier demo left there; anything else is not touched."""
-    if folder.is_dir():
-        for name in ("sessions.jsonl", "dead-letters.jsonl", "worker.log"):
-            (folder / name).unlink(missing_ok=True)
-        for path in folder.glob("state.sqlite*"):
-            path.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        if folder.is_dir():
+            for name in ("sessions.jsonl", "dead-letters.jsonl", "worker.log", "report.html"):
+                (folder / name).unlink(missing_ok=True)
+            for path in folder.glob("state.sqlite*"):
+                path.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"--out {folder}: {error.strerror}") from error
     return folder

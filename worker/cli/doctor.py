@@ -24,8 +24,9 @@ from worker.doctor.facts import Wanted
 from worker.doctor.findings import Finding, Verdict, failed
 from worker.doctor.judging import judge
 from worker.doctor.twilio import twilio as judge_twilio
-from worker.logs.redaction import redact_text
+from worker.logs.redaction import Own, redact_text
 from worker.settings.model import Settings
+from worker.settings.readable import readable
 from worker.settings.sources import load_settings
 
 _COLOURS: Final = {
@@ -99,7 +100,8 @@ def doctor(
     judged = judge(facts, wanted)
     if with_twilio:
         judged += _twilio(stream, settings)
-    findings = [_redacted(one) for one in judged]
+    own = readable(settings)
+    findings = [_redacted(one, own) for one in judged]
     if as_json:
         click.echo(_as_json(findings))
     else:
@@ -121,14 +123,14 @@ def _now() -> int:
     return int(time() * 1000)
 
 
-def _redacted(one: Finding) -> Finding:
-    told, advice = redact_text(one.told), redact_text(one.advice)
+def _redacted(one: Finding, own: Own) -> Finding:
+    told, advice = redact_text(one.told, own), redact_text(one.advice, own)
     return one._replace(told=told, advice=advice)
 
 
 def _as_json(findings: list[Finding]) -> str:
     checks = [one._asdict() for one in findings]
-    return json.dumps({"failed": failed(findings), "checks": checks}, indent=2, ensure_ascii=False)
+    return json.dumps({"failed": failed(findings), "checks": checks}, indent=2)
 
 
 def lines(findings: Iterable[Finding], columns: int | None) -> Iterator[str]:

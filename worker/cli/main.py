@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 from importlib import import_module
@@ -13,15 +14,19 @@ from click.exceptions import NoArgsIsHelpError
 
 from worker import __version__
 from worker.cli.garbage import collect_rarely
+from worker.cli.streams import prepare_streams
 from worker.errors import VoiceInsightsError
 from worker.logs.credentials import without_credentials
 from worker.logs.tracebacks import traceback_of
+from worker.printable import escaped_line
 
 _COMMANDS: Final = {
     "run": "Consume a stream: the long-running worker.",
     "replay": "Run a recording through the worker's core, or back into a stream.",
     "record": "Write the shards of a live stream into a folder.",
     "simulate": "Make realistic traffic, as a recording or into a stream.",
+    "report": "Write calls and the fleet as one HTML file to look at.",
+    "calls": "Rank calls by what their callers sat through.",
     "session": "Show one call turn by turn.",
     "state": "Show what the worker's state holds, and copy it.",
     "dead-letters": "Look at what could not be read, and put it back.",
@@ -31,6 +36,7 @@ _COMMANDS: Final = {
     "config": "Show the settings in force and where each came from.",
     "doctor": "Examine a deployment: permissions, stream, traffic, clock, state.",
     "health": "Ask the worker beside it whether it is alive.",
+    "status": "Show how the worker beside it stands, and its worst calls.",
     "infra": "Make dashboard and alarms; tell size and cost.",
     "demo": "See the whole worker at work against an embedded AWS.",
     "schema": "Print the JSON schema of the session record.",
@@ -72,6 +78,7 @@ def cli() -> None:
 def main() -> None:
     """Run a command; what it raises on purpose ends it with one line and its exit code."""
     collect_rarely()
+    prepare_streams()
     sys.excepthook = _tell_defect
     threading.excepthook = _tell_defect_of_thread
     try:
@@ -83,13 +90,17 @@ def main() -> None:
         _end(_in_one_line(error), error.exit_code)
     except VoiceInsightsError as error:
         _end(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _end(f"can't write the results: {error.strerror}", VoiceInsightsError.exit_code)
     except click.Abort:
         click.echo("Aborted!", err=True)
         sys.exit(1)
 
 
 def _end(line: str, code: int) -> NoReturn:
-    click.echo(f"voice-insights: {without_credentials(line)}", err=True)
+    click.echo(escaped_line(f"voice-insights: {without_credentials(line)}"), err=True)
     sys.exit(code)
 
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import click
 
-from worker.recordings.files import Compression
+from worker.recordings.unpacking import Compression
 from worker.times.rfc3339 import parse_ms
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -24,9 +24,9 @@ from worker.errors import BadInput
 from worker.metrics.series import Series
 from worker.opening import Locations
 from worker.outbox.ledger import KEPT, Note, NoteKey
+from worker.reports.console import console
 from worker.reports.reconciliation import Compared, Verdict, compared
 from worker.reports.sample_counts import MetricDataApi, sample_counts
-from worker.reports.tables import console
 from worker.settings.model import Settings
 from worker.settings.sources import load_settings
 from worker.state.view import StateView

@@ -18,6 +18,7 @@ from worker.cli.progress import Progress
 from worker.cli.settings_options import completions_of, metavar_of
 from worker.cli.signals import Stopped
 from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
+from worker.printable import escaped_line
 from worker.recordings.writer import RecordingWriter
 from worker.sources.kinesis.api import FailureKind, KinesisApi
 from worker.sources.kinesis.client import connect
@@ -148,9 +149,8 @@ def _recorded(
             batches = reader.take(min(left_s, _LOOK_EVERY_S))
             for batch in batches:
                 if batch.gap:
-                    click.echo(
-                        f"{batch.shard}: the stream had dropped records to be read", err=True
-                    )
+                    gap = f"{batch.shard}: the stream had dropped records to be read"
+                    click.echo(escaped_line(gap), err=True)
                 for one in batch.records:
                     writer.write(one)
             views = reader.shards()

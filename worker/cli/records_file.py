@@ -13,8 +13,12 @@ from msgspec import DecodeError
 
 from worker.destinations.written_lines import WrittenLine, lines_of_file
 from worker.errors import BadInput
-from worker.sessions.record import decode
+from worker.partition.numbering import Numbering
+from worker.partition.rules import SequenceNumbers
+from worker.sessions.record import decode, to_record
+from worker.sessions.resident import Held
 from worker.sessions.schema import SessionRecord
+from worker.state.view import StateView
 
 
 def read_records(path: Path, sid: str | None = None) -> list[SessionRecord]:
@@ -42,3 +46,20 @@ def records_in(lines: Iterable[WrittenLine], sid: str | None) -> list[SessionRec
         ):
             last[key] = record
     return list(last.values())
+
+
+def records_of_state(
+    state: StateView, sid: str | None, setting: SequenceNumbers
+) -> list[SessionRecord]:
+    """The records of a state's sessions, read as the worker reads them; ``sid``: only those of that
+    session or call.
+    """
+    found = state.find_sessions(sid)
+    stream = Numbering(setting, found_sparse=state.found_sparse()).contiguous
+    return [
+        to_record(
+            one.state,
+            Held(one.state, one.log).reading(contiguous=one.state.is_contiguous(stream=stream)),
+        )
+        for one in found
+    ]

@@ -11,12 +11,13 @@ from time import monotonic, sleep, time
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.progress import Progress, tell_refused
 from worker.cli.replay_files import Paths, ReplayFiles
 from worker.cli.settings_options import CONFIG_HELP
-from worker.errors import Misconfigured, VoiceInsightsError
+from worker.errors import BadInput, Misconfigured, VoiceInsightsError
 from worker.producer.put_records import Clock, put_back
 from worker.recordings.reader import read_recording
 from worker.replay import LiveReplay, Replay, run
@@ -70,16 +71,20 @@ def replay(path: str, into: str | None, **options: Any) -> None:
       voice-insights replay shards/ --as-live --counters -
       voice-insights replay shards/ --into my-stream --speed 10 --shift-to-now
     """
-    _refuse(options, _OFFLINE if into else _PUT_BACK, "can't go with" if into else "needs")
+    _refuse(_OFFLINE if into else _PUT_BACK, "can't go with" if into else "needs")
     if into:
         _put_back(path, into, **{name: options[name] for name in _PUT_BACK})
     else:
         _replay(path, options.pop("config"), options.pop("as_live"), options)
 
 
-def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
+def _refuse(names: tuple[str, ...], why: str) -> None:
+    """An option is out of place only if it was given: the worker's settings may stand in the
+    environment.
+    """
+    context = click.get_current_context()
     for name in names:
-        if options[name] is not None and options[name] is not False:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise Misconfigured(f"--{name.replace('_', '-')} {why} --into")
 
 
@@ -92,6 +97,9 @@ def _replay(path: str, config: Path | None, as_live: bool, options: dict[str, An
         run(items, replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
         files.finish(replay.counters)
     click.echo(_summary(replay.counters), err=True)
+    if 0 < replay.counters["occurrences"] == replay.counters["dead_letters"]:
+        kept = paths.dead_letters or "FILE, kept by --dead-letters FILE"
+        raise BadInput(f"{path}: nothing in it can be read; see `dead-letters list {kept}`")
 
 
 @contextmanager

@@ -43,6 +43,7 @@ class ReplayFiles:
     def __init__(self, namespace: str, paths: Paths, recording: str) -> None:
         self._namespace = namespace
         self._stack = ExitStack()
+        self._own: list[IO[bytes]] = []
         self._last: dict[tuple[SessionKey, int], bytes] = {}
         _refuse_clashes(paths, recording)
         with ExitStack() as opening:
@@ -52,9 +53,8 @@ class ReplayFiles:
             self._dead_letters = self._opened(paths.dead_letters)
             self._counters = self._opened(paths.counters)
             opening.pop_all()
-        for file in (self._sessions, self._metrics, self._dead_letters, self._counters):
-            if file is not None and file is not sys.stdout.buffer:
-                _empty(file)
+        for file in self._own:
+            _empty(file)
 
     def __enter__(self) -> Self:
         return self
@@ -73,9 +73,11 @@ class ReplayFiles:
         if path == "-":
             return sys.stdout.buffer
         try:
-            return self._stack.enter_context(open(path, "ab", opener=owner_only))
+            file: IO[bytes] = open(path, "ab", opener=owner_only)  # noqa: SIM115
         except OSError as error:
             raise Misconfigured(f"can't write {path}: {error.strerror}") from error
+        self._own.append(self._stack.enter_context(file))
+        return file
 
     def take(self, outputs: Outputs) -> None:
         """Write datums and dead letters; keep records until no revision can come."""

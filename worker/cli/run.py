@@ -22,6 +22,7 @@ from worker.logs.setup import configure_logging, is_pretty
 from worker.service.hooks import EventFanOut
 from worker.service.ports import Clocks
 from worker.settings.model import Settings
+from worker.settings.readable import readable
 from worker.settings.sources import load_settings
 from worker.telemetry.collector import Report, TelemetryCollector
 from worker.telemetry.emf_log import OwnLines
@@ -62,7 +63,8 @@ def run(config_file: Path | None, **options: str | None) -> None:
     loaded = load_settings(options, os.environ, config_file)
     stream = loaded.require_stream()
     settings = loaded.settings
-    pump = configure_logging(settings.log_level, settings.log_format, sys.stderr)
+    own = readable(settings)
+    pump = configure_logging(settings.log_level, settings.log_format, sys.stderr, own)
     try:
         sys.exit(_work(settings, stream, pump))
     finally:

@@ -8,19 +8,16 @@ from pathlib import Path
 
 import click
 
-from worker.cli.records_file import records_in
+from worker.cli.records_file import records_in, records_of_state
 from worker.cli.settings_options import some_settings_options
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
 from worker.opening import Locations
-from worker.partition.numbering import Numbering
-from worker.partition.rules import SequenceNumbers
-from worker.reports.tables import call_notes, call_table, console, print_table
-from worker.sessions.record import encode, to_record
-from worker.sessions.resident import Held
-from worker.sessions.schema import SessionRecord
+from worker.printable import escaped_json
+from worker.reports.console import console, print_table
+from worker.reports.tables import call_bars, call_notes, call_table
+from worker.sessions.record import encode
 from worker.settings.sources import load_settings
-from worker.state.view import StateView
 
 
 @click.command(no_args_is_help=True)
@@ -55,29 +52,16 @@ def session(
     settings = load_settings(options, os.environ, config_file).settings
     locations = Locations(settings.region, settings.endpoint_url)
     if records is None:
-        found = _in_state(locations.view(settings.state), sid, settings.sequence_numbers)
+        found = records_of_state(locations.view(settings.state), sid, settings.sequence_numbers)
     else:
         found = records_in(locations.lines(records, RECORDS), sid)
     if not found:
         raise BadInput(f"no session {sid} in {records or settings.state}")
     for record in found:
         if as_json:
-            click.echo(encode(record))
+            click.echo(escaped_json(encode(record).decode()).encode())
             continue
         out = console(sys.stdout)
         print_table(out, call_table(record))
-        for note in call_notes(record):
-            out.print(f"  {note}")
-
-
-def _in_state(state: StateView, sid: str, setting: SequenceNumbers) -> list[SessionRecord]:
-    """As the worker reads them."""
-    found = state.find_sessions(sid)
-    stream = Numbering(setting, found_sparse=state.found_sparse()).contiguous
-    return [
-        to_record(
-            one.state,
-            Held(one.state, one.log).reading(contiguous=one.state.is_contiguous(stream=stream)),
-        )
-        for one in found
-    ]
+        for line in (*call_bars(record), *call_notes(record)):
+            out.print(f"  {line}", soft_wrap=True)

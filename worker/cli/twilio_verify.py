@@ -21,7 +21,7 @@ from worker.cli.twilio_rest import Bases, address_option, connected
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
 from worker.opening import Locations
-from worker.reports.tables import console, print_table
+from worker.reports.console import console, print_table
 from worker.settings.sources import load_settings
 from worker.twilio.comparison import Compared, SessionCompared, Verdict
 from worker.twilio.verification import Selection, select

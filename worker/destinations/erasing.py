@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 import zstandard
 
-from worker.destinations.written_lines import keys_of_folder, unpacked
+from worker.destinations.written_lines import keys_of_folder, lines_of_bytes
 from worker.errors import BadInput
 from worker.objectstore.retrying import Access
 
@@ -77,13 +77,16 @@ def erase_in_folder(at: Access, folder: str, covers: Covers) -> ErasedLines:
 def erase_in_object(at: Access, key: str, covers: Covers) -> int:
     """Remove lines from one object, if it is there; how many those were."""
     while (found := at.read(key)) is not None:
-        lines = [line.data for line in unpacked(f"{at.url}/{key}", found.data)]
+        lines = [line.data for line in lines_of_bytes(f"{at.url}/{key}", found.data)]
         kept = [line for line in lines if not covers(line)]
         if len(kept) == len(lines):
             return 0
         if not kept:
             at.delete(key)
             return len(lines)
-        if at.replace(key, zstandard.compress(b"".join(kept)), found.etag) is not None:
+        if (
+            at.replace(key, zstandard.compress(b"".join(line + b"\n" for line in kept)), found.etag)
+            is not None
+        ):
             return len(lines) - len(kept)
     return 0

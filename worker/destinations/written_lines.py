@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
-
-import zstandard
+from typing import Final, NamedTuple
 
 from worker.destinations.objects import SUFFIX
 from worker.errors import BadInput
 from worker.objectstore.retrying import Access
+from worker.recordings.unpacking import CutOff, lines_in, unpacked
+
+LONGEST_LINE: Final = 64 << 20
+"""Bytes of a line: the dead letter of the largest record, or of the largest session by far."""
+
+_BLOCK: Final = 1 << 20
+_PART: Final = 8 << 20
 
 
 class WrittenLine(NamedTuple):
-    """A line, by the path or URL of what holds it, and its number there, from 1."""
+    """A line without its end, by the path or URL of what holds it, and its number there, from 1."""
 
     source: str
     number: int
@@ -27,32 +31,33 @@ def lines_of_file(path: Path) -> Iterator[WrittenLine]:
     if it can't be read.
     """
     try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.isspace():
-                    yield WrittenLine(str(path), number, line)
+        with path.open("rb", buffering=0) as file:
+            blocks = iter(lambda: file.read(_BLOCK), b"")
+            for line in _numbered(str(path), blocks):
+                if line.data and not line.data.isspace():
+                    yield line
     except OSError as error:
         raise BadInput(f"can't read {path}: {error.strerror}") from error
 
 
 def lines_of_object(at: Access, key: str) -> Iterator[WrittenLine]:
     """All lines of one object. Raises ``BadInput`` if it isn't there or can't be read."""
-    found = at.read(key)
-    if found is None:
+    first = at.read_range(key, 0, _PART)
+    if first is None:
         raise BadInput(f"there is no object {at.url}/{key}")
-    yield from unpacked(f"{at.url}/{key}", found.data)
+    yield from _unpacked(at, key, first)
 
 
 def lines_of_folder(at: Access, folder: str) -> Iterator[WrittenLine]:
     """All lines of the objects at ``at``, a prefix that has ``folder`` or is a part of that
-    folder, such as a day. In order of days and hours, one object in memory at a time.
+    folder, such as a day. In order of days and hours, a part of one object in memory at a time.
 
     Raises ``BadInput`` for an object that can't be read.
     """
     for key in keys_of_folder(at, folder):
-        found = at.read(key)
-        if found is not None:  # else it was deleted since it was listed
-            yield from unpacked(f"{at.url}/{key}", found.data)
+        first = at.read_range(key, 0, _PART)
+        if first is not None:  # else it was deleted since it was listed
+            yield from _unpacked(at, key, first)
 
 
 def keys_of_folder(at: Access, folder: str) -> Iterator[str]:
@@ -63,11 +68,28 @@ def keys_of_folder(at: Access, folder: str) -> Iterator[str]:
             yield key
 
 
-def unpacked(url: str, data: bytes) -> Iterator[WrittenLine]:
+def lines_of_bytes(url: str, data: bytes) -> Iterator[WrittenLine]:
     """The lines of an object's bytes. Raises ``BadInput`` if they can't be read."""
-    packed = zstandard.ZstdDecompressor().stream_reader(data)
-    try:
-        for number, line in enumerate(io.BufferedReader(packed), 1):
-            yield WrittenLine(url, number, line)
-    except zstandard.ZstdError as error:
-        raise BadInput(f"{url} can't be read: {error}") from error
+    return _numbered(url, unpacked((data,), "zst"))
+
+
+def _unpacked(at: Access, key: str, first: bytes) -> Iterator[WrittenLine]:
+    return _numbered(f"{at.url}/{key}", unpacked(_parts(at, key, first), "zst"))
+
+
+def _parts(at: Access, key: str, first: bytes) -> Iterator[bytes]:
+    """An object from its ``first`` part on. One of this name never changes."""
+    part, end = first, 0
+    while part:
+        yield part
+        end += len(part)
+        part = (at.read_range(key, end, _PART) or b"") if len(part) == _PART else b""
+
+
+def _numbered(source: str, blocks: Iterable[bytes]) -> Iterator[WrittenLine]:
+    for number, line in enumerate(lines_in(blocks, LONGEST_LINE), 1):
+        if isinstance(line, CutOff):
+            raise BadInput(f"{source} can't be read: {line.reason}")
+        if len(line) > LONGEST_LINE:
+            raise BadInput(f"{source}, line {number}: longer than {LONGEST_LINE >> 20} MiB")
+        yield WrittenLine(source, number, line)

@@ -10,13 +10,15 @@ doesn't say that by itself. It decides between two deliveries of one event that 
 from __future__ import annotations
 
 import json
-import re
 from functools import lru_cache
+from itertools import chain
 from typing import Final, Literal, get_args
 
 import msgspec
+from msgspec.structs import astuple
 
-UNKNOWN: Final = "unknown"
+from worker.identifying import identifies_someone
+from worker.metrics.dimension_values import UNKNOWN
 
 InterruptionKind = Literal["SPEECH", "DTMF", "UNKNOWN"]
 INTERRUPTION_KINDS: Final[tuple[InterruptionKind, ...]] = get_args(InterruptionKind)
@@ -33,7 +35,7 @@ class Latency(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
 
 
 class Tokens(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
-    """Tokens and words of a reply; None if what was reported is no integer."""
+    """Tokens and words of a reply; None if not reported, -1 if what was reported is no integer."""
 
     tokens: int | None = None
     words: int | None = None
@@ -48,9 +50,7 @@ class Interrupted(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False)
 
 
 class LanguageSettings(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a session uses for one language. Each is fit for a dimension (``plain``); None if the
-    platform doesn't say.
-    """
+    """What a session uses for one language; None if the platform doesn't say."""
 
     tts_provider: str | None = None
     voice: str | None = None
@@ -87,7 +87,7 @@ class LanguageChanged(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=Fa
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
-    """An error: its code, a number or a text that is fit for a dimension, and its message."""
+    """An error: its code, a number or a text, and its message."""
 
     code: int | str | None = None
     message: str | None = None
@@ -130,11 +130,21 @@ _CANONICAL: Final = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=msgspec.to_builtins
 )
 
-_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
-_LONGEST: Final = 255
+
+def identifying_values(payload: Payload | None) -> int:
+    """How many texts of a payload that may become values of dimensions identify someone."""
+    if isinstance(payload, Failed):
+        return _identifying((str(payload.code),))
+    if isinstance(payload, LanguageChanged):
+        return _identifying((payload.spoken, payload.heard, *astuple(payload.settings)))
+    if isinstance(payload, Configured):
+        settings = (payload.settings, *payload.languages.values())
+        return _identifying(
+            (payload.spoken, payload.heard, *chain.from_iterable(map(astuple, settings)))
+        )
+    return 0
 
 
-@lru_cache(maxsize=1024)  # of texts that decoding has bounded, mostly the same few
-def plain(text: str) -> str:
-    """A text fit for a dimension: printable ASCII, at most 255 characters, never empty."""
-    return _UNPRINTABLE.sub("?", text).strip()[:_LONGEST].rstrip() or UNKNOWN
+@lru_cache(maxsize=1024)  # mostly those of few configurations
+def _identifying(texts: tuple[str | None, ...]) -> int:
+    return sum(text is not None and identifies_someone(text) for text in texts)

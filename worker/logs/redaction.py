@@ -1,30 +1,22 @@
-"""What must not be seen: phone numbers, IP addresses, transcripts, credentials. Pure.
+"""What must not be seen: numbers and addresses of people, transcripts, credentials. Pure.
 
 Log lines are written so that none of this reaches them; this is the second line of defence. It
-errs on the side of hiding: what merely looks like a phone number is replaced too.
+errs on the side of hiding: what merely looks like a phone number is replaced too. What an operator
+has set, such as the address to listen at, stays readable.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
-from ipaddress import AddressValueError, IPv6Address
 from math import isfinite
 from typing import Any, Final
 
+from worker.identifying import marked
+from worker.printable import STEERING
+
 HIDDEN: Final = "***"
 _DEEPEST: Final = 6
-
-_PHONE: Final = re.compile(
-    r"(?<![\w+])(?:\+|%2B)[1-9](?:[ .()-]{0,2}\d){6,14}(?!\d)", re.IGNORECASE | re.ASCII
-)
-_OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-_IPV4: Final = re.compile(rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?!\w|\.\d)", re.ASCII)
-_IPV6_CANDIDATE: Final = re.compile(
-    r"(?<![\w:.])(?=[\da-f]*:)[\da-f:.]{3,45}(?<![.])(?![\w:])", re.IGNORECASE | re.ASCII
-)
-_SID: Final = re.compile(r"\b[A-Z]{2}[0-9a-f]{32}\b", re.ASCII)
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _CONTENT: Final = re.compile(
     r".*transcript.*|utterance|.*prompt(_text)?|speech_?result|payload|body|data|text|raw"
@@ -55,47 +47,66 @@ _SHORTEST: Final = 6
 """Of a credential that is looked for by its value; anything may be a shorter one."""
 
 
-def redact_fields(fields: Mapping[Any, object], depth: int = 0) -> dict[str, object]:
+Own = re.Pattern[str] | None
+"""Texts of the operator's own, which stay as they are."""
+
+
+def own_texts(values: Iterable[str]) -> Own:
+    """Those of ``values``, such as an operator's settings, that would be taken for somebody's
+    number or address.
+    """
+    own = sorted({value for value in values if marked(value) != value}, key=len, reverse=True)
+    if not own:
+        return None
+    return re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, own))})(?!\w|\.\w)")
+
+
+def redact_fields(fields: Mapping[Any, object], own: Own = None) -> dict[str, object]:
     """``fields`` made of plain JSON types only, nothing in them that must not be seen.
 
     Fields whose name says that they carry content (transcripts, payloads, numbers) are left out,
     bytes are told by their length, and what is nested deeper than 6 levels is cut off.
     """
+    return _redact_fields(fields, own, 0)
+
+
+def _redact_fields(fields: Mapping[Any, object], own: Own, depth: int) -> dict[str, object]:
     named = {str(key): value for key, value in fields.items()}
     return {
-        redact_text(key): HIDDEN if _is_secret(key, value) else _redact(value, depth + 1)
+        redact_text(key): HIDDEN if _is_secret(key, value) else _redact(value, own, depth + 1)
         for key, value in named.items()
         if not _CONTENT.fullmatch(key)
     }
 
 
-def _redact(value: object, depth: int) -> object:
+def _redact(value: object, own: Own, depth: int) -> object:
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, float):
         return value if isfinite(value) else str(value)
     if isinstance(value, str):
-        return redact_text(value)
+        return redact_text(value, own)
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} bytes>"
     if depth > _DEEPEST:
         return "…"
     if isinstance(value, Mapping):
-        return redact_fields(value, depth)
+        return _redact_fields(value, own, depth)
     if isinstance(value, Sequence | Set):
-        return [_redact(item, depth + 1) for item in value]
-    return redact_text(str(value))
+        return [_redact(item, own, depth + 1) for item in value]
+    return redact_text(str(value), own)
 
 
-def redact_text(text: str) -> str:
-    """``text`` with phone numbers as ``[phone]``, IP addresses as ``[ip]``, no credentials.
+def redact_text(text: str, own: Own = None) -> str:
+    """``text`` without numbers and addresses of people (``identifying.marked``) and credentials.
 
-    Control characters, which could steer a terminal, become ``?``; newlines and tabs stay.
+    What could steer a terminal becomes ``?``; newlines and tabs stay.
     """
-    text = mask_credentials(_CONTROL.sub("?", text))
-    text = _PHONE.sub("[phone]", text)
-    text = _IPV6_CANDIDATE.sub(_ipv6, text) if ":" in text else text
-    return _IPV4.sub("[ip]", text)
+    text = mask_credentials(STEERING.sub("?", text))
+    if own is None:
+        return marked(text)
+    # of what a pattern with one group splits, every second piece is what it has found
+    return "".join(piece if n % 2 else marked(piece) for n, piece in enumerate(own.split(text)))
 
 
 def mask_secrets(name: str, value: object) -> object:
@@ -108,11 +119,6 @@ def mask_secrets(name: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     return HIDDEN if _is_secret(name, value) else _mask_addresses(value)
-
-
-def identifies_someone(text: str) -> bool:
-    """Whether ``text`` holds a Twilio id, a phone number or an IP address."""
-    return _SID.search(text) is not None or redact_text(text) != text
 
 
 def _is_secret(name: str, value: object) -> bool:
@@ -138,12 +144,3 @@ def _mask_addresses(text: str) -> str:
         return text
     text = _USER_IN_ADDRESS.sub(f"{HIDDEN}@", text)
     return _SECRET_IN_QUERY.sub(rf"\1{HIDDEN}", text)
-
-
-def _ipv6(match: re.Match[str]) -> str:
-    text = match.group()
-    try:
-        address = IPv6Address(text)
-    except AddressValueError:
-        return text
-    return "[ip]" if int(address) else text

@@ -19,7 +19,7 @@ import structlog
 
 from worker.logs.credentials import without_credentials
 from worker.logs.pump import LogPump
-from worker.logs.redaction import redact_fields
+from worker.logs.redaction import Own, redact_fields
 from worker.logs.tracebacks import traceback_of
 
 LINE_AT_MOST: Final = 15_000
@@ -32,11 +32,12 @@ _FIRST: Final = ("timestamp", "level", "event")
 Renderer = Callable[[dict[str, object]], str]
 
 
-def configure_logging(level: str, form: str, stream: TextIO) -> LogPump:
+def configure_logging(level: str, form: str, stream: TextIO, own: Own = None) -> LogPump:
     """Send structlog's and the standard library's logs to ``stream``; the pump must be closed.
 
     ``level``: debug, info, warning or error, for the worker's own lines; others' lines are shown
-    from warning up. ``form``: json, pretty, or auto, which is pretty on a terminal.
+    from warning up. ``form``: json, pretty, or auto, which is pretty on a terminal. ``own``: what
+    redaction leaves as it is.
     """
     pump = LogPump(stream)
     atexit.register(pump.close, _AT_EXIT_S)
@@ -47,7 +48,7 @@ def configure_logging(level: str, form: str, stream: TextIO) -> LogPump:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.ExceptionRenderer(traceback_of),
-            _Lines(_pretty(colors=stream.isatty()) if pretty else _json),
+            _Lines(_pretty(colors=stream.isatty()) if pretty else _json, own),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=lambda *_: _PumpLogger(pump),
@@ -72,12 +73,14 @@ class _PumpLogger:
 class _Lines:
     """structlog's last processor: an event as one redacted line of bounded size."""
 
-    def __init__(self, render: Renderer) -> None:
+    def __init__(self, render: Renderer, own: Own) -> None:
         self._render = render
+        self._own = own
 
     def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
         try:
-            return fitting_line(redact_fields(_without_credentials(event)), self._render)
+            fields = redact_fields(_without_credentials(event), self._own)
+            return fitting_line(fields, self._render)
         except Exception as error:
             return (
                 f'{{"event": "a log line could not be written: {type(error).__name__}"}}\n'.encode()

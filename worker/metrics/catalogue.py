@@ -101,6 +101,7 @@ _METRICS: Final = (
     Metric("DoubtfulTurns", _COUNT, _TURN, "a turn in which an event may be missing"),
     Metric("DoubtfulPrompts", _COUNT, _TURN, "a prompt whose reply may be missing"),
     Metric("InvalidLatencies", _COUNT, _DIRECT, "a latency that is no integer in 0..600,000 ms"),
+    Metric("InvalidTokens", _COUNT, _DIRECT, "tokens or words of a reply that are no count"),
     Metric("SessionsStarted", _COUNT, _DIRECT, "a session's first event"),
     Metric("SessionsEnded", _COUNT, _SESSION, "a closed session", own_dimension="EndStatus"),
     Metric("SessionDuration", "Seconds", _SESSION, "duration as the wrap-up gives it"),

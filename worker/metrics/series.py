@@ -8,11 +8,9 @@ many are admitted, first come first served; what comes later counts under ``othe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
-
-OTHER: Final = "other"
 
 
 class Series(NamedTuple):

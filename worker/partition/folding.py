@@ -9,6 +9,7 @@ from typing import Final
 from worker.events.decode import Delivery, reason_of
 from worker.events.event import EVENT_CODES, Event, SessionKey
 from worker.events.occurrence import Damaged, Ignored, SinkTest
+from worker.events.payload import identifying_values
 from worker.partition.accounting import account, account_erased
 from worker.partition.commit_outputs import Packed
 from worker.partition.dead_letters import CROWDED, EXPIRED
@@ -26,7 +27,10 @@ Strangers = dict[SessionKey, list[Delivery]]
 """Events whose sessions aren't in memory, by session: the owner may have kept some of these."""
 
 _WRAP_UP: Final = "call_wrap_up"
-_USUAL: Final = frozenset(EVENT_CODES) - {_WRAP_UP}
+_REPORTING: Final = {"configurations", "language_changed", "language_info", "error_event"}
+"""Names of events whose texts may become values of dimensions."""
+
+_USUAL: Final = frozenset(EVENT_CODES) - _REPORTING - {_WRAP_UP}
 """Names of which only the session takes notice."""
 
 
@@ -165,8 +169,12 @@ class Folding:
             return
         if arrival != "folded":
             self._at_hand.changes.alters(held)
-        elif event.name not in _USUAL and event.name != _WRAP_UP:
+        elif event.name not in EVENT_CODES:
             counters["unknown_events"] += 1
+        if arrival == "folded" or arrival == "conflict":
+            hidden = identifying_values(event.payload)
+            if hidden:
+                counters["identifying_values"] += hidden
         if held.open and (event.name == _WRAP_UP or event.arrival < held.notable_before):
             self._deadlines.wraps_up(held, event.key, event.arrival)
         if not held.open and (arrival == "folded" or arrival == "conflict"):

@@ -36,7 +36,7 @@ class Partition:
         self._time = StreamTime(state.stream_time, state.clocks)
         self._at_hand = AtHand(state.sessions, state.numbered, rules.max_held)
         self._book = SeriesBook(rules.series, state.series)
-        self._pending = Pending(state.counters, self._book)
+        self._pending = Pending(state.counters, self._book, timeline=rules.timeline)
         self._numbering = Numbering(rules.sequence_numbers, found_sparse=state.found_sparse)
         self._forgotten = Forgotten(state.forgotten)
         deadlines = Deadlines(rules, self._numbering)

@@ -20,10 +20,12 @@ class Pending:
     the next one's; the window of ``outputs`` is empty until they are taken.
     """
 
-    def __init__(self, counters: Mapping[str, int], book: SeriesBook) -> None:
+    def __init__(self, counters: Mapping[str, int], book: SeriesBook, *, timeline: bool) -> None:
+        """``timeline``: whether records have one."""
         self.counters: Counter[str] = Counter(dict.fromkeys(ACCOUNTED, 0))
         self.counters.update(counters)
         self.samples = Gathered(book)
+        self._timeline = timeline
         self.outputs = Outputs()
         self._committed = Counter(self.counters)
 
@@ -50,7 +52,8 @@ class Pending:
         """A session's record, as it is now. ``contiguous``: whether its numbers are taken to be."""
         state = held.state
         state.recorded = state.count
-        record = to_record(state, held.reading(contiguous=contiguous))
+        reading = held.reading(contiguous=contiguous)
+        record = to_record(state, reading, timeline=self._timeline)
         self.outputs.records.append(
             RecordLine(state.key, state.revision, encode(record), state.continued)
         )

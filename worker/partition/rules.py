@@ -26,6 +26,7 @@ class Rules(NamedTuple):
     ``expire_after``: how much older
     than stream time an event of an unknown session may be; None: any. ``max_events``: the bound
     on a session's size. ``max_held``: how many sessions may be in memory; None: any number.
+    ``timeline``: whether records have one.
     """
 
     hold_direct: int = 30_000
@@ -41,4 +42,5 @@ class Rules(NamedTuple):
     max_events: int = 50_000
     max_held: int | None = 1_000_000
     sequence_numbers: SequenceNumbers = "auto"
+    timeline: bool = True
     series: SeriesRules = SeriesRules()

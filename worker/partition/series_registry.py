@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS, Hold
-from worker.metrics.series import OTHER, Series, SeriesRules
+from worker.metrics.catalogue import (
+    CATALOGUE,
+    CONTEXT_DIMENSIONS,
+    OWN_DIMENSION_VALUES,
+    Hold,
+)
+from worker.metrics.dimension_values import OTHER, dimension_value
+from worker.metrics.series import Series, SeriesRules
 from worker.sessions.context import Context
 from worker.sessions.samples import Kind, split
 
@@ -62,7 +68,8 @@ class SeriesBook:
         sets: list[dict[str, str]] = [{}]
         own_dimension = CATALOGUE[metric].own_dimension
         if own_dimension is not None and own is not None:
-            sets.append({own_dimension: own})
+            closed = own_dimension in OWN_DIMENSION_VALUES
+            sets.append({own_dimension: own if closed else dimension_value(own)})
         sets.extend(
             {name: values[name] for name in names if name in values}
             for names in self._rules.sets.get(metric, ())
@@ -100,10 +107,11 @@ def _set_of(series: Series) -> tuple[str, ...]:
 
 
 def _context_dimensions(context: Context) -> dict[str, str]:
-    return {
+    texts = {
         "TranscriptionProvider": context.transcription_provider,
         "SpeechModel": context.speech_model,
         "TtsProvider": context.tts_provider,
         "Voice": context.voice,
         "Language": context.language,
     }
+    return {name: dimension_value(text) for name, text in texts.items()}

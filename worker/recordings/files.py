@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, NamedTuple, Protocol
-
-import zstandard
+from shlex import quote
+from typing import BinaryIO, Final, NamedTuple
 
 from worker.errors import BadInput, Unreadable
-
-Compression = Literal["zst", "gz"]
+from worker.recordings.foreign import BYTE_ORDER_MARK, HEAD, foreign
+from worker.recordings.unpacking import Compression, CutOff, lines_in, unpacked
 
 SUFFIXES: Final[dict[str, Compression | None]] = {
     ".jsonl": None,
@@ -24,7 +24,7 @@ STANDARD_INPUT: Final = "-"
 LONGEST_LINE: Final = 16 << 20  # a 10 MiB record in base64, with room for the rest of the line
 
 _PLAIN_BLOCK: Final = 1 << 20
-_PACKED_BLOCK: Final = 1 << 15  # unpacked, some ten times as much is in memory at once
+_PACKED_BLOCK: Final = 1 << 15
 
 
 class ShardFile(NamedTuple):
@@ -35,20 +35,19 @@ class ShardFile(NamedTuple):
     compression: Compression | None
 
 
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
 def shard_of_file(name: str) -> tuple[str, Compression | None] | None:
-    """Shard id and compression that a file's name tells; None if it is no shard file."""
+    r"""Shard id and compression that a file's name tells; None if it is no shard file.
+
+    Bytes of a name that aren't UTF-8 stand in the id as ``\xNN``.
+    """
     for suffix, compression in SUFFIXES.items():
         if name.endswith(suffix) and len(name) > len(suffix) and not name.startswith("."):
-            return name.removesuffix(suffix), compression
+            return _as_text(name.removesuffix(suffix)), compression
     return None
+
+
+def _as_text(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def find_shard_files(path: str) -> list[ShardFile]:
@@ -65,16 +64,29 @@ def find_shard_files(path: str) -> list[ShardFile]:
         place.stat()
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
-    shard, compression = shard_of_file(place.name) or (place.stem, None)
+    shard, compression = shard_of_file(place.name) or (_as_text(place.stem), None)
     return [ShardFile(shard, place, compression)]
+
+
+_KINDS: Final = {
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+"""What may stand in a folder under a shard's name, and lead out of it."""
 
 
 def _files_in(folder: Path) -> list[ShardFile]:
     files: dict[str, ShardFile] = {}
     for place in sorted(folder.iterdir()):
         known = shard_of_file(place.name)
-        if known is None or place.is_dir():
+        mode = place.lstat().st_mode
+        if known is None or stat.S_ISDIR(mode):
             continue
+        if not stat.S_ISREG(mode):
+            raise BadInput(f"{place}: no file of its own, but {_KINDS.get(stat.S_IFMT(mode))}")
         shard, compression = known
         if shard in files:
             raise BadInput(f"{folder}: shard {shard} is there twice, in {place.name} and another")
@@ -84,33 +96,53 @@ def _files_in(folder: Path) -> list[ShardFile]:
     return [files[shard] for shard in sorted(files)]
 
 
-class CutOff(NamedTuple):
-    """Where compressed data ends too early or is damaged: why, and the line that had begun."""
-
-    reason: str
-    begun: bytes
-
-
 def lines_of(file: ShardFile) -> Iterator[bytes | CutOff]:
-    """The lines of ``file`` without their newlines, never more than a block of it in memory.
+    """The lines of ``file``, of LONGEST_LINE bytes at most, as ``lines_in`` gives them.
 
-    A line over LONGEST_LINE bytes comes as its first LONGEST_LINE + 1 bytes. A CutOff comes last.
-    Raises BadInput if the file can't be opened or read.
+    Raises BadInput if the file can't be opened or read, or holds something else than records: then
+    with the command that converts it.
     """
     try:
         with _opened(file) as stream:
             if file.compression is None:
-                yield from _split(_blocks(stream, _PLAIN_BLOCK))
+                blocks = _blocks(stream, _PLAIN_BLOCK)
             else:
-                packed = _blocks(stream, _PACKED_BLOCK)
-                yield from _split(_unpacked(packed, _DECOMPRESSORS[file.compression]))
+                blocks = unpacked(_blocks(stream, _PACKED_BLOCK), file.compression)
+            yield from lines_in(_of_recording(blocks, file), LONGEST_LINE)
     except OSError as error:
         raise BadInput(f"{file.path or STANDARD_INPUT}: {error.strerror}") from error
+
+
+_READERS: Final[dict[Compression | None, str]] = {None: "cat", "zst": "zstd -dc", "gz": "gzip -dc"}
+
+
+def _of_recording(blocks: Iterator[bytes], file: ShardFile) -> Iterator[bytes]:
+    """The blocks, without a byte order mark. Raises BadInput if they are no recording's."""
+    head, cut = b"", None
+    try:
+        while len(head) < HEAD and (block := next(blocks, None)) is not None:
+            head += block
+    except Unreadable as error:
+        cut = error
+    found = foreign(head[:HEAD])
+    if found is not None:
+        path = "" if file.path is None else quote(str(file.path))
+        source = f"{_READERS[file.compression]} {path} | " if path else ""
+        raise BadInput(
+            f"{path or 'standard input'}: {found.kind}, where a recording has a record a line; "
+            f"this converts it: {source}{found.command} > shard.jsonl"
+        )
+    yield head.removeprefix(BYTE_ORDER_MARK)
+    if cut is not None:
+        raise cut
+    yield from blocks
 
 
 @contextmanager
 def _opened(file: ShardFile) -> Iterator[BinaryIO]:
     if file.path is None:
+        if sys.stdin is None:
+            raise BadInput("standard input is closed")
         yield sys.stdin.buffer
     else:
         with file.path.open("rb", buffering=0) as stream:
@@ -120,49 +152,3 @@ def _opened(file: ShardFile) -> Iterator[BinaryIO]:
 def _blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
     while block := stream.read(size):
         yield block
-
-
-_DECOMPRESSORS: Final[dict[Compression, Callable[[], _Decompressor]]] = {
-    "zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
-    "gz": lambda: zlib.decompressobj(wbits=31),
-}
-
-
-def _unpacked(blocks: Iterable[bytes], start: Callable[[], _Decompressor]) -> Iterator[bytes]:
-    """Frames (zst) or members (gz) one after another, as either tool's concatenation makes them."""
-    frame: _Decompressor | None = None
-    for block in blocks:
-        rest = block
-        while rest:
-            frame = frame or start()
-            try:
-                plain = frame.decompress(rest)
-            except (zstandard.ZstdError, zlib.error) as error:
-                raise Unreadable("compressed data is damaged") from error
-            yield plain
-            rest = b""
-            if frame.eof:
-                rest, frame = frame.unused_data, None
-    if frame is not None:
-        raise Unreadable("compressed data ends too early")
-
-
-def _split(blocks: Iterable[bytes]) -> Iterator[bytes | CutOff]:
-    begun: list[bytes] = []
-    length = 0
-    try:
-        for block in blocks:
-            first, *others = block.split(b"\n")
-            if length <= LONGEST_LINE:
-                begun.append(first)
-                length += len(first)
-            if others:
-                yield b"".join(begun)[: LONGEST_LINE + 1]
-                last = others.pop()
-                yield from others
-                begun, length = [last], len(last)
-    except Unreadable as cut:
-        yield CutOff(str(cut), b"".join(begun)[: LONGEST_LINE + 1])
-        return
-    if length:
-        yield b"".join(begun)[: LONGEST_LINE + 1]

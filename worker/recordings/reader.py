@@ -16,13 +16,8 @@ import msgspec
 
 from worker.errors import Unreadable
 from worker.recordings.damaged_line import DamagedLine
-from worker.recordings.files import (
-    LONGEST_LINE,
-    CutOff,
-    ShardFile,
-    find_shard_files,
-    lines_of,
-)
+from worker.recordings.files import LONGEST_LINE, ShardFile, find_shard_files, lines_of
+from worker.recordings.unpacking import CutOff
 from worker.stream.record import Record
 from worker.times.rfc3339 import parse_ms
 
@@ -44,9 +39,12 @@ def read_recording(path: str) -> Iterator[Record | DamagedLine]:
     ``path`` is a folder, one file, or ``-`` for plain lines on standard input. Only one block of
     each file is in memory. The order within a file is kept whatever the arrivals; a DamagedLine
     takes the place it has there. A record without a sequence number gets its line number.
-    Raises BadInput, at once, if there is no recording at ``path``.
+    Raises BadInput, at once, if there is no recording at ``path``; of a pipe, once it is read.
     """
     files = find_shard_files(path)
+    for file in files:
+        if file.path is not None and file.path.is_file():
+            next(lines_of(file), None)
     return _read(files[0]) if len(files) == 1 else _merged(files)
 
 

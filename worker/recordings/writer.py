@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,8 @@ import zstandard
 
 from worker.errors import Misconfigured
 from worker.private_files import owner_only
-from worker.recordings.files import SUFFIXES, Compression, shard_of_file
+from worker.recordings.files import SUFFIXES, shard_of_file
+from worker.recordings.unpacking import Compression
 from worker.stream.record import Record
 
 
@@ -25,6 +27,7 @@ class _Line(msgspec.Struct, gc=False):
     PartitionKey: str
 
 
+_SHARD_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 _SUFFIX_OF: Final = {compression: suffix for suffix, compression in SUFFIXES.items()}
 _FLUSH_AT: Final = 1 << 18
 _encode_into: Final = msgspec.json.Encoder().encode_into
@@ -34,7 +37,8 @@ class RecordingWriter:
     """Writes records into a folder as a recording; a context manager that completes its files.
 
     Equal records give equal bytes. The folder is made if it isn't there.
-    Raises Misconfigured if it holds a recording already, or can't be written to.
+    Raises Misconfigured if it holds a recording already, or can't be written to, and for a shard
+    whose id isn't as Kinesis has them: whatever serves as Kinesis may call a shard a path.
     """
 
     def __init__(self, folder: str | Path, compression: Compression | None = None) -> None:
@@ -68,6 +72,8 @@ class RecordingWriter:
         """Make the shard's file, so that a shard without records is in the recording too."""
         if shard in self._files:
             return
+        if not _SHARD_ID.fullmatch(shard):
+            raise Misconfigured(f"{shard!r}: no shard's id, and no name for a file")
         place = self._folder / f"{shard}{_SUFFIX_OF[self._compression]}"
         try:
             self._files[shard] = self._opened(place)

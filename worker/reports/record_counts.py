@@ -33,6 +33,7 @@ COUNTED: Final = {
     "MediaRequested": "media",
     "LanguageChanges": "language_changes",
     "InvalidLatencies": "invalid_latencies",
+    "InvalidTokens": "invalid_tokens",
     "Errors": "errors",
     "Tokens": "tokens.total",
     "Words": "tokens.words",

@@ -1,19 +1,20 @@
-"""Tables for people: what CloudWatch holds, the worst sessions, one call turn by turn."""
+"""Tables for people: what CloudWatch holds, the worst sessions, one call turn by turn.
+
+What an event says is one line here, whatever is in it: no text of theirs makes a row of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import IO, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rich import box
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 
+from worker.printable import escaped_line
+from worker.reports.turn_parts import LEGEND, bars
 from worker.sessions.schema import RowPart, SessionRecord
 
-_PIPE_WIDTH: Final = 160
-_UNBOUNDED: Final = 10_000
 _UNITS: Final = {
     "Milliseconds": " (ms)",
     "Seconds": " (s)",
@@ -42,21 +43,6 @@ class MetricRow(NamedTuple):
     maximum: float
 
 
-def console(stream: IO[str]) -> Console:
-    """A console that doesn't fold tables where nobody sees the width."""
-    if stream.isatty():
-        return Console(file=stream, highlight=False)
-    return Console(file=stream, highlight=False, width=_PIPE_WIDTH)
-
-
-def print_table(out: Console, table: Table) -> None:
-    """Print a table, its columns close together if it is too wide otherwise."""
-    unbounded = out.options.update(max_width=_UNBOUNDED)
-    if Measurement.get(out, unbounded, table).maximum > out.width:
-        table.padding = 0
-    out.print(table)
-
-
 def metrics_table(rows: Iterable[MetricRow], title: str) -> Table:
     """One line a series."""
     table = _table(title, ("metric",), ("samples", "average", "min", "max"), folding=("by",))
@@ -64,7 +50,7 @@ def metrics_table(rows: Iterable[MetricRow], title: str) -> Table:
         numbers = (row.average, row.minimum, row.maximum)
         table.add_row(
             f"{row.name}{_UNITS.get(row.unit, '')}",
-            row.dimensions,
+            escaped_line(row.dimensions),
             f"{row.samples:,.0f}",
             *(_number(n) for n in numbers),
         )
@@ -79,18 +65,45 @@ def sessions_table(records: Sequence[SessionRecord], title: str) -> Table:
         ("sure\nturns", "wait\np50", "wait\nmax", "response\np95", "no\nreply", "barge-\nins"),
         folding=("session",),
     )
-    table.columns[0].min_width = max((len(one.session_id) for one in records), default=0)
+    table.columns[0].min_width = max(map(len, map(_id, records)), default=0)
     for record in records:
         wait, response = record.latency_ms.caller_wait, record.latency_ms.response
         lasted = "" if record.duration_s is None else f", {record.duration_s:,} s"
         table.add_row(
-            f"{record.session_id}\n{record.started_at[:19]}, {_ending(record)}{lasted}",
+            f"{_id(record)}\n{record.started_at[:19]}, {_ending(record)}{lasted}",
             f"{response.count if response else 0}/{record.turns}",
             _or_dash(wait and wait.p50),
             _or_dash(wait and wait.max),
             _or_dash(response and response.p95),
             str(record.unanswered_prompts),
             str(record.interruptions.by_customer),
+        )
+    return table
+
+
+def ranked_table(
+    records: Sequence[SessionRecord], by: str, values: Sequence[float | None], title: str
+) -> Table:
+    """Calls with the number that they are ranked by, and what else happened in them."""
+    table = _table(
+        title,
+        ("session", "began", "end"),
+        (by.replace("_", "\n"), "turns", "no\nreply", "barge-\nins", "errors", "missing"),
+        folding=("language",),
+    )
+    for record, value in zip(records, values, strict=True):
+        context = record.context
+        table.add_row(
+            record.session_id,
+            record.started_at[:19],
+            _ending(record),
+            context.tts_language,
+            _or_dash(value),
+            str(record.turns),
+            str(record.unanswered_prompts),
+            str(record.interruptions.by_customer),
+            str(len(record.errors)),
+            str(record.completeness.missing),
         )
     return table
 
@@ -103,7 +116,7 @@ def worst(records: Iterable[SessionRecord], most: int) -> list[SessionRecord]:
 def call_table(record: SessionRecord) -> Table:
     """One line a turn row; durations in milliseconds."""
     context = record.context
-    title = (
+    title = escaped_line(
         f"{record.session_id}, {record.started_at}: {_ending(record)}, {record.turns} turns; "
         f"{context.transcription_provider} {context.speech_model}, {context.tts_provider} (ms)"
     )
@@ -119,10 +132,21 @@ def call_table(record: SessionRecord) -> Table:
             row.at[11:23],
             row.outcome,
             *(_or_dash(value) for value in _measures(row)),
-            row.language,
+            escaped_line(row.language),
             style=_OUTCOME_STYLES.get(row.outcome, ""),
         )
     return table
+
+
+def call_bars(record: SessionRecord) -> list[str]:
+    """The wait of each turn row as a bar, under what its parts mean; nothing if nobody waited."""
+    drawn = bars(record)
+    lines = [
+        f"{row.n:>4}  {row.at[11:19]}  {bar}"
+        for row, bar in zip(record.turn_rows, drawn, strict=True)
+        if bar
+    ]
+    return [*lines, LEGEND] if lines else []
 
 
 def call_notes(record: SessionRecord) -> list[str]:
@@ -139,7 +163,7 @@ def call_notes(record: SessionRecord) -> list[str]:
         )
     notes += [f"error {error.code} at {error.at}: {error.message}" for error in record.errors]
     notes += [f"unknown event {name!r}: {n}" for name, n in record.unknown_events.items()]
-    return notes
+    return list(map(escaped_line, notes))
 
 
 def _measures(row: RowPart) -> tuple[int | None, ...]:
@@ -159,8 +183,12 @@ def _misery(record: SessionRecord) -> tuple[int, float]:
     return record.abandoned_waits, wait.max if wait else 0
 
 
+def _id(record: SessionRecord) -> str:
+    return escaped_line(record.session_id)
+
+
 def _ending(record: SessionRecord) -> str:
-    return record.end_status or f"no wrap-up ({record.close_reason})"
+    return escaped_line(record.end_status or f"no wrap-up ({record.close_reason})")
 
 
 def _table(

@@ -16,6 +16,7 @@ from worker.sessions.event_log import Ordered, Row, in_order
 from worker.sessions.event_walk import DirectWalk, count_of
 from worker.sessions.samples import Samples
 from worker.sessions.sequence_numbers import Holes, Numbers, holes_of, numbers_of
+from worker.sessions.timeline import Pairs, Timeline, timeline_of
 from worker.sessions.turn_rows import TurnRow
 from worker.sessions.turn_rules import TurnWalk
 
@@ -27,7 +28,7 @@ class Reading:
     """
 
     __slots__ = (
-        *("_base", "_closing", "_direct", "_numbers", "_spoken"),
+        *("_base", "_closing", "_direct", "_numbers", "_pairs", "_spoken"),
         *("contiguous", "first", "last", "ordered"),
     )
 
@@ -39,6 +40,7 @@ class Reading:
         self._spoken: SpokenWalk | None = None
         self._numbers: Numbers | None = None
         self.ordered: Ordered = in_order(rows)
+        self._pairs = Pairs(self.ordered.rows[0])
         self.first = base + self.ordered.rows[0].timestamp
         self.last = base + self.ordered.rows[-1].timestamp
 
@@ -54,8 +56,16 @@ class Reading:
         """What events say together."""
         if self._spoken is None:
             rows, holes = self.ordered.rows, self.holes
-            self._spoken = _spoken(rows, self._base, holes, closing=self._closing)
+            walk = self._spoken = SpokenWalk(Samples(), self._base)
+            walk.turns.pairs = self._pairs
+            _walk_through(walk, rows, holes, closing=self._closing)
         return self._spoken
+
+    @property
+    def timeline(self) -> Timeline:
+        """Who spoke when, when the caller waited, and for what."""
+        holes = self.spoken.turns.holes is not None
+        return timeline_of(self._pairs, self.ordered.rows, holes=holes)
 
     @property
     def holes(self) -> Holes | None:
@@ -122,7 +132,9 @@ def direct_samples(rows: list[Row], base: int) -> Samples:
 def turn_samples(rows: list[Row], base: int, *, closing: bool, contiguous: bool = True) -> Samples:
     """The samples that neighbouring events decide; as ``read`` has them."""
     holes = holes_of(rows) if contiguous else None
-    return _spoken(in_order(rows).rows, base, holes, closing=closing).samples
+    walk = SpokenWalk(Samples(), base)
+    _walk_through(walk, in_order(rows).rows, holes, closing=closing)
+    return walk.samples
 
 
 def _direct(ordered: list[Row], base: int) -> DirectWalk:
@@ -132,9 +144,9 @@ def _direct(ordered: list[Row], base: int) -> DirectWalk:
     return walk
 
 
-def _spoken(ordered: list[Row], base: int, holes: Holes | None, *, closing: bool) -> SpokenWalk:
-    walk = SpokenWalk(Samples(), base)
+def _walk_through(
+    walk: SpokenWalk, ordered: list[Row], holes: Holes | None, *, closing: bool
+) -> None:
     walk.walk(ordered, holes)
     if closing:
         walk.close()
-    return walk

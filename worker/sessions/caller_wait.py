@@ -14,16 +14,17 @@ from worker.sessions.sequence_numbers import Holes
 
 
 class CallerWait:
-    """``since``: the event since which the caller waits, None if nobody does. Durations in ms."""
+    """``since``: the event since which the caller waits, None if nobody does. ``speech_ms``: how
+    long the customer has spoken in the wait, up to the last end or the wait's.
+    """
 
-    __slots__ = ("_last_speech", "_span", "_speech", "_unpaired", "since")
+    __slots__ = ("_last_speech", "_span", "_unpaired", "since", "speech_ms")
 
     def __init__(self) -> None:
         self.since: Row | None = None
         self._span = 0
         """The sequence number with which the span begins that proves the wait."""
-        self._speech = 0
-        """How long the customer has spoken in the wait, up to the last end."""
+        self.speech_ms = 0
         self._unpaired = False
         """Whether a start or an end of speech since the span began lacks its partner. A span may
         begin with any end of the customer's speech until a prompt decides that.
@@ -46,11 +47,11 @@ class CallerWait:
         elif since is None:
             self._unpaired = True
         else:
-            self._speech += now.timestamp - max(since.timestamp, self.since.timestamp)
+            self.speech_ms += now.timestamp - max(since.timestamp, self.since.timestamp)
 
     def begin(self, prompt: Row, customer_end: Row | None) -> None:
         """The caller waits since the end of the customer's speech, failing that the prompt."""
-        self._speech = 0
+        self.speech_ms = 0
         if customer_end is not None:
             self.since = customer_end
             self._span = customer_end.sequence_number
@@ -66,12 +67,11 @@ class CallerWait:
         """
         since, self.since = self.since, None
         self._last_speech = now
+        if since is not None and speaking_since is not None:
+            self.speech_ms += now.timestamp - max(speaking_since.timestamp, since.timestamp)
         if since is None or (holes is not None and not self._is_proven(now, speaking_since, holes)):
             return None
-        wait = now.timestamp - since.timestamp - self._speech
-        if speaking_since is not None:
-            wait -= now.timestamp - max(speaking_since.timestamp, since.timestamp)
-        return wait
+        return now.timestamp - since.timestamp - self.speech_ms
 
     def is_abandoned(self, last: Row, holes: Holes | None) -> bool:
         """Whether nobody can have answered up to the session's last event. Somebody waits."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from worker.events.payload import UNKNOWN, Configured, LanguageChanged, LanguageSettings
+from worker.events.payload import Configured, LanguageChanged, LanguageSettings
+from worker.metrics.dimension_values import UNKNOWN
 
 
 class Context(NamedTuple):
-    """What was in force; ``unknown`` where the events don't tell. Values fit dimensions."""
+    """What was in force, as reported; ``unknown`` where the events don't tell."""
 
     tts_language: str = UNKNOWN
     transcription_language: str = UNKNOWN

@@ -113,6 +113,9 @@ class DirectWalk:
         if not isinstance(payload, Tokens):
             return
         tokens, words = count_of(payload.tokens), count_of(payload.words)
+        for said, counted in ((payload.tokens, tokens), (payload.words, words)):
+            if said is not None and counted is None:
+                self._part["InvalidTokens"].append(1)
         if tokens is not None:
             self.tokens += tokens
             self._part["Tokens"].append(tokens)

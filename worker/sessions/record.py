@@ -33,8 +33,10 @@ _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(SessionRecord)
 
 
-def to_record(state: Session, reading: Reading) -> SessionRecord:
-    """The record of a closed session from a reading of all its events."""
+def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> SessionRecord:
+    """The record of a closed session from a reading of all its events, with its ``timeline`` if
+    that is wanted.
+    """
     by_kind = _by_kind(reading)
 
     def count(metric: str) -> int:
@@ -90,6 +92,7 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         media=count("MediaRequested"),
         language_changes=count("LanguageChanges"),
         invalid_latencies=count("InvalidLatencies"),
+        invalid_tokens=count("InvalidTokens"),
         tokens=TokenPart(
             total=direct.tokens,
             words=direct.words,
@@ -108,6 +111,7 @@ def to_record(state: Session, reading: Reading) -> SessionRecord:
         turn_rows_omitted=reading.rows_omitted,
         completeness=_completeness(state, reading),
         continued=state.continued > 0,
+        timeline=reading.timeline if timeline else None,
     )
 
 
@@ -122,10 +126,13 @@ def decode(line: bytes) -> SessionRecord:
 
 
 def encode_within(line: bytes, most: int) -> bytes:
-    """An encoded record in at most ``most`` bytes, if leaving out turn rows can achieve that."""
+    """An encoded record in at most ``most`` bytes, if leaving out its timeline, and after that
+    turn rows, can achieve that.
+    """
     if len(line) <= most:
         return line
-    record = decode(line)
+    record = replace(decode(line), timeline=None)
+    line = encode(record)
     rows = record.turn_rows
     while rows and len(line) > most:
         # rows are of about one size: leave out what is too much, at least one

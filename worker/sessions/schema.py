@@ -14,12 +14,20 @@ from msgspec import Meta
 from worker.metrics.distribution import Summary
 from worker.sessions.event_walk import MAX_ERRORS
 from worker.sessions.state import CloseReason
+from worker.sessions.timeline import Timeline
 from worker.sessions.turn_rows import MAX_ROWS, Outcome
 
 SCHEMA_VERSION: Final = 1
 
 Ms = Annotated[int, Meta(description="milliseconds")]
 Instant = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds")]
+Reported = Annotated[
+    str,
+    Meta(
+        description="text as the platform reports it, within bounds: it may hold anything, "
+        "personal data too"
+    ),
+]
 
 
 class _Part(msgspec.Struct, frozen=True, gc=False):
@@ -31,12 +39,12 @@ class _Part(msgspec.Struct, frozen=True, gc=False):
 class ContextPart(_Part, frozen=True):
     """Languages, providers, voice and model at the session's end; ``unknown`` if not told."""
 
-    tts_language: str
-    transcription_language: str
-    tts_provider: str
-    voice: str
-    transcription_provider: str
-    speech_model: str
+    tts_language: Reported
+    transcription_language: Reported
+    tts_provider: Reported
+    voice: Reported
+    transcription_provider: Reported
+    speech_model: Reported
 
 
 class LatencyPart(_Part, frozen=True):
@@ -92,8 +100,8 @@ class TalkPart(_Part, frozen=True):
 class ErrorPart(_Part, frozen=True):
     """An error that the session reported."""
 
-    code: int | str | None
-    message: str
+    code: int | Reported | None
+    message: Reported
     at: Instant
 
 
@@ -112,7 +120,7 @@ class RowPart(_Part, frozen=True):
     tts_ms: Ms | None
     reply_ms: Ms | None
     tokens: int | None
-    language: str
+    language: Reported
 
 
 class CompletenessPart(_Part, frozen=True):
@@ -149,10 +157,10 @@ class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
     started_at: Instant
     ended_at: Instant
     duration_s: int | None
-    end_status: str | None
+    end_status: Reported | None
     close_reason: CloseReason
     context: ContextPart
-    configuration: dict[str, str]
+    configuration: dict[str, Reported]
     latency_ms: LatencyPart
     turns: int
     ambiguous_turns: int
@@ -169,10 +177,11 @@ class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
     media: int
     language_changes: int
     invalid_latencies: int
+    invalid_tokens: int
     tokens: TokenPart
     talk: TalkPart
     errors: Annotated[list[ErrorPart], Meta(max_length=MAX_ERRORS)]
-    unknown_events: dict[str, int]
+    unknown_events: dict[Reported, int]
     turn_rows: Annotated[list[RowPart], Meta(max_length=MAX_ROWS)]
     doubtful_waits: int
     doubtful_turns: int
@@ -182,6 +191,9 @@ class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
     continued: Annotated[
         bool, Meta(description="only there, and true, where earlier events were forgotten")
     ] = False
+    timeline: Annotated[
+        Timeline | None, Meta(description="times in ms since started_at; left out if too long")
+    ] = None
 
 
 def json_schema() -> dict[str, Any]:

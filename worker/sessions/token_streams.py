@@ -7,8 +7,17 @@ and the new one isn't measured, since that final token may still come.
 
 from __future__ import annotations
 
+import msgspec
+
 from worker.sessions.event_log import Row
 from worker.sessions.sequence_numbers import Holes
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """A reply that has begun but wasn't heard yet; ``sure`` if its prompt is beyond doubt."""
+
+    begun: int
+    sure: bool
 
 
 class TokenStreams:

@@ -46,8 +46,8 @@ class TurnRows:
     """Collects the rows of one session; the first ``MAX_ROWS`` are kept."""
 
     __slots__ = (
-        *("_application_ms", "_current", "_measured", "_reply_ahead", "_tokens", "_waited_since"),
-        *("language", "omitted", "rows", "stt_ms", "tts_ms"),
+        *("_application_ms", "_measured", "_reply_ahead", "_tokens", "_waited_since"),
+        *("current", "language", "omitted", "rows", "stt_ms", "tts_ms"),
     )
 
     def __init__(self) -> None:
@@ -62,7 +62,8 @@ class TurnRows:
         self._reply_ahead = False
         self._measured: _Measured = None, None, None, None
         """What preceded the current utterance."""
-        self._current: TurnRow | None = None
+        self.current: TurnRow | None = None
+        """That of the current utterance, if it has one."""
         self._waited_since: int | None = None
         """When the wait at the session's end began."""
 
@@ -76,15 +77,15 @@ class TurnRows:
         """Tokens of a reply: of the current utterance's unless a newer reply has begun."""
         if self._reply_ahead:
             self._tokens = (self._tokens or 0) + count
-        elif self._current is not None:
-            self._current.tokens = (self._current.tokens or 0) + count
+        elif self.current is not None:
+            self.current.tokens = (self.current.tokens or 0) + count
 
     def utterance(self) -> None:
         """The agent begins to speak; what was measured since it last did belongs to this."""
         self._measured = self._application_ms, self.stt_ms, self.tts_ms, self._tokens
         self._application_ms = self.stt_ms = self.tts_ms = self._tokens = None
         self._reply_ahead = False
-        self._current = None
+        self.current = None
 
     def turn(self, at: int, outcome: TurnOutcome, wait: int | None, response: int | None) -> None:
         """An utterance that answers the customer, with what is known of the wait and its time."""
@@ -92,19 +93,19 @@ class TurnRows:
 
     def greeting(self, at: int) -> None:
         """The first utterance of the agent, before any reply."""
-        if self._current is None:
+        if self.current is None:
             self._open(at, "greeting", None, None)
 
     def reply(self, duration: int | None) -> None:
         """The current utterance has ended, after that many ms where that is sure."""
-        if self._current is not None:
-            self._current.reply_ms = duration
-            self._current = None
+        if self.current is not None:
+            self.current.reply_ms = duration
+            self.current = None
 
     def interrupted(self) -> None:
         """The current utterance was broken into."""
-        if self._current is not None and self._current.outcome != "greeting":
-            self._current.outcome = "interrupted"
+        if self.current is not None and self.current.outcome != "greeting":
+            self.current.outcome = "interrupted"
 
     def unanswered(self, prompt: int, *, doubtful: bool) -> None:
         """A prompt that no reply answered, as far as is known."""
@@ -119,8 +120,8 @@ class TurnRows:
         self._keep(TurnRow(since, "abandoned" if abandoned else "doubtful", self.language))
 
     def _open(self, at: int, outcome: Outcome, wait: int | None, response: int | None) -> None:
-        self._current = TurnRow(at, outcome, self.language, wait, response, *self._measured)
-        self._keep(self._current)
+        self.current = TurnRow(at, outcome, self.language, wait, response, *self._measured)
+        self._keep(self.current)
 
     def _keep(self, row: TurnRow) -> None:
         if len(self.rows) < MAX_ROWS:

@@ -24,44 +24,38 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 
-import msgspec
-
 from worker.metrics.distribution import half_up
 from worker.sessions.caller_wait import CallerWait
 from worker.sessions.event_log import Row
+from worker.sessions.pairing import Pairing
 from worker.sessions.samples import Part
 from worker.sessions.sequence_numbers import Holes
 from worker.sessions.silence import Silence
-from worker.sessions.token_streams import TokenStreams
+from worker.sessions.token_streams import Reply, TokenStreams
 from worker.sessions.turn_rows import TurnRows
-
-
-class Reply(msgspec.Struct, frozen=True, gc=False):
-    """A reply that has begun but wasn't heard yet; ``sure`` if its prompt is beyond doubt."""
-
-    begun: int
-    sure: bool
 
 
 class TurnWalk:
     """The rules' state. Feed it the session's events in order, then ``close`` it.
 
     ``holes``: those in the numbers of all of the session's events, not only of those walked; None
-    if there are none, or if they mean nothing. Set it before the walk goes on.
+    if there are none, or if they mean nothing. Set it before the walk goes on. ``pairs`` is told
+    what is paired.
     """
 
     __slots__ = (
         *("_answers", "_base", "_configured", "_ended_since_prompt", "_interrupt"),
         *("_replies_begun", "_rows", "_utterance", "_utterance_over_agent", "agent_ms"),
         *("agent_since", "agent_utterances", "customer_end", "customer_ms", "customer_since"),
-        *("doubt", "holes", "lost_ends", "muddled", "owed", "part", "silence", "streams"),
-        *("unattributed_replies", "unheard", "wait"),
+        *("doubt", "holes", "lost_ends", "muddled", "owed", "pairs", "part", "silence"),
+        *("streams", "unattributed_replies", "unheard", "wait"),
     )
 
     def __init__(self, rows: TurnRows, base: int) -> None:
         """``base``: the session's, which its rows' times are told by (epoch ms)."""
         self.part: Part = defaultdict(list)
         self.holes: Holes | None = None
+        self.pairs = Pairing()
         self._base = base
         self._rows = rows
         self.customer_since: Row | None = None
@@ -100,6 +94,7 @@ class TurnWalk:
         self.wait.speech(now, paired=self.customer_since is None)
         if self.customer_since is not None:
             self.lost_ends += 1
+            self.pairs.spoke(self.customer_since, None)
         if self.agent_since is not None:
             if not self._has_hole(self.agent_since, now):
                 self.part["InterruptionsByCustomer"].append(1)
@@ -116,6 +111,7 @@ class TurnWalk:
     def end_of_customer_speech(self, now: Row) -> None:
         """The customer falls silent."""
         self.wait.customer_ends(now, self.customer_since)
+        self.pairs.spoke(self.customer_since, now)
         if self.customer_since is not None:
             self.customer_ms += now.timestamp - self.customer_since.timestamp
         else:
@@ -137,17 +133,20 @@ class TurnWalk:
 
     def first_token_received(self, now: Row) -> None:
         """A reply begins."""
+        prompt = self.owed.popleft() if self.owed else None
         latency = None
-        if not self.owed:
+        if prompt is None:
             self.unattributed_replies += 1
         elif self.doubt:
             self.part["AmbiguousReplies"].append(1)
-            self.owed.popleft()
-        elif self._has_hole(prompt := self.owed.popleft(), now):
+        elif self._has_hole(prompt, now):
             self.part["DoubtfulPrompts"].append(1)
         else:
             latency = now.timestamp - prompt.timestamp
             self.part["ApplicationLatency"].append(latency)
+        if prompt is not None:
+            self.pairs.prompted(prompt, now, sure=latency is not None)
+        self.pairs.reply_begins(now)
         self._rows.reply_begins(latency)
         self.unheard.append(Reply(now.timestamp, sure=latency is not None))
         self._replies_begun += 1
@@ -161,6 +160,7 @@ class TurnWalk:
             if duration > 0 and tokens is not None:
                 # tokens/s in thousandths, half up
                 self.part["TokensPerSecond"].append(half_up(tokens * 1_000_000, duration))
+            self.pairs.reply_ends(now, tokens)
         if tokens is not None:
             self._rows.tokens(tokens)
 
@@ -179,6 +179,7 @@ class TurnWalk:
         self.customer_end = None
         if self.agent_utterances == 1:
             self._greeting(now)
+        self.pairs.agent_begins(now, self._rows.current)
         self.unheard.clear()
         self.muddled = False
         self.silence.end(now, self.holes)
@@ -187,6 +188,7 @@ class TurnWalk:
     def end_of_agent_speech(self, now: Row) -> None:
         """The agent falls silent."""
         self.wait.speech(now, paired=self.agent_since is not None)
+        self.pairs.agent_ends(now, begun=self.agent_since is not None)
         if self.agent_since is not None:
             self._end_utterance(now, self.agent_since)
         self.agent_since = None
@@ -211,8 +213,11 @@ class TurnWalk:
 
     def close(self, last: Row) -> None:
         """The session is over; ``last`` is its last event."""
+        if self.customer_since is not None:
+            self.pairs.spoke(self.customer_since, None)
         if self.wait.since is not None:
             abandoned = self.wait.is_abandoned(last, self.holes)
+            self.pairs.waited(self.wait.since, None, self.wait.speech_ms, doubtful=not abandoned)
             self.part["AbandonedWaits" if abandoned else "DoubtfulWaits"].append(1)
             self._rows.waited(self._base + self.wait.since.timestamp, abandoned=abandoned)
         self._settle(last)
@@ -265,10 +270,12 @@ class TurnWalk:
             self._rows.greeting(self._base + now.timestamp)
 
     def _end_wait(self, now: Row) -> int | None:
-        if self.wait.since is None:
+        since = self.wait.since
+        if since is None:
             self.wait.speech(now, paired=True)
             return None
         wait = self.wait.end(now, self.customer_since, self.holes)
+        self.pairs.waited(since, now, self.wait.speech_ms, doubtful=wait is None)
         if wait is None:
             self.part["DoubtfulWaits"].append(1)
         else:
@@ -284,6 +291,7 @@ class TurnWalk:
 
     def _unanswered(self, prompt: Row, now: Row) -> None:
         doubtful = self._has_hole(prompt, now)
+        self.pairs.prompted(prompt, None, sure=not doubtful)
         self.part["DoubtfulPrompts" if doubtful else "UnansweredPrompts"].append(1)
         self._rows.unanswered(self._base + prompt.timestamp, doubtful=doubtful)
 

@@ -32,6 +32,7 @@ from worker.settings.values import (
     Sink,
     Start,
     StreamName,
+    Switch,
 )
 from worker.telemetry.catalogue import DEFAULT_NAMESPACE
 
@@ -102,6 +103,11 @@ class Settings(BaseSettings):
         default="never",
         description="files of records and dead letters: one (never), or one a day of UTC (daily), "
         "the date in its name",
+    )
+
+    timeline: Switch = Field(
+        default="on",
+        description="whether session records have the call's timeline, which the page draws",
     )
 
     hold_direct_s: int = Field(

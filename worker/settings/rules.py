@@ -24,6 +24,7 @@ def rules_of(settings: Settings) -> Rules:
         max_events=settings.max_events_per_session,
         max_held=settings.max_sessions_held,
         sequence_numbers=settings.sequence_numbers,
+        timeline=settings.timeline == "on",
         series=SeriesRules(
             sets=settings.dimensions,
             labels=settings.labels,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
-from worker.logs.redaction import identifies_someone
+from worker.identifying import identifies_someone
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.times.rfc3339 import parse_ms
 
@@ -184,4 +184,5 @@ LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidat
 OnAmbiguous = Annotated[Literal["resend", "drop"], BeforeValidator(_lower)]
 IdleClock = Annotated[Literal["agreed", "server"], BeforeValidator(_lower)]
 OwnMetrics = Annotated[Literal["auto", "emf", "off"], BeforeValidator(_lower)]
+Switch = Annotated[Literal["on", "off"], BeforeValidator(_lower)]
 LogFormat = Annotated[Literal["auto", "json", "pretty"], BeforeValidator(_lower)]

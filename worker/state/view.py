@@ -69,8 +69,10 @@ class StateView(Protocol):
         """Whose state it is."""
         ...
 
-    def find_sessions(self, sid: str) -> list[Packed]:
-        """The sessions, open or closed, whose session_id or call_sid is ``sid``, as they are."""
+    def find_sessions(self, sid: str | None) -> list[Packed]:
+        """The sessions, open or closed, whose session_id or call_sid is ``sid``, as they are; all
+        of them if it is None.
+        """
         ...
 
     def found_sparse(self) -> bool:

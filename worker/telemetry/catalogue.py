@@ -136,6 +136,12 @@ _METRICS: Final = (
     OwnMetric("Erased", _COUNT, _COUNTER, "events: of calls that an operator has had removed"),
     OwnMetric("Unaccounted", _COUNT, _GAUGE, "occurrences that no outcome accounts for: a defect"),
     OwnMetric("Conflicts", _COUNT, _COUNTER, "events redelivered with another payload"),
+    OwnMetric(
+        "IdentifyingValues",
+        _COUNT,
+        _COUNTER,
+        "values of dimensions that identify someone, counted under other",
+    ),
     OwnMetric("UnknownEvents", _COUNT, _COUNTER, "events of a name that the worker doesn't know"),
     OwnMetric("LateEvents", _COUNT, _COUNTER, "new events of a session that had closed"),
     OwnMetric("DeliveryDelayP50", _MS, _GAUGE, "median of DeliveryDelay since the last report"),

@@ -71,6 +71,7 @@ _COMMITTED: Final = {
     "Cut": "cut",
     "Erased": "erased",
     "Conflicts": "conflicts",
+    "IdentifyingValues": "identifying_values",
     "UnknownEvents": "unknown_events",
     "LateEvents": "late_events",
     "SessionsOpened": "sessions_opened",

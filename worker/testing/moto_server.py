@@ -29,6 +29,31 @@ REGION = "us-east-1"
 _KEYS = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
 
 
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@contextmanager
+def away_from_aws() -> Iterator[None]:
+    """This process's environment, and that of its children, without proxies and without any
+    configuration of AWS: with an embedded AWS alone, neither has a part to play.
+    """
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith("AWS_") or name.lower() in _PROXIES:
+            del os.environ[name]
+    os.environ |= {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",  # of a system that has proxies outside of the environment
+    }
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 @contextmanager
 def embedded_aws() -> Iterator[str]:
     """The endpoint of a fresh, empty AWS on a free port of 127.0.0.1, up until the block ends.

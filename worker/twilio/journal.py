@@ -6,6 +6,7 @@ reads what is missing. When all is there, the recording takes the place of the j
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +15,13 @@ from typing import Final
 import msgspec
 
 from worker.errors import BadInput, Misconfigured
-from worker.recordings.files import Compression, shard_of_file
+from worker.recordings.files import shard_of_file
+from worker.recordings.unpacking import Compression
 from worker.recordings.writer import RecordingWriter
 from worker.twilio.merging import SHARD, Beginning, merged
 from worker.twilio.rows import CallEvent, Contents, call_events, contents
 
+_SID: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 _FOLDER: Final = ".twilio"
 _PLAN: Final = "plan.json"
 _RECORDING: Final = "recording"
@@ -120,6 +123,9 @@ class Journal:
         return [bytes(row) for row in rows]
 
     def _place(self, call_sid: str) -> Path:
+        """Raises ``BadInput`` for what can't be a SID: an API's answer must name no path."""
+        if not _SID.fullmatch(call_sid):
+            raise BadInput(f"{call_sid!r}: no SID of a call")
         return self._own / f"{call_sid}.rows"
 
     def _stored_plan(self) -> _Plan | None:

@@ -67,6 +67,8 @@ def test_sessions_are_found_open_or_closed_by_session_or_by_call(path: Path) -> 
         assert revisions(find_sessions(path, "VX4")) == [("VX4", 1)]
         assert revisions(find_sessions(path, "CA1")) == [("VX1", 0), ("VX4", 1)]
         assert find_sessions(path, "VX9") == []
+        everyone = [("VX1", 0), ("VX2", 0), ("VX4", 1), ("VX5", 1)]
+        assert revisions(find_sessions(path, None)) == everyone
 
 
 def test_a_sessions_log_is_found_whole_over_commits_and_compactions(path: Path) -> None:

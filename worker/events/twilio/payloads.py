@@ -12,7 +12,6 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from worker.events.payload import (
-    UNKNOWN,
     Configured,
     EndStatus,
     Failed,
@@ -25,14 +24,13 @@ from worker.events.payload import (
     Tokens,
     WrapUp,
     canonical,
-    plain,
 )
+from worker.metrics.dimension_values import UNKNOWN, with_digest
 
 INT64: Final = 1 << 63
 NAME_LENGTH: Final = 128
 TEXT_LENGTH: Final = 200
 _LANGUAGES: Final = 50
-_LONGEST_CODE: Final = 16
 
 SHOWN_SETTINGS: Final = (
     "interruptible",
@@ -78,7 +76,8 @@ _ENDINGS: Final[dict[object, EndStatus]] = {
     "hung_up": "hung_up",
     "failure": "failure",
 }
-_TUNING: Final = re.compile(r"-\d+\.\d+_\d+\.\d+_\d+\.\d+$", re.ASCII)
+_CODE: Final = re.compile(r"0|[1-9][0-9]{0,14}")
+_TUNING: Final = re.compile(r"-\d+\.\d+_\d+\.\d+_\d+\.\d+\Z", re.ASCII)
 
 Kept = dict[str, Any]
 """Known fields of a payload, values as they came (scalars)."""
@@ -87,13 +86,18 @@ Kept = dict[str, Any]
 def _fields(value: object, names: tuple[str, ...]) -> Kept | None:
     if not isinstance(value, dict):
         return None
-    return {name: _scalar(value[name]) for name in names if name in value}
+    return {name: _scalar(name, value[name]) for name in names if name in value}
 
 
-def _scalar(value: object) -> object:
-    """A scalar as it is, within bounds; anything else counts as absent."""
+def _scalar(name: str, value: object) -> object:
+    """A scalar as it is, within bounds; anything else counts as absent.
+
+    A message that is too long ends there; any other text then ends with a digest of the whole.
+    """
     if isinstance(value, str):
-        return value[:TEXT_LENGTH]
+        kept = value[:TEXT_LENGTH]
+        whole = kept == value or name == "message"
+        return kept if whole else with_digest(value, value, TEXT_LENGTH)
     if type(value) is int and not -INT64 <= value < INT64:
         return float("inf") if value > 0 else float("-inf")
     return value if isinstance(value, int | float) else None
@@ -101,6 +105,14 @@ def _scalar(value: object) -> object:
 
 def _integer(value: object) -> int | None:
     return value if type(value) is int else None
+
+
+def _count(value: object) -> int | None:
+    """A count as it was reported; none if there is none, and -1 if it is no integer."""
+    return value if value is None or type(value) is int else _NO_COUNT
+
+
+_NO_COUNT: Final = -1
 
 
 def _text(value: object) -> str | None:
@@ -112,7 +124,7 @@ def _latency(kept: Kept) -> Payload:
 
 
 def _tokens(kept: Kept) -> Payload:
-    tokens, words = _integer(kept.get("total_tokens")), _integer(kept.get("total_words"))
+    tokens, words = _count(kept.get("total_tokens")), _count(kept.get("total_words"))
     return _said(Tokens(tokens, words), kept, _TOKENS_NAMES)
 
 
@@ -128,8 +140,7 @@ def _interrupted(kept: Kept) -> Payload:
 def _failed(kept: Kept) -> Payload:
     code = kept.get("error_code")
     if isinstance(code, str):
-        number = code.isascii() and code.isdecimal() and len(code) < _LONGEST_CODE
-        code = int(code) if number else plain(code)
+        code = int(code) if _CODE.fullmatch(code) else code
     if not isinstance(code, str):
         code = _integer(code)
     return _said(Failed(code, _text(kept.get("message"))), kept, _ERROR_NAMES)
@@ -164,8 +175,8 @@ def _said(payload: Payload, kept: Kept, names: dict[str, str]) -> Payload:
 
 def _language_changed(kept: Kept) -> Payload:
     return LanguageChanged(
-        _reported(kept.get("tts_language_code"), plain),
-        _reported(kept.get("transcription_language_code"), plain),
+        _reported(kept.get("tts_language_code")),
+        _reported(kept.get("transcription_language_code")),
         _language_settings(kept),
         canonical(kept),
     )
@@ -195,13 +206,13 @@ def _configured(said: str) -> Configured:
     own: Kept = kept.get("configurations", {})
     languages: dict[str, Kept] = kept.get("languages", {})
     return Configured(
-        _reported(own.get("ttsLanguage"), plain) or UNKNOWN,
-        _reported(own.get("transcriptionLanguage"), plain) or UNKNOWN,
+        _reported(own.get("ttsLanguage")) or UNKNOWN,
+        _reported(own.get("transcriptionLanguage")) or UNKNOWN,
         LanguageSettings(
             _reported(own.get("ttsProvider"), provider),
             _reported(own.get("voice"), voice),
             _reported(own.get("transcriptionProvider"), provider),
-            _reported(own.get("speechProvider"), plain),
+            _reported(own.get("speechProvider")),
         ),
         {code: _language_settings(language) for code, language in languages.items()},
         kept.get("omitted_languages", 0),
@@ -219,12 +230,12 @@ def _language_settings(kept: Kept) -> LanguageSettings:
         _reported(kept.get("tts_provider"), provider),
         _reported(kept.get("voice"), voice),
         _reported(kept.get("transcription_provider"), provider),
-        _reported(kept.get("speech_model"), plain),
+        _reported(kept.get("speech_model")),
     )
 
 
-def _reported(value: object, normalised: Callable[[str], str]) -> str | None:
-    """A text made fit for a dimension; None if nothing was reported, and unknown if no text."""
+def _reported(value: object, normalised: Callable[[str], str] = str) -> str | None:
+    """A text, normalised; None if nothing was reported, and unknown if it was no text."""
     if not value:
         return None
     return normalised(value) if isinstance(value, str) else UNKNOWN
@@ -233,13 +244,13 @@ def _reported(value: object, normalised: Callable[[str], str]) -> str | None:
 @lru_cache(maxsize=1024)
 def provider(text: str) -> str:
     """A provider in lower case, without the prefix of Twilio's own building blocks."""
-    return plain(text).lower().removeprefix("block_") or UNKNOWN
+    return text.lower().removeprefix("block_") or UNKNOWN
 
 
 @lru_cache(maxsize=1024)
 def voice(text: str) -> str:
     """A voice as it is, but for a tuning suffix (``-1.0_0.7_0.8``)."""
-    return _TUNING.sub("", plain(text)) or UNKNOWN
+    return _TUNING.sub("", text) or UNKNOWN
 
 
 ReadPayload = Callable[[Any], Payload | None]

@@ -36,7 +36,7 @@ class S3View:
         manifest = _look(self._access).manifest
         return Taken(manifest.stream, manifest.epoch)
 
-    def find_sessions(self, sid: str) -> list[Packed]:
+    def find_sessions(self, sid: str | None) -> list[Packed]:
         """See ``StateView.find_sessions``."""
         return find_sessions(self._access, sid)
 
@@ -71,8 +71,8 @@ class S3View:
         )
 
 
-def find_sessions(access: Access, sid: str) -> list[Packed]:
-    """The sessions, open or closed, whose session_id or call_sid is ``sid``.
+def find_sessions(access: Access, sid: str | None) -> list[Packed]:
+    """The sessions, open or closed, whose session_id or call_sid is ``sid``; None: all of them.
 
     A session that a late event brought back is found as it now is. The closed ones lie in
     segments that only their owner can find them in by key, so all of these are read, one at a
@@ -87,7 +87,9 @@ def find_sessions(access: Access, sid: str) -> list[Packed]:
             break
     held = restoring.whole(manifest).sessions
     found = [*closed, *(Packed(change.state, change.log) for change in held)]
-    named = [one for one in found if sid in (one.state.key.session_id, one.state.key.call_sid)]
+    named = [
+        one for one in found if sid in (None, one.state.key.session_id, one.state.key.call_sid)
+    ]
     return list({one.state.key: one for one in named}.values())
 
 
@@ -142,7 +144,7 @@ def _look(access: Access) -> Found:
 
 
 def _closed(
-    access: Access, manifest: Manifest, restoring: Restoring, index: PackedIndex, sid: str
+    access: Access, manifest: Manifest, restoring: Restoring, index: PackedIndex, sid: str | None
 ) -> list[Packed] | None:
     """The packed sessions that may be meant; None if compaction has taken a segment away."""
     found: list[Packed] = []
@@ -166,8 +168,8 @@ def _counts(index: PackedIndex, ref: Ref, spot: PackedSpot) -> bool:
     return index.find(spot.digest) == (ref.number, spot.start, spot.length)
 
 
-def _meant(data: bytes, spots: list[PackedSpot], sid: str) -> Iterator[Packed]:
+def _meant(data: bytes, spots: list[PackedSpot], sid: str | None) -> Iterator[Packed]:
     for spot in spots:
         piece = data[spot.start : spot.start + spot.length]
-        if sid.encode() in from_piece(piece):
+        if sid is None or sid.encode() in from_piece(piece):
             yield unpack(piece)

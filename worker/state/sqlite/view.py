@@ -37,7 +37,7 @@ class SqliteView:
             raise BadInput(f"there is no state in {self._path}")
         return taken
 
-    def find_sessions(self, sid: str) -> list[Packed]:
+    def find_sessions(self, sid: str | None) -> list[Packed]:
         """See ``StateView.find_sessions``."""
         return find_sessions(self._path, sid)
 
@@ -115,8 +115,8 @@ def folded(path: Path) -> Folded:
     return Folded(state.counters.get("occurrences", 0), len(state.sessions))
 
 
-def find_sessions(path: Path, sid: str) -> list[Packed]:
-    """The sessions, open or closed, whose session_id or call_sid is ``sid``.
+def find_sessions(path: Path, sid: str | None) -> list[Packed]:
+    """The sessions, open or closed, whose session_id or call_sid is ``sid``; None: all of them.
 
     A session that a late event brought back is found as it now is. Raises ``CorruptState`` if
     it can't be read.
@@ -124,13 +124,16 @@ def find_sessions(path: Path, sid: str) -> list[Packed]:
     with _reading(path) as db:
         db.execute("BEGIN")  # one view of both tables: a session may be on its way between
         closed = db.execute(
-            "SELECT session_id, data FROM closed_sessions WHERE session_id = ? OR call_sid = ?",
-            (sid, sid),
+            "SELECT session_id, data FROM closed_sessions"
+            " WHERE ?1 IS NULL OR session_id = ?1 OR call_sid = ?1",
+            (sid,),
         ).fetchall()
         held = whole_state(path, db).sessions
     found = [unpacked(path, *row) for row in closed]
     found += [Packed(change.state, change.log) for change in held]
-    named = [one for one in found if sid in (one.state.key.session_id, one.state.key.call_sid)]
+    named = [
+        one for one in found if sid in (None, one.state.key.session_id, one.state.key.call_sid)
+    ]
     return list({one.state.key: one for one in named}.values())
 
 

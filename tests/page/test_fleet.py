@@ -1,0 +1,57 @@
+"""The fleet: bins and cells hold every sample once, and an incident is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.page.calls import records
+from tests.page.pictures import INCIDENT_MS, incident
+from worker.page.fleet import BREAKDOWNS, Gathered, breakdowns_of, fleet_of
+from worker.page.samples import COUNTS, LATENCIES
+from worker.page.statistics import percentile
+
+
+def test_every_sample_is_in_one_bin_and_every_wait_in_one_cell() -> None:
+    gathered = Gathered(records())
+    bins = gathered.bins()
+    fleet = fleet_of(gathered, bins)
+    for name in LATENCIES:
+        latency = fleet["latency"][name]
+        assert sum(latency["n"]) == len(gathered.samples[name]) > 0
+        assert {len(latency[column]) for column in latency} == {bins.number}
+    for name in COUNTS:
+        assert sum(fleet["counts"][name]) == len(gathered.samples[name])
+    cells = [[count for _, count in column] for column in fleet["heat"]["cells"]]
+    assert [sum(column) for column in cells] == fleet["latency"]["CallerWait"]["n"]
+
+
+def test_a_bins_percentiles_are_those_of_its_samples() -> None:
+    gathered = Gathered(records())
+    bins = gathered.bins()
+    latency = fleet_of(gathered, bins)["latency"]["CallerWait"]
+    for n in range(bins.number):
+        values = sorted(one.value for one in gathered.samples["CallerWait"] if bins.of(one.at) == n)
+        for percent in (50, 95, 99):
+            expected = percentile(values, percent) if values else None
+            assert latency[f"p{percent}"][n] == expected
+
+
+def test_a_breakdown_has_every_sample_under_its_configuration_the_most_first() -> None:
+    gathered = Gathered(records())
+    for wanted, found in zip(BREAKDOWNS, breakdowns_of(gathered), strict=True):
+        counts = [row["n"] for row in found["rows"]]
+        assert counts == sorted(counts, reverse=True)
+        assert sum(counts) == len(gathered.samples[wanted.metric])
+        assert len(counts) > 1
+
+
+@pytest.mark.slow
+def test_an_incidents_time_and_part_are_named() -> None:
+    gathered = Gathered(incident())
+    fleet = fleet_of(gathered, gathered.bins())
+    verdict = fleet["verdict"]
+    at = fleet["start"] + verdict["bin"] * fleet["width"]
+    began, ended = INCIDENT_MS
+    assert began <= at <= ended
+    assert verdict["part"]["name"] == "ApplicationLatency"
+    assert verdict["quarter"] > 10

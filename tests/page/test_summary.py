@@ -1,0 +1,66 @@
+"""A session's row: what its record says, and the call in small."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from tests.page.calls import records
+from worker.page.bins import cell_of
+from worker.page.fleet import Gathered
+from worker.page.samples import instant, samples_of
+from worker.page.summary import STRIP, columns_of, longest_wait, row_of
+
+LETTER = 0x100
+BINS = Gathered(records()).bins()
+
+
+def test_the_longest_wait_is_the_greatest_sample_or_one_that_the_caller_gave_up() -> None:
+    given_up = 0
+    for one in records():
+        waits = [sample.value for sample in samples_of(one) if sample.metric == "CallerWait"]
+        found = longest_wait(one)
+        if found is None:
+            assert not waits
+        elif found[1]:
+            given_up += 1
+            assert found[0] >= max(waits, default=0)
+            assert one.abandoned_waits
+        else:
+            assert found[0] == max(waits)
+    assert given_up
+
+
+def test_without_a_timeline_it_is_the_same_but_for_what_is_spoken_in_it() -> None:
+    for one in records():
+        found, bare = longest_wait(one), longest_wait(replace(one, timeline=None))
+        assert (found is None) == (bare is None)
+        assert found is None or bare is None or found[0] <= bare[0]
+
+
+def test_a_strip_has_every_part_that_has_both_ends_in_its_place() -> None:
+    for one in records():
+        assert one.timeline is not None
+        strip = row_of(one, BINS)["strip"]
+        kinds = strip[::3]
+        whole = [speech for speech in one.timeline.customer if None not in speech]
+        assert kinds.count("c") == len(whole)
+        assert kinds.count("w") + kinds.count("d") == len(one.timeline.waits)
+        assert kinds.count("d") == sum(wait.doubtful for wait in one.timeline.waits)
+        places = [ord(letter) - LETTER for n, letter in enumerate(strip) if n % 3]
+        assert all(0 <= place <= STRIP for place in places)
+        assert all(a <= b for a, b in zip(places[::2], places[1::2], strict=True))
+
+
+def test_its_cells_are_those_of_its_waits() -> None:
+    for one in records():
+        cells = row_of(one, BINS)["cells"]
+        waits = [sample for sample in samples_of(one) if sample.metric == "CallerWait"]
+        assert [ord(letter) - LETTER for letter in cells[::2]] == [BINS.of(s.at) for s in waits]
+        assert [ord(letter) - LETTER for letter in cells[1::2]] == [cell_of(s.value) for s in waits]
+
+
+def test_columns_are_the_rows_turned() -> None:
+    rows = [row_of(one, BINS) for one in records()]
+    columns = columns_of(rows)
+    assert {len(values) for values in columns.values()} == {len(rows)}
+    assert columns["began"] == [instant(one.started_at) for one in records()]

@@ -1,0 +1,99 @@
+"""``voice-insights status``: how the worker beside it stands, and its worst calls."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import click
+
+from worker.cli.beside import ask, beside_options, settings_beside
+from worker.cli.records_file import records_of_state
+from worker.errors import VoiceInsightsError
+from worker.opening import Locations
+from worker.page.data import worst_first
+from worker.page.samples import instant
+from worker.page.summary import longest_wait
+from worker.reports.console import console, print_table
+from worker.reports.tables import ranked_table
+from worker.sessions.schema import SessionRecord
+from worker.settings.model import Settings
+from worker.telemetry.status import status_of, values_of
+
+_LONGEST: Final = 1_000_000
+_EVERY_S: Final = 5.0
+_CALLS_EVERY: Final = 12
+"""While it watches, it reads the calls so many times less often than the metrics."""
+_HOUR_MS: Final = 3_600_000
+_WORST: Final = 5
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Show it again every 5 s, until Ctrl-C.")
+@beside_options
+def status(
+    watch: bool, health_port: str | None, health_host: str | None, config_file: Path | None
+) -> None:
+    """Show how the worker on this machine stands.
+
+    Lag, shards, stream time, what became of what was read, the outbox and the requests, from its
+    /metrics; and the calls of the last hour whose callers waited longest, from its state. Give it
+    the environment or the settings file that the worker has. A line that begins with ! needs
+    somebody to look; the runbook says what to do. Exits 1 if nothing answers.
+
+    \b
+    Examples:
+      VOICE_INSIGHTS_HEALTH_PORT=8080 voice-insights status
+      voice-insights status --health-port 8080 --watch
+    """
+    settings = settings_beside(health_port, health_host, config_file)
+    if not watch:
+        sys.exit(0 if _show(settings, _calls(settings)) else 1)
+    _watch(lambda calls: _show(settings, calls), lambda: _calls(settings))
+
+
+def _watch(
+    show: Callable[[list[SessionRecord]], bool], read: Callable[[], list[SessionRecord]]
+) -> None:
+    calls: list[SessionRecord] = []
+    turn = 0
+    while True:
+        if turn % _CALLS_EVERY == 0:
+            calls = read()
+        turn += 1
+        click.clear()
+        show(calls)
+        time.sleep(_EVERY_S)
+
+
+def _show(settings: Settings, calls: list[SessionRecord]) -> bool:
+    """Print all of it; gives whether the worker answers."""
+    answer = ask(settings, "/metrics", _LONGEST)
+    if not answer.ok:
+        click.echo(answer.text)
+    elif not answer.text:
+        click.echo("the worker has not committed yet")
+    else:
+        for line in status_of(values_of(answer.text)):
+            click.echo(f"{' ' if line.fine else '!'} {line.name:<13} {line.text}")
+    if calls:
+        out = console(sys.stdout)
+        waits = [(longest_wait(one) or (None, False))[0] for one in calls]
+        print_table(out, ranked_table(calls, "caller_wait", waits, "Worst calls of the last hour"))
+    return answer.ok
+
+
+def _calls(settings: Settings) -> list[SessionRecord]:
+    """The worst calls that had an event within the last hour; none if the state can't be read."""
+    try:
+        view = Locations(settings.region, settings.endpoint_url).view(settings.state)
+        found = records_of_state(view, None, settings.sequence_numbers)
+    except VoiceInsightsError as error:
+        click.echo(f"no calls: {error}", err=True)
+        return []
+    since = time.time_ns() // 1_000_000 - _HOUR_MS
+    records = [one for one in found if instant(one.ended_at) >= since]
+    return [one for one in worst_first(records) if longest_wait(one) is not None][:_WORST]

@@ -1,0 +1,109 @@
+"""From session records to the data of the page: the fleet, a row a session, calls in full. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from worker.page.fleet import Gathered, breakdowns_of, fleet_of, totals_of
+from worker.page.samples import instant
+from worker.page.summary import columns_of, longest_wait, row_of
+from worker.sessions.schema import SessionRecord
+
+_AT_ONCE: Final = 20
+"""So many calls in full are packed together."""
+_SID_DIGITS: Final = 12
+
+
+class Span(NamedTuple):
+    """From an instant up to another, which is not in it (epoch ms); None: from or up to any."""
+
+    since: int | None
+    until: int | None
+
+    def holds(self, at: int) -> bool:
+        """Whether an instant lies in it."""
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
+
+class Wanted(NamedTuple):
+    """What a report shows. ``calls``: how many calls in full, the worst first; None for all.
+    ``source``: what the records come from, in a word.
+    """
+
+    span: Span
+    calls: int | None
+    title: str | None
+    source: str
+    redact: bool
+    against: Span | None = None
+
+
+class Data(NamedTuple):
+    """``whole``: what the page begins with. ``calls``: those in full, some at a time."""
+
+    whole: dict[str, Any]
+    calls: list[bytes]
+    sessions: int
+
+
+def in_span(records: Iterable[SessionRecord], span: Span) -> list[SessionRecord]:
+    """The sessions that began in a span, in the order of their beginnings."""
+    found = [one for one in records if span.holds(instant(one.started_at))]
+    return sorted(found, key=lambda one: (one.started_at, one.session_id, one.call_sid))
+
+
+def worst_first(records: Iterable[SessionRecord]) -> list[SessionRecord]:
+    """By the longest wait without doubt; equal ones in the order given."""
+    return sorted(records, key=lambda one: -((longest_wait(one) or (-1, False))[0]))
+
+
+def redacted(record: SessionRecord) -> SessionRecord:
+    """Without what names a call, an account or what an error said."""
+    return replace(
+        record,
+        account_sid="",
+        call_sid="",
+        session_id=sha256(record.session_id.encode()).hexdigest()[:_SID_DIGITS],
+        errors=[replace(error, message="") for error in record.errors],
+    )
+
+
+def data_of(records: Iterable[SessionRecord], wanted: Wanted) -> Data:
+    """The data; equal records and wishes give equal data, whatever the records' order."""
+    everything = list(map(redacted, records) if wanted.redact else records)
+    shown = in_span(everything, wanted.span)
+    gathered = Gathered(shown)
+    bins = gathered.bins()
+    full = worst_first(shown)[: wanted.calls]
+    place = {id(one): n for n, one in enumerate(full)}
+    rows = [{**row_of(one, bins), "place": place.get(id(one), -1)} for one in shown]
+    whole = {
+        "title": wanted.title,
+        "source": wanted.source,
+        "redacted": wanted.redact,
+        "at_once": _AT_ONCE,
+        "fleet": fleet_of(gathered, bins),
+        "sessions": columns_of(rows),
+    }
+    if wanted.against is not None:
+        other = Gathered(in_span(everything, wanted.against))
+        spans = other.bins()
+        whole["against"] = {
+            "start": wanted.against.since or spans.start,
+            "end": wanted.against.until or spans.start + spans.width * spans.number,
+            "totals": totals_of(other),
+            "by": breakdowns_of(other),
+        }
+    return Data(whole, _packed(full), len(shown))
+
+
+def _packed(full: Sequence[SessionRecord]) -> list[bytes]:
+    return [
+        msgspec.json.encode(full[start : start + _AT_ONCE])
+        for start in range(0, len(full), _AT_ONCE)
+    ]

@@ -1,0 +1,165 @@
+'use strict';
+/* All sessions: a table of which only the rows in sight exist, with each call in small. */
+
+const ROW = 32, AT_MOST = 45, PRINTED = 200, STRIP = 180, LETTER = 0x100;
+
+const COLUMNS = [
+  ['sid', 'Session', 'l w-sid'], ['began', 'Began', ''], ['longest', 'Longest wait', 'w-longest'], [null, 'The call', 'l w-strip'],
+  ['median', 'Median', ''], ['response', 'Resp. p95', ''], ['turns', 'Turns', ''], ['coverage', 'Coverage', ''],
+  ['interruptions', 'Interr.', ''], ['tokens', 'Tokens', ''], ['end', 'End', 'l'], ['language', 'Language', 'l'], [null, 'What happened', 'l w-chips']];
+
+let texts = null;
+/** What a filter's words are looked for in, by session. */
+function searched() {
+  if (texts) return texts;
+  const s = DATA.sessions;
+  texts = s.sid.map((sid, i) => [
+    sid, s.call[i], s.language[i], s.setup[i], s.end[i], s.codes[i].join(' '),
+    s.abandoned[i] ? 'gave up' : '', s.missing[i] ? 'missing' : '', s.doubtful[i] ? 'doubt' : '',
+    s.unanswered[i] ? 'unanswered' : ''].join(' ').toLowerCase());
+  return texts;
+}
+
+const valueOf = (name, i) => name === 'coverage'
+  ? (DATA.sessions.turns[i] ? DATA.sessions.sure[i] / DATA.sessions.turns[i] : null) : DATA.sessions[name][i];
+
+/** The sessions that a filter leaves, in its order; what has no value comes last. */
+function filtered(filter) {
+  const wanted = filter.q.toLowerCase().split(/\s+/).filter(Boolean), all = searched();
+  const inCell = filter.bin === null ? null : String.fromCharCode(LETTER + filter.bin, LETTER + filter.cell);
+  const holds = i => wanted.every(word => all[i].includes(word)) && (inCell === null || hasCell(DATA.sessions.cells[i], inCell));
+  const found = [...all.keys()].filter(holds);
+  const value = new Map(found.map(i => [i, valueOf(filter.sort, i)]));
+  const sign = filter.down ? -1 : 1;
+  return found.sort((a, b) => {
+    const [one, other] = [value.get(a), value.get(b)];
+    if (one === null || other === null) return (one === null) - (other === null);
+    return (one < other ? -1 : one > other ? 1 : 0) * sign || a - b;
+  });
+}
+
+function hasCell(cells, wanted) {
+  for (let i = 0; i < cells.length; i += 2) if (cells.startsWith(wanted, i)) return true;
+  return false;
+}
+
+/** A call in small: the caller above, the agent below, waits behind them. */
+function strip(text) {
+  const path = { c: '', a: '', w: '', d: '' }, box = { c: [2, 6], a: [12, 6], w: [2, 16], d: [2, 16] };
+  for (let i = 0; i < text.length; i += 3) {
+    const kind = text[i], from = text.charCodeAt(i + 1) - LETTER, to = text.charCodeAt(i + 2) - LETTER;
+    const [y, height] = box[kind], width = Math.max(1, to - from);
+    path[kind] += `M${from},${y}h${width}v${height}h${-width}z`;
+  }
+  const svg = S('svg', { width: STRIP, height: 20, viewBox: `0 0 ${STRIP} 20`, 'aria-hidden': 'true' });
+  for (const [kind, name] of [['w', 'waits'], ['d', 'doubt'], ['c', 'f-customer'], ['a', 'f-agent']]) {
+    if (path[kind]) svg.append(S('path', { d: path[kind], class: name }));
+  }
+  return svg;
+}
+
+function sessionRow(i, index) {
+  const s = DATA.sessions, coverage = percent(s.sure[i], s.turns[i]), slow = s.longest[i] > TARGETS.CallerWait[1];
+  const open = event => { if (!event.target.closest('a')) location.hash = `#call/${s.sid[i]}`; };
+  return $('tr', { class: 'link', 'aria-rowindex': index + 2, onclick: open },
+    cell(link(i), 'l'), cell(clock(s.began[i], true)), cell(whole(s.longest[i]), slow ? 'hot strong' : ''),
+    cell($('span', { class: 'strip' }, strip(s.strip[i]), $('small', { text: within(s.lasted[i]) })), 'l'),
+    cell(whole(s.median[i])), cell(whole(s.response[i])), cell(whole(s.turns[i])), cell(coverage),
+    cell(whole(s.interruptions[i])), cell(whole(s.tokens[i])), cell(s.end[i], 'l'), cell(s.language[i], 'l'),
+    cell($('span', { class: 'chips' }, ...happened(i)), 'l'));
+}
+
+/** The filter that an address names. */
+function filterOf(query) {
+  const asked = new URLSearchParams(query), sort = asked.get('sort') || 'longest';
+  const number = name => /^\d+$/.test(asked.get(name) || '') ? Number(asked.get(name)) : null;
+  const known = COLUMNS.some(([name]) => name === sort);
+  return { q: asked.get('q') || '', sort: known ? sort : 'longest', down: asked.get('down') !== '0', bin: number('cell') === null ? null : number('bin'), cell: number('cell') };
+}
+
+function addressOf(filter) {
+  const asked = new URLSearchParams();
+  if (filter.q) asked.set('q', filter.q);
+  if (filter.sort !== 'longest' || !filter.down) asked.set('sort', filter.sort);
+  if (!filter.down) asked.set('down', '0');
+  if (filter.bin !== null) { asked.set('bin', filter.bin); asked.set('cell', filter.cell); }
+  return String(asked) ? `#sessions?${asked}` : '#sessions';
+}
+
+function heads(filter) {
+  return COLUMNS.map(([name, text, kind]) => {
+    if (name === null) return $('th', { scope: 'col', class: kind, text });
+    const sorted = filter.sort === name;
+    const down = sorted ? !filter.down : !['sid', 'end', 'language'].includes(name);
+    const turn = () => { location.hash = addressOf({ ...filter, sort: name, down }); };
+    return $('th', { scope: 'col', class: kind, 'aria-sort': sorted ? (filter.down ? 'descending' : 'ascending') : null },
+      $('button', { type: 'button', class: 'sort', onclick: turn }, text, sorted ? (filter.down ? ' ↓' : ' ↑') : null));
+  });
+}
+
+/** A table of a thousand rows of which only those in sight are made. */
+function virtualTable(found, filter) {
+  const body = $('tbody'), above = $('tr', { class: 'space', 'aria-hidden': 'true' }), below = $('tr', { class: 'space', 'aria-hidden': 'true' });
+  const made = $('table', { 'aria-label': 'Sessions', 'aria-rowcount': found.length + 1 }, $('thead', {}, $('tr', { 'aria-rowindex': 1 }, ...heads(filter))), body);
+  const box = $('div', { class: 'vt', tabindex: 0, role: 'group', 'aria-label': 'Sessions, scrolling' }, made);
+  let first = -1;
+  const draw = () => {
+    const at = Math.max(0, Math.min(Math.floor(box.scrollTop / ROW) - 6, found.length - AT_MOST));
+    if (at === first) return;
+    first = at;
+    above.style.height = `${at * ROW}px`;
+    below.style.height = `${Math.max(0, found.length - at - AT_MOST) * ROW}px`;
+    body.replaceChildren(above, ...found.slice(at, at + AT_MOST).map((i, n) => sessionRow(i, at + n)), below);
+  };
+  box.addEventListener('scroll', draw, { passive: true });
+  box.printed = () => body.replaceChildren(...found.slice(0, PRINTED).map(sessionRow));
+  draw();
+  return box;
+}
+
+/** A text that a spreadsheet takes for a text. */
+const csvText = value => `"${String(value ?? '').replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
+
+function download(found) {
+  const names = ['sid', 'call', 'began', 'lasted', 'longest', 'median', 'response', 'turns', 'sure', 'interruptions', 'tokens', 'end', 'language', 'setup', 'codes', 'abandoned', 'unanswered', 'missing', 'doubtful'];
+  const value = (name, i) => name === 'began' ? new Date(DATA.sessions.began[i]).toISOString() : DATA.sessions[name][i];
+  const rows = found.map(i => names.map(name => typeof value(name, i) === 'number' ? value(name, i) : csvText(value(name, i))).join(','));
+  const url = URL.createObjectURL(new Blob([[names.join(','), ...rows].join('\r\n'), '\r\n'], { type: 'text/csv' }));
+  const anchor = $('a', { href: url, download: 'sessions.csv' });
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+function cellText(filter) {
+  const { start: from, width } = DATA.fleet, { edges } = DATA.fleet.heat;
+  const at = from + filter.bin * width;
+  return `with a wait of ${whole(edges[filter.cell])} to ${whole(edges[filter.cell + 1])} ms that ended from ${clock(at)} to ${clock(at + width)}`;
+}
+
+function showSessions(main, query) {
+  const filter = filterOf(query), found = filtered(filter), all = DATA.sessions.sid.length;
+  shownCharts.length = 0;
+  const where = [filter.q ? `matching “${filter.q}”` : '', filter.bin === null ? '' : cellText(filter)].filter(Boolean).join(', ');
+  const box = virtualTable(found, filter);
+  main.replaceChildren(
+    $('div', { class: 'head' }, $('h1', { text: 'Sessions' }), $('span', { class: 'grow' }),
+      where ? $('a', { class: 'button', href: '#sessions', text: 'All sessions' }) : null,
+      $('button', { type: 'button', class: 'button', onclick: () => download(found), text: 'CSV' }),
+      $('button', { type: 'button', class: 'button', onclick: event => copy(event.target, found.slice(0, 50).map(i => command(DATA.sessions.sid[i])).join('\n')), text: 'Copy commands' })),
+    $('p', { class: 'sub', role: 'status', text: `${grouped.format(found.length)} of ${plural(all, 'session')}${where ? `, ${where}` : ''}. Filter by SID, language, provider, voice, model, error code, end, “gave up”, “missing”.` }),
+    $('section', { class: 'card flush' }, box));
+  main.printed = box.printed;
+}
+
+const command = sid => `voice-insights session ${sid}`;
+
+async function copy(button, text) {
+  const before = button.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = 'Copied';
+  } catch {
+    button.textContent = 'This browser doesn’t let a file copy';
+  }
+  setTimeout(() => { button.textContent = before; }, 1500);
+}

@@ -1,0 +1,39 @@
+"""Order statistics of samples, with the interval in which the fleet's own may lie. Pure."""
+
+from __future__ import annotations
+
+from math import ceil, floor, sqrt
+from typing import Final, NamedTuple
+
+_SIGMAS: Final = 1.96  # 95 % of a normal distribution lie within
+
+
+class Quantile(NamedTuple):
+    """A percentile by nearest rank, and its 95 % interval by order statistics; None where there
+    are too few samples to bound it.
+    """
+
+    value: int
+    low: int | None
+    high: int | None
+
+
+def percentile(ordered: list[int], percent: int) -> int:
+    """The sample at position ceil(percent / 100 x count) of at least one in ascending order."""
+    return ordered[(percent * len(ordered) + 99) // 100 - 1]
+
+
+def quantile(ordered: list[int], percent: int) -> Quantile:
+    """A percentile of at least one sample in ascending order, with its interval.
+
+    How many of n samples lie below the fleet's own percentile is binomial: between the two ranks
+    at 1.96 of its standard deviations, by the normal approximation, it lies in 95 of 100 cases.
+    """
+    count, share = len(ordered), percent / 100
+    middle, spread = count * share, _SIGMAS * sqrt(count * share * (1 - share))
+    low, high = floor(middle - spread), ceil(middle + spread) + 1
+    return Quantile(
+        percentile(ordered, percent),
+        ordered[low - 1] if low >= 1 else None,
+        ordered[high - 1] if high <= count else None,
+    )

@@ -1,0 +1,126 @@
+"""A session record as one row of the sessions table. Pure.
+
+A wait counts as a call's longest only if no event is missing in it; one that the caller gave up
+counts up to the session's end. Others are told of as being in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from worker.page.bins import Bins, cell_of
+from worker.page.samples import instant, samples_of
+from worker.sessions.schema import SessionRecord
+from worker.sessions.timeline import Timeline
+
+STRIP: Final = 180
+"""A strip of a call is so many units long."""
+_LETTER: Final = 0x100
+"""A number up to some hundreds stands as the character so far above it."""
+
+
+def longest_wait(record: SessionRecord) -> tuple[int, bool] | None:
+    """The longest wait without doubt in ms, and whether the caller gave up in it; None without."""
+    waits = _waits(record)
+    return max(waits, default=None)
+
+
+def row_of(record: SessionRecord, bins: Bins) -> dict[str, Any]:
+    """The row; instants in epoch ms, durations in ms. ``cells``: in which bins of time and cells of
+    length its waits are.
+    """
+    began, latency, context = instant(record.started_at), record.latency_ms, record.context
+    longest = longest_wait(record)
+    response = latency.response
+    return {
+        "sid": record.session_id,
+        "call": record.call_sid,
+        "began": began,
+        "lasted": instant(record.ended_at) - began,
+        "longest": longest and longest[0],
+        "given_up": int(bool(longest and longest[1])),
+        "median": latency.caller_wait and latency.caller_wait.p50,
+        "response": response and response.p95,
+        "turns": record.turns,
+        "sure": response.count if response else 0,
+        "interruptions": record.interruptions.total,
+        "tokens": record.tokens.total,
+        "end": record.end_status or "none",
+        "language": language_of(record),
+        "setup": " ".join(
+            (
+                *(context.transcription_provider, context.speech_model),
+                *(context.tts_provider, context.voice),
+            )
+        ),
+        "codes": [str(error.code) for error in record.errors],
+        "abandoned": record.abandoned_waits,
+        "unanswered": record.unanswered_prompts,
+        "missing": record.completeness.missing,
+        "doubtful": record.doubtful_waits,
+        "strip": "" if record.timeline is None else _strip(record.timeline, _lasted(record)),
+        "cells": "".join(
+            chr(_LETTER + bins.of(one.at)) + chr(_LETTER + cell_of(one.value))
+            for one in samples_of(record)
+            if one.metric == "CallerWait"
+        ),
+    }
+
+
+def columns_of(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Rows as columns, each named once."""
+    columns: dict[str, list[Any]] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    return columns
+
+
+def language_of(record: SessionRecord) -> str:
+    """The language spoken at the call's end, failing that the language heard."""
+    spoken, heard = record.context.tts_language, record.context.transcription_language
+    return heard if spoken == "unknown" else spoken
+
+
+def _lasted(record: SessionRecord) -> int:
+    return instant(record.ended_at) - instant(record.started_at)
+
+
+def _waits(record: SessionRecord) -> list[tuple[int, bool]]:
+    ended = instant(record.ended_at)
+    if record.timeline is not None and not record.timeline.omitted:
+        lasted = _lasted(record)
+        return [
+            (lasted - one.since - one.speech_ms, True)
+            if one.audio is None
+            else (one.audio - one.since - one.speech_ms, False)
+            for one in record.timeline.waits
+            if not one.doubtful
+        ]
+    wait = record.latency_ms.caller_wait
+    given_up = [
+        (ended - instant(row.at), True) for row in record.turn_rows if row.outcome == "abandoned"
+    ]
+    return given_up + ([(int(wait.max), False)] if wait else [])
+
+
+def _strip(timeline: Timeline, lasted: int) -> str:
+    """The call in small: who speaks (c, a) and who waits (w, d in doubt), each with two places."""
+    drawn = [
+        *(("c", one.start, one.end) for one in timeline.customer),
+        *(("a", one.start, one.end) for one in timeline.agent),
+        *(
+            ("d" if one.doubtful else "w", one.since, lasted if one.audio is None else one.audio)
+            for one in timeline.waits
+        ),
+    ]
+    return "".join(
+        f"{kind}{_place(start, lasted)}{_place(end, lasted)}"
+        for kind, start, end in drawn
+        if start is not None and end is not None
+    )
+
+
+def _place(at: int, lasted: int) -> str:
+    return chr(_LETTER + (STRIP * at // lasted if lasted else 0))

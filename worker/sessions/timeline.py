@@ -1,0 +1,289 @@
+"""The timeline of a call: who spoke when, when the caller waited, and for what. Pure.
+
+The turn rules tell ``Pairs`` what they pair while they walk; nothing here pairs a second time, so
+a picture of the call and its metrics can't disagree. What one event says alone, and where events
+are missing, is read from the events themselves. Times are in ms since the session's first event.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import Final, Literal, NamedTuple, get_args
+
+import msgspec
+from msgspec.structs import replace
+
+from worker.events.event import EVENT_CODES
+from worker.events.payload import Configured, Failed, Interrupted, LanguageChanged, Payload
+from worker.sessions.context import ContextWalk
+from worker.sessions.event_log import Row
+from worker.sessions.event_walk import CONFIGURING, latency_of
+from worker.sessions.pairing import Pairing
+from worker.sessions.turn_rows import Outcome, TurnRow
+
+MAX_ENTRIES: Final = 2_000
+"""A timeline has so many entries at most; the earliest are kept."""
+
+What = Literal[
+    "interrupt", "preempted", "dtmf", "digit", "play_media", "language_changed", "error_event"
+]
+
+
+class Speech(NamedTuple):
+    """The customer speaks; None for an end that was never seen."""
+
+    start: int | None
+    end: int | None
+
+
+class Utterance(NamedTuple):
+    """The agent speaks; None for an end that was never seen. ``outcome``: of the turn row that it
+    belongs to, None if it answers nobody. ``response_ms``: only of a turn beyond doubt.
+    """
+
+    start: int | None
+    end: int | None
+    outcome: Outcome | None
+    response_ms: int | None
+
+
+class Wait(NamedTuple):
+    """The caller waits, up to the agent's audio; None if that never came. ``speech_ms``: how long
+    the caller speaks in it. ``doubtful``: 1 if a missing event may have ended it.
+    """
+
+    since: int
+    audio: int | None
+    speech_ms: int
+    doubtful: int
+
+
+class Prompt(NamedTuple):
+    """A prompt and the first token of its reply; None without a reply. ``sure``: 1 if nothing
+    else can have been answered by it.
+    """
+
+    sent: int
+    first_token: int | None
+    sure: int
+
+
+class ReplyStream(NamedTuple):
+    """A reply's tokens; the end and the count are None where they can't be told."""
+
+    first_token: int
+    final_token: int | None
+    tokens: int | None
+
+
+class Reported(NamedTuple):
+    """A latency in ms as an event reports it."""
+
+    at: int
+    latency_ms: int
+
+
+class Mark(NamedTuple):
+    """Something that happens; ``detail``: what broke in, the new language, or the error's code."""
+
+    at: int
+    what: What
+    detail: str | None
+
+
+class Gap(NamedTuple):
+    """Missing sequence numbers: between the times of which two events, and how many."""
+
+    after: int
+    before: int
+    missing: int
+
+
+class InForce(NamedTuple):
+    """A context, and since when it is in force."""
+
+    since: int
+    tts_language: str
+    transcription_language: str
+    tts_provider: str
+    voice: str
+    transcription_provider: str
+    speech_model: str
+
+
+class Timeline(msgspec.Struct, frozen=True, gc=False):
+    """All entries of each kind by time. ``omitted``: how many are left out to bound it."""
+
+    customer: list[Speech]
+    agent: list[Utterance]
+    waits: list[Wait]
+    prompts: list[Prompt]
+    replies: list[ReplyStream]
+    stt: list[Reported]
+    tts: list[Reported]
+    marks: list[Mark]
+    gaps: list[Gap]
+    contexts: list[InForce]
+    omitted: int
+
+
+class Pairs(Pairing):
+    """Keeps what is paired; ``first``: the session's first event."""
+
+    __slots__ = ("_first", "_utterances", "customer", "prompts", "replies", "waits")
+
+    def __init__(self, first: Row) -> None:
+        self._first = first.timestamp
+        self.customer: list[Speech] = []
+        self.waits: list[Wait] = []
+        self.prompts: list[Prompt] = []
+        self.replies: list[ReplyStream] = []
+        self._utterances: list[tuple[int | None, int | None, TurnRow | None]] = []
+
+    def spoke(self, since: Row | None, until: Row | None) -> None:
+        """One utterance of the customer."""
+        self.customer.append(Speech(self._time(since), self._time(until)))
+
+    def prompted(self, sent: Row, first_token: Row | None, *, sure: bool) -> None:
+        """One prompt."""
+        self.prompts.append(Prompt(self._at(sent), self._time(first_token), int(sure)))
+
+    def reply_begins(self, first_token: Row) -> None:
+        """One reply, so far."""
+        self.replies.append(ReplyStream(self._at(first_token), None, None))
+
+    def reply_ends(self, final_token: Row, tokens: int | None) -> None:
+        """The last reply, as a whole."""
+        began = self.replies[-1].first_token
+        self.replies[-1] = ReplyStream(began, self._at(final_token), tokens)
+
+    def agent_begins(self, now: Row, row: TurnRow | None) -> None:
+        """One utterance of the agent, so far."""
+        self._utterances.append((self._at(now), None, row))
+
+    def agent_ends(self, now: Row, *, begun: bool) -> None:
+        """The last utterance, as a whole, or the end of one."""
+        if begun:
+            start, _, row = self._utterances[-1]
+            self._utterances[-1] = start, self._at(now), row
+        else:
+            self._utterances.append((None, self._at(now), None))
+
+    def waited(self, since: Row, audio: Row | None, speech_ms: int, *, doubtful: bool) -> None:
+        """One wait."""
+        self.waits.append(Wait(self._at(since), self._time(audio), speech_ms, int(doubtful)))
+
+    def agent(self) -> list[Utterance]:
+        """The agent's utterances."""
+        return [
+            Utterance(start, end, None, None)
+            if row is None
+            else Utterance(start, end, row.outcome, row.response_ms)
+            for start, end, row in self._utterances
+        ]
+
+    def _at(self, row: Row) -> int:
+        return row.timestamp - self._first
+
+    def _time(self, row: Row | None) -> int | None:
+        return None if row is None else row.timestamp - self._first
+
+
+def timeline_of(pairs: Pairs, ordered: list[Row], *, holes: bool) -> Timeline:
+    """The timeline of a session from what was paired and all of its events in order, at least
+    one. ``holes``: whether any are missing.
+    """
+    return _bounded(
+        Timeline(
+            customer=pairs.customer,
+            agent=pairs.agent(),
+            waits=pairs.waits,
+            prompts=sorted(pairs.prompts, key=_begin),
+            replies=pairs.replies,
+            stt=_reported(ordered, "stt_latency"),
+            tts=_reported(ordered, "tts_latency"),
+            marks=_marks(ordered),
+            gaps=_gaps(ordered) if holes else [],
+            contexts=_contexts(ordered),
+            omitted=0,
+        )
+    )
+
+
+def _begin(entry: tuple[int | None, int | str | None, *tuple[object, ...]]) -> int:
+    """When an entry begins; where nobody saw that, when it ends."""
+    begin, end = entry[:2]
+    if begin is not None:
+        return begin
+    return end if isinstance(end, int) else 0
+
+
+def _bounded(whole: Timeline) -> Timeline:
+    lists = {name: getattr(whole, name) for name in _KINDS}
+    beyond = sum(map(len, lists.values())) - MAX_ENTRIES
+    if beyond <= 0:
+        return whole
+    begun = sorted((_begin(entry), kind) for kind, some in lists.items() for entry in some)
+    kept = Counter(kind for _, kind in begun[:MAX_ENTRIES])
+    return replace(whole, omitted=beyond, **{kind: lists[kind][: kept[kind]] for kind in _KINDS})
+
+
+def _reported(ordered: list[Row], name: str) -> list[Reported]:
+    code, first = EVENT_CODES[name], ordered[0].timestamp
+    return [
+        Reported(row.timestamp - first, latency)
+        for row in ordered
+        if row.name == code and (latency := latency_of(row.payload)) is not None
+    ]
+
+
+def _marks(ordered: list[Row]) -> list[Mark]:
+    first = ordered[0].timestamp
+    return [
+        Mark(row.timestamp - first, _MARKS[row.name], _detail(row.payload))
+        for row in ordered
+        if row.name in _MARKS
+    ]
+
+
+def _detail(payload: Payload | None) -> str | None:
+    match payload:
+        case Interrupted():
+            return payload.kind
+        case LanguageChanged():
+            return payload.spoken or payload.heard
+        case Failed():
+            return None if payload.code is None else str(payload.code)
+    return None
+
+
+def _gaps(ordered: list[Row]) -> list[Gap]:
+    first = ordered[0].timestamp
+    by_number = sorted((row.sequence_number, row.timestamp - first) for row in ordered)
+    return sorted(
+        Gap(min(at, later), max(at, later), following - number - 1)
+        for (number, at), (following, later) in pairwise(by_number)
+        if following - number > 1
+    )
+
+
+def _contexts(ordered: list[Row]) -> list[InForce]:
+    """Those that follow one another; there is none before the first configuration."""
+    walk, first, found = ContextWalk(), ordered[0].timestamp, list[InForce]()
+    for row in ordered:
+        if row.name not in CONFIGURING:
+            continue
+        before, payload = walk.current, row.payload
+        if row.name == _CONFIGURATIONS:
+            walk.configured(payload if isinstance(payload, Configured) else Configured())
+        elif isinstance(payload, LanguageChanged):
+            walk.language_changed(payload)
+        if walk.current != before:
+            found.append(InForce(row.timestamp - first, *walk.current))
+    return found
+
+
+_KINDS: Final = tuple(name for name in Timeline.__struct_fields__ if name != "omitted")
+_CONFIGURATIONS: Final = EVENT_CODES["configurations"]
+_MARKS: Final[dict[int | str, What]] = {EVENT_CODES[what]: what for what in get_args(What)}

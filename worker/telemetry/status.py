@@ -1,0 +1,130 @@
+"""How a worker stands, in a few lines, from its metrics page. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from worker.telemetry.catalogue import OWN_METRICS
+
+Values = Mapping[str, Mapping[str, float]]
+"""Of each metric, by the catalogue's name, its values by label; the label is empty without one."""
+
+_LINE: Final = re.compile(r'(\w+)(?:\{\w+="((?:[^"\\]|\\.)*)"\})? (\S+)')
+_NAMES: Final = {metric.prometheus_name: metric.name for metric in OWN_METRICS.values()}
+_OUTCOMES: Final = (
+    ("RequestsApplied", "applied"),
+    ("RequestsRefused", "refused, tried again"),
+    ("RequestsAmbiguous", "unknown"),
+    ("RequestsInvalid", "invalid"),
+    ("RequestsTooOld", "too old"),
+    ("RequestsDropped", "given up"),
+)
+
+
+def values_of(page: str) -> Values:
+    """The values of a metrics page; in Prometheus's base units, so times are in s."""
+    found: dict[str, dict[str, float]] = {}
+    for line in page.splitlines():
+        match = _LINE.fullmatch(line)
+        if match is not None and match[1] in _NAMES:
+            label = re.sub(r"\\(.)", r"\1", match[2] or "")
+            found.setdefault(_NAMES[match[1]], {})[label] = float(match[3])
+    return found
+
+
+class Line(NamedTuple):
+    """A line of the status; ``fine`` is False where somebody should look."""
+
+    name: str
+    text: str
+    fine: bool = True
+
+
+def status_of(values: Values) -> list[Line]:
+    """The status: can the numbers be believed, and does what is told leave?"""
+    return [of(values) for of in _LINES]
+
+
+def _one(values: Values, name: str) -> float:
+    return max(values.get(name, {}).values(), default=0)
+
+
+def _lag(values: Values) -> Line:
+    by_shard = values.get("MillisBehindLatest", {})
+    lag = max(by_shard.values(), default=0)
+    shard = max(by_shard, key=lambda one: by_shard[one], default="")
+    behind = f", {shard} furthest behind" if lag else ""
+    return Line("lag", f"{_seconds(lag)} behind the tip{behind}", lag < _LAG_S)
+
+
+def _shards(values: Values) -> Line:
+    live, paused = _one(values, "ShardsLive"), _one(values, "ShardsPaused")
+    rest = _one(values, "ReadingRest")
+    resting = f", reading rests {rest:.0%} of the time" if rest else ""
+    return Line("shards", f"{live:.0f} live, {paused:.0f} paused{resting}", not rest)
+
+
+def _time(values: Values) -> Line:
+    lag = _one(values, "StreamTimeLag")
+    held = values.get("StreamTimeHeldBack", {})
+    by = ", ".join(f"held back by {shard}" for shard, s in sorted(held.items()) if s)
+    return Line("stream time", f"{_seconds(lag)} ago{', ' if by else ''}{by}", lag < _TIME_LAG_S)
+
+
+def _occurrences(values: Values) -> Line:
+    read, lost = _one(values, "Occurrences"), _one(values, "Unaccounted")
+    folded, repeated = _one(values, "Folded"), _one(values, "Duplicates")
+    text = f"{read:,.0f} read, {folded:,.0f} new events, {repeated:,.0f} repeated"
+    return Line("occurrences", text if not lost else f"{text}, {lost:,.0f} unaccounted", not lost)
+
+
+def _dead_letters(values: Values) -> Line:
+    dead, aside = _one(values, "DeadLetters"), _one(values, "SessionsSetAside")
+    text = f"{dead:,.0f} occurrences" + (f", {aside:,.0f} sessions set aside" if aside else "")
+    return Line("dead letters", text, not dead and not aside)
+
+
+def _outbox(values: Values) -> Line:
+    entries, size = _one(values, "OutboxEntries"), _one(values, "OutboxSize")
+    age = _one(values, "OutboxAge")
+    oldest = f", the oldest for {_seconds(age)}" if entries else ""
+    return Line("outbox", f"{entries:,.0f} requests, {_bytes(size)}{oldest}", age < _AGE_S)
+
+
+def _sends(values: Values) -> Line:
+    told = [(_one(values, name), text) for name, text in _OUTCOMES]
+    shown = [f"{count:,.0f} {text}" for count, text in told if count]
+    return Line("requests", ", ".join(shown) or "none", not any(count for count, _ in told[2:]))
+
+
+def _commit(values: Values) -> Line:
+    age, size = _one(values, "CommitAge"), _one(values, "StateSize")
+    return Line("commit", f"{_seconds(age)} ago, state {_bytes(size)}", age < _COMMIT_S)
+
+
+def _sessions(values: Values) -> Line:
+    opened, held = _one(values, "SessionsOpen"), _one(values, "SessionsHeld")
+    closed = _one(values, "SessionsClosed")
+    return Line("sessions", f"{opened:,.0f} open, {held:,.0f} in memory, {closed:,.0f} closed")
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < _MINUTES_FROM else f"{seconds / 60:.0f} min"
+
+
+def _bytes(size: float) -> str:
+    return f"{size / 1000:,.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
+
+
+_LAG_S: Final = 60
+_TIME_LAG_S: Final = 300
+_AGE_S: Final = 300
+_COMMIT_S: Final = 60
+_MINUTES_FROM: Final = 120
+_LINES: Final[tuple[Callable[[Values], Line], ...]] = (
+    *(_lag, _shards, _time, _occurrences, _dead_letters, _outbox, _sends, _commit, _sessions),
+)
