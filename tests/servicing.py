@@ -182,8 +182,7 @@ class Worker:
         destinations = {kind: Destination(FORMATS[kind], sink) for kind, sink in all_sinks.items()}
         destinations |= more
         self.sender = Sender(
-            Lane(kind, self.store, to, Heard(), lambda: int(self.now * 1000), lambda: 0.0)
-            for kind, to in destinations.items()
+            Lane(kind, self.store, to, Heard(), lambda: 0.0) for kind, to in destinations.items()
         )
         self.compactor = Compacting(self.store)
         self.heard = Heard()

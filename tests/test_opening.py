@@ -13,7 +13,7 @@ from worker.destinations.files import LineSink, StdoutRecords
 from worker.destinations.objects import RECORDS
 from worker.destinations.written_lines import WrittenLine
 from worker.errors import BadInput, Misconfigured
-from worker.opening import Locations, is_one_file
+from worker.opening import Locations, check_state, is_one_file
 from worker.outbox.entries import DeliveryOutcome
 from worker.state.s3.store import S3Store
 from worker.state.s3.view import S3View
@@ -123,3 +123,11 @@ def test_the_lines_that_a_sink_wrote_are_read_back_with_their_numbers(
 )
 def test_only_a_file_and_an_object_have_lines_of_one_numbering(location: str, *, one: bool) -> None:
     assert is_one_file(location) is one
+
+
+def test_a_state_that_can_neither_be_read_nor_made_is_named(tmp_path: Path) -> None:
+    check_state(str(tmp_path / "state.sqlite"))
+    check_state("s3://bucket/prefix")
+    for wrong in (tmp_path, tmp_path / "none" / "state.sqlite"):
+        with pytest.raises(Misconfigured, match=f"^state: .*{wrong.name}"):
+            check_state(str(wrong))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.aws.sessions import any_session
 from tests.outbox.outboxes import FORMATS
 from tests.scenes import BASE
 from tests.servicing import HEAD, SCENE, Script, scene
@@ -27,7 +28,7 @@ from worker.state.sqlite.view import SqliteView
 from worker.state.store import Commit
 from worker.stream.position import Position
 from worker.stream.record import Record
-from worker.wiring import Stage, partition_of, stage_of
+from worker.wiring import Stage, build, partition_of, stage_of
 
 HOUR = 3_600_000
 
@@ -38,6 +39,7 @@ def staged(folder: Path, **settings: Any) -> Stage:
     return stage_of(
         Settings.model_validate({"sink": "emf", **chosen, **settings}),
         "calls",
+        any_session(),
         WorkerEvents(),
         Clocks(lambda: float(next(ticks)), lambda: BASE),
         lambda: 0.5,
@@ -135,3 +137,24 @@ def test_a_state_is_refused_to_whoever_comes_with_another_identity(tmp_path: Pat
 def test_where_nothing_can_be_written_there_is_no_stage(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="records: can't write"):
         staged(tmp_path, records=str(tmp_path / "none" / "records.jsonl"))
+
+
+@pytest.mark.parametrize("setting", ["state", "records", "dead_letters"])
+def test_what_lies_on_this_machine_is_looked_at_before_anybody_is_asked(
+    setting: str, tmp_path: Path
+) -> None:
+    chosen = {name: str(tmp_path / name) for name in ("state", "records", "dead_letters")}
+    chosen[setting] = str(tmp_path / "none" / "file")
+    settings = Settings.model_validate(
+        {"region": "eu-west-1", "endpoint_url": "http://127.0.0.1:1", "sink": "emf", **chosen}
+    )
+    with pytest.raises(Misconfigured, match=rf"^{setting}: .*none"):
+        build(
+            settings,
+            "calls",
+            any_session(),
+            WorkerEvents(),
+            Clocks(lambda: 0.0, lambda: BASE),
+            lambda: 0.5,
+            lambda _seconds: pytest.fail("the stream was asked first"),
+        )

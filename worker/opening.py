@@ -6,6 +6,7 @@ is it asked which of them it is.
 
 from __future__ import annotations
 
+import os
 import random as randomness
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import Final
 
 import boto3
 
+from worker.aws.sessions import open_session
 from worker.destinations.erasing import (
     ErasedLines,
     erase_in_file,
@@ -62,8 +64,8 @@ class Locations:
     """Opens locations; all buckets share one client, made when the first is opened.
 
     ``region`` and ``endpoint``: None leaves them to boto3's environment and files. ``session``:
-    whose credentials are used, those of boto3's default session if None. Whatever opens a bucket
-    raises ``Misconfigured`` if there is no region, or the location is no URL of a bucket.
+    whose credentials are used; None opens one for the first bucket. Whatever opens a bucket raises
+    ``Misconfigured`` if there is no region, or the location is no URL of a bucket.
     """
 
     def __init__(
@@ -170,11 +172,28 @@ class Locations:
             region=self._region,
             endpoint=self._endpoint,
             threads=_THREADS,
-            session=self._session,
+            session=self._session or open_session(),
         )
 
     def _access(self, location: str) -> Access:
         return _patiently(bucket_at(self._client, location))
+
+
+def check_state(location: str) -> None:
+    """Raises ``Misconfigured`` if a state on this machine can neither be read nor made."""
+    if is_s3(location):
+        return
+    path = Path(location)
+    folder = path.absolute().parent
+    try:
+        if path.is_dir():
+            raise Misconfigured(f"state: {location} is a folder, not a file")
+        if not folder.is_dir():
+            raise Misconfigured(f"state: can't use {location}: there is no folder {folder}")
+        if not os.access(path if path.exists() else folder, os.W_OK):
+            raise Misconfigured(f"state: can't use {location}: it can't be written")
+    except OSError as error:
+        raise Misconfigured(f"state: can't use {location}: {error.strerror}") from error
 
 
 def is_one_file(location: str) -> bool:

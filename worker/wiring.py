@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+import boto3
+
 from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_client
 from worker.destinations.emf import EmfSink
 from worker.destinations.files import STDOUT, LineSink
 from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_KIND, RECORD_LINES
 from worker.errors import Misconfigured
-from worker.opening import Locations
+from worker.opening import Locations, check_state
 from worker.outbox.destination import Destination, Sink
 from worker.outbox.entries import DEAD_LETTER_KIND, EntryKind
 from worker.outbox.lane import Lane
@@ -54,6 +56,7 @@ class Stage(NamedTuple):
 def stage_of(
     settings: Settings,
     stream: str,
+    session: boto3.Session,
     events: WorkerEvents,
     clocks: Clocks,
     random: Callable[[], float],
@@ -65,11 +68,11 @@ def stage_of(
     attempts. Raises ``Misconfigured`` if records or dead letters are to go where nothing can be
     written.
     """
-    locations = Locations(settings.region, settings.endpoint_url)
+    locations = Locations(settings.region, settings.endpoint_url, session)
     records, letters = settings.records, settings.dead_letters
     today = (lambda: format_ms(clocks.now())[:10]) if settings.file_rotation == "daily" else None
     destinations = {
-        METRIC_KIND: Destination(DATUMS, _metrics(settings), settings.on_ambiguous),
+        METRIC_KIND: Destination(DATUMS, _metrics(settings, session), settings.on_ambiguous),
         RECORD_KIND: Destination(RECORD_LINES, locations.records(records, today)),
         DEAD_LETTER_KIND: Destination(DEAD_LETTER_LINES, locations.dead_letters(letters, today)),
     }
@@ -108,8 +111,7 @@ def partition_of(
         stage.events.stranded(sorted(stranded))
     source, positions = open_source(restored.positions)
     lanes = [
-        Lane(kind, store, to, stage.events, stage.clocks.now, stage.random)
-        for kind, to in stage.destinations.items()
+        Lane(kind, store, to, stage.events, stage.random) for kind, to in stage.destinations.items()
     ]
     service = Service(
         source,
@@ -129,49 +131,55 @@ def partition_of(
 def build(
     settings: Settings,
     stream: str,
+    session: boto3.Session,
     events: WorkerEvents,
     clocks: Clocks,
     random: Callable[[], float],
     sleep: Callable[[float], None],
-    sleep_for_state: Callable[[float], None],
 ) -> Service:
     """The worker for ``stream``, its state taken and its beginning committed.
 
-    The state is taken last: a worker that can't start doesn't end the one at work. Raises
-    ``Misconfigured`` if it is to begin at a time that has not come, or to write into a bucket
-    that isn't there.
-    ``sleep``: seconds, between attempts to reach the stream; ``sleep_for_state``: see
-    ``stage_of``. What they raise ends the attempts.
+    What lies on this machine is looked at before anybody is asked. The state is taken last: a
+    worker that can't start doesn't end the one at work. Raises ``Misconfigured`` if it is to
+    begin at a time that has not come, or to write where nothing can be written.
+    ``sleep``: seconds, while stream or state are out of reach; what it raises ends the attempts.
     """
     if isinstance(settings.start, int) and settings.start > clocks.now():
         raise Misconfigured(f"start: {format_ms(settings.start)} has not come yet")
-    engine = _kinesis(settings, stream, events, random, sleep)
-    stage = stage_of(settings, stream, events, clocks, random, sleep_for_state)
+    check_state(settings.state)
+    stage = stage_of(settings, stream, session, events, clocks, random, sleep)
+    engine = _kinesis(settings, stream, session, stage, sleep)
     return partition_of(stage, settings.state, engine.identity, engine.open)
 
 
 def _kinesis(
     settings: Settings,
     stream: str,
-    events: WorkerEvents,
-    random: Callable[[], float],
+    session: boto3.Session,
+    stage: Stage,
     sleep: Callable[[float], None],
 ) -> KinesisEngine:
+    events = stage.events
     api = connect(
         stream,
+        session,
         region=settings.region,
         endpoint=settings.endpoint_url,
         threads=THREADS,
+        now=stage.clocks.now if settings.idle_clock == "agreed" else None,
         parsed_slowly=events.parsed_slowly,
     )
-    survey = survey_stream(api, sleep, random)
+    survey = survey_stream(api, sleep, stage.random, events.notice)
     return KinesisEngine(api, survey, settings.start, events.notice)
 
 
-def _metrics(settings: Settings) -> Sink:
+def _metrics(settings: Settings, session: boto3.Session) -> Sink:
     if settings.sink == "emf":
         return EmfSink(LineSink(STDOUT), settings.namespace)
     client = cloudwatch_client(
-        settings.region, settings.endpoint_url, timeout_s=settings.send_timeout_s
+        settings.region,
+        settings.endpoint_url,
+        session=session,
+        timeout_s=settings.send_timeout_s,
     )
     return CloudWatchSink(client, settings.namespace)

@@ -9,6 +9,7 @@ from random import Random
 from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
 from tests.outbox.outboxes import FORMATS
+from worker.aws.sessions import open_session
 from worker.cli.garbage import collect_rarely
 from worker.outbox.destination import Destination
 from worker.outbox.entries import DeliveryOutcome
@@ -43,21 +44,28 @@ class Worker:
     def __init__(self, endpoint: str, state: Path) -> None:
         settings = Settings()
         rules = rules_of(settings)
-        api = connect("bench", region="us-east-1", endpoint=endpoint, threads=THREADS)
+        api = connect(
+            "bench",
+            open_session(),
+            region="us-east-1",
+            endpoint=endpoint,
+            threads=THREADS,
+            now=None,
+        )
         survey = survey_stream(api)
         positions = first_positions(survey, "trim_horizon")
         store = SqliteStore(state)
         self.partition = Partition(rules, store.take("bench"))
         clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
         telemetry = TelemetryCollector(clocks.now, lambda: 0, lambda _reading, _at: None)
-        events = EventFanOut(WorkerLog(clocks.monotonic), telemetry)
+        events = EventFanOut(WorkerLog(clocks), telemetry)
         random = Random(0).random
         self.service = Service(
             InlineSource(Reader(api, positions, survey.created, lambda _: None)),
             self.partition,
             store,
             Sender(
-                Lane(kind, store, Destination(of, _Discard()), events, clocks.now, random)
+                Lane(kind, store, Destination(of, _Discard()), events, random)
                 for kind, of in FORMATS.items()
             ),
             Compactor(store, 30.0),
@@ -95,7 +103,14 @@ def live(endpoint: str, state: str, records: int) -> Figures:
 
 def fetch(endpoint: str, records: int) -> Figures:
     """The reader alone: from the first call to the last record, none of them looked at."""
-    api = connect("bench", region="us-east-1", endpoint=endpoint, threads=THREADS)
+    api = connect(
+        "bench",
+        open_session(),
+        region="us-east-1",
+        endpoint=endpoint,
+        threads=THREADS,
+        now=None,
+    )
     survey = survey_stream(api)
     positions = first_positions(survey, "trim_horizon")
     reader = Reader(api, positions, survey.created, lambda _: None)

@@ -194,7 +194,8 @@ def test_the_tip_is_where_every_shard_is_handed_over(one: ShardView, expected: b
 @pytest.mark.parametrize(
     ("shard", "kind", "attempt", "expected"),
     [
-        ("s", FailureKind.DENIED, 1, Misconfigured),
+        ("s", FailureKind.DENIED, 1, type(None)),
+        ("s", FailureKind.DENIED, 3, Misconfigured),
         ("", FailureKind.GONE, 1, Misconfigured),
         ("s", FailureKind.GONE, 1, type(None)),
         ("s", FailureKind.THROTTLED, 100, type(None)),

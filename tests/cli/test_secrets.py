@@ -20,7 +20,6 @@ from worker.testing.moto_server import REGION, client_of
 from worker.testing.traffic import Traffic, simulate
 
 pytestmark = pytest.mark.slow
-pytest.importorskip("worker.aws.sessions")  # where credentials are found, and refused
 
 SECRET: Final = "EXAMPLETHATISSECRET"
 SPOILT: Final = f"{SECRET}\n"

@@ -13,6 +13,7 @@ from typing import Any, Final
 import boto3
 import pytest
 
+from tests.aws.sessions import any_credentials
 from tests.live import Aws
 from tests.processes import AWS, run
 from tests.scenes import envelope
@@ -65,9 +66,14 @@ class Examined:
     """A deployment whose doctor a test may stand in the way of."""
 
     def __init__(self, endpoint: str, **settings: Any) -> None:
-        given = {"endpoint_url": endpoint, "state": "s3://calls-state/state", **settings}
+        given = {
+            "endpoint_url": endpoint,
+            "region": REGION,
+            "state": "s3://calls-state/state",
+            **settings,
+        }
         self.settings = Settings(**given)
-        self.clients = Clients(self.settings, session())
+        self.clients = Clients(self.settings, any_credentials())
         self.slept: list[float] = []
 
     def refuse(self, service: str, operation: str, code: str, status: int) -> None:

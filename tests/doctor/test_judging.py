@@ -9,6 +9,8 @@ import pytest
 
 from worker.doctor.facts import (
     Asked,
+    Clocks,
+    Credentials,
     Facts,
     Load,
     Numbers,
@@ -22,6 +24,7 @@ from worker.doctor.findings import Finding, Verdict, failed
 from worker.doctor.judging import judge
 from worker.doctor.traffic import proposed
 
+NOW: Final = 1_790_942_400_000
 WANTED: Final = Wanted("calls", hold_direct_s=30, hold_turn_s=180, quiet_s=30, survive_h=24)
 STREAM: Final = StreamFacts("ACTIVE", "PROVISIONED", 4, 168, "KMS", "USER_PARTITION_KEY")
 LOAD: Final = Load(800.0, 700_000.0, 0, "CloudWatch")
@@ -49,12 +52,12 @@ ASKED: Final = [
     Asked("s3:PutObject", "s3://bucket", Result.ALLOWED),
 ]
 HEALTHY: Final = Facts(
-    credentials="container-role",
+    credentials=Credentials("container-role"),
     asked=ASKED,
     stream=STREAM,
     load=LOAD,
     sample=SAMPLE,
-    skew_ms=300,
+    clocks=Clocks(NOW + 300, NOW),
     state=State(
         "s3://bucket",
         "calls, created 2026-10-02T12:00:00.000Z",
@@ -92,7 +95,8 @@ def test_a_healthy_deployment_has_nothing_but_good_lines() -> None:
 
 FAIL, WARN, NOT_KNOWN = Verdict.FAIL, Verdict.WARN, Verdict.NOT_KNOWN
 BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
-    ({"credentials": None}, "credentials", FAIL, "role"),
+    ({"credentials": Credentials(None)}, "credentials", FAIL, "role"),
+    ({"credentials": Credentials(None, "no SSO token")}, "credentials", FAIL, "renew them"),
     (
         asked("kinesis:GetRecords", Result.DENIED),
         "kinesis:GetRecords of calls",
@@ -112,6 +116,18 @@ BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
         "network's way to s3",
     ),
     (
+        asked("s3:PutObject", Result.OTHER),
+        "s3:PutObject of s3://bucket",
+        FAIL,
+        "a proxy",
+    ),
+    (
+        asked("s3:PutObject", Result.UNCONDITIONAL),
+        "s3:PutObject of s3://bucket",
+        FAIL,
+        "conditional",
+    ),
+    (
         asked("s3:PutObject", Result.MISSING),
         "s3:PutObject of s3://bucket",
         FAIL,
@@ -129,9 +145,9 @@ BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
         NOT_KNOWN,
         "the worker needs no",
     ),
-    ({"skew_ms": 8_000}, "clock", WARN, "time service"),
-    ({"skew_ms": -290_000}, "clock", FAIL, "time service"),
-    ({"skew_ms": None}, "clock", NOT_KNOWN, "no call was answered"),
+    ({"clocks": Clocks(NOW + 8_000, NOW)}, "clock", WARN, "time service"),
+    ({"clocks": Clocks(NOW, NOW + 290_000)}, "clock", FAIL, "time service"),
+    ({"clocks": None}, "clock", NOT_KNOWN, "no call was answered"),
     ({"state": State("f", problem="it is no manifest")}, "state", FAIL, "setting state"),
     (
         {"state": HEALTHY.state._replace(stream="other, created …")},
@@ -174,7 +190,7 @@ def test_one_thing_broken_is_one_line_with_its_advice(
 
 
 def test_whatever_is_amiss_comes_with_advice() -> None:
-    nothing = Facts(None, [], None, None, None, None, State("f", problem="?"))
+    nothing = Facts(Credentials(None), [], None, None, None, None, State("f", problem="?"))
     for changed, *_ in BROKEN:
         assert all(one.advice for one in amiss(judge(HEALTHY._replace(**changed), WANTED)))
     assert all(one.advice for one in amiss(judge(nothing, WANTED)))

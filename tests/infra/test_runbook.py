@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 
@@ -19,6 +20,7 @@ from worker.partition.dead_letters import CROWDED, EXPIRED
 from worker.sessions.schema import SessionRecord
 from worker.settings.model import Settings
 from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.log_lines import LogLine
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
@@ -103,3 +105,36 @@ def test_the_reasons_of_dead_letters_that_the_page_names_are_those_that_letters_
     assert only in CROWDED
     hours = Settings.model_fields["expire_after_s"].default // 3600
     assert f"within {hours} hours" in section
+
+
+LINES = dict(
+    re.findall(r"^\* \*\*`(.+?)`\*\*(.*?)(?=^\* \*\*`|^## |\Z)", RUNBOOK, re.M | re.DOTALL)
+)
+
+
+def test_every_log_line_at_warning_or_above_is_named_and_no_other() -> None:
+    assert LINES.keys() == {line.value for line in LogLine}
+    assert all(len(text.split()) >= 8 for text in LINES.values())
+
+
+def test_no_line_at_warning_or_above_is_written_but_by_its_name() -> None:
+    written = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {ast.unparse(node.args[0]) if node.args else ''}"
+        for path in (ROOT / "worker").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value) != "math"
+        and node.func.attr in {"warning", "warn", "error", "exception", "critical", "log"}
+    ]
+    bridge = "worker/logs/setup.py"  # hands on what libraries log
+    named = [line for line in written if " LogLine." in line or line.startswith(bridge)]
+    assert written == named
+    assert len(named) > 2
+
+
+def test_lines_that_the_pages_quote_are_those_of_the_log() -> None:
+    quoted = set(re.findall(r"log lines? `([^`]+)`", " ".join(RUNBOOK.split())))
+    assert quoted
+    told = {line.value for line in LogLine} | {"started", "own metrics"}
+    assert quoted <= told

@@ -18,6 +18,7 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 from urllib3.exceptions import SSLError
 
+from tests.aws.sessions import any_session
 from tests.state.commits import STREAM, commit, draft, key, packed
 from tests.state.s3.buckets import EAGER
 from worker.destinations.objects import RECORDS, ObjectSink, record_time
@@ -208,11 +209,11 @@ def test_whatever_may_have_been_applied_is_unknown() -> None:
 @pytest.mark.parametrize("url", ["bucket/prefix", "s3://", "https://bucket", "s3://bucket?x=1"])
 def test_what_is_no_place_in_a_bucket_is_refused(url: str) -> None:
     with pytest.raises(Misconfigured, match="s3://bucket/prefix"):
-        bucket_at(s3_client(region=REGION, endpoint=None, threads=1), url)
+        bucket_at(s3_client(region=REGION, endpoint=None, threads=1, session=any_session()), url)
 
 
 def test_a_prefix_may_be_missing_and_slashes_around_it_change_nothing() -> None:
     urls = ("s3://bucket", "s3://bucket/", "s3://bucket/a/b", "s3://bucket/a/b/")
-    client = s3_client(region=REGION, endpoint=None, threads=1)
+    client = s3_client(region=REGION, endpoint=None, threads=1, session=any_session())
     named = [bucket_at(client, url).url for url in urls]
     assert named == ["s3://bucket", "s3://bucket", "s3://bucket/a/b", "s3://bucket/a/b"]

@@ -88,7 +88,7 @@ def lane_of(
     random: Callable[[], float] = lambda: 0.0,
 ) -> Lane:
     to = Destination(FORMATS[kind], sink, on_ambiguous)
-    return Lane(kind, store, to, log or Log(), lambda: NOON, random)
+    return Lane(kind, store, to, log or Log(), random)
 
 
 def emptied(*lanes: Lane) -> None:

@@ -62,14 +62,11 @@ class ToyFormat:
     def split(self, body: bytes) -> Replacement:
         first, *rest = self.points(body)
         if not rest:
-            return self._without([first], (), "the toy doesn't like it")
+            return self._without([first], "the toy doesn't like it")
         return Replacement((self._body([first]), self._body(rest)))
 
-    def expired(self, body: bytes, now: int) -> Replacement | None:
-        points = self.points(body)
-        old = [point for point in points if point.minute < now - HOUR]
-        young = [point for point in points if point.minute >= now - HOUR]
-        return self._without(old, young, "too old for the toy") if old else None
+    def too_old(self, body: bytes) -> Replacement:
+        return self._without(self.points(body), "too old for the toy")
 
     def counts(self, body: bytes) -> SampleCounts:
         return _counts(self.points(body))
@@ -80,10 +77,8 @@ class ToyFormat:
     def _body(self, points: Iterable[Point]) -> bytes:
         return msgspec.msgpack.encode(list(points))
 
-    def _without(self, gone: list[Point], rest: Iterable[Point], reason: str) -> Replacement:
-        rest = list(rest)
-        letter = samples_letter(reason, gone[0].minute, gone)
-        return Replacement((self._body(rest),) if rest else (), letter, _counts(gone))
+    def _without(self, gone: list[Point], reason: str) -> Replacement:
+        return Replacement((), samples_letter(reason, gone[0].minute, gone), _counts(gone))
 
 
 def _counts(points: Iterable[Point]) -> SampleCounts:
@@ -101,11 +96,13 @@ class ToyStore:
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         points = ToyFormat().points(body)
         assert 0 < len(points) <= AT_ONCE
-        assert all(point.minute >= NOON - HOUR for point in points)
         lost = self._random.random() < self._lost
         if lost and self._random.random() < 0.5:
             return DeliveryOutcome.AMBIGUOUS, "lost"
-        if any(point.metric == BAD for point in points):
+        old = [point.minute < NOON - HOUR for point in points]
+        if all(old):
+            return DeliveryOutcome.TOO_OLD, "too old"
+        if any(old) or any(point.metric == BAD for point in points):
             return DeliveryOutcome.INVALID, "bad metric"
         for point in points:
             self.kept.setdefault(point.key, Counter()).update(point.distribution)
@@ -113,9 +110,7 @@ class ToyStore:
 
 
 def sender_to(store: SqliteStore, log: Log, ways: dict[EntryKind, Destination]) -> Sender:
-    return Sender(
-        Lane(kind, store, to, log, lambda: NOON, lambda: 0.0) for kind, to in ways.items()
-    )
+    return Sender(Lane(kind, store, to, log, lambda: 0.0) for kind, to in ways.items())
 
 
 def committed(store: SqliteStore, sender: Sender, window: Window) -> None:
@@ -181,9 +176,7 @@ def test_its_splits_expiry_and_lost_answers_are_accounted_for_in_ledger_and_dead
         least, most = tally.get(key, (0, 0))
         assert least <= kept.total() <= most
         assert kept == Counter({v: n * (kept.total() // samples) for v, n in distribution.items()})
-        if key[1] < NOON - HOUR:
-            assert (kept.total(), most, buried[key]) == (0, 0, 1)
-        elif key[0].metric == BAD:
+        if key[1] < NOON - HOUR or key[0].metric == BAD:
             assert (kept.total(), least) == (0, 0)
             assert buried[key] == 1 or on_ambiguous == "drop"
         else:

@@ -32,8 +32,10 @@ from worker.outbox.destination import OnAmbiguous
 from worker.outbox.entries import DeliveryOutcome, Draft
 from worker.outbox.ledger import tally_of
 from worker.partition.commit_outputs import Window
+from worker.partition.dead_letters import SamplesLetter, decode
 from worker.testing.strict_cloudwatch import Fault, Key, StrictCloudWatch, random_faults
 
+DAY = 86_400_000
 Kept = dict[Key, dict[float, int]]
 
 
@@ -202,23 +204,39 @@ def test_pauses_grow_with_full_jitter_while_nothing_goes_through_and_end_with_a_
         assert lane.pause_s() == 0
 
 
-def test_metrics_too_old_for_cloudwatch_are_buried_without_an_attempt(tmp_path: Path) -> None:
-    window = tokens(a=1)
-    window[Series("Tokens", ()), NOON - 15 * 86_400_000] = {9: 1}
+@given(st.integers(0, 12), st.integers(0, 12))
+def test_minutes_that_cloudwatch_refuses_for_their_age_are_buried_and_the_others_arrive(
+    old: int, young: int
+) -> None:
+    window: Window = {
+        (Series("Tokens", (("Voice", f"{n}"),)), NOON - 15 * DAY): {n: 1} for n in range(old)
+    }
+    window |= tokens(**{f"v{n}": n for n in range(young)})
     api = StrictCloudWatch(lambda: NOON)
-    dead = LineSink(str(tmp_path / "dead.jsonl"))
+    log = Log()
     with store_with(*metrics(window)) as store:
-        emptied(
-            lane_of(store, CloudWatchSink(api, "Ns")), lane_of(store, dead, kind="dead_letters")
-        )
-        assert store.backlog() == EMPTY
-    dead.close()
-    (line,) = (tmp_path / "dead.jsonl").read_bytes().splitlines()
-    letter = json.loads(line)
-    assert letter["reason"] == "too old for CloudWatch"
-    assert [datum["Values"] for datum in letter["datums"]] == [[9]]
-    assert api.calls == [None]
-    assert list(api.kept.values()) == [{1: 2}]
+        emptied(lane_of(store, CloudWatchSink(api, "Ns"), log))
+        letters = [
+            letter
+            for entry in store.claim("dead_letters", 99)
+            if isinstance(letter := decode(entry.body), SamplesLetter)
+        ]
+    assert {letter.reason for letter in letters} == ({"too old for CloudWatch"} if old else set())
+    buried = [datum["Values"] for letter in letters for datum in letter.datums]
+    assert sorted(buried) == [[n] for n in range(old)]
+    assert len(api.kept) == young
+    assert DeliveryOutcome.APPLIED in log.outcomes() or not young
+
+
+@given(st.integers(-40, 40).map(lambda days: days * DAY))
+def test_nothing_is_given_up_for_its_age_before_its_destination_has_refused_it(ahead: int) -> None:
+    api = StrictCloudWatch(lambda: NOON + ahead)
+    log = Log()
+    with store_with(*metrics(tokens(a=1))) as store:
+        lane_of(store, CloudWatchSink(api, "Ns"), log).send_some()
+    assert len(api.calls) == 1
+    takes = -7_200_000 <= ahead <= 14 * DAY
+    assert (log.outcomes() == [DeliveryOutcome.APPLIED]) == takes
 
 
 # --- what nobody knows about
@@ -313,12 +331,13 @@ def test_what_takes_an_entrys_place_inherits_when_it_was_made_and_what_nobody_kn
     series: int, ambiguous: int
 ) -> None:
     window = tokens(**{f"v{n}": n for n in range(series)})
-    window[Series("Tokens", ()), NOON - 15 * 86_400_000] = {9: 1}
     made = NOON - 7
     (draft,) = metrics(window)
+    refusing = Failing(lambda: (DeliveryOutcome.INVALID, "Refused"))
     with store_with(draft._replace(made=made, ambiguous=ambiguous)) as store:
-        lane_of(store, Failing(away)).send_some()
-        (rest,), (letter,) = (store.claim(kind, 9) for kind in ("metrics", "dead_letters"))
-    assert (rest.made, rest.ambiguous, rest.attempts) == (made, ambiguous, 0)
-    assert (letter.made, letter.ambiguous) == (made, 0)
-    assert {minute for *_, minute in samples(rest.body)} == {NOON}
+        lane_of(store, refusing).send_some()
+        parts, letters = (store.claim(kind, 9) for kind in ("metrics", "dead_letters"))
+    for part in parts:
+        assert (part.made, part.ambiguous, part.attempts) == (made, ambiguous, 0)
+    assert [(letter.made, letter.ambiguous) for letter in letters] == [(made, 0)] * (series == 1)
+    assert len(parts) == (0 if series == 1 else 2)

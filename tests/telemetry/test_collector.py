@@ -12,10 +12,10 @@ from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.sources.kinesis.api import Failure, FailureKind
-from worker.sources.kinesis.notices import BackedOff, FoundAgain
+from worker.sources.kinesis.clocks import ClockDoubt
+from worker.sources.kinesis.notices import BackedOff, ClocksDiffer
 from worker.telemetry.collector import TelemetryCollector
 from worker.telemetry.snapshot import Reading
-from worker.telemetry.worker_log import LASTING
 
 ENTRY = Entry(7, "metrics", b"[[]]", NOW, attempts=0, ambiguous=0)
 
@@ -106,17 +106,13 @@ def test_how_long_ago_the_last_commit_was_shows_while_none_follows(watching: Wat
     assert asked.values["CommitAge"] == 90_000
 
 
-def test_it_is_ready_once_it_has_committed_and_while_the_stream_can_be_read(
+def test_the_farthest_that_the_clocks_were_apart_is_told_for_its_minute(
     watching: Watching,
 ) -> None:
-    watch = watching.watch
-    assert watch.unready() == "starting: no commit yet"
-    watch.progress(progress())
-    gone = Failure(FailureKind.GONE, "no stream")
-    watch.notice(BackedOff("", gone, LASTING - 1, 200))
-    watch.notice(BackedOff("shard-1", gone, LASTING, 200))
-    assert watch.unready() is None
-    watch.notice(BackedOff("", gone, LASTING, 200))
-    assert watch.unready() == "the stream can't be read: gone"
-    watch.notice(FoundAgain(LASTING))
-    assert watch.unready() is None
+    watching.watch.progress(progress())
+    for apart in (400_000, 86_400_000, 300_001):
+        watching.watch.notice(ClocksDiffer("s", ClockDoubt(NOW + apart, NOW)))
+    for _ in range(2):
+        watching.wall += 60_000
+        watching.watch.progress(progress())
+    assert [one.values["ClockDoubt"] for one in watching.reports] == [0, 86_400_000, 0]

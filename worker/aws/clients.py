@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    CredentialRetrievalError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    NoRegionError,
-    ParamValidationError,
-    PartialCredentialsError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import BotoCoreError, NoRegionError
 
 from worker import __version__
 from worker.aws.secrets import safe_words
@@ -27,16 +19,6 @@ _CONNECT_TIMEOUT_S: Final = 5
 _READ_TIMEOUT_S: Final = 10
 _USER_AGENT: Final = f"voice-insights-worker/{__version__} Boto3/{boto3.__version__}"
 """Given as a whole: botocore would put its own together anew at each call, a twentieth of it."""
-
-OPERATORS: Final = (
-    CredentialRetrievalError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    TokenRetrievalError,
-)
-"""Errors of botocore's own that trying again doesn't mend: an operator has to."""
 
 THROTTLED: Final = frozenset(
     {
@@ -58,6 +40,8 @@ NO_ANSWER: Final = (
 """What botocore raises, besides its own errors, for a body that is no answer of AWS's, such as a
 proxy's page: it trusts every field to be there and of its type.
 """
+_USER_IN_ADDRESS: Final = re.compile(r"(?<=://)[^/?#\s@]+@")
+"""A name, and perhaps a password, in a URL."""
 
 
 def one_attempt(threads: int, **more: Any) -> Config:
@@ -74,6 +58,12 @@ def one_attempt(threads: int, **more: Any) -> Config:
         user_agent=_USER_AGENT,
         **more,
     )
+
+
+def endpoint_of(client: object) -> str:
+    """The address that a client calls, for messages; empty for what is no client of boto3's."""
+    address = str(getattr(getattr(client, "meta", None), "endpoint_url", ""))
+    return _USER_IN_ADDRESS.sub("", address)
 
 
 @contextmanager

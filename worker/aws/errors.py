@@ -6,14 +6,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ChecksumError,
+    ClientError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    LoginError,
+    MetadataRetrievalError,
+    SSOError,
+    TokenRetrievalError,
+)
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
-from worker.aws.clients import NO_ANSWER, THROTTLED
+from worker.aws.answers import NotTheService
+from worker.aws.clients import NO_ANSWER, THROTTLED, endpoint_of
 from worker.aws.secrets import safe_words
 from worker.errors import Misconfigured, Unreachable
 from worker.logs.credentials import without_credentials
+
+_ON_THE_WAY: Final = (
+    NoConnection,
+    HTTPClientError,
+    IncompleteReadError,
+    ChecksumError,
+    FlexibleChecksumError,
+    MetadataRetrievalError,
+)
+"""Errors of botocore's own that the network or the service may stop by itself."""
+
+EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
+"""Codes of errors: these credentials are over for good."""
+
+_SIGN_IN: Final = (LoginError, SSOError, TokenRetrievalError)
 
 _PASSING: Final = frozenset({408, 429})
 _OUT_OF_ORDER: Final = 500  # HTTP's statuses from here on
@@ -32,30 +59,59 @@ def aws_errors(stream: str = "") -> Iterator[None]:
         yield
     except ClientError as error:
         raise _refusal(error, stream) from error
-    except (NoConnection, HTTPClientError) as error:
+    except NotTheService as error:
         raise Unreachable(one_line(error)) from error
     except BotoCoreError as error:
-        raise Misconfigured(one_line(error)) from error
+        kind = Unreachable if passes(error) else Misconfigured
+        raise kind(words_of(error)) from error
 
 
 @contextmanager
-def expecting_an_answer(service: str) -> Iterator[None]:
-    """Around a request and a look at its answer: one that isn't AWS's is ``Unreachable``."""
+def expecting_an_answer(service: str, client: object = None) -> Iterator[None]:
+    """Around requests of ``client`` and a look at their answers: one that isn't AWS's is
+    ``Unreachable``.
+    """
+    address = endpoint_of(client)
+    where = f" (at {address})" if address else ""
     try:
         yield
+    except NotTheService as error:
+        raise Unreachable(f"{one_line(error)}{where}") from error
     except (ResponseParserError, *NO_ANSWER) as error:
-        text = short_line(error)
-        raise Unreachable(f"what answers is not {service} ({text})") from error
+        raise Unreachable(f"{not_of(service, error)}{where}") from error
 
 
 def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
-    code, text = str(error.response.get("Error", {}).get("Code", "")), one_line(error)
+    code, text = str(error.response.get("Error", {}).get("Code", "")), words_of(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if stream and code == "ResourceNotFoundException":
         return Misconfigured(f"no stream {stream} in this account and region")
     if code in THROTTLED or status in _PASSING or status >= _OUT_OF_ORDER:
         return Unreachable(text)
     return Misconfigured(text)
+
+
+def passes(error: BotoCoreError) -> bool:
+    """Whether an error of botocore's own may pass by itself; else an operator has to mend it:
+    credentials, a profile, a configuration.
+    """
+    return isinstance(error, _ON_THE_WAY)
+
+
+def not_of(service: str, error: Exception) -> str:
+    """That an answer is none of the service's; ``error`` is what reading it came to."""
+    missing = f", it has no {error.args[0]}" if isinstance(error, KeyError) else ""
+    return f"what answers is not {service} ({type(error).__name__}{missing})"
+
+
+def words_of(error: Exception) -> str:
+    """What may be passed on of an error in one line: AWS's own words, and the beginning of
+    botocore's, but none that may quote a header or a password.
+    """
+    told = one_line(error) if isinstance(error, ClientError) else short_line(error)
+    if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in EXPIRED:
+        return f"{told.removesuffix('.')}; renew the credentials"
+    return f"{told}: sign in again" if isinstance(error, _SIGN_IN) else told
 
 
 def one_line(text: object) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from botocore import exceptions as of_botocore
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+from worker.aws.answers import NotTheService
 from worker.errors import VoiceInsightsError
 from worker.logs.credentials import without_credentials
 
@@ -49,11 +50,12 @@ def safe_words(error: BaseException) -> str:
         return without_credentials(str(error))
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
-        if _SIGNATURE.fullmatch(code):
-            return f"{error.operation_name}: {code}"
-        return without_credentials(str(error))
-    if isinstance(error, BotoCoreError) and (
-        isinstance(error, _NAMING) or not isinstance(error, _QUOTING)
+        message = "" if _SIGNATURE.fullmatch(code) else error.response["Error"].get("Message", "")
+        told = without_credentials(f"{error.operation_name}: {code}: {message}")
+        return " ".join(told.split()).removesuffix(":")
+    if isinstance(error, NotTheService) or (
+        isinstance(error, BotoCoreError)
+        and (isinstance(error, _NAMING) or not isinstance(error, _QUOTING))
     ):
         return without_credentials(str(error))
     return f"{type(error).__name__}{_cause(error)}"

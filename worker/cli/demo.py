@@ -241,6 +241,7 @@ def _worker(endpoint: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "dead_letters": folder / "dead-letters.jsonl",
         "log_format": "json",
         "commit_every_s": _COMMIT_EVERY_S,
+        "idle_clock": "server",  # time runs otherwise there than here
         "config": os.devnull,  # and no settings file that may be here
     }
     own = {f"VOICE_INSIGHTS_{name.upper()}": str(value) for name, value in settings.items()}

@@ -13,9 +13,9 @@ from textwrap import wrap
 from time import sleep, time
 from typing import Final
 
-import boto3
 import click
 
+from worker.aws.sessions import RenewableCredentials
 from worker.cli.settings_options import settings_options
 from worker.cli.twilio_rest import Bases, connected
 from worker.doctor.asking import Clients, ask
@@ -96,7 +96,7 @@ def doctor(
     wanted = Wanted(
         stream, settings.hold_direct_s, settings.hold_turn_s, settings.quiet_s, survive_h
     )
-    facts = ask(Clients(settings, boto3.Session()), settings, stream, minutes, sleep, _now)
+    facts = ask(Clients(settings, RenewableCredentials()), settings, stream, minutes, sleep, _now)
     judged = judge(facts, wanted)
     if with_twilio:
         judged += _twilio(stream, settings)

@@ -12,11 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, cast
 
-import boto3
 import click
 
 from worker.aws.clients import making_a_client
 from worker.aws.errors import aws_errors, expecting_an_answer
+from worker.aws.sessions import open_session
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
 from worker.errors import BadInput, Misconfigured
@@ -180,11 +180,11 @@ def _measured(settings: Settings, subject: Subject, seconds: float) -> dict[str,
     with making_a_client("cloudwatch"):
         client = cast(
             "StatisticsApi",
-            boto3.client(
+            open_session().client(
                 "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
             ),
         )
-    with aws_errors(), expecting_an_answer("CloudWatch"):
+    with aws_errors(), expecting_an_answer("CloudWatch", client):
         found = {name: threshold(history(client, subject, name, start, end)) for name in LATENCIES}
     for name, measured in found.items():
         click.echo(f"{name}: {_told(measured)}", err=True)

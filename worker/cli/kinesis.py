@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import boto3
 import click
 from botocore.config import Config
 
 from worker.aws.clients import making_a_client
+from worker.aws.sessions import open_session
 from worker.producer.put_records import StreamWriter
 
 
@@ -20,7 +20,7 @@ def kinesis_client(endpoint_url: str | None, region: str | None) -> StreamWriter
     """
     config = Config(retries={"mode": "standard", "total_max_attempts": 8})
     with making_a_client("Kinesis"):
-        client = boto3.client(
+        client = open_session().client(
             "kinesis", endpoint_url=endpoint_url, region_name=region, config=config
         )
     return cast("StreamWriter", client)

@@ -11,12 +11,12 @@ from pathlib import Path
 from time import time
 from typing import Final, cast, get_args
 
-import boto3
 import click
 from rich.table import Table
 
 from worker.aws.clients import making_a_client
 from worker.aws.errors import aws_errors, expecting_an_answer
+from worker.aws.sessions import open_session
 from worker.cli.parameters import Duration, Instant
 from worker.cli.settings_options import some_settings_options
 from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
@@ -120,11 +120,11 @@ def _found(
     settings: Settings, series: Sequence[Series], since: int, until: int
 ) -> dict[tuple[Series, int], int]:
     with making_a_client("CloudWatch"):
-        client = boto3.client(
+        client = open_session().client(
             "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
         )
     api = cast("MetricDataApi", client)
-    with aws_errors(), expecting_an_answer("CloudWatch"):
+    with aws_errors(), expecting_an_answer("CloudWatch", client):
         return sample_counts(api, settings.namespace, series, since, until)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from worker.aws.sessions import open_session
 from worker.cli.kinesis import aws_options
 from worker.cli.parameters import CompressionName, Duration, compress_option, compression_of
 from worker.cli.progress import Progress
@@ -31,6 +32,9 @@ from worker.stream.position import Position, Start
 from worker.times.rfc3339 import parse_ms
 
 _LOOK_EVERY_S: Final = 0.2
+_DENIED_ATTEMPTS: Final = 3
+"""After the first, credentials that have expired are looked for anew."""
+
 _ATTEMPTS: Final = 8
 """Failed calls in a row, of one shard, after which the stream counts as out of reach."""
 
@@ -103,7 +107,15 @@ def record(
     disturbed but for the read limits they share. Ends by Ctrl-C, with complete files, unless it
     is told when. `voice-insights replay` reads what it wrote.
     """
-    api = ClosedShardsEnd(connect(stream, region=region, endpoint=endpoint_url, threads=THREADS))
+    kinesis = connect(
+        stream,
+        open_session(),
+        region=region,
+        endpoint=endpoint_url,
+        threads=THREADS,
+        now=lambda: time.time_ns() // 1_000_000,
+    )
+    api = ClosedShardsEnd(kinesis)
     stop = _Stop(None if seconds is None else time.monotonic() + seconds)
     count = 0
     with stop.by_signal(), RecordingWriter(out, compression_of(compress)) as writer:
@@ -160,7 +172,7 @@ def positions(survey: Survey, start: Start) -> dict[str, Position]:
     if start == "latest":
         for name in found:
             if children_of(name, survey.shards):
-                found[name] = Position("ended", "", survey.server_date)
+                found[name] = Position("ended", "", found[name].seen_to)
     return found
 
 
@@ -178,7 +190,8 @@ def final_failure(notice: Notice) -> VoiceInsightsError | None:
     if not isinstance(notice, BackedOff):
         return None
     kind, detail = notice.failure
-    if kind is FailureKind.DENIED or (kind is FailureKind.GONE and not notice.shard):
+    denied = kind is FailureKind.DENIED and notice.attempt >= _DENIED_ATTEMPTS
+    if denied or (kind is FailureKind.GONE and not notice.shard):
         return Misconfigured(f"the stream can't be read: {detail}")
     if kind is FailureKind.UNAVAILABLE and notice.attempt >= _ATTEMPTS:
         return Unreachable(f"the stream can't be reached: {detail}")

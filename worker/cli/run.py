@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from worker.aws.sessions import RenewableCredentials, open_session
 from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
 from worker.errors import VoiceInsightsError
@@ -29,6 +30,7 @@ from worker.telemetry.http import HttpServer
 from worker.telemetry.liveness import Pulse
 from worker.telemetry.pages import Pages
 from worker.telemetry.process import facts_of_this_process
+from worker.telemetry.readiness import Readiness
 from worker.telemetry.worker_log import WorkerLog
 from worker.wiring import build
 
@@ -72,24 +74,31 @@ def run(config_file: Path | None, **options: str | None) -> None:
 def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     """Work to the end; the exit code. What ends it is told as a log line, and only there."""
     clocks = Clocks(monotonic, _now)
-    log = WorkerLog(monotonic)
+    log = WorkerLog(clocks)
+    readiness = Readiness(monotonic)
+    credentials = RenewableCredentials()
     telemetry = TelemetryCollector(_now, pump.dropped, _report(settings, pump))
-    events = EventFanOut(log, telemetry)
+    events = EventFanOut(log, telemetry, readiness)
     signals = Signals(settings.shutdown_s)
     pulse = Pulse(monotonic)
     process = facts_of_this_process(time())
-    pages = Pages(pulse, telemetry.reading, telemetry.unready, process, monotonic)
+    pages = Pages(pulse, telemetry.reading, readiness.unready, process, monotonic)
     waiting = pulse.at_waits(signals.sleep)
 
-    def patiently(seconds: float) -> None:
-        log.not_reached(seconds)
+    def wait(seconds: float) -> None:
+        credentials.check()
         waiting(seconds)
 
+    def deadline() -> float | None:
+        credentials.check()
+        return signals.deadline()
+
     try:
+        session = open_session(credentials)
         with _served(settings, log, pages):
-            service = build(settings, stream, events, clocks, random, patiently, waiting)
+            service = build(settings, stream, session, events, clocks, random, wait)
             signals.begun()
-            log.stopped(service.run(pulse.at_turns(signals.deadline)))
+            log.stopped(service.run(pulse.at_turns(deadline)))
     except Stopped:
         log.never_began()
     except VoiceInsightsError as error:

@@ -11,11 +11,11 @@ from time import sleep
 from typing import Any, Final, Literal, NamedTuple, TypeVar, cast
 from urllib.parse import urlsplit
 
-import boto3
 import click
 
 from worker.aws.clients import making_a_client, one_attempt
 from worker.aws.errors import aws_errors, expecting_an_answer
+from worker.aws.sessions import open_session
 from worker.errors import Misconfigured
 from worker.twilio.credentials import find_credentials
 from worker.twilio.rest import Rest
@@ -91,12 +91,12 @@ def _require_private(base: str) -> None:
 
 def _read_secret(name: str, region: str | None, endpoint_url: str | None) -> str:
     with making_a_client("Secrets Manager"):
-        client = boto3.client(
+        client = open_session().client(
             "secretsmanager",
             region_name=region,
             endpoint_url=endpoint_url,
             config=one_attempt(1),
         )
-    with aws_errors(), expecting_an_answer("Secrets Manager"):
+    with aws_errors(), expecting_an_answer("Secrets Manager", client):
         answer = client.get_secret_value(SecretId=name)
         return cast("str", answer.get("SecretString", ""))

@@ -39,8 +39,8 @@ class LineBlocks(NamedTuple):
     def split(self, body: bytes) -> None:
         """Nothing: no sink of lines calls any of them invalid."""
 
-    def expired(self, body: bytes, now: int) -> None:
-        """Nothing: lines don't expire."""
+    def too_old(self, body: bytes) -> None:
+        """Nothing: no sink of lines calls any of them too old."""
 
     def counts(self, body: bytes) -> SampleCounts:  # noqa: ARG002
         """No samples."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from worker.doctor.facts import Asked, Facts, Result, State, Wanted
+from worker.doctor.facts import Asked, Clocks, Facts, Result, State, Wanted
 from worker.doctor.findings import Finding, fail, not_known, ok, warn
+from worker.times.rfc3339 import format_ms
 
 _SKEW_WARN_MS: Final = 5_000
 _SKEW_FAIL_MS: Final = 240_000
 """AWS refuses signatures that are 5 minutes off."""
+
+_NO_ANSWER: Final = (Result.UNREACHABLE, Result.NOT_ASKED, Result.OTHER)
 
 OPTIONAL: Final = frozenset({"cloudwatch:GetMetricData"})
 """Actions that only the doctor asks for: the worker does without."""
@@ -20,12 +23,15 @@ def access(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
     """Credentials, each permission, the clock, and the state's owner."""
     yield _credentials(facts)
     yield from (_permission(one) for one in facts.asked)
-    yield _clock(facts.skew_ms)
+    yield _clock(facts.clocks)
     yield _state(facts.state, wanted.stream)
 
 
 def _credentials(facts: Facts) -> Finding:
-    if facts.credentials is None:
+    found, problem = facts.credentials
+    if problem is not None:
+        return fail("credentials", problem, "renew them")
+    if found is None:
         return fail(
             "credentials",
             "none found",
@@ -35,20 +41,20 @@ def _credentials(facts: Facts) -> Finding:
     if bad is not None:
         return fail(
             "credentials",
-            f"AWS doesn't take those found by {facts.credentials}: {bad.detail}",
+            f"AWS doesn't take those found by {found}: {bad.detail}",
             "renew them; if they are new, look at this machine's clock and the region",
         )
     if not _any_answer(facts.asked):
         return not_known(
             "credentials",
-            f"found by {facts.credentials}, not tried",
+            f"found by {found}, not tried",
             "see why no call was answered",
         )
-    return ok("credentials", f"found by {facts.credentials}, and taken")
+    return ok("credentials", f"found by {found}, and taken")
 
 
 def _any_answer(asked: Iterable[Asked]) -> bool:
-    return any(one.result not in (Result.UNREACHABLE, Result.NOT_ASKED) for one in asked)
+    return any(one.result not in _NO_ANSWER for one in asked)
 
 
 def _permission(one: Asked) -> Finding:
@@ -70,6 +76,19 @@ def _permission(one: Asked) -> Finding:
         return fail(check, f"not there: {one.detail}", "check name, account and region")
     if one.result is Result.THROTTLED:
         return warn(check, f"throttled: {one.detail}", "see what else reads or calls so often")
+    if one.result is Result.OTHER:
+        return fail(
+            check,
+            one.detail,
+            "see what stands at that address or on the way: a proxy, a sign-in page, another port",
+        )
+    if one.result is Result.UNCONDITIONAL:
+        return fail(
+            check,
+            f"this store does not look at {one.detail}: two workers would not find out about each "
+            "other",
+            "keep the state where writes can be conditional, as S3's are, or in a file",
+        )
     if one.result is Result.UNREACHABLE:
         return fail(
             check,
@@ -89,13 +108,20 @@ def _denied(check: str, one: Asked) -> Finding:
     return fail(check, f"denied: {one.detail}", f"allow {one.action} on {one.of} to this role")
 
 
-def _clock(skew_ms: int | None) -> Finding:
-    if skew_ms is None:
+def _clock(clocks: Clocks | None) -> Finding:
+    if clocks is None:
         return not_known("clock", "no answer to compare it with", "see why no call was answered")
+    skew_ms = clocks.skew_ms
     told = f"{abs(skew_ms) / 1000:.1f} s {'ahead of' if skew_ms > 0 else 'behind'} AWS's"
     advice = "let the machine's clock be set by a time service"
     if abs(skew_ms) >= _SKEW_FAIL_MS:
-        return fail("clock", f"{told}; at 5 min AWS refuses all calls", advice)
+        both = f"it says {format_ms(clocks.machine)}, AWS's answers {format_ms(clocks.server)}"
+        return fail(
+            "clock",
+            f"{told}: {both}; at 5 min AWS refuses all calls, and where no records come time "
+            "stands until both agree",
+            f"{advice}; if it is right, see what dates the answers: a proxy, an emulator",
+        )
     if abs(skew_ms) >= _SKEW_WARN_MS:
         return warn("clock", told, advice)
     return ok("clock", told)

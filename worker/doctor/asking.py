@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import boto3
 from botocore.exceptions import BotoCoreError
 
 from worker.aws.clients import making_a_client, one_attempt
+from worker.aws.errors import words_of
+from worker.aws.sessions import RenewableCredentials, open_session
 from worker.destinations.cloudwatch.sink import MetricsApi
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.doctor.asking_places import (
@@ -20,7 +21,7 @@ from worker.doctor.asking_places import (
 )
 from worker.doctor.asking_stream import MetricsReader, StreamAsker, load_of
 from worker.doctor.calls import Calls
-from worker.doctor.facts import Facts, State
+from worker.doctor.facts import Credentials, Facts, State
 from worker.opening import Locations
 from worker.settings.model import Settings
 from worker.sources.kinesis.client import KinesisClient
@@ -33,21 +34,24 @@ class CloudWatchClient(MetricsApi, MetricsReader, Protocol):
 class Clients:
     """The AWS clients of a deployment, by its settings; each makes one attempt a call."""
 
-    def __init__(self, settings: Settings, session: boto3.Session) -> None:
-        """Raises ``Misconfigured`` if no region is set anywhere."""
+    def __init__(self, settings: Settings, credentials: RenewableCredentials) -> None:
+        """Raises ``Misconfigured`` if there is no region, or AWS's configuration is wrong."""
         self._settings = settings
-        self._session = session
-        self.locations = Locations(settings.region, settings.endpoint_url, session)
+        self._credentials = credentials
+        self._session = open_session(credentials)
+        self.locations = Locations(settings.region, settings.endpoint_url, self._session)
         self.kinesis: KinesisClient = self._client("kinesis")
         self.cloudwatch: CloudWatchClient = self._client("cloudwatch")
 
-    def credentials(self) -> str | None:
-        """How they are found; None if there are none."""
+    def credentials(self) -> Credentials:
+        """How they are found, and why they can't be had."""
         try:
-            found = self._session.get_credentials()
-        except BotoCoreError:
-            return None
-        return None if found is None else str(found.method)
+            found = self._credentials.method
+            if found is not None:
+                self._credentials.get_frozen_credentials()
+        except BotoCoreError as error:
+            return Credentials(None, words_of(error))
+        return Credentials(found)
 
     def _client(self, service: str) -> Any:  # boto3 is untyped
         with making_a_client(service):
@@ -83,7 +87,7 @@ def ask(
         bucket = clients.locations.bucket(place)
         if bucket is not None:
             ask_written_bucket(calls, bucket, folder)
-    return Facts(credentials, calls.asked, described, load, sample, calls.skew_ms, state)
+    return Facts(credentials, calls.asked, described, load, sample, calls.clocks, state)
 
 
 def _state(calls: Calls, clients: Clients, settings: Settings) -> State:

@@ -13,7 +13,7 @@ from typing import Final
 
 from worker.destinations.cloudwatch.sink import MetricsApi
 from worker.doctor.calls import Calls, Fields
-from worker.doctor.facts import Numbers, State
+from worker.doctor.facts import Asked, Numbers, Result, State
 from worker.errors import CorruptState, Misconfigured
 from worker.objectstore.api import Failure, FailureKind, Object
 from worker.objectstore.s3 import Bucket
@@ -41,7 +41,7 @@ def ask_metrics(calls: Calls, client: MetricsApi, namespace: str, now: int) -> N
         answer = client.put_metric_data(Namespace=namespace, MetricData=[datum])
         return answer if isinstance(answer, dict) else {}
 
-    calls.make("cloudwatch:PutMetricData", f"namespace {namespace}", put)
+    calls.make("cloudwatch:PutMetricData", f"namespace {namespace}", put, lambda answer: answer)
 
 
 def ask_written_bucket(calls: Calls, bucket: Bucket, folder: str) -> None:
@@ -60,7 +60,8 @@ def ask_state_bucket(calls: Calls, bucket: Bucket) -> State:
     """All that the state asks of a bucket, and whose state it holds."""
     make, url = calls.make_of_bucket, bucket.url
     make("s3:ListBucket", url, lambda: bucket.keys(PROBE))
-    make("s3:PutObject", url, lambda: bucket.put(PROBE, b"", _NO_TAG))
+    if isinstance(make("s3:PutObject", url, lambda: bucket.put(PROBE, b"", _NO_TAG)), str):
+        calls.replace(Asked("s3:PutObject", url, Result.UNCONDITIONAL, "If-Match"))
     make("s3:DeleteObject", url, lambda: bucket.delete(PROBE))
     make("s3:GetObject", url, lambda: bucket.etag(PROBE))
     found = make("s3:GetObject", url, lambda: bucket.get(MANIFEST))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from worker.doctor.calls import Calls, Fields
 from worker.doctor.facts import Load, Sample, StreamFacts
@@ -35,6 +35,20 @@ class MetricsReader(Protocol):
         ...
 
 
+class _Page(NamedTuple):
+    """Of ListShards; ``next_token``: of the page that follows."""
+
+    open_shards: list[str]
+    next_token: str | None
+
+
+class _Look(NamedTuple):
+    """Of GetRecords; ``following``: the iterator to go on with, None at the tip."""
+
+    records: list[Record]
+    following: str | None
+
+
 class StreamAsker:
     """Asks about one stream, by name or ARN. ``sleep`` takes seconds, ``now`` gives epoch ms."""
 
@@ -55,22 +69,11 @@ class StreamAsker:
 
     def describe(self) -> StreamFacts | None:
         """DescribeStreamSummary."""
-        answer = self._calls.make(
+        return self._calls.make(
             "kinesis:DescribeStreamSummary",
             self._name,
             lambda: self._client.describe_stream_summary(**self._request),
-        )
-        if answer is None:
-            return None
-        summary = answer["StreamDescriptionSummary"]
-        mode = summary.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
-        return StreamFacts(
-            summary["StreamStatus"],
-            mode,
-            summary["OpenShardCount"],
-            summary["RetentionPeriodHours"],
-            summary.get("EncryptionType", "NONE"),
-            summary.get("RecordDistributionStrategy"),
+            _stream_facts,
         )
 
     def sample(self, minutes: int) -> Sample | None:
@@ -87,56 +90,77 @@ class StreamAsker:
             if round_:
                 self._sleep(ROUND_S)
             for name, iterator in list(readable.items()):
-                answer = self._records(iterator)
+                answer = self._look(name, iterator)
                 del readable[name]
                 if answer is not None:
                     read.add(name)
-                    records += _records(name, answer["Records"])
-                    following = answer.get("NextShardIterator")
-                    if following and answer.get("MillisBehindLatest"):
-                        readable[name] = following
+                    records += answer.records
+                    if answer.following is not None:
+                        readable[name] = answer.following
             if not readable:
                 break
         return sample_of(records, minutes, len(read)) if read else None
 
     def _open_shards(self) -> list[str]:
-        return sorted(
-            shard["ShardId"]
-            for page in self._shard_pages()
-            for shard in page["Shards"]
-            if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
-        )
-
-    def _shard_pages(self) -> Iterator[Fields]:
         request: Fields = self._request
+        shards: list[str] = []
         while True:
             ask = partial(self._client.list_shards, **request)
-            page = self._calls.make("kinesis:ListShards", self._name, ask)
+            page = self._calls.make("kinesis:ListShards", self._name, ask, _page)
             if page is None:
-                return
-            yield page
-            if not page.get("NextToken"):
-                return
-            request = {"NextToken": page["NextToken"]}
+                return sorted(shards)
+            shards += page.open_shards
+            if not page.next_token:
+                return sorted(shards)
+            request = {"NextToken": page.next_token}
 
     def _iterator(self, shard: str, minutes: int) -> str | None:
         since = datetime.fromtimestamp(self._now() / 1000, UTC) - timedelta(minutes=minutes)
-        answer = self._calls.make(
+        return self._calls.make(
             "kinesis:GetShardIterator",
             self._name,
             lambda: self._client.get_shard_iterator(
                 ShardId=shard, ShardIteratorType="AT_TIMESTAMP", Timestamp=since, **self._request
             ),
+            lambda answer: str(answer["ShardIterator"]),
         )
-        return None if answer is None else str(answer["ShardIterator"])
 
-    def _records(self, iterator: str) -> Fields | None:
+    def _look(self, shard: str, iterator: str) -> _Look | None:
         arn = {key: value for key, value in self._request.items() if key == "StreamARN"}
         return self._calls.make(
             "kinesis:GetRecords",
             self._name,
             lambda: self._client.get_records(ShardIterator=iterator, Limit=RECORDS_A_CALL, **arn),
+            partial(_look, shard),
         )
+
+
+def _stream_facts(answer: Fields) -> StreamFacts:
+    summary = answer["StreamDescriptionSummary"]
+    return StreamFacts(
+        summary["StreamStatus"],
+        summary.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED"),
+        summary["OpenShardCount"],
+        summary["RetentionPeriodHours"],
+        summary.get("EncryptionType", "NONE"),
+        summary.get("RecordDistributionStrategy"),
+    )
+
+
+def _page(answer: Fields) -> _Page:
+    return _Page(
+        [
+            shard["ShardId"]
+            for shard in answer["Shards"]
+            if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+        ],
+        answer.get("NextToken"),
+    )
+
+
+def _look(shard: str, answer: Fields) -> _Look:
+    following = answer.get("NextShardIterator") if answer.get("MillisBehindLatest") else None
+    return _Look(list(_records(shard, answer["Records"])), following or None)
 
 
 def _records(shard: str, found: Sequence[Fields]) -> Iterator[Record]:
@@ -154,10 +178,14 @@ def load_of(calls: Calls, client: MetricsReader, stream: str, now: int) -> Load 
         "StartTime": end - _LOOK_BACK,
         "EndTime": end,
     }
-    answer = calls.make("cloudwatch:GetMetricData", name, lambda: client.get_metric_data(**request))
-    if answer is None:
+    values = calls.make(
+        "cloudwatch:GetMetricData",
+        name,
+        lambda: client.get_metric_data(**request),
+        lambda answer: {one["Id"]: one["Values"] for one in answer["MetricDataResults"]},
+    )
+    if values is None:
         return None
-    values = {one["Id"]: one["Values"] for one in answer["MetricDataResults"]}
     records, sizes, refused = (values.get(metric.lower(), ()) for metric in _LOAD)
     if not records or not sizes:
         return None

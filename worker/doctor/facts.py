@@ -13,6 +13,8 @@ class Result(Enum):
     """What a call came to, as far as permission goes."""
 
     ALLOWED = "allowed"
+    OTHER = "not the service's answer"
+    UNCONDITIONAL = "a condition was ignored"
     REFUSED_LATER = "refused for what was asked"  # so it was, it seems, not for who asked
     DENIED = "denied"
     BAD_CREDENTIALS = "bad credentials"
@@ -81,6 +83,27 @@ class Sample:
     delays: Distribution = field(default_factory=dict)
 
 
+class Credentials(NamedTuple):
+    """``found``: by which method, None if there are none. ``problem``: why they can't be had."""
+
+    found: str | None
+    problem: str | None = None
+
+
+class Clocks(NamedTuple):
+    """What this machine's clock said (epoch ms) as an answer came, and the date in it, to which
+    half a second is added: what is cut off it on average.
+    """
+
+    machine: int
+    server: int
+
+    @property
+    def skew_ms(self) -> int:
+        """This machine's clock less the server's."""
+        return self.machine - self.server
+
+
 class Numbers(NamedTuple):
     """What the worker has found of sequence numbers: of ``closed`` sessions so many were
     ``sparse``; ``found_sparse``: whether it no longer goes by the numbers.
@@ -116,14 +139,12 @@ class Wanted(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """``credentials``: how they were found, None if there are none. ``skew_ms``: this machine's
-    clock less AWS's. None is what could not be found out.
-    """
+    """``clocks``: where they differ most, at their best. None is what could not be found out."""
 
-    credentials: str | None
+    credentials: Credentials
     asked: list[Asked]
     stream: StreamFacts | None
     load: Load | None
     sample: Sample | None
-    skew_ms: int | None
+    clocks: Clocks | None
     state: State

@@ -170,7 +170,13 @@ def _pipeline(subject: Subject) -> Iterable[Row]:
         "## The pipeline itself",
         (
             owns("Worker alive, shards", "Heartbeat", "ShardsLive", "ShardsPaused"),
-            owns("Lag (ms)", "MillisBehindLatest", "StreamTimeLag", "StreamTimeHeldBack"),
+            owns(
+                "Lag (ms)",
+                "MillisBehindLatest",
+                "StreamTimeLag",
+                "StreamTimeHeldBack",
+                "ClockDoubt",
+            ),
             graph("The stream", stream),
         ),
     )

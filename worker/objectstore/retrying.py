@@ -21,13 +21,17 @@ _LONGEST_PAUSE_S: Final = 10.0
 
 
 class CallFailed(NamedTuple):
-    """A call that will be made again after ``wait_s``; the ``attempt``-th in a row, from 1."""
+    """A call that will be made again after ``wait_s``; the ``attempt``-th in a row, from 1.
+
+    ``url``: where the objects lie that ``key`` is one of.
+    """
 
     operation: str
     key: str
     failure: Failure
     attempt: int
     wait_s: float
+    url: str = ""
 
 
 class Access:
@@ -130,5 +134,5 @@ class Access:
 
     def _wait(self, operation: str, key: str, failure: Failure, attempt: int) -> None:
         wait_s = full_jitter(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, attempt, self._random)
-        self._observer(CallFailed(operation, key, failure, attempt, wait_s))
+        self._observer(CallFailed(operation, key, failure, attempt, wait_s, self.url))
         self._sleep(wait_s)

@@ -15,8 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from worker.aws.clients import NO_ANSWER, OPERATORS, making_a_client, one_attempt
-from worker.aws.errors import one_line
+from worker.aws.answers import NotTheService
+from worker.aws.clients import NO_ANSWER, endpoint_of, making_a_client, one_attempt
+from worker.aws.errors import not_of, one_line, passes, words_of
 from worker.errors import Misconfigured
 from worker.objectstore.api import Failure, FailureKind, Object, Page
 
@@ -64,17 +65,17 @@ def s3_client(
     region: str | None,
     endpoint: str | None,
     threads: int,
-    session: boto3.Session | None = None,
+    session: boto3.Session,
 ) -> S3Client:
-    """A client that makes one attempt a call. Credentials as boto3 finds them.
+    """A client that makes one attempt a call, by the credentials of ``session``.
 
     ``threads``: how many will call at once. ``region`` and ``endpoint``: None leaves them to
-    boto3's environment and files. ``session``: whose credentials are used, boto3's default one's
-    if None. Raises Misconfigured if there is no region, or the endpoint is no URL.
+    boto3's environment and files. Raises Misconfigured if there is no region, or the endpoint is
+    no URL.
     """
     config = one_attempt(threads, s3=None if endpoint is None else {"addressing_style": "path"})
     with making_a_client("S3"):
-        client: S3Client = (session or boto3).client(
+        client: S3Client = session.client(
             "s3", region_name=region, endpoint_url=endpoint, config=config
         )
     return client
@@ -98,6 +99,7 @@ class Bucket:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self.url = f"s3://{bucket}/{prefix}".rstrip("/")
+        self._address = endpoint_of(client)
 
     def get(self, key: str) -> Object | Failure:
         """See ``ObjectStore.get``."""
@@ -106,7 +108,7 @@ class Bucket:
             answer = self._client.get_object(**self._at(key))
             return Object(answer["Body"].read(), answer["ETag"])
 
-        return _answer(call)
+        return self._answer(call)
 
     def get_range(self, key: str, start: int, length: int) -> bytes | Failure:
         """See ``ObjectStore.get_range``."""
@@ -121,17 +123,17 @@ class Bucket:
                 raise
             return data
 
-        return _answer(call)
+        return self._answer(call)
 
     def etag(self, key: str) -> str | Failure:
         """See ``ObjectStore.etag``."""
-        return _answer(lambda: str(self._client.head_object(**self._at(key))["ETag"]))
+        return self._answer(lambda: str(self._client.head_object(**self._at(key))["ETag"]))
 
     def put(self, key: str, data: bytes, expected: str | None) -> str | Failure:
         """See ``ObjectStore.put``."""
         condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
         request = {**self._at(key), **condition, "Body": data}
-        return _answer(lambda: str(self._client.put_object(**request)["ETag"]))
+        return self._answer(lambda: str(self._client.put_object(**request)["ETag"]))
 
     def delete(self, key: str) -> Failure | None:
         """See ``ObjectStore.delete``."""
@@ -139,7 +141,7 @@ class Bucket:
         def call() -> None:
             self._client.delete_object(**self._at(key))
 
-        return _answer(call)
+        return self._answer(call)
 
     def keys(self, prefix: str, after: str = "") -> Page | Failure:
         """See ``ObjectStore.keys``; a page is of up to 1,000."""
@@ -150,34 +152,36 @@ class Bucket:
                 Bucket=self._bucket, Prefix=self._prefix + prefix, **start
             )
             names = [str(one["Key"]) for one in page.get("Contents", ())]
-            return Page(
-                [name.removeprefix(self._prefix) for name in names], bool(page.get("IsTruncated"))
-            )
+            return Page([name.removeprefix(self._prefix) for name in names], page["IsTruncated"])
 
-        return _answer(call)
+        return self._answer(call)
+
+    def _answer(self, call: Callable[[], T]) -> T | Failure:
+        try:
+            return call()
+        except (ClientError, BotoCoreError) as error:
+            return failure_of(error)
+        except HTTPError as error:  # a body that breaks off
+            return Failure(FailureKind.UNKNOWN, f"S3's answer broke off: {type(error).__name__}")
+        except NotTheService as error:
+            return Failure(FailureKind.UNKNOWN, f"{error} (at {self._address})")
+        except (ResponseParserError, *NO_ANSWER) as error:
+            where = f"{not_of('S3', error)} (at {self._address})"
+            return Failure(FailureKind.UNKNOWN, where)
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
 
 
-def _answer(call: Callable[[], T]) -> T | Failure:
-    try:
-        return call()
-    except (ClientError, BotoCoreError, ResponseParserError) as error:
-        return failure_of(error)
-    except (HTTPError, *NO_ANSWER) as error:  # a body that breaks off; an answer that isn't S3's
-        return Failure(FailureKind.UNKNOWN, f"no S3 answer: {type(error).__name__}")
-
-
-def failure_of(error: ClientError | BotoCoreError | ResponseParserError) -> Failure:
+def failure_of(error: ClientError | BotoCoreError) -> Failure:
     """What a failed call tells. Whatever may have been applied is ``UNKNOWN``."""
-    if not isinstance(error, ClientError):
-        refused = isinstance(error, OPERATORS)
-        kind = FailureKind.REFUSED if refused else FailureKind.UNKNOWN
-        return Failure(kind, one_line(error) if refused else type(error).__name__)
+    if isinstance(error, BotoCoreError):
+        kind = FailureKind.UNKNOWN if passes(error) else FailureKind.REFUSED
+        return Failure(kind, f"{type(error).__name__}: {words_of(error)}")
     code = str(error.response.get("Error", {}).get("Code", "unknown"))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    detail = f"{error.operation_name}: {code} ({status})"
+    message = one_line(error.response.get("Error", {}).get("Message", ""))
+    detail = f"{error.operation_name}: {code} ({status}): {message}".removesuffix(": ")
     if code in _BY_CODE:
         return Failure(_BY_CODE[code], detail)
     if status == 0 or status >= 500:

@@ -45,9 +45,9 @@ class RequestFormat(Protocol):
         """
         ...
 
-    def expired(self, body: bytes, now: int) -> Replacement | None:
-        """For a request of which the destination would refuse a part as too old at ``now`` (epoch
-        ms): the rest, and a dead letter of that part. None if nothing is too old.
+    def too_old(self, body: bytes) -> Replacement | None:
+        """For a request that the destination has refused because all of it is too old: its dead
+        letter. None if the request has to stay as it is, and is tried again.
         """
         ...
 
@@ -62,7 +62,7 @@ class Sink(Protocol):
     """The way to a destination."""
 
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
-        """Make one attempt; its outcome, and an error's name or an empty text."""
+        """Make one attempt; its outcome, and why it failed, in one line, or an empty text."""
         ...
 
 

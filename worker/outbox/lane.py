@@ -2,7 +2,8 @@
 
 What was not applied is tried again without limit, after a pause with full jitter that grows
 while nothing goes through. What nobody knows about is tried again, too, and counted; or, by
-the destination's other policy, given up at once, so that nothing can count twice. Each kind has a
+the destination's other policy, given up at once, so that nothing can count twice. Nothing is given
+up for its age or its contents before the destination has refused it. Each kind has a
 lane of its own, so that a destination that is away holds up nothing but its own entries.
 """
 
@@ -27,6 +28,7 @@ from worker.partition import dead_letters
 CLAIM: Final = 4
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 30.0
+_REFUSED: Final = (DeliveryOutcome.INVALID, DeliveryOutcome.TOO_OLD)
 
 
 class Outbox(Protocol):
@@ -56,7 +58,7 @@ class Observer(Protocol):
 class Lane:
     """Moves entries of ``kind`` out of ``outbox``. Not safe for threads.
 
-    ``clock`` gives epoch ms, ``random`` numbers in [0, 1).
+    ``random`` gives numbers in [0, 1).
     """
 
     def __init__(
@@ -65,7 +67,6 @@ class Lane:
         outbox: Outbox,
         destination: Destination,
         observer: Observer,
-        clock: Callable[[], int],
         random: Callable[[], float],
     ) -> None:
         self.kind: Final = kind
@@ -73,7 +74,6 @@ class Lane:
         self._outbox = outbox
         self._sink = destination.sink
         self._observer = observer
-        self._clock = clock
         self._random = random
         self._failures = 0
         self._drops = destination.on_ambiguous == "drop"
@@ -107,19 +107,17 @@ class Lane:
         return full_jitter(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, self._failures, self._random)
 
     def _settled(self, entry: Entry) -> Settled:
-        expired = self.format.expired(entry.body, self._clock())
-        if expired is not None:
-            self._observer.sent(entry, DeliveryOutcome.TOO_OLD, "")
-            return _replaced(entry, DeliveryOutcome.TOO_OLD, expired)
         if self._drops and entry.ambiguous:
             return self._dropped(entry)
         outcome, error = self._sink.send(entry.body)
-        split = self.format.split(entry.body) if outcome is DeliveryOutcome.INVALID else None
-        if outcome is DeliveryOutcome.INVALID and split is None:
-            outcome = DeliveryOutcome.NOT_APPLIED
+        instead: Replacement | None = None
+        if outcome in _REFUSED:
+            invalid = outcome is DeliveryOutcome.INVALID
+            instead = (self.format.split if invalid else self.format.too_old)(entry.body)
+            outcome = DeliveryOutcome.NOT_APPLIED if instead is None else outcome
         self._attempted(entry, outcome, error)
-        if split is not None:
-            return _replaced(entry, outcome, split)
+        if instead is not None:
+            return _replaced(entry, outcome, instead)
         if outcome is DeliveryOutcome.AMBIGUOUS and self._drops:
             return self._dropped(entry._replace(ambiguous=entry.ambiguous + 1))
         if outcome is DeliveryOutcome.APPLIED:

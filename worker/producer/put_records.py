@@ -216,7 +216,11 @@ class _Feed:
     def _request(self, waiting: list[_Waiting]) -> tuple[list[_Waiting], str]:
         """What was not taken of one request, and the last reason for it."""
         entries = [one.entry for one in waiting]
-        with aws_errors(self._stream), _invalid_requests(), expecting_an_answer("Kinesis"):
+        with (
+            aws_errors(self._stream),
+            _invalid_requests(),
+            expecting_an_answer("Kinesis", self._client),
+        ):
             answer = self._client.put_records(**stream_argument(self._stream), Records=entries)
             results = answer["Records"]
         rest: list[_Waiting] = []

@@ -32,12 +32,14 @@ def rest_share(outbox_bytes: int, limit: int) -> float:
 class ShardProgress(NamedTuple):
     """A shard that is not read to its end. ``behind_ms``: behind its tip, by its last answer, and
     the time since then if that is long; ``clock``: how far it has come (epoch ms); both None before
-    anything was read of it.
+    anything was read of it. ``answered_s``: when it last answered, by the monotonic clock; None if
+    it has not yet.
     """
 
     behind_ms: int | None
     clock: int | None
     paused: bool
+    answered_s: float | None = None
 
 
 class _Answer(NamedTuple):
@@ -85,7 +87,12 @@ class Shards:
         unheard = _Answer(None, at_s)
         self._answers = {shard: self._answers.get(shard, unheard) for shard in self.live()}
         return {
-            shard: ShardProgress(_behind_ms(answer, at_s), clocks.get(shard), shard in self._paused)
+            shard: ShardProgress(
+                _behind_ms(answer, at_s),
+                clocks.get(shard),
+                shard in self._paused,
+                None if answer.behind_ms is None else answer.at_s,
+            )
             for shard, answer in self._answers.items()
         }
 

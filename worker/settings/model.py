@@ -19,6 +19,7 @@ from worker.settings.values import (
     Dimensions,
     FileRotation,
     Host,
+    IdleClock,
     Labels,
     LogFormat,
     LogLevel,
@@ -65,6 +66,11 @@ class Settings(BaseSettings):
     )
     endpoint_url: Address | None = Field(
         default=None, description="where AWS is, for local stand-ins of it"
+    )
+    idle_clock: IdleClock = Field(
+        default="agreed",
+        description="whose clock a shard without records goes by: agreed is the service's as far "
+        "as this machine's supports it; server believes an emulator whose time isn't the real one",
     )
     start: Start = Field(
         default="trim_horizon", description="where to begin without a stored position"

@@ -86,7 +86,19 @@ _METRICS: Final = (
         "since",
         "shard",
     ),
-    OwnMetric("StreamTimeLag", _MS, _GAUGE, "the machine's clock less stream time"),
+    OwnMetric(
+        "StreamTimeLag",
+        _MS,
+        _GAUGE,
+        "the machine's clock less stream time; below 0 if that is ahead, as it must never be",
+    ),
+    OwnMetric(
+        "ClockDoubt",
+        _MS,
+        _GAUGE,
+        "how far the service's date and the machine's clock are apart, if more than 5 minutes, so "
+        "that time stands where no records come; 0 while they agree",
+    ),
     OwnMetric(
         "StreamTimeHeldBack",
         _MS,

@@ -16,9 +16,8 @@ from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Progress
-from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
+from worker.sources.kinesis.notices import BackedOff, ClocksDiffer, Notice
 from worker.telemetry.snapshot import Period, Reading, Told, reading_of
-from worker.telemetry.worker_log import LASTING
 from worker.times.minutes import MINUTE
 
 Report = Callable[[Reading, int], None]
@@ -54,17 +53,15 @@ class TelemetryCollector(WorkerEvents):
         self._period = Period()
         self._last_period: Period | None = None
         self._progress: Progress | None = None
-        self._lost: BackedOff | None = None
         self._committed = 0
 
     def notice(self, notice: Notice) -> None:
         """See ``WorkerEvents.notice``."""
         if isinstance(notice, BackedOff):
             self._count("StreamCallsFailed")
-            if not notice.shard and notice.attempt >= LASTING:
-                self._lost = notice
-        elif isinstance(notice, FoundAgain):
-            self._lost = None
+        elif isinstance(notice, ClocksDiffer):
+            with self._lock:
+                self._period.clock_doubt = max(self._period.clock_doubt, notice.doubt.apart)
 
     def state_call_failed(self, failed: CallFailed) -> None:  # noqa: ARG002
         """See ``WorkerEvents.state_call_failed``."""
@@ -91,14 +88,6 @@ class TelemetryCollector(WorkerEvents):
         if minute != self._reported:
             self._reported = minute
             self._tell(progress)
-
-    def unready(self) -> str | None:
-        """Why nothing is to be expected of the worker now; None if all is well. For any thread."""
-        with self._lock:
-            if self._progress is None:
-                return "starting: no commit yet"
-        lost = self._lost
-        return None if lost is None else f"the stream can't be read: {lost.failure.kind.value}"
 
     def reading(self) -> Reading | None:
         """How things stand after the last commit; what is summed up over a minute is of the last

@@ -39,12 +39,15 @@ class Told(NamedTuple):
 @dataclass(slots=True)
 class Period:
     """What is summed up between two reports. ``longest_commit_s``: seconds; ``delays``: of
-    DeliveryDelay, ms; ``widest``: A of a single series' minute; ``waits``: of sessions' minutes.
+    DeliveryDelay, ms; ``widest``: A of a single series' minute; ``waits``: of sessions' minutes;
+    ``clock_doubt``: ms by which the service's date and the machine's clock were apart, 0 while they
+    agreed.
     """
 
     longest_commit_s: float = 0.0
     delays: Distribution = field(default_factory=dict)
     widest: int = 0
+    clock_doubt: int = 0
     waits: Waits = field(default_factory=Counter)
 
     def add(self, progress: Progress) -> None:
@@ -119,7 +122,7 @@ def _gauges(progress: Progress, counters: Counter[str], now: int) -> Values:
         "StateSize": progress.state_size,
     }
     if progress.stream_time is not None:
-        values["StreamTimeLag"] = max(0, now - progress.stream_time)
+        values["StreamTimeLag"] = now - progress.stream_time
     return values
 
 
@@ -133,6 +136,7 @@ def _over(period: Period) -> Values:
     values: Values = {
         "CommitTime": 1000 * period.longest_commit_s,
         "SurplusBoundWidest": period.widest,
+        "ClockDoubt": period.clock_doubt,
     }
     if delays is not None:
         values |= {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Hashable
+from typing import Any, Final
 
 import structlog
 
@@ -12,24 +11,31 @@ from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
 from worker.outbox.ledger import Note
 from worker.service.hooks import WorkerEvents
-from worker.service.ports import Progress
-from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
+from worker.service.ports import Clocks, Progress
+from worker.sources.kinesis.clocks import AGREE_WITHIN
+from worker.sources.kinesis.notices import BackedOff, ClocksDiffer, FoundAgain, Notice
 from worker.state.store import Backlog
+from worker.telemetry.log_lines import LogLine
+from worker.telemetry.readiness import LASTING
+from worker.telemetry.repeats import RepeatLimit
 from worker.times.rfc3339 import format_ms
 
 _EVERY_S: Final = 60.0
 
-LASTING: Final = 10
-"""So many failed calls in a row, some 50 s of them, don't pass by themselves."""
-
 
 class WorkerLog(WorkerEvents):
-    """A worker's events as log lines, and how the command began and ended."""
+    """A worker's events as log lines, and how the command began and ended.
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    Of lines that tell the same again and again most are left out, and their number is told.
+    """
+
+    def __init__(self, clocks: Clocks) -> None:
         self._log = structlog.get_logger("voice_insights")
-        self._monotonic = monotonic
-        self._next = monotonic()
+        self._now = clocks.now
+        self._monotonic = clocks.monotonic
+        self._next = clocks.monotonic()
+        self._repeats = RepeatLimit(clocks.monotonic)
+        self._begun = False
         self._found_sparse = False
 
     def test_event(self, test_id: str) -> None:
@@ -38,22 +44,20 @@ class WorkerLog(WorkerEvents):
 
     def gap(self, shard: str) -> None:
         """Records may have been trimmed unread."""
-        self._log.error("records may have been lost before they were read", shard=shard)
+        self._error(LogLine.RECORDS_LOST, shard, shard=shard)
 
     def notice(self, notice: Notice) -> None:
         """What the reader tells of shards and failed calls; an error, if it goes on failing."""
         if isinstance(notice, BackedOff):
-            lasting = notice.attempt >= LASTING
-            self._log.log(
-                logging.ERROR if lasting else logging.WARNING,
-                "the stream can't be read"
-                if lasting and not notice.shard
-                else "stream call failed",
+            self._backed_off(notice)
+        elif isinstance(notice, ClocksDiffer):
+            self._warning(
+                LogLine.CLOCKS_DIFFER,
+                None,
                 shard=notice.shard or None,
-                why=notice.failure.kind.value,
-                detail=notice.failure.detail,
-                attempt=notice.attempt,
-                wait_ms=notice.wait,
+                service=format_ms(notice.doubt.server),
+                machine=format_ms(notice.doubt.machine),
+                apart_ms=notice.doubt.apart,
             )
         elif isinstance(notice, FoundAgain):
             self._log.info("the stream is found again", attempts=notice.attempts)
@@ -63,7 +67,7 @@ class WorkerLog(WorkerEvents):
     def parsed_slowly(self, answers: int) -> None:
         """botocore has parsed so many answers itself; told at the 1st, 10th, 100th and so on."""
         if str(answers).rstrip("0") == "1":
-            self._log.warning("the stream's answers are parsed the slow way", answers=answers)
+            self._warning(LogLine.PARSED_SLOWLY, None, answers=answers)
 
     def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         """An attempt to send has ended."""
@@ -71,13 +75,17 @@ class WorkerLog(WorkerEvents):
         if outcome is DeliveryOutcome.APPLIED:
             self._log.debug("sent", bytes=len(entry.body), **told)
         else:
-            self._log.warning("not sent", outcome=outcome.value, error=error or None, **told)
+            alike = (entry.kind, outcome)
+            self._warning(
+                LogLine.NOT_SENT, alike, outcome=outcome.value, error=error or None, **told
+            )
 
     def noted(self, note: Note) -> None:
         """Metrics have left for good; a warning, if they may count more often than they should."""
         if note.bound:
-            self._log.warning(
-                "metrics may count more than once" if note.least else "metrics given up",
+            self._warning(
+                LogLine.MAY_COUNT_TWICE if note.least else LogLine.GIVEN_UP,
+                None,
                 entry=note.entry,
                 samples_at_most=note.bound,
                 of_one_minute_at_most=note.widest,
@@ -86,9 +94,11 @@ class WorkerLog(WorkerEvents):
 
     def state_call_failed(self, failed: CallFailed) -> None:
         """A call to the state's bucket failed; it is made again."""
-        self._log.warning(
-            "state call failed",
+        self._warning(
+            LogLine.STATE_CALL_FAILED,
+            (failed.operation, failed.failure.kind),
             operation=failed.operation,
+            at=failed.url,
             object=failed.key,  # a field named key would be hidden
             why=failed.failure.kind.value,
             detail=failed.failure.detail,
@@ -102,8 +112,9 @@ class WorkerLog(WorkerEvents):
         """
         if progress.found_sparse and not self._found_sparse:
             self._found_sparse = True
-            self._log.warning(
-                "sequence numbers don't follow one another; minutes are sent by time alone",
+            self._warning(
+                LogLine.SPARSE,
+                None,
                 sessions_closed=progress.counters.get("sessions_closed", 0),
                 sparse=progress.counters.get("sparse_sessions", 0),
             )
@@ -121,16 +132,26 @@ class WorkerLog(WorkerEvents):
             outbox_bytes=progress.backlog.size,
             ambiguous=progress.backlog.ambiguous,
             resting=round(progress.rest, 2),
+            lines_left_out=self._repeats.take_untold(),
             **progress.counters,
         )
+        if stream_time is not None and stream_time > self._now() + AGREE_WITHIN:
+            self._warning(
+                LogLine.TIME_AHEAD,
+                None,
+                stream_time=format_ms(stream_time),
+                machine=format_ms(self._now()),
+                apart_ms=stream_time - self._now(),
+            )
 
     def started(self, stream: str, sessions: int) -> None:
         """See ``WorkerEvents.started``."""
+        self._begun = True
         self._log.info("started", stream=stream, sessions_restored=sessions)
 
     def stranded(self, kinds: list[EntryKind]) -> None:
         """See ``WorkerEvents.stranded``."""
-        self._log.warning("the outbox has entries for which there is no destination", kinds=kinds)
+        self._warning(LogLine.STRANDED, None, kinds=kinds)
 
     def served(self, port: int) -> None:
         """Where health and metrics can be asked for."""
@@ -140,18 +161,49 @@ class WorkerLog(WorkerEvents):
         """The end, in good order."""
         self._log.info("stopped", left_in_outbox=backlog.entries, ambiguous=backlog.ambiguous)
 
-    def not_reached(self, wait_s: float) -> None:
-        """The stream did not answer at the start; it is asked again after ``wait_s``."""
-        self._log.warning("stream not reached yet", wait_ms=round(wait_s * 1000))
-
     def never_began(self) -> None:
         """Told to stop while the stream could not be reached yet."""
         self._log.info("stopped before it had begun")
 
     def failed(self, error: str) -> None:
         """What ended the worker, and what may be done about it."""
-        self._log.error("stopped", error=error)
+        self._log.error(LogLine.STOPPED.value, error=error)
 
     def crashed(self) -> None:
         """A defect, with the traceback that is being handled."""
-        self._log.error("crashed", exc_info=True)
+        self._log.error(LogLine.CRASHED.value, exc_info=True)
+
+    def _backed_off(self, notice: BackedOff) -> None:
+        lasting = notice.attempt >= LASTING
+        if notice.shard:
+            line = LogLine.STREAM_CALL_FAILED
+        elif not self._begun:
+            line = LogLine.NOT_REACHED
+        else:
+            line = LogLine.STREAM_LOST if lasting else LogLine.STREAM_CALL_FAILED
+        (self._error if lasting else self._warning)(
+            line,
+            notice.failure.kind,
+            shard=notice.shard or None,
+            why=notice.failure.kind.value,
+            detail=notice.failure.detail,
+            attempt=notice.attempt,
+            wait_ms=notice.wait,
+        )
+
+    def _warning(self, line: LogLine, alike: Hashable, /, **fields: Any) -> None:
+        """``alike``: lines with the same one count as repeats of each other."""
+        self._tell(self._log.warning, line, alike, fields)
+
+    def _error(self, line: LogLine, alike: Hashable, /, **fields: Any) -> None:
+        self._tell(self._log.error, line, alike, fields)
+
+    def _tell(
+        self, write: Callable[..., object], line: LogLine, alike: Hashable, fields: dict[str, Any]
+    ) -> None:
+        left_out = self._repeats.admit((line, alike))
+        if left_out is None:
+            return
+        if left_out:
+            fields["left_out"] = left_out
+        write(line.value, **fields)

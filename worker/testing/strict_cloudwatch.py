@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from email.utils import formatdate
 from enum import Enum
 from functools import cache
 from random import Random
@@ -92,10 +93,18 @@ class StrictCloudWatch:
         fault = next(self._faults, None)
         self.calls.append(fault)
         if fault is None or fault in APPLIES:
-            self._accept(body)
+            self._accept_by_now(body)
         if fault is not None:
             raise _error_of(fault)
         return {"ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
+
+    def _accept_by_now(self, body: bytes) -> None:
+        try:
+            self._accept(body)
+        except ClientError as error:
+            date = formatdate(self._clock() / 1000, usegmt=True)
+            error.response["ResponseMetadata"]["HTTPHeaders"] = {"date": date}
+            raise
 
     def _accept(self, body: bytes) -> None:
         if len(body) > MAX_BYTES:

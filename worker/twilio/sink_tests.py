@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from worker.aws.sessions import open_session
 from worker.events.decode import decode_all
 from worker.events.occurrence import SinkTest
 from worker.sources.kinesis.client import connect
@@ -40,7 +41,14 @@ def reading_from_now(
 
     Raises what the worker's start raises for a stream that can't be read.
     """
-    api = connect(stream, region=region, endpoint=endpoint, threads=_THREADS)
+    api = connect(
+        stream,
+        open_session(),
+        region=region,
+        endpoint=endpoint,
+        threads=_THREADS,
+        now=lambda: time.time_ns() // 1_000_000,
+    )
     survey = survey_stream(api)
     positions = first_positions(survey, "latest")
     reader = Reader(api, positions, survey.created, lambda _: None, threads=_THREADS)

@@ -16,6 +16,7 @@ from worker.destinations.cloudwatch.requests import (
     MAX_BYTES,
     MAX_DATUMS,
     OLDEST,
+    all_too_old,
     decode_groups,
     encode_groups,
 )
@@ -241,34 +242,33 @@ def test_the_parts_of_a_request_are_its_series_minutes_in_order() -> None:
     assert [group for part in bodies for group in decode_groups(part)] == decode_groups(body)
 
 
-@given(windows, st.integers(-40, 40))
-def test_what_is_split_off_and_what_goes_on_are_all_there_is(window: Window, minute: int) -> None:
-    now = NOON + OLDEST + minute * MINUTE
+@given(windows)
+def test_what_is_split_off_and_what_goes_on_are_all_there_is(window: Window) -> None:
     for body in requests(window):
-        for replacement in (DATUMS.split(body), DATUMS.expired(body, now)):
-            if replacement is None:
-                continue
+        for replacement in (DATUMS.split(body), DATUMS.too_old(body)):
             goes_on = [count for part in replacement.bodies for count in DATUMS.counts(part)]
             assert Counter([*goes_on, *replacement.dropped]) == Counter(DATUMS.counts(body))
             assert (replacement.letter is None) == (not replacement.dropped)
 
 
-def test_only_what_cloudwatch_would_call_too_old_is_buried_and_the_rest_goes_on() -> None:
-    window = {
-        (Series("Tokens", ()), NOON - days * 86_400_000): {days: 1} for days in (0, 1, 13, 14, 15)
-    }
+def test_a_request_that_cloudwatch_calls_too_old_is_buried_whole() -> None:
+    window = {(Series("Tokens", ()), NOON - days * 86_400_000): {days: 1} for days in (14, 15)}
     (body,) = requests(window)
-    replacement = DATUMS.expired(body, NOON)
-    assert replacement is not None
-    (rest,), letter, _ = replacement
-    assert [group[0]["Values"] for group in decode_groups(rest)] == [[13], [1], [0]]
+    bodies, letter, dropped = DATUMS.too_old(body)
+    assert bodies == ()
+    assert dropped == DATUMS.counts(body)
     assert isinstance(letter, SamplesLetter)
     assert (letter.reason, letter.minute) == ("too old for CloudWatch", "2026-09-17T12:00:00.000Z")
     assert [datum["Values"] for datum in letter.datums] == [[15], [14]]
-    assert DATUMS.expired(rest, NOON) is None
-    with_all_old = DATUMS.expired(body, NOON + 14 * 86_400_000)
-    assert with_all_old is not None
-    assert with_all_old.bodies == ()
+
+
+@given(windows, st.integers(-40, 40))
+def test_a_request_is_too_old_when_its_youngest_minute_is(window: Window, minute: int) -> None:
+    now = NOON + OLDEST + minute * MINUTE
+    for body in requests(window):
+        groups = decode_groups(body)
+        youngest = max(group[0]["Timestamp"] for group in groups) * 1000
+        assert all_too_old(groups, now) == (youngest < now - OLDEST)
 
 
 def test_a_minute_in_two_datums_is_counted_as_one_sum() -> None:

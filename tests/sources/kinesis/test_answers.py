@@ -83,7 +83,7 @@ def test_records_that_are_none_are_no_answer_of_kinesis(fields: dict[str, Any]) 
     failure = kinesis(get_records=fields).get_records("a", "i")
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.UNAVAILABLE
-    assert failure.detail.startswith("no Kinesis answer: ")
+    assert failure.detail.startswith("what answers is not Kinesis: ")
 
 
 @pytest.mark.parametrize("call", ["describe_stream_summary", "list_shards"])

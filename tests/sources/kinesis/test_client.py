@@ -14,6 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.aws.sessions import any_session
 from worker.aws.clients import one_attempt
 from worker.errors import Misconfigured
 from worker.sources.kinesis.api import Answer, Failure, FailureKind
@@ -75,6 +76,7 @@ def test_a_survey_tells_creation_retention_date_and_lineage(endpoint: str) -> No
     survey = kinesis.survey()
     assert isinstance(survey, Survey)
     assert survey.retention == 86_400_000
+    assert survey.server_date is not None
     assert survey.created - 1000 < survey.server_date < survey.created + 60_000
     assert survey.shards == (
         ShardInfo("shardId-000000000000"),
@@ -363,4 +365,4 @@ def test_a_stream_without_a_name_is_the_operators() -> None:
 @pytest.mark.parametrize("endpoint", ["nonsense", "ftp:/x"])
 def test_an_endpoint_that_is_no_url_is_the_operators(endpoint: str) -> None:
     with pytest.raises(Misconfigured):
-        connect("s", region=REGION, endpoint=endpoint, threads=1)
+        connect("s", any_session(), region=REGION, endpoint=endpoint, threads=1, now=None)

@@ -31,8 +31,8 @@ MAX_BYTES: Final = 640_000
 JSON has a space after each comma and colon, which adds at most a half."""
 
 OLDEST: Final = 14 * 86_400_000 - 300_000
-"""How old a stamp may be (ms) when it is sent: CloudWatch takes two weeks, less a margin for
-the way there and for clocks that differ."""
+"""How old (ms) a stamp that CloudWatch has refused was, if that was why: it takes two weeks, less
+a margin for the way there and for the clocks of its servers, which differ a little."""
 
 Group = list[Datum]
 
@@ -59,19 +59,13 @@ class DatumRequests:
         """The two halves of a request, or, of a single series' minute, a dead letter."""
         request = decode_groups(body)
         if len(request) == 1:
-            return _without(request, [], "CloudWatch calls it invalid")
+            return _buried(request, "CloudWatch calls it invalid")
         middle = len(request) // 2
         return Replacement((encode_groups(request[:middle]), encode_groups(request[middle:])))
 
-    def expired(self, body: bytes, now: int) -> Replacement | None:
-        """See ``RequestFormat.expired``: CloudWatch refuses stamps that are two weeks old."""
-        request = decode_groups(body)
-        limit = (now - OLDEST) / 1000
-        old = [group for group in request if group[0]["Timestamp"] < limit]
-        if not old:
-            return None
-        young = [group for group in request if group[0]["Timestamp"] >= limit]
-        return _without(old, young, "too old for CloudWatch")
+    def too_old(self, body: bytes) -> Replacement:
+        """See ``RequestFormat.too_old``."""
+        return _buried(decode_groups(body), "too old for CloudWatch")
 
     def counts(self, body: bytes) -> SampleCounts:
         """See ``RequestFormat.counts``."""
@@ -91,16 +85,21 @@ def decode_groups(body: bytes) -> list[Group]:
     return _GROUPS.decode(body)
 
 
+def all_too_old(request: Iterable[Group], now: int) -> bool:
+    """Whether CloudWatch takes none of these groups at ``now`` (epoch ms), for their age."""
+    return all(group[0]["Timestamp"] * 1000 < now - OLDEST for group in request)
+
+
 def series_minute_of(datum: Datum) -> SeriesMinute:
     """The series and minute (epoch ms) that a datum belongs to."""
     dimensions = sorted((one["Name"], one["Value"]) for one in datum["Dimensions"])
     return Series(datum["MetricName"], tuple(dimensions)), datum["Timestamp"] * 1000
 
 
-def _without(refused: list[Group], rest: list[Group], reason: str) -> Replacement:
+def _buried(refused: list[Group], reason: str) -> Replacement:
     datums = list(chain.from_iterable(refused))
     letter = samples_letter(reason, datums[0]["Timestamp"] * 1000, datums)
-    return Replacement((encode_groups(rest),) if rest else (), letter, _counts(refused))
+    return Replacement((), letter, _counts(refused))
 
 
 def _counts(request: Iterable[Group]) -> SampleCounts:

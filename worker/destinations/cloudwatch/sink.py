@@ -7,6 +7,7 @@ what they do.
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
 from ssl import SSLCertVerificationError
 from typing import Any, Final, Protocol, cast
 
@@ -24,8 +25,10 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from worker.aws.clients import NO_ANSWER, making_a_client
-from worker.destinations.cloudwatch.requests import decode_groups
+from worker.aws.answers import NotTheService
+from worker.aws.clients import NO_ANSWER, endpoint_of, making_a_client
+from worker.aws.errors import not_of, words_of
+from worker.destinations.cloudwatch.requests import Group, all_too_old, decode_groups
 from worker.outbox.entries import DeliveryOutcome
 
 _INVALID: Final = frozenset(
@@ -44,6 +47,9 @@ _INVALID: Final = frozenset(
     }
 )
 _TOO_LARGE: Final = 413
+_REFUSED_FROM: Final = 300
+_TIMED_OUT: Final = 408
+_OUT_OF_ORDER: Final = 500
 _BEFORE_SENDING: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
 
 
@@ -59,13 +65,13 @@ def cloudwatch_client(
     region: str | None,
     endpoint_url: str | None,
     *,
-    session: boto3.Session | None = None,
+    session: boto3.Session,
     timeout_s: float,
 ) -> MetricsApi:
     """A client that makes exactly one attempt a call.
 
-    ``session``: whose credentials it uses, boto3's default one's if None. ``timeout_s``: for
-    the connection, and again for the answer. Raises Misconfigured if there can be none.
+    ``session``: whose credentials it uses. ``timeout_s``: for the connection, and again for the
+    answer. Raises Misconfigured if there can be none.
     """
     config = Config(
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -73,7 +79,7 @@ def cloudwatch_client(
         read_timeout=timeout_s,
     )
     with making_a_client("CloudWatch"):
-        client = (session or boto3).client(
+        client = session.client(
             "cloudwatch", region_name=region, endpoint_url=endpoint_url, config=config
         )
     return cast("MetricsApi", client)
@@ -85,17 +91,39 @@ class CloudWatchSink:
     def __init__(self, client: MetricsApi, namespace: str) -> None:
         self._client = client
         self._namespace = namespace
+        self._address = endpoint_of(client)
 
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
-        """Make one attempt; its outcome, and the error's name or an empty text."""
-        datums = [datum for group in decode_groups(body) for datum in group]
+        """See ``Sink.send``. What CloudWatch calls invalid is too old if its own date says so."""
+        groups = decode_groups(body)
+        datums = [datum for group in groups for datum in group]
         try:
             self._client.put_metric_data(Namespace=self._namespace, MetricData=datums)
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
-            return outcome_of(error), _name(error)
-        except NO_ANSWER as error:
-            return DeliveryOutcome.AMBIGUOUS, f"no CloudWatch answer: {type(error).__name__}"
+        except (ClientError, BotoCoreError, NotTheService) as error:
+            outcome = outcome_of(error)
+            if outcome is DeliveryOutcome.INVALID and _refused_for_age(error, groups):
+                outcome = DeliveryOutcome.TOO_OLD
+            named = f"{type(error).__name__}: " if isinstance(error, BotoCoreError) else ""
+            return outcome, self._located(f"{named}{words_of(error)}")
+        except (ResponseParserError, *NO_ANSWER) as error:
+            return DeliveryOutcome.AMBIGUOUS, self._located(not_of("CloudWatch", error))
         return DeliveryOutcome.APPLIED, ""
+
+    def _located(self, words: str) -> str:
+        known = not self._address or self._address in words
+        return words if known else f"{words} (at {self._address})"
+
+
+def _refused_for_age(error: Exception, groups: list[Group]) -> bool:
+    """Whether all of the request is too old by the date of the answer that calls it invalid."""
+    if not isinstance(error, ClientError):
+        return False
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    try:
+        date = parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError):
+        return False
+    return all_too_old(groups, round(date.timestamp() * 1000))
 
 
 def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> DeliveryOutcome:
@@ -108,10 +136,12 @@ def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> Deli
         if error.operation_name != "PutMetricData":  # a call for credentials, made before it
             return DeliveryOutcome.NOT_APPLIED
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status in (0, 408) or status >= 500:
-            return DeliveryOutcome.AMBIGUOUS
-        invalid = status == _TOO_LARGE or _name(error) in _INVALID
-        return DeliveryOutcome.INVALID if invalid else DeliveryOutcome.NOT_APPLIED
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        known = _by_status(status)
+        refused = known is DeliveryOutcome.NOT_APPLIED
+        return DeliveryOutcome.INVALID if refused and code in _INVALID else known
+    if isinstance(error, NotTheService):
+        return _by_status(error.status)
     if isinstance(error, ParamValidationError):
         return DeliveryOutcome.INVALID
     if isinstance(error, SSLError):
@@ -126,6 +156,14 @@ def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> Deli
     return DeliveryOutcome.NOT_APPLIED
 
 
+def _by_status(status: int) -> DeliveryOutcome:
+    """What a status alone tells, whoever it was that answered; 0: none is known."""
+    if status == _TOO_LARGE:
+        return DeliveryOutcome.INVALID
+    refused = _REFUSED_FROM <= status < _OUT_OF_ORDER and status != _TIMED_OUT
+    return DeliveryOutcome.NOT_APPLIED if refused else DeliveryOutcome.AMBIGUOUS
+
+
 def _distrusts(error: BaseException) -> bool:
     """Whether the server's certificate was refused, so that no request was sent. Any other
     failure of TLS may as well have come while the answer was read.
@@ -134,9 +172,3 @@ def _distrusts(error: BaseException) -> bool:
     while cause is not None and not isinstance(cause, SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
     return cause is not None
-
-
-def _name(error: ClientError | BotoCoreError | ResponseParserError) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "unknown"))
-    return type(error).__name__

@@ -14,11 +14,15 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from worker.sources.kinesis.api import Answer
+from worker.sources.kinesis.clocks import ClockDoubt
 from worker.sources.kinesis.lineage import ShardInfo, Survey
 from worker.sources.kinesis.typed_answers import TypedAnswer, TypedChild
 from worker.stream.record import Record
 
 Fields = Mapping[str, Any]
+Dated = int | ClockDoubt | None
+"""The time of an answer (epoch ms), the clocks that contradict each other, or None undated."""
+
 T = TypeVar("T")
 
 _whole: Final = float.__round__
@@ -91,19 +95,21 @@ def checked(fields: Fields, kind: type[T]) -> T:
     return msgspec.convert(fields, kind)
 
 
-def survey_of(summary: StreamSummary, server_date: int, shards: list[ListedShard]) -> Survey:
+def survey_of(summary: StreamSummary, date: Dated, shards: list[ListedShard]) -> Survey:
     """The stream as it is now."""
+    doubt = date if isinstance(date, ClockDoubt) else None
     return Survey(
         summary.StreamARN,
         epoch_ms(summary.StreamCreationTimestamp),
         summary.RetentionPeriodHours * 3_600_000,
-        server_date,
+        None if isinstance(date, ClockDoubt) else date,
         tuple(shard.info for shard in shards),
+        doubt,
     )
 
 
-def answer_of_typed(shard: str, answer: TypedAnswer, date: int | None) -> Answer:
-    """An answer of the typed pass. ``date``: the server's, in epoch ms."""
+def answer_of_typed(shard: str, answer: TypedAnswer, date: Dated) -> Answer:
+    """An answer of the typed pass."""
     records = [
         Record(
             shard,
@@ -117,8 +123,8 @@ def answer_of_typed(shard: str, answer: TypedAnswer, date: int | None) -> Answer
     return _answer(records, answer, date)
 
 
-def answer_of_parsed(shard: str, answer: ParsedAnswer, date: int | None) -> Answer:
-    """An answer that botocore has parsed. ``date``: the server's, in epoch ms."""
+def answer_of_parsed(shard: str, answer: ParsedAnswer, date: Dated) -> Answer:
+    """An answer that botocore has parsed."""
     records = [
         Record(
             shard,
@@ -132,14 +138,16 @@ def answer_of_parsed(shard: str, answer: ParsedAnswer, date: int | None) -> Answ
     return _answer(records, answer, date)
 
 
-def _answer(records: list[Record], answer: TypedAnswer | ParsedAnswer, date: int | None) -> Answer:
+def _answer(records: list[Record], answer: TypedAnswer | ParsedAnswer, date: Dated) -> Answer:
+    doubt = date if isinstance(date, ClockDoubt) else None
     return Answer(
         records,
         answer.NextShardIterator or None,
         answer.MillisBehindLatest or 0,
-        date,
+        None if isinstance(date, ClockDoubt) else date,
         sum([len(record.data) + len(record.partition_key) for record in records]),
         tuple(ShardInfo(one.ShardId, tuple(one.ParentShards)) for one in answer.ChildShards or ()),
+        doubt,
     )
 
 

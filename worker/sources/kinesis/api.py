@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from worker.sources.kinesis.clocks import ClockDoubt
 from worker.sources.kinesis.lineage import ShardInfo, Survey
 from worker.stream.position import Position
 from worker.stream.record import Record
@@ -52,9 +53,9 @@ class Answer(NamedTuple):
     """One GetRecords answer.
 
     ``next_iterator``: None at the end of a closed shard. ``millis_behind``: of the shard's tip.
-    ``server_date``: epoch ms by the answer's Date header (whole seconds), None without one.
-    ``size``: bytes of data and partition keys. ``children``: named at a shard's end, by some
-    servers.
+    ``server_date``: epoch ms by the answer's Date header (whole seconds), None without one and
+    where ``doubt`` tells that no clock supports it. ``size``: bytes of data and partition keys.
+    ``children``: named at a shard's end, by some servers.
     """
 
     records: list[Record]
@@ -63,6 +64,7 @@ class Answer(NamedTuple):
     server_date: int | None
     size: int
     children: tuple[ShardInfo, ...] = ()
+    doubt: ClockDoubt | None = None
 
 
 Call = SurveyStream | GetIterator | GetRecords

@@ -17,8 +17,9 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from worker.aws.clients import NO_ANSWER, OPERATORS, THROTTLED, making_a_client, one_attempt
-from worker.aws.errors import short_line
+from worker.aws.answers import NotTheService
+from worker.aws.clients import NO_ANSWER, THROTTLED, making_a_client, one_attempt
+from worker.aws.errors import not_of, passes, words_of
 from worker.sources.kinesis.answers import (
     Fields,
     IteratorAnswer,
@@ -33,6 +34,7 @@ from worker.sources.kinesis.answers import (
     survey_of,
 )
 from worker.sources.kinesis.api import Answer, Failure, FailureKind
+from worker.sources.kinesis.clocks import ClockDoubt, supported
 from worker.sources.kinesis.lineage import Survey
 from worker.sources.kinesis.typed_answers import decode_typed, typed_answer
 from worker.stream.position import Position
@@ -74,31 +76,35 @@ _FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *_NO_ANSWER
 
 def connect(
     stream: str,
+    session: boto3.Session,
     *,
     region: str | None,
     endpoint: str | None,
     threads: int,
+    now: Callable[[], int] | None,
     parsed_slowly: Callable[[int], None] = lambda _: None,
 ) -> Kinesis:
-    """The stream of that name or ARN. Credentials as boto3 finds them.
+    """The stream of that name or ARN, by the credentials of ``session``.
 
     ``threads``: how many will call at once.
     ``region`` and ``endpoint``: None leaves them to boto3's environment and files.
-    ``parsed_slowly``: see Kinesis.
+    ``now`` and ``parsed_slowly``: see Kinesis.
     Raises Misconfigured if there is no region, or the endpoint is no URL.
     """
     with making_a_client("Kinesis"):
-        client = boto3.client(
+        client = session.client(
             "kinesis", region_name=region, endpoint_url=endpoint, config=one_attempt(threads)
         )
     decode_typed(client.meta.events)
-    return Kinesis(client, stream, parsed_slowly)
+    return Kinesis(client, stream, parsed_slowly, now=now, address=client.meta.endpoint_url)
 
 
 class Kinesis:
     """One stream as the reader's KinesisApi; ``stream`` is its name or ARN. For many threads.
 
     ``parsed_slowly`` is told the number of answers, so far, that botocore has parsed itself.
+    ``now``: this machine's clock (epoch ms), which has to support the dates of answers; without
+    it each date is believed. ``address``: where the service is, for messages.
     """
 
     def __init__(
@@ -106,8 +112,13 @@ class Kinesis:
         client: KinesisClient,
         stream: str,
         parsed_slowly: Callable[[int], None] = lambda _: None,
+        *,
+        now: Callable[[], int] | None = None,
+        address: str = "",
     ) -> None:
         self._client = client
+        self._now = now
+        self._address = address
         self._parsed_slowly = parsed_slowly
         self._slow = count(1)
         self._stream = {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
@@ -119,10 +130,10 @@ class Kinesis:
         try:
             fields = self._client.describe_stream_summary(**self._stream)
             summary = checked(fields, SummaryAnswer).StreamDescriptionSummary
-            date = _server_date(_headers(fields)["date"])
+            date = self._dated(_headers(fields)["date"])
             shards = self._list_shards()
         except _FAILURES as error:
-            return _failure(error)
+            return self._failure(error)
         return survey_of(summary, date, shards)
 
     def shard_iterator(self, shard: str, position: Position) -> str | Failure:
@@ -136,7 +147,7 @@ class Kinesis:
             fields = self._client.get_shard_iterator(ShardId=shard, **request, **self._stream)
             return checked(fields, IteratorAnswer).ShardIterator
         except _FAILURES as error:
-            return _failure(error)
+            return self._failure(error)
 
     def get_records(self, shard: str, iterator: str) -> Answer | Failure:
         """GetRecords. What fails once the answer is known to be Kinesis's is raised."""
@@ -144,9 +155,9 @@ class Kinesis:
             fields = self._client.get_records(ShardIterator=iterator, **self._arn)
             answer = typed_answer(fields) or checked(fields, ParsedAnswer)
             stamp = _headers(fields).get("date")
-            date = None if stamp is None else _server_date(stamp)
+            date = None if stamp is None else self._dated(stamp)
         except _FAILURES as error:
-            failure = _failure(error)
+            failure = self._failure(error)
             if failure.kind is FailureKind.REFUSED:  # an iterator is the only argument
                 return failure._replace(kind=FailureKind.EXPIRED)
             return failure
@@ -165,9 +176,15 @@ class Kinesis:
                 return shards
             request = {"NextToken": page.NextToken}
 
+    def _dated(self, stamp: str) -> int | ClockDoubt:
+        """The time of an answer, by its date, as far as that can be believed."""
+        server = epoch_ms(parsedate_to_datetime(stamp))
+        return server if self._now is None else supported(server, self._now())
 
-def _server_date(stamp: str) -> int:
-    return epoch_ms(parsedate_to_datetime(stamp))
+    def _failure(self, error: Exception) -> Failure:
+        kind, words = _told(error)
+        known = not self._address or self._address in words
+        return Failure(kind, words if known else f"{words} (at {self._address})")
 
 
 def _headers(answer: Fields) -> Mapping[str, str]:
@@ -175,13 +192,16 @@ def _headers(answer: Fields) -> Mapping[str, str]:
     return headers
 
 
-def _failure(error: Exception) -> Failure:
+def _told(error: Exception) -> tuple[FailureKind, str]:
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         kind = FailureKind.UNAVAILABLE if status >= 500 else FailureKind.DENIED
-        return Failure(_KINDS.get(code, kind), short_line(error))
-    if isinstance(error, _NO_ANSWER):
-        return Failure(FailureKind.UNAVAILABLE, f"no Kinesis answer: {short_line(error)}")
-    kind = FailureKind.DENIED if isinstance(error, OPERATORS) else FailureKind.UNAVAILABLE
-    return Failure(kind, short_line(error))
+        return _KINDS.get(code, kind), words_of(error)
+    if isinstance(error, BotoCoreError):
+        return FailureKind.UNAVAILABLE if passes(error) else FailureKind.DENIED, words_of(error)
+    if isinstance(error, NotTheService):
+        return FailureKind.UNAVAILABLE, words_of(error)
+    if isinstance(error, msgspec.ValidationError):  # which quotes no values
+        return FailureKind.UNAVAILABLE, f"what answers is not Kinesis: {error}"
+    return FailureKind.UNAVAILABLE, not_of("Kinesis", error)

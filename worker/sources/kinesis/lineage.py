@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from worker.errors import Misconfigured
+from worker.sources.kinesis.clocks import ClockDoubt
 from worker.stream.position import HEAD, SECOND, Position, Start, at_time
 
 
@@ -25,24 +27,31 @@ class Survey(NamedTuple):
     """A stream at one moment.
 
     ``arn``: its name in all of AWS, however it was asked for. ``created``, ``server_date``: epoch
-    ms, the latter by the server's clock, at or before the listing. ``retention``: how long the
-    stream keeps records, ms.
+    ms, the latter by the server's clock, at or before the listing; None where ``doubt`` tells that
+    no clock supports it. ``retention``: how long the stream keeps records, ms.
     """
 
     arn: str
     created: int
     retention: int
-    server_date: int
+    server_date: int | None
     shards: tuple[ShardInfo, ...]
+    doubt: ClockDoubt | None = None
 
 
 def first_positions(survey: Survey, start: Start) -> dict[str, Position]:
-    """A position for every listed shard. To be committed before anything is read."""
+    """A position for every listed shard. To be committed before anything is read.
+
+    Raises ``Misconfigured`` if they depend on what time it is, and that is in doubt.
+    """
     if start == "trim_horizon":
         position = HEAD
+    elif start != "latest":
+        position = at_time(start, start)
+    elif survey.server_date is not None:
+        position = at_time(survey.server_date, survey.server_date)
     else:
-        stamp = survey.server_date if start == "latest" else start
-        position = at_time(stamp, stamp)
+        raise Misconfigured(f"start latest needs to know the time: {survey.doubt}")
     return {info.shard: position for info in survey.shards}
 
 
@@ -91,6 +100,8 @@ def forgettable(positions: Mapping[str, Position], survey: Survey) -> frozenset[
 
     Both, because a listing that misses a shard once would have it read again from its beginning.
     """
+    if survey.server_date is None:
+        return frozenset()
     listed = {info.shard for info in survey.shards}
     horizon = survey.server_date - survey.retention
     return frozenset(

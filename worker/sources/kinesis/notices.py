@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from worker.sources.kinesis.api import Failure
+from worker.sources.kinesis.clocks import ClockDoubt
 from worker.sources.kinesis.shard_consumer import Shard, Stage
 
 
@@ -30,7 +31,19 @@ class FoundAgain(NamedTuple):
     attempts: int
 
 
-Notice = StageChanged | BackedOff | FoundAgain
+class ClocksDiffer(NamedTuple):
+    """Notice: the date of an answer was not believed. Shard "": a survey's."""
+
+    shard: str
+    doubt: ClockDoubt
+
+
+Notice = StageChanged | BackedOff | FoundAgain | ClocksDiffer
+
+
+def clock_doubts(shard: str, doubt: ClockDoubt | None) -> list[Notice]:
+    """That an answer had such a date, if it had."""
+    return [] if doubt is None else [ClocksDiffer(shard, doubt)]
 
 
 def stage_changes(shard: Shard, before: Stage) -> list[Notice]:

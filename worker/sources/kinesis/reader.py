@@ -16,7 +16,7 @@ from typing import Final
 from worker.errors import Misconfigured, Unreachable
 from worker.sources.kinesis.api import Call, FailureKind, KinesisApi, carry_out
 from worker.sources.kinesis.lineage import Survey
-from worker.sources.kinesis.notices import Notice
+from worker.sources.kinesis.notices import BackedOff, Notice
 from worker.sources.kinesis.pacing import STEADY, Random, after_failure
 from worker.sources.kinesis.scheduler import Schedule, ShardView
 from worker.sources.kinesis.shard_consumer import Batch
@@ -37,10 +37,12 @@ def survey_stream(
     api: KinesisApi,
     sleep: Callable[[float], object] = time.sleep,
     random: Random = randomness.random,
+    observer: Observer = lambda _: None,
 ) -> Survey:
     """The stream as it is now: what a start needs for its first positions.
 
-    Tries again for some time, sleeping in seconds, if the service doesn't answer.
+    Tries again for some time, sleeping in seconds, if the service doesn't answer; ``observer`` is
+    told before each of these pauses.
     Raises Misconfigured if there is no such stream or no access to it, else Unreachable.
     """
     pace = STEADY
@@ -53,6 +55,7 @@ def survey_stream(
         pace, wait = after_failure(pace, random)
         if pace.failures == _FIRST_ATTEMPTS:
             raise Unreachable(f"the stream can't be reached: {survey.detail}")
+        observer(BackedOff("", survey, pace.failures, wait))
         sleep(wait / 1000)
 
 

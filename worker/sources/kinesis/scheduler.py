@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from worker.sources.kinesis.api import Answer, Call, Failure, Outcome, SurveyStream
 from worker.sources.kinesis.lineage import Survey
-from worker.sources.kinesis.notices import BackedOff, Notice, stage_changes
+from worker.sources.kinesis.notices import BackedOff, Notice, clock_doubts, stage_changes
 from worker.sources.kinesis.pacing import Random
 from worker.sources.kinesis.shard_consumer import Batch, Shard, Stage
 from worker.sources.kinesis.shard_map import KnownShards
@@ -91,6 +91,7 @@ class Schedule:
         elif isinstance(outcome, Answer):
             batch = self._known.answered(shard, outcome, next_survey, now)
             self._put(batch, outcome.size)
+            notices += clock_doubts(call.shard, outcome.doubt)
         else:
             shard.iterator_came(outcome, self._known.horizon(), now)
         if shard.in_suspense:
@@ -157,6 +158,7 @@ class Schedule:
         batches, notices = self._known.surveyed(survey, self._surveys.begun, now)
         for batch in batches:
             self._put(batch, 0)
+        notices += clock_doubts("", survey.doubt)
         return self._surveys.succeeded(self._known.in_suspense(), now) + notices
 
     def _put(self, batch: Batch, size: int) -> None:

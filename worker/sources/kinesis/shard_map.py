@@ -67,7 +67,7 @@ class KnownShards:
             )
         first = self._survey is None
         self._survey = survey
-        self._server_now = max(self._server_now, survey.server_date)
+        self._server_now = max(self._server_now, survey.server_date or 0)
         for info in survey.shards:
             self._add(info)
         if first:

@@ -1,0 +1,84 @@
+"""Whether an answer is the service's at all, or that of something on the way to it.
+
+A proxy's sign-in page, a load balancer's error or a server at the wrong port answers with any
+status, 200 and 404 among them. botocore reads some of these as an empty result, or as a success.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from botocore.parsers import ResponseParserError
+
+_PAGE: Final = re.compile(
+    rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_BEGINNINGS: Final = {
+    "json": (b"{",),
+    "rest-json": (b"{",),
+    "query": (b"<",),
+    "rest-xml": (b"<",),
+}
+"""What a body that isn't empty begins with, by the protocol of the service. Of others nothing is
+known."""
+
+_NAMES: Final = {
+    "kinesis": "Kinesis",
+    "cloudwatch": "CloudWatch",
+    "s3": "S3",
+    "secretsmanager": "Secrets Manager",
+}
+_SHOWN: Final = 60
+
+
+class NotTheService(ResponseParserError):  # type: ignore[misc]  # botocore is untyped
+    """What answers is something else. ``status``: of HTTP, as it was answered."""
+
+    def __init__(self, service: str, status: int, told: str) -> None:
+        super().__init__(f"what answers is not {service}: status {status}, {told}")
+        self.status: Final = status
+
+
+class Events(Protocol):
+    """What is used of a botocore session, or of a client's ``meta.events``."""
+
+    def register(self, event_name: str, handler: Any) -> None:
+        """Have ``handler`` called at each event of that name."""
+
+
+def refuse_other_answers(events: Events) -> None:
+    """Have calls raise ``NotTheService`` where their answer is none of the service's."""
+    events.register("before-parse", _before_parse)
+
+
+def _before_parse(**told: Any) -> None:
+    operation, response = told["operation_model"], told["response_dict"]
+    metadata = operation.service_model.metadata
+    service = str(metadata.get("endpointPrefix", "the service"))
+    service = _NAMES.get(str(operation.service_model.service_name), service)
+    problem = _problem(
+        response, str(operation.service_model.resolved_protocol), operation.http.get("method", "")
+    )
+    if problem is not None:
+        raise NotTheService(service, int(response["status_code"]), problem)
+
+
+def _problem(response: Mapping[str, Any], protocol: str, method: str) -> str | None:
+    """What the answer is instead; None if it may be the service's."""
+    status, body = int(response["status_code"]), response.get("body")
+    kind = str(response.get("headers", {}).get("content-type", "")).partition(";")[0].lower()
+    if not isinstance(body, bytes):  # a stream, which only a success has
+        return "a web page" if kind == "text/html" else None
+    if _PAGE.match(body):
+        return "a web page"
+    beginnings = _BEGINNINGS.get(protocol)
+    if beginnings is None or method == "HEAD":
+        return None
+    if body.strip():
+        if body.lstrip().startswith(beginnings):
+            return None
+        return f"it begins with {body.strip()[:_SHOWN].decode(errors='replace')!r}"
+    return f"an empty {kind or 'body'}" if 300 <= status < 500 and status != 304 else None

@@ -1,0 +1,141 @@
+"""Whether the worker reads its stream: all of it, and now.
+
+It is told by the service's thread, the reader's and whoever waits for the state's bucket, and
+asked by the health page's: one lock is held around what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Final, NamedTuple
+
+from worker.objectstore.retrying import CallFailed
+from worker.service.hooks import WorkerEvents
+from worker.service.ports import Progress
+from worker.service.shards import ShardProgress
+from worker.sources.kinesis.api import Failure
+from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
+
+READ_WITHIN_S: Final = 60.0
+"""In so long each shard has to have answered, with records or without."""
+
+COMMIT_WITHIN_S: Final = 120.0
+"""Commits follow each other by a minute at most, and each may take another."""
+
+LASTING: Final = 10
+"""So many failed calls in a row, some 50 s of them, don't pass by themselves."""
+
+
+class _Failing(NamedTuple):
+    """A shard's calls fail. ``since_s`` and ``last_s``: by the monotonic clock."""
+
+    since_s: float
+    last_s: float
+    failure: Failure
+
+
+class Readiness(WorkerEvents):
+    """Ready means: the state is taken, the beginning committed, the stream's shards can be listed,
+    and each of them that is the worker's to read was read, or had nothing, within the last minute.
+
+    Not to be read are a shard that waits for its parents, and one that pauses because it is ahead
+    of the others; one of these is told, then. ``monotonic`` gives seconds.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._progress: Progress | None = None
+        self._progress_s = 0.0
+        self._survey: BackedOff | None = None
+        self._failing: dict[str, _Failing] = {}
+        self._state: CallFailed | None = None
+
+    def notice(self, notice: Notice) -> None:
+        """See ``WorkerEvents.notice``."""
+        with self._lock:
+            if isinstance(notice, FoundAgain):
+                self._survey = None
+            elif isinstance(notice, BackedOff):
+                if notice.shard:
+                    now = self._monotonic()
+                    known = self._failing.get(notice.shard)
+                    since = now if known is None else known.since_s
+                    self._failing[notice.shard] = _Failing(since, now, notice.failure)
+                else:
+                    self._survey = notice
+
+    def state_call_failed(self, failed: CallFailed) -> None:
+        """See ``WorkerEvents.state_call_failed``."""
+        with self._lock:
+            self._state = failed
+
+    def progress(self, progress: Progress) -> None:
+        """See ``WorkerEvents.progress``."""
+        with self._lock:
+            if self._progress is None:
+                self._survey = None  # of the start, which has found the stream
+            self._progress = progress
+            self._progress_s = self._monotonic()
+            self._state = None
+            self._failing = {
+                name: failing
+                for name, failing in self._failing.items()
+                if (shard := progress.shards.get(name)) is not None
+                and (shard.answered_s is None or shard.answered_s <= failing.last_s)
+            }
+
+    def unready(self) -> str | None:
+        """Why nothing is to be expected of the worker now; None if all is well."""
+        with self._lock:
+            if self._progress is None:
+                return f"starting: {self._waits_for() or 'no commit yet'}"
+            silent_s = self._monotonic() - self._progress_s
+            if silent_s > COMMIT_WITHIN_S:
+                return (
+                    f"no commit for {silent_s:.0f} s: {self._waits_for() or 'no reason is known'}"
+                )
+            if self._survey is not None and self._survey.attempt >= LASTING:
+                return f"the stream can't be read: {_why(self._survey.failure)}"
+            return self._unread(self._progress)
+
+    def _waits_for(self) -> str | None:
+        if self._state is not None:
+            where, failure = self._state.key, self._state.failure
+            return f"the state can't be reached: {where}: {failure.kind.value}: {failure.detail}"
+        if self._survey is not None:
+            return f"the stream can't be reached: {_why(self._survey.failure)}"
+        return None
+
+    def _unread(self, progress: Progress) -> str | None:
+        silent = {
+            name: self._progress_s - since
+            for name, shard in progress.shards.items()
+            if (since := self._silent_since(name, shard, progress.rest)) is not None
+        }
+        late = {name: silent_s for name, silent_s in silent.items() if silent_s > READ_WITHIN_S}
+        if not late:
+            return None
+        worst = max(sorted(late), key=lambda name: late[name])
+        if worst in self._failing:
+            why = _why(self._failing[worst].failure)
+        else:
+            why = "at rest, the outbox is full" if progress.shards[worst].paused else "no answer"
+        return (
+            f"{len(late)} of {len(progress.shards)} shards not read within a minute: {worst} for "
+            f"{late[worst]:.0f} s: {why}"
+        )
+
+    def _silent_since(self, name: str, shard: ShardProgress, rest: float) -> float | None:
+        """Since when a shard that is to be read has not been; None if it needn't be."""
+        if shard.paused and rest < 1:
+            return None
+        if shard.answered_s is not None:
+            return shard.answered_s
+        failing = self._failing.get(name)
+        return None if failing is None else failing.since_s
+
+
+def _why(failure: Failure) -> str:
+    return f"{failure.kind.value}: {failure.detail}"
