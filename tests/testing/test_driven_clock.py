@@ -21,12 +21,16 @@ class Stream:
 
     def __init__(self) -> None:
         self.machine = MACHINE
-        self.clock = DrivenClock(self._serve, lambda: self.machine)
+        self.rounding = 0
+        self.clock = DrivenClock(self._serve, lambda: self.machine, self._wait)
         self._stamps: list[int] = []
+
+    def _wait(self, seconds: float) -> None:
+        self.machine += round(seconds * 1000)
 
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["HTTP_X_AMZ_TARGET"].endswith("PutRecords"):
-            self._stamps.append(self.machine)
+            self._stamps.append(self.machine + self.rounding)
         found = [
             {"ApproximateArrivalTimestamp": stamp / 1000, "Data": ""} for stamp in self._stamps
         ]
@@ -58,12 +62,18 @@ def test_without_a_word_time_is_the_machines() -> None:
     assert stream.clock.now_ms() == MACHINE
 
 
-@given(st.lists(st.sampled_from(["put", "step"]), max_size=20))
-def test_a_record_keeps_the_time_at_which_it_was_put(deeds: list[str]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["put", "step"]), st.integers(0, 4), st.integers(-1, 1)),
+        max_size=20,
+    )
+)
+def test_a_record_keeps_the_time_at_which_it_was_put(deeds: list[tuple[str, int, int]]) -> None:
+    """However soon one thing follows the other, and whichever way a stamp is rounded."""
     stream, now, wanted = Stream(), BASE, []
     stream.set(now)
-    for deed in deeds:
-        stream.machine += 100
+    for deed, later, stream.rounding in deeds:
+        stream.machine += later
         if deed == "put":
             stream.ask("PutRecords")
             wanted.append(now)

@@ -16,8 +16,9 @@ from urllib.request import Request, urlopen
 
 PATH: Final = "/_driven_clock"
 _GET_RECORDS: Final = ".GetRecords"
-_STAMP_MS: Final = 2
-"""Records are stamped to the millisecond, perhaps rounded down."""
+_PUTS: Final = (".PutRecord", ".PutRecords")
+_ROUNDING_MS: Final = 1
+"""Records are stamped to the millisecond, rounded either way."""
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -29,12 +30,19 @@ class DrivenClock:
 
     Once it has been told a time, records have the times at which they arrived by it. The server
     must take the date of its responses from ``now_ms``. ``machine_ms``: the machine's clock, by
-    which the application stamps records.
+    which the application stamps records; ``wait``: seconds of it.
     """
 
-    def __init__(self, application: Application, machine_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        application: Application,
+        machine_ms: Callable[[], int],
+        wait: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._application = application
         self._machine_ms = machine_ms
+        self._wait = wait
+        self._put_at = 0
         self._since: list[int] = []
         self._times: list[int] = []
 
@@ -46,13 +54,20 @@ class DrivenClock:
         """Serve one request."""
         if environ["PATH_INFO"] == PATH:
             return self._set(environ, start_response)
-        if not self._times or not environ.get("HTTP_X_AMZ_TARGET", "").endswith(_GET_RECORDS):
-            return self._application(environ, start_response)
-        return self._get_records(environ, start_response)
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        if self._times and target.endswith(_GET_RECORDS):
+            return self._get_records(environ, start_response)
+        answer = self._application(environ, start_response)
+        if target.endswith(_PUTS):
+            self._put_at = self._machine_ms()
+        return answer
 
     def _set(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        self._since.append(self._machine_ms() - _STAMP_MS)
+        # no stamp of before may be one of after, whichever way the two are rounded
+        while self._machine_ms() <= self._put_at + 2 * _ROUNDING_MS:
+            self._wait(0.001)
+        self._since.append(self._machine_ms() - _ROUNDING_MS)
         self._times.append(int(body))
         start_response("204 No Content", [])
         return []
