@@ -1,0 +1,1 @@
+"""The bridge from Pinecall's call logs to a stream."""
