@@ -1,1 +1,1 @@
-"""The bridge from Pinecall's call logs to a stream."""
+"""Pinecall's calls onto a stream: the bridge, and the mapping of what a call's log says."""

@@ -143,13 +143,13 @@ class Bridge:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self._raise_failures()
             for call in self._parts.book.unfinished():
                 if len(self._tasks) >= self._parts.limits.calls:
                     break
                 if call not in self._tasks:
                     self._following[call] = follower = Follower(self._around, call)
                     self._tasks[call] = asyncio.create_task(self._follow(call, follower))
-            self._raise_failures()
 
     async def _follow(self, call: str, follower: Follower) -> None:
         """Follow one call. What fails at its data is told of and ends this call only."""

@@ -259,8 +259,11 @@ class _Route:
         around = self._around
         put = around.book[self._call].put
         records = [_record(event) for event in events]
-        fresh = [(event.sequence_number, record) for event, record in zip(events, records, strict=True)
-                 if put is None or event.sequence_number > put]
+        fresh = [
+            (event.sequence_number, record)
+            for event, record in zip(events, records, strict=True)
+            if put is None or event.sequence_number > put
+        ]
         if fresh and not self._decided:
             self._decided = True
             oldest = min(record.arrival for _, record in fresh)

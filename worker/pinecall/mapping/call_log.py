@@ -1,0 +1,335 @@
+"""A call's log becomes call events, entry by entry. Pure.
+
+The same log gives the same events, live or read anew, since nothing but the entries decides: so a
+bridge keeps nothing of a mapping, and reads a call from its first entry after a restart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from msgspec import UNSET
+
+from worker.events.pinecall.cloud_event import (
+    MAX_SEQUENCE_NUMBER,
+    CallEvent,
+    ConfigurationsPart,
+    ErrorPart,
+    EventData,
+    HandoffPart,
+    LanguagePart,
+    Languages,
+    ToolCallPart,
+    VendorPart,
+    WrapUpPart,
+    call_event,
+    instant,
+)
+from worker.pinecall.mapping.derived import SLOTS, Derived
+from worker.pinecall.mapping.replies import agent_turn, at_of, ms_of, user_turn
+from worker.pinecall.mapping.turns import Turn, Turns
+from worker.pinecall.mapping.values import (
+    LATEST_MS,
+    OTHER,
+    as_ms,
+    fields,
+    half_up,
+    instant_s,
+    named,
+    seconds,
+    turn_number,
+)
+
+WIRE_TYPES: Final = (
+    *("call.started", "call.ended", "call.line", "call.transferred", "call.attached"),
+    *("dtmf.received", "turn.user", "turn.agent", "metrics.llm", "metrics.tts"),
+    *("tool.call", "tool.result", "error", "vendor.switched"),
+    *("attention.requested", "attention.answered"),
+    *("supervisor.took_over", "supervisor.released", "call.summary"),
+)
+"""The entries to ask for: all that is mapped, and what tells that a call is over."""
+
+END_STATUSES: Final = {
+    "caller_hung_up": "hung_up",
+    **dict.fromkeys(("agent_hung_up", "supervisor_ended", "transferred", "timeout"), "ended"),
+    **dict.fromkeys(("no_answer", "busy", "dial_failed", "error"), "failure"),
+}
+"""How a call ended, by the reason given; any other reason stays as it is."""
+
+MOST_NAMES: Final = 50
+_WIRE_NAME: Final = re.compile(r"[a-z0-9_.]{1,64}", re.ASCII)
+_UNMAPPED: Final = frozenset(("call.attached", "call.summary"))
+_MOST_SPEECHES: Final = 10_000
+AGENT_LENGTH: Final = 128
+
+
+class CallMapping:
+    """One call's log, read in ascending order. ``account``: of the operator, ``[A-Za-z0-9_-]``.
+
+    ``last_seq``: the greatest entry read. ``last_number``: that of the last event given.
+    ``skipped``: why the call is no voice call with a customer, and gives nothing. ``dropped``: how
+    many entries of each name say nothing here.
+    """
+
+    def __init__(
+        self, account: str, call: str, settings: Mapping[str, object] | None = None
+    ) -> None:
+        self._account = account
+        self._call = call
+        self._settings = fields(fields(settings).get("config"))
+        self._env: str | None = None
+        self._turns = Turns()
+        self._told: set[tuple[str, int]] = set()
+        self._line = False, False
+        self._providers: dict[str, str] = {}
+        self._language: str | None = None
+        self.agent = ""
+        self.last_seq = 0
+        self.last_number: int | None = None
+        self._previous: int | None = None
+        self.ended = False
+        self.ended_at: int | None = None
+        self.skipped: str | None = None
+        self.dropped: dict[str, int] = {}
+
+    def lost(self) -> None:
+        """What precedes the next entry could not be read."""
+        self._previous = None
+
+    def read(self, entry: object) -> list[CallEvent]:
+        """The events of one entry, by number; none of one that was read before."""
+        whole = fields(entry)
+        seq, kind = whole.get("seq"), whole.get("type")
+        if type(seq) is not int or not isinstance(kind, str) or seq <= self.last_seq:
+            return []
+        at = instant_s(whole.get("ts"))
+        if at is None or not 0 < seq <= MAX_SEQUENCE_NUMBER // SLOTS - 1:
+            return []
+        self.last_seq = seq
+        agent, data = whole.get("agent"), fields(whole.get("data"))
+        if not self.agent and isinstance(agent, str):
+            self.agent = named(agent) or ""
+        self.skipped = self.skipped or _skipped(kind, data)
+        step = _STEPS.get(kind)
+        if kind == "call.ended":
+            self.ended, self.ended_at = True, at_of(data.get("ended_at")) or as_ms(at)
+        if step is None:
+            self._drop(kind)
+            return []
+        if self.skipped is not None:
+            return []
+        derived = sorted(step(self, data, as_ms(at), kind), key=_slot)
+        return [self._event(seq, one) for one in derived]
+
+    def _event(self, seq: int, derived: Derived) -> CallEvent:
+        number = seq * SLOTS + derived.slot
+        payload = {} if derived.payload is None else {derived.name: derived.payload}
+        data = EventData(
+            account=self._account,
+            call=self._call,
+            session=self._call,
+            agent=self.agent,
+            env=self._env or UNSET,
+            sequence_number=number,
+            previous=self._previous,
+            src_seq=seq,
+            timestamp=instant(min(max(derived.at, 0), LATEST_MS)),
+            basis=derived.basis,
+            name=derived.name,
+            turn=UNSET if derived.turn is None else derived.turn,
+            **payload,
+        )
+        self._previous = self.last_number = number
+        return call_event(data)
+
+    def _drop(self, kind: str) -> None:
+        if kind in _UNMAPPED:
+            return
+        name = kind if _WIRE_NAME.fullmatch(kind) else OTHER
+        if name not in self.dropped and len(self.dropped) >= MOST_NAMES:
+            name = OTHER
+        self.dropped[name] = self.dropped.get(name, 0) + 1
+
+    def _first_time(self, kind: str, number: int | None) -> bool:
+        """Whether a turn's entry wasn't there before: a write may be made twice."""
+        if number is None:
+            return True
+        if (kind, number) in self._told:
+            return False
+        if len(self._told) < _MOST_SPEECHES:
+            self._told.add((kind, number))
+        return True
+
+    def _started(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
+        self._env = named(data.get("env"))
+        stt, tts = fields(self._settings.get("stt")), fields(self._settings.get("tts"))
+        part = Languages(
+            channel=named(data.get("channel")) or UNSET,
+            direction=named(data.get("direction")) or UNSET,
+            transcriptionProvider=named(stt.get("provider")) or UNSET,
+            speechProvider=named(stt.get("model")) or UNSET,
+            ttsProvider=named(tts.get("provider")) or UNSET,
+            voice=named(tts.get("voice")) or UNSET,
+        )
+        started = at_of(data.get("started_at")) or at
+        yield Derived(0, "configurations", started, payload=ConfigurationsPart(part))
+
+    def _ringing(self, _data: dict[str, Any], _at: int, _kind: str) -> Iterator[Derived]:
+        """It only says what kind of call this is."""
+        return iter(())
+
+    def _user_turn(self, data: dict[str, Any], at: int, kind: str) -> Iterator[Derived]:
+        number = turn_number(self._call, data.get("speech_id"))
+        if not self._first_time(kind, number):
+            return
+        metrics = fields(data.get("metrics"))
+        meta = fields(metrics.get("stt_metadata"))
+        started = at_of(metrics.get("started_speaking_at")) or at
+        yield from self._vendors(
+            0,
+            started,
+            transcription_provider=named(meta.get("model_provider")),
+            speech_model=named(meta.get("model_name")),
+        )
+        language = named(data.get("language"))
+        if language is not None and language != self._language:
+            name = "language_info" if self._language is None else "language_changed"
+            self._language = language
+            stopped = at_of(metrics.get("stopped_speaking_at")) or at
+            yield Derived(3, name, stopped, payload=self._languages())
+        turn = None if number is None else self._turns.of(number)
+        yield from user_turn(data, at, number, turn)
+
+    def _agent_turn(self, data: dict[str, Any], at: int, kind: str) -> Iterator[Derived]:
+        number = turn_number(self._call, data.get("speech_id"))
+        if not self._first_time(kind, number):
+            return
+        metrics = fields(data.get("metrics"))
+        meta = fields(metrics.get("tts_metadata"))
+        started = at_of(metrics.get("started_speaking_at")) or at
+        yield from self._vendors(
+            1,
+            started,
+            tts_provider=named(meta.get("model_provider")),
+            voice=named(meta.get("model_name")),
+        )
+        yield from agent_turn(
+            data, at, number, Turn() if number is None else self._turns.of(number)
+        )
+
+    def _vendors(self, slot: int, at: int, **said: str | None) -> Iterator[Derived]:
+        """All that is known of providers, if an entry says something new of them."""
+        new = {name: value for name, value in said.items() if value is not None}
+        if new.items() - self._providers.items():
+            self._providers |= new
+            yield Derived(slot, "language_info", at, payload=self._languages())
+
+    def _languages(self) -> LanguagePart:
+        known = dict(self._providers)
+        if self._language is not None:
+            known["transcription_language_code"] = self._language
+        return LanguagePart(**known)
+
+    def _piece(self, data: dict[str, Any], at: int, kind: str) -> Iterator[Derived]:
+        """Something that is told of a turn before the turn is."""
+        number = turn_number(self._call, data.get("speech_id"))
+        if number is not None:
+            turn = self._turns.of(number)
+            if kind == "metrics.llm":
+                turn.request(data)
+            elif kind == "metrics.tts":
+                turn.synthesis(data)
+            else:
+                turn.tool(at / 1000)
+        return iter(())
+
+    def _tool_result(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
+        duration = ms_of(data.get("duration_s"))
+        part = ToolCallPart(
+            named(data.get("name")) or "unknown",
+            UNSET if duration is None else duration,
+            data.get("error") is None,
+        )
+        yield Derived(0, "tool_call", at, payload=part)
+
+    def _call_line(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
+        held, muted = data.get("held") is True, data.get("muted") is True
+        before, self._line = self._line, (held, muted)
+        if held != before[0]:
+            yield Derived(0, "call_held" if held else "call_unheld", at)
+        if muted != before[1]:
+            yield Derived(1, "call_muted" if muted else "call_unmuted", at)
+
+    def _dtmf(self, _data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
+        yield Derived(0, "dtmf", at)
+
+    def _error(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
+        yield Derived(0, "error_event", at, payload=ErrorPart(named(data.get("code")) or "unknown"))
+
+    def _vendor(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
+        available = data.get("available")
+        part = VendorPart(
+            named(data.get("stage")) or UNSET,
+            named(data.get("serving")) or UNSET,
+            available if isinstance(available, bool) else UNSET,
+        )
+        yield Derived(0, "vendor_switched", at, payload=part)
+
+    def _handoff(self, data: dict[str, Any], at: int, kind: str) -> Iterator[Derived]:
+        ok = data.get("ok")
+        part = HandoffPart(
+            _HANDOFFS[kind],
+            ok if isinstance(ok, bool) else UNSET,
+            named(data.get("mode")) or UNSET,
+        )
+        yield Derived(0, "handoff", at, payload=part)
+
+    def _ended(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
+        duration, reason = seconds(data.get("duration_s")), named(data.get("reason"))
+        status = None if reason is None else END_STATUSES.get(reason, reason)
+        part = WrapUpPart(UNSET if duration is None else half_up(duration), status or UNSET)
+        ended = at_of(data.get("ended_at")) or at
+        yield Derived(0, "call_wrap_up", ended, payload=part)
+
+
+def _skipped(kind: str, data: dict[str, Any]) -> str | None:
+    """Why nothing of a call is mapped, if an entry that tells of its kind says so."""
+    if kind not in ("call.ringing", "call.dialing", "call.started"):
+        return None
+    if data.get("medium") == "text":
+        return "text"
+    if data.get("channel") == "whatsapp":
+        return "whatsapp"
+    return "simulation" if data.get("run") or data.get("persona") else None
+
+
+def _slot(derived: Derived) -> int:
+    return derived.slot
+
+
+_HANDOFFS: Final[dict[str, Any]] = {
+    "attention.requested": "requested",
+    "attention.answered": "answered",
+    "supervisor.took_over": "took_over",
+    "supervisor.released": "released",
+    "call.transferred": "transferred",
+}
+
+_Step = Callable[[CallMapping, dict[str, Any], int, str], Iterator[Derived]]
+_STEPS: Final[dict[str, _Step]] = {
+    "call.ringing": CallMapping._ringing,
+    "call.dialing": CallMapping._ringing,
+    "call.started": CallMapping._started,
+    "call.ended": CallMapping._ended,
+    "call.line": CallMapping._call_line,
+    "dtmf.received": CallMapping._dtmf,
+    "turn.user": CallMapping._user_turn,
+    "turn.agent": CallMapping._agent_turn,
+    **dict.fromkeys(("metrics.llm", "metrics.tts", "tool.call"), CallMapping._piece),
+    "tool.result": CallMapping._tool_result,
+    "error": CallMapping._error,
+    "vendor.switched": CallMapping._vendor,
+    **dict.fromkeys(_HANDOFFS, CallMapping._handoff),
+}
