@@ -44,7 +44,7 @@ class CheckpointFile:
         if another bridge on this machine has it.
         """
         try:
-            self._lock = open(f"{self._path}.lock", "ab", opener=owner_only)  # noqa: PTH123, SIM115
+            self._lock = open(f"{self._path}.lock", "ab", opener=owner_only)  # noqa: SIM115
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return self._path.read_bytes() if self._path.exists() else None
         except BlockingIOError as error:
@@ -58,7 +58,7 @@ class CheckpointFile:
         """See ``CheckpointStore.save``; a crash leaves either the old document or the new one."""
         fresh = f"{self._path}.new"
         try:
-            with open(fresh, "wb", opener=owner_only) as file:  # noqa: PTH123
+            with open(fresh, "wb", opener=owner_only) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -12,7 +12,7 @@ from worker.errors import Misconfigured
 from worker.pinecall.answers import is_call_id
 from worker.pinecall.api import CallLogs, CallsPage, Failure, FailureKind, Sealed
 from worker.pinecall.checkpoint import ProgressBook
-from worker.pinecall.notices import ListRead, Listener, RequestFailed
+from worker.pinecall.notices import Listener, ListRead, RequestFailed
 from worker.pinecall.pacing import horizon, pause_s
 
 LIST: Final = "the list of calls"

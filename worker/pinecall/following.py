@@ -26,6 +26,7 @@ from worker.pinecall.notices import (
 )
 from worker.pinecall.pacing import END_WITHIN, SILENT_AT_MOST, is_hopeless, pause_s, too_old
 from worker.stream.record import Record
+from worker.times.rfc3339 import parse_ms
 
 _GAP: Final = "log.gap"
 _CAUGHT_UP: Final = "log.caught_up"
@@ -289,7 +290,13 @@ class _Route:
 
 def _record(event: CallEvent) -> Record:
     number = str(event.sequence_number)
-    return Record(_SHARD, number, event.timestamp_ms, encode(event), event.partition_key)
+    return Record(_SHARD, number, _time_of(event), encode(event), event.partition_key)
+
+
+def _time_of(event: CallEvent) -> int:
+    at = parse_ms(event.time)
+    assert at is not None, "an event's time is written by format_ms"  # noqa: S101
+    return at
 
 
 def _decoded(entry: bytes) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class ListRead(NamedTuple):
 class EntriesRead(NamedTuple):
     """So many entries of logs were read."""
 
-    count: int
+    number: int
 
 
 class EntryDropped(NamedTuple):

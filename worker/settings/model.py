@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.partition.rules import SequenceNumbers
+from worker.settings.bridge import BridgeSettings
 from worker.settings.values import (
     Address,
     Dimensions,
@@ -48,7 +49,7 @@ _ASCENDING: Final = (
 """Pairs of settings of which the first must not exceed the second."""
 
 
-class Settings(BaseSettings):
+class Settings(BridgeSettings):
     """Everything an operator may set. Durations are seconds, of stream time unless said otherwise.
 
     ``start`` is ``trim_horizon``, ``latest`` or an instant in epoch milliseconds.

@@ -22,6 +22,7 @@ _STREAM: Final = re.compile(
 )
 _S3: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\x00-\x20?#\x7f]*)?")
 _REGION: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PINECALL_ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAMESPACE: Final = re.compile(r"(?!AWS/)(?=.*\S)[A-Za-z0-9._/# -][A-Za-z0-9._/#: -]{0,254}")
 _DIMENSION: Final = re.compile(r"(?!:)[!-~]{1,255}")
 _DIMENSION_VALUE: Final = re.compile(r"(?=.*\S)[ -~]{1,255}")
@@ -173,6 +174,11 @@ Start = Annotated[Literal["trim_horizon", "latest"] | int, BeforeValidator(_star
 Place = Annotated[str, AfterValidator(_place)]
 """The path of a file, or ``s3://bucket/prefix``."""
 
+PinecallAccount = Annotated[
+    str,
+    AfterValidator(_fitting(_PINECALL_ACCOUNT, "takes 1 to 64 letters, digits, _ and -")),
+]
+PinecallEnv = Annotated[Literal["production", "sandbox"], BeforeValidator(_lower)]
 ReleasePeriod = Annotated[int, AfterValidator(_release)]
 Labels = Annotated[dict[str, dict[str, str]], AfterValidator(_labels)]
 Dimensions = Annotated[DimensionSets, AfterValidator(_dimensions)]

@@ -7,24 +7,31 @@ properties, for queries of the log.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from heapq import nlargest
 from typing import Any, Final
 
-from worker.telemetry.catalogue import OWN_METRICS, MetricKind
+from worker.telemetry.catalogue import OWN_METRICS, MetricKind, OwnMetric
 from worker.telemetry.snapshot import Reading, Values
 
 _LABELS_AT_MOST: Final = 50
 """Labels of one metric in a line, those with the greatest values: a line stays below 15 KB."""
 
 
-def emf_fields(reading: Reading, before: Values, at: int, namespace: str) -> dict[str, Any]:
+def emf_fields(
+    reading: Reading,
+    before: Values,
+    at: int,
+    namespace: str,
+    catalogue: Mapping[str, OwnMetric] = OWN_METRICS,
+) -> dict[str, Any]:
     """The line's fields. ``before``: the values of the line before, of which counters are told
     the growth; ``at``: epoch ms.
     """
     values = {
-        name: _told(name, value, before)
+        name: _told(catalogue[name], value, before)
         for name, value in reading.values.items()
-        if OWN_METRICS[name].kind is MetricKind.GAUGE or name in before
+        if catalogue[name].kind is MetricKind.GAUGE or name in before
     }
     return {
         "_aws": {
@@ -33,13 +40,13 @@ def emf_fields(reading: Reading, before: Values, at: int, namespace: str) -> dic
                 {
                     "Namespace": namespace,
                     "Dimensions": [[]],
-                    "Metrics": [{"Name": name, "Unit": OWN_METRICS[name].unit} for name in values],
+                    "Metrics": [{"Name": name, "Unit": catalogue[name].unit} for name in values],
                 }
             ],
         },
         **values,
         **{
-            f"{name}By{str(OWN_METRICS[name].label).title()}": dict(
+            f"{name}By{str(catalogue[name].label).title()}": dict(
                 nlargest(_LABELS_AT_MOST, labelled.items(), key=lambda one: (one[1], one[0]))
             )
             for name, labelled in reading.by_label.items()
@@ -47,7 +54,7 @@ def emf_fields(reading: Reading, before: Values, at: int, namespace: str) -> dic
     }
 
 
-def _told(name: str, value: float, before: Values) -> float:
-    if OWN_METRICS[name].kind is MetricKind.GAUGE:
+def _told(metric: OwnMetric, value: float, before: Values) -> float:
+    if metric.kind is MetricKind.GAUGE:
         return round(value, 3)
-    return max(0, value - before[name])
+    return max(0, value - before[metric.name])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from worker.logs.setup import fitting_line
+from worker.telemetry.catalogue import OWN_METRICS, OwnMetric
 from worker.telemetry.emf import emf_fields
 from worker.telemetry.snapshot import Reading, Values
 from worker.times.rfc3339 import format_ms
@@ -18,15 +19,21 @@ class OwnLines:
     by a worker that must not wait, and standard output may be carrying session records.
     """
 
-    def __init__(self, put: Callable[[bytes], None], namespace: str) -> None:
-        """``put`` takes a line and returns at once."""
+    def __init__(
+        self,
+        put: Callable[[bytes], None],
+        namespace: str,
+        catalogue: Mapping[str, OwnMetric] = OWN_METRICS,
+    ) -> None:
+        """``put`` takes a line and returns at once. ``catalogue``: of the metrics in readings."""
         self._put = put
         self._namespace = namespace
+        self._catalogue = catalogue
         self._before: Values = {}
 
     def __call__(self, reading: Reading, at: int) -> None:
         """Write the line; ``at``: epoch ms."""
         first = {"timestamp": format_ms(at), "level": "info", "event": "own metrics"}
-        fields = emf_fields(reading, self._before, at, self._namespace)
+        fields = emf_fields(reading, self._before, at, self._namespace, self._catalogue)
         self._before = reading.values
         self._put(fitting_line({**first, **fields}, json.dumps))

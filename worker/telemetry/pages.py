@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from worker.telemetry.catalogue import OWN_METRICS, OwnMetric
 from worker.telemetry.facts import ProcessFacts
 from worker.telemetry.liveness import Pulse
 from worker.telemetry.prometheus import CONTENT_TYPE, process_page, prometheus_page
@@ -35,12 +36,14 @@ class Pages:
         unready: Callable[[], str | None],
         process: Callable[[], ProcessFacts],
         monotonic: Callable[[], float],
+        catalogue: Mapping[str, OwnMetric] = OWN_METRICS,
     ) -> None:
         self._pulse = pulse
         self._reading = reading
         self._unready = unready
         self._process = process
         self._monotonic = monotonic
+        self._catalogue = catalogue
         self._metrics = Page(200, CONTENT_TYPE, "")
         self._metrics_until = monotonic()
 
@@ -65,7 +68,7 @@ class Pages:
 
     def _own_metrics(self) -> Page:
         if self._monotonic() >= self._metrics_until:
-            text = prometheus_page(self._reading()) + process_page(self._process())
+            text = prometheus_page(self._reading(), self._catalogue) + process_page(self._process())
             self._metrics = Page(200, CONTENT_TYPE, text)
             self._metrics_until = self._monotonic() + _KEPT_S
         return self._metrics

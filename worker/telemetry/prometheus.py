@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from worker.telemetry.catalogue import OWN_METRICS, PROMETHEUS_PREFIX, MetricKind, OwnMetric
@@ -12,12 +12,14 @@ from worker.telemetry.snapshot import Reading
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def prometheus_page(reading: Reading | None) -> str:
+def prometheus_page(
+    reading: Reading | None, catalogue: Mapping[str, OwnMetric] = OWN_METRICS
+) -> str:
     """All metrics that have a value; an empty page before the first commit."""
     if reading is None:
         return ""
     return "".join(
-        f"{line}\n" for metric in OWN_METRICS.values() for line in _metric(metric, reading)
+        f"{line}\n" for metric in catalogue.values() for line in _metric(metric, reading)
     )
 
 
