@@ -24,10 +24,10 @@ from worker.pinecall.archive import BucketArchive, FolderArchive
 from worker.pinecall.bridge import Bridge, Limits, Parts
 from worker.pinecall.checkpoint import ProgressBook, decode
 from worker.pinecall.checkpoint_store import CheckpointFile, CheckpointObject, CheckpointStore
-from worker.pinecall.following import Archive
 from worker.pinecall.http import http_call_logs
 from worker.pinecall.notices import CheckpointCallFailed, Listener, to_all
 from worker.pinecall.putting import Putter
+from worker.pinecall.routing import Archive
 from worker.producer.put_records import Clock
 from worker.service.ports import Clocks
 from worker.settings.model import Settings

@@ -102,6 +102,11 @@ def entry_of(data: str, event: str, number: str) -> bytes | None:
     return msgspec.json.encode({"seq": int(number[:18]), "type": event, "data": inner})
 
 
+def object_of(text: bytes) -> dict[str, Any]:
+    """A JSON object; an empty one for what is none."""
+    return _decoded(text, dict[str, Any]) or {}
+
+
 def is_call_id(text: str) -> bool:
     """Whether a call may have this id: 1 to 64 visible ASCII characters, none of them a slash."""
     return (

@@ -11,9 +11,10 @@ from worker.pinecall.api import CallLogs
 from worker.pinecall.checkpoint import ProgressBook, encode
 from worker.pinecall.checkpoint_store import CheckpointStore
 from worker.pinecall.discovery import Discovery, Ways
-from worker.pinecall.following import Archive, Follower, Surroundings
+from worker.pinecall.following import Follower
 from worker.pinecall.notices import CallGivenUp, Listener, Standing, Started
 from worker.pinecall.putting import Putter
+from worker.pinecall.routing import Archive, Surroundings
 
 _TURN_S: Final = 0.2
 _STANDING_EVERY: Final = 5  # turns

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Final, NamedTuple
-
-import msgspec
+from typing import Final, NamedTuple
 
 from worker.errors import Misconfigured
-from worker.pinecall.answers import is_call_id
+from worker.pinecall.answers import is_call_id, object_of
 from worker.pinecall.api import CallLogs, CallsPage, Failure, FailureKind, Sealed
 from worker.pinecall.checkpoint import ProgressBook
 from worker.pinecall.notices import Listener, ListRead, RequestFailed
@@ -124,16 +122,8 @@ class Discovery:
         return found
 
     def _hint(self, data: bytes) -> None:
-        entry = _decoded(data)
+        entry = object_of(data)
         call = entry.get("call")
         if entry.get("type") in _BEGINNINGS and isinstance(call, str) and is_call_id(call):
             self._book.find(call, self._ways.now())
             self._ways.found()
-
-
-def _decoded(data: bytes) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

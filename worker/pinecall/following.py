@@ -3,70 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final
 
-import msgspec
-
-from worker.events.pinecall.cloud_event import CallEvent, encode
-from worker.pinecall.api import MOST_ENTRIES, CallLogs, Failure, LogPage, Sealed
-from worker.pinecall.checkpoint import ProgressBook
+from worker.events.pinecall.cloud_event import CallEvent
+from worker.pinecall.answers import object_of
+from worker.pinecall.api import MOST_ENTRIES, Failure, LogPage, Sealed
 from worker.pinecall.mapping.call_log import CallMapping
 from worker.pinecall.notices import (
-    CallExpired,
     CallFinished,
     CallGivenUp,
     EntriesRead,
     EntryDropped,
     FollowingLive,
     Gap,
-    Listener,
     RequestFailed,
 )
-from worker.pinecall.pacing import END_WITHIN, SILENT_AT_MOST, is_hopeless, pause_s, too_old
-from worker.stream.record import Record
-from worker.times.rfc3339 import parse_ms
+from worker.pinecall.pacing import END_WITHIN, SILENT_AT_MOST, is_hopeless, pause_s
+from worker.pinecall.routing import Route, Surroundings
 
 _GAP: Final = "log.gap"
 _CAUGHT_UP: Final = "log.caught_up"
 _SCORE: Final = "call.score"
 _GAP_ATTEMPTS: Final = 5
-_SHARD: Final = "pinecall"
-
-
-class Puts(Protocol):
-    """Where records go."""
-
-    async def put(self, records: list[Record], then: Callable[[], object]) -> None:
-        """Return once all records are on the stream and ``then`` was called."""
-        ...
-
-
-class Archive(Protocol):
-    """Where the events of calls go that are too old for the stream."""
-
-    async def keep(self, call: str, records: list[Record]) -> str:
-        """Keep a call's events, in the place of what was kept of it before; the place."""
-        ...
-
-
-class Surroundings(NamedTuple):
-    """What all followers share. ``pages``: how many may read pages at once. ``now``: epoch ms;
-    ``sleep``: seconds; ``random`` gives numbers in [0, 1). ``expire_after``: ms.
-    """
-
-    account: str
-    logs: CallLogs
-    book: ProgressBook
-    puts: Puts
-    archive: Archive
-    pages: asyncio.Semaphore
-    expire_after: int
-    now: Callable[[], int]
-    sleep: Callable[[float], Awaitable[None]]
-    random: Callable[[], float]
-    tell: Listener
 
 
 class _Over(Exception):
@@ -90,7 +49,7 @@ class Follower:
         self._read = 0
         self._heard = around.now()
         self._attempt = 0
-        self._route = _Route(around, call)
+        self._route = Route(around, call)
 
     async def run(self) -> None:
         """Follow the log to its end."""
@@ -159,7 +118,7 @@ class Follower:
         await self._failed(failure)
 
     async def _frame(self, frame: bytes) -> None:
-        entry = _decoded(frame)
+        entry = object_of(frame)
         if entry.get("type") == _GAP:
             await self._fill_gap(entry.get("data"))
         elif entry.get("type") != _CAUGHT_UP:
@@ -197,9 +156,11 @@ class Follower:
         scored = False
         events: list[CallEvent] = []
         for data in entries:
-            entry = _decoded(data)
-            events += mapping.read(entry)
-            scored = scored or entry.get("type") == _SCORE
+            entry = object_of(data)
+            if entry.get("type") == _SCORE:
+                scored = True
+            else:
+                events += mapping.read(entry)
         for name in mapping.dropped.keys() - known:
             around.tell(EntryDropped(name))
         if entries:
@@ -241,70 +202,6 @@ class Follower:
         if ended is None:
             return None
         return max(0, END_WITHIN - (self._around.now() - ended)) / 1000
-
-
-class _Route:
-    """Where a call's events go: onto the stream, or, if the first that isn't there yet is too old
-    for the worker, all of them into the archive.
-    """
-
-    def __init__(self, around: Surroundings, call: str) -> None:
-        self._around = around
-        self._call = call
-        self._kept: list[Record] = []
-        self._decided = False
-        self._archived = False
-
-    async def take(self, read: int, events: list[CallEvent]) -> None:
-        """Events of entries up to sequence number ``read``, in order; return once they are put."""
-        around = self._around
-        put = around.book[self._call].put
-        records = [_record(event) for event in events]
-        fresh = [
-            (event.sequence_number, record)
-            for event, record in zip(events, records, strict=True)
-            if put is None or event.sequence_number > put
-        ]
-        if fresh and not self._decided:
-            self._decided = True
-            oldest = min(record.arrival for _, record in fresh)
-            self._archived = too_old(oldest, around.now(), around.expire_after)
-            if not self._archived:
-                self._kept = []
-        if self._archived or not self._decided:
-            self._kept += records
-        if self._archived:
-            return
-        last = max((number for number, _ in fresh), default=put)
-        await around.puts.put(
-            [record for _, record in fresh],
-            lambda: around.book.advance(self._call, read, last),
-        )
-
-    async def end(self) -> None:
-        """There are no more events."""
-        if self._archived:
-            place = await self._around.archive.keep(self._call, self._kept)
-            self._around.tell(CallExpired(self._call, place, len(self._kept)))
-
-
-def _record(event: CallEvent) -> Record:
-    number = str(event.sequence_number)
-    return Record(_SHARD, number, _time_of(event), encode(event), event.partition_key)
-
-
-def _time_of(event: CallEvent) -> int:
-    at = parse_ms(event.time)
-    assert at is not None, "an event's time is written by format_ms"  # noqa: S101
-    return at
-
-
-def _decoded(entry: bytes) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(entry)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _bounds(data: object) -> tuple[int, int]:

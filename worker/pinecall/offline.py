@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from worker.events.pinecall.cloud_event import CallEvent, encode
 from worker.pinecall.answers import is_call_id
 from worker.pinecall.mapping.call_log import CallMapping
 from worker.pinecall.mapping.sdk_frames import FrameMapping
+from worker.pinecall.records import SHARD, time_of
 from worker.pinecall.saved import Item, LogEntry, items_of
 from worker.stream.record import Record
-from worker.times.rfc3339 import parse_ms
-
-SHARD: Final = "pinecall"
 
 
 class Converted(NamedTuple):
@@ -60,19 +58,13 @@ class SavedCalls:
             if call not in self._calls:
                 self._calls[call] = CallMapping(self._account, call)
             for event in self._calls[call].read(item.entry):
-                yield _time_of(event), event
+                yield time_of(event), event
         else:
             for event in self._frames.read(item.event, item.data, item.arrival):
-                at = _time_of(event)
+                at = time_of(event)
                 yield max(at, item.arrival or at), event
 
 
 def _order(one: tuple[int, CallEvent]) -> tuple[int, str, int]:
     arrival, event = one
     return arrival, event.partition_key, event.sequence_number
-
-
-def _time_of(event: CallEvent) -> int:
-    at = parse_ms(event.time)
-    assert at is not None, "an event's time is written by format_ms"  # noqa: S101
-    return at

@@ -1,4 +1,4 @@
-"""What the bridge tells its operator, as log lines: calls by their ids, nothing of what was said."""
+"""What the bridge tells its operator, as log lines: calls by their ids, never what was said."""
 
 from __future__ import annotations
 
