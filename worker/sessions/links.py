@@ -25,21 +25,25 @@ class Direct(NamedTuple):
 
 class Links(NamedTuple):
     """``direct``: by turn, the first event that has figures of it. ``tokens``: whether any event
-    tells of a reply's tokens; a platform need not have such events.
+    tells of a reply's tokens; a platform need not have such events. ``telling``: whether any event
+    shows that holds, hand-offs and tools would be told of, too.
     """
 
     direct: dict[int, Direct]
     tokens: bool
+    telling: bool
 
 
-NO_LINKS: Final = Links({}, tokens=True)
+NO_LINKS: Final = Links({}, tokens=True, telling=False)
 
 
 def links_of(rows: Iterable[Row]) -> Links:
     """The links of a session's events, in any order."""
     direct: dict[int, Direct] = {}
-    tokens = False
+    tokens = telling = False
     for row in rows:
+        if row.name in _TOLD or (isinstance(row, LinkedRow) and row.turn is not None):
+            telling = True
         if row.name in _TOKENS:
             tokens = True
         elif row.name == _TURN_LATENCY and isinstance(row, LinkedRow) and row.turn is not None:
@@ -47,7 +51,7 @@ def links_of(rows: Iterable[Row]) -> Links:
             before = direct.get(row.turn)
             if found is not None and (before is None or _place(row) < _place(before.row)):
                 direct[row.turn] = found
-    return Links(direct, tokens)
+    return Links(direct, tokens, telling)
 
 
 def may_change_told(new: Iterable[Row], told: Iterable[Row]) -> bool:
@@ -85,6 +89,7 @@ def _place(row: Row) -> tuple[int, int]:
 _TURN_LATENCY: Final = EVENT_CODES["turn_latency"]
 _PROMPT: Final = EVENT_CODES["prompt_sent"]
 _TOKENS: Final = {EVENT_CODES["first_token_received"], EVENT_CODES["final_token_received"]}
+_TOLD: Final = {EVENT_CODES[name] for name in ("call_held", "handoff", "tool_call")}
 _MEASURING: Final = {
     *(EVENT_CODES[name] for name in ("first_token_received", "start_of_agent_speech")),
     _TURN_LATENCY,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import Summary, half_up, summarise_all
+from worker.sessions.absence import Absence
 from worker.sessions.analysis import Reading
 from worker.sessions.linked_turns import LinkedTurnWalk
 from worker.sessions.samples import Part, split
@@ -28,6 +29,7 @@ from worker.sessions.schema import (
 )
 from worker.sessions.state import Session
 from worker.sessions.turn_rows import TurnRow
+from worker.sessions.turn_rules import TurnWalk
 from worker.times.rfc3339 import format_ms
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -47,7 +49,7 @@ def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> Ses
         return summarise_all(by_kind[metric], CATALOGUE[metric].scale)
 
     key, turns, direct = state.key, reading.turns, reading.direct
-    absence = turns.absence if isinstance(turns, LinkedTurnWalk) else None
+    absence = _absence(turns)
     return SessionRecord(
         schema_version=SCHEMA_VERSION,
         platform=key.platform,
@@ -174,6 +176,13 @@ def _talk(reading: Reading) -> TalkPart:
         agent_share=None if share is None else share / 100,
         longest_silence_ms=reading.longest_silence,
     )
+
+
+def _absence(turns: TurnWalk) -> Absence | None:
+    """How long nobody waited; None where the platform doesn't tell."""
+    if isinstance(turns, LinkedTurnWalk) and turns.links.telling:
+        return turns.absence
+    return None
 
 
 def _tool_calls(by_kind: Part) -> int:
