@@ -12,18 +12,39 @@ from worker.events.payload import Payload
 
 
 class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
-    """What tells one session from all others; one call can hold several."""
+    """What tells one session from all others; one call can hold several.
+
+    ``agent``: that of the platform's account which speaks, where a platform has agents with names.
+    """
 
     platform: str
     account_sid: str
     call_sid: str
     session_id: str
+    agent: str = ""
 
     def shared(self) -> SessionKey:
         """The same key; what all sessions of an account have alike is in memory once."""
         return SessionKey(
-            intern(self.platform), intern(self.account_sid), self.call_sid, self.session_id
+            intern(self.platform),
+            intern(self.account_sid),
+            self.call_sid,
+            self.session_id,
+            intern(self.agent),
         )
+
+
+class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a platform says of an event's place, where it says more than a number.
+
+    ``turn``: equal within a session for what belongs together; None for what belongs to no turn.
+    ``previous``: the sequence number of the event before it, None if that isn't known.
+    ``guessed``: whether the event's time is only that of something that happened near it.
+    """
+
+    turn: int | None = None
+    previous: int | None = None
+    guessed: bool = False
 
 
 @final
@@ -33,7 +54,8 @@ class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=
     Its identity within the session is ``(timestamp, sequence_number, name)``: a redelivery
     has the same, two different events never do. ``timestamp`` and ``arrival`` are epoch
     milliseconds; ``arrival`` is when the record that carried it reached the stream.
-    ``sequence_number`` is in 0..2,147,483,647.
+    ``sequence_number`` is in 0..2,147,483,647. Without a ``link`` its number follows the one that
+    is less by one.
     """
 
     key: SessionKey
@@ -42,6 +64,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=
     name: str
     payload: Payload | None
     arrival: int
+    link: Link | None = None
 
 
 EVENT_CODES: Final[dict[str, int]] = {
@@ -64,6 +87,14 @@ EVENT_CODES: Final[dict[str, int]] = {
     "start_of_customer_speech": 16,
     "stt_latency": 17,
     "tts_latency": 18,
+    "call_held": 19,
+    "call_muted": 20,
+    "call_unheld": 21,
+    "call_unmuted": 22,
+    "handoff": 23,
+    "tool_call": 24,
+    "turn_latency": 25,
+    "vendor_switched": 26,
 }
 """The names of known events, each with the code that stands for it wherever events are stored.
 

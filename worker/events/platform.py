@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from worker.errors import Unreadable
 from worker.events.cloud_event import reason_of, type_of
@@ -21,12 +21,16 @@ class Platform(NamedTuple):
     ``read_quickly``, if there is one, takes any bytes, and gives what ``read`` would, ``Ignored``
     for a CloudEvent of a type that isn't the platform's, or None
     for what only ``read`` can tell. It never raises.
+
+    ``unmarked``: whether series of its sessions do without the dimension Platform. What platforms
+    call by one name differs, so no two of them have series in common.
     """
 
     name: str
     types: frozenset[str]
     read: Callable[[str, int], Occurrence]
     read_quickly: FastPath | None = None
+    unmarked: bool = False
 
 
 class Platforms:
@@ -39,16 +43,27 @@ class Platforms:
             for kind in platform.types:
                 if self._by_type.setdefault(kind, platform) is not platform:
                     raise ValueError(f"{platform.name} and another platform have the type {kind}")
+        self.unmarked: Final = frozenset(one.name for one in platforms if one.unmarked)
+        """The names of those whose series do without the dimension Platform."""
         self._fast = [
             (platform.read_quickly, self._by_type.keys() - platform.types)
             for platform in platforms
             if platform.read_quickly is not None
         ]
-        only_one = len(platforms) == len(self._fast) == 1
+        only_one = len(self._fast) == 1
         self.read_quickly: Final[FastPath] = self._fast[0][0] if only_one else self._quickest
         """The occurrence in the bytes of one CloudEvent; None for what only ``read`` can tell.
-        ``arrival`` in epoch ms.
+        ``arrival`` in epoch ms. What it gives has to be ``settled``.
         """
+        self._others: Final = self._fast[0][1] if only_one else frozenset[str]()
+
+    def settled(self, occurrence: Occurrence | None) -> TypeGuard[Occurrence]:
+        """Whether ``read_quickly`` has told what there is to tell: it may have ignored what is for
+        a platform that ``read`` alone knows.
+        """
+        if isinstance(occurrence, Ignored):
+            return occurrence.type not in self._others
+        return occurrence is not None
 
     def read(self, data: bytes, arrival: int) -> Occurrence:
         """The occurrence in the bytes of one CloudEvent.

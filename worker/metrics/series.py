@@ -30,7 +30,8 @@ class Told(NamedTuple):
 
 class SeriesRules(NamedTuple):
     """``sets``: further dimension sets by metric name; ``labels``: fixed dimensions by
-    account_sid, which all series of that account carry; the rest are caps on admission.
+    account_sid, or by account/agent where a platform names agents, which all series of that account
+    or agent carry; the rest are caps on admission.
     """
 
     sets: Mapping[str, tuple[tuple[str, ...], ...]] = DEFAULT_DIMENSION_SETS

@@ -17,7 +17,7 @@ from worker.metrics.series import Told
 from worker.partition.commit_outputs import Reason, SeriesMinute
 from worker.partition.holds import Due
 from worker.partition.metric_windows import Counted, Gathered, Span
-from worker.partition.series_registry import SeriesBook
+from worker.partition.series_registry import SeriesBook, owner_of
 from worker.sessions.analysis import direct_samples, turn_samples
 from worker.sessions.event_log import Row
 from worker.sessions.incremental import further_direct, further_turn, further_turn_of_closed
@@ -66,7 +66,7 @@ def tell(held: Held, hold: Hold, due: Due, gathered: Gathered) -> int:
         further = _further(held, hold, due, told, span, gathered.book)
     retracted = 0
     if further is not None and not _meet(further, _surplus(state, hold)):
-        gathered.spread(further, span, state.key.account_sid)
+        gathered.spread(further, span, owner_of(state.key))
         minutes = {minute for (_, minute), part in further.parts.items() if part}
     else:
         minutes, retracted = _compare(held, hold, due, further, span, gathered)
@@ -158,7 +158,7 @@ def _compare(
     ``further``: what is new, if all else that was told still stands.
     """
     state = held.state
-    mark, account = _mark(state, hold), state.key.account_sid
+    mark, owner = _mark(state, hold), owner_of(state.key)
     surplus = _surplus(state, hold)
     once, now = Gathered(gathered.book), Gathered(gathered.book)
     for (series, minute, value), count in surplus.items():
@@ -174,8 +174,8 @@ def _compare(
             before_now = _samples(
                 told_rows, state.base, hold, closing=mark.closing, contiguous=mark.contiguous
             )
-            once.spread(before_now, _told(state, hold), account)
-    now.spread(further, span, account)
+            once.spread(before_now, _told(state, hold), owner)
+    now.spread(further, span, owner)
     told, true = once.count(), now.count()
     minutes = set()
     for place, new in _without(true, told):
@@ -217,7 +217,7 @@ def summarise(held: Held, gathered: Gathered) -> None:
     if held.summary is None:
         reading = held.reading_of(closed.count, closing=True, contiguous=closed.contiguous)
         held.summary = summary_of(reading)
-    gathered.spread(held.summary, _ALL, held.state.key.account_sid)
+    gathered.spread(held.summary, _ALL, owner_of(held.state.key))
 
 
 def _mark(state: Session, hold: Hold) -> Mark:

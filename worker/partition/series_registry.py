@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
+from worker.events.decode import PLATFORMS
+from worker.events.event import SessionKey
 from worker.metrics.catalogue import (
     CATALOGUE,
     CONTEXT_DIMENSIONS,
@@ -16,6 +18,22 @@ from worker.metrics.series import Series, SeriesRules
 from worker.sessions.context import Context
 from worker.sessions.samples import Kind, split
 
+PLATFORM: Final = "Platform"
+"""The dimension of all series of a platform, but for those that go without."""
+
+
+class Owner(NamedTuple):
+    """Whose a sample is: what its series have to tell apart, whatever its metric."""
+
+    platform: str
+    account: str
+    agent: str = ""
+
+
+def owner_of(key: SessionKey) -> Owner:
+    """The owner of a session's samples."""
+    return Owner(key.platform, key.account_sid, key.agent)
+
 
 class SeriesBook:
     """Admitted series, and the way from a sample to its series."""
@@ -24,7 +42,7 @@ class SeriesBook:
         self._rules = rules
         self._admitted: set[Series] = set()
         self._per_set: dict[tuple[str, ...], int] = {}
-        self._known: dict[tuple[str, str | None, Context, str], tuple[Series, ...]] = {}
+        self._known: dict[tuple[str, str | None, Context, Owner], tuple[Series, ...]] = {}
         for series in admitted:
             self._note(series)
         self._admitted_now: list[Series] = []
@@ -40,18 +58,15 @@ class SeriesBook:
         return split(kind)[0] in self._contextual
 
     def of(
-        self, metric: str, own: str | None, context: Context, account: str
+        self, metric: str, own: str | None, context: Context, owner: Owner
     ) -> tuple[Series, ...]:
         """The series of a sample, each dimension set's one, overflow already applied."""
-        key = (metric, own, context, account)
+        key = (metric, own, context, owner)
         known = self._known.get(key)
         if known is None:
-            known = tuple(
-                dict.fromkeys(
-                    self._admit(one, self._rules.labels.get(account, {}))
-                    for one in self._expand(metric, own, context, account)
-                )
-            )
+            labels = self._labels(owner)
+            expanded = self._expand(metric, own, context, labels)
+            known = tuple(dict.fromkeys(self._admit(one, labels) for one in expanded))
             if len(self._known) > _MEMO:
                 self._known.clear()
             self._known[key] = known
@@ -62,8 +77,18 @@ class SeriesBook:
         admitted, self._admitted_now = self._admitted_now, []
         return admitted
 
-    def _expand(self, metric: str, own: str | None, context: Context, account: str) -> list[Series]:
-        labels = dict(self._rules.labels.get(account, {}))
+    def _labels(self, owner: Owner) -> dict[str, str]:
+        """The dimensions of all of an owner's series; an agent's labels go before its account's."""
+        labels = dict(self._rules.labels.get(owner.account, {}))
+        if owner.agent:
+            labels |= self._rules.labels.get(f"{owner.account}/{owner.agent}", {})
+        if owner.platform not in PLATFORMS.unmarked:
+            labels[PLATFORM] = owner.platform
+        return labels
+
+    def _expand(
+        self, metric: str, own: str | None, context: Context, labels: Mapping[str, str]
+    ) -> list[Series]:
         values = {**_context_dimensions(context), **labels}
         sets: list[dict[str, str]] = [{}]
         own_dimension = CATALOGUE[metric].own_dimension

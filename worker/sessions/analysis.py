@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Final
 
 from worker.sessions.context import Context
-from worker.sessions.conversation_walk import SpokenWalk
+from worker.sessions.conversation_walk import SpokenWalk, spoken_walk
 from worker.sessions.event_log import Ordered, Row, in_order
 from worker.sessions.event_walk import DirectWalk, count_of
 from worker.sessions.samples import Samples
@@ -56,7 +56,7 @@ class Reading:
         """What events say together."""
         if self._spoken is None:
             rows, holes = self.ordered.rows, self.holes
-            walk = self._spoken = SpokenWalk(Samples(), self._base)
+            walk = self._spoken = spoken_walk(Samples(), self._base, rows)
             walk.turns.pairs = self._pairs
             _walk_through(walk, rows, holes, closing=self._closing)
         return self._spoken
@@ -132,8 +132,9 @@ def direct_samples(rows: list[Row], base: int) -> Samples:
 def turn_samples(rows: list[Row], base: int, *, closing: bool, contiguous: bool = True) -> Samples:
     """The samples that neighbouring events decide; as ``read`` has them."""
     holes = holes_of(rows) if contiguous else None
-    walk = SpokenWalk(Samples(), base)
-    _walk_through(walk, in_order(rows).rows, holes, closing=closing)
+    ordered = in_order(rows).rows
+    walk = spoken_walk(Samples(), base, ordered)
+    _walk_through(walk, ordered, holes, closing=closing)
     return walk.samples
 
 

@@ -3,7 +3,8 @@
 The same bytes are what memory holds, what a commit appends and what the store keeps. An
 event is a msgpack array ``[time since base, sequence number, name, payload, delay]``: times
 in ms, ``delay`` from the event to its arrival, ``name`` a code of ``EVENT_CODES`` or, for a name
-that was unknown when the event was packed, the name itself.
+that was unknown when the event was packed, the name itself. Where a platform's events name their
+predecessor, each has three fields more, ``turn, previous, guessed``: all events of a log or none.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final, NamedTuple, cast
 import msgspec
 
 from worker.events.event import EVENT_CODES, Event
-from worker.events.payload import Payload, canonical_json
+from worker.events.payload import Payload, canonical, canonical_json
 
 
 class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -29,6 +30,14 @@ class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
     name: int | str
     payload: Payload | None
     delay: int
+
+
+class LinkedRow(Row, array_like=True, frozen=True, gc=False):
+    """One unpacked event of a platform that says more of its place; see ``Link``."""
+
+    turn: int | None = None
+    previous: int | None = None
+    guessed: bool = False
 
 
 class _CodedRow(Row, array_like=True, frozen=True, gc=False):
@@ -43,18 +52,23 @@ Identity = tuple[int, int, int | str]
 _encode: Final = msgspec.msgpack.Encoder().encode
 _DECODER: Final = msgspec.msgpack.Decoder(list[Row])
 _CODED: Final = cast("msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[_CodedRow]))
+_LINKED: Final = cast(
+    "msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[LinkedRow])
+)
+_LINKED_ROW: Final = b"\x98"
+"""What each linked row begins with: an array of eight."""
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD
 
 
 def as_row(event: Event, base: int) -> Row:
     """The row of an event."""
-    return Row(
-        event.timestamp - base,
-        event.sequence_number,
-        EVENT_CODES.get(event.name, event.name),
-        event.payload,
-        event.arrival - event.timestamp,
+    timestamp, number, link = event.timestamp - base, event.sequence_number, event.link
+    name, delay = EVENT_CODES.get(event.name, event.name), event.arrival - event.timestamp
+    if link is None:
+        return Row(timestamp, number, name, event.payload, delay)
+    return LinkedRow(
+        timestamp, number, name, event.payload, delay, link.turn, link.previous, link.guessed
     )
 
 
@@ -63,6 +77,8 @@ def pack(event: Event, base: int) -> bytes:
     timestamp, name = event.timestamp, event.name
     code = EVENT_CODES.get(name, name)
     delay = event.arrival - timestamp
+    if event.link is not None:
+        return _encode(as_row(event, base))
     return _encode((timestamp - base, event.sequence_number, code, event.payload, delay))
 
 
@@ -74,6 +90,8 @@ def unpack(log: bytes | bytearray, count: int) -> list[Row]:
     bytes that aren't a log of so many rows.
     """
     array = _ARRAY_HEADER(_ARRAY32, count) + log
+    if log.startswith(_LINKED_ROW):
+        return list(map(_under_its_code, _LINKED.decode(array)))
     try:
         return _CODED.decode(array)
     except msgspec.ValidationError:
@@ -137,6 +155,17 @@ def identity(row: Row) -> Identity:
     return row.timestamp, row.sequence_number, row.name
 
 
+def text_of(row: Row) -> str:
+    """What a row says beyond its identity: of two under one identity the greater text wins. A known
+    predecessor goes before an unknown one.
+    """
+    text = canonical_json(row.payload)
+    if not isinstance(row, LinkedRow):
+        return text
+    known = -1 if row.previous is None else row.previous
+    return f"[{text},{known},{canonical(row.turn)},{canonical(row.guessed)}]"
+
+
 class Ordered(NamedTuple):
     """A session's distinct events in order, and what had to be settled to get there."""
 
@@ -190,7 +219,7 @@ def _settled(rows: list[Row]) -> Ordered:
     for same in by_identity.values():
         row = same[0]
         if len(same) > 1:
-            payloads = {canonical_json(one.payload): one for one in same}
+            payloads = {text_of(one): one for one in same}
             conflicts += len(payloads) - 1
             first = min(one.delay for one in same)
             row = msgspec.structs.replace(payloads[max(payloads)], delay=first)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from worker.sessions.conversation_walk import SpokenWalk
+from worker.sessions.conversation_walk import SpokenWalk, spoken_walk
 from worker.sessions.event_log import Row, in_order
 from worker.sessions.event_walk import CONFIGURING, DirectWalk
+from worker.sessions.links import may_change_told
 from worker.sessions.resident import Held
 from worker.sessions.samples import Samples
 from worker.sessions.sequence_numbers import holes_of
@@ -84,13 +85,15 @@ def _walk(held: Held, before: int, *, contiguous: bool) -> SpokenWalk | None:
     low, high = state.turn.before - state.base, before - state.base
     kept, held.turn_walk = held.turn_walk, None
     told = [row for row in rows if row.timestamp < low]
-    if contiguous and _fills_a_hole(rows[state.turn.count :], told):
+    new = rows[state.turn.count :]
+    if (contiguous and _fills_a_hole(new, told)) or may_change_told(new, told):
         return None
     holes = holes_of(rows) if contiguous else None
     if kept is not None and kept[0] == state.turn.before:
         walk = kept[1]
+        walk.link(rows)
     else:
-        walk = SpokenWalk(Samples(), state.base)
+        walk = spoken_walk(Samples(), state.base, rows)
         walk.walk(in_order(told).rows, holes)
         walk.take()
     coming = [row for row in rows if low <= row.timestamp < high]

@@ -10,8 +10,10 @@ from msgspec.structs import replace
 
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import Summary, half_up, summarise_all
+from worker.sessions.absence import Absence
 from worker.sessions.analysis import Reading
-from worker.sessions.samples import Part
+from worker.sessions.linked_turns import LinkedTurnWalk
+from worker.sessions.samples import Part, split
 from worker.sessions.schema import (
     SCHEMA_VERSION,
     CompletenessPart,
@@ -27,6 +29,7 @@ from worker.sessions.schema import (
 )
 from worker.sessions.state import Session
 from worker.sessions.turn_rows import TurnRow
+from worker.sessions.turn_rules import TurnWalk
 from worker.times.rfc3339 import format_ms
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -46,6 +49,7 @@ def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> Ses
         return summarise_all(by_kind[metric], CATALOGUE[metric].scale)
 
     key, turns, direct = state.key, reading.turns, reading.direct
+    absence = _absence(turns)
     return SessionRecord(
         schema_version=SCHEMA_VERSION,
         platform=key.platform,
@@ -71,6 +75,7 @@ def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> Ses
             token_stream=summary("TokenStreamDuration"),
             barge_in_stop=summary("BargeInStopTime"),
             time_to_first_audio=next(iter(by_kind["TimeToFirstAudio"]), None),
+            end_of_turn=summary("EndOfTurnDelay"),
         ),
         turns=count("Turns"),
         ambiguous_turns=count("AmbiguousTurns"),
@@ -111,6 +116,11 @@ def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> Ses
         turn_rows_omitted=reading.rows_omitted,
         completeness=_completeness(state, reading),
         continued=state.continued > 0,
+        agent=key.agent,
+        held_ms=None if absence is None else absence.held_ms,
+        handoff_ms=None if absence is None else absence.handoff_ms,
+        handoffs=None if absence is None else count("Handoffs"),
+        tool_calls=None if absence is None else _tool_calls(by_kind),
         timeline=reading.timeline if timeline else None,
     )
 
@@ -166,6 +176,17 @@ def _talk(reading: Reading) -> TalkPart:
         agent_share=None if share is None else share / 100,
         longest_silence_ms=reading.longest_silence,
     )
+
+
+def _absence(turns: TurnWalk) -> Absence | None:
+    """How long nobody waited; None where the platform doesn't tell."""
+    if isinstance(turns, LinkedTurnWalk) and turns.links.telling:
+        return turns.absence
+    return None
+
+
+def _tool_calls(by_kind: Part) -> int:
+    return sum(len(some) for kind, some in by_kind.items() if split(kind)[0] == "ToolCalls")
 
 
 def _row(n: int, row: TurnRow) -> RowPart:

@@ -6,11 +6,21 @@ from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
 from worker.events.event import Event
-from worker.events.payload import canonical_json
 from worker.sessions.analysis import Reading, read
 from worker.sessions.conversation_walk import SpokenWalk
-from worker.sessions.event_log import Identity, Row, Stretch, as_row, identity, pack, unpack
+from worker.sessions.event_log import (
+    Identity,
+    LinkedRow,
+    Row,
+    Stretch,
+    as_row,
+    identity,
+    pack,
+    text_of,
+    unpack,
+)
 from worker.sessions.event_walk import CONFIGURING
+from worker.sessions.named_predecessors import NamedPredecessors
 from worker.sessions.number_runs import NumberRuns
 from worker.sessions.samples import Samples
 from worker.sessions.sequence_numbers import numbers_of
@@ -39,7 +49,7 @@ class _Index:
         """The log has this row, too."""
         one = identity(row)
         self._delays[one] = min(self._delays.get(one, row.delay), row.delay)
-        self._payloads.add((one, canonical_json(row.payload)))
+        self._payloads.add((one, text_of(row)))
 
     def find(self, row: Row) -> Arrival:
         """Folded for an identity that is new, else whether its payload is known, too."""
@@ -47,7 +57,7 @@ class _Index:
         delay = self._delays.get(one)
         if delay is None:
             return "folded"
-        if (one, canonical_json(row.payload)) not in self._payloads:
+        if (one, text_of(row)) not in self._payloads:
             return "conflict"
         return "earlier" if row.delay < delay else "duplicate"
 
@@ -130,9 +140,11 @@ class Held:
         """What is known of the sequence numbers of all of its events."""
         runs = self._runs
         if runs is None:
-            runs = self._runs = NumberRuns()
+            rows = self.rows()
+            linked = bool(rows) and isinstance(rows[0], LinkedRow)
+            runs = self._runs = NamedPredecessors() if linked else NumberRuns()
             if self._state.count:
-                runs.take_in(self.rows()[: self._state.count])
+                runs.take_in(rows[: self._state.count])
         _ = self.state  # which takes in what is new
         if runs.repeated:
             runs.resolve(self.rows())

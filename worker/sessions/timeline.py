@@ -9,25 +9,23 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from worker.events.event import EVENT_CODES
-from worker.events.payload import Configured, Failed, Interrupted, LanguageChanged, Payload
+from worker.events.payload import Configured, LanguageChanged
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import Row
 from worker.sessions.event_walk import CONFIGURING, latency_of
+from worker.sessions.marks import Mark, marks_of
 from worker.sessions.pairing import Pairing
+from worker.sessions.sequence_numbers import breaks_of
 from worker.sessions.turn_rows import Outcome, TurnRow
 
 MAX_ENTRIES: Final = 2_000
 """A timeline has so many entries at most; the earliest are kept."""
-
-What = Literal[
-    "interrupt", "preempted", "dtmf", "digit", "play_media", "language_changed", "error_event"
-]
 
 
 class Speech(NamedTuple):
@@ -82,14 +80,6 @@ class Reported(NamedTuple):
 
     at: int
     latency_ms: int
-
-
-class Mark(NamedTuple):
-    """Something that happens; ``detail``: what broke in, the new language, or the error's code."""
-
-    at: int
-    what: What
-    detail: str | None
 
 
 class Gap(NamedTuple):
@@ -203,7 +193,7 @@ def timeline_of(pairs: Pairs, ordered: list[Row], *, holes: bool) -> Timeline:
             replies=pairs.replies,
             stt=_reported(ordered, "stt_latency"),
             tts=_reported(ordered, "tts_latency"),
-            marks=_marks(ordered),
+            marks=marks_of(ordered),
             gaps=_gaps(ordered) if holes else [],
             contexts=_contexts(ordered),
             omitted=0,
@@ -238,33 +228,13 @@ def _reported(ordered: list[Row], name: str) -> list[Reported]:
     ]
 
 
-def _marks(ordered: list[Row]) -> list[Mark]:
-    first = ordered[0].timestamp
-    return [
-        Mark(row.timestamp - first, _MARKS[row.name], _detail(row.payload))
-        for row in ordered
-        if row.name in _MARKS
-    ]
-
-
-def _detail(payload: Payload | None) -> str | None:
-    match payload:
-        case Interrupted():
-            return payload.kind
-        case LanguageChanged():
-            return payload.spoken or payload.heard
-        case Failed():
-            return None if payload.code is None else str(payload.code)
-    return None
-
-
 def _gaps(ordered: list[Row]) -> list[Gap]:
-    first = ordered[0].timestamp
+    first, missing = ordered[0].timestamp, dict(breaks_of(ordered))
     by_number = sorted((row.sequence_number, row.timestamp - first) for row in ordered)
     return sorted(
-        Gap(min(at, later), max(at, later), following - number - 1)
+        Gap(min(at, later), max(at, later), missing[following])
         for (number, at), (following, later) in pairwise(by_number)
-        if following - number > 1
+        if following in missing and number != following
     )
 
 
@@ -286,4 +256,3 @@ def _contexts(ordered: list[Row]) -> list[InForce]:
 
 _KINDS: Final = tuple(name for name in Timeline.__struct_fields__ if name != "omitted")
 _CONFIGURATIONS: Final = EVENT_CODES["configurations"]
-_MARKS: Final[dict[int | str, What]] = {EVENT_CODES[what]: what for what in get_args(What)}

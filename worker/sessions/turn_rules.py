@@ -73,8 +73,7 @@ class TurnWalk:
         self._utterance = 0
         """The time of the customer's current or last utterance's start."""
         self._utterance_over_agent = False
-        # what belongs to the agent's current utterance
-        self._answers: Row | None = None
+        self._answers: Row | None = None  # these two belong to the agent's current utterance
         self._interrupt: Row | None = None
         # totals
         self.agent_utterances = 0
@@ -173,9 +172,7 @@ class TurnWalk:
             self._forget_utterance()
         if self.customer_since is not None and not self._has_hole(self.customer_since, now):
             self.part["InterruptionsByAgent"].append(1)
-        wait = self._end_wait(now)
-        if self.customer_end is not None:
-            self._turn(now, self.customer_end, wait)
+        self._answer(now, self._end_wait(now))
         self.customer_end = None
         if self.agent_utterances == 1:
             self._greeting(now)
@@ -226,11 +223,14 @@ class TurnWalk:
         holes = self.holes
         return holes is not None and bool(holes.between(one.sequence_number, other.sequence_number))
 
-    def _turn(self, now: Row, customer_end: Row, wait: int | None) -> None:
+    def _answer(self, now: Row, wait: int | None) -> None:
         """Does this utterance answer the customer, and is that beyond doubt?"""
+        customer_end = self.customer_end
+        if customer_end is None:
+            return
         replies = self.unheard  # in order of time, as they came
         begun_since = bool(replies) and replies[-1].begun >= customer_end.timestamp
-        clear = not (self.doubt or self.muddled)
+        clear = not self.doubt and not self.muddled
         if clear and not (begun_since or self.owed):
             return
         self.part["Turns"].append(1)

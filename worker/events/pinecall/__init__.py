@@ -1,1 +1,1 @@
-"""Pinecall's call events: how they stand on a stream, and what they say in canonical terms. Pure."""
+"""Pinecall's call events: how they stand on a stream, and what they say. Pure."""

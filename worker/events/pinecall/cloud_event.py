@@ -55,7 +55,7 @@ class ConfigurationsPart(_Part, frozen=True):
 
 
 class LanguagePart(_Part, frozen=True):
-    """Of ``language_info`` and ``language_changed``: all that is known of providers and language."""
+    """Of ``language_info`` and ``language_changed``: all that is known so far."""
 
     tts_provider: Name | UnsetType = UNSET
     voice: Name | UnsetType = UNSET
@@ -81,7 +81,7 @@ class TurnLatencyPart(_Part, frozen=True):
 
 
 class TokensPart(_Part, frozen=True):
-    """Of ``final_token_received``: the model's completion tokens, and the words that were played."""
+    """Of ``final_token_received``: the model's completion tokens, and the words played."""
 
     total_tokens: int
     total_words: int | UnsetType = UNSET

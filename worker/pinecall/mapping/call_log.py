@@ -7,7 +7,7 @@ bridge keeps nothing of a mapping, and reads a call from its first entry after a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -59,7 +59,7 @@ END_STATUSES: Final = {
 """How a call ended, by the reason given; any other reason stays as it is."""
 
 MOST_NAMES: Final = 50
-_WIRE_NAME: Final = re.compile(r"[a-z0-9_.]{1,64}", re.ASCII)
+_WIRE_NAME: Final = re.compile(r"[A-Za-z0-9_.]{1,64}", re.ASCII)
 _UNMAPPED: Final = frozenset(("call.attached", "call.summary"))
 _MOST_SPEECHES: Final = 10_000
 AGENT_LENGTH: Final = 128
@@ -145,12 +145,9 @@ class CallMapping:
         return call_event(data)
 
     def _drop(self, kind: str) -> None:
-        if kind in _UNMAPPED:
-            return
-        name = kind if _WIRE_NAME.fullmatch(kind) else OTHER
-        if name not in self.dropped and len(self.dropped) >= MOST_NAMES:
-            name = OTHER
-        self.dropped[name] = self.dropped.get(name, 0) + 1
+        if kind not in _UNMAPPED:
+            name = dropped_name(kind, self.dropped)
+            self.dropped[name] = self.dropped.get(name, 0) + 1
 
     def _first_time(self, kind: str, number: int | None) -> bool:
         """Whether a turn's entry wasn't there before: a write may be made twice."""
@@ -292,6 +289,13 @@ class CallMapping:
         part = WrapUpPart(UNSET if duration is None else half_up(duration), status or UNSET)
         ended = at_of(data.get("ended_at")) or at
         yield Derived(0, "call_wrap_up", ended, payload=part)
+
+
+def dropped_name(kind: str, known: Collection[str]) -> str:
+    """The name under which an entry or frame that says nothing is counted, beside those known."""
+    if not _WIRE_NAME.fullmatch(kind) or (kind not in known and len(known) >= MOST_NAMES):
+        return OTHER
+    return kind
 
 
 def _skipped(kind: str, data: dict[str, Any]) -> str | None:
