@@ -37,15 +37,19 @@ def pinecall_server(account: PinecallAccount, port: int = 0) -> Iterator[str]:
     class Handler(_Handler):
         served = account
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    server.block_on_close = False
-    with server:
+    with _Server(("127.0.0.1", port), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
+
+
+class _Server(ThreadingHTTPServer):
+    """Streams may be open as it ends."""
+
+    block_on_close = False
+    request_queue_size = 128
 
 
 class _Handler(BaseHTTPRequestHandler):
