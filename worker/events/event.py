@@ -14,23 +14,18 @@ from worker.events.payload import Payload
 class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
     """What tells one session from all others; one call can hold several.
 
-    ``agent``: that of the platform's account which speaks, where a platform has agents with names.
+    ``account_sid``: where a platform names agents, ``account/agent``.
     """
 
     platform: str
     account_sid: str
     call_sid: str
     session_id: str
-    agent: str = ""
 
     def shared(self) -> SessionKey:
         """The same key; what all sessions of an account have alike is in memory once."""
         return SessionKey(
-            intern(self.platform),
-            intern(self.account_sid),
-            self.call_sid,
-            self.session_id,
-            intern(self.agent),
+            intern(self.platform), intern(self.account_sid), self.call_sid, self.session_id
         )
 
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, TypeGuard
 
 from worker.errors import Unreadable
 from worker.events.cloud_event import reason_of, type_of
+from worker.events.event import SessionKey
 from worker.events.occurrence import TYPE_LENGTH, Damaged, Ignored, Occurrence
 
 FastPath = Callable[[bytes, int], Occurrence | None]
@@ -23,7 +24,8 @@ class Platform(NamedTuple):
     for what only ``read`` can tell. It never raises.
 
     ``unmarked``: whether series of its sessions do without the dimension Platform. What platforms
-    call by one name differs, so no two of them have series in common.
+    call by one name differs, so no two of them have series in common. ``names_agents``: whether the
+    account of a session's key is ``account/agent``.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Platform(NamedTuple):
     read: Callable[[str, int], Occurrence]
     read_quickly: FastPath | None = None
     unmarked: bool = False
+    names_agents: bool = False
 
 
 class Platforms:
@@ -45,6 +48,7 @@ class Platforms:
                     raise ValueError(f"{platform.name} and another platform have the type {kind}")
         self.unmarked: Final = frozenset(one.name for one in platforms if one.unmarked)
         """The names of those whose series do without the dimension Platform."""
+        self._with_agents: Final = frozenset(one.name for one in platforms if one.names_agents)
         self._fast = [
             (platform.read_quickly, self._by_type.keys() - platform.types)
             for platform in platforms
@@ -56,6 +60,13 @@ class Platforms:
         ``arrival`` in epoch ms. What it gives has to be ``settled``.
         """
         self._others: Final = self._fast[0][1] if only_one else frozenset[str]()
+
+    def account_and_agent(self, key: SessionKey) -> tuple[str, str]:
+        """Whose session it is; the agent is empty where none is named."""
+        if key.platform not in self._with_agents:
+            return key.account_sid, ""
+        account, _, agent = key.account_sid.partition("/")
+        return account, agent
 
     def settled(self, occurrence: Occurrence | None) -> TypeGuard[Occurrence]:
         """Whether ``read_quickly`` has told what there is to tell: it may have ignored what is for

@@ -32,7 +32,7 @@ class Owner(NamedTuple):
 
 def owner_of(key: SessionKey) -> Owner:
     """The owner of a session's samples."""
-    return Owner(key.platform, key.account_sid, key.agent)
+    return Owner(key.platform, *PLATFORMS.account_and_agent(key))
 
 
 class SeriesBook:

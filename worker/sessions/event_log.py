@@ -90,12 +90,17 @@ def unpack(log: bytes | bytearray, count: int) -> list[Row]:
     bytes that aren't a log of so many rows.
     """
     array = _ARRAY_HEADER(_ARRAY32, count) + log
-    if log.startswith(_LINKED_ROW):
+    if is_linked(log):
         return list(map(_under_its_code, _LINKED.decode(array)))
     try:
         return _CODED.decode(array)
     except msgspec.ValidationError:
         return list(map(_under_its_code, _DECODER.decode(array)))
+
+
+def is_linked(log: bytes | bytearray) -> bool:
+    """Whether the rows of a log are linked ones."""
+    return log.startswith(_LINKED_ROW)
 
 
 def _under_its_code(row: Row) -> Row:

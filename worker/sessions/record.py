@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from worker.events.decode import PLATFORMS
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import Summary, half_up, summarise_all
 from worker.sessions.absence import Absence
@@ -50,10 +51,11 @@ def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> Ses
 
     key, turns, direct = state.key, reading.turns, reading.direct
     absence = _absence(turns)
+    account, agent = PLATFORMS.account_and_agent(key)
     return SessionRecord(
         schema_version=SCHEMA_VERSION,
         platform=key.platform,
-        account_sid=key.account_sid,
+        account_sid=account,
         call_sid=key.call_sid,
         session_id=key.session_id,
         revision=state.revision,
@@ -116,7 +118,7 @@ def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> Ses
         turn_rows_omitted=reading.rows_omitted,
         completeness=_completeness(state, reading),
         continued=state.continued > 0,
-        agent=key.agent,
+        agent=agent,
         held_ms=None if absence is None else absence.held_ms,
         handoff_ms=None if absence is None else absence.handoff_ms,
         handoffs=None if absence is None else count("Handoffs"),

@@ -10,11 +10,11 @@ from worker.sessions.analysis import Reading, read
 from worker.sessions.conversation_walk import SpokenWalk
 from worker.sessions.event_log import (
     Identity,
-    LinkedRow,
     Row,
     Stretch,
     as_row,
     identity,
+    is_linked,
     pack,
     text_of,
     unpack,
@@ -140,11 +140,9 @@ class Held:
         """What is known of the sequence numbers of all of its events."""
         runs = self._runs
         if runs is None:
-            rows = self.rows()
-            linked = bool(rows) and isinstance(rows[0], LinkedRow)
-            runs = self._runs = NamedPredecessors() if linked else NumberRuns()
+            runs = self._runs = NamedPredecessors() if is_linked(self.log) else NumberRuns()
             if self._state.count:
-                runs.take_in(rows[: self._state.count])
+                runs.take_in(self.rows()[: self._state.count])
         _ = self.state  # which takes in what is new
         if runs.repeated:
             runs.resolve(self.rows())

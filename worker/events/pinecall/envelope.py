@@ -61,10 +61,9 @@ def read_cloud_event(text: str, arrival: int) -> Occurrence:
     return Event(
         SessionKey(
             PLATFORM,
-            _optional_id("account", data.get("account")),
+            _account(data),
             call,
             _id("session", data.get("session", data.get("call"))),
-            _optional_id("agent", data.get("agent")),
         ),
         _timestamp(data.get("timestamp"), envelope.time, arrival),
         number,
@@ -98,6 +97,15 @@ def _optional_id(field: str, value: object) -> str:
     if not isinstance(value, str) or len(value) > ID_LENGTH:
         raise Unreadable(f"{field}: no string of at most {ID_LENGTH} characters")
     return value
+
+
+def _account(data: dict[str, Any]) -> str:
+    """``account/agent``, or the account alone where no agent is named."""
+    account = _optional_id("account", data.get("account"))
+    agent = _optional_id("agent", data.get("agent"))
+    if "/" in account:
+        raise Unreadable("account: holds a /")
+    return f"{account}/{agent}" if agent else account
 
 
 def _sequence_number(data: dict[str, Any]) -> int:

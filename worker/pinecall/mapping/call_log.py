@@ -15,30 +15,22 @@ from msgspec import UNSET
 from worker.events.pinecall.cloud_event import (
     MAX_SEQUENCE_NUMBER,
     CallEvent,
-    ConfigurationsPart,
-    ErrorPart,
     EventData,
-    HandoffPart,
-    LanguagePart,
-    Languages,
-    ToolCallPart,
-    VendorPart,
-    WrapUpPart,
     call_event,
     instant,
 )
+from worker.pinecall.mapping import occurrences
 from worker.pinecall.mapping.derived import SLOTS, Derived
-from worker.pinecall.mapping.replies import agent_turn, at_of, ms_of, user_turn
+from worker.pinecall.mapping.providers import Providers
+from worker.pinecall.mapping.replies import agent_turn, at_of, user_turn
 from worker.pinecall.mapping.turns import Turn, Turns
 from worker.pinecall.mapping.values import (
     LATEST_MS,
     OTHER,
     as_ms,
     fields,
-    half_up,
     instant_s,
     named,
-    seconds,
     turn_number,
 )
 
@@ -50,13 +42,6 @@ WIRE_TYPES: Final = (
     *("supervisor.took_over", "supervisor.released", "call.summary"),
 )
 """The entries to ask for: all that is mapped, and what tells that a call is over."""
-
-END_STATUSES: Final = {
-    "caller_hung_up": "hung_up",
-    **dict.fromkeys(("agent_hung_up", "supervisor_ended", "transferred", "timeout"), "ended"),
-    **dict.fromkeys(("no_answer", "busy", "dial_failed", "error"), "failure"),
-}
-"""How a call ended, by the reason given; any other reason stays as it is."""
 
 MOST_NAMES: Final = 50
 _WIRE_NAME: Final = re.compile(r"[A-Za-z0-9_.]{1,64}", re.ASCII)
@@ -83,8 +68,7 @@ class CallMapping:
         self._turns = Turns()
         self._told: set[tuple[str, int]] = set()
         self._line = False, False
-        self._providers: dict[str, str] = {}
-        self._language: str | None = None
+        self._providers = Providers()
         self.agent = ""
         self.last_seq = 0
         self.last_number: int | None = None
@@ -161,17 +145,7 @@ class CallMapping:
 
     def _started(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
         self._env = named(data.get("env"))
-        stt, tts = fields(self._settings.get("stt")), fields(self._settings.get("tts"))
-        part = Languages(
-            channel=named(data.get("channel")) or UNSET,
-            direction=named(data.get("direction")) or UNSET,
-            transcriptionProvider=named(stt.get("provider")) or UNSET,
-            speechProvider=named(stt.get("model")) or UNSET,
-            ttsProvider=named(tts.get("provider")) or UNSET,
-            voice=named(tts.get("voice")) or UNSET,
-        )
-        started = at_of(data.get("started_at")) or at
-        yield Derived(0, "configurations", started, payload=ConfigurationsPart(part))
+        yield occurrences.started(data, at, self._settings)
 
     def _ringing(self, _data: dict[str, Any], _at: int, _kind: str) -> Iterator[Derived]:
         """It only says what kind of call this is."""
@@ -182,20 +156,10 @@ class CallMapping:
         if not self._first_time(kind, number):
             return
         metrics = fields(data.get("metrics"))
-        meta = fields(metrics.get("stt_metadata"))
         started = at_of(metrics.get("started_speaking_at")) or at
-        yield from self._vendors(
-            0,
-            started,
-            transcription_provider=named(meta.get("model_provider")),
-            speech_model=named(meta.get("model_name")),
-        )
-        language = named(data.get("language"))
-        if language is not None and language != self._language:
-            name = "language_info" if self._language is None else "language_changed"
-            self._language = language
-            stopped = at_of(metrics.get("stopped_speaking_at")) or at
-            yield Derived(3, name, stopped, payload=self._languages())
+        stopped = at_of(metrics.get("stopped_speaking_at")) or at
+        yield from self._providers.transcribing(0, started, fields(metrics.get("stt_metadata")))
+        yield from self._providers.language(3, stopped, named(data.get("language")))
         turn = None if number is None else self._turns.of(number)
         yield from user_turn(data, at, number, turn)
 
@@ -204,30 +168,10 @@ class CallMapping:
         if not self._first_time(kind, number):
             return
         metrics = fields(data.get("metrics"))
-        meta = fields(metrics.get("tts_metadata"))
         started = at_of(metrics.get("started_speaking_at")) or at
-        yield from self._vendors(
-            1,
-            started,
-            tts_provider=named(meta.get("model_provider")),
-            voice=named(meta.get("model_name")),
-        )
-        yield from agent_turn(
-            data, at, number, Turn() if number is None else self._turns.of(number)
-        )
-
-    def _vendors(self, slot: int, at: int, **said: str | None) -> Iterator[Derived]:
-        """All that is known of providers, if an entry says something new of them."""
-        new = {name: value for name, value in said.items() if value is not None}
-        if new.items() - self._providers.items():
-            self._providers |= new
-            yield Derived(slot, "language_info", at, payload=self._languages())
-
-    def _languages(self) -> LanguagePart:
-        known = dict(self._providers)
-        if self._language is not None:
-            known["transcription_language_code"] = self._language
-        return LanguagePart(**known)
+        yield from self._providers.speaking(1, started, fields(metrics.get("tts_metadata")))
+        turn = Turn() if number is None else self._turns.of(number)
+        yield from agent_turn(data, at, number, turn)
 
     def _piece(self, data: dict[str, Any], at: int, kind: str) -> Iterator[Derived]:
         """Something that is told of a turn before the turn is."""
@@ -242,15 +186,6 @@ class CallMapping:
                 turn.tool(at / 1000)
         return iter(())
 
-    def _tool_result(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
-        duration = ms_of(data.get("duration_s"))
-        part = ToolCallPart(
-            named(data.get("name")) or "unknown",
-            UNSET if duration is None else duration,
-            data.get("error") is None,
-        )
-        yield Derived(0, "tool_call", at, payload=part)
-
     def _call_line(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
         held, muted = data.get("held") is True, data.get("muted") is True
         before, self._line = self._line, (held, muted)
@@ -262,33 +197,17 @@ class CallMapping:
     def _dtmf(self, _data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
         yield Derived(0, "dtmf", at)
 
-    def _error(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
-        yield Derived(0, "error_event", at, payload=ErrorPart(named(data.get("code")) or "unknown"))
-
-    def _vendor(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
-        available = data.get("available")
-        part = VendorPart(
-            named(data.get("stage")) or UNSET,
-            named(data.get("serving")) or UNSET,
-            available if isinstance(available, bool) else UNSET,
-        )
-        yield Derived(0, "vendor_switched", at, payload=part)
-
     def _handoff(self, data: dict[str, Any], at: int, kind: str) -> Iterator[Derived]:
-        ok = data.get("ok")
-        part = HandoffPart(
-            _HANDOFFS[kind],
-            ok if isinstance(ok, bool) else UNSET,
-            named(data.get("mode")) or UNSET,
-        )
-        yield Derived(0, "handoff", at, payload=part)
+        yield occurrences.handoff(data, at, kind)
 
-    def _ended(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
-        duration, reason = seconds(data.get("duration_s")), named(data.get("reason"))
-        status = None if reason is None else END_STATUSES.get(reason, reason)
-        part = WrapUpPart(UNSET if duration is None else half_up(duration), status or UNSET)
-        ended = at_of(data.get("ended_at")) or at
-        yield Derived(0, "call_wrap_up", ended, payload=part)
+
+def _alone(read: Callable[[dict[str, Any], int], Derived]) -> _Step:
+    """The step of an entry that says one thing, whatever was before it."""
+
+    def step(_: CallMapping, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
+        yield read(data, at)
+
+    return step
 
 
 def dropped_name(kind: str, known: Collection[str]) -> str:
@@ -313,27 +232,19 @@ def _slot(derived: Derived) -> int:
     return derived.slot
 
 
-_HANDOFFS: Final[dict[str, Any]] = {
-    "attention.requested": "requested",
-    "attention.answered": "answered",
-    "supervisor.took_over": "took_over",
-    "supervisor.released": "released",
-    "call.transferred": "transferred",
-}
-
 _Step = Callable[[CallMapping, dict[str, Any], int, str], Iterator[Derived]]
 _STEPS: Final[dict[str, _Step]] = {
     "call.ringing": CallMapping._ringing,
     "call.dialing": CallMapping._ringing,
     "call.started": CallMapping._started,
-    "call.ended": CallMapping._ended,
+    "call.ended": _alone(occurrences.ended),
     "call.line": CallMapping._call_line,
     "dtmf.received": CallMapping._dtmf,
     "turn.user": CallMapping._user_turn,
     "turn.agent": CallMapping._agent_turn,
     **dict.fromkeys(("metrics.llm", "metrics.tts", "tool.call"), CallMapping._piece),
-    "tool.result": CallMapping._tool_result,
-    "error": CallMapping._error,
-    "vendor.switched": CallMapping._vendor,
-    **dict.fromkeys(_HANDOFFS, CallMapping._handoff),
+    "tool.result": _alone(occurrences.tool_result),
+    "error": _alone(occurrences.error),
+    "vendor.switched": _alone(occurrences.vendor_switched),
+    **dict.fromkeys(occurrences.HANDOFFS, CallMapping._handoff),
 }

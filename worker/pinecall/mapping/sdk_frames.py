@@ -24,8 +24,9 @@ from worker.events.pinecall.cloud_event import (
     call_event,
     instant,
 )
-from worker.pinecall.mapping.call_log import END_STATUSES, dropped_name
+from worker.pinecall.mapping.call_log import dropped_name
 from worker.pinecall.mapping.derived import Derived
+from worker.pinecall.mapping.occurrences import END_STATUSES
 from worker.pinecall.mapping.replies import at_of
 from worker.pinecall.mapping.values import (
     LATEST_MS,
