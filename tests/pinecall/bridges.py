@@ -15,11 +15,10 @@ from typing import Any, Final
 from tests.live import Aws
 from tests.processes import AWS, started
 from worker.pinecall.bridge import Bridge, Limits, Parts
-from worker.pinecall.checkpoint import ProgressBook, decode
-from worker.pinecall.checkpoint_store import CheckpointStore
+from worker.pinecall.checkpoint import ProgressBook, claimed, decode
 from worker.pinecall.http import http_call_logs
 from worker.pinecall.mapping.call_log import CallMapping
-from worker.pinecall.notices import BridgeNotice
+from worker.pinecall.notices import BridgeNotice, FollowingLive
 from worker.pinecall.putting import Putter
 from worker.pinecall.records import record_of
 from worker.producer.put_records import Clock, PutRecordsAnswer
@@ -90,7 +89,8 @@ class MemoryStore:
     def __init__(self, kept: bytes | None = None) -> None:
         self.kept = kept
 
-    def take(self) -> bytes | None:
+    def take(self, claim: Callable[[bytes | None], bytes]) -> bytes:
+        self.kept = claim(self.kept)
         return self.kept
 
     def save(self, data: bytes) -> None:
@@ -114,7 +114,7 @@ class Run:
     def __init__(
         self,
         stream: MemoryStream | None = None,
-        store: CheckpointStore | None = None,
+        store: MemoryStore | None = None,
         limits: Limits = LIMITS,
     ) -> None:
         self.stream = stream or MemoryStream()
@@ -133,10 +133,9 @@ class Run:
         asyncio.run(self._until(url, done, key))
 
     async def _until(self, url: str, done: Callable[[], object], key: str) -> None:
-        stored = self.store.take()
-        self.book = ProgressBook(
-            f"{url} {ACCOUNT}", None if stored is None else decode(stored, self.store.place)
-        )
+        source, place = f"{url} {ACCOUNT}", self.store.place
+        taken = self.store.take(lambda found: claimed(source, found, place))
+        self.book = ProgressBook(decode(taken, place))
         deadline = time.monotonic() + LONGEST_S
 
         def turn() -> float | None:
@@ -171,6 +170,32 @@ class Run:
         return len(self.book.stored().calls) >= number and not self.book.unfinished()
 
 
+class Hands:
+    """A clock of the stub (epoch seconds) that goes on only once all calls that are under way are
+    followed, so that each of them is read as it grows.
+    """
+
+    def __init__(self, at: float, step_s: float) -> None:
+        self._at = at
+        self._step_s = step_s
+
+    def __call__(self) -> float:
+        return self._at
+
+    def until(
+        self, account: PinecallAccount, run: Run, done: Callable[[], bool]
+    ) -> Callable[[], bool]:
+        """What lets time pass, if it is time to, each time that it is asked whether it is done."""
+
+        def go_on() -> bool:
+            under_way = {row["call"] for row in account.rows() if row["live"] and row["started_at"]}
+            if under_way <= {one.call for one in run.of(FollowingLive)}:
+                self._at += self._step_s
+            return done()
+
+        return go_on
+
+
 class Faster:
     """A clock (epoch seconds) that goes ``speed`` times as fast from some time ago up to now."""
 
@@ -199,13 +224,16 @@ def bridging(
         **settings,
     }
     own = {f"VOICE_INSIGHTS_{name.upper()}": str(value) for name, value in chosen.items()}
-    with (folder / "stderr").open("ab") as log, started(
-        *("bridge", "pinecall", "--into", aws.stream),
-        cwd=folder,
-        env={**AWS, "PINECALL_API_KEY": KEY, **own, **env},
-        stdout=log,
-        stderr=log,
-    ) as process:
+    with (
+        (folder / "stderr").open("ab") as log,
+        started(
+            *("bridge", "pinecall", "--into", aws.stream),
+            cwd=folder,
+            env={**AWS, "PINECALL_API_KEY": KEY, **own, **env},
+            stdout=log,
+            stderr=log,
+        ) as process,
+    ):
         yield process
 
 

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from tests.pinecall.bridges import (
-    Faster,
+    Hands,
     MemoryStore,
     MemoryStream,
     Run,
@@ -49,21 +49,21 @@ def test_calls_that_are_over_are_put_whole_and_once() -> None:
 
 def test_calls_that_go_on_are_followed_as_they_grow() -> None:
     made = calls(4, ago_s=900, spread_s=60)
-    account = account_of(made, Faster(890, 60))
+    account = account_of(made, hands := Hands(made[0].started, 20))
     run = Run()
     with stub(account) as url:
-        run.until(url, lambda: run.finished(4))
-    assert run.of(FollowingLive)
+        run.until(url, hands.until(account, run, lambda: run.finished(4)))
+    assert {one.call for one in run.of(FollowingLive)} == account.calls.keys()
     assert sorted(run.stream.taken) == sorted(r.data for call in made for r in mapped(call))
 
 
 def test_whatever_fails_on_the_way_nothing_is_lost_and_each_call_is_put_in_order() -> None:
     made = calls(8, ago_s=900, spread_s=60)
-    account = account_of(made, Faster(890, 60))
+    account = account_of(made, hands := Hands(made[0].started, 20))
     account.faults = ALL
     run = Run(MemoryStream(refuse=lambda request: request in (2, 3)))
     with stub(account) as url:
-        run.until(url, lambda: run.finished(8))
+        run.until(url, hands.until(account, run, lambda: run.finished(8)))
     assert run.of(RequestFailed)
     assert [gap for gap in run.of(Gap) if gap.read]
     assert sorted(run.stream.taken) == sorted(r.data for call in made for r in mapped(call))
@@ -73,13 +73,16 @@ def test_whatever_fails_on_the_way_nothing_is_lost_and_each_call_is_put_in_order
 
 def test_a_bridge_that_starts_anew_goes_on_from_its_checkpoint() -> None:
     made = calls(4, ago_s=900, spread_s=60)
-    account = account_of(made, Faster(890, 60))
+    account = account_of(made, hands := Hands(made[0].started, 20))
     first = Run()
     wanted = sorted(r.data for call in made for r in mapped(call))
     with stub(account) as url:
-        first.until(url, lambda: len(first.stream.taken) > len(wanted) // 3)
+        first.until(
+            url,
+            hands.until(account, first, lambda: len(first.stream.taken) > len(wanted) // 3),
+        )
         second = Run(store=first.store)
-        second.until(url, lambda: second.finished(4))
+        second.until(url, hands.until(account, second, lambda: second.finished(4)))
     assert first.stream.taken
     assert second.stream.taken
     assert sorted(first.stream.taken + second.stream.taken) == wanted
@@ -201,7 +204,7 @@ def test_what_is_stored_at_the_end_says_all_that_was_put() -> None:
     run = Run()
     with stub(account) as url:
         run.until(url, lambda: len(run.stream.taken) > 5)
-    stored = run.store.take()
+    stored = run.store.kept
     assert stored is not None
     numbers = numbers_of(run.stream.taken)
     found = {call: one.put for call, one in decode(stored, "memory").calls.items() if one.put}

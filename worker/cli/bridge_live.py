@@ -22,7 +22,7 @@ from worker.objectstore.retrying import Access
 from worker.opening import Locations
 from worker.pinecall.archive import BucketArchive, FolderArchive
 from worker.pinecall.bridge import Bridge, Limits, Parts
-from worker.pinecall.checkpoint import ProgressBook, decode
+from worker.pinecall.checkpoint import ProgressBook, claimed, decode
 from worker.pinecall.checkpoint_store import CheckpointFile, CheckpointObject, CheckpointStore
 from worker.pinecall.http import http_call_logs
 from worker.pinecall.notices import CheckpointCallFailed, Listener, to_all
@@ -97,8 +97,8 @@ async def _bridge(
     key = pinecall_key(os.environ, settings.region, settings.endpoint_url)
     store = places.checkpoint()
     source = f"{settings.pinecall_url.rstrip('/')} {account}"
-    stored = store.take()
-    book = ProgressBook(source, None if stored is None else decode(stored, store.place))
+    taken = store.take(lambda found: claimed(source, found, store.place))
+    book = ProgressBook(decode(taken, store.place))
     async with http_call_logs(settings.pinecall_url, key.value, settings.pinecall_env) as logs:
         bridge = Bridge(
             Parts(

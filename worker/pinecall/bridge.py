@@ -94,7 +94,6 @@ class Bridge:
         """Bridge. Raises ``Misconfigured``, ``Fenced`` and the like for what ends it."""
         parts = self._parts
         parts.tell(Started(parts.stream, len(parts.book.unfinished())))
-        await self._save()
         self._wake.set()
         putting = asyncio.create_task(parts.putter.run())
         services = [

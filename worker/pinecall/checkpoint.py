@@ -47,18 +47,12 @@ class ProgressBook:
     was not stored yet.
     """
 
-    def __init__(self, source: str, stored: Checkpoint | None) -> None:
-        """Raises ``Misconfigured`` if what was stored is another source's."""
-        if stored is not None and stored.source != source:
-            raise Misconfigured(
-                f"the checkpoint is of {stored.source}, not of {source}: name another one "
-                "(pinecall_checkpoint), or take this one away to start anew"
-            )
-        self._source = source
-        self._epoch = 1 if stored is None else stored.epoch + 1
-        self.listed = None if stored is None else stored.listed
-        self._calls: dict[str, CallProgress] = {} if stored is None else dict(stored.calls)
-        self.changed = True
+    def __init__(self, stored: Checkpoint) -> None:
+        self._source = stored.source
+        self._epoch = stored.epoch
+        self._calls = dict(stored.calls)
+        self.listed = stored.listed
+        self.changed = False
 
     def __getitem__(self, call: str) -> CallProgress:
         return self._calls[call]
@@ -114,6 +108,22 @@ class ProgressBook:
     def _set(self, call: str, progress: CallProgress) -> None:
         self._calls[call] = progress
         self.changed = True
+
+
+def claimed(source: str, data: bytes | None, place: str) -> bytes:
+    """What a bridge that takes a checkpoint stores at once: what was stored, in its own epoch.
+
+    Raises ``CorruptState`` if that can't be read back, ``Misconfigured`` if it is another source's.
+    """
+    if data is None:
+        return encode(Checkpoint(VERSION, source, 1, None, {}))
+    found = decode(data, place)
+    if found.source != source:
+        raise Misconfigured(
+            f"the checkpoint is of {found.source}, not of {source}: name another one "
+            "(pinecall_checkpoint), or take this one away to start anew"
+        )
+    return encode(msgspec.structs.replace(found, epoch=found.epoch + 1))
 
 
 def encode(checkpoint: Checkpoint) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -14,6 +15,10 @@ from worker.private_files import owner_only
 _OBJECT: Final = "checkpoint"
 
 
+Claim = Callable[[bytes | None], bytes]
+"""What a new owner stores in place of what was there; None if nothing was."""
+
+
 class CheckpointStore(Protocol):
     """Keeps one document."""
 
@@ -22,8 +27,10 @@ class CheckpointStore(Protocol):
         """Where it lies, for messages."""
         ...
 
-    def take(self) -> bytes | None:
-        """Become its only writer; what was stored last, None if nothing was."""
+    def take(self, claim: Claim) -> bytes:
+        """Become its only writer, and store what ``claim`` makes of what was there, which is
+        returned.
+        """
         ...
 
     def save(self, data: bytes) -> None:
@@ -39,20 +46,23 @@ class CheckpointFile:
         self._path = path
         self._lock: IO[bytes] | None = None
 
-    def take(self) -> bytes | None:
+    def take(self, claim: Claim) -> bytes:
         """See ``CheckpointStore.take``. Raises ``Misconfigured`` if it can't be used, ``Fenced``
         if another bridge on this machine has it.
         """
         try:
             self._lock = open(f"{self._path}.lock", "ab", opener=owner_only)  # noqa: SIM115
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return self._path.read_bytes() if self._path.exists() else None
+            found = self._path.read_bytes() if self._path.exists() else None
         except BlockingIOError as error:
             raise Fenced(f"{self.place} is in use by another bridge") from error
         except OSError as error:
             raise Misconfigured(
                 f"pinecall_checkpoint: can't use {self.place}: {error.strerror}"
             ) from error
+        data = claim(found)
+        self.save(data)
+        return data
 
     def save(self, data: bytes) -> None:
         """See ``CheckpointStore.save``; a crash leaves either the old document or the new one."""
@@ -77,13 +87,16 @@ class CheckpointObject:
         self._access = access
         self._etag: str | None = None
 
-    def take(self) -> bytes | None:
-        """See ``CheckpointStore.take``."""
-        found = self._access.read(_OBJECT)
-        if found is None:
-            return None
-        self._etag = found.etag
-        return found.data
+    def take(self, claim: Claim) -> bytes:
+        """See ``CheckpointStore.take``. A bridge at work may store meanwhile, which ends no later
+        than this one has stored.
+        """
+        while True:
+            found = self._access.read(_OBJECT)
+            data = claim(None if found is None else found.data)
+            self._etag = self._access.replace(_OBJECT, data, None if found is None else found.etag)
+            if self._etag is not None:
+                return data
 
     def save(self, data: bytes) -> None:
         """See ``CheckpointStore.save``."""
