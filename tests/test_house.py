@@ -43,6 +43,9 @@ JUDGING: Final = (
 TWILIO_PURE: Final = ("comparison", "merging", "retrying", "rows", "sink_setup", "summaries")
 """The modules of ``worker.twilio`` that neither ask Twilio nor keep files."""
 
+PINECALL_PURE: Final = ("mapping",)
+"""The modules of ``worker.pinecall`` that neither ask Pinecall nor keep anything."""
+
 PAGE: Final = (
     "bins",
     "data",
@@ -67,12 +70,14 @@ CORE: Final = (
     *(f"worker.page.{name}" for name in PAGE),
     *(f"worker.doctor.{name}" for name in JUDGING),
     *(f"worker.twilio.{name}" for name in TWILIO_PURE),
+    *(f"worker.pinecall.{name}" for name in PINECALL_PURE),
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
     *("errors", "backoff", "printable", "identifying", "private_files", "times", "logs"),
     *("stream", "metrics", "recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
+    "pinecall",
     *("outbox", "destinations", "replay", "reports", "page", "state", "service"),
     *(
         "telemetry",
