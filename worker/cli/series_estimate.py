@@ -92,7 +92,7 @@ def _label_sets(rules: SeriesRules) -> set[_Labels]:
     """The different labels that a session's series may have: with the platform's, too."""
     of_accounts = _labels_of_accounts(rules)
     of_agents = {
-        tuple(sorted((dict(one) | rules.labels[name]).items()))
+        tuple(sorted({**dict(one), **rules.labels[name]}.items()))
         for one in of_accounts
         for name in rules.labels
         if "/" in name
