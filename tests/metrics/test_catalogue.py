@@ -15,12 +15,13 @@ from worker.metrics.catalogue import (
 UNITS = {
     "Milliseconds": "SttLatency TtsLatency ApplicationLatency ResponseLatency CallerWait "
     "TimeToFirstAudio TimeToReplyEnd ReplyDuration TokenStreamDuration BargeInStopTime "
-    "LongestSilence DeliveryDelay",
+    "LongestSilence DeliveryDelay EndOfTurnDelay",
     "Count": "Tokens Words Interruptions InterruptionsByCustomer InterruptionsByAgent Preemptions "
     "DtmfReceived DigitsSent MediaRequested LanguageChanges Errors Turns AmbiguousTurns "
     "AmbiguousReplies Prompts UnansweredPrompts AbandonedWaits DoubtfulWaits DoubtfulTurns "
     "DoubtfulPrompts InvalidLatencies InvalidTokens SessionsStarted SessionsEnded "
-    "TokensPerSession InterruptionsPerSession TurnsPerSession MissingEvents SparseSessions",
+    "TokensPerSession InterruptionsPerSession TurnsPerSession MissingEvents SparseSessions "
+    "ToolCalls Handoffs",
     "Count/Second": "TokensPerSecond",
     "Seconds": "SessionDuration",
     "Percent": "AgentTalkShare",
@@ -29,7 +30,7 @@ UNITS = {
 DIRECT = (
     "SttLatency TtsLatency Tokens Words Errors Interruptions Preemptions DtmfReceived "
     "DigitsSent MediaRequested LanguageChanges Prompts InvalidLatencies InvalidTokens "
-    "SessionsStarted DeliveryDelay"
+    "SessionsStarted DeliveryDelay EndOfTurnDelay ToolCalls Handoffs"
 )
 SESSION = (
     "SessionsEnded SessionDuration TokensPerSession InterruptionsPerSession TurnsPerSession "
@@ -59,9 +60,14 @@ def test_the_hold_follows_from_what_decides_a_sample() -> None:
         assert metric.hold is wanted, name
 
 
-def test_three_metrics_have_a_dimension_of_their_own() -> None:
+def test_four_metrics_have_a_dimension_of_their_own() -> None:
     found = {name: m.own_dimension for name, m in CATALOGUE.items() if m.own_dimension}
-    assert found == {"Interruptions": "Type", "Errors": "ErrorCode", "SessionsEnded": "EndStatus"}
+    assert found == {
+        "Interruptions": "Type",
+        "Errors": "ErrorCode",
+        "SessionsEnded": "EndStatus",
+        "ToolCalls": "Tool",
+    }
 
 
 @pytest.mark.parametrize(

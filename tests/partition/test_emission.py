@@ -24,7 +24,7 @@ from worker.partition.commit_outputs import Window
 from worker.partition.emission import has_to_tell, summarise, tell
 from worker.partition.holds import Due
 from worker.partition.metric_windows import Gathered
-from worker.partition.series_registry import SeriesBook
+from worker.partition.series_registry import Owner, SeriesBook
 from worker.sessions.resident import Held
 from worker.sessions.state import Session
 from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
@@ -77,13 +77,16 @@ def multiset(window: Window) -> Counter[Told]:
     )
 
 
+OWNER = Owner("twilio", "AC1")
+
+
 def told_to(series: SeriesBook, held: Held) -> Counter[Told]:
     """All direct and turn samples of the session as it stands."""
     return Counter(
         Told(one, minute, value)
         for (context, minute), (metric, own), value in parts_of(held.reading())
         if CATALOGUE[metric].hold is not Hold.SESSION
-        for one in series.of(metric, own, context, "AC1")
+        for one in series.of(metric, own, context, OWNER)
     )
 
 

@@ -48,6 +48,8 @@ class Platforms:
                     raise ValueError(f"{platform.name} and another platform have the type {kind}")
         self.unmarked: Final = frozenset(one.name for one in platforms if one.unmarked)
         """The names of those whose series do without the dimension Platform."""
+        self.marked: Final = frozenset(one.name for one in platforms if not one.unmarked)
+        """The names of the others."""
         self._with_agents: Final = frozenset(one.name for one in platforms if one.names_agents)
         self._fast = [
             (platform.read_quickly, self._by_type.keys() - platform.types)

@@ -1,4 +1,4 @@
-"""Who transcribes and who speaks in a call, and in which language: as far as its log has said. Pure.
+"""Who transcribes and who speaks in a call, and in which language, as its log says. Pure.
 
 Each event of it repeats all that is known, since what it leaves out counts as unknown.
 """
