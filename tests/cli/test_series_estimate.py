@@ -30,7 +30,7 @@ def _admitted(rules: SeriesRules) -> int:
         for own in OWN_VALUES.get(metric.own_dimension or "", (None,)):
             for platform in ("twilio", "pinecall"):
                 book.of(metric.name, own, context, Owner(platform, account))
-    return len(book.take_admitted())
+    return len(book.drain_admitted())
 
 
 @settings(max_examples=50, deadline=None)

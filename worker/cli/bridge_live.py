@@ -36,9 +36,9 @@ from worker.telemetry.bridge import BridgeTelemetry
 from worker.telemetry.bridge_catalogue import BRIDGE_METRICS
 from worker.telemetry.bridge_log import BridgeLog
 from worker.telemetry.collector import Report
-from worker.telemetry.emf_log import OwnLines
+from worker.telemetry.emf_lines import TelemetryLines
 from worker.telemetry.http import HttpServer
-from worker.telemetry.liveness import Pulse
+from worker.telemetry.liveness import Liveness
 from worker.telemetry.pages import Pages
 from worker.telemetry.process import facts_of_this_process
 
@@ -63,10 +63,10 @@ def _work(settings: Settings, stream: str, account: str, pump: LogPump) -> int:
     poll = int(settings.pinecall_poll_s * 1000)
     telemetry = BridgeTelemetry(_now, pump.dropped, _report(settings, pump), poll)
     signals = Signals(settings.shutdown_s)
-    pulse = Pulse(monotonic)
+    pulse = Liveness(monotonic)
     process = facts_of_this_process(time())
     pages = Pages(pulse, telemetry.reading, telemetry.unready, process, monotonic, BRIDGE_METRICS)
-    turn = pulse.at_turns(signals.deadline)
+    turn = pulse.on_turn(signals.deadline)
     try:
         with _served(settings, log, pages):
             tell = to_all(log, telemetry)
@@ -186,7 +186,7 @@ def _served(settings: Settings, log: BridgeLog, pages: Pages) -> Iterator[None]:
 def _report(settings: Settings, pump: LogPump) -> Report:
     auto = settings.own_metrics == "auto" and not is_pretty(settings.log_format, sys.stderr)
     if auto or settings.own_metrics == "emf":
-        return OwnLines(pump.put, settings.own_namespace, BRIDGE_METRICS)
+        return TelemetryLines(pump.put, settings.own_namespace, BRIDGE_METRICS)
     return lambda _reading, _at: None
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.pinecall.notices import Listener, Put, PutFailed, RecordRefused
 from worker.pinecall.pacing import pause_s
-from worker.producer.put_records import Clock, StreamWriter, put_back
+from worker.producer.put_records import Clock, StreamWriter, reingest
 from worker.stream.record import Record
 
 _LINGER_S: Final = 0.1
@@ -117,7 +117,7 @@ class Putter:
         self._tell(Put(len(records), max(0, self._clock.now_ms() - oldest)))
 
     def _once(self, records: list[Record]) -> None:
-        put_back(
+        reingest(
             lambda: records,
             self._stream,
             self._client,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.sessions.event_log import Row
+from worker.sessions.event_log import LoggedEvent
 from worker.sessions.sequence_numbers import Holes
 from worker.sessions.silence import Silence
 
@@ -27,17 +27,17 @@ class Absence:
         """Whether nobody waits."""
         return self._held or self._handed
 
-    def hold(self, now: Row, *, held: bool) -> None:
+    def hold(self, now: LoggedEvent, *, resident: bool) -> None:
         """The session is put on hold, or is taken back."""
         self.pass_to(now)
-        self._held = held
+        self._held = resident
 
-    def hand(self, now: Row, *, handed: bool) -> None:
+    def hand(self, now: LoggedEvent, *, handed: bool) -> None:
         """A human takes the session over, or gives it back."""
         self.pass_to(now)
         self._handed = handed
 
-    def pass_to(self, now: Row) -> None:
+    def pass_to(self, now: LoggedEvent) -> None:
         """Time goes on to an event."""
         passed, self._since = now.timestamp - self._since, now.timestamp
         if self._handed:
@@ -55,17 +55,17 @@ class PausedSilence(Silence):
         super().__init__()
         self._paused = False
 
-    def begin(self, now: Row) -> None:
+    def begin(self, now: LoggedEvent) -> None:
         """Neither side speaks from this event on."""
         if not self._paused:
             super().begin(now)
 
-    def pause(self, now: Row, holes: Holes | None) -> None:
+    def pause(self, now: LoggedEvent, holes: Holes | None) -> None:
         """What is silence up to this event, is none from it on."""
         self.end(now, holes)
         self._paused = True
 
-    def go_on(self, now: Row, *, silent: bool) -> None:
+    def go_on(self, now: LoggedEvent, *, silent: bool) -> None:
         """It counts again; ``silent``: whether neither side speaks."""
         self._paused = False
         if silent:

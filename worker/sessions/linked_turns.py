@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from worker.events.payload import HandedOff
 from worker.sessions.absence import Absence, PausedSilence
-from worker.sessions.event_log import LinkedRow, Row, identity
+from worker.sessions.event_log import LinkedRow, LoggedEvent, identity
 from worker.sessions.links import NO_LINKS
 from worker.sessions.turn_rows import TurnRows
 from worker.sessions.turn_rules import TurnWalk
@@ -32,20 +32,20 @@ class LinkedTurnWalk(TurnWalk):
         self.silence: PausedSilence = PausedSilence()
         self.links = NO_LINKS
         self.absence = Absence()
-        self._linked: dict[int, Row] = {}
+        self._linked: dict[int, LoggedEvent] = {}
         """By turn: the prompt whose reply has not begun."""
-        self._answerable: dict[int, Row | None] = {}
+        self._answerable: dict[int, LoggedEvent | None] = {}
         """By turn: the end of the customer's speech before its prompt, until audio answers it."""
         self._prompted: set[int | None] = set()
         """The turns of which a prompt was sent; None for prompts that carry none."""
 
-    def end_of_customer_speech(self, now: Row) -> None:
+    def end_of_customer_speech(self, now: LoggedEvent) -> None:
         """The customer falls silent."""
         super().end_of_customer_speech(now)
         if self.absence.away:
             self.customer_end = None
 
-    def prompt_sent(self, now: Row) -> None:
+    def prompt_sent(self, now: LoggedEvent) -> None:
         """What the customer said goes to the application."""
         if self.absence.away:
             return
@@ -65,7 +65,7 @@ class LinkedTurnWalk(TurnWalk):
         if waited is None and self.wait.since is now and _guessed(now):
             self.wait.since = None
 
-    def first_token_received(self, now: Row) -> None:
+    def first_token_received(self, now: LoggedEvent) -> None:
         """A reply begins."""
         turn = _turn(now)
         if turn is None:
@@ -89,7 +89,7 @@ class LinkedTurnWalk(TurnWalk):
         self._replies_begun += 1
         self.streams.begin(now, self.holes)
 
-    def turn_latency(self, now: Row) -> None:
+    def turn_latency(self, now: LoggedEvent) -> None:
         """The platform's own figures of a turn."""
         turn = _turn(now)
         direct = None if turn is None else self.links.direct.get(turn)
@@ -103,7 +103,7 @@ class LinkedTurnWalk(TurnWalk):
             self.part["Turns"].append(1)
             self.part["ResponseLatency"].append(direct.response)
 
-    def interrupt(self, now: Row) -> None:
+    def interrupt(self, now: LoggedEvent) -> None:
         """One party broke in."""
         turn = _turn(now)
         if turn is None:
@@ -115,17 +115,17 @@ class LinkedTurnWalk(TurnWalk):
         if (prompt := self._linked.pop(turn, None)) is not None:
             self._unanswered(prompt, now)
 
-    def call_held(self, now: Row) -> None:
+    def call_held(self, now: LoggedEvent) -> None:
         """The session is on hold."""
         self._leave(now)
-        self.absence.hold(now, held=True)
+        self.absence.hold(now, resident=True)
 
-    def call_unheld(self, now: Row) -> None:
+    def call_unheld(self, now: LoggedEvent) -> None:
         """The session is no longer on hold."""
-        self.absence.hold(now, held=False)
+        self.absence.hold(now, resident=False)
         self._come_back(now)
 
-    def handoff(self, now: Row) -> None:
+    def handoff(self, now: LoggedEvent) -> None:
         """A human takes the session over, or gives it back."""
         step = now.payload.step if isinstance(now.payload, HandedOff) else None
         if step == "begins":
@@ -135,7 +135,7 @@ class LinkedTurnWalk(TurnWalk):
             self.absence.hand(now, handed=False)
             self._come_back(now)
 
-    def close(self, last: Row) -> None:
+    def close(self, last: LoggedEvent) -> None:
         """The session is over; ``last`` is its last event."""
         self.absence.pass_to(last)
         super().close(last)
@@ -143,7 +143,7 @@ class LinkedTurnWalk(TurnWalk):
             self._unanswered(prompt, last)
         self._linked.clear()
 
-    def _leave(self, now: Row) -> None:
+    def _leave(self, now: LoggedEvent) -> None:
         """Nobody waits any more, and nothing is owed."""
         self.wait.since = self.customer_end = None
         self.owed.clear()
@@ -153,12 +153,12 @@ class LinkedTurnWalk(TurnWalk):
         self.doubt = self.muddled = False
         self.silence.pause(now, self.holes)
 
-    def _come_back(self, now: Row) -> None:
+    def _come_back(self, now: LoggedEvent) -> None:
         if not self.absence.away:
             silent = self.agent_since is None and self.customer_since is None
             self.silence.go_on(now, silent=silent)
 
-    def _answer(self, now: Row, wait: int | None) -> None:
+    def _answer(self, now: LoggedEvent, wait: int | None) -> None:
         """Does this utterance answer the customer?"""
         turn = _turn(now)
         if turn is None:
@@ -177,7 +177,7 @@ class LinkedTurnWalk(TurnWalk):
         elif customer_end is not None:
             self._linked_turn(now, customer_end, wait)
 
-    def _linked_turn(self, now: Row, customer_end: Row, wait: int | None) -> None:
+    def _linked_turn(self, now: LoggedEvent, customer_end: LoggedEvent, wait: int | None) -> None:
         """An utterance that answers the customer, whose time has to be worked out."""
         self.part["Turns"].append(1)
         at = self._base + customer_end.timestamp
@@ -190,19 +190,19 @@ class LinkedTurnWalk(TurnWalk):
         self._answers = customer_end
         self._rows.turn(at, "answered", wait, response)
 
-    def _heard(self, now: Row) -> None:
+    def _heard(self, now: LoggedEvent) -> None:
         """Without token events: the prompts so far are answered by this utterance."""
         while self.owed:
             self._note_heard(self.owed.popleft(), now)
         self.doubt = False
 
-    def _note_heard(self, prompt: Row, now: Row) -> None:
+    def _note_heard(self, prompt: LoggedEvent, now: LoggedEvent) -> None:
         doubtful = self._has_hole(prompt, now)
         self.pairs.prompted(prompt, None, sure=False)
         if doubtful:
             self.part["DoubtfulPrompts"].append(1)
 
-    def _greeting(self, now: Row) -> None:
+    def _greeting(self, now: LoggedEvent) -> None:
         turn = _turn(now)
         if self._prompted and (not self.links.tokens or turn in self._prompted):
             return
@@ -214,9 +214,9 @@ class LinkedTurnWalk(TurnWalk):
         super()._greeting(now)
 
 
-def _turn(row: Row) -> int | None:
+def _turn(row: LoggedEvent) -> int | None:
     return row.turn if isinstance(row, LinkedRow) else None
 
 
-def _guessed(row: Row) -> bool:
+def _guessed(row: LoggedEvent) -> bool:
     return isinstance(row, LinkedRow) and row.guessed

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from worker.events.event import EVENT_CODES
 from worker.events.payload import TurnLatency
-from worker.sessions.event_log import LinkedRow, Row
+from worker.sessions.event_log import LinkedRow, LoggedEvent
 
 MAX_LATENCY_MS: Final = 600_000
 
@@ -18,7 +18,7 @@ MAX_LATENCY_MS: Final = 600_000
 class Direct(NamedTuple):
     """A platform's own figures of a turn, in ms, those that can be true; and the event."""
 
-    row: Row
+    row: LoggedEvent
     application: int | None
     response: int | None
 
@@ -37,7 +37,7 @@ class Links(NamedTuple):
 NO_LINKS: Final = Links({}, tokens=True, telling=False)
 
 
-def links_of(rows: Iterable[Row]) -> Links:
+def links_of(rows: Iterable[LoggedEvent]) -> Links:
     """The links of a session's events, in any order."""
     direct: dict[int, Direct] = {}
     tokens = telling = False
@@ -54,7 +54,7 @@ def links_of(rows: Iterable[Row]) -> Links:
     return Links(direct, tokens, telling)
 
 
-def may_change_told(new: Iterable[Row], told: Iterable[Row]) -> bool:
+def may_change_told(new: Iterable[LoggedEvent], told: Iterable[LoggedEvent]) -> bool:
     """Whether links of events that are new may change what events told of have said."""
     news = [row for row in new if isinstance(row, LinkedRow)]
     measured = {row.turn for row in news if row.name == _TURN_LATENCY}
@@ -74,7 +74,7 @@ def valid(ms: int | None) -> int | None:
     return ms if ms is not None and 0 <= ms <= MAX_LATENCY_MS else None
 
 
-def _direct(row: Row) -> Direct | None:
+def _direct(row: LoggedEvent) -> Direct | None:
     said = row.payload
     if not isinstance(said, TurnLatency):
         return None
@@ -82,7 +82,7 @@ def _direct(row: Row) -> Direct | None:
     return None if direct.application is None and direct.response is None else direct
 
 
-def _place(row: Row) -> tuple[int, int]:
+def _place(row: LoggedEvent) -> tuple[int, int]:
     return row.timestamp, row.sequence_number
 
 

@@ -14,7 +14,7 @@ from worker.events.payload import (
     ToolCalled,
     VendorSwitched,
 )
-from worker.sessions.event_log import Row
+from worker.sessions.event_log import LoggedEvent
 
 What = Literal[
     "interrupt",
@@ -44,7 +44,7 @@ class Mark(NamedTuple):
     detail: str | None
 
 
-def marks_of(ordered: list[Row]) -> list[Mark]:
+def marks_of(ordered: list[LoggedEvent]) -> list[Mark]:
     """The marks of a session's events in order, at least one."""
     first = ordered[0].timestamp
     return [

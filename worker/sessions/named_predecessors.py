@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from worker.events.event import EVENT_CODES
-from worker.sessions.event_log import LinkedRow, Row
+from worker.sessions.event_log import LinkedRow, LoggedEvent
 from worker.sessions.number_runs import NumberRuns
 
 
@@ -38,7 +38,7 @@ class NamedPredecessors(NumberRuns):
         """Whether no event is missing from the beginning to the wrap-up, which has come."""
         return self._has_begun and self._has_ended and not self._lacking
 
-    def take_in(self, rows: Sequence[Row]) -> None:
+    def take_in(self, rows: Sequence[LoggedEvent]) -> None:
         """Take in events in the order of their arrival."""
         for row in rows:
             self._numbers.add(row.sequence_number)

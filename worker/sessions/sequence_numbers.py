@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from worker.sessions.event_log import LinkedRow, Row, in_order
+from worker.sessions.event_log import LinkedRow, LoggedEvent, in_order
 
 Break = tuple[int, int]
 """A number that lacks its predecessor, and how many numbers are missing right below it."""
@@ -43,7 +43,7 @@ class Holes:
         return many if many > 0 else -many
 
 
-class Numbers(NamedTuple):
+class NumberSpan(NamedTuple):
     """A session's sequence numbers. ``missing``: those absent between the first and the last, at
     least so many events are lost. ``present``: how many there are.
     """
@@ -60,15 +60,15 @@ class Numbers(NamedTuple):
         return span >= _SPARSE_FROM and 4 * self.missing > span
 
 
-def numbers_of(rows: Sequence[Row]) -> Numbers:
+def numbers_of(rows: Sequence[LoggedEvent]) -> NumberSpan:
     """The numbers of at least one event, in any order."""
     if isinstance(rows[0], LinkedRow):
         named = _named(rows)
-        return Numbers(min(named), max(named), len(_lacking(named)), len(named))
+        return NumberSpan(min(named), max(named), len(_lacking(named)), len(named))
     return _numbers(_ascending(rows))
 
 
-def holes_of(rows: Sequence[Row]) -> Holes | None:
+def holes_of(rows: Sequence[LoggedEvent]) -> Holes | None:
     """The holes in the numbers of at least one event, in any order; None if there is none."""
     if isinstance(rows[0], LinkedRow):
         named = _named(rows)
@@ -78,7 +78,7 @@ def holes_of(rows: Sequence[Row]) -> Holes | None:
     return Holes(_breaks(ascending)) if _numbers(ascending).missing else None
 
 
-def breaks_of(rows: Sequence[Row]) -> list[Break]:
+def breaks_of(rows: Sequence[LoggedEvent]) -> list[Break]:
     """The numbers that lack their predecessor, in ascending order, and how many are missing there
     at least.
     """
@@ -87,16 +87,16 @@ def breaks_of(rows: Sequence[Row]) -> list[Break]:
     return list(_breaks(_ascending(rows)))
 
 
-def _ascending(rows: Iterable[Row]) -> list[int]:
+def _ascending(rows: Iterable[LoggedEvent]) -> list[int]:
     numbers = [row.sequence_number for row in rows]
     numbers.sort()  # mostly so already
     return numbers
 
 
-def _numbers(ascending: list[int]) -> Numbers:
+def _numbers(ascending: list[int]) -> NumberSpan:
     first, last = ascending[0], ascending[-1]
     present = len(set(ascending))
-    return Numbers(first, last, last - first + 1 - present, present)
+    return NumberSpan(first, last, last - first + 1 - present, present)
 
 
 def _breaks(ascending: Iterable[int]) -> Iterator[Break]:
@@ -109,7 +109,7 @@ _Named = dict[int, int | None]
 """By a number: its predecessor, None if that isn't known."""
 
 
-def _named(rows: Sequence[Row]) -> _Named:
+def _named(rows: Sequence[LoggedEvent]) -> _Named:
     named: _Named = {}
     for row in in_order(list(rows)).rows:
         if isinstance(row, LinkedRow):

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from worker.settings.values import Address, PinecallAccount, PinecallEnv, Place
+from worker.settings.values import Address, Location, PinecallAccount, PinecallEnv
 
 SHARED: Final = (
     *("region", "endpoint_url", "expire_after_s", "commit_every_s", "shutdown_s"),
@@ -30,11 +30,11 @@ class BridgeSettings(BaseSettings):
         description="world that a person's key is to read: production or sandbox; a server's key "
         "has its own",
     )
-    pinecall_checkpoint: Place = Field(
+    pinecall_checkpoint: Location = Field(
         default="pinecall-bridge.json",
         description="where the bridge remembers how far it is: a file, or s3://bucket/prefix",
     )
-    pinecall_expired: Place = Field(
+    pinecall_expired: Location = Field(
         default="pinecall-expired",
         description="where recordings go of calls too old for the stream: a folder, or "
         "s3://bucket/prefix",

@@ -30,7 +30,7 @@ from worker.pinecall.notices import (
 from worker.telemetry.bridge_catalogue import BRIDGE_METRICS
 from worker.telemetry.catalogue import MetricKind
 from worker.telemetry.collector import Report
-from worker.telemetry.snapshot import Reading, Values
+from worker.telemetry.snapshot import MetricValues, TelemetrySnapshot
 from worker.times.minutes import MINUTE
 
 LISTED_WITHIN: Final = 300_000
@@ -66,23 +66,23 @@ class BridgeTelemetry:
         self._list_failure: str | None = None
         self._put_failure: str | None = None
 
-    def __call__(self, notice: BridgeNotice) -> None:
+    def __call__(self, reader_event: BridgeNotice) -> None:
         """Take a notice."""
         with self._lock:
-            self._counts.update(_counted(notice))
-            if isinstance(notice, Put):
-                self._put_delay = max(self._put_delay, notice.delay)
+            self._counts.update(_counted(reader_event))
+            if isinstance(reader_event, Put):
+                self._put_delay = max(self._put_delay, reader_event.delay)
                 self._put_failure = None
-            elif isinstance(notice, PutFailed):
-                self._put_failure = notice.error
-            elif isinstance(notice, RequestFailed) and notice.of == LIST:
-                self._list_failure = notice.failure.detail
-            elif isinstance(notice, ListRead):
+            elif isinstance(reader_event, PutFailed):
+                self._put_failure = reader_event.error
+            elif isinstance(reader_event, RequestFailed) and reader_event.of == LIST:
+                self._list_failure = reader_event.failure.detail
+            elif isinstance(reader_event, ListRead):
                 self._list_failure = None
-        if isinstance(notice, Standing):
-            self._stand(notice)
+        if isinstance(reader_event, Standing):
+            self._stand(reader_event)
 
-    def reading(self) -> Reading | None:
+    def snapshot(self) -> TelemetrySnapshot | None:
         """How things stand; None before the bridge has begun. For any thread."""
         with self._lock:
             return None if self._standing is None else self._read(self._standing)
@@ -106,16 +106,16 @@ class BridgeTelemetry:
         now = self._now()
         with self._lock:
             self._standing = standing
-            reading = self._read(standing)
+            snapshot = self._read(standing)
             due = now // MINUTE != self._reported
             if due:
                 self._reported = now // MINUTE
                 self._put_delay = 0
         if due:
-            self._report(reading, now)
+            self._report(snapshot, now)
 
-    def _read(self, standing: Standing) -> Reading:
-        values: Values = {
+    def _read(self, standing: Standing) -> TelemetrySnapshot:
+        values: MetricValues = {
             **self._counts,
             "BridgePutAge": standing.oldest_put,
             "BridgePutDelay": self._put_delay,
@@ -129,7 +129,7 @@ class BridgeTelemetry:
             values["BridgeListAge"] = age
             if age <= self._listed_within and standing.oldest_put <= PUT_WITHIN:
                 values["BridgeHeartbeat"] = 1
-        return Reading(values, {})
+        return TelemetrySnapshot(values, {})
 
 
 _ONE: Final[dict[type[BridgeNotice], str]] = {
@@ -143,16 +143,19 @@ _ONE: Final[dict[type[BridgeNotice], str]] = {
 """Notices that count one each."""
 
 
-def _counted(notice: BridgeNotice) -> dict[str, int]:
-    if isinstance(notice, ListRead):
-        return {"BridgeCallsFound": notice.found}
-    if isinstance(notice, EntriesRead):
-        return {"BridgeEntries": notice.number}
-    if isinstance(notice, Gap):
-        return {"BridgeGaps": 1, "BridgeGapsLost": int(not notice.read)}
-    if isinstance(notice, Put):
-        return {"BridgeRecords": notice.records}
-    if isinstance(notice, CallFinished):
-        return {"BridgeCallsFinished": 1, "BridgeCallsSkipped": int(notice.skipped is not None)}
-    name = _ONE.get(type(notice))
+def _counted(reader_event: BridgeNotice) -> dict[str, int]:
+    if isinstance(reader_event, ListRead):
+        return {"BridgeCallsFound": reader_event.found}
+    if isinstance(reader_event, EntriesRead):
+        return {"BridgeEntries": reader_event.number}
+    if isinstance(reader_event, Gap):
+        return {"BridgeGaps": 1, "BridgeGapsLost": int(not reader_event.read)}
+    if isinstance(reader_event, Put):
+        return {"BridgeRecords": reader_event.records}
+    if isinstance(reader_event, CallFinished):
+        return {
+            "BridgeCallsFinished": 1,
+            "BridgeCallsSkipped": int(reader_event.skipped is not None),
+        }
+    name = _ONE.get(type(reader_event))
     return {} if name is None else {name: 1}

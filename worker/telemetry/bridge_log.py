@@ -43,11 +43,11 @@ class BridgeLog:
         self._next = clocks.monotonic()
         self._repeats = RepeatLimit(clocks.monotonic)
 
-    def __call__(self, notice: BridgeNotice) -> None:
+    def __call__(self, reader_event: BridgeNotice) -> None:
         """Take a notice."""
-        tell = _TOLD.get(type(notice))
+        tell = _TOLD.get(type(reader_event))
         if tell is not None:
-            tell(self, notice)
+            tell(self, reader_event)
 
     def served(self, port: int) -> None:
         """Where health and metrics can be asked for."""
@@ -65,61 +65,71 @@ class BridgeLog:
         """A defect, with the traceback that is being handled."""
         self._log.error(LogLine.CRASHED.value, exc_info=True)
 
-    def _started(self, notice: Started) -> None:
-        self._log.info("started", stream=notice.stream, calls_unfinished=notice.unfinished)
+    def _started(self, reader_event: Started) -> None:
+        self._log.info(
+            "started", stream=reader_event.stream, calls_unfinished=reader_event.unfinished
+        )
 
-    def _listed(self, notice: ListRead) -> None:
-        if notice.found:
-            self._log.info("calls found", listed=notice.calls, new=notice.found)
+    def _listed(self, reader_event: ListRead) -> None:
+        if reader_event.found:
+            self._log.info("calls found", listed=reader_event.calls, new=reader_event.found)
 
-    def _live(self, notice: FollowingLive) -> None:
-        self._log.debug("following", call=notice.call)
+    def _live(self, reader_event: FollowingLive) -> None:
+        self._log.debug("following", call=reader_event.call)
 
-    def _finished(self, notice: CallFinished) -> None:
-        self._log.debug("call finished", call=notice.call, skipped=notice.skipped)
+    def _finished(self, reader_event: CallFinished) -> None:
+        self._log.debug("call finished", call=reader_event.call, skipped=reader_event.skipped)
 
-    def _dropped(self, notice: EntryDropped) -> None:
-        self._log.debug("entries of an unmapped type", type=notice.name)
+    def _dropped(self, reader_event: EntryDropped) -> None:
+        self._log.debug("entries of an unmapped type", type=reader_event.name)
 
-    def _request_failed(self, notice: RequestFailed) -> None:
+    def _request_failed(self, reader_event: RequestFailed) -> None:
         fields = {
-            "of": notice.of,
-            "why": notice.failure.kind.value,
-            "detail": notice.failure.detail,
-            "attempt": notice.attempt,
-            "wait_ms": round(1000 * notice.wait_s),
+            "of": reader_event.of,
+            "why": reader_event.failure.kind.value,
+            "detail": reader_event.failure.detail,
+            "attempt": reader_event.attempt,
+            "wait_ms": round(1000 * reader_event.wait_s),
         }
-        if notice.of == FLOOR:
+        if reader_event.of == FLOOR:
             self._log.debug("no hints of new calls", **fields)
-        elif notice.of != LIST:
-            self._warning(LogLine.LOG_NOT_READ, notice.failure.kind, fields)
-        elif notice.attempt >= LASTING:
-            self._tell(self._log.error, LogLine.PINECALL_NOT_READ, notice.failure.kind, fields)
+        elif reader_event.of != LIST:
+            self._warning(LogLine.LOG_NOT_READ, reader_event.failure.kind, fields)
+        elif reader_event.attempt >= LASTING:
+            self._tell(
+                self._log.error, LogLine.PINECALL_NOT_READ, reader_event.failure.kind, fields
+            )
         else:
-            self._warning(LogLine.PINECALL_NOT_READ, notice.failure.kind, fields)
+            self._warning(LogLine.PINECALL_NOT_READ, reader_event.failure.kind, fields)
 
-    def _gap(self, notice: Gap) -> None:
-        if not notice.read:
-            self._warning(LogLine.LOG_LOST, None, {"call": notice.call})
+    def _gap(self, reader_event: Gap) -> None:
+        if not reader_event.read:
+            self._warning(LogLine.LOG_LOST, None, {"call": reader_event.call})
 
-    def _expired(self, notice: CallExpired) -> None:
-        fields = {"call": notice.call, "recording": notice.place, "events": notice.events}
+    def _expired(self, reader_event: CallExpired) -> None:
+        fields = {
+            "call": reader_event.call,
+            "recording": reader_event.place,
+            "events": reader_event.events,
+        }
         self._log.warning(LogLine.CALL_EXPIRED.value, **fields)
 
-    def _given_up(self, notice: CallGivenUp) -> None:
-        self._log.warning(LogLine.CALL_GIVEN_UP.value, call=notice.call, why=notice.why)
+    def _given_up(self, reader_event: CallGivenUp) -> None:
+        self._log.warning(LogLine.CALL_GIVEN_UP.value, call=reader_event.call, why=reader_event.why)
 
-    def _not_put(self, notice: PutFailed) -> None:
-        write = self._log.error if notice.attempt >= LASTING else self._log.warning
-        wait_ms = round(1000 * notice.wait_s)
-        fields = {"error": notice.error, "attempt": notice.attempt, "wait_ms": wait_ms}
+    def _not_put(self, reader_event: PutFailed) -> None:
+        write = self._log.error if reader_event.attempt >= LASTING else self._log.warning
+        wait_ms = round(1000 * reader_event.wait_s)
+        fields = {"error": reader_event.error, "attempt": reader_event.attempt, "wait_ms": wait_ms}
         self._tell(write, LogLine.NOT_PUT, None, fields)
 
-    def _refused(self, notice: RecordRefused) -> None:
-        self._warning(LogLine.RECORD_REFUSED, None, {"call": notice.call, "why": notice.why})
+    def _refused(self, reader_event: RecordRefused) -> None:
+        self._warning(
+            LogLine.RECORD_REFUSED, None, {"call": reader_event.call, "why": reader_event.why}
+        )
 
-    def _checkpoint_failed(self, notice: CheckpointCallFailed) -> None:
-        failed = notice.failed
+    def _checkpoint_failed(self, reader_event: CheckpointCallFailed) -> None:
+        failed = reader_event.failed
         fields = {
             "operation": failed.operation,
             "object": failed.key,
@@ -130,18 +140,18 @@ class BridgeLog:
         }
         self._warning(LogLine.STATE_CALL_FAILED, failed.failure.kind, fields)
 
-    def _stands(self, notice: Standing) -> None:
+    def _stands(self, reader_event: Standing) -> None:
         now = self._monotonic()
         if now < self._next:
             return
         self._next = now + _EVERY_S
         self._log.info(
             "progress",
-            calls_followed=notice.followed,
-            calls_waiting=notice.waiting,
-            calls_failing=notice.failing,
-            put_age_ms=notice.oldest_put,
-            lines_left_out=self._repeats.take_untold(),
+            calls_followed=reader_event.followed,
+            calls_waiting=reader_event.waiting,
+            calls_failing=reader_event.failing,
+            put_age_ms=reader_event.oldest_put,
+            lines_left_out=self._repeats.drain_left_out(),
         )
 
     def _warning(self, line: LogLine, alike: Hashable, fields: dict[str, Any]) -> None:

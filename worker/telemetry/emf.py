@@ -11,26 +11,26 @@ from collections.abc import Mapping
 from heapq import nlargest
 from typing import Any, Final
 
-from worker.telemetry.catalogue import OWN_METRICS, MetricKind, OwnMetric
-from worker.telemetry.snapshot import Reading, Values
+from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind, TelemetryMetric
+from worker.telemetry.snapshot import MetricValues, TelemetrySnapshot
 
 _LABELS_AT_MOST: Final = 50
 """Labels of one metric in a line, those with the greatest values: a line stays below 15 KB."""
 
 
 def emf_fields(
-    reading: Reading,
-    before: Values,
+    snapshot: TelemetrySnapshot,
+    before: MetricValues,
     at: int,
     namespace: str,
-    catalogue: Mapping[str, OwnMetric] = OWN_METRICS,
+    catalogue: Mapping[str, TelemetryMetric] = TELEMETRY_METRICS,
 ) -> dict[str, Any]:
     """The line's fields. ``before``: the values of the line before, of which counters are told
     the growth; ``at``: epoch ms.
     """
     values = {
-        name: _told(catalogue[name], value, before)
-        for name, value in reading.values.items()
+        name: _growth(catalogue[name], value, before)
+        for name, value in snapshot.values.items()
         if catalogue[name].kind is MetricKind.GAUGE or name in before
     }
     return {
@@ -49,12 +49,12 @@ def emf_fields(
             f"{name}By{str(catalogue[name].label).title()}": dict(
                 nlargest(_LABELS_AT_MOST, labelled.items(), key=lambda one: (one[1], one[0]))
             )
-            for name, labelled in reading.by_label.items()
+            for name, labelled in snapshot.by_label.items()
         },
     }
 
 
-def _told(metric: OwnMetric, value: float, before: Values) -> float:
+def _growth(metric: TelemetryMetric, value: float, before: MetricValues) -> float:
     if metric.kind is MetricKind.GAUGE:
         return round(value, 3)
     return max(0, value - before[metric.name])

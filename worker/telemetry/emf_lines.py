@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 
 from worker.logs.setup import fitting_line
-from worker.telemetry.catalogue import OWN_METRICS, OwnMetric
+from worker.telemetry.catalogue import TELEMETRY_METRICS, TelemetryMetric
 from worker.telemetry.emf import emf_fields
-from worker.telemetry.snapshot import Reading, Values
+from worker.telemetry.snapshot import MetricValues, TelemetrySnapshot
 from worker.times.rfc3339 import format_ms
 
 
-class OwnLines:
+class TelemetryLines:
     """Writes a line of EMF for each reading, among the log lines but whatever their level.
 
     They take the way of the log lines, and not that of EMF in place of CloudWatch: they are told
@@ -23,17 +23,17 @@ class OwnLines:
         self,
         put: Callable[[bytes], None],
         namespace: str,
-        catalogue: Mapping[str, OwnMetric] = OWN_METRICS,
+        catalogue: Mapping[str, TelemetryMetric] = TELEMETRY_METRICS,
     ) -> None:
         """``put`` takes a line and returns at once. ``catalogue``: of the metrics in readings."""
         self._put = put
         self._namespace = namespace
         self._catalogue = catalogue
-        self._before: Values = {}
+        self._before: MetricValues = {}
 
-    def __call__(self, reading: Reading, at: int) -> None:
+    def __call__(self, snapshot: TelemetrySnapshot, at: int) -> None:
         """Write the line; ``at``: epoch ms."""
         first = {"timestamp": format_ms(at), "level": "info", "event": "own metrics"}
-        fields = emf_fields(reading, self._before, at, self._namespace, self._catalogue)
-        self._before = reading.values
+        fields = emf_fields(snapshot, self._before, at, self._namespace, self._catalogue)
+        self._before = snapshot.values
         self._put(fitting_line({**first, **fields}, json.dumps))
