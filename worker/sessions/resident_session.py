@@ -171,7 +171,7 @@ class ResidentSession:
 
     def mark_rows_emitted(self, rows: list[LoggedEvent], before: int) -> None:
         """All samples of the ``rows_to_emit`` before that time (epoch ms) are told now."""
-        self._told = self._told.grown(self.log, rows, before - self.state.base, CONFIGURING)
+        self._told = self._told.extended(self.log, rows, before - self.state.base, CONFIGURING)
 
     def analysis(self, *, contiguous: bool = True) -> SessionAnalysis:
         """All events, read as they now stand; kept until ``forget_analysis``. ``contiguous``: see
