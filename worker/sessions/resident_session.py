@@ -72,7 +72,7 @@ class ResidentSession:
     """
 
     __slots__ = (
-        *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_runs", "_seen"),
+        *("_base", "_counted", "_events", "_grown", "_analysis", "_index", "_runs", "_seen"),
         *("_state", "_told", "due", "log", "notable_before", "number", "open", "resettled"),
         *("shard", "summary", "turn_walk"),
     )

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from worker.aws.answers import ClientEvents
+from worker.aws.client_events import ClientEvents
 
 _LAST_SECOND: Final = 253_402_300_799.0  # of the year 9999, where botocore's own reading ends
 _KEY: Final = "TypedAnswer"
