@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 TURN_WITHIN_S: Final = 120.0
 """A turn may fold 64 MiB of records and make one commit."""
@@ -18,7 +18,7 @@ START_WITHIN_S: Final = 600.0
 """A start may restore a large state before the first turn."""
 
 
-class Pulse:
+class Liveness:
     """The loop's, but any thread that waits for the bucket gives a sign: the loop may be waiting
     for what that one holds. Safe for threads.
     """
@@ -36,17 +36,17 @@ class Pulse:
         """For how long there has been none. For any thread."""
         return self._monotonic() - self._last
 
-    def at_turns(self, ask: Callable[[], T]) -> Callable[[], T]:
+    def on_turn(self, ask: Callable[[], _T]) -> Callable[[], _T]:
         """``ask``, which the loop asks at each turn, as a sign of life."""
 
-        def asked() -> T:
+        def asked() -> _T:
             self._sign()
             self._within_s = TURN_WITHIN_S
             return ask()
 
         return asked
 
-    def at_waits(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
+    def on_wait(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
         """``sleep``, which waits for something out of reach, as a sign of life."""
 
         def slept(seconds: float) -> None:

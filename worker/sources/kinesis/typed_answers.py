@@ -11,9 +11,11 @@ the outcome is the same with and without the handler, and would be if botocore s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final
 
 import msgspec
+
+from worker.aws.client_events import ClientEvents
 
 _LAST_SECOND: Final = 253_402_300_799.0  # of the year 9999, where botocore's own reading ends
 _KEY: Final = "TypedAnswer"
@@ -44,14 +46,7 @@ class TypedAnswer(msgspec.Struct):
     ChildShards: list[TypedChild] | None = None
 
 
-class Events(Protocol):
-    """What is used of a boto3 client's ``meta.events``."""
-
-    def register(self, event_name: str, handler: Any) -> None:
-        """Have ``handler`` called at each event of that name."""
-
-
-def decode_typed(events: Events) -> None:
+def decode_typed(events: ClientEvents) -> None:
     """Have the GetRecords answers of the client that ``events`` belong to decoded here."""
     events.register("before-parse.kinesis.GetRecords", _before_parse)
 
