@@ -109,7 +109,7 @@ class ConversationWalk:
         self.rows.language = self._context.current.language
 
 
-def spoken_walk(samples: Samples, base: int, rows: Sequence[LoggedEvent]) -> ConversationWalk:
+def conversation_walk(samples: Samples, base: int, rows: Sequence[LoggedEvent]) -> ConversationWalk:
     """A walk, not begun, through all of a session's events, at least one."""
     walk = ConversationWalk(samples, base, linked=isinstance(rows[0], LinkedRow))
     walk.link(rows)

@@ -52,7 +52,7 @@ Identity = tuple[int, int, int | str]
 _encode: Final = msgspec.msgpack.Encoder().encode
 _DECODER: Final = msgspec.msgpack.Decoder(list[LoggedEvent])
 _CODED: Final = cast(
-    "msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[_CodedEvent])
+    "msgspec.msgpack.Decoder[list[LoggedEvent]]", msgspec.msgpack.Decoder(list[_CodedEvent])
 )
 _LINKED: Final = cast(
     "msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[LinkedRow])
