@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Final
 
 from worker.sessions.context import Context
-from worker.sessions.conversation_walk import ConversationWalk, spoken_walk
+from worker.sessions.conversation_walk import ConversationWalk, conversation_walk
 from worker.sessions.event_log import LoggedEvent, Ordered, in_order
 from worker.sessions.event_walk import EventWalk, count_of
 from worker.sessions.samples import Samples
@@ -28,7 +28,7 @@ class SessionAnalysis:
     """
 
     __slots__ = (
-        *("_base", "_closing", "_direct", "_numbers", "_pairs", "_spoken"),
+        *("_base", "_closing", "_direct", "_numbers", "_pairs", "_conversation"),
         *("contiguous", "first", "last", "ordered"),
     )
 
@@ -39,7 +39,7 @@ class SessionAnalysis:
         self._closing = closing
         self.contiguous = contiguous
         self._direct: EventWalk | None = None
-        self._spoken: ConversationWalk | None = None
+        self._conversation: ConversationWalk | None = None
         self._numbers: NumberSpan | None = None
         self.ordered: Ordered = in_order(rows)
         self._pairs = Pairs(self.ordered.rows[0])
@@ -56,12 +56,12 @@ class SessionAnalysis:
     @property
     def conversation(self) -> ConversationWalk:
         """What events say together."""
-        if self._spoken is None:
+        if self._conversation is None:
             rows, holes = self.ordered.rows, self.holes
-            walk = self._spoken = spoken_walk(Samples(), self._base, rows)
+            walk = self._conversation = conversation_walk(Samples(), self._base, rows)
             walk.turns.pairs = self._pairs
             _walk_through(walk, rows, holes, closing=self._closing)
-        return self._spoken
+        return self._conversation
 
     @property
     def timeline(self) -> Timeline:
@@ -139,7 +139,7 @@ def turn_samples(
     """The samples that neighbouring events decide; as ``analyse`` has them."""
     holes = holes_of(rows) if contiguous else None
     ordered = in_order(rows).rows
-    walk = spoken_walk(Samples(), base, ordered)
+    walk = conversation_walk(Samples(), base, ordered)
     _walk_through(walk, ordered, holes, closing=closing)
     return walk.samples
 

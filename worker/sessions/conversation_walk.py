@@ -9,7 +9,7 @@ from typing import Any, Final
 from worker.events.event import by_code
 from worker.events.payload import Configured, LanguageChanged, Payload, Tokens
 from worker.sessions.context import ContextWalk
-from worker.sessions.event_log import LinkedRow, LoggedEvent, in_order
+from worker.sessions.event_log import LinkedEvent, LoggedEvent, in_order
 from worker.sessions.event_walk import count_of, latency_of
 from worker.sessions.linked_turns import LinkedTurnWalk
 from worker.sessions.links import links_of
@@ -109,9 +109,9 @@ class ConversationWalk:
         self.rows.language = self._context.current.language
 
 
-def spoken_walk(samples: Samples, base: int, rows: Sequence[LoggedEvent]) -> ConversationWalk:
+def conversation_walk(samples: Samples, base: int, rows: Sequence[LoggedEvent]) -> ConversationWalk:
     """A walk, not begun, through all of a session's events, at least one."""
-    walk = ConversationWalk(samples, base, linked=isinstance(rows[0], LinkedRow))
+    walk = ConversationWalk(samples, base, linked=isinstance(rows[0], LinkedEvent))
     walk.link(rows)
     return walk
 

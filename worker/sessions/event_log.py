@@ -32,7 +32,7 @@ class LoggedEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     delay: int
 
 
-class LinkedRow(LoggedEvent, array_like=True, frozen=True, gc=False):
+class LinkedEvent(LoggedEvent, array_like=True, frozen=True, gc=False):
     """One unpacked event of a platform that says more of its place; see ``Link``."""
 
     turn: int | None = None
@@ -52,12 +52,12 @@ Identity = tuple[int, int, int | str]
 _encode: Final = msgspec.msgpack.Encoder().encode
 _DECODER: Final = msgspec.msgpack.Decoder(list[LoggedEvent])
 _CODED: Final = cast(
-    "msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[_CodedEvent])
+    "msgspec.msgpack.Decoder[list[LoggedEvent]]", msgspec.msgpack.Decoder(list[_CodedEvent])
 )
 _LINKED: Final = cast(
-    "msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[LinkedRow])
+    "msgspec.msgpack.Decoder[list[LoggedEvent]]", msgspec.msgpack.Decoder(list[LinkedEvent])
 )
-_LINKED_ROW: Final = b"\x98"
+_LINKED_EVENT: Final = b"\x98"
 """What each linked row begins with: an array of eight."""
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD
@@ -69,7 +69,7 @@ def logged_event(event: Event, base: int) -> LoggedEvent:
     name, delay = EVENT_CODES.get(event.name, event.name), event.arrival - event.timestamp
     if link is None:
         return LoggedEvent(timestamp, number, name, event.payload, delay)
-    return LinkedRow(
+    return LinkedEvent(
         timestamp, number, name, event.payload, delay, link.turn, link.previous, link.guessed
     )
 
@@ -102,7 +102,7 @@ def unpack_log(log: bytes | bytearray, count: int) -> list[LoggedEvent]:
 
 def is_linked(log: bytes | bytearray) -> bool:
     """Whether the rows of a log are linked ones."""
-    return log.startswith(_LINKED_ROW)
+    return log.startswith(_LINKED_EVENT)
 
 
 def _under_its_code(row: LoggedEvent) -> LoggedEvent:
@@ -171,7 +171,7 @@ def text_of(row: LoggedEvent) -> str:
     predecessor goes before an unknown one.
     """
     text = canonical_json(row.payload)
-    if not isinstance(row, LinkedRow):
+    if not isinstance(row, LinkedEvent):
         return text
     known = -1 if row.previous is None else row.previous
     return f"[{text},{known},{canonical(row.turn)},{canonical(row.guessed)}]"

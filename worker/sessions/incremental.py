@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from worker.sessions.conversation_walk import ConversationWalk, spoken_walk
+from worker.sessions.conversation_walk import ConversationWalk, conversation_walk
 from worker.sessions.event_log import LoggedEvent, in_order
 from worker.sessions.event_walk import CONFIGURING, EventWalk
 from worker.sessions.links import may_change_told
@@ -97,7 +97,7 @@ def _walk(resident: ResidentSession, before: int, *, contiguous: bool) -> Conver
         walk = kept[1]
         walk.link(rows)
     else:
-        walk = spoken_walk(Samples(), state.base, rows)
+        walk = conversation_walk(Samples(), state.base, rows)
         walk.walk(in_order(emitted).rows, holes)
         walk.drain()
     coming = [row for row in rows if low <= row.timestamp < high]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from worker.events.payload import HandedOff
 from worker.sessions.absence import Absence, PausedSilence
-from worker.sessions.event_log import LinkedRow, LoggedEvent, identity
+from worker.sessions.event_log import LinkedEvent, LoggedEvent, identity
 from worker.sessions.links import NO_LINKS
 from worker.sessions.turn_rows import TurnRows
 from worker.sessions.turn_rules import TurnWalk
@@ -215,8 +215,8 @@ class LinkedTurnWalk(TurnWalk):
 
 
 def _turn(row: LoggedEvent) -> int | None:
-    return row.turn if isinstance(row, LinkedRow) else None
+    return row.turn if isinstance(row, LinkedEvent) else None
 
 
 def _guessed(row: LoggedEvent) -> bool:
-    return isinstance(row, LinkedRow) and row.guessed
+    return isinstance(row, LinkedEvent) and row.guessed

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from worker.events.event import EVENT_CODES
 from worker.events.payload import TurnLatency
-from worker.sessions.event_log import LinkedRow, LoggedEvent
+from worker.sessions.event_log import LinkedEvent, LoggedEvent
 
 MAX_LATENCY_MS: Final = 600_000
 
@@ -42,11 +42,11 @@ def links_of(rows: Iterable[LoggedEvent]) -> Links:
     direct: dict[int, Direct] = {}
     tokens = telling = False
     for row in rows:
-        if row.name in _TOLD or (isinstance(row, LinkedRow) and row.turn is not None):
+        if row.name in _TOLD or (isinstance(row, LinkedEvent) and row.turn is not None):
             telling = True
         if row.name in _TOKENS:
             tokens = True
-        elif row.name == _TURN_LATENCY and isinstance(row, LinkedRow) and row.turn is not None:
+        elif row.name == _TURN_LATENCY and isinstance(row, LinkedEvent) and row.turn is not None:
             found = _direct(row)
             before = direct.get(row.turn)
             if found is not None and (before is None or _place(row) < _place(before.row)):
@@ -56,7 +56,7 @@ def links_of(rows: Iterable[LoggedEvent]) -> Links:
 
 def may_change_told(new: Iterable[LoggedEvent], told: Iterable[LoggedEvent]) -> bool:
     """Whether links of events that are new may change what events told of have said."""
-    news = [row for row in new if isinstance(row, LinkedRow)]
+    news = [row for row in new if isinstance(row, LinkedEvent)]
     measured = {row.turn for row in news if row.name == _TURN_LATENCY}
     tokens = any(row.name in _TOKENS for row in news)
     if not measured and not tokens:
@@ -64,7 +64,7 @@ def may_change_told(new: Iterable[LoggedEvent], told: Iterable[LoggedEvent]) -> 
     names = set[int | str]()
     for row in told:
         names.add(row.name)
-        if isinstance(row, LinkedRow) and row.turn in measured and row.name in _MEASURING:
+        if isinstance(row, LinkedEvent) and row.turn in measured and row.name in _MEASURING:
             return True
     return tokens and names.isdisjoint(_TOKENS) and _PROMPT in names
 

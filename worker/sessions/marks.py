@@ -34,7 +34,7 @@ What = Literal[
 ]
 
 
-class Mark(NamedTuple):
+class TimelineMark(NamedTuple):
     """Something that happens; ``detail``: what broke in, the new language, the error's code, the
     tool, the new vendor, or whether a hand-off begins or ends.
     """
@@ -44,11 +44,11 @@ class Mark(NamedTuple):
     detail: str | None
 
 
-def marks_of(ordered: list[LoggedEvent]) -> list[Mark]:
+def marks_of(ordered: list[LoggedEvent]) -> list[TimelineMark]:
     """The marks of a session's events in order, at least one."""
     first = ordered[0].timestamp
     return [
-        Mark(row.timestamp - first, _MARKS[row.name], _detail(row.payload))
+        TimelineMark(row.timestamp - first, _MARKS[row.name], _detail(row.payload))
         for row in ordered
         if row.name in _MARKS
     ]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from worker.events.event import EVENT_CODES
-from worker.sessions.event_log import LinkedRow, LoggedEvent
+from worker.sessions.event_log import LinkedEvent, LoggedEvent
 from worker.sessions.number_runs import NumberRuns
 
 
@@ -48,7 +48,7 @@ class NamedPredecessors(NumberRuns):
                 continue
             if row.name == _WRAP_UP:
                 self._has_ended = True
-            previous = row.previous if isinstance(row, LinkedRow) else None
+            previous = row.previous if isinstance(row, LinkedEvent) else None
             if previous not in self._numbers:
                 self._lacking.add(previous)
 

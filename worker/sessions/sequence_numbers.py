@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from worker.sessions.event_log import LinkedRow, LoggedEvent, in_order
+from worker.sessions.event_log import LinkedEvent, LoggedEvent, in_order
 
 Break = tuple[int, int]
 """A number that lacks its predecessor, and how many numbers are missing right below it."""
@@ -62,7 +62,7 @@ class NumberSpan(NamedTuple):
 
 def numbers_of(rows: Sequence[LoggedEvent]) -> NumberSpan:
     """The numbers of at least one event, in any order."""
-    if isinstance(rows[0], LinkedRow):
+    if isinstance(rows[0], LinkedEvent):
         named = _named(rows)
         return NumberSpan(min(named), max(named), len(_lacking(named)), len(named))
     return _numbers(_ascending(rows))
@@ -70,7 +70,7 @@ def numbers_of(rows: Sequence[LoggedEvent]) -> NumberSpan:
 
 def holes_of(rows: Sequence[LoggedEvent]) -> Holes | None:
     """The holes in the numbers of at least one event, in any order; None if there is none."""
-    if isinstance(rows[0], LinkedRow):
+    if isinstance(rows[0], LinkedEvent):
         named = _named(rows)
         lacking = _lacking(named)
         return Holes(_certain(named, lacking)) if lacking else None
@@ -82,7 +82,7 @@ def breaks_of(rows: Sequence[LoggedEvent]) -> list[Break]:
     """The numbers that lack their predecessor, in ascending order, and how many are missing there
     at least.
     """
-    if isinstance(rows[0], LinkedRow):
+    if isinstance(rows[0], LinkedEvent):
         return [(number, 1) for number in _lacking(_named(rows))]
     return list(_breaks(_ascending(rows)))
 
@@ -112,7 +112,7 @@ _Named = dict[int, int | None]
 def _named(rows: Sequence[LoggedEvent]) -> _Named:
     named: _Named = {}
     for row in in_order(list(rows)).rows:
-        if isinstance(row, LinkedRow):
+        if isinstance(row, LinkedEvent):
             number, previous = row.sequence_number, row.previous
             before = named.get(number)
             # two events under one number are no usual thing: the greater predecessor is believed

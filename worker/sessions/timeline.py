@@ -19,7 +19,7 @@ from worker.events.payload import Configured, LanguageChanged
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import LoggedEvent
 from worker.sessions.event_walk import CONFIGURING, latency_of
-from worker.sessions.marks import marks_of
+from worker.sessions.marks import TimelineMark, marks_of
 from worker.sessions.pairing import Pairing
 from worker.sessions.sequence_numbers import breaks_of
 from worker.sessions.turn_rows import RowOutcome, TurnRow

@@ -16,7 +16,7 @@ from worker.identifying import identifies_someone
 
 OTHER: Final = "other"
 ID_LENGTH: Final = 256
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+ -]{0,127}", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,127}", re.ASCII)
 _LONGEST_S: Final = 1e9
 _LATEST_S: Final = 253_402_300_799
 LATEST_MS: Final = _LATEST_S * 1000 + 999
