@@ -26,13 +26,13 @@ from tests.pinecall.bridges import (
     records_in,
     stub,
 )
-from worker.testing.pinecall_account import Faults, account_of
+from worker.testing.pinecall_account import StubFaults, account_of
 
 pytestmark = pytest.mark.slow
 
 KILLS: Final = int(os.environ.get("BRIDGE_KILLS", "6"))
 CALLS: Final = 24
-SOME: Final = Faults(0.03, 0.03, 0.03, 0.02, 0.03, 0.1)
+SOME: Final = StubFaults(0.03, 0.03, 0.03, 0.02, 0.03, 0.1)
 
 
 def test_killed_again_and_again_its_sessions_are_those_of_an_undisturbed_run(
@@ -59,7 +59,7 @@ def test_killed_again_and_again_its_sessions_are_those_of_an_undisturbed_run(
             await_all(bridge, folders["killed"], CALLS)
             bridge.send_signal(signal.SIGTERM)
             assert bridge.wait(LONGEST_S) == 0
-        account.faults = Faults()
+        account.faults = StubFaults()
         with bridging(whole, url, folders["whole"]) as bridge:
             await_all(bridge, folders["whole"], CALLS)
             bridge.send_signal(signal.SIGTERM)

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from tests.live import Aws
 from tests.processes import AWS, started
-from worker.pinecall.bridge import Bridge, Limits, Parts
-from worker.pinecall.checkpoint import ProgressBook, claimed, decode
+from worker.pinecall.bridge import Bridge, BridgeLimits, BridgeParts
+from worker.pinecall.checkpoint import ProgressBook, claimed, decode_checkpoint
 from worker.pinecall.http import http_call_logs
 from worker.pinecall.mapping.call_log import CallMapping
 from worker.pinecall.notices import BridgeNotice, FollowingLive
@@ -24,13 +24,13 @@ from worker.pinecall.records import record_of
 from worker.producer.put_records import Clock, PutRecordsAnswer
 from worker.stream.record import Record
 from worker.testing.habits import Habits
-from worker.testing.pinecall_account import PinecallAccount, account_of
+from worker.testing.pinecall_account import StubAccount, account_of
 from worker.testing.pinecall_call import PinecallCall, pinecall_call
 from worker.testing.pinecall_server import KEY, pinecall_server
 
 ACCOUNT: Final = "acct"
 LONGEST_S: Final = 60.0
-LIMITS: Final = Limits(50, 21_600_000, 3_600_000, 0.2, 0.05)
+LIMITS: Final = BridgeLimits(50, 21_600_000, 3_600_000, 0.2, 0.05)
 SHORT: Final = Habits(turns=3, holds=0.2, handoffs=0.1, tool_delays=0.3, barge_ins=0.2)
 
 
@@ -115,7 +115,7 @@ class Run:
         self,
         stream: MemoryStream | None = None,
         store: MemoryStore | None = None,
-        limits: Limits = LIMITS,
+        limits: BridgeLimits = LIMITS,
     ) -> None:
         self.stream = stream or MemoryStream()
         self.store = store or MemoryStore()
@@ -135,7 +135,7 @@ class Run:
     async def _until(self, url: str, done: Callable[[], object], key: str) -> None:
         source, place = f"{url} {ACCOUNT}", self.store.place
         taken = self.store.take(lambda found: claimed(source, found, place))
-        self.book = ProgressBook(decode(taken, place))
+        self.book = ProgressBook(decode_checkpoint(taken, place))
         deadline = time.monotonic() + LONGEST_S
 
         def turn() -> float | None:
@@ -146,7 +146,7 @@ class Run:
         async with http_call_logs(url, key, None) as logs:
             putter = Putter("stream", self.stream, clock, lambda: random() / 50, self.told.append)
             bridge = Bridge(
-                Parts(
+                BridgeParts(
                     "stream",
                     ACCOUNT,
                     logs,
@@ -182,9 +182,7 @@ class Hands:
     def __call__(self) -> float:
         return self._at
 
-    def until(
-        self, account: PinecallAccount, run: Run, done: Callable[[], bool]
-    ) -> Callable[[], bool]:
+    def until(self, account: StubAccount, run: Run, done: Callable[[], bool]) -> Callable[[], bool]:
         """What lets time pass, if it is time to, each time that it is asked whether it is done."""
 
         def go_on() -> bool:
@@ -279,13 +277,13 @@ def records_in(aws: Aws) -> list[Record]:
 
 
 @contextmanager
-def stub(account: PinecallAccount) -> Iterator[str]:
+def stub(account: StubAccount) -> Iterator[str]:
     """The address of a stub that serves an account."""
     with pinecall_server(account) as url:
         yield url
 
 
-def past_account(number: int, **more: Any) -> PinecallAccount:
+def past_account(number: int, **more: Any) -> StubAccount:
     """Calls that are all over."""
     return account_of(calls(number, **more), time.time)
 

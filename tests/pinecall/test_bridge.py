@@ -19,22 +19,22 @@ from tests.pinecall.bridges import (
     stub,
 )
 from worker.errors import Misconfigured
-from worker.pinecall.bridge import Limits
-from worker.pinecall.checkpoint import decode
+from worker.pinecall.bridge import BridgeLimits
+from worker.pinecall.checkpoint import decode_checkpoint
 from worker.pinecall.notices import (
     CallFinished,
     CallGivenUp,
     FollowingLive,
-    Gap,
     ListRead,
+    LogGap,
     PutFailed,
     RequestFailed,
 )
-from worker.testing.pinecall_account import Faults, account_of
+from worker.testing.pinecall_account import StubFaults, account_of
 
 pytestmark = pytest.mark.slow
 
-ALL = Faults(0.1, 0.1, 0.1, 0.05, 0.1, 0.2)
+ALL = StubFaults(0.1, 0.1, 0.1, 0.05, 0.1, 0.2)
 
 
 def test_calls_that_are_over_are_put_whole_and_once() -> None:
@@ -65,7 +65,7 @@ def test_whatever_fails_on_the_way_nothing_is_lost_and_each_call_is_put_in_order
     with stub(account) as url:
         run.until(url, hands.until(account, run, lambda: run.finished(8)))
     assert run.of(RequestFailed)
-    assert [gap for gap in run.of(Gap) if gap.read]
+    assert [gap for gap in run.of(LogGap) if gap.read]
     assert sorted(run.stream.taken) == sorted(r.data for call in made for r in mapped(call))
     for numbers in numbers_of(run.stream.taken).values():
         assert numbers == sorted(numbers)
@@ -101,7 +101,7 @@ def test_a_call_too_old_for_the_worker_is_archived_whole_and_not_put() -> None:
     account = past_account(2, ago_s=7 * 3600)
     young = past_account(1, ago_s=900, seed=2)
     account.calls |= young.calls
-    run = Run(limits=Limits(50, 6 * 3_600_000, 8 * 3_600_000, 0.2, 0.05))
+    run = Run(limits=BridgeLimits(50, 6 * 3_600_000, 8 * 3_600_000, 0.2, 0.05))
     with stub(account) as url:
         run.until(url, lambda: run.finished(3))
     (fresh,) = young.calls.values()
@@ -115,7 +115,7 @@ def test_a_call_put_in_part_before_a_long_outage_is_archived_whole() -> None:
     account = account_of([call], time.time)
     source_of = '{{"version":1,"source":"{url} acct","epoch":1,"listed":null,"calls":{calls}}}'
     put = mapped(call)[4].sequence_number
-    run = Run(limits=Limits(50, 5 * 3_600_000, 8 * 3_600_000, 0.2, 0.05))
+    run = Run(limits=BridgeLimits(50, 5 * 3_600_000, 8 * 3_600_000, 0.2, 0.05))
     with stub(account) as url:
         known = f'{{"{call.call}":{{"started":{int(call.started * 1000)},"put":{put}}}}}'
         run.store = MemoryStore(source_of.format(url=url, calls=known).encode())
@@ -126,7 +126,7 @@ def test_a_call_put_in_part_before_a_long_outage_is_archived_whole() -> None:
 
 def test_only_so_many_calls_are_followed_at_once_and_all_in_the_end() -> None:
     account = past_account(7)
-    run = Run(limits=Limits(2, 21_600_000, 3_600_000, 0.2, 0.05))
+    run = Run(limits=BridgeLimits(2, 21_600_000, 3_600_000, 0.2, 0.05))
     with stub(account) as url:
         run.until(url, lambda: run.finished(7))
     assert len(numbers_of(run.stream.taken)) == 7
@@ -134,7 +134,7 @@ def test_only_so_many_calls_are_followed_at_once_and_all_in_the_end() -> None:
 
 def test_the_list_is_read_in_pages_back_to_where_it_was_read_before() -> None:
     account = past_account(450, ago_s=3000, spread_s=2500)
-    run = Run(limits=Limits(1, 21_600_000, 3_600_000, 0.2, 0.05))
+    run = Run(limits=BridgeLimits(1, 21_600_000, 3_600_000, 0.2, 0.05))
     with stub(account) as url:
         run.until(url, lambda: len(run.of(ListRead)) >= 2)
     first, second = run.of(ListRead)[:2]
@@ -207,5 +207,7 @@ def test_what_is_stored_at_the_end_says_all_that_was_put() -> None:
     stored = run.store.kept
     assert stored is not None
     numbers = numbers_of(run.stream.taken)
-    found = {call: one.put for call, one in decode(stored, "memory").calls.items() if one.put}
+    found = {
+        call: one.put for call, one in decode_checkpoint(stored, "memory").calls.items() if one.put
+    }
     assert found == {call: max(those) for call, those in numbers.items()}

@@ -21,13 +21,13 @@ from worker.logs.setup import configure_logging, is_pretty
 from worker.objectstore.retrying import Access
 from worker.opening import Locations
 from worker.pinecall.archive import BucketArchive, FolderArchive
-from worker.pinecall.bridge import Bridge, Limits, Parts
-from worker.pinecall.checkpoint import ProgressBook, claimed, decode
+from worker.pinecall.bridge import Bridge, BridgeLimits, BridgeParts
+from worker.pinecall.checkpoint import ProgressBook, claimed, decode_checkpoint
 from worker.pinecall.checkpoint_store import CheckpointFile, CheckpointObject, CheckpointStore
 from worker.pinecall.http import http_call_logs
 from worker.pinecall.notices import CheckpointCallFailed, Listener, to_all
 from worker.pinecall.putting import Putter
-from worker.pinecall.routing import Archive
+from worker.pinecall.routing import CallArchive
 from worker.producer.put_records import Clock
 from worker.service.ports import Clocks
 from worker.settings.model import Settings
@@ -65,7 +65,7 @@ def _work(settings: Settings, stream: str, account: str, pump: LogPump) -> int:
     signals = Signals(settings.shutdown_s)
     pulse = Liveness(monotonic)
     process = facts_of_this_process(time())
-    pages = Pages(pulse, telemetry.reading, telemetry.unready, process, monotonic, BRIDGE_METRICS)
+    pages = Pages(pulse, telemetry.snapshot, telemetry.unready, process, monotonic, BRIDGE_METRICS)
     turn = pulse.on_turn(signals.deadline)
     try:
         with _served(settings, log, pages):
@@ -98,10 +98,10 @@ async def _bridge(
     store = places.checkpoint()
     source = f"{settings.pinecall_url.rstrip('/')} {account}"
     taken = store.take(lambda found: claimed(source, found, store.place))
-    book = ProgressBook(decode(taken, store.place))
+    book = ProgressBook(decode_checkpoint(taken, store.place))
     async with http_call_logs(settings.pinecall_url, key.value, settings.pinecall_env) as logs:
         bridge = Bridge(
-            Parts(
+            BridgeParts(
                 stream=stream,
                 account=account,
                 logs=logs,
@@ -141,7 +141,7 @@ class _Places:
         access = self._access(place)
         return CheckpointFile(Path(place)) if access is None else CheckpointObject(access)
 
-    def archive(self) -> Archive:
+    def archive(self) -> CallArchive:
         place = self._settings.pinecall_expired
         access = self._access(place)
         return FolderArchive(Path(place)) if access is None else BucketArchive(access)
@@ -158,8 +158,8 @@ class _Places:
         )
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(
+def _limits(settings: Settings) -> BridgeLimits:
+    return BridgeLimits(
         calls=settings.pinecall_max_calls,
         expire_after=settings.expire_after_s * 1000,
         lookback=settings.pinecall_lookback_s * 1000,

@@ -13,7 +13,7 @@ import msgspec
 from worker.pinecall.api import CallsPage, Failure, FailureKind, ListedCall, LogPage
 from worker.twilio.retrying import retry_after_s
 
-OK: Final = 200
+STATUS_OK: Final = 200
 SEALED: Final = 204
 LONGEST_CALL_ID: Final = 64
 
@@ -52,7 +52,7 @@ class _Whole(msgspec.Struct):
     type: str
 
 
-def failure_of(status: int, headers: Mapping[str, str]) -> Failure:
+def failed_answer(status: int, headers: Mapping[str, str]) -> Failure:
     """What a status that isn't 200 or 204 means; ``headers`` by names in lower case."""
     if status >= _OUT_OF_ORDER:
         kind, words = FailureKind.AWAY, "it is out of order"

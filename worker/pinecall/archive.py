@@ -26,8 +26,8 @@ class FolderArchive:
         self._folder = folder
 
     async def keep(self, call: str, records: list[Record]) -> str:
-        """See ``Archive.keep``. Raises ``Misconfigured`` if the folder can't be written to."""
-        return await asyncio.to_thread(self._keep, shard_of(call), records)
+        """See ``CallArchive.keep``. Raises ``Misconfigured`` if the folder can't be written to."""
+        return await asyncio.to_thread(self._keep, archive_name(call), records)
 
     def _keep(self, shard: str, records: list[Record]) -> str:
         place = self._folder / f"{shard}{_SUFFIX}"
@@ -49,8 +49,8 @@ class BucketArchive:
         self._access = access
 
     async def keep(self, call: str, records: list[Record]) -> str:
-        """See ``Archive.keep``."""
-        return await asyncio.to_thread(self._keep, shard_of(call), records)
+        """See ``CallArchive.keep``."""
+        return await asyncio.to_thread(self._keep, archive_name(call), records)
 
     def _keep(self, shard: str, records: list[Record]) -> str:
         key = f"{shard}{_SUFFIX}"
@@ -61,7 +61,7 @@ class BucketArchive:
         return f"{self._access.url}/{key}"
 
 
-def shard_of(call: str) -> str:
+def archive_name(call: str) -> str:
     """The name of a call's shard in a recording: its id, or a digest of one that no file can
     have for its name.
     """

@@ -8,20 +8,20 @@ from typing import Any, Final, NamedTuple
 
 from worker.errors import VoiceInsightsError
 from worker.pinecall.api import CallLogs
-from worker.pinecall.checkpoint import ProgressBook, encode
+from worker.pinecall.checkpoint import ProgressBook, encode_checkpoint
 from worker.pinecall.checkpoint_store import CheckpointStore
 from worker.pinecall.discovery import Discovery, Ways
 from worker.pinecall.following import Follower
 from worker.pinecall.notices import CallGivenUp, Listener, Standing, Started
 from worker.pinecall.putting import Putter
-from worker.pinecall.routing import Archive, Surroundings
+from worker.pinecall.routing import CallArchive, Surroundings
 
 _TURN_S: Final = 0.2
 _STANDING_EVERY: Final = 5  # turns
 _PAGES_AT_ONCE: Final = 8
 
 
-class Limits(NamedTuple):
+class BridgeLimits(NamedTuple):
     """``calls``: followed at once. ``expire_after`` and ``lookback``: ms. ``poll_s``: between two
     lists of calls. ``save_every_s``: between two checkpoints.
     """
@@ -33,7 +33,7 @@ class Limits(NamedTuple):
     save_every_s: float
 
 
-class Parts(NamedTuple):
+class BridgeParts(NamedTuple):
     """What a bridge is made of. ``now``: epoch ms; ``random`` gives numbers in [0, 1). ``turn``:
     called some times a second; once it gives a time (``time.monotonic``), all is to be over by
     then; ``monotonic`` tells it.
@@ -45,8 +45,8 @@ class Parts(NamedTuple):
     book: ProgressBook
     store: CheckpointStore
     putter: Putter
-    archive: Archive
-    limits: Limits
+    archive: CallArchive
+    limits: BridgeLimits
     now: Callable[[], int]
     monotonic: Callable[[], float]
     random: Callable[[], float]
@@ -57,7 +57,7 @@ class Parts(NamedTuple):
 class Bridge:
     """Runs until asked to end, or until something fails for good."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: BridgeParts) -> None:
         self._parts = parts
         self._wake = asyncio.Event()
         self._following: dict[str, Follower] = {}
@@ -180,7 +180,7 @@ class Bridge:
                 await self._save()
 
     async def _save(self) -> None:
-        data = encode(self._parts.book.stored())
+        data = encode_checkpoint(self._parts.book.stored())
         await asyncio.to_thread(self._parts.store.save, data)
 
     def _standing(self) -> Standing:

@@ -116,22 +116,22 @@ def claimed(source: str, data: bytes | None, place: str) -> bytes:
     Raises ``CorruptState`` if that can't be read back, ``Misconfigured`` if it is another source's.
     """
     if data is None:
-        return encode(Checkpoint(VERSION, source, 1, None, {}))
-    found = decode(data, place)
+        return encode_checkpoint(Checkpoint(VERSION, source, 1, None, {}))
+    found = decode_checkpoint(data, place)
     if found.source != source:
         raise Misconfigured(
             f"the checkpoint is of {found.source}, not of {source}: name another one "
             "(pinecall_checkpoint), or take this one away to start anew"
         )
-    return encode(msgspec.structs.replace(found, epoch=found.epoch + 1))
+    return encode_checkpoint(msgspec.structs.replace(found, epoch=found.epoch + 1))
 
 
-def encode(checkpoint: Checkpoint) -> bytes:
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """The bytes to store."""
     return msgspec.json.encode(checkpoint, order="deterministic")
 
 
-def decode(data: bytes, place: str) -> Checkpoint:
+def decode_checkpoint(data: bytes, place: str) -> Checkpoint:
     """What was stored at ``place``. Raises ``CorruptState`` if it can't be read back."""
     try:
         found = msgspec.json.decode(data, type=Checkpoint)

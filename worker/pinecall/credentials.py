@@ -12,7 +12,7 @@ import msgspec
 from worker.errors import Misconfigured
 
 API_KEY: Final = "PINECALL_API_KEY"
-SECRET_ID: Final = "PINECALL_SECRET_ID"  # noqa: S105 - the name of a variable
+KEY_SECRET_ID: Final = "PINECALL_SECRET_ID"  # noqa: S105 - the name of a variable
 
 _KEY: Final = re.compile(r"[!-~]{8,512}", re.ASCII)
 
@@ -31,15 +31,15 @@ def find_key(environ: Mapping[str, str], read_secret: Callable[[str], str]) -> A
     has it as PINECALL_API_KEY. Raises ``Misconfigured`` if there is none, or none that could be
     right.
     """
-    name = environ.get(SECRET_ID)
+    name = environ.get(KEY_SECRET_ID)
     if name:
-        where = f"the secret that {SECRET_ID} names"
+        where = f"the secret that {KEY_SECRET_ID} names"
         return _checked(_of_secret(read_secret(name), where), f"the key in {where}")
     key = environ.get(API_KEY, "").strip()
     if not key:
         raise Misconfigured(
-            f"no key for Pinecall: set {API_KEY}, or {SECRET_ID} to the name of a secret in AWS "
-            "Secrets Manager that holds it"
+            f"no key for Pinecall: set {API_KEY}, or {KEY_SECRET_ID} to the name of a secret in "
+            "AWS Secrets Manager that holds it"
         )
     return _checked(key, API_KEY)
 

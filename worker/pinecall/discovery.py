@@ -11,7 +11,7 @@ from worker.pinecall.answers import is_call_id, object_of
 from worker.pinecall.api import CallLogs, CallsPage, Failure, FailureKind, Sealed
 from worker.pinecall.checkpoint import ProgressBook
 from worker.pinecall.notices import Listener, ListRead, RequestFailed
-from worker.pinecall.pacing import horizon, pause_s
+from worker.pinecall.pacing import horizon, retry_pause_s
 
 LIST: Final = "the list of calls"
 FLOOR: Final = "the floor"
@@ -90,7 +90,7 @@ class Discovery:
                     attempt = 0
                     self._hint(item)
             attempt += 1
-            wait_s = pause_s(attempt, failure, self._ways.random)
+            wait_s = retry_pause_s(attempt, failure, self._ways.random)
             if failure is not None:
                 self._ways.tell(RequestFailed(FLOOR, failure, attempt, wait_s))
             await self._ways.sleep(wait_s)
@@ -108,7 +108,7 @@ class Discovery:
                     "its scope, pinecall_url and pinecall_env"
                 )
             attempt += 1
-            wait_s = pause_s(attempt, answer, self._ways.random)
+            wait_s = retry_pause_s(attempt, answer, self._ways.random)
             self._ways.tell(RequestFailed(LIST, answer, attempt, wait_s))
             await self._ways.sleep(wait_s)
 

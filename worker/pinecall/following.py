@@ -16,10 +16,10 @@ from worker.pinecall.notices import (
     EntriesRead,
     EntryDropped,
     FollowingLive,
-    Gap,
+    LogGap,
     RequestFailed,
 )
-from worker.pinecall.pacing import END_WITHIN, SILENT_AT_MOST, is_hopeless, pause_s
+from worker.pinecall.pacing import END_WITHIN, SILENT_AT_MOST, is_hopeless, retry_pause_s
 from worker.pinecall.routing import Route, Surroundings
 
 _GAP: Final = "log.gap"
@@ -134,7 +134,7 @@ class Follower:
             answer = await around.logs.page(self._call, after, MOST_ENTRIES)
             if isinstance(answer, Failure):
                 failures += 1
-                wait_s = pause_s(failures, answer, around.random)
+                wait_s = retry_pause_s(failures, answer, around.random)
                 around.tell(RequestFailed(self._call, answer, failures, wait_s))
                 await around.sleep(wait_s)
                 continue
@@ -142,7 +142,7 @@ class Follower:
                 break
             await self._take(answer.entries)
             after = answer.read or last
-        around.tell(Gap(self._call, failures < _GAP_ATTEMPTS))
+        around.tell(LogGap(self._call, failures < _GAP_ATTEMPTS))
         if failures == _GAP_ATTEMPTS:
             self._mapping.lost()
             around.book.doubt(self._call)
@@ -187,7 +187,7 @@ class Follower:
             raise _Over
         if around.now() - self._heard > SILENT_AT_MOST:
             raise _Over("it has told nothing for a day")
-        wait_s = pause_s(self._attempt, failure, around.random)
+        wait_s = retry_pause_s(self._attempt, failure, around.random)
         if failure is not None:
             self.failing = True
             around.tell(RequestFailed(self._call, failure, self._attempt, wait_s))

@@ -15,7 +15,7 @@ from httpx_sse import EventSource, ServerSentEvent, SSEError
 
 from worker import __version__
 from worker.errors import Misconfigured
-from worker.pinecall.answers import OK, SEALED, calls_of, entry_of, failure_of, page_of
+from worker.pinecall.answers import SEALED, STATUS_OK, calls_of, entry_of, failed_answer, page_of
 from worker.pinecall.api import (
     MOST_LISTED,
     CallsPage,
@@ -81,8 +81,8 @@ class HttpCallLogs:
             async with self._client.stream("GET", url, params=query, headers=_JSON) as answer:
                 if answer.status_code == SEALED:
                     return None
-                if answer.status_code != OK:
-                    return failure_of(answer.status_code, _headers(answer))
+                if answer.status_code != STATUS_OK:
+                    return failed_answer(answer.status_code, _headers(answer))
                 return await _body(answer)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return Failure(FailureKind.AWAY, _plainly(error))
@@ -99,8 +99,8 @@ class HttpCallLogs:
                 if answer.status_code == SEALED:
                     yield Sealed()
                     return
-                if answer.status_code != OK:
-                    yield failure_of(answer.status_code, _headers(answer))
+                if answer.status_code != STATUS_OK:
+                    yield failed_answer(answer.status_code, _headers(answer))
                     return
                 answer.stream = _Bounded(answer.stream)
                 async with aclosing(EventSource(answer).aiter_sse()) as frames:

@@ -52,7 +52,7 @@ class FollowingLive(NamedTuple):
     call: str
 
 
-class Gap(NamedTuple):
+class LogGap(NamedTuple):
     """A stream has left entries out. ``read``: whether they could be read by pages."""
 
     call: str
@@ -132,7 +132,7 @@ BridgeNotice = (
     | EntriesRead
     | EntryDropped
     | FollowingLive
-    | Gap
+    | LogGap
     | Put
     | PutFailed
     | RecordRefused

@@ -10,8 +10,8 @@ from worker.events.pinecall.cloud_event import CallEvent, encode
 from worker.pinecall.answers import is_call_id
 from worker.pinecall.mapping.call_log import CallMapping
 from worker.pinecall.mapping.sdk_frames import FrameMapping
-from worker.pinecall.records import SHARD, time_of
-from worker.pinecall.saved import Item, LogEntry, items_of
+from worker.pinecall.records import BRIDGE_SHARD, time_of
+from worker.pinecall.saved import LogEntry, SavedItem, items_of
 from worker.stream.record import Record
 
 
@@ -41,7 +41,7 @@ class SavedCalls:
                 found += self._of(item)
         found.sort(key=_order)
         records = [
-            Record(SHARD, f"{number:020d}", arrival, encode(event), event.partition_key)
+            Record(BRIDGE_SHARD, f"{number:020d}", arrival, encode(event), event.partition_key)
             for number, (arrival, event) in enumerate(found, 1)
         ]
         skipped: dict[str, int] = {}
@@ -50,7 +50,7 @@ class SavedCalls:
                 skipped[one.skipped] = skipped.get(one.skipped, 0) + 1
         return Converted(records, len({record.partition_key for record in records}), skipped)
 
-    def _of(self, item: Item) -> Iterator[tuple[int, CallEvent]]:
+    def _of(self, item: SavedItem) -> Iterator[tuple[int, CallEvent]]:
         if isinstance(item, LogEntry):
             call = item.entry.get("call")
             if not isinstance(call, str) or not is_call_id(call):

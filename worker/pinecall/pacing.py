@@ -23,7 +23,7 @@ _TRIED: Final = {FailureKind.MISSING: 5, FailureKind.FORBIDDEN: 5, FailureKind.R
 """How often a call's log is asked for that the service says it won't give."""
 
 
-def pause_s(attempt: int, failure: Failure | None, random: Callable[[], float]) -> float:
+def retry_pause_s(attempt: int, failure: Failure | None, random: Callable[[], float]) -> float:
     """Seconds before the next attempt after ``attempt`` (1 or more) in a row have failed.
 
     Full jitter, on top of what the service has asked for. ``failure``: None for a stream that

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.pinecall.notices import Listener, Put, PutFailed, RecordRefused
-from worker.pinecall.pacing import pause_s
+from worker.pinecall.pacing import retry_pause_s
 from worker.producer.put_records import Clock, StreamWriter, reingest
 from worker.stream.record import Record
 
@@ -108,7 +108,7 @@ class Putter:
                 raise
             except VoiceInsightsError as error:
                 attempt += 1
-                wait_s = pause_s(attempt, None, self._random)
+                wait_s = retry_pause_s(attempt, None, self._random)
                 self._tell(PutFailed(str(error), attempt, wait_s))
                 await asyncio.sleep(wait_s)
             else:

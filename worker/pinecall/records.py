@@ -8,7 +8,7 @@ from worker.events.pinecall.cloud_event import CallEvent, encode
 from worker.stream.record import Record
 from worker.times.rfc3339 import parse_ms
 
-SHARD: Final = "pinecall"
+BRIDGE_SHARD: Final = "pinecall"
 """Of records that are in no stream yet."""
 
 
@@ -22,4 +22,4 @@ def time_of(event: CallEvent) -> int:
 def record_of(event: CallEvent) -> Record:
     """The record of an event, as if it had arrived when it happened."""
     number = str(event.sequence_number)
-    return Record(SHARD, number, time_of(event), encode(event), event.partition_key)
+    return Record(BRIDGE_SHARD, number, time_of(event), encode(event), event.partition_key)

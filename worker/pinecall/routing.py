@@ -23,7 +23,7 @@ class Puts(Protocol):
         ...
 
 
-class Archive(Protocol):
+class CallArchive(Protocol):
     """Where the events of calls go that are too old for the stream."""
 
     async def keep(self, call: str, records: list[Record]) -> str:
@@ -40,7 +40,7 @@ class Surroundings(NamedTuple):
     logs: CallLogs
     book: ProgressBook
     puts: Puts
-    archive: Archive
+    archive: CallArchive
     pages: asyncio.Semaphore
     expire_after: int
     now: Callable[[], int]

@@ -18,7 +18,7 @@ from httpx_sse import EventSource
 from worker.errors import BadInput
 from worker.pinecall.answers import entry_of
 
-LARGEST: Final = 256 << 20
+LARGEST_FILE: Final = 256 << 20
 _DEEPEST: Final = 4
 _STREAM: Final = {"Content-Type": "text/event-stream"}
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
@@ -38,7 +38,7 @@ class SdkFrame(NamedTuple):
     arrival: int | None
 
 
-Item = LogEntry | SdkFrame
+SavedItem = LogEntry | SdkFrame
 
 
 def files_at(path: str) -> list[Path]:
@@ -57,14 +57,14 @@ def files_at(path: str) -> list[Path]:
     return found
 
 
-def items_of(path: Path) -> list[Item]:
+def items_of(path: Path) -> list[SavedItem]:
     """The items of a file: entries by their sequence numbers, then frames as they stand.
 
     Raises ``BadInput`` for a file that can't be read, is larger than 256 MiB, or holds neither.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise BadInput(f"{path}: larger than {LARGEST >> 20} MiB; split it")
+        if path.stat().st_size > LARGEST_FILE:
+            raise BadInput(f"{path}: larger than {LARGEST_FILE >> 20} MiB; split it")
         data = path.read_bytes().removeprefix(_UTF8_MARK)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
@@ -81,7 +81,7 @@ def _number(item: LogEntry) -> int:
     return number if type(number) is int else 0
 
 
-def _of_stream(data: bytes) -> Iterator[Item]:
+def _of_stream(data: bytes) -> Iterator[SavedItem]:
     answer = httpx.Response(200, headers=_STREAM, content=data)
     for frame in EventSource(answer).iter_sse():
         entry = entry_of(frame.data, frame.event, frame.id)
@@ -92,7 +92,7 @@ def _of_stream(data: bytes) -> Iterator[Item]:
             yield SdkFrame(frame.event, decoded, None)
 
 
-def _of_json(data: bytes) -> Iterator[Item]:
+def _of_json(data: bytes) -> Iterator[SavedItem]:
     whole = _decoded(data)
     if whole is not None:
         yield from _within(whole, 0)
@@ -101,7 +101,7 @@ def _of_json(data: bytes) -> Iterator[Item]:
         yield from _within(_decoded(line), 0)
 
 
-def _within(value: object, depth: int) -> Iterator[Item]:
+def _within(value: object, depth: int) -> Iterator[SavedItem]:
     """Items at any place of a JSON value where one would look for them."""
     if isinstance(value, list):
         for one in value if depth < _DEEPEST else ():

@@ -19,8 +19,8 @@ from worker.pinecall.notices import (
     CallGivenUp,
     CheckpointCallFailed,
     EntriesRead,
-    Gap,
     ListRead,
+    LogGap,
     Put,
     PutFailed,
     RecordRefused,
@@ -148,7 +148,7 @@ def _counted(reader_event: BridgeNotice) -> dict[str, int]:
         return {"BridgeCallsFound": reader_event.found}
     if isinstance(reader_event, EntriesRead):
         return {"BridgeEntries": reader_event.number}
-    if isinstance(reader_event, Gap):
+    if isinstance(reader_event, LogGap):
         return {"BridgeGaps": 1, "BridgeGapsLost": int(not reader_event.read)}
     if isinstance(reader_event, Put):
         return {"BridgeRecords": reader_event.records}

@@ -16,8 +16,8 @@ from worker.pinecall.notices import (
     CheckpointCallFailed,
     EntryDropped,
     FollowingLive,
-    Gap,
     ListRead,
+    LogGap,
     PutFailed,
     RecordRefused,
     RequestFailed,
@@ -102,7 +102,7 @@ class BridgeLog:
         else:
             self._warning(LogLine.PINECALL_NOT_READ, reader_event.failure.kind, fields)
 
-    def _gap(self, reader_event: Gap) -> None:
+    def _gap(self, reader_event: LogGap) -> None:
         if not reader_event.read:
             self._warning(LogLine.LOG_LOST, None, {"call": reader_event.call})
 
@@ -175,7 +175,7 @@ _TOLD: Final[dict[type[BridgeNotice], Callable[[BridgeLog, Any], None]]] = {
     CallFinished: BridgeLog._finished,
     EntryDropped: BridgeLog._dropped,
     RequestFailed: BridgeLog._request_failed,
-    Gap: BridgeLog._gap,
+    LogGap: BridgeLog._gap,
     CallExpired: BridgeLog._expired,
     CallGivenUp: BridgeLog._given_up,
     PutFailed: BridgeLog._not_put,

@@ -13,7 +13,7 @@ from random import Random
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
-from worker.testing.pinecall_call import Entry, PinecallCall
+from worker.testing.pinecall_call import CallLogEntry, PinecallCall
 
 ALWAYS: Final = frozenset({"log.gap", "log.caught_up", "call.ended", "call.score"})
 """Entries that no filter holds back."""
@@ -22,7 +22,7 @@ _FLOOR: Final = frozenset({"call.ringing", "call.dialing", "call.started", "call
 _LAST: Final = "call.score"
 
 
-class Faults(NamedTuple):
+class StubFaults(NamedTuple):
     """How often (0 to 1) what goes wrong. Of requests: answered 429, or 503, or not at all. Of
     entries on a stream: after it the connection drops; it and some more are left out, behind a
     ``log.gap``; it is sent twice.
@@ -37,7 +37,7 @@ class Faults(NamedTuple):
 
 
 @dataclass(slots=True)
-class PinecallAccount:
+class StubAccount:
     """``calls``: by id. ``now``: epoch seconds. ``status``: what every request is answered with,
     in place of an answer, None for none; ``missing``: calls whose logs aren't there. ``asked``:
     paths that were asked for, with how often each.
@@ -45,7 +45,7 @@ class PinecallAccount:
 
     calls: dict[str, PinecallCall]
     now: Callable[[], float]
-    faults: Faults = field(default_factory=Faults)
+    faults: StubFaults = field(default_factory=StubFaults)
     rng: Random = field(default_factory=lambda: Random(1))
     status: int | None = None
     missing: frozenset[str] = frozenset()
@@ -64,7 +64,7 @@ class PinecallAccount:
         with self._lock:
             self.asked[path] = self.asked.get(path, 0) + 1
 
-    def log(self, call: str, after: int, query: Mapping[str, str]) -> list[Entry]:
+    def log(self, call: str, after: int, query: Mapping[str, str]) -> list[CallLogEntry]:
         """What can be read now of a call's log, by the filter of a query."""
         only = set(query["types"].split(",")) | ALWAYS if "types" in query else None
         return [
@@ -86,7 +86,7 @@ class PinecallAccount:
         rows = [self._row(one) for one in self.calls.values() if self._there(one)]
         return sorted(rows, key=_begin, reverse=True)
 
-    def floor(self, since: float, until: float) -> list[Entry]:
+    def floor(self, since: float, until: float) -> list[CallLogEntry]:
         """What has begun or ended between two instants."""
         return [
             entry
@@ -95,7 +95,7 @@ class PinecallAccount:
             if since < entry["ts"] <= until and entry["type"] in _FLOOR
         ]
 
-    def _there(self, one: PinecallCall) -> list[Entry]:
+    def _there(self, one: PinecallCall) -> list[CallLogEntry]:
         now = self.now()
         return [entry for entry in one.entries if entry["ts"] <= now]
 
@@ -123,18 +123,18 @@ class PinecallAccount:
         }
 
 
-def account_of(calls: Iterable[PinecallCall], now: Callable[[], float]) -> PinecallAccount:
+def account_of(calls: Iterable[PinecallCall], now: Callable[[], float]) -> StubAccount:
     """An account with these calls."""
-    return PinecallAccount({one.call: one for one in calls}, now)
+    return StubAccount({one.call: one for one in calls}, now)
 
 
-def call_of(entries: Iterable[Entry]) -> PinecallCall:
+def call_of_entries(entries: Iterable[CallLogEntry]) -> PinecallCall:
     """A call whose durable entries these are, such as those of a recorded log."""
     kept = sorted((one for one in entries if not one.get("ephemeral")), key=lambda one: one["seq"])
     return PinecallCall(kept[0]["call"], kept)
 
 
-def entries_of_sse(text: str) -> list[Entry]:
+def entries_of_sse(text: str) -> list[CallLogEntry]:
     """The entries of a recorded stream."""
     return [json.loads(line[5:]) for line in text.splitlines() if line.startswith("data:")]
 

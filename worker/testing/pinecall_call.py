@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from worker.testing.habits import Habits
 
-Entry = dict[str, Any]
+CallLogEntry = dict[str, Any]
 
 CALLER: Final = "+15005550111"
 CALLED: Final = "+15005550199"
@@ -32,7 +32,7 @@ class PinecallCall(NamedTuple):
     """``entries``: in order of their sequence numbers, which have holes, as real ones do."""
 
     call: str
-    entries: list[Entry]
+    entries: list[CallLogEntry]
 
     @property
     def started(self) -> float:
@@ -65,7 +65,7 @@ class _Scene:
         self._habits = habits
         self._agent = rng.choice(_AGENTS)
         self._speeches = 0
-        self._entries: list[Entry] = []
+        self._entries: list[CallLogEntry] = []
 
     def happens(self, rate: float) -> bool:
         return self._rng.random() < rate
@@ -74,7 +74,7 @@ class _Scene:
         """Lognormal, in seconds to the millisecond."""
         return round(self._rng.lognormvariate(math.log(median_s), sigma), 3)
 
-    def numbered(self) -> list[Entry]:
+    def numbered(self) -> list[CallLogEntry]:
         """All entries as they were written, each under a number of its own."""
         number = 0
         for entry in sorted(self._entries, key=_written):
@@ -265,9 +265,9 @@ class _Scene:
         self._entries.append({**envelope, "type": kind, "ephemeral": False, "data": data})
 
 
-def _written(entry: Entry) -> float:
+def _written(entry: CallLogEntry) -> float:
     return float(entry["ts"])
 
 
-def _number(entry: Entry) -> int:
+def _number(entry: CallLogEntry) -> int:
     return int(entry["seq"])

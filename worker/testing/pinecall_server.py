@@ -18,8 +18,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from worker.testing.habits import Habits
-from worker.testing.pinecall_account import PinecallAccount, account_of
-from worker.testing.pinecall_call import Entry, pinecall_call
+from worker.testing.pinecall_account import StubAccount, account_of
+from worker.testing.pinecall_call import CallLogEntry, pinecall_call
 
 KEY: Final = "pc_test_not-a-secret"
 
@@ -29,7 +29,7 @@ _GAP_OF: Final = 3
 
 
 @contextmanager
-def pinecall_server(account: PinecallAccount, port: int = 0) -> Iterator[str]:
+def pinecall_server(account: StubAccount, port: int = 0) -> Iterator[str]:
     """The address of a server of ``account`` at a port of 127.0.0.1, up in the block; port 0 is
     any that is free.
     """
@@ -53,7 +53,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    served: PinecallAccount
+    served: StubAccount
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b": ping\n\n")
         time.sleep(_LOOK_EVERY_S)
 
-    def _frame(self, entry: Entry) -> None:
+    def _frame(self, entry: CallLogEntry) -> None:
         head = f"id: {entry['seq']}\nevent: {entry['type']}\ndata: "
         self.wfile.write(f"{head}{json.dumps(entry)}\n\n".encode())
 
@@ -200,12 +200,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _marker(call: str, kind: str, number: int, data: dict[str, Any]) -> Entry:
+def _marker(call: str, kind: str, number: int, data: dict[str, Any]) -> CallLogEntry:
     envelope = {"seq": number, "ts": 0.0, "call": call, "agent": "", "type": kind}
     return {**envelope, "ephemeral": True, "data": data}
 
 
-def serve(port: int, calls: int, spread_s: float, seed: int) -> None:
+def serve_simulated(port: int, calls: int, spread_s: float, seed: int) -> None:
     """Serve so many calls, which begin evenly at random from now on."""
     rng = Random(seed)
     start = time.time()
@@ -220,4 +220,4 @@ def serve(port: int, calls: int, spread_s: float, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+    serve_simulated(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
