@@ -160,7 +160,7 @@ class _Places:
 
 def _limits(settings: Settings) -> BridgeLimits:
     return BridgeLimits(
-        calls=settings.pinecall_max_calls,
+        calls=settings.max_pinecall_calls,
         expire_after=settings.expire_after_s * 1000,
         lookback=settings.pinecall_lookback_s * 1000,
         poll_s=settings.pinecall_poll_s,

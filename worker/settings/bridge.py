@@ -48,6 +48,6 @@ class BridgeSettings(BaseSettings):
         le=1_209_600,
         description="without a checkpoint, calls are bridged that began at most so long ago",
     )
-    pinecall_max_calls: int = Field(
+    max_pinecall_calls: int = Field(
         default=500, ge=1, le=10_000, description="calls followed at once; others wait"
     )

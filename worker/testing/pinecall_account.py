@@ -64,7 +64,7 @@ class StubAccount:
         with self._lock:
             self.asked[path] = self.asked.get(path, 0) + 1
 
-    def log(self, call: str, after: int, query: Mapping[str, str]) -> list[CallLogEntry]:
+    def entries(self, call: str, after: int, query: Mapping[str, str]) -> list[CallLogEntry]:
         """What can be read now of a call's log, by the filter of a query."""
         only = set(query["types"].split(",")) | ALWAYS if "types" in query else None
         return [

@@ -118,9 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _page(self, call: str, after: int, query: dict[str, str]) -> None:
         account = self.served
         limit = int(query.get("limit", "500"))
-        unfiltered = account.log(call, after, {})[:limit]
+        unfiltered = account.entries(call, after, {})[:limit]
         read = unfiltered[-1]["seq"] if unfiltered else None
-        kept = [one for one in account.log(call, after, query) if read and one["seq"] <= read]
+        kept = [one for one in account.entries(call, after, query) if read and one["seq"] <= read]
         live = not account.is_sealed(call)
         self._send(200, {"entries": kept, "live": live, "next": read})
 
@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._begin_stream()
         replay = True
         while True:
-            entries = account.log(call, after, query)
+            entries = account.entries(call, after, query)
             while entries:
                 entry = entries.pop(0)
                 if entries and account.happens(account.faults.gaps):
