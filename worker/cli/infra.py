@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import unified_diff
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import click
 
@@ -35,6 +35,10 @@ _LONGEST_S: Final = 63 * 86_400
 """For how long CloudWatch keeps periods of five minutes."""
 
 _SHOWN_LINES: Final = 40
+_TEMPLATES: Final = {
+    "twilio": "infra/monitoring.yaml",
+    "pinecall": "infra/monitoring-pinecall.yaml",
+}
 
 
 @click.group()
@@ -51,9 +55,15 @@ def infra() -> None:
 @click.option(
     "--out",
     metavar="FILE",
-    default="infra/monitoring.yaml",
+    help="Where to write the template; - is standard output.  [default: infra/monitoring.yaml, "
+    "for Pinecall infra/monitoring-pinecall.yaml]",
+)
+@click.option(
+    "--platform",
+    type=click.Choice(["twilio", "pinecall"]),
+    default="twilio",
     show_default=True,
-    help="Where to write the template; - is standard output.",
+    help="Whose calls to watch: Twilio's and the worker, or Pinecall's and the bridge.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if FILE is not up to date.")
 @click.option(
@@ -73,8 +83,9 @@ def infra() -> None:
     "release_every_s",
 )
 def render(
-    out: str,
+    out: str | None,
     *,
+    platform: Literal["twilio", "pinecall"],
     check: bool,
     baseline: float | None,
     account: str | None,
@@ -87,6 +98,9 @@ def render(
     sets, and the holds, which decide over how many periods an alarm must look. Give it the
     settings that the worker has.
 
+    Pinecall's calls (--platform pinecall) have series of their own, and a stack of their own with
+    the alarms of the bridge: their response includes end-pointing, so thresholds differ.
+
     Without --baseline it asks nobody: alarms of latencies have the limits that Twilio publishes
     for their thresholds, and tell nobody. With --baseline they get thresholds from what
     CloudWatch holds (cloudwatch:GetMetricStatistics; 1d to 63d), and actions; a metric of which
@@ -96,10 +110,12 @@ def render(
     Examples:
       voice-insights infra render --check
       voice-insights infra render --out - --namespace Staging
+      voice-insights infra render --platform pinecall
       voice-insights infra render --baseline 14d --region eu-west-1 --out my-monitoring.yaml
     """
     settings = load_settings(options, os.environ, config_file).settings
-    deployment = _subject(settings, account)
+    deployment = _subject(settings, account)._replace(platform=platform)
+    out = out or _TEMPLATES[platform]
     measured = {} if baseline is None else _measured(settings, deployment, baseline)
     template = monitoring_template(deployment, measured)
     if check:

@@ -24,6 +24,7 @@ from worker.monitoring.alarm import (
     metric_alarm,
     ratio_alarm,
 )
+from worker.monitoring.bridge_alarms import PINECALL_LIMITS, bridge_alarms
 from worker.monitoring.deployment import Deployment, MetricQuery, delay_s, of_stream, own
 from worker.telemetry.liveness import START_WITHIN_S
 
@@ -60,19 +61,34 @@ LATENCY_PERCENTILE: Final = "p95"
 
 
 def alarms(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
-    """All alarms. ``thresholds``: measured ones of latency metrics, in ms, by metric."""
+    """All alarms: on calls of the deployment's platform, and on the worker, or on what bridges the
+    platform. ``thresholds``: measured ones of latency metrics, in ms, by metric.
+    """
+    of_worker = deployment.platform == "twilio"
     return [
         *_pages(deployment),
+        *(_own_pages(deployment) if of_worker else ()),
         *(_slow(deployment, metric, thresholds.get(metric)) for metric in ALARMED_LATENCIES),
         *_rates(deployment),
         *_losses(deployment),
-        *_own_tickets(deployment),
+        *(_own_tickets(deployment) if of_worker else bridge_alarms(deployment, _heartbeat)),
+    ]
+
+
+def _own_pages(deployment: Deployment) -> list[Alarm]:
+    return [
+        _heartbeat(
+            deployment,
+            "Heartbeat",
+            "Heartbeat",
+            "no worker has committed for longer than a deployment takes",
+        ),
         metric_alarm(
             deployment,
-            ("StreamFull", Urgency.TICKET, "the stream refuses what Twilio writes"),
-            of_stream("value", "WriteProvisionedThroughputExceeded"),
-            (1, "records"),
-            (300, 3),
+            ("IteratorAge", Urgency.PAGE, "the worker does not keep up with the stream"),
+            own("value", "MillisBehindLatest"),
+            (900_000, "ms"),
+            (60, 10),
         ),
     ]
 
@@ -100,25 +116,17 @@ def _pages(deployment: Deployment) -> list[Alarm]:
             unit="% of sessions",
             periods=(900, 2),
         ),
-        _heartbeat(deployment),
-        metric_alarm(
-            deployment,
-            ("IteratorAge", Urgency.PAGE, "the worker does not keep up with the stream"),
-            own("value", "MillisBehindLatest"),
-            (900_000, "ms"),
-            (60, 10),
-        ),
     ]
 
 
-def _heartbeat(deployment: Deployment) -> Alarm:
-    """Silent for longer than an old worker takes to end and a new one to start."""
-    metric = own("beats", "Heartbeat")
+def _heartbeat(deployment: Deployment, name: str, metric_name: str, about: str) -> Alarm:
+    """Silent for longer than an old process takes to end and a new one to start."""
+    metric = own("beats", metric_name)
     bad = ceil((STOP_S + START_WITHIN_S + delay_s(deployment, metric)) / 60)
     return Alarm(
-        "Heartbeat",
+        name,
         Urgency.PAGE,
-        "no worker has committed for longer than a deployment takes",
+        about,
         (metric,),
         metric.id,
         1,
@@ -142,13 +150,19 @@ def _slow(deployment: Deployment, name: str, threshold: int | None) -> Alarm:
         f"the 95th percentile of {name} is high",
         metrics,
         f"IF(samples >= {SAMPLES_AT_LEAST}, slowest, 0)",
-        TARGETS[name].limit if threshold is None else threshold,
+        _limit(deployment, name) if threshold is None else threshold,
         "ms",
         LATENCY_PERIOD_S,
         3,
         evaluation_periods(3, LATENCY_PERIOD_S, (delay_s(deployment, one) for one in metrics)),
         measured=threshold is not None,
     )
+
+
+def _limit(deployment: Deployment, name: str) -> int:
+    """Where nothing is measured, in ms."""
+    limits = PINECALL_LIMITS if deployment.platform == "pinecall" else {}
+    return limits.get(name, TARGETS[name].limit)
 
 
 def _rates(deployment: Deployment) -> list[Alarm]:
@@ -207,7 +221,7 @@ def _losses(deployment: Deployment) -> list[Alarm]:
 
 def _own_tickets(deployment: Deployment) -> list[Alarm]:
     ticket = Urgency.TICKET
-    return [
+    own_metrics = [
         metric_alarm(
             deployment, (name, ticket, about), own("value", metric), (threshold, unit), periods
         )
@@ -273,3 +287,11 @@ def _own_tickets(deployment: Deployment) -> list[Alarm]:
             ),
         )
     ]
+    full = metric_alarm(
+        deployment,
+        ("StreamFull", ticket, "the stream refuses what Twilio writes"),
+        of_stream("value", "WriteProvisionedThroughputExceeded"),
+        (1, "records"),
+        (300, 3),
+    )
+    return [*own_metrics, full]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import Enum
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.partition.rules import Rules
+from worker.telemetry.bridge_catalogue import BRIDGE_METRICS
 from worker.telemetry.catalogue import TELEMETRY_METRICS
 
 DELIVERY_S: Final = 90
@@ -27,13 +28,21 @@ DimensionPairs = tuple[tuple[str, str], ...]
 
 class Deployment(NamedTuple):
     """``rules``: the worker's. ``labels``: the fixed dimensions of the account to watch, for a
-    labelled account adds to no series without its labels.
+    labelled account adds to no series without its labels. ``platform``: whose calls to watch;
+    those of another than Twilio add to no series without the dimension Platform.
     """
 
     namespace: str
     own_namespace: str
     rules: Rules = Rules()
     labels: DimensionPairs = ()
+    platform: Literal["twilio", "pinecall"] = "twilio"
+
+    @property
+    def fixed_dimensions(self) -> DimensionPairs:
+        """What every series of the calls carries."""
+        platform = () if self.platform == "twilio" else (("Platform", self.platform),)
+        return (*self.labels, *platform)
 
 
 class Of(Enum):
@@ -67,15 +76,16 @@ class MetricQuery(NamedTuple):
     def all_dimensions(self, deployment: Deployment) -> DimensionPairs:
         """By name, as it is published; the worker's metrics about itself have none."""
         return {
-            Of.CALLS: tuple(sorted((*deployment.labels, *self.dimensions))),
+            Of.CALLS: tuple(sorted((*deployment.fixed_dimensions, *self.dimensions))),
             Of.WORKER: (),
             Of.STREAM: (("StreamName", STREAM_NAME),),
         }[self.of]
 
 
 def own(id_: str, name: str) -> MetricQuery:
-    """A metric of the worker about itself, by the statistic that says what it is about."""
-    return MetricQuery(id_, name, TELEMETRY_METRICS[name].statistic, of=Of.WORKER)
+    """A metric of the worker, or of the bridge, about itself, by the statistic that says what it is about."""
+    catalogue = BRIDGE_METRICS if name in BRIDGE_METRICS else TELEMETRY_METRICS
+    return MetricQuery(id_, name, catalogue[name].statistic, of=Of.WORKER)
 
 
 def of_stream(id_: str, name: str) -> MetricQuery:
