@@ -33,6 +33,7 @@ JUDGING: Final = (
     "facts",
     "findings",
     "judging",
+    "pinecall",
     "sampling",
     "stream",
     "traffic",

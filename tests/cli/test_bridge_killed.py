@@ -40,8 +40,8 @@ def test_killed_again_and_again_its_sessions_are_those_of_an_undisturbed_run(
 ) -> None:
     """In CI some kills; twenty with BRIDGE_KILLS=20."""
     random = Random(KILLS)
-    made = calls(CALLS, ago_s=3400, spread_s=1800)
-    account = account_of(made, Faster(3390, 3390 / (2.5 * KILLS)))
+    made = calls(CALLS, ago_s=880, spread_s=500)
+    account = account_of(made, Faster(870, 870 / (2.5 * KILLS)))
     account.faults = SOME
     killed, whole = Aws(endpoint, f"bridge-{KILLS}"), Aws(endpoint, f"whole-{KILLS}")
     folders = {name: tmp_path / name for name in ("killed", "whole")}

@@ -28,7 +28,7 @@ def test_alarms_on_calls_look_at_the_series_of_their_platform_only() -> None:
                 assert dimensions["Agent"] == "desk"
             else:
                 assert metric.name in BRIDGE_METRICS
-    assert "Platform" not in monitoring_template(TWILIO)
+    assert 'Name: "Platform"' not in monitoring_template(TWILIO)
 
 
 def test_the_two_stacks_share_the_alarms_on_calls_and_no_other() -> None:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
 
 import click
 
 from worker.cli.parameters import CompressionName, compress_option, compression_of
+from worker.cli.pinecall_access import require_libraries
 from worker.cli.settings_options import some_settings_options
 from worker.errors import Misconfigured
 from worker.recordings.writer import write_recording
 from worker.settings.bridge import SHARED, BridgeSettings
 from worker.settings.model import Settings
 from worker.settings.sources import load_settings
-
-_NEEDED: Final = ("httpx", "httpx_sse")
 
 
 @click.command("pinecall")
@@ -67,7 +64,7 @@ def pinecall(
         raise click.UsageError("--from PATH and --out RECORDING go together")
     if source is not None and into is not None:
         raise click.UsageError("give either --into STREAM or --from PATH")
-    _require_libraries()
+    require_libraries()
     loaded = load_settings(
         {**options, **({} if into is None else {"stream": into})}, os.environ, config_file
     )
@@ -88,14 +85,6 @@ def _account(settings: Settings) -> str:
             "Pinecall, and part of the key of its sessions"
         )
     return settings.pinecall_account
-
-
-def _require_libraries() -> None:
-    if any(find_spec(name) is None for name in _NEEDED):
-        raise Misconfigured(
-            "the bridge from Pinecall needs httpx and httpx-sse; in a checkout of the repository: "
-            "pip install '.[pinecall]'"
-        )
 
 
 def _convert(source: str, out: str, account: str, compress: CompressionName) -> None:

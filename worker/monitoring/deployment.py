@@ -83,7 +83,7 @@ class MetricQuery(NamedTuple):
 
 
 def own(id_: str, name: str) -> MetricQuery:
-    """A metric of the worker, or of the bridge, about itself, by the statistic that says what it is about."""
+    """A metric of the worker, or of the bridge, about itself, by the statistic that fits."""
     catalogue = BRIDGE_METRICS if name in BRIDGE_METRICS else TELEMETRY_METRICS
     return MetricQuery(id_, name, catalogue[name].statistic, of=Of.WORKER)
 

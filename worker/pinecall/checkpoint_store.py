@@ -12,7 +12,7 @@ from worker.errors import Fenced, Misconfigured
 from worker.objectstore.retrying import Access
 from worker.private_files import owner_only
 
-_OBJECT: Final = "checkpoint"
+CHECKPOINT_KEY: Final = "checkpoint"
 
 
 Claim = Callable[[bytes | None], bytes]
@@ -83,7 +83,7 @@ class CheckpointObject:
     """In a bucket, by conditional writes: the later of two bridges goes on."""
 
     def __init__(self, access: Access) -> None:
-        self.place = f"{access.url}/{_OBJECT}"
+        self.place = f"{access.url}/{CHECKPOINT_KEY}"
         self._access = access
         self._etag: str | None = None
 
@@ -92,15 +92,17 @@ class CheckpointObject:
         than this one has stored.
         """
         while True:
-            found = self._access.read(_OBJECT)
+            found = self._access.read(CHECKPOINT_KEY)
             data = claim(None if found is None else found.data)
-            self._etag = self._access.replace(_OBJECT, data, None if found is None else found.etag)
+            self._etag = self._access.replace(
+                CHECKPOINT_KEY, data, None if found is None else found.etag
+            )
             if self._etag is not None:
                 return data
 
     def save(self, data: bytes) -> None:
         """See ``CheckpointStore.save``."""
-        etag = self._access.replace(_OBJECT, data, self._etag)
+        etag = self._access.replace(CHECKPOINT_KEY, data, self._etag)
         if etag is None:
             raise Fenced(f"another bridge has taken {self.place}")
         self._etag = etag
