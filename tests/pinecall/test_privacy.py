@@ -33,7 +33,7 @@ CONTENT: Final = {
 }
 """Fields of entries that hold what was said, or whose it is."""
 ALWAYS: Final = ("+1500555", "Sam Example", '"Ana"', "would like to book")
-OWN: Final = {"greeting"}
+OWN: Final = {"greeting", "Thursday"}
 """Words that the report has for its own."""
 SHORTEST: Final = 8
 
