@@ -35,7 +35,7 @@ class PendingCommit:
         return any((self.samples, out.records, out.dead_letters, out.test_ids, out.evicted))
 
     def dead_letter(self, reason: str, delivery: Delivery) -> None:
-        """Reject an occurrence that can't be counted to the dead letters."""
+        """Reject to the dead letters an occurrence that can't be counted."""
         self.counters["dead_letters"] += 1
         self.outputs.dead_letters.append(occurrence_letter(reason, delivery.place, delivery.data))
 

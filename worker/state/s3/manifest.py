@@ -253,9 +253,9 @@ class Manifest(msgspec.Struct, frozen=True):
     def _enqueued(self, new_entries: Iterable[PlacedEntry]) -> Manifest:
         new = tuple(
             OutboxEntryRef(
-                id_, draft.kind, draft.place, draft.created_at, ambiguous=draft.ambiguous
+                id_, entry.kind, entry.place, entry.created_at, ambiguous=entry.ambiguous
             )
-            for id_, draft in enumerate(new_entries, self.next_entry)
+            for id_, entry in enumerate(new_entries, self.next_entry)
         )
         return replace(self, next_entry=self.next_entry + len(new), outbox=self.outbox + new)
 

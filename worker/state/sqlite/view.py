@@ -88,7 +88,7 @@ class Peek(NamedTuple):
     sent.
     """
 
-    packed: int
+    evicted: int
     outbox: int
 
 
@@ -96,18 +96,18 @@ def peek(path: Path) -> Peek:
     """Return a quick summary of a state file; zeros if there is none yet."""
     try:
         with _reading(path) as db:
-            (packed,) = db.execute("SELECT count(*) FROM closed_sessions").fetchone()
+            (evicted,) = db.execute("SELECT count(*) FROM closed_sessions").fetchone()
             (outbox,) = db.execute("SELECT count(*) FROM outbox").fetchone()
     except VoiceInsightsError:  # its owner is just creating it
         return Peek(0, 0)
-    return Peek(packed, outbox)
+    return Peek(evicted, outbox)
 
 
 class Folded(NamedTuple):
     """How many occurrences the last commit has counted, and how many sessions are in memory."""
 
     occurrences: int
-    held: int
+    resident: int
 
 
 def folded(path: Path) -> Folded:
