@@ -144,11 +144,11 @@ def test_a_shard_that_left_and_came_back_has_only_its_new_clock() -> None:
     assert merged.ended_shards == ["a"]
 
 
-def test_stream_time_is_the_last_that_was_told() -> None:
+def test_stream_time_is_the_last_one_in_any_delta() -> None:
     assert merge([Delta(stream_time=5), Delta(), Delta(stream_time=9), Delta()]).stream_time == 9
 
 
-def test_a_session_that_went_and_came_back_starts_anew() -> None:
+def test_a_session_that_was_removed_and_came_back_starts_over() -> None:
     state = Session(SessionKey("twilio", "AC1", "CA1", "VX1"), 0)
     appended = [SessionChange(1, state, b"a"), SessionChange(1, state, b"b")]
     back = Delta(removed=[1], sessions=[SessionChange(1, state, b"whole")])

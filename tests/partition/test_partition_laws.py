@@ -162,7 +162,7 @@ def test_the_accounts_add_up_after_every_step_and_over_all_commits(seed: int) ->
 
 @settings(max_examples=6)
 @given(seeds)
-def test_no_sample_is_told_before_its_hold(seed: int) -> None:
+def test_no_sample_is_emitted_before_its_hold(seed: int) -> None:
     rng, driven = Random(seed), Driven(Rules())
     for batch in batches(traffic(seed), rng):
         advanced(driven, batch)

@@ -63,7 +63,8 @@ class LineSink:
                 os.fsync(file.fileno())
         except BrokenPipeError as error:
             where = "standard output" if self._path == STDOUT else self._path
-            raise Unreachable(f"nobody reads {where} any more; what is unsent stays") from error
+            why = f"nobody reads {where} any more; unsent entries stay in the outbox"
+            raise Unreachable(why) from error
         except OSError as error:
             self._torn = self._on_disk and _torn(Path(self._name()))
             return DeliveryOutcome.AMBIGUOUS, f"{self._name()}: {error.strerror}"

@@ -162,7 +162,7 @@ def merge_all(deltas: Iterable[Delta], place: str) -> Delta:
     whole = merge(deltas)
     if whole.appended:
         raise CorruptState(
-            f"{place}: {len(whole.appended)} sessions go on that none of the commits has begun"
+            f"{place}: {len(whole.appended)} sessions continue that no commit has begun"
         )
     whole.removed, whole.ended_shards = [], []
     return whole

@@ -38,7 +38,7 @@ class Ownership:
         self.nonce = nonce
         self._access = access
         self._owned: _Owned | None = None
-        self._over: VoiceInsightsError = Fenced(f"{access.url} has not been taken")
+        self._over: VoiceInsightsError = Fenced(f"{access.url} has not been acquired")
         self._numbers = count(1)
         self._writing: dict[str, None] = {}
 
