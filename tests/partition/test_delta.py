@@ -180,7 +180,7 @@ def test_a_state_whose_first_commit_is_missing_is_refused() -> None:
     begun = Delta(sessions=[SessionChange(1, state, b"")])
     goes_on = Delta(appended=[SessionGrowth(1, [pack_event(event, 0)])])
     assert merge_all([begun, goes_on], "the state").sessions[0].state.count == 1
-    with pytest.raises(CorruptState, match="the state: 1 sessions go on"):
+    with pytest.raises(CorruptState, match="the state: 1 sessions continue"):
         merge_all([goes_on], "the state")
 
 
