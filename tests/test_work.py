@@ -186,7 +186,7 @@ def test_what_a_long_call_walks_to_emit_its_turns_is_what_came_in_that_minute() 
 
 
 def test_what_a_long_session_costs_in_a_minute_is_bounded() -> None:
-    """A late event a minute, each of which changes what was told."""
+    """A late event a minute, each of which changes emitted samples."""
 
     def work(length: int) -> float:
         driven, minutes = Driven(Rules()), 6

@@ -1,4 +1,4 @@
-"""What the worker fails at goes aside by itself; everything else goes on."""
+"""A session that the worker fails at is quarantined alone; everything else goes on."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def copied(delta: Delta) -> Delta:
 
 
 class Owner:
-    """A partition's owner that keeps commits as bytes and packed sessions by key."""
+    """A partition's owner that keeps commits as bytes and evicted sessions by key."""
 
     def __init__(self) -> None:
         self.partition = Partition(RULES)

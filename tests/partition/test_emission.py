@@ -1,7 +1,7 @@
-"""What is told over time adds up to what the session's events say in the end.
+"""The samples emitted over time add up to those of the session's events in the end.
 
-Whatever arrives when, and whenever the session is asked: told = true in the end + surplus,
-where surplus is what was told and turned out untrue.
+Whatever arrives when, and whenever the session emits: emitted = final + over-emitted, where
+over-emitted samples are those that were emitted and no longer hold.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What time decides: when samples are told, when sessions close, come back and expire."""
+"""What time decides: when samples are emitted, when sessions close, come back and expire."""
 
 from __future__ import annotations
 

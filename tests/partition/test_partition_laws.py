@@ -224,7 +224,7 @@ def in_all(driven: Driven) -> Counter[Any]:
 @settings(max_examples=5)
 @given(seeds)
 def test_memory_is_bounded_by_what_is_open(seed: int) -> None:
-    """Four hours after the last arrival nothing is held, and all of it is at hand to recall."""
+    """Four hours after the last arrival no session is resident, and all of them can be loaded."""
     driven = Driven(Rules())
     arriving = traffic(seed)
     for batch in batches(arriving, Random(seed)):

@@ -1,4 +1,4 @@
-"""Which shards pause, and what is told of each; over a partition that reads nothing."""
+"""Which shards pause, and the progress of each; over a partition that reads nothing."""
 
 from __future__ import annotations
 

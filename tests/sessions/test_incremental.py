@@ -1,4 +1,4 @@
-"""What a session's events say beyond what was told comes to the same as reading all of them."""
+"""Incremental samples and the emitted ones together are those of a whole analysis."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def events(draw: st.DrawFn) -> Event:
 def test_incremental_and_emitted_samples_are_the_whole_or_it_says_that_they_are_not(
     some: list[Event], seed: int, long: bool
 ) -> None:
-    """Also where a kept walk goes on: what has been told of a whole is what is still true of it."""
+    """Also where a kept walk goes on: emitted samples are those of the whole that still hold."""
     rng = Random(seed)
     resident = held_of(*[(0, "dtmf")] * (LONG if long else 0))
     so_far: Counter[tuple[object, int, SampleKey, int]] = Counter()
@@ -116,7 +116,7 @@ def test_where_numbers_mean_nothing_the_numbers_change_nothing(some: list[Event]
 def test_a_session_starts_in_the_minute_of_its_first_event_emitted_up_to_it_or_not(
     first: int, told_to: int, starts: int
 ) -> None:
-    """Also where it begins on the very instant up to which all has been told."""
+    """Also where it begins on the very instant up to which all has been emitted."""
     resident = held_of((first, PROMPT), (first + MINUTE, PROMPT))
     resident.state.direct = EmitCursor(1, BASE + told_to)
     incremental = incremental_direct(resident, BASE + 2 * MINUTE)

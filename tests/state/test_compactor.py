@@ -1,4 +1,4 @@
-"""The compactor: compacts again and again, tells what ended it, and ends when told."""
+"""The compactor: compacts repeatedly, keeps the error that ended it, and ends when asked to."""
 
 from __future__ import annotations
 

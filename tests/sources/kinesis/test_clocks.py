@@ -63,7 +63,7 @@ class Stub:
 
 
 def read_once(kinesis: Kinesis) -> tuple[int, list[ReaderEvent]]:
-    """How far a shard has come after an empty answer at its tip, and what was told of it."""
+    """How far a shard has come after an empty answer at its tip, and the reader events of that."""
     description = kinesis.describe()
     assert isinstance(description, StreamDescription)
     positions = {"a": Position("after", "1", NOON - DAY)}

@@ -184,7 +184,7 @@ def test_a_slow_consumer_stops_the_fetching() -> None:
         simulation.now += 1000
     (view,) = simulation.schedule.views()
     assert view.undelivered == 1
-    assert simulation.schedule.wake_at() is not None  # the next survey
+    assert simulation.schedule.wake_at() is not None  # the next shard sync
     simulation.read_out()
     assert simulation.all_records() == simulation.put
 

@@ -1,4 +1,4 @@
-"""Where shards are begun and gone on with: starts, restarts, trimming, and what surveys tell."""
+"""Where shards are begun and gone on with: starts, restarts, trimming, and what shard syncs find."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_refusal_waits_for_proof_that_the_stream_is_still_the_same() -> None:
     simulation.restart()
     description = simulation.kinesis.describe()
     assert isinstance(description, StreamDescription)
-    assert simulation.issue()  # the first survey
+    assert simulation.issue()  # the first shard sync
     simulation.complete()
     assert simulation.issue()  # the iterator, which is refused
     simulation.complete()
@@ -182,7 +182,7 @@ def test_a_shard_known_to_be_closed_has_no_clock_even_before_its_last_answer() -
     simulation.run(MINUTE)
     simulation.kinesis.split("shardId-000000000000")
     simulation.faults = lambda operation, shard: "empty"
-    simulation.run(MINUTE)  # by now a survey has told of the children
+    simulation.run(MINUTE)  # by now a shard sync has found the children
     told = len(simulation.taken)
     simulation.run(MINUTE)
     later = simulation.taken[told:]

@@ -1,4 +1,4 @@
-"""Which shards are known: the children of one that ends, from its last answer or from a survey."""
+"""Which shards are known: the children of one that ends, from its last answer or from a shard sync."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ THROTTLED = StreamFailure(StreamFailureKind.THROTTLED, "injected")
 
 
 def described(*, awaited: bool = False) -> ShardSyncPacing:
-    """After a first survey, which came at ``NOW``."""
+    """After a first sync, which came at ``NOW``."""
     pacing = ShardSyncPacing()
     pacing.begin()
     pacing.succeeded(awaited, NOW)

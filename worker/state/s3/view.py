@@ -110,9 +110,9 @@ def ledger_since(
 
 
 def waiting_notes(access: Access, formats: Mapping[EntryKind, RequestFormat]) -> list[Note]:
-    """Return the note that the ledger would hold on each outbox entry in one of these formats: at
-    least 0 of its deliveries counted, and at most as many as have an unknown outcome. Raises
-    ``BadInput`` if there is no state here.
+    """Return a note on each outbox entry in one of these formats, as if it had ended now: it has
+    counted at least 0 times, and at most as often as it has attempts with an unknown outcome, one
+    in flight included. Raises ``BadInput`` if there is no state here.
     """
     while True:
         manifest = _look(access).manifest

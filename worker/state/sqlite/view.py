@@ -179,9 +179,9 @@ def committed(path: Path) -> Delta:
 
 
 def waiting_notes(path: Path, formats: Mapping[EntryKind, RequestFormat]) -> list[Note]:
-    """Return the note that the ledger would hold on each outbox entry in one of these formats: at
-    least 0 of its deliveries counted, and at most as many as have an unknown outcome. Raises
-    ``CorruptState`` if the state can't be read.
+    """Return a note on each outbox entry in one of these formats, as if it had ended now: it has
+    counted at least 0 times, and at most as often as it has attempts with an unknown outcome, one
+    in flight included. Raises ``CorruptState`` if the state can't be read.
     """
     with _reading(path) as db:
         return [
