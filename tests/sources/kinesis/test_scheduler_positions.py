@@ -1,4 +1,4 @@
-"""Where shards are begun and gone on with: starts, restarts, trimming, and what shard syncs find."""
+"""Where shards begin and continue: starts, restarts, trimming, and what shard syncs find."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which shards are known: the children of one that ends, from its last answer or from a shard sync."""
+"""Which shards are known: the children of an ended one, from its last answer or a shard sync."""
 
 from __future__ import annotations
 
