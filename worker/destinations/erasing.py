@@ -22,7 +22,7 @@ Covers = Callable[[bytes], bool]
 
 
 class ErasedLines(NamedTuple):
-    """How many lines were removed, from how many files or objects."""
+    """The number of removed lines, and of the files or objects that held them."""
 
     lines: int = 0
     places: int = 0

@@ -28,8 +28,8 @@ PLATFORMS: Final = Platforms(TWILIO)
 
 
 class Origin(msgspec.Struct, frozen=True, order=True, gc=False):
-    """Where an occurrence came from. ``sub_sequence``: its user record's index in a KPL aggregate,
-    None for a plain record. ``arrival`` in epoch ms.
+    """The place that an occurrence came from. ``sub_sequence``: its user record's index in a KPL
+    aggregate, None for a plain record. ``arrival`` in epoch ms.
     """
 
     shard: str

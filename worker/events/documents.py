@@ -23,7 +23,7 @@ _COMPRESSED: Final = (
     *((bytes((0x78, flags)), "zlib") for flags in (0x01, 0x5E, 0x9C, 0xDA)),
 )
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"[\x00", b"\x00{", b"\x00[")
-"""How UTF-16 begins: with a byte order mark, or with JSON's first character."""
+"""The beginnings of UTF-16: a byte order mark, or JSON's first character."""
 
 
 def documents(data: bytes, most: int) -> list[bytes]:

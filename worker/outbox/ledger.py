@@ -58,7 +58,9 @@ class Note(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Tally(NamedTuple):
-    """How many samples of a series' minute a destination must have, and may have."""
+    """The least and the largest number of samples that a destination can hold of a series'
+    minute.
+    """
 
     min_count: int
     max_count: int

@@ -26,8 +26,8 @@ event added to a minute that had been released before.
 """
 
 Waits = Counter[tuple[Hold, ReleaseReason, int]]
-"""How many times a session's minute was released a given number of ms after its end, by hold and
-reason.
+"""The number of times that a session's minute was released a given number of ms after its end, by
+hold and reason.
 """
 
 

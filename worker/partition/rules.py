@@ -8,7 +8,7 @@ from worker.metrics.series import SeriesRules
 from worker.times.minutes import MINUTE
 
 SequenceNumbers = Literal["auto", "contiguous", "sparse"]
-"""What is assumed of sequence numbers; auto: contiguous until they are found not to be."""
+"""The assumption about sequence numbers; auto: contiguous until they are found not to be."""
 
 
 class Rules(NamedTuple):

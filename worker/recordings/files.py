@@ -78,7 +78,7 @@ _KINDS: Final = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-"""What a folder may contain under a shard's name that leads out of the folder."""
+"""Entries of a folder under a shard's name that lead out of the folder."""
 
 
 def _files_in(folder: Path) -> list[ShardFile]:

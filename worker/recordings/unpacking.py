@@ -64,7 +64,7 @@ class _Decompressor(Protocol):
 
 
 Chunks = Iterator[tuple[int, bytes]]
-"""How many bytes were fed, and the bytes that they yielded."""
+"""The number of bytes fed, and the bytes that they yielded."""
 
 
 def _zst(blocks: Iterable[bytes]) -> Chunks:

@@ -13,7 +13,7 @@ from worker.partition.partition import Partition
 
 _SLOW_FROM: Final = 0.5
 _REST_FROM: Final = 0.9
-"""How full the outbox may be before reading slows, and before it pauses."""
+"""The fill levels of the outbox from which reading slows, and from which it pauses."""
 
 _REST_PERIOD_S: Final = 2.0
 

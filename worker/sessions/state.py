@@ -22,9 +22,9 @@ CloseReason = Literal["wrap_up", "idle", "end_of_input"]
 
 
 class EmitCursor(msgspec.Struct, array_like=True, gc=False):
-    """How far metrics of one hold have been emitted: all samples of the first ``count`` events
-    whose minutes lie before ``before`` (epoch ms), analysed with or without ``closing``, and with
-    or without taking absent sequence numbers for missing events (``contiguous``).
+    """The extent to which metrics of one hold have been emitted: all samples of the first ``count``
+    events whose minutes lie before ``before`` (epoch ms), analysed with or without ``closing``, and
+    with or without taking absent sequence numbers for missing events (``contiguous``).
 
     ``oldest_new``: the time of the oldest event since (epoch ms), None if there is none.
     """

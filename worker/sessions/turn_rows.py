@@ -19,7 +19,7 @@ RowOutcome = Literal[
     "answered", "ambiguous", "interrupted", "unanswered", "abandoned", "greeting", "doubtful"
 ]
 TurnOutcome = Literal["answered", "ambiguous", "doubtful"]
-"""What is known of an utterance that answers the customer at its start."""
+"""The knowledge of an utterance that answers the customer, at its start."""
 
 _Measured = tuple[int | None, int | None, int | None, int | None]
 """A row's ``application_ms``, ``stt_ms``, ``tts_ms`` and ``tokens``."""

@@ -9,7 +9,7 @@ from worker.stream.position import Position
 
 
 class DecodedBatch(msgspec.Struct, frozen=True):
-    """What a source has read of one shard, in the shard's order.
+    """A batch of one shard's records, decoded, in the shard's order.
 
     ``records``: the number of records in the batch; ``deliveries``: all occurrences in them.
     ``position``: how far the shard is read with this batch; to be committed with its effects.

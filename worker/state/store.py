@@ -43,10 +43,10 @@ nothing.
 
 
 class ErasedState(NamedTuple):
-    """What was erased from a state: resident sessions, closed sessions, and requests that lost some
-    or all of their contents. ``maybe_sent``: those of these requests that may have been sent, or
-    may still be in flight. ``cleared``: whether the erased data is gone from the file or the
-    bucket, too; False if that is left to the next owner, or to the next attempt.
+    """The result of an erasure: the numbers of erased resident sessions, of closed sessions, and of
+    requests that lost some or all of their contents. ``maybe_sent``: those of these requests that
+    may have been sent, or may still be in flight. ``cleared``: whether the erased data is gone from
+    the file or the bucket, too; False if that is left to the next owner, or to the next attempt.
     """
 
     resident: int

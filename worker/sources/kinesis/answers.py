@@ -26,7 +26,9 @@ Dated = int | ClockDoubt | None
 _T = TypeVar("_T")
 
 _whole: Final = float.__round__
-"""What ``round`` looks up at each call, which is a quarter of the cost of making a Record."""
+"""The method that ``round`` looks up at each call; the look-up is a quarter of the cost of making a
+Record.
+"""
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 

@@ -27,7 +27,7 @@ ReaderObserver = Callable[[ReaderEvent], None]
 
 THREADS: Final = 8
 _MAX_BYTES: Final = 64 << 20
-"""Of records not yet taken; each thread's answer may exceed it once."""
+"""The limit of records not yet taken; each thread's answer may exceed it once."""
 
 _FIRST_ATTEMPTS: Final = 8
 _STOP_WITHIN: Final = 1.0  # seconds

@@ -87,7 +87,7 @@ _CAUSES: Final = {
 
 
 class Batch(NamedTuple):
-    """What one answer added to a shard, in order within the shard.
+    """The records that one answer added to a shard, in order within the shard.
 
     ``position``: to be committed with the batch's effects. ``clock``: the server's date (epoch ms)
     when the shard was empty at its tip, else None. ``gap``: records may be missing before this

@@ -19,7 +19,7 @@ SYNC_AGAIN: Final = 1_000  # ms, while a shard waits for a later one
 
 
 class ShardSyncPacing:
-    """When the next sync is due, by the results of those before it. The first is due at once."""
+    """The time of the next sync, by the results of those before it. The first is due at once."""
 
     def __init__(self) -> None:
         self.begun = 0

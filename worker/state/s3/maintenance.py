@@ -17,9 +17,9 @@ from worker.state.s3.segment import read_footer
 
 
 class MaintenanceSchedule(NamedTuple):
-    """When to merge: after this many ``commits``, or ``size`` bytes in them; and at every how many
-    calls to sweep. A sweep deletes what it and the one before found unnamed, so an outside reader
-    has the time between two sweeps to read what its manifest names.
+    """The schedule of compaction, after this many ``commits`` or ``size`` bytes in them, and of
+    sweeps, at every ``sweep_every``-th call. A sweep deletes what it and the one before found
+    unnamed, so an outside reader has the time between two sweeps to read what its manifest names.
     """
 
     commits: int = 64

@@ -37,14 +37,14 @@ _LEVEL: Final = 3
 
 
 class BlockExtent(NamedTuple):
-    """Where a block lies within its segment, in bytes."""
+    """The bytes of a block within its segment."""
 
     start: int
     length: int
 
 
 class EvictedExtent(NamedTuple):
-    """Where an evicted session lies, by its key's digest; ``closed_at`` in epoch ms."""
+    """The bytes of an evicted session, by its key's digest; ``closed_at`` in epoch ms."""
 
     digest: bytes
     closed_at: int

@@ -62,8 +62,8 @@ _T = TypeVar("_T")
 
 
 class Compaction(NamedTuple):
-    """When to merge commits: after this many, or this many bytes, but at least as many as are
-    merged.
+    """The schedule of compaction: after this many commits, or this many bytes, but at least as many
+    bytes as are merged already.
     """
 
     commits: int = 500

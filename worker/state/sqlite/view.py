@@ -84,8 +84,8 @@ class SqliteView:
 
 
 class Peek(NamedTuple):
-    """How many sessions have emitted everything and left memory, and how many entries wait to be
-    sent.
+    """The number of sessions that have emitted everything and left memory, and of entries waiting
+    to be sent.
     """
 
     evicted: int
@@ -104,7 +104,7 @@ def peek(path: Path) -> Peek:
 
 
 class Folded(NamedTuple):
-    """How many occurrences the last commit has counted, and how many sessions are in memory."""
+    """The number of occurrences counted by the last commit, and of sessions in memory."""
 
     occurrences: int
     resident: int
