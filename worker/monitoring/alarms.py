@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Final
 
 from worker.monitoring.alarm import (
     BAD_AT_LEAST,
@@ -25,6 +25,7 @@ from worker.monitoring.alarm import (
     ratio_alarm,
 )
 from worker.monitoring.deployment import Deployment, MetricQuery, delay_s, of_stream, own
+from worker.monitoring.targets import TARGETS, targets_of
 from worker.telemetry.liveness import START_WITHIN_S
 
 SESSIONS_AT_LEAST: Final = 20
@@ -37,35 +38,26 @@ STOP_S: Final = 120
 """How long the worker before may take to end."""
 
 
-class Target(NamedTuple):
-    """What Twilio publishes as good: a median, and a limit, in ms."""
-
-    median: int
-    limit: int
-
-
-TARGETS: Final = {
-    "ResponseLatency": Target(885, 1100),
-    "CallerWait": Target(885, 1100),
-    "SttLatency": Target(350, 500),
-    "ApplicationLatency": Target(375, 750),
-    "TtsLatency": Target(100, 250),
-}
-"""By latency metric. The one for speech to text probably includes end-pointing, which SttLatency
-leaves out; the one for the gap serves CallerWait, too, which is that gap in turns with doubt."""
-
 ALARMED_LATENCIES: Final = tuple(TARGETS)
 LATENCY_PERIOD_S: Final = 300
 LATENCY_PERCENTILE: Final = "p95"
 
 
 def alarms(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
-    """All alarms. ``thresholds``: measured ones of latency metrics, in ms, by metric."""
-    return [
-        *_pages(deployment),
+    """Return all alarms, or those of calls if a single platform is watched. ``thresholds``:
+    measured ones of latency metrics, in ms, by metric.
+    """
+    slow_and_rates = [
         *(_slow(deployment, metric, thresholds.get(metric)) for metric in ALARMED_LATENCIES),
         *_rates(deployment),
         *_losses(deployment),
+    ]
+    if deployment.platform:
+        return [*_pages(deployment), *slow_and_rates]
+    return [
+        *_pages(deployment),
+        *_own_pages(deployment),
+        *slow_and_rates,
         *_own_tickets(deployment),
         metric_alarm(
             deployment,
@@ -100,6 +92,11 @@ def _pages(deployment: Deployment) -> list[Alarm]:
             unit="% of sessions",
             periods=(900, 2),
         ),
+    ]
+
+
+def _own_pages(deployment: Deployment) -> list[Alarm]:
+    return [
         _heartbeat(deployment),
         metric_alarm(
             deployment,
@@ -142,7 +139,7 @@ def _slow(deployment: Deployment, name: str, threshold: int | None) -> Alarm:
         f"the 95th percentile of {name} is high",
         metrics,
         f"IF(samples >= {SAMPLES_AT_LEAST}, slowest, 0)",
-        TARGETS[name].limit if threshold is None else threshold,
+        targets_of(deployment)[name].limit if threshold is None else threshold,
         "ms",
         LATENCY_PERIOD_S,
         3,

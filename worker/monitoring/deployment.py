@@ -27,13 +27,16 @@ DimensionPairs = tuple[tuple[str, str], ...]
 
 class Deployment(NamedTuple):
     """``rules``: the worker's. ``labels``: the fixed dimensions of the account to watch, for a
-    labelled account adds to no series without its labels.
+    labelled account adds to no series without its labels. ``platform``: the one to watch, if its
+    series carry the dimension Platform, which is among the labels then; empty for all others, and
+    for the worker itself.
     """
 
     namespace: str
     own_namespace: str
     rules: Rules = Rules()
     labels: DimensionPairs = ()
+    platform: str = ""
 
 
 class Of(Enum):
