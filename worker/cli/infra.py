@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import unified_diff
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import click
 
@@ -20,12 +20,14 @@ from worker.aws.sessions import open_session
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
 from worker.errors import BadInput, Misconfigured
+from worker.events.decode import PLATFORMS
 from worker.monitoring.alarms import ALARMED_LATENCIES, LATENCY_PERIOD_S
 from worker.monitoring.baseline import PERIODS_AT_LEAST, threshold
 from worker.monitoring.deployment import Deployment
 from worker.monitoring.history import StatisticsApi, history
 from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of, sizing_table
 from worker.monitoring.template import monitoring_template
+from worker.partition.series_registry import PLATFORM_DIMENSION
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 from worker.settings.sources import load_settings
@@ -35,10 +37,6 @@ _LONGEST_S: Final = 63 * 86_400
 """For how long CloudWatch keeps periods of five minutes."""
 
 _SHOWN_LINES: Final = 40
-_TEMPLATES: Final = {
-    "twilio": "infra/monitoring.yaml",
-    "pinecall": "infra/monitoring-pinecall.yaml",
-}
 
 
 @click.group()
@@ -55,15 +53,9 @@ def infra() -> None:
 @click.option(
     "--out",
     metavar="FILE",
-    help="Where to write the template; - is standard output.  [default: infra/monitoring.yaml, "
-    "for Pinecall infra/monitoring-pinecall.yaml]",
-)
-@click.option(
-    "--platform",
-    type=click.Choice(["twilio", "pinecall"]),
-    default="twilio",
+    default="infra/monitoring.yaml",
     show_default=True,
-    help="Whose calls to watch: Twilio's and the worker, or Pinecall's and the bridge.",
+    help="Where to write the template; - is standard output.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if FILE is not up to date.")
 @click.option(
@@ -77,18 +69,23 @@ def infra() -> None:
     metavar="SID",
     help="Watch the series that carry this account's labels (the setting labels).",
 )
+@click.option(
+    "--platform",
+    type=click.Choice(sorted(PLATFORMS.marked)),
+    help="Watch the calls of this platform, whose series carry the dimension Platform.",
+)
 @some_settings_options(
     *("namespace", "own_namespace", "region", "endpoint_url"),
     *("hold_direct_s", "hold_turn_s", "hold_max_s", "hold_hole_s", "close_after_wrap_up_s"),
     "release_every_s",
 )
 def render(
-    out: str | None,
+    out: str,
     *,
-    platform: Literal["twilio", "pinecall"],
     check: bool,
     baseline: float | None,
     account: str | None,
+    platform: str | None,
     config_file: Path | None,
     **options: str | None,
 ) -> None:
@@ -98,24 +95,24 @@ def render(
     sets, and the holds, which decide over how many periods an alarm must look. Give it the
     settings that the worker has.
 
-    Pinecall's calls (--platform pinecall) have series of their own, and a stack of their own with
-    the alarms of the bridge: their response includes end-pointing, so thresholds differ.
-
     Without --baseline it asks nobody: alarms of latencies have the limits that Twilio publishes
     for their thresholds, and tell nobody. With --baseline they get thresholds from what
     CloudWatch holds (cloudwatch:GetMetricStatistics; 1d to 63d), and actions; a metric of which
     too little is known keeps its fallback, which standard error says.
 
+    With --platform it is of that platform's calls, with limits of their own, and of the bridge that
+    brings them, and nothing of the worker itself: for a second stack, beside the one without
+    --platform.
+
     \b
     Examples:
       voice-insights infra render --check
       voice-insights infra render --out - --namespace Staging
-      voice-insights infra render --platform pinecall
+      voice-insights infra render --platform pinecall --out infra/monitoring-pinecall.yaml
       voice-insights infra render --baseline 14d --region eu-west-1 --out my-monitoring.yaml
     """
     settings = load_settings(options, os.environ, config_file).settings
-    deployment = _subject(settings, account)._replace(platform=platform)
-    out = out or _TEMPLATES[platform]
+    deployment = _subject(settings, account, platform)
     measured = {} if baseline is None else _measured(settings, deployment, baseline)
     template = monitoring_template(deployment, measured)
     if check:
@@ -177,14 +174,20 @@ def _write(out: str, template: str) -> None:
     click.echo(f"written: {out}", err=True)
 
 
-def _subject(settings: Settings, account: str | None) -> Deployment:
+def _subject(settings: Settings, account: str | None, platform: str | None) -> Deployment:
     labels: Mapping[str, str] = {}
     if account is not None:
         if account not in settings.labels:
             raise Misconfigured(f"--account {account}: the setting labels has no such account")
         labels = settings.labels[account]
+    if platform is not None:
+        labels = {**labels, PLATFORM_DIMENSION: platform}
     return Deployment(
-        settings.namespace, settings.own_namespace, rules_of(settings), tuple(labels.items())
+        settings.namespace,
+        settings.own_namespace,
+        rules_of(settings),
+        tuple(labels.items()),
+        platform or "",
     )
 
 

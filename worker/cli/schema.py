@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from worker.events.pinecall.cloud_event import json_schema as pinecall_schema
+from worker.events.pinecall.cloud_event import pinecall_schema
 from worker.sessions.schema import json_schema
 
 _SCHEMAS: Final = {"session": json_schema, "pinecall": pinecall_schema}

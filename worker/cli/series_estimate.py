@@ -10,7 +10,7 @@ from worker.events.decode import PLATFORMS
 from worker.metrics.catalogue import CATALOGUE, OWN_DIMENSION_VALUES
 from worker.metrics.series import SeriesRules
 from worker.monitoring.sizing import SERIES_MONTH
-from worker.partition.series_registry import PLATFORM
+from worker.partition.series_registry import PLATFORM_DIMENSION
 
 
 class Estimate(NamedTuple):
@@ -72,7 +72,7 @@ def _sets(rules: SeriesRules) -> list[_Set]:
 
 
 def _values(name: str, rules: SeriesRules) -> float:
-    is_label = name == PLATFORM or any(name in labels for labels in rules.labels.values())
+    is_label = name == PLATFORM_DIMENSION or any(name in labels for labels in rules.labels.values())
     return 1 if is_label else OWN_DIMENSION_VALUES.get(name, inf)
 
 
@@ -98,7 +98,7 @@ def _label_sets(rules: SeriesRules) -> set[_Labels]:
         if "/" in name
     }
     marked = {
-        tuple(sorted((*one, (PLATFORM, platform))))
+        tuple(sorted((*one, (PLATFORM_DIMENSION, platform))))
         for one in of_accounts | of_agents
         for platform in PLATFORMS.marked
     }

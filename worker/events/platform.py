@@ -1,4 +1,4 @@
-"""Voice platforms: what turns the CloudEvents of each into canonical events."""
+"""Voice platforms, which convert their CloudEvents to canonical events."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ FastPath = Callable[[bytes, int], Occurrence | None]
 class Platform(NamedTuple):
     """One voice platform, by the ``types`` of its CloudEvents.
 
-    ``read`` takes a CloudEvent of one of these as text, and its arrival in epoch ms; it takes
-    whatever can be understood, and raises ``Unreadable`` for the rest.
+    ``read`` decodes a CloudEvent of one of these types, given as text, with its arrival in epoch
+    ms; it accepts whatever can be understood, and raises ``Unreadable`` for the rest.
 
-    ``read_quickly``, if there is one, takes any bytes, and gives what ``read`` would, ``Ignored``
-    for a CloudEvent of a type that isn't the platform's, or None
-    for what only ``read`` can tell. It never raises.
+    ``read_quickly``, if there is one, accepts any bytes, and returns the same as ``read``,
+    ``Ignored`` for a CloudEvent of a type that isn't the platform's, or None where only ``read``
+    can decide. It never raises.
 
-    ``unmarked``: whether series of its sessions do without the dimension Platform. What platforms
-    call by one name differs, so no two of them have series in common. ``names_agents``: whether the
-    account of a session's key is ``account/agent``.
+    ``unmarked``: whether the series of its sessions go without the dimension Platform. A metric
+    means different things on different platforms, so that no two platforms share a series.
+    ``names_agents``: whether the account of a session's key is ``account/agent``.
     """
 
     name: str
@@ -40,16 +40,16 @@ class Platforms:
     """The platforms whose events are decoded."""
 
     def __init__(self, *platforms: Platform) -> None:
-        """Raises ``ValueError`` if two of them have a type in common."""
+        """Raises ``ValueError`` if two platforms have a type in common."""
         self._by_type: dict[str, Platform] = {}
         for platform in platforms:
             for kind in platform.types:
                 if self._by_type.setdefault(kind, platform) is not platform:
                     raise ValueError(f"{platform.name} and another platform have the type {kind}")
         self.unmarked: Final = frozenset(one.name for one in platforms if one.unmarked)
-        """The names of those whose series do without the dimension Platform."""
+        """The names of the platforms whose series go without the dimension Platform."""
         self.marked: Final = frozenset(one.name for one in platforms if not one.unmarked)
-        """The names of the others."""
+        """The names of the other platforms."""
         self._with_agents: Final = frozenset(one.name for one in platforms if one.names_agents)
         self._fast = [
             (platform.read_quickly, self._by_type.keys() - platform.types)
@@ -58,30 +58,30 @@ class Platforms:
         ]
         only_one = len(self._fast) == 1
         self.read_quickly: Final[FastPath] = self._fast[0][0] if only_one else self._quickest
-        """The occurrence in the bytes of one CloudEvent; None for what only ``read`` can tell.
-        ``arrival`` in epoch ms. What it gives has to be ``settled``.
+        """Return the occurrence in the bytes of one CloudEvent; None where only ``read`` can
+        decide. ``arrival`` in epoch ms. Whether the result is final, ``settled`` says.
         """
         self._others: Final = self._fast[0][1] if only_one else frozenset[str]()
 
     def account_and_agent(self, key: SessionKey) -> tuple[str, str]:
-        """Whose session it is; the agent is empty where none is named."""
+        """Return the account and the agent of a session; the agent is empty if none is named."""
         if key.platform not in self._with_agents:
             return key.account_sid, ""
         account, _, agent = key.account_sid.partition("/")
         return account, agent
 
     def settled(self, occurrence: Occurrence | None) -> TypeGuard[Occurrence]:
-        """Whether ``read_quickly`` has told what there is to tell: it may have ignored what is for
-        a platform that ``read`` alone knows.
+        """Whether a result of ``read_quickly`` is final: it also ignores the CloudEvents of
+        platforms that only ``read`` decodes.
         """
         if isinstance(occurrence, Ignored):
             return occurrence.type not in self._others
         return occurrence is not None
 
     def read(self, data: bytes, arrival: int) -> Occurrence:
-        """The occurrence in the bytes of one CloudEvent.
+        """Return the occurrence in the bytes of one CloudEvent, ``Damaged`` if they can't be read.
 
-        ``arrival`` in epoch ms. What can't be read is ``Damaged``.
+        ``arrival`` in epoch ms.
         """
         if not data:
             return Damaged("empty")
@@ -94,7 +94,7 @@ class Platforms:
             return Damaged(parse_failure(error))
 
     def _quickest(self, data: bytes, arrival: int) -> Occurrence | None:
-        """Of several platforms: that of the first which has something to say."""
+        """Return the occurrence of the first platform that recognizes the event."""
         for read_quickly, others in self._fast:
             occurrence = read_quickly(data, arrival)
             if isinstance(occurrence, Ignored) and occurrence.type in others:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Final
 
 from worker.monitoring.alarm import (
     BAD_AT_LEAST,
@@ -24,8 +24,9 @@ from worker.monitoring.alarm import (
     metric_alarm,
     ratio_alarm,
 )
-from worker.monitoring.bridge_alarms import PINECALL_LIMITS, bridge_alarms
+from worker.monitoring.bridge_alarms import bridge_alarms
 from worker.monitoring.deployment import Deployment, MetricQuery, delay_s, of_stream, own
+from worker.monitoring.targets import TARGETS, targets_of
 from worker.telemetry.liveness import START_WITHIN_S
 
 SESSIONS_AT_LEAST: Final = 20
@@ -38,57 +39,33 @@ STOP_S: Final = 120
 """How long the worker before may take to end."""
 
 
-class Target(NamedTuple):
-    """What Twilio publishes as good: a median, and a limit, in ms."""
-
-    median: int
-    limit: int
-
-
-TARGETS: Final = {
-    "ResponseLatency": Target(885, 1100),
-    "CallerWait": Target(885, 1100),
-    "SttLatency": Target(350, 500),
-    "ApplicationLatency": Target(375, 750),
-    "TtsLatency": Target(100, 250),
-}
-"""By latency metric. The one for speech to text probably includes end-pointing, which SttLatency
-leaves out; the one for the gap serves CallerWait, too, which is that gap in turns with doubt."""
-
 ALARMED_LATENCIES: Final = tuple(TARGETS)
 LATENCY_PERIOD_S: Final = 300
 LATENCY_PERCENTILE: Final = "p95"
 
 
 def alarms(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
-    """All alarms: on calls of the deployment's platform, and on the worker, or on what bridges the
-    platform. ``thresholds``: measured ones of latency metrics, in ms, by metric.
+    """Return all alarms, or those of calls and of their bridge if a single platform is watched.
+    ``thresholds``: measured ones of latency metrics, in ms, by metric.
     """
-    of_worker = deployment.platform == "twilio"
-    return [
-        *_pages(deployment),
-        *(_own_pages(deployment) if of_worker else ()),
+    slow_and_rates = [
         *(_slow(deployment, metric, thresholds.get(metric)) for metric in ALARMED_LATENCIES),
         *_rates(deployment),
         *_losses(deployment),
-        *(_own_tickets(deployment) if of_worker else bridge_alarms(deployment, _heartbeat)),
     ]
-
-
-def _own_pages(deployment: Deployment) -> list[Alarm]:
+    if deployment.platform:
+        return [*_pages(deployment), *slow_and_rates, *bridge_alarms(deployment, _heartbeat)]
     return [
-        _heartbeat(
-            deployment,
-            "Heartbeat",
-            "Heartbeat",
-            "no worker has committed for longer than a deployment takes",
-        ),
+        *_pages(deployment),
+        *_own_pages(deployment),
+        *slow_and_rates,
+        *_own_tickets(deployment),
         metric_alarm(
             deployment,
-            ("IteratorAge", Urgency.PAGE, "the worker does not keep up with the stream"),
-            own("value", "MillisBehindLatest"),
-            (900_000, "ms"),
-            (60, 10),
+            ("StreamFull", Urgency.TICKET, "the stream refuses what Twilio writes"),
+            of_stream("value", "WriteProvisionedThroughputExceeded"),
+            (1, "records"),
+            (300, 3),
         ),
     ]
 
@@ -119,9 +96,26 @@ def _pages(deployment: Deployment) -> list[Alarm]:
     ]
 
 
-def _heartbeat(deployment: Deployment, name: str, metric_name: str, about: str) -> Alarm:
+def _own_pages(deployment: Deployment) -> list[Alarm]:
+    return [
+        _heartbeat(
+            deployment,
+            "Heartbeat",
+            "no worker has committed for longer than a deployment takes",
+        ),
+        metric_alarm(
+            deployment,
+            ("IteratorAge", Urgency.PAGE, "the worker does not keep up with the stream"),
+            own("value", "MillisBehindLatest"),
+            (900_000, "ms"),
+            (60, 10),
+        ),
+    ]
+
+
+def _heartbeat(deployment: Deployment, name: str, about: str) -> Alarm:
     """Silent for longer than an old process takes to end and a new one to start."""
-    metric = own("beats", metric_name)
+    metric = own("beats", name)
     bad = ceil((STOP_S + START_WITHIN_S + delay_s(deployment, metric)) / 60)
     return Alarm(
         name,
@@ -150,19 +144,13 @@ def _slow(deployment: Deployment, name: str, threshold: int | None) -> Alarm:
         f"the 95th percentile of {name} is high",
         metrics,
         f"IF(samples >= {SAMPLES_AT_LEAST}, slowest, 0)",
-        _limit(deployment, name) if threshold is None else threshold,
+        targets_of(deployment)[name].limit if threshold is None else threshold,
         "ms",
         LATENCY_PERIOD_S,
         3,
         evaluation_periods(3, LATENCY_PERIOD_S, (delay_s(deployment, one) for one in metrics)),
         measured=threshold is not None,
     )
-
-
-def _limit(deployment: Deployment, name: str) -> int:
-    """Where nothing is measured, in ms."""
-    limits = PINECALL_LIMITS if deployment.platform == "pinecall" else {}
-    return limits.get(name, TARGETS[name].limit)
 
 
 def _rates(deployment: Deployment) -> list[Alarm]:
@@ -221,7 +209,7 @@ def _losses(deployment: Deployment) -> list[Alarm]:
 
 def _own_tickets(deployment: Deployment) -> list[Alarm]:
     ticket = Urgency.TICKET
-    own_metrics = [
+    return [
         metric_alarm(
             deployment, (name, ticket, about), own("value", metric), (threshold, unit), periods
         )
@@ -287,11 +275,3 @@ def _own_tickets(deployment: Deployment) -> list[Alarm]:
             ),
         )
     ]
-    full = metric_alarm(
-        deployment,
-        ("StreamFull", ticket, "the stream refuses what Twilio writes"),
-        of_stream("value", "WriteProvisionedThroughputExceeded"),
-        (1, "records"),
-        (300, 3),
-    )
-    return [*own_metrics, full]

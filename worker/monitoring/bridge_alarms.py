@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from worker.monitoring.alarm import Alarm, Urgency, metric_alarm
 from worker.monitoring.deployment import Deployment, own
 
-PINECALL_LIMITS: Final = {"ResponseLatency": 1600, "CallerWait": 1600}
-"""Limits (ms) in place of Twilio's, of metrics that for Pinecall include the silence that
-end-pointing needs, about half a second.
-"""
-
 
 def bridge_alarms(
-    deployment: Deployment, heartbeat: Callable[[Deployment, str, str, str], Alarm]
+    deployment: Deployment, heartbeat: Callable[[Deployment, str, str], Alarm]
 ) -> list[Alarm]:
-    """``heartbeat``: makes the alarm on a metric that must not fall silent, of a name, the metric
-    and what it means.
+    """``heartbeat``: makes the alarm on a metric that must not fall silent, of the metric's name,
+    which the alarm has, and what it means.
     """
     return [
         heartbeat(
             deployment,
-            "BridgeHeartbeat",
             "BridgeHeartbeat",
             "the bridge has not read the list of calls, or put nothing, for longer than a "
             "deployment takes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from math import ceil
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.partition.rules import Rules
@@ -28,21 +28,16 @@ DimensionPairs = tuple[tuple[str, str], ...]
 
 class Deployment(NamedTuple):
     """``rules``: the worker's. ``labels``: the fixed dimensions of the account to watch, for a
-    labelled account adds to no series without its labels. ``platform``: whose calls to watch;
-    those of another than Twilio add to no series without the dimension Platform.
+    labelled account adds to no series without its labels. ``platform``: the one to watch, if its
+    series carry the dimension Platform, which is among the labels then; empty for all others, and
+    for the worker itself.
     """
 
     namespace: str
     own_namespace: str
     rules: Rules = Rules()
     labels: DimensionPairs = ()
-    platform: Literal["twilio", "pinecall"] = "twilio"
-
-    @property
-    def fixed_dimensions(self) -> DimensionPairs:
-        """What every series of the calls carries."""
-        platform = () if self.platform == "twilio" else (("Platform", self.platform),)
-        return (*self.labels, *platform)
+    platform: str = ""
 
 
 class Of(Enum):
@@ -76,14 +71,14 @@ class MetricQuery(NamedTuple):
     def all_dimensions(self, deployment: Deployment) -> DimensionPairs:
         """By name, as it is published; the worker's metrics about itself have none."""
         return {
-            Of.CALLS: tuple(sorted((*deployment.fixed_dimensions, *self.dimensions))),
+            Of.CALLS: tuple(sorted((*deployment.labels, *self.dimensions))),
             Of.WORKER: (),
             Of.STREAM: (("StreamName", STREAM_NAME),),
         }[self.of]
 
 
 def own(id_: str, name: str) -> MetricQuery:
-    """A metric of the worker, or of the bridge, about itself, by the statistic that fits."""
+    """Return a metric of the worker, or of a bridge, about itself, by the statistic that fits."""
     catalogue = BRIDGE_METRICS if name in BRIDGE_METRICS else TELEMETRY_METRICS
     return MetricQuery(id_, name, catalogue[name].statistic, of=Of.WORKER)
 

@@ -68,7 +68,7 @@ def math(id_: str, expression: str, label: str, **options: object) -> GraphLine:
 
 def search(deployment: Deployment, name: str, names: Iterable[str], statistic: str) -> GraphLine:
     """All series of a metric with these dimensions, whatever their values."""
-    fixed = dict(deployment.fixed_dimensions)
+    fixed = dict(deployment.labels)
     schema = ",".join(f'"{one}"' for one in (deployment.namespace, *sorted({*names, *fixed})))
     terms = [f'MetricName="{name}"', *(f'{key}="{value}"' for key, value in fixed.items())]
     expression = f"SEARCH('{{{schema}}} {' '.join(terms)}', '{statistic}', {PERIOD_S})"

@@ -1,4 +1,4 @@
-"""The series that are admitted, and the way from a sample to its series. Pure."""
+"""The series registry: admits series within limits, and maps samples to them. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from worker.metrics.series import Series, SeriesRules
 from worker.sessions.context import Context
 from worker.sessions.samples import SampleKey, split
 
-PLATFORM: Final = "Platform"
-"""The dimension of all series of a platform, but for those that go without."""
+PLATFORM_DIMENSION: Final = "Platform"
+"""The dimension that names the platform of a series; some platforms go without."""
 
 
 class Owner(NamedTuple):
-    """Whose a sample is: what its series have to tell apart, whatever its metric."""
+    """The platform, account and agent of a sample, by which its series differ."""
 
     platform: str
     account: str
@@ -31,12 +31,12 @@ class Owner(NamedTuple):
 
 
 def owner_of(key: SessionKey) -> Owner:
-    """The owner of a session's samples."""
+    """Return the owner of a session's samples."""
     return Owner(key.platform, *PLATFORMS.account_and_agent(key))
 
 
 class SeriesBook:
-    """Admitted series, and the way from a sample to its series."""
+    """The admitted series, and the mapping of samples to them."""
 
     def __init__(self, rules: SeriesRules, admitted: Iterable[Series] = ()) -> None:
         self._rules = rules
@@ -60,7 +60,9 @@ class SeriesBook:
     def of(
         self, metric: str, own: str | None, context: Context, owner: Owner
     ) -> tuple[Series, ...]:
-        """The series of a sample, each dimension set's one, overflow already applied."""
+        """Return the series of a sample, one for each dimension set, with overflow already
+        applied.
+        """
         key = (metric, own, context, owner)
         known = self._known.get(key)
         if known is None:
@@ -78,12 +80,14 @@ class SeriesBook:
         return admitted
 
     def _labels(self, owner: Owner) -> dict[str, str]:
-        """The dimensions of all of an owner's series; an agent's labels go before its account's."""
+        """Return the dimensions that all of an owner's series carry; an agent's labels take
+        precedence over its account's.
+        """
         labels = dict(self._rules.labels.get(owner.account, {}))
         if owner.agent:
             labels |= self._rules.labels.get(f"{owner.account}/{owner.agent}", {})
         if owner.platform not in PLATFORMS.unmarked:
-            labels[PLATFORM] = owner.platform
+            labels[PLATFORM_DIMENSION] = owner.platform
         return labels
 
     def _expand(
@@ -108,7 +112,7 @@ class SeriesBook:
             series.metric,
             tuple((name, labels.get(name, OTHER)) for name, _ in series.dimensions),
         )
-        # a series that has nothing but labels is its own overflow: it is always admitted
+        # a series with labels only is its own overflow: it is always admitted
         if series != overflow and not self._room(series):
             return self._admit(overflow, labels)
         self._note(series)

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing
 from typing import Final
 
-from worker.events.pinecall.cloud_event import CallEvent
+from worker.events.pinecall.cloud_event import PinecallEvent
 from worker.pinecall.answers import object_of
 from worker.pinecall.api import MOST_ENTRIES, Failure, LogPage, Sealed
 from worker.pinecall.mapping.call_log import CallMapping
@@ -154,7 +154,7 @@ class Follower:
         mapping, around = self._mapping, self._around
         known = set(mapping.dropped)
         scored = False
-        events: list[CallEvent] = []
+        events: list[PinecallEvent] = []
         for data in entries:
             entry = object_of(data)
             if entry.get("type") == _SCORE:

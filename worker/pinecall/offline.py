@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from worker.events.pinecall.cloud_event import CallEvent, encode
+from worker.events.pinecall.cloud_event import PinecallEvent, encode_event
 from worker.pinecall.answers import is_call_id
 from worker.pinecall.mapping.call_log import CallMapping
 from worker.pinecall.mapping.sdk_frames import FrameMapping
@@ -35,13 +35,15 @@ class SavedCalls:
 
     def records(self, paths: Iterable[Path]) -> Converted:
         """All records, by arrival. Raises ``BadInput`` for a file that can't be read."""
-        found: list[tuple[int, CallEvent]] = []
+        found: list[tuple[int, PinecallEvent]] = []
         for path in paths:
             for item in items_of(path):
                 found += self._of(item)
         found.sort(key=_order)
         records = [
-            Record(BRIDGE_SHARD, f"{number:020d}", arrival, encode(event), event.partition_key)
+            Record(
+                BRIDGE_SHARD, f"{number:020d}", arrival, encode_event(event), event.partition_key
+            )
             for number, (arrival, event) in enumerate(found, 1)
         ]
         skipped: dict[str, int] = {}
@@ -50,7 +52,7 @@ class SavedCalls:
                 skipped[one.skipped] = skipped.get(one.skipped, 0) + 1
         return Converted(records, len({record.partition_key for record in records}), skipped)
 
-    def _of(self, item: SavedItem) -> Iterator[tuple[int, CallEvent]]:
+    def _of(self, item: SavedItem) -> Iterator[tuple[int, PinecallEvent]]:
         if isinstance(item, LogEntry):
             call = item.entry.get("call")
             if not isinstance(call, str) or not is_call_id(call):
@@ -65,6 +67,6 @@ class SavedCalls:
                 yield max(at, item.arrival or at), event
 
 
-def _order(one: tuple[int, CallEvent]) -> tuple[int, str, int]:
+def _order(one: tuple[int, PinecallEvent]) -> tuple[int, str, int]:
     arrival, event = one
     return arrival, event.partition_key, event.sequence_number

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
-from worker.events.pinecall.cloud_event import CallEvent
+from worker.events.pinecall.cloud_event import PinecallEvent
 from worker.pinecall.api import CallLogs
 from worker.pinecall.checkpoint import ProgressBook
 from worker.pinecall.notices import CallExpired, Listener
@@ -61,7 +61,7 @@ class Route:
         self._decided = False
         self._archived = False
 
-    async def take(self, read: int, events: list[CallEvent]) -> None:
+    async def take(self, read: int, events: list[PinecallEvent]) -> None:
         """Events of entries up to sequence number ``read``, in order; return once they are put."""
         around = self._around
         put = around.book[self._call].put

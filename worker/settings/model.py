@@ -199,7 +199,9 @@ class Settings(BridgeSettings):
         default=500, ge=1, le=1_000_000, description="series in all, the rest counts as other"
     )
     labels: Labels = Field(
-        default={}, description="account_sid -> dimensions that all its series carry"
+        default={},
+        description="account_sid, or account/agent on a platform that names agents -> "
+        "dimensions that all its series carry",
     )
     dimensions: DimensionsSetting = Field(
         default=dict(DEFAULT_DIMENSION_SETS),

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from worker.identifying import identifies_someone
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
+from worker.partition.series_registry import PLATFORM_DIMENSION
 from worker.times.rfc3339 import parse_ms
 
 _STREAM: Final = re.compile(
@@ -122,7 +123,7 @@ def _check_label(name: str, label: str) -> None:
         )
     if name in CATALOGUE or name == "_aws":
         raise ValueError(f"{name!r} means something else in an EMF line; choose another name")
-    if name in CONTEXT_DIMENSIONS or name in _OWN_DIMENSIONS:
+    if name in CONTEXT_DIMENSIONS or name in _OWN_DIMENSIONS or name == PLATFORM_DIMENSION:
         raise ValueError(f"{name!r} is a dimension of the worker's own; choose another name")
     if _NEVER_DIMENSIONS.fullmatch(name):
         raise ValueError(f"{name!r} would identify a call or a person, which no dimension may")

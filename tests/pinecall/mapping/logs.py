@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from worker.events.pinecall.cloud_event import CallEvent, encode
+from worker.events.pinecall.cloud_event import PinecallEvent, encode_event
 from worker.pinecall.mapping.call_log import CallMapping
 from worker.pinecall.mapping.sdk_frames import FrameMapping
 from worker.stream.record import Record
@@ -44,7 +44,7 @@ def frames(name: str) -> Iterator[tuple[str, Any]]:
             yield event, json.loads(line[5:])
 
 
-def mapped(entries: Iterable[Any], call: str = CALL) -> list[CallEvent]:
+def mapped(entries: Iterable[Any], call: str = CALL) -> list[PinecallEvent]:
     """What a mapping makes of a call's entries."""
     mapping = CallMapping(ACCOUNT, call)
     return [event for entry in entries for event in mapping.read(entry)]
@@ -52,7 +52,7 @@ def mapped(entries: Iterable[Any], call: str = CALL) -> list[CallEvent]:
 
 def mapped_frames(
     some: Iterable[tuple[str, Any]], arrivals: Iterator[int] | None = None
-) -> list[CallEvent]:
+) -> list[PinecallEvent]:
     """What a mapping makes of frames, which arrive then (epoch ms), if that is known."""
     mapping = FrameMapping(ACCOUNT)
     return [
@@ -62,9 +62,15 @@ def mapped_frames(
     ]
 
 
-def records(events: Iterable[CallEvent]) -> list[Record]:
+def records(events: Iterable[PinecallEvent]) -> list[Record]:
     """A record an event, each of which arrives a second after it."""
     return [
-        Record("shard-0", str(n), (parse_ms(event.time) or 0) + 1000, encode(event), event.subject)
+        Record(
+            "shard-0",
+            str(n),
+            (parse_ms(event.time) or 0) + 1000,
+            encode_event(event),
+            event.subject,
+        )
         for n, event in enumerate(events)
     ]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.pinecall.mapping.logs import ACCOUNT, CALL, Entry, mapped, pages, streamed
-from worker.events.pinecall.cloud_event import EventData, encode
+from worker.events.pinecall.cloud_event import PinecallData, encode_event
 from worker.pinecall.mapping.call_log import CallMapping
 
 SECRETS = (
@@ -47,7 +47,7 @@ def entry(seq: int, kind: str, at: float, **data: Any) -> Entry:
     return {**whole, "type": kind, "ephemeral": False, "data": data}
 
 
-def data_of(entries: list[Entry]) -> list[EventData]:
+def data_of(entries: list[Entry]) -> list[PinecallData]:
     return [event.data for event in mapped(entries)]
 
 
@@ -56,12 +56,12 @@ def names(entries: list[Entry]) -> list[str]:
 
 
 def test_pages_and_the_stream_of_one_call_give_the_same_bytes() -> None:
-    assert list(map(encode, mapped(pages()))) == list(map(encode, mapped(streamed())))
+    assert list(map(encode_event, mapped(pages()))) == list(map(encode_event, mapped(streamed())))
     assert len(mapped(pages())) == 64
 
 
 def test_nothing_that_was_said_and_nobody_is_in_what_leaves() -> None:
-    text = b"\n".join(map(encode, mapped(streamed()))).decode()
+    text = b"\n".join(map(encode_event, mapped(streamed()))).decode()
     whole = json.dumps(streamed())
     for secret in SECRETS:
         assert secret in whole or secret == "15005550111"
@@ -88,7 +88,7 @@ def test_a_number_is_the_same_whatever_an_earlier_reading_missed() -> None:
 
 def test_an_entry_that_was_read_says_nothing_again() -> None:
     twice = [one for one in pages() for _ in range(2)]
-    assert list(map(encode, mapped(twice))) == list(map(encode, mapped(pages())))
+    assert list(map(encode_event, mapped(twice))) == list(map(encode_event, mapped(pages())))
 
 
 def test_a_turn_that_was_written_twice_is_told_once() -> None:
@@ -186,7 +186,7 @@ def test_whatever_stands_in_an_entry_nothing_breaks(picks: list[tuple[int, Any]]
         if isinstance(metrics, dict) and metrics:
             metrics[data.draw(st.sampled_from(sorted(metrics)))] = data.draw(junk)
         for event in mapping.read(one):
-            assert b"5005550111" not in encode(event)
+            assert b"5005550111" not in encode_event(event)
 
 
 @given(junk)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pinecall.mapping.logs import ACCOUNT, frames, mapped_frames
-from worker.events.pinecall.cloud_event import encode
+from worker.events.pinecall.cloud_event import encode_event
 from worker.pinecall.mapping.sdk_frames import FrameMapping
 
 CALL = {"callId": "c1", "transport": "webrtc", "agent": "dev"}
@@ -61,11 +61,11 @@ def test_a_chat_and_repeats_are_left_out() -> None:
     assert {one.subject for one in found} == {"call_7c1e5a0f9b2d4c86"}
     assert len(found) == 29
     repeated = mapped_frames(frame for frame in frames("sdk-stream.sse") for _ in range(2))
-    assert list(map(encode, repeated)) == list(map(encode, found))
+    assert list(map(encode_event, repeated)) == list(map(encode_event, found))
 
 
 def test_nothing_that_was_said_and_nobody_is_in_what_leaves() -> None:
-    text = b"\n".join(map(encode, mapped_frames(frames("sdk-stream.sse"))))
+    text = b"\n".join(map(encode_event, mapped_frames(frames("sdk-stream.sse"))))
     for secret in (b"5005550111", b"5005550199", b"please", b"Thursday", b"chat", b"um_1", b"msg_"):
         assert secret not in text
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
+from worker.events.bounds import INT64, TEXT_LENGTH
 from worker.events.payload import (
     Configured,
     EndStatus,
@@ -28,10 +29,7 @@ from worker.events.payload import (
 )
 from worker.metrics.dimension_values import UNKNOWN, with_digest
 
-INT64: Final = 1 << 63
-TEXT_LENGTH: Final = 200
-
-SHOWN_SETTINGS: Final = ("channel", "direction")
+_SHOWN_SETTINGS: Final = ("channel", "direction")
 """The settings of a session that its record shows."""
 
 _ENDINGS: Final[dict[str | None, EndStatus]] = {
@@ -103,7 +101,7 @@ def _configured(said: Fields) -> Payload:
         _provider(own.get("transcriptionProvider")),
         _text(own.get("speechProvider")),
     )
-    shown = {name: text for name in SHOWN_SETTINGS if (text := _text(own.get(name))) is not None}
+    shown = {name: text for name in _SHOWN_SETTINGS if (text := _text(own.get(name))) is not None}
     return Configured(UNKNOWN, UNKNOWN, settings, {}, 0, shown)
 
 
@@ -152,7 +150,7 @@ def _handed_off(said: Fields) -> Payload:
     return HandedOff(step, canonical({name: value for name, value in kept.items() if value}))
 
 
-PAYLOADS: Final[dict[str, Callable[[Fields], Payload]]] = {
+PINECALL_PAYLOADS: Final[dict[str, Callable[[Fields], Payload]]] = {
     "stt_latency": _latency,
     "tts_latency": _latency,
     "turn_latency": _turn_latency,

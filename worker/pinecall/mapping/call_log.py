@@ -12,21 +12,21 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
+from worker.events.bounds import MAX_SEQUENCE_NUMBER
 from worker.events.pinecall.cloud_event import (
-    MAX_SEQUENCE_NUMBER,
-    CallEvent,
-    EventData,
-    call_event,
-    instant,
+    PinecallData,
+    PinecallEvent,
+    instant_text,
+    pinecall_event,
 )
 from worker.pinecall.mapping import occurrences
-from worker.pinecall.mapping.derived import SLOTS, Derived
+from worker.pinecall.mapping.derived import SLOTS_PER_ENTRY, Derived
 from worker.pinecall.mapping.providers import Providers
 from worker.pinecall.mapping.replies import agent_turn, at_of, user_turn
 from worker.pinecall.mapping.turns import Turn, Turns
 from worker.pinecall.mapping.values import (
     LATEST_MS,
-    OTHER,
+    OTHER_NAME,
     as_ms,
     fields,
     instant_s,
@@ -82,14 +82,14 @@ class CallMapping:
         """What precedes the next entry could not be read."""
         self._previous = None
 
-    def read(self, entry: object) -> list[CallEvent]:
+    def read(self, entry: object) -> list[PinecallEvent]:
         """The events of one entry, by number; none of one that was read before."""
         whole = fields(entry)
         seq, kind = whole.get("seq"), whole.get("type")
         if type(seq) is not int or not isinstance(kind, str) or seq <= self.last_seq:
             return []
         at = instant_s(whole.get("ts"))
-        if at is None or not 0 < seq <= MAX_SEQUENCE_NUMBER // SLOTS - 1:
+        if at is None or not 0 < seq <= MAX_SEQUENCE_NUMBER // SLOTS_PER_ENTRY - 1:
             return []
         self.last_seq = seq
         agent, data = whole.get("agent"), fields(whole.get("data"))
@@ -107,10 +107,10 @@ class CallMapping:
         derived = sorted(step(self, data, as_ms(at), kind), key=_slot)
         return [self._event(seq, one) for one in derived]
 
-    def _event(self, seq: int, derived: Derived) -> CallEvent:
-        number = seq * SLOTS + derived.slot
+    def _event(self, seq: int, derived: Derived) -> PinecallEvent:
+        number = seq * SLOTS_PER_ENTRY + derived.slot
         payload = {} if derived.payload is None else {derived.name: derived.payload}
-        data = EventData(
+        data = PinecallData(
             account=self._account,
             call=self._call,
             session=self._call,
@@ -119,14 +119,14 @@ class CallMapping:
             sequence_number=number,
             previous=self._previous,
             src_seq=seq,
-            timestamp=instant(min(max(derived.at, 0), LATEST_MS)),
+            timestamp=instant_text(min(max(derived.at, 0), LATEST_MS)),
             basis=derived.basis,
             name=derived.name,
             turn=UNSET if derived.turn is None else derived.turn,
             **payload,
         )
         self._previous = self.last_number = number
-        return call_event(data)
+        return pinecall_event(data)
 
     def _drop(self, kind: str) -> None:
         if kind not in _UNMAPPED:
@@ -213,7 +213,7 @@ def _alone(read: Callable[[dict[str, Any], int], Derived]) -> _Step:
 def dropped_name(kind: str, known: Collection[str]) -> str:
     """The name under which an entry or frame that says nothing is counted, beside those known."""
     if not _WIRE_NAME.fullmatch(kind) or (kind not in known and len(known) >= MOST_NAMES):
-        return OTHER
+        return OTHER_NAME
     return kind
 
 

@@ -9,7 +9,7 @@ from worker.events.pinecall.cloud_event import Basis
 
 class Derived(NamedTuple):
     """One event. ``slot``: its place among those of its entry, the same at every reading, below
-    ``SLOTS``. ``at`` in epoch ms. ``turn``: of the turn that it belongs to, if it is known.
+    ``SLOTS_PER_ENTRY``. ``at`` in epoch ms. ``turn``: the number of its turn, if it is known.
     """
 
     slot: int
@@ -20,5 +20,5 @@ class Derived(NamedTuple):
     payload: Any = None
 
 
-SLOTS = 64
+SLOTS_PER_ENTRY = 64
 """The events of one log entry have room for so many numbers."""

@@ -7,19 +7,19 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from worker.events.pinecall.cloud_event import (
-    ConfigurationsPart,
-    ErrorPart,
-    HandoffPart,
-    Languages,
-    ToolCallPart,
-    VendorPart,
-    WrapUpPart,
+    WireConfigurations,
+    WireError,
+    WireHandoff,
+    WireSettings,
+    WireToolCall,
+    WireVendor,
+    WireWrapUp,
 )
 from worker.pinecall.mapping.derived import Derived
 from worker.pinecall.mapping.replies import at_of, ms_of
-from worker.pinecall.mapping.values import fields, half_up, named, seconds
+from worker.pinecall.mapping.values import fields, named, rounded, seconds
 
-END_STATUSES: Final = {
+STATUS_BY_REASON: Final = {
     "caller_hung_up": "hung_up",
     **dict.fromkeys(("agent_hung_up", "supervisor_ended", "transferred", "timeout"), "ended"),
     **dict.fromkeys(("no_answer", "busy", "dial_failed", "error"), "failure"),
@@ -38,7 +38,7 @@ HANDOFFS: Final[dict[str, Any]] = {
 def started(data: dict[str, Any], at: int, settings: dict[str, Any]) -> Derived:
     """The call begins, with what its settings say of providers."""
     stt, tts = fields(settings.get("stt")), fields(settings.get("tts"))
-    part = Languages(
+    part = WireSettings(
         channel=named(data.get("channel")) or UNSET,
         direction=named(data.get("direction")) or UNSET,
         transcriptionProvider=named(stt.get("provider")) or UNSET,
@@ -47,13 +47,13 @@ def started(data: dict[str, Any], at: int, settings: dict[str, Any]) -> Derived:
         voice=named(tts.get("voice")) or UNSET,
     )
     when = at_of(data.get("started_at")) or at
-    return Derived(0, "configurations", when, payload=ConfigurationsPart(part))
+    return Derived(0, "configurations", when, payload=WireConfigurations(part))
 
 
 def tool_result(data: dict[str, Any], at: int) -> Derived:
     """A tool has given something, or failed."""
     duration = ms_of(data.get("duration_s"))
-    part = ToolCallPart(
+    part = WireToolCall(
         named(data.get("name")) or "unknown",
         UNSET if duration is None else duration,
         data.get("error") is None,
@@ -63,13 +63,13 @@ def tool_result(data: dict[str, Any], at: int) -> Derived:
 
 def error(data: dict[str, Any], at: int) -> Derived:
     """An error, of which the message stays away."""
-    return Derived(0, "error_event", at, payload=ErrorPart(named(data.get("code")) or "unknown"))
+    return Derived(0, "error_event", at, payload=WireError(named(data.get("code")) or "unknown"))
 
 
 def vendor_switched(data: dict[str, Any], at: int) -> Derived:
     """Another vendor serves a stage."""
     available = data.get("available")
-    part = VendorPart(
+    part = WireVendor(
         named(data.get("stage")) or UNSET,
         named(data.get("serving")) or UNSET,
         available if isinstance(available, bool) else UNSET,
@@ -80,7 +80,7 @@ def vendor_switched(data: dict[str, Any], at: int) -> Derived:
 def handoff(data: dict[str, Any], at: int, kind: str) -> Derived:
     """A step of a hand-off."""
     ok = data.get("ok")
-    part = HandoffPart(
+    part = WireHandoff(
         HANDOFFS[kind], ok if isinstance(ok, bool) else UNSET, named(data.get("mode")) or UNSET
     )
     return Derived(0, "handoff", at, payload=part)
@@ -89,6 +89,6 @@ def handoff(data: dict[str, Any], at: int, kind: str) -> Derived:
 def ended(data: dict[str, Any], at: int) -> Derived:
     """The call has ended."""
     duration, reason = seconds(data.get("duration_s")), named(data.get("reason"))
-    status = None if reason is None else END_STATUSES.get(reason, reason)
-    part = WrapUpPart(UNSET if duration is None else half_up(duration), status or UNSET)
+    status = None if reason is None else STATUS_BY_REASON.get(reason, reason)
+    part = WireWrapUp(UNSET if duration is None else rounded(duration), status or UNSET)
     return Derived(0, "call_wrap_up", at_of(data.get("ended_at")) or at, payload=part)

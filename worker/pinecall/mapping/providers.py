@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from worker.events.pinecall.cloud_event import LanguagePart
+from worker.events.pinecall.cloud_event import WireLanguage
 from worker.pinecall.mapping.derived import Derived
 from worker.pinecall.mapping.values import named
 
@@ -43,8 +43,8 @@ class Providers:
             self._known |= new
             yield Derived(slot, "language_info", at, payload=self._part())
 
-    def _part(self) -> LanguagePart:
+    def _part(self) -> WireLanguage:
         known = dict(self._known)
         if self._language is not None:
             known["transcription_language_code"] = self._language
-        return LanguagePart(**known)
+        return WireLanguage(**known)

@@ -8,10 +8,10 @@ from typing import Any
 from msgspec import UNSET
 
 from worker.events.pinecall.cloud_event import (
-    InterruptPart,
-    LatencyPart,
-    TokensPart,
-    TurnLatencyPart,
+    WireInterrupt,
+    WireLatency,
+    WireTokens,
+    WireTurnLatency,
 )
 from worker.pinecall.mapping.derived import Derived
 from worker.pinecall.mapping.turns import Turn
@@ -25,7 +25,7 @@ def ms_of(value: object) -> int | None:
 
 
 def at_of(value: object) -> int | None:
-    """An instant of the wire in epoch ms."""
+    """An instant_text of the wire in epoch ms."""
     found = instant_s(value)
     return None if found is None else as_ms(found)
 
@@ -54,7 +54,7 @@ def user_turn(
         yield Derived(2, "end_of_customer_speech", stopped)
     if stt_ms is not None:
         when = prompt if stopped is None else stopped + stt_ms
-        yield Derived(4, "stt_latency", when, payload=LatencyPart(stt_ms))
+        yield Derived(4, "stt_latency", when, payload=WireLatency(stt_ms))
     yield Derived(5, "prompt_sent", prompt, "derived", number)
 
 
@@ -69,10 +69,10 @@ def agent_turn(data: dict[str, Any], at: int, number: int | None, turn: Turn) ->
     yield from _tokens(data, number, turn, started)
     tts_ms = _tts_ms(metrics, turn)
     if tts_ms is not None:
-        yield Derived(2, "tts_latency", heard, "reported", number, LatencyPart(tts_ms))
+        yield Derived(2, "tts_latency", heard, "reported", number, WireLatency(tts_ms))
     response_ms = ms_of(metrics.get("e2e_latency"))
     if response_ms is not None or turn.eou_ms is not None:
-        figures = TurnLatencyPart(
+        figures = WireTurnLatency(
             stt_ms=UNSET if turn.stt_ms is None else turn.stt_ms,
             eou_ms=UNSET if turn.eou_ms is None else turn.eou_ms,
             tts_ms=UNSET if tts_ms is None else tts_ms,
@@ -83,7 +83,7 @@ def agent_turn(data: dict[str, Any], at: int, number: int | None, turn: Turn) ->
         yield Derived(4, "start_of_agent_speech", started, "reported", number)
     if data.get("interrupted") is True:
         broken = at if stopped is None else stopped
-        yield Derived(6, "interrupt", broken, "derived", number, InterruptPart("SPEECH"))
+        yield Derived(6, "interrupt", broken, "derived", number, WireInterrupt("SPEECH"))
     if stopped is not None:
         yield Derived(7, "end_of_agent_speech", stopped, "reported", number)
 
@@ -103,7 +103,7 @@ def _tokens(
     if spoken:
         told = [one.tokens for one in spoken if one.tokens is not None]
         text = data.get("text")
-        part = TokensPart(sum(told), len(text.split()) if isinstance(text, str) else UNSET)
+        part = WireTokens(sum(told), len(text.split()) if isinstance(text, str) else UNSET)
         yield Derived(5, "final_token_received", as_ms(spoken[-1].ended), "derived", number, part)
 
 

@@ -11,30 +11,30 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
+from worker.events.bounds import MAX_SEQUENCE_NUMBER
 from worker.events.pinecall.cloud_event import (
-    MAX_SEQUENCE_NUMBER,
     Basis,
-    CallEvent,
-    ConfigurationsPart,
-    ErrorPart,
-    EventData,
-    InterruptPart,
-    Languages,
-    WrapUpPart,
-    call_event,
-    instant,
+    PinecallData,
+    PinecallEvent,
+    WireConfigurations,
+    WireError,
+    WireInterrupt,
+    WireSettings,
+    WireWrapUp,
+    instant_text,
+    pinecall_event,
 )
 from worker.pinecall.mapping.call_log import dropped_name
 from worker.pinecall.mapping.derived import Derived
-from worker.pinecall.mapping.occurrences import END_STATUSES
+from worker.pinecall.mapping.occurrences import STATUS_BY_REASON
 from worker.pinecall.mapping.replies import at_of
 from worker.pinecall.mapping.values import (
     LATEST_MS,
     count,
     fields,
-    half_up,
     ident,
     named,
+    rounded,
     seconds,
 )
 
@@ -45,7 +45,7 @@ MOST_CALLS: Final = 10_000
 _MOST_WAITING: Final = 1_000
 _MOST_SEEN: Final = 100_000
 
-_ENDINGS: Final = END_STATUSES | {
+_ENDINGS: Final = STATUS_BY_REASON | {
     **dict.fromkeys(("hangup", "client_hangup"), "hung_up"),
     **dict.fromkeys(("timeout", "idle_timeout", "max_duration"), "ended"),
     **dict.fromkeys(("no_answer", "busy", "failed"), "failure"),
@@ -81,7 +81,7 @@ class FrameMapping:
         self._calls: dict[str, _Call] = {}
         self.dropped: dict[str, int] = {}
 
-    def read(self, event: str, data: object, arrival: int | None) -> list[CallEvent]:
+    def read(self, event: str, data: object, arrival: int | None) -> list[PinecallEvent]:
         """The events of one frame, and of those before it that had to wait for a time.
 
         ``arrival``: when the frame came, in epoch ms, if that is known.
@@ -94,7 +94,7 @@ class FrameMapping:
         own = at_of(said.get("ts"))
         if own is not None:
             call.latest = own if call.latest is None else max(call.latest, own)
-        released: list[CallEvent] = []
+        released: list[PinecallEvent] = []
         if call.latest is not None and call.waiting:
             waiting, call.waiting = call.waiting, []
             for name, waited in waiting:
@@ -131,7 +131,7 @@ class FrameMapping:
 
     def _events(
         self, call: _Call, event: str, said: dict[str, Any], at: int, basis: Basis
-    ) -> list[CallEvent]:
+    ) -> list[PinecallEvent]:
         mark = _mark(event, said)
         if mark is None or mark in call.seen:
             return []
@@ -139,19 +139,19 @@ class FrameMapping:
             call.seen.add(mark)
         return [self._event(call, one) for one in _STEPS[event](call, said, at, basis)]
 
-    def _event(self, call: _Call, derived: Derived) -> CallEvent:
+    def _event(self, call: _Call, derived: Derived) -> PinecallEvent:
         previous = call.number or None
         call.number = min(call.number + 1, MAX_SEQUENCE_NUMBER)
         payload = {} if derived.payload is None else {derived.name: derived.payload}
-        return call_event(
-            EventData(
+        return pinecall_event(
+            PinecallData(
                 account=self._account,
                 call=call.call,
                 session=call.call,
                 agent=call.agent,
                 sequence_number=call.number,
                 previous=previous,
-                timestamp=instant(min(max(derived.at, 0), LATEST_MS)),
+                timestamp=instant_text(min(max(derived.at, 0), LATEST_MS)),
                 basis=derived.basis,
                 name=derived.name,
                 **payload,
@@ -178,11 +178,11 @@ _Frame = Callable[[_Call, dict[str, Any], int, Basis], Iterator[Derived]]
 
 
 def _started(_: _Call, said: dict[str, Any], at: int, basis: Basis) -> Iterator[Derived]:
-    part = Languages(
+    part = WireSettings(
         channel=named(said.get("transport")) or UNSET,
         direction=named(said.get("direction")) or UNSET,
     )
-    yield Derived(0, "configurations", at, basis, payload=ConfigurationsPart(part))
+    yield Derived(0, "configurations", at, basis, payload=WireConfigurations(part))
 
 
 def _plain(name: str) -> _Frame:
@@ -210,20 +210,20 @@ def _interrupted(call: _Call, said: dict[str, Any], at: int, basis: Basis) -> It
     played = count(said.get("playedMs"))
     if began is not None and played is not None:
         at, basis = began + played, "derived"
-    yield Derived(0, "interrupt", at, basis, payload=InterruptPart("SPEECH"))
+    yield Derived(0, "interrupt", at, basis, payload=WireInterrupt("SPEECH"))
     if began is not None:
         yield Derived(1, "end_of_agent_speech", at, basis)
 
 
 def _failed(_: _Call, said: dict[str, Any], at: int, basis: Basis) -> Iterator[Derived]:
     code = named(said.get("code")) or "unknown"
-    yield Derived(0, "error_event", at, basis, payload=ErrorPart(code))
+    yield Derived(0, "error_event", at, basis, payload=WireError(code))
 
 
 def _ended(_: _Call, said: dict[str, Any], at: int, basis: Basis) -> Iterator[Derived]:
     duration, reason = seconds(said.get("duration")), named(said.get("reason"))
     status = None if reason is None else _ENDINGS.get(reason, reason)
-    part = WrapUpPart(UNSET if duration is None else half_up(duration), status or UNSET)
+    part = WireWrapUp(UNSET if duration is None else rounded(duration), status or UNSET)
     yield Derived(0, "call_wrap_up", at, basis, payload=part)
 
 

@@ -11,16 +11,16 @@ import re
 from hashlib import blake2b
 from typing import Any, Final
 
+from worker.events.bounds import ID_LENGTH
 from worker.events.pinecall.cloud_event import MAX_TURN
 from worker.identifying import identifies_someone
 
-OTHER: Final = "other"
-ID_LENGTH: Final = 256
+OTHER_NAME: Final = "other"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,127}", re.ASCII)
 _LONGEST_S: Final = 1e9
 _LATEST_S: Final = 253_402_300_799
 LATEST_MS: Final = _LATEST_S * 1000 + 999
-"""The last instant that a date can be written for."""
+"""The last instant_text that a date can be written for."""
 
 
 def seconds(value: object) -> float | None:
@@ -42,7 +42,7 @@ def as_ms(value: float) -> int:
     return math.floor(value * 1000 + 0.5)
 
 
-def half_up(value: float) -> int:
+def rounded(value: float) -> int:
     """A number of s as whole ones."""
     return math.floor(value + 0.5)
 
@@ -53,11 +53,11 @@ def count(value: object) -> int | None:
 
 
 def named(value: object) -> str | None:
-    """A name that is reported; ``OTHER`` for a text that doesn't look like one."""
+    """A name that is reported; ``OTHER_NAME`` for a text that doesn't look like one."""
     if not isinstance(value, str) or not value:
         return None
     if not _NAME.fullmatch(value) or identifies_someone(value):
-        return OTHER
+        return OTHER_NAME
     return value
 
 
