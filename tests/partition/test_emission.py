@@ -24,7 +24,7 @@ from worker.partition.commit_outputs import Window
 from worker.partition.emission import emit, emit_session_samples, has_to_emit
 from worker.partition.holds import Due
 from worker.partition.metric_windows import MetricWindows
-from worker.partition.series_registry import Owner, SeriesBook
+from worker.partition.series_registry import SeriesBook
 from worker.sessions.resident_session import ResidentSession
 from worker.sessions.state import Session
 from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
@@ -79,7 +79,7 @@ def multiset(window: Window) -> Counter[EmittedSample]:
     )
 
 
-OWNER = Owner("twilio", "AC1")
+OWNER = "AC1"
 
 
 def told_to(series: SeriesBook, resident: ResidentSession) -> Counter[EmittedSample]:
