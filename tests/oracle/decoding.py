@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from aws_kinesis_agg.deaggregator import messages_pb2
 
-from tests.oracle import pinecall
+from tests.oracle.pinecall import payload_of as pinecall_payload_of
 from worker.stream.record import Record
 
 GATEWAY = "com.twilio.voice.insights.call-event.gateway"
@@ -254,7 +254,7 @@ def pinecall_event(item: Any, arrival: int) -> Event:
         raise Unreadable
     timestamp = time_of(item, data, arrival)
     name = text(data.get("name"))
-    payload, said = pinecall.payload_of(name, data.get(name))
+    payload, said = pinecall_payload_of(name, data.get(name))
     previous: Any = data.get("previous", number - 1)
     usable = isinstance(previous, int) and is_integer(previous) and 0 <= previous < number
     if "previous" in data and not usable:

@@ -23,8 +23,8 @@ PLATFORM_DIMENSION: Final = "Platform"
 
 
 Owner = str | tuple[str, str]
-"""By what the series of a session's samples differ: its account, on a platform that goes without the
-dimension; its platform and account, on any other.
+"""What the series of a session's samples depend on: its account, on a platform that goes without
+the dimension; its platform and account, on any other.
 """
 
 
