@@ -269,4 +269,4 @@ def test_it_can_be_ended_while_it_tries_to_reach_the_stream(endpoint: str, tmp_p
         assert worker.end() == 0
         told = [line["event"] for line in worker.log_lines]
         assert set(told[:-1]) == {"stream not reached yet"}
-        assert told[-1] == "stopped before it had begun"
+        assert told[-1] == "stopped before the stream was reached"
