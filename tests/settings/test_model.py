@@ -140,7 +140,10 @@ def test_any_metric_takes_any_set_of_context_dimensions(metric: str, names: list
     [
         ({"Turn": [["Language"]]}, "'Turn' is not a metric; did you mean 'Turns'?"),
         ({"Turns": [["Langage"]]}, "'Langage' is not a dimension; did you mean 'Language'?"),
-        ({"Turns": [["CallSid"]]}, "'CallSid' is not a dimension; dimensions are Language, SpeechModel"),
+        (
+            {"Turns": [["CallSid"]]},
+            "'CallSid' is not a dimension; dimensions are Language, SpeechModel",
+        ),
         ({"Turns": [["Type"]]}, "'Type' is not a dimension"),
         ({"Turns": [[]]}, "one or more different dimensions"),
         ({"Turns": [["Voice", "Voice"]]}, "one or more different dimensions"),
@@ -159,13 +162,13 @@ def test_labels_are_dimensions_for_sets() -> None:
 @pytest.mark.parametrize(
     ("label", "message"),
     [
-        ({"Language": "en"}, "a dimension of the worker's own"),
-        ({"EndStatus": "x"}, "a dimension of the worker's own"),
+        ({"Language": "en"}, "one of the worker's own dimensions"),
+        ({"EndStatus": "x"}, "one of the worker's own dimensions"),
         ({":x": "1"}, "takes dimension names"),
         ({"": "1"}, "takes dimension names"),
         ({"é": "1"}, "takes dimension names"),
-        ({"_aws": "x"}, "something else"),
-        ({"Turns": "x"}, "something else"),
+        ({"_aws": "x"}, "has another meaning"),
+        ({"Turns": "x"}, "has another meaning"),
         ({"CallSid": "x"}, "would identify"),
         ({"session_id": "x"}, "would identify"),
         ({"Agent": ""}, "takes values"),
