@@ -143,7 +143,7 @@ BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
         probed("cloudwatch:GetMetricData", ProbeOutcome.DENIED),
         "cloudwatch:GetMetricData of calls",
         NOT_KNOWN,
-        "the worker needs no",
+        "the worker doesn't need",
     ),
     ({"clocks": ClockReadings(NOW + 8_000, NOW)}, "clock", WARN, "time service"),
     ({"clocks": ClockReadings(NOW, NOW + 290_000)}, "clock", FAIL, "time service"),
