@@ -38,8 +38,8 @@ _SHOWN: Final = 60
 class NotTheService(ResponseParserError):  # type: ignore[misc]  # botocore is untyped
     """An answer that is not the service's. ``status``: its HTTP status."""
 
-    def __init__(self, service: str, status: int, told: str) -> None:
-        super().__init__(f"what answers is not {service}: status {status}, {told}")
+    def __init__(self, service: str, status: int, problem: str) -> None:
+        super().__init__(f"what answers is not {service}: status {status}, {problem}")
         self.status: Final = status
 
 

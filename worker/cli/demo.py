@@ -217,12 +217,12 @@ def _watch(worker: subprocess.Popen[bytes], folder: Path, sessions: int, occurre
 def _progress(sessions: int) -> Iterator[Callable[[int, str], None]]:
     """A progress bar on a terminal, an occasional line elsewhere."""
     if not sys.stderr.isatty():
-        told = [""]
+        printed = [""]
 
         def line(done: int, state: str) -> None:
-            if state != told[0] and (done % 5 == 0 or done == sessions):
-                told[0] = state
-                click.echo(f"told: {state}", err=True)
+            if state != printed[0] and (done % 5 == 0 or done == sessions):
+                printed[0] = state
+                click.echo(f"emitted: {state}", err=True)
 
         yield line
         return

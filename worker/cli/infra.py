@@ -47,7 +47,7 @@ def infra() -> None:
     """
 
 
-@infra.command()
+@infra.command(short_help="Write the template of the dashboard and the alarms.")
 @click.option(
     "--out",
     metavar="FILE",

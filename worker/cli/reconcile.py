@@ -136,16 +136,16 @@ def _found(
 
 
 def _show(rows: Sequence[ReconciledMinute], *, show_all: bool, as_json: bool) -> None:
-    told = [row for row in rows if show_all or row.verdict != "exact"]
+    selected = [row for row in rows if show_all or row.verdict != "exact"]
     if as_json:
-        for row in told:
+        for row in selected:
             click.echo(json.dumps(_fields(row)))
         return
-    if told:
-        shown = told if show_all else told[:_SHOWN]
+    if selected:
+        shown = selected if show_all else selected[:_SHOWN]
         console(sys.stdout).print(_table(shown))
-        if len(shown) < len(told):
-            click.echo(f"and {len(told) - len(shown)} more; --json prints them all")
+        if len(shown) < len(selected):
+            click.echo(f"and {len(selected) - len(shown)} more; --json prints them all")
 
 
 def _fields(row: ReconciledMinute) -> dict[str, object]:

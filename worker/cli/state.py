@@ -20,7 +20,7 @@ from worker.times.rfc3339 import format_ms
 def state() -> None:
     """Show or copy the worker's state.
 
-    Both only read it, and the worker may be running.
+    Both commands only read it, and the worker may be running.
     """
 
 

@@ -47,7 +47,7 @@ _SHOWN: Final = 5
 _EDGES: Final = ("carrier_edge", "client_edge", "sip_edge", "sdk_edge", "unknown_edge", ANY_EDGE)
 
 
-@click.command("events", no_args_is_help=True)
+@click.command("events", short_help="Read the events of calls back.", no_args_is_help=True)
 @click.argument("calls", nargs=-1, metavar="[CALL_SID]...")
 @click.option(
     "--from", "since", type=InstantParameter(), help="All calls that began at or after this time."

@@ -37,7 +37,7 @@ from worker.twilio.sink_tests import reading_from_now
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(short_help="Make, test and validate the Kinesis sink.")
 def sink() -> None:
     """Make, test and validate the Kinesis sink through which Twilio fills the stream.
 
@@ -92,7 +92,7 @@ def _wait_option(command: _Command) -> _Command:
     )(command)
 
 
-@sink.command()
+@sink.command(short_help="Make the sink, or find the existing one.")
 @_stream_option
 @click.option("--role-arn", metavar="ARN", help="The role: the stack's output TwilioRoleArn.")
 @click.option("--external-id", metavar="ID", help="The stack's parameter TwilioExternalId.")
@@ -130,7 +130,7 @@ def create(
         click.echo(f"next: voice-insights twilio sink validate --stream-arn {stream_arn}")
 
 
-@sink.command("test")
+@sink.command("test", short_help="Have Twilio send its test event.")
 @_stream_option
 @_wait_option
 @address_option("events")
@@ -151,7 +151,7 @@ def send_test(
         click.echo(_tested(streams, found, wait, endpoint_url))
 
 
-@sink.command()
+@sink.command(short_help="Validate the sink, and subscribe it.")
 @_stream_option
 @click.option(
     "--test-id", metavar="ID", help="Test id of an event that arrived, as the worker logged it."
@@ -190,7 +190,7 @@ def validate(
         )
 
 
-@sink.command()
+@sink.command(short_help="Show the sink and its subscription.")
 @_stream_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @address_option("events")

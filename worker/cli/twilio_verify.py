@@ -30,7 +30,7 @@ from worker.twilio.verification import verify_calls as compare
 _SHOWN: Final = 50
 
 
-@click.command(no_args_is_help=True)
+@click.command(short_help="Compare records with Twilio's summaries.", no_args_is_help=True)
 @click.argument("places", nargs=-1, required=True, metavar="PLACE...")
 @click.option(
     "--sample",

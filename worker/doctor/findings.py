@@ -31,17 +31,17 @@ def ok(check: str, detail: str) -> Finding:
 
 
 def warn(check: str, detail: str, advice: str) -> Finding:
-    """It works, but something should be done."""
+    """The check passed, but something should be done."""
     return Finding(check, Verdict.WARN, detail, advice)
 
 
 def fail(check: str, detail: str, advice: str) -> Finding:
-    """It doesn't work, or loses data."""
+    """The check failed: something doesn't work, or loses data."""
     return Finding(check, Verdict.FAIL, detail, advice)
 
 
 def not_known(check: str, detail: str, advice: str) -> Finding:
-    """It could not be found out."""
+    """The answer could not be found out."""
     return Finding(check, Verdict.NOT_KNOWN, detail, advice)
 
 

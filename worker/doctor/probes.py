@@ -132,9 +132,9 @@ class Prober:
 
 
 def _result(error: ClientError) -> tuple[ProbeOutcome, str]:
-    told = error.response.get("Error", {})
-    code = str(told.get("Code", ""))
-    detail = short_line(f"{code}: {told.get('Message', '')}")
+    fields = error.response.get("Error", {})
+    code = str(fields.get("Code", ""))
+    detail = short_line(f"{code}: {fields.get('Message', '')}")
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _BY_CODE:
         return _BY_CODE[code], detail

@@ -34,12 +34,12 @@ def stream(facts: Facts, expected: Expectations) -> Iterator[Finding]:
 
 
 def _status(one: StreamFacts) -> Finding:
-    told = f"{one.status}, {one.open_shards} open shards, {one.mode.lower().replace('_', '-')}"
+    found = f"{one.status}, {one.open_shards} open shards, {one.mode.lower().replace('_', '-')}"
     if one.status == "ACTIVE":
-        return ok("stream status", told)
+        return ok("stream status", found)
     if one.status == "UPDATING":
-        return ok("stream status", f"{told}: it is being resharded, which the worker follows")
-    return fail("stream status", told, "wait until it is ACTIVE, or name another stream")
+        return ok("stream status", f"{found}: it is being resharded, which the worker follows")
+    return fail("stream status", found, "wait until it is ACTIVE, or name another stream")
 
 
 def _distribution(one: StreamFacts) -> Finding:
@@ -68,12 +68,12 @@ def _encryption(one: StreamFacts) -> Finding:
 
 
 def _retention(one: StreamFacts, survive_h: int) -> Finding:
-    told = f"{one.retention_h} h, against an outage of {survive_h} h to survive"
+    found = f"{one.retention_h} h, against an outage of {survive_h} h to survive"
     if one.retention_h > survive_h:
-        return ok("retention", told)
+        return ok("retention", found)
     return warn(
         "retention",
-        told,
+        found,
         "a longer outage loses records unread, and leaves no time to catch up: raise the retention "
         "(IncreaseStreamRetentionPeriod), or lower --survive",
     )
@@ -96,13 +96,13 @@ def _shards(one: StreamFacts, load: Load | None) -> Finding:
         load.records_s / (RECORDS_A_SHARD * max(1, one.open_shards)),
         load.bytes_s / (BYTES_A_SHARD * max(1, one.open_shards)),
     )
-    told = (
+    found = (
         f"peak {load.records_s:,.1f} records/s and {load.bytes_s / 1024:,.1f} KiB/s, "
         f"{share:.0%} of {one.open_shards} shards ({load.source})"
     )
     more = _MORE_ON_DEMAND if one.mode == "ON_DEMAND" else _MORE_PROVISIONED
     if load.refused:
-        return warn("shards", f"{told}; {load.refused:,} puts were throttled", more)
+        return warn("shards", f"{found}; {load.refused:,} puts were throttled", more)
     if share > _NEARLY_FULL:
-        return warn("shards", told, more)
-    return ok("shards", told)
+        return warn("shards", found, more)
+    return ok("shards", found)

@@ -46,21 +46,21 @@ def _of_sample(sample: StreamSample | None, expected: Expectations) -> Iterator[
 
 
 def _events(sample: StreamSample) -> Finding:
-    told = (
+    found = (
         f"{sample.occurrences:,} in a sample of {sample.minutes} min of {sample.shards} shards: "
         f"{sample.relay:,} ConversationRelay, {sample.gateway:,} other gateway events, "
         f"{sample.other:,} of other types, {sample.test_events:,} test events, "
         f"{sample.unreadable:,} unreadable"
     )
     if not sample.occurrences:
-        return not_known("events", told, "make a call, or sample further back with --minutes")
+        return not_known("events", found, "make a call, or sample further back with --minutes")
     if sample.unreadable:
         return warn(
             "events",
-            told,
+            found,
             "run the worker and see `voice-insights dead-letters list` for the reasons",
         )
-    return ok("events", told)
+    return ok("events", found)
 
 
 def _advanced(sample: StreamSample) -> Finding:
@@ -79,15 +79,15 @@ def _advanced(sample: StreamSample) -> Finding:
 def _schemas(sample: StreamSample) -> Finding:
     if not sample.schemas:
         return not_known("schema version", "no event with a dataschema seen", "make a call")
-    told = ", ".join(f"/{name}: {count:,}" for name, count in sorted(sample.schemas.items()))
+    found = ", ".join(f"/{name}: {count:,}" for name, count in sorted(sample.schemas.items()))
     if any(_is_old(name) for name in sample.schemas):
         return warn(
             "schema version",
-            told,
+            found,
             "a subscription keeps the version that it was made with: raise it to version "
             f"{_CURRENT_SCHEMA} by `voice-insights twilio sink validate`",
         )
-    return ok("schema version", told)
+    return ok("schema version", found)
 
 
 def _is_old(name: str) -> bool:
@@ -100,8 +100,8 @@ def _spread(sample: StreamSample) -> Finding:
         return ok(check, "one shard, so each session is on one")
     if sample.seen < _ENOUGH_SESSIONS:
         return not_known(check, f"{sample.seen} sessions seen", "run again under traffic")
-    told = f"{sample.spread / sample.seen:.0%} of {sample.seen:,} sessions are on several shards"
-    return ok(check, f"{told}, which doesn't matter to a worker that reads all shards")
+    found = f"{sample.spread / sample.seen:.0%} of {sample.seen:,} sessions are on several shards"
+    return ok(check, f"{found}, which doesn't matter to a worker that reads all shards")
 
 
 def _holds(sample: StreamSample, expected: Expectations) -> Finding:
@@ -111,7 +111,7 @@ def _holds(sample: StreamSample, expected: Expectations) -> Finding:
         return not_known("holds", f"{seen} events seen", "run again under traffic")
     direct = min(_LONGEST_DIRECT_S, proposed(delays.p95, 0, 10))
     turn = min(_LONGEST_TURN_S, max(direct, proposed(delays.p99, expected.quiet_s, 30)))
-    told = (
+    found = (
         f"DeliveryDelay p50 {delays.p50 / 1000:.1f} s, p95 {delays.p95 / 1000:.1f} s, "
         f"p99 {delays.p99 / 1000:.1f} s; hold_direct_s = {expected.hold_direct_s}, "
         f"hold_turn_s = {expected.hold_turn_s}"
@@ -119,10 +119,10 @@ def _holds(sample: StreamSample, expected: Expectations) -> Finding:
     late_direct = _later_than(sample.delays, expected.hold_direct_s)
     late_turn = _later_than(sample.delays, expected.hold_turn_s)
     if late_direct <= _LATE_DIRECT and late_turn <= _LATE_TURN:
-        return ok("holds", told)
+        return ok("holds", found)
     return warn(
         "holds",
-        f"{told}; {late_direct:.1%} and {late_turn:.1%} of events arrive later than that",
+        f"{found}; {late_direct:.1%} and {late_turn:.1%} of events arrive later than that",
         f"hold_direct_s = {direct}, hold_turn_s = {turn} would wait for them (nothing is lost "
         "either way: later events are published later)",
     )
@@ -134,15 +134,15 @@ def _numbers(state: State) -> Finding:
         return not_known(check, "the state could not be read whole", "run again, or see state")
     if numbers is None or not numbers.closed:
         return ok(check, "no session has closed yet; an absent one counts as a missing event")
-    told = f"{numbers.sparse:,} of {numbers.closed:,} closed sessions lack more than a quarter"
+    found = f"{numbers.sparse:,} of {numbers.closed:,} closed sessions lack more than a quarter"
     if numbers.found_sparse:
         return warn(
             check,
-            f"{told}: the worker no longer counts an absent one as a missing event",
+            f"{found}: the worker no longer counts an absent one as a missing event",
             "minutes are sent by time alone, and nothing counts as doubtful; if events were lost "
             "rather than numbers skipped, fix the sink and set sequence_numbers = contiguous",
         )
-    return ok(check, f"{told}, so an absent one counts as a missing event")
+    return ok(check, f"{found}, so an absent one counts as a missing event")
 
 
 def proposed(delay_ms: float, more_s: int, step_s: int) -> int:

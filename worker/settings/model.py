@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     )
     state: Location = Field(
         default="voice-insights.sqlite",
-        description="where to keep the state: a SQLite file, or s3://bucket/prefix",
+        description="where the state is kept: a SQLite file, or s3://bucket/prefix",
     )
 
     sink: SinkSetting = Field(
@@ -98,13 +98,13 @@ class Settings(BaseSettings):
     )
     records: Location = Field(
         default="-",
-        description="where to write session records: a file, s3://bucket/prefix, or - for standard "
-        "output",
+        description="where session records are written: a file, s3://bucket/prefix, or - for "
+        "standard output",
     )
     dead_letters: Location = Field(
         default="dead-letters.jsonl",
-        description="where to write dead letters, the occurrences that can't be counted: a file, "
-        "or s3://bucket/prefix",
+        description="where dead letters, the occurrences that can't be counted, are written: a "
+        "file, or s3://bucket/prefix",
     )
     file_rotation: FileRotation = Field(
         default="never",
@@ -135,7 +135,9 @@ class Settings(BaseSettings):
         le=3_600,
         description="a session's turn metrics wait until no event has arrived for this long",
     )
-    hold_max_s: int = Field(default=600, ge=0, le=14_400, description="longest wait for quiet_s")
+    hold_max_s: int = Field(
+        default=600, ge=0, le=14_400, description="longest wait for a session to be quiet"
+    )
     hold_hole_s: int = Field(
         default=300,
         ge=0,
