@@ -32,7 +32,7 @@ BURST: Final = 3
 # of the worker
 EVENTS_A_S: Final = 6_000
 """The rate planned for one processor in the busiest hour: less than a quarter of the benchmark's
-(docs/bench.json, live, one core), which leaves room to catch up after a pause. A second processor
+(docs/bench.json, live, a core), which leaves room to catch up after a pause. A second processor
 is not planned for: the benchmark shows no gain in elapsed time from it."""
 HELD_S: Final = 1_000
 """The time that a session is in memory: the call, its last events' delay, its close, the holds."""
