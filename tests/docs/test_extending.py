@@ -62,21 +62,18 @@ def is_meant(line: str, wanted: str) -> bool:
 
 
 def edit(text: str, where: str, change: list[str]) -> str:
+    """A text with the new lines of an edit, where its other lines stand."""
     lines = text.splitlines()
-    start = next(n for n, line in enumerate(lines) if where in line)
-    old = [line[1:] for line in change if line[0] in " -"]
-    at = next(
-        n for n in range(start, len(lines)) if all(map(is_meant, lines[n : n + len(old)], old))
-    )
+    old = [line[1:] for line in change if line.startswith(" ")]
+    start = next((n for n, line in enumerate(lines) if where in line), len(lines))
+    places = range(start, len(lines) - len(old) + 1)
+    at = next((n for n in places if all(map(is_meant, lines[n : n + len(old)], old))), None)
+    assert at is not None, f"nowhere after {where!r}: {old}"
     present = iter(lines[at : at + len(old)])
-    new = []
-    for line in change:
-        if line.startswith("+"):
-            new.append(line[1:].replace("NEXT", str(len(EVENT_CODES))))
-        elif line.startswith("-"):
-            next(present)
-        else:
-            new.append(next(present))
+    new = [
+        line[1:].replace("NEXT", str(len(EVENT_CODES))) if line.startswith("+") else next(present)
+        for line in change
+    ]
     return "\n".join([*lines[:at], *new, *lines[at + len(old) :], ""])
 
 
