@@ -157,5 +157,5 @@ def test_without_a_line_of_the_recipe_the_checks_fail(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("title", ["A platform", "A destination", "An engine"])
 def test_the_other_recipes_name_the_test_that_walks_them(title: str) -> None:
-    (named,) = re.findall(r"`(tests/\w+/test_\w+\.py)` adds\s+a\s+toy", section(title))
+    (named,) = re.findall(r"`(tests/\w+/test_\w+\.py)`\s+adds\s+a\s+toy", section(title))
     assert "from outside" in (ROOT / named).read_text(encoding="utf-8").partition('"""\n')[0]
