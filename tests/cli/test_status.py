@@ -12,9 +12,9 @@ from tests.cli.test_session import CALL, Owner
 from tests.scenes import BASE
 from worker.cli.main import cli
 from worker.telemetry.prometheus import prometheus_page
-from worker.telemetry.snapshot import Reading
+from worker.telemetry.snapshot import TelemetrySnapshot
 
-PAGE = prometheus_page(Reading({"Occurrences": 12, "DeadLetters": 2}, {}))
+PAGE = prometheus_page(TelemetrySnapshot({"Occurrences": 12, "DeadLetters": 2}, {}))
 
 
 def status(port: int, state: Path) -> Result:

@@ -14,18 +14,18 @@ from typing import Any, Final, cast
 
 import click
 
-from worker.aws.clients import making_a_client
+from worker.aws.clients import client_errors
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.aws.sessions import open_session
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
 from worker.errors import BadInput, Misconfigured
-from worker.monitoring.alarms import LATENCIES, LATENCY_PERIOD_S
+from worker.monitoring.alarms import ALARMED_LATENCIES, LATENCY_PERIOD_S
 from worker.monitoring.baseline import PERIODS_AT_LEAST, threshold
+from worker.monitoring.deployment import Deployment
 from worker.monitoring.history import StatisticsApi, history
 from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of, sizing_table
-from worker.monitoring.subject import Subject
-from worker.monitoring.template import watch_template
+from worker.monitoring.template import monitoring_template
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 from worker.settings.sources import load_settings
@@ -51,7 +51,7 @@ def infra() -> None:
 @click.option(
     "--out",
     metavar="FILE",
-    default="infra/watch.yaml",
+    default="infra/monitoring.yaml",
     show_default=True,
     help="Where to write the template; - is standard output.",
 )
@@ -96,12 +96,12 @@ def render(
     Examples:
       voice-insights infra render --check
       voice-insights infra render --out - --namespace Staging
-      voice-insights infra render --baseline 14d --region eu-west-1 --out my-watch.yaml
+      voice-insights infra render --baseline 14d --region eu-west-1 --out my-monitoring.yaml
     """
     settings = load_settings(options, os.environ, config_file).settings
-    subject = _subject(settings, account)
-    measured = {} if baseline is None else _measured(settings, subject, baseline)
-    template = watch_template(subject, measured)
+    deployment = _subject(settings, account)
+    measured = {} if baseline is None else _measured(settings, deployment, baseline)
+    template = monitoring_template(deployment, measured)
     if check:
         sys.exit(_differs(Path(out), template))
     if out == "-":
@@ -161,23 +161,23 @@ def _write(out: str, template: str) -> None:
     click.echo(f"written: {out}", err=True)
 
 
-def _subject(settings: Settings, account: str | None) -> Subject:
+def _subject(settings: Settings, account: str | None) -> Deployment:
     labels: Mapping[str, str] = {}
     if account is not None:
         if account not in settings.labels:
             raise Misconfigured(f"--account {account}: the setting labels has no such account")
         labels = settings.labels[account]
-    return Subject(
+    return Deployment(
         settings.namespace, settings.own_namespace, rules_of(settings), tuple(labels.items())
     )
 
 
-def _measured(settings: Settings, subject: Subject, seconds: float) -> dict[str, int]:
+def _measured(settings: Settings, deployment: Deployment, seconds: float) -> dict[str, int]:
     if not _SHORTEST_S <= seconds <= _LONGEST_S:
         raise Misconfigured("--baseline takes 1d to 63d")
     end = _period_before(datetime.now(UTC))
     start = end - timedelta(seconds=seconds // LATENCY_PERIOD_S * LATENCY_PERIOD_S)
-    with making_a_client("cloudwatch"):
+    with client_errors("cloudwatch"):
         client = cast(
             "StatisticsApi",
             open_session().client(
@@ -185,7 +185,10 @@ def _measured(settings: Settings, subject: Subject, seconds: float) -> dict[str,
             ),
         )
     with aws_errors(), expecting_an_answer("CloudWatch", client):
-        found = {name: threshold(history(client, subject, name, start, end)) for name in LATENCIES}
+        found = {
+            name: threshold(history(client, deployment, name, start, end))
+            for name in ALARMED_LATENCIES
+        }
     for name, measured in found.items():
         click.echo(f"{name}: {_told(measured)}", err=True)
     return {name: measured for name, measured in found.items() if measured is not None}

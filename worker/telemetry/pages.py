@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from worker.telemetry.facts import ProcessFacts
-from worker.telemetry.liveness import Pulse
+from worker.telemetry.liveness import Liveness
 from worker.telemetry.prometheus import CONTENT_TYPE, process_page, prometheus_page
-from worker.telemetry.snapshot import Reading
+from worker.telemetry.snapshot import TelemetrySnapshot
 
 TEXT: Final = "text/plain; charset=utf-8"
 _KEPT_S: Final = 1.0
@@ -30,14 +30,14 @@ class Pages:
 
     def __init__(
         self,
-        pulse: Pulse,
-        reading: Callable[[], Reading | None],
+        liveness: Liveness,
+        snapshot: Callable[[], TelemetrySnapshot | None],
         unready: Callable[[], str | None],
         process: Callable[[], ProcessFacts],
         monotonic: Callable[[], float],
     ) -> None:
-        self._pulse = pulse
-        self._reading = reading
+        self._liveness = liveness
+        self._snapshot = snapshot
         self._unready = unready
         self._process = process
         self._monotonic = monotonic
@@ -55,9 +55,9 @@ class Pages:
         return Page(404, TEXT, "there are /healthz, /readyz and /metrics\n")
 
     def _health(self) -> Page:
-        if self._pulse.alive():
+        if self._liveness.alive():
             return Page(200, TEXT, "ok\n")
-        return Page(503, TEXT, f"no turn for {self._pulse.silent_s():.0f} s\n")
+        return Page(503, TEXT, f"no turn for {self._liveness.silent_s():.0f} s\n")
 
     def _readiness(self) -> Page:
         why = self._unready()
@@ -65,7 +65,7 @@ class Pages:
 
     def _own_metrics(self) -> Page:
         if self._monotonic() >= self._metrics_until:
-            text = prometheus_page(self._reading()) + process_page(self._process())
+            text = prometheus_page(self._snapshot()) + process_page(self._process())
             self._metrics = Page(200, CONTENT_TYPE, text)
             self._metrics_until = self._monotonic() + _KEPT_S
         return self._metrics

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from worker.telemetry.catalogue import OWN_METRICS, PROMETHEUS_PREFIX, MetricKind, OwnMetric
+from worker.telemetry.catalogue import (
+    PROMETHEUS_PREFIX,
+    TELEMETRY_METRICS,
+    MetricKind,
+    TelemetryMetric,
+)
 from worker.telemetry.facts import ProcessFacts
-from worker.telemetry.snapshot import Reading
+from worker.telemetry.snapshot import TelemetrySnapshot
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def prometheus_page(reading: Reading | None) -> str:
+def prometheus_page(snapshot: TelemetrySnapshot | None) -> str:
     """All metrics that have a value; an empty page before the first commit."""
-    if reading is None:
+    if snapshot is None:
         return ""
     return "".join(
-        f"{line}\n" for metric in OWN_METRICS.values() for line in _metric(metric, reading)
+        f"{line}\n" for metric in TELEMETRY_METRICS.values() for line in _metric(metric, snapshot)
     )
 
 
@@ -50,8 +55,8 @@ def _head(name: str, kind: MetricKind, about: str) -> Iterator[str]:
     yield f"# TYPE {name} {kind.value}"
 
 
-def _metric(metric: OwnMetric, reading: Reading) -> Iterator[str]:
-    samples = dict(_samples(metric, reading))
+def _metric(metric: TelemetryMetric, snapshot: TelemetrySnapshot) -> Iterator[str]:
+    samples = dict(_samples(metric, snapshot))
     if not samples:
         return
     name = metric.prometheus_name
@@ -60,13 +65,13 @@ def _metric(metric: OwnMetric, reading: Reading) -> Iterator[str]:
         yield f"{name}{labels} {_number(value / metric.prometheus_divisor)}"
 
 
-def _samples(metric: OwnMetric, reading: Reading) -> Iterator[tuple[str, float]]:
+def _samples(metric: TelemetryMetric, snapshot: TelemetrySnapshot) -> Iterator[tuple[str, float]]:
     if metric.label is not None:
-        for label, value in sorted(reading.by_label.get(metric.name, {}).items()):
+        for label, value in sorted(snapshot.by_label.get(metric.name, {}).items()):
             quoted = _escaped(label).replace('"', '\\"')
             yield f'{{{metric.label}="{quoted}"}}', value
-    elif metric.name in reading.values:
-        yield "", reading.values[metric.name]
+    elif metric.name in snapshot.values:
+        yield "", snapshot.values[metric.name]
 
 
 def _number(value: float) -> str:
