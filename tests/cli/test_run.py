@@ -89,7 +89,7 @@ def test_what_can_not_be_sent_in_time_is_sent_by_the_next_start(
         cloudwatch = f"http://127.0.0.1:{never_answers.getsockname()[1]}"
         apart = {"AWS_ENDPOINT_URL_KINESIS": endpoint, "AWS_ENDPOINT_URL_CLOUDWATCH": cloudwatch}
         with working(aws, tmp_path, env={**AWS, **apart}, endpoint_url="", shutdown_s=1) as worker:
-            worker.wait_for(lambda: worker.peek().packed == 5, "all sessions")
+            worker.wait_for(lambda: worker.peek().evicted == 5, "all sessions")
             assert worker.end() == 0
             assert worker.log_lines[-1]["left_in_outbox"] > 0
             out = worker.out
@@ -169,7 +169,7 @@ def test_a_stream_made_anew_under_its_name_is_refused(endpoint: str, tmp_path: P
         worker.wait_for(lambda: '"uncertain"' in worker.log, "the stream's absence")
         aws.kinesis.create_stream(StreamName="anew", ShardCount=1)
         assert worker.process.wait(LONGEST_S) == 4
-        assert "made anew" in worker.log_lines[-1]["error"]
+        assert "created again under" in worker.log_lines[-1]["error"]
     with working(aws, tmp_path) as worker:
         assert worker.process.wait(LONGEST_S) == 4
         assert "holds the state of arn:aws:kinesis:" in worker.log_lines[-1]["error"]

@@ -148,7 +148,7 @@ BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
     ({"clocks": ClockReadings(NOW + 8_000, NOW)}, "clock", WARN, "time service"),
     ({"clocks": ClockReadings(NOW, NOW + 290_000)}, "clock", FAIL, "time service"),
     ({"clocks": None}, "clock", NOT_KNOWN, "no call was answered"),
-    ({"state": State("f", problem="it is no manifest")}, "state", FAIL, "setting state"),
+    ({"state": State("f", problem="it isn't a manifest")}, "state", FAIL, "setting state"),
     (
         {"state": HEALTHY.state._replace(stream="other, created …")},
         "state",

@@ -203,8 +203,8 @@ def _watch(worker: subprocess.Popen[bytes], folder: Path, sessions: int, occurre
             if worker.poll() is not None:
                 raise VoiceInsightsError(f"the worker ended early; see {folder / 'worker.log'}")
             seen, read = peek(state), folded(state)
-            show(seen.packed, f"{seen.packed} of {sessions} sessions, {seen.outbox} to send")
-            if read == (occurrences, 0) and seen.packed >= sessions and not seen.outbox:
+            show(seen.evicted, f"{seen.evicted} of {sessions} sessions, {seen.outbox} to send")
+            if read == (occurrences, 0) and seen.evicted >= sessions and not seen.outbox:
                 return
             time.sleep(0.5)
     raise VoiceInsightsError(f"not done in {_PATIENCE_S} s; see {folder / 'worker.log'}")
