@@ -79,16 +79,18 @@ def multiset(window: Window) -> Counter[EmittedSample]:
     )
 
 
-OWNER = Owner("twilio", "AC1")
+OWNER = "AC1"
 
 
-def told_to(series: SeriesBook, resident: ResidentSession) -> Counter[EmittedSample]:
+def told_to(
+    series: SeriesBook, resident: ResidentSession, owner: Owner = OWNER
+) -> Counter[EmittedSample]:
     """All direct and turn samples of the session as it stands."""
     return Counter(
         EmittedSample(one, minute, value)
         for (context, minute), (metric, own), value in parts_of(resident.analysis())
         if CATALOGUE[metric].hold is not Hold.SESSION
-        for one in series.of(metric, own, context, OWNER)
+        for one in series.of(metric, own, context, owner)
     )
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from worker.metrics.catalogue import CONTEXT_DIMENSIONS
 from worker.metrics.dimension_values import OTHER
 from worker.metrics.series import Series, SeriesRules
-from worker.partition.series_registry import Owner, SeriesBook
+from worker.partition.series_registry import SeriesBook
 from worker.sessions.context import Context
 
-AC1 = Owner("twilio", "AC1")
+AC1 = "AC1"
 
 
 def by_language(code: str) -> Context:
@@ -20,7 +20,7 @@ def by_language(code: str) -> Context:
 
 
 def languages(book: SeriesBook, code: str, account: str = "AC1") -> tuple[Series, ...]:
-    return book.of("CallerWait", None, by_language(code), Owner("twilio", account))
+    return book.of("CallerWait", None, by_language(code), account)
 
 
 BASE = Series("CallerWait", ())
@@ -83,7 +83,7 @@ def test_a_set_asks_for_dimensions_of_the_context_and_of_labels() -> None:
 
 def test_a_set_that_an_account_has_no_label_for_adds_no_series_twice() -> None:
     book = SeriesBook(SeriesRules(sets={"Prompts": (("Environment",),)}))
-    assert book.of("Prompts", None, Context(), Owner("twilio", "AC2")) == (Series("Prompts", ()),)
+    assert book.of("Prompts", None, Context(), "AC2") == (Series("Prompts", ()),)
 
 
 @given(

@@ -18,13 +18,11 @@ _SCHEMAS: Final = {"session": json_schema, "pinecall": pinecall_schema}
 def schema(what: str) -> None:
     """Print the JSON schema of WHAT: session (the default) or pinecall.
 
-    session: the session record, for those who read the records. Every line
-    that `run` and `replay` write as a session record keeps to it. Within one
-    schema_version fields are only ever added.
+    session: the session record, for programs that read the records. Every session record that
+    `run` and `replay` write conforms to it. Within one schema_version, fields are only added.
 
-    pinecall: the CloudEvent in which a bridge puts an event of a Pinecall call
-    on the stream, for those who write their own. Its dataschema names the
-    version.
+    pinecall: the CloudEvent that carries an event of a Pinecall call on the stream, for those who
+    write a bridge of their own. Its dataschema names the version.
 
     \b
     Examples:

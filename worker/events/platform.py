@@ -7,7 +7,6 @@ from typing import Final, NamedTuple, TypeGuard
 
 from worker.errors import Unreadable
 from worker.events.cloud_event import parse_failure, type_of
-from worker.events.event import SessionKey
 from worker.events.occurrence import TYPE_LENGTH, Damaged, Ignored, Occurrence
 
 FastPath = Callable[[bytes, int], Occurrence | None]
@@ -63,11 +62,13 @@ class Platforms:
         """
         self._others: Final = self._fast[0][1] if only_one else frozenset[str]()
 
-    def account_and_agent(self, key: SessionKey) -> tuple[str, str]:
-        """Return the account and the agent of a session; the agent is empty if none is named."""
-        if key.platform not in self._with_agents:
-            return key.account_sid, ""
-        account, _, agent = key.account_sid.partition("/")
+    def account_and_agent(self, platform: str, whole: str) -> tuple[str, str]:
+        """Return the account and the agent of a session key's account on a platform; the agent is
+        empty if none is named.
+        """
+        if platform not in self._with_agents:
+            return whole, ""
+        account, _, agent = whole.partition("/")
         return account, agent
 
     def settled(self, occurrence: Occurrence | None) -> TypeGuard[Occurrence]:

@@ -15,7 +15,7 @@ _FAILURES: Final = (
 
 
 def pipeline(deployment: Deployment) -> Iterable[WidgetRow]:
-    """Rows of the stream, the worker and what it sends."""
+    """Return the rows of the stream, the worker and what it sends."""
 
     def owns(title: str, *names: str, right: tuple[str, ...] = ()) -> Widget:
         lines = [line(deployment, own(name.lower(), name), label=name) for name in names]
@@ -47,7 +47,7 @@ def pipeline(deployment: Deployment) -> Iterable[WidgetRow]:
         ),
     )
     yield WidgetRow(
-        "Every occurrence has one outcome; what may be counted twice is counted.",
+        "Every occurrence has one outcome; samples that may be counted twice are bounded.",
         (
             owns("Occurrences", "Events", "Ignored", "DeadLetters", "TestEvents", "Unaccounted"),
             owns(
@@ -62,18 +62,18 @@ def pipeline(deployment: Deployment) -> Iterable[WidgetRow]:
         ),
     )
     yield WidgetRow(
-        "Much above the holds comes late, and is published late.",
+        "Events delayed far beyond the holds are late, and published late.",
         (
             owns("Delivery (ms)", "DeliveryDelayP50", "DeliveryDelayP95", "DeliveryDelayP99"),
             owns("Sessions", "SessionsOpen", "SessionsHeld"),
-            owns("Changed after it was told", "SessionsRevised", "SamplesRetracted"),
+            owns("Changed after it was emitted", "SessionsRevised", "SamplesRetracted"),
         ),
     )
     yield WidgetRow(
         "",
         (
-            owns("Outbox: entries, rest (%); age (ms)", *_OUTBOX, right=("OutboxAge",)),
+            owns("Outbox: entries, backpressure (%); age (ms)", *_OUTBOX, right=("OutboxAge",)),
             owns("Commits (ms); state (bytes)", "CommitTime", right=("StateSize",)),
-            owns("Calls failed, log lines lost", *_FAILURES),
+            owns("Failed calls, dropped log lines", *_FAILURES),
         ),
     )

@@ -10,7 +10,7 @@ from worker.monitoring.deployment import Deployment
 
 
 class Target(NamedTuple):
-    """A median that is good, and a limit, in ms."""
+    """The latencies that are good: a median and a limit, in ms."""
 
     median: int
     limit: int
@@ -23,9 +23,8 @@ TARGETS: Final = {
     "ApplicationLatency": Target(375, 750),
     "TtsLatency": Target(100, 250),
 }
-"""What Twilio publishes, by latency metric. The target for speech to text probably includes
-end-pointing, which SttLatency leaves out; the target for the gap serves CallerWait, too, which is
-that gap in turns with doubt."""
+"""Twilio's targets by latency metric. Speech to text's probably includes end-pointing, which
+SttLatency leaves out; the gap's also serves CallerWait, which includes doubtful turns."""
 
 END_POINTING_MS: Final = 500
 """About what the end of a turn takes to be found."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from worker.events.decode import PLATFORMS
 from worker.events.event import SessionKey
@@ -22,17 +22,17 @@ PLATFORM_DIMENSION: Final = "Platform"
 """The dimension that names the platform of a series; some platforms go without."""
 
 
-class Owner(NamedTuple):
-    """The platform, account and agent of a sample, by which its series differ."""
-
-    platform: str
-    account: str
-    agent: str = ""
+Owner = str | tuple[str, str]
+"""What the series of a session's samples depend on: its account, on a platform that goes without
+the dimension; its platform and account, on any other.
+"""
 
 
 def owner_of(key: SessionKey) -> Owner:
     """Return the owner of a session's samples."""
-    return Owner(key.platform, *PLATFORMS.account_and_agent(key))
+    if key.platform in PLATFORMS.unmarked:
+        return key.account_sid
+    return key.platform, key.account_sid
 
 
 class SeriesBook:
@@ -83,12 +83,16 @@ class SeriesBook:
         """Return the dimensions that all of an owner's series carry; an agent's labels take
         precedence over its account's.
         """
-        labels = dict(self._rules.labels.get(owner.account, {}))
-        if owner.agent:
-            labels |= self._rules.labels.get(f"{owner.account}/{owner.agent}", {})
-        if owner.platform not in PLATFORMS.unmarked:
-            labels[PLATFORM_DIMENSION] = owner.platform
-        return labels
+        if isinstance(owner, str):
+            return dict(self._rules.labels.get(owner, {}))
+        platform, whole = owner
+        account = PLATFORMS.account_and_agent(platform, whole)[0]
+        found = self._rules.labels
+        return {
+            **found.get(account, {}),
+            **found.get(whole, {}),
+            PLATFORM_DIMENSION: platform,
+        }
 
     def _expand(
         self, metric: str, own: str | None, context: Context, labels: Mapping[str, str]

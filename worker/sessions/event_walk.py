@@ -24,7 +24,7 @@ from worker.events.payload import (
 from worker.metrics.catalogue import CATALOGUE, MILLISECONDS
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import LoggedEvent
-from worker.sessions.links import valid
+from worker.sessions.links import MAX_LATENCY_MS, valid
 from worker.sessions.samples import MinuteSamples, Samples
 from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
 
@@ -182,7 +182,8 @@ class EventWalk:
 
 def latency_of(payload: Payload | None) -> int | None:
     """Return a reported latency in ms; None if it is invalid."""
-    return valid(payload.ms) if isinstance(payload, Latency) else None
+    value = payload.ms if isinstance(payload, Latency) else None
+    return value if value is not None and 0 <= value <= MAX_LATENCY_MS else None
 
 
 def count_of(value: int | None) -> int | None:

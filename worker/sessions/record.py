@@ -51,7 +51,7 @@ def to_record(state: Session, analysis: SessionAnalysis, *, timeline: bool = Tru
 
     key, turns, direct = state.key, analysis.turns, analysis.direct
     absence = _absence(turns)
-    account, agent = PLATFORMS.account_and_agent(key)
+    account, agent = PLATFORMS.account_and_agent(key.platform, key.account_sid)
     return SessionRecord(
         schema_version=RECORD_SCHEMA_VERSION,
         platform=key.platform,
