@@ -6,7 +6,7 @@ puts a setting's name, value and source before a validator's message.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -49,8 +49,8 @@ _ASCENDING: Final = (
 """Pairs of settings; the first of a pair must not exceed the second."""
 
 
-class Settings(BridgeSettings):
-    """The operator's settings. Durations are seconds of stream time unless stated otherwise.
+class WorkerSettings(BaseSettings):
+    """The worker's settings. Durations are seconds of stream time unless stated otherwise.
 
     ``start`` is ``trim_horizon``, ``latest`` or an instant in epoch milliseconds.
     """
@@ -275,8 +275,12 @@ class Settings(BridgeSettings):
         return value
 
     @model_validator(mode="after")
-    def _limits_fit_each_other(self) -> Settings:
+    def _limits_fit_each_other(self) -> Self:
         for low, high in _ASCENDING:
             if getattr(self, low) > getattr(self, high):
                 raise PydanticCustomError("ascending", "{low} > {high}", {"low": low, "high": high})
         return self
+
+
+class Settings(BridgeSettings, WorkerSettings):
+    """The operator's settings, of the worker and of the bridge: one file serves both."""
