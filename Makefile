@@ -52,8 +52,8 @@ localstack: $(READY) ## LocalStack on 127.0.0.1:4566, in the background (needs N
 	@localstack/host.sh setup $(PY)
 	@localstack/host.sh start
 
-localstack-run: localstack ## The worker against LocalStack, fed by the simulator, until Ctrl-C
-	@localstack/run.sh
+localstack-run: localstack ## The worker against LocalStack, fed with calls, until Ctrl-C (PLATFORM=twilio|pinecall|both)
+	@PLATFORM=$(PLATFORM) localstack/run.sh
 
 localstack-stop: ## End what make localstack has started
 	@localstack/host.sh stop
@@ -81,7 +81,7 @@ mutants: $(READY) ## Faults put into the worker, and which of them no test notic
 lock: $(RELEASE)/.ready ## Pin the dependencies anew (for maintainers)
 	@$(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
 	@$(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
-	@$(PINNED) -c requirements.lock --output-file infra/requirements.lock pyproject.toml
+	@$(PINNED) -c requirements.lock --extra pinecall --output-file infra/requirements.lock pyproject.toml
 	@$(PINNED) -c requirements.lock --output-file infra/build.lock infra/build.in
 	@$(PINNED) --upgrade --output-file infra/release.lock infra/release.in
 

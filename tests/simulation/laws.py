@@ -94,12 +94,18 @@ def _counters(calm: Undisturbed, restored: Delta) -> Iterator[str]:
         yield "law 5: a gap in the input, though nothing was trimmed"
 
 
+def _key(record: dict[str, Any]) -> SessionKey:
+    platform, account, *ids = (record[name] for name in SessionKey.__struct_fields__)
+    whole = f"{account}/{record['agent']}" if "agent" in record else account
+    return SessionKey(platform, whole, *ids)
+
+
 def _records(calm: Undisturbed, lines: list[bytes]) -> Iterator[str]:
     seen: dict[tuple[SessionKey, int], bytes] = {}
     last: dict[SessionKey, dict[str, Any]] = {}
     for line in lines:
         record = json.loads(line)
-        key = SessionKey(*(record[name] for name in SessionKey.__struct_fields__))
+        key = _key(record)
         if seen.setdefault((key, record["revision"]), line) != line:
             yield f"{key.session_id}: two records of revision {record['revision']} differ"
         if key not in last or last[key]["revision"] <= record["revision"]:

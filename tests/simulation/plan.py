@@ -139,7 +139,8 @@ Fault = (
 class Plan:
     """``patient``: the holds outlast every delay, so that nothing told is ever retracted.
 
-    ``quiet_ms``: a stretch without traffic between two bursts of sessions.
+    ``quiet_ms``: a stretch without traffic between two bursts of sessions. ``two_platforms``:
+    whether a call of another platform is among them.
     """
 
     seed: int
@@ -152,6 +153,7 @@ class Plan:
     store: Literal["sqlite", "s3"]
     outbox_bytes: int
     faults: tuple[Fault, ...]
+    two_platforms: bool = False
 
     @property
     def rules(self) -> Rules:
@@ -240,6 +242,7 @@ def draw(seed: int) -> Plan:
         store=rng.choice(("sqlite", "s3")),
         outbox_bytes=rng.choice((10_000, 1 << 30)),
         faults=tuple(_faults(rng, patient)),
+        two_platforms=rng.random() < 0.5,
     )
 
 

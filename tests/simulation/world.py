@@ -8,6 +8,8 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+from tests.pinecall.mapping.logs import mapped, pages
+from tests.pinecall.mapping.logs import records as pinecall_records
 from tests.simulation.buckets import BucketLedger
 from tests.simulation.faults import Faults
 from tests.simulation.ledger import Ledger, Witness
@@ -150,6 +152,8 @@ class World:
 def _coming(plan: Plan) -> list[tuple[int, int, Record]]:
     """A heap of when each record comes, a number that settles ties, and the record."""
     records = list(simulated_records(plan.traffic, plan.seed * 2))
+    if plan.two_platforms:
+        records += pinecall_records(mapped(pages()))
     coming = [(record.arrival, n, record) for n, record in enumerate(records)]
     if plan.quiet_ms:
         off = int(plan.traffic.spread_s * 1000) + plan.quiet_ms

@@ -20,12 +20,14 @@ from worker.aws.sessions import open_session
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
 from worker.errors import BadInput, Misconfigured
+from worker.events.decode import PLATFORMS
 from worker.monitoring.alarms import ALARMED_LATENCIES, LATENCY_PERIOD_S
 from worker.monitoring.baseline import PERIODS_AT_LEAST, threshold
 from worker.monitoring.deployment import Deployment
 from worker.monitoring.history import StatisticsApi, history
 from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of, sizing_table
 from worker.monitoring.template import monitoring_template
+from worker.partition.series_registry import PLATFORM_DIMENSION
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 from worker.settings.sources import load_settings
@@ -67,6 +69,11 @@ def infra() -> None:
     metavar="SID",
     help="Monitor the series that carry this account's labels (the setting labels).",
 )
+@click.option(
+    "--platform",
+    type=click.Choice(sorted(PLATFORMS.marked)),
+    help="Watch the calls of this platform, whose series carry the dimension Platform.",
+)
 @some_settings_options(
     *("namespace", "own_namespace", "region", "endpoint_url"),
     *("hold_direct_s", "hold_turn_s", "hold_max_s", "hold_hole_s", "close_after_wrap_up_s"),
@@ -78,6 +85,7 @@ def render(
     check: bool,
     baseline: float | None,
     account: str | None,
+    platform: str | None,
     config_file: Path | None,
     **options: str | None,
 ) -> None:
@@ -92,14 +100,19 @@ def render(
     the history in CloudWatch (cloudwatch:GetMetricStatistics; 1d to 63d), and the alarms notify;
     a metric with too little history keeps its fallback, which is reported on standard error.
 
+    With --platform it is of that platform's calls, with limits of their own, and of the bridge that
+    brings them, and nothing of the worker itself: for a second stack, beside the one without
+    --platform.
+
     \b
     Examples:
       voice-insights infra render --check
       voice-insights infra render --out - --namespace Staging
+      voice-insights infra render --platform pinecall --out infra/monitoring-pinecall.yaml
       voice-insights infra render --baseline 14d --region eu-west-1 --out my-monitoring.yaml
     """
     settings = load_settings(options, os.environ, config_file).settings
-    deployment = _subject(settings, account)
+    deployment = _subject(settings, account, platform)
     measured = {} if baseline is None else _measured(settings, deployment, baseline)
     template = monitoring_template(deployment, measured)
     if check:
@@ -161,14 +174,20 @@ def _write(out: str, template: str) -> None:
     click.echo(f"written: {out}", err=True)
 
 
-def _subject(settings: Settings, account: str | None) -> Deployment:
+def _subject(settings: Settings, account: str | None, platform: str | None) -> Deployment:
     labels: Mapping[str, str] = {}
     if account is not None:
         if account not in settings.labels:
             raise Misconfigured(f"--account {account}: the setting labels has no such account")
         labels = settings.labels[account]
+    if platform is not None:
+        labels = {**labels, PLATFORM_DIMENSION: platform}
     return Deployment(
-        settings.namespace, settings.own_namespace, rules_of(settings), tuple(labels.items())
+        settings.namespace,
+        settings.own_namespace,
+        rules_of(settings),
+        tuple(labels.items()),
+        platform or "",
     )
 
 

@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 from pydantic.fields import FieldInfo
 
+from worker.settings.bridge import BridgeSettings
 from worker.settings.model import Settings
 from worker.settings.sources import DEFAULT_FILE, FILE_VARIABLE
 
@@ -20,16 +21,20 @@ CONFIG_HELP: Final = (
     f"TOML file of settings.  [default: ${FILE_VARIABLE}, else {DEFAULT_FILE} if it exists]"
 )
 
-_PLACES: Final = frozenset({"state", "records", "dead_letters"})
+_PLACES: Final = frozenset(
+    {"state", "records", "dead_letters", "pinecall_checkpoint", "pinecall_expired"}
+)
 _MAPPINGS: Final = frozenset({"labels", "dimensions"})  # set in the file, or as JSON in a variable
 
 
 def settings_options(command: Command) -> Command:
-    """Give a command ``--config FILE`` as ``config_file``, and an option for every setting.
+    """Give a command ``--config FILE`` as ``config_file``, and an option for every setting of the
+    worker.
 
     An option that is not given is None; `load_settings` validates the values.
     """
-    return some_settings_options(*Settings.model_fields)(command)
+    own = [name for name in Settings.model_fields if name not in BridgeSettings.model_fields]
+    return some_settings_options(*own)(command)
 
 
 def some_settings_options(*names: str) -> Callable[[Command], Command]:

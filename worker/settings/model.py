@@ -6,7 +6,7 @@ puts a setting's name, value and source before a validator's message.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.partition.rules import SequenceNumbers
+from worker.settings.bridge import BridgeSettings
 from worker.settings.values import (
     Address,
     DimensionsSetting,
@@ -48,8 +49,8 @@ _ASCENDING: Final = (
 """Pairs of settings; the first of a pair must not exceed the second."""
 
 
-class Settings(BaseSettings):
-    """The operator's settings. Durations are seconds of stream time unless stated otherwise.
+class WorkerSettings(BaseSettings):
+    """The worker's settings. Durations are seconds of stream time unless stated otherwise.
 
     ``start`` is ``trim_horizon``, ``latest`` or an instant in epoch milliseconds.
     """
@@ -219,7 +220,9 @@ class Settings(BaseSettings):
         description="most series in all; the rest are counted as other",
     )
     labels: Labels = Field(
-        default={}, description="account_sid -> dimensions that all of the account's series carry"
+        default={},
+        description="account_sid, or account/agent on a platform that names agents -> "
+        "dimensions that all of its series carry",
     )
     dimensions: DimensionsSetting = Field(
         default=dict(DEFAULT_DIMENSION_SETS),
@@ -272,8 +275,12 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _limits_fit_each_other(self) -> Settings:
+    def _limits_fit_each_other(self) -> Self:
         for low, high in _ASCENDING:
             if getattr(self, low) > getattr(self, high):
                 raise PydanticCustomError("ascending", "{low} > {high}", {"low": low, "high": high})
         return self
+
+
+class Settings(BridgeSettings, WorkerSettings):
+    """The operator's settings, of the worker and of the bridge: one file serves both."""

@@ -199,6 +199,8 @@ _FORMS: Final = {
     "state": "the path of a file, or s3://bucket/prefix",
     "records": "the path of a file, s3://bucket/prefix, or - for standard output",
     "dead_letters": "the path of a file, or s3://bucket/prefix",
+    "pinecall_checkpoint": "the path of a file, or s3://bucket/prefix",
+    "pinecall_expired": "the path of a folder, or s3://bucket/prefix",
     "labels": "a mapping of account_sid to a mapping of dimension to value",
     "dimensions": "a mapping of metric to a list of lists of dimensions",
 }

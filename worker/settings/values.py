@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from worker.identifying import identifies_someone
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
+from worker.partition.series_registry import PLATFORM_DIMENSION
 from worker.times.rfc3339 import parse_ms
 
 _STREAM: Final = re.compile(
@@ -22,6 +23,7 @@ _STREAM: Final = re.compile(
 )
 _S3: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\x00-\x20?#\x7f]*)?")
 _REGION: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PINECALL_ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAMESPACE: Final = re.compile(r"(?!AWS/)(?=.*\S)[A-Za-z0-9._/# -][A-Za-z0-9._/#: -]{0,254}")
 _DIMENSION: Final = re.compile(r"(?!:)[!-~]{1,255}")
 _DIMENSION_VALUE: Final = re.compile(r"(?=.*\S)[ -~]{1,255}")
@@ -121,7 +123,7 @@ def _check_label(name: str, label: str) -> None:
         )
     if name in CATALOGUE or name == "_aws":
         raise ValueError(f"{name!r} has another meaning in an EMF line; choose another name")
-    if name in CONTEXT_DIMENSIONS or name in _OWN_DIMENSIONS:
+    if name in CONTEXT_DIMENSIONS or name in _OWN_DIMENSIONS or name == PLATFORM_DIMENSION:
         raise ValueError(f"{name!r} is one of the worker's own dimensions; choose another name")
     if _NEVER_DIMENSIONS.fullmatch(name):
         raise ValueError(f"{name!r} would identify a call or a person, which no dimension may do")
@@ -173,6 +175,11 @@ StartSetting = Annotated[Literal["trim_horizon", "latest"] | int, BeforeValidato
 Location = Annotated[str, AfterValidator(_place)]
 """The path of a file, or ``s3://bucket/prefix``."""
 
+PinecallAccount = Annotated[
+    str,
+    AfterValidator(_fitting(_PINECALL_ACCOUNT, "takes 1 to 64 letters, digits, _ and -")),
+]
+PinecallEnv = Annotated[Literal["production", "sandbox"], BeforeValidator(_lower)]
 ReleasePeriod = Annotated[int, AfterValidator(_release)]
 Labels = Annotated[dict[str, dict[str, str]], AfterValidator(_labels)]
 DimensionsSetting = Annotated[DimensionSets, AfterValidator(_dimensions)]

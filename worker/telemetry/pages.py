@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from worker.telemetry.catalogue import TELEMETRY_METRICS, TelemetryMetric
 from worker.telemetry.facts import ProcessFacts
 from worker.telemetry.liveness import Liveness
 from worker.telemetry.prometheus import CONTENT_TYPE, process_page, prometheus_page
@@ -35,12 +36,14 @@ class Pages:
         unready: Callable[[], str | None],
         process: Callable[[], ProcessFacts],
         monotonic: Callable[[], float],
+        catalogue: Mapping[str, TelemetryMetric] = TELEMETRY_METRICS,
     ) -> None:
         self._liveness = liveness
         self._snapshot = snapshot
         self._unready = unready
         self._process = process
         self._monotonic = monotonic
+        self._catalogue = catalogue
         self._metrics = Page(200, CONTENT_TYPE, "")
         self._metrics_until = monotonic()
 
@@ -65,7 +68,9 @@ class Pages:
 
     def _own_metrics(self) -> Page:
         if self._monotonic() >= self._metrics_until:
-            text = prometheus_page(self._snapshot()) + process_page(self._process())
+            text = prometheus_page(self._snapshot(), self._catalogue) + process_page(
+                self._process()
+            )
             self._metrics = Page(200, CONTENT_TYPE, text)
             self._metrics_until = self._monotonic() + _KEPT_S
         return self._metrics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from worker.telemetry.catalogue import (
@@ -17,12 +17,14 @@ from worker.telemetry.snapshot import TelemetrySnapshot
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def prometheus_page(snapshot: TelemetrySnapshot | None) -> str:
+def prometheus_page(
+    snapshot: TelemetrySnapshot | None, catalogue: Mapping[str, TelemetryMetric] = TELEMETRY_METRICS
+) -> str:
     """All metrics that have a value; an empty page before the first commit."""
     if snapshot is None:
         return ""
     return "".join(
-        f"{line}\n" for metric in TELEMETRY_METRICS.values() for line in _metric(metric, snapshot)
+        f"{line}\n" for metric in catalogue.values() for line in _metric(metric, snapshot)
     )
 
 
