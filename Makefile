@@ -81,7 +81,7 @@ mutants: $(READY) ## Faults put into the worker, and which of them no test notic
 lock: $(RELEASE)/.ready ## Pin the dependencies anew (for maintainers)
 	@$(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
 	@$(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
-	@$(PINNED) -c requirements.lock --output-file infra/requirements.lock pyproject.toml
+	@$(PINNED) -c requirements.lock --extra otlp --output-file infra/requirements.lock pyproject.toml
 	@$(PINNED) -c requirements.lock --output-file infra/build.lock infra/build.in
 	@$(PINNED) --upgrade --output-file infra/release.lock infra/release.in
 
