@@ -34,11 +34,11 @@ class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The totals of one series, or what one commit adds to them. Nobody changes the dictionaries.
 
     ``time``: of the latest commit that added to them, in epoch ms: the end of the latest minute
-    among what it added, later than the time before. ``sum``, ``min`` and ``max`` are in integer
-    samples. ``buckets``: counts by exponential bucket; ``zeros``: of samples that are 0, which are
-    in none. ``within``: counts by explicit bucket, the position of the instrument's first bound
-    that is no less than the sample; the number of bounds for samples beyond the last. A counter
-    has neither.
+    among all that it added to any series, later than that of every commit before. ``sum``,
+    ``min`` and ``max`` are in integer samples. ``buckets``: counts by exponential bucket;
+    ``zeros``: of samples that are 0, which are in none. ``within``: counts by explicit bucket, the
+    position of the instrument's first bound that is no less than the sample; the number of bounds
+    for samples beyond the last. A counter has neither.
     """
 
     time: int
@@ -82,11 +82,9 @@ def increment(
         return None
     begins = before is None or not before.series
     start = Totals(min(map(min, minutes.values())), {}) if before is None or begins else before
-    added = {}
-    for series, parts in minutes.items():
-        known = start.series.get(series)
-        last = start.since if known is None else known.time
-        added[series] = _added(series, parts.values(), max(max(parts) + MINUTE, last + 1))
+    last = max((one.time for one in start.series.values()), default=start.since)
+    time = max(max(map(max, minutes.values())) + MINUTE, last + 1)
+    added = {series: _added(series, parts.values(), time) for series, parts in minutes.items()}
     return Totals(start.since, added, begins)
 
 
