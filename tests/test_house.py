@@ -80,6 +80,7 @@ LAYERS: Final = (
         "settings",
         "testing",
         "opening",
+        "otlp",
         "wiring",
         "doctor",
         "cli",

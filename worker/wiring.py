@@ -40,7 +40,8 @@ _COMPACT_EVERY_S: Final = 30.0
 class Stage(NamedTuple):
     """What all partitions of a process share, made once.
 
-    ``stream``: its name in the log. ``open_store`` gives the state at a location, not taken yet.
+    ``stream``: its name in the log. ``open_store`` gives the state at a location, not taken yet;
+    ``further`` the destinations that are told whose samples they get: of an instance, by its name.
     """
 
     stream: str
@@ -51,6 +52,7 @@ class Stage(NamedTuple):
     events: WorkerEvents
     clocks: Clocks
     random: Callable[[], float]
+    further: Callable[[str], Mapping[EntryKind, Destination]] = lambda _instance: {}
 
 
 def stage_of(
@@ -72,7 +74,7 @@ def stage_of(
     records, letters = settings.records, settings.dead_letters
     today = (lambda: format_ms(clocks.now())[:10]) if settings.file_rotation == "daily" else None
     destinations = {
-        METRIC_KIND: Destination(DATUMS, _metrics(settings, session), settings.on_ambiguous),
+        **_metrics(settings, session),
         RECORD_KIND: Destination(RECORD_LINES, locations.records(records, today)),
         DEAD_LETTER_KIND: Destination(DEAD_LETTER_LINES, locations.dead_letters(letters, today)),
     }
@@ -89,6 +91,7 @@ def stage_of(
         events,
         clocks,
         random,
+        _further(settings, session, clocks),
     )
 
 
@@ -107,12 +110,11 @@ def partition_of(
     restored = store.take(identity)
     partition = Partition(stage.rules, restored)
     stage.events.started(stage.stream, len(restored.sessions))
-    if stranded := store.waiting_kinds() - stage.destinations.keys():
+    destinations = {**stage.destinations, **stage.further(f"{identity}, {location}")}
+    if stranded := store.waiting_kinds() - destinations.keys():
         stage.events.stranded(sorted(stranded))
     source, positions = open_source(restored.positions)
-    lanes = [
-        Lane(kind, store, to, stage.events, stage.random) for kind, to in stage.destinations.items()
-    ]
+    lanes = [Lane(kind, store, to, stage.events, stage.random) for kind, to in destinations.items()]
     service = Service(
         source,
         partition,
@@ -173,13 +175,33 @@ def _kinesis(
     return KinesisEngine(api, survey, settings.start, events.notice)
 
 
-def _metrics(settings: Settings, session: boto3.Session) -> Sink:
-    if settings.sink == "emf":
-        return EmfSink(LineSink(STDOUT), settings.namespace)
+def _further(
+    settings: Settings, session: boto3.Session, clocks: Clocks
+) -> Callable[[str], Mapping[EntryKind, Destination]]:
+    """The ways over OTLP, which needs a package of its own."""
+    if "otlp" not in settings.sink and settings.traces == "off":
+        return lambda _instance: {}
+    try:
+        from worker.otlp import further_of
+    except ImportError as error:
+        raise Misconfigured(
+            "OTLP needs the package opentelemetry-proto: install voice-insights-worker[otlp]"
+        ) from error
+    return further_of(settings, session, clocks.monotonic)
+
+
+def _metrics(settings: Settings, session: boto3.Session) -> dict[EntryKind, Destination]:
+    """The way to CloudWatch, if there is one: by its API, or by lines of EMF."""
+    if "emf" in settings.sink:
+        sink: Sink = EmfSink(LineSink(STDOUT), settings.namespace)
+        return {METRIC_KIND: Destination(DATUMS, sink, settings.on_ambiguous)}
+    if "cloudwatch" not in settings.sink:
+        return {}
     client = cloudwatch_client(
         settings.region,
         settings.endpoint_url,
         session=session,
         timeout_s=settings.send_timeout_s,
     )
-    return CloudWatchSink(client, settings.namespace)
+    sink = CloudWatchSink(client, settings.namespace)
+    return {METRIC_KIND: Destination(DATUMS, sink, settings.on_ambiguous)}

@@ -21,7 +21,10 @@ CONFIG_HELP: Final = (
 )
 
 _PLACES: Final = frozenset({"state", "records", "dead_letters"})
-_MAPPINGS: Final = frozenset({"labels", "dimensions"})  # for the file, or a variable of JSON
+_MAPPINGS: Final = frozenset(
+    {"labels", "dimensions", "otlp_headers", "otlp_traces_headers", "otlp_resource"}
+)
+"""For the file, or a variable; a command line, where headers could be, is for all to see."""
 
 
 def settings_options(command: Command) -> Command:
@@ -60,6 +63,8 @@ def metavar_of(name: str) -> str:
         return f"[{'|'.join((*choices, 'TIME') if name == 'start' else choices)}]"
     if name.endswith("_s"):
         return "SECONDS"
+    if name.endswith("_ms"):
+        return "MILLISECONDS"
     return "NUMBER" if name.startswith("max_") else "VALUE"
 
 
@@ -88,5 +93,6 @@ def completions_of(name: str) -> Complete:
 
 def _help(field: FieldInfo) -> str:
     text = str(field.description)
-    default = "" if field.default is None else f"  [default: {field.default}]"
+    usual = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    default = "" if usual is None else f"  [default: {usual}]"
     return f"{text[0].upper()}{text[1:]}.{default}"

@@ -80,7 +80,7 @@ def ask(
     if described is not None or calls.denied:
         sample = asker.sample(minutes)
         load = load_of(calls, clients.cloudwatch, stream, now())
-    if settings.sink == "cloudwatch":
+    if "cloudwatch" in settings.sink:
         ask_metrics(calls, clients.cloudwatch, settings.namespace, now())
     state = _state(calls, clients, settings)
     for place, folder in ((settings.records, RECORDS), (settings.dead_letters, DEAD_LETTERS)):

@@ -68,12 +68,13 @@ class Sink(Protocol):
 
 class Destination(NamedTuple):
     """Where entries of one kind go. ``on_ambiguous`` is ``drop`` only where samples would count
-    twice.
+    twice. ``in_order``: whether no entry may arrive before an older one.
     """
 
     format: RequestFormat
     sink: Sink
     on_ambiguous: OnAmbiguous = "resend"
+    in_order: bool = False
 
 
 def drafts(

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.partition.rules import SequenceNumbers
+from worker.settings.otlp import OtlpSettings
 from worker.settings.values import (
     Address,
     Dimensions,
@@ -29,7 +30,7 @@ from worker.settings.values import (
     Place,
     Region,
     ReleasePeriod,
-    Sink,
+    Sinks,
     Start,
     StreamName,
     Switch,
@@ -48,11 +49,8 @@ _ASCENDING: Final = (
 """Pairs of settings of which the first must not exceed the second."""
 
 
-class Settings(BaseSettings):
-    """Everything an operator may set. Durations are seconds, of stream time unless said otherwise.
-
-    ``start`` is ``trim_horizon``, ``latest`` or an instant in epoch milliseconds.
-    """
+class _WorkerSettings(BaseSettings):
+    """All that doesn't concern OTLP only."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
@@ -80,7 +78,10 @@ class Settings(BaseSettings):
         description="where the state is kept: a SQLite file, or s3://bucket/prefix",
     )
 
-    sink: Sink = Field(default="cloudwatch", description="where metrics go")
+    sink: Sinks = Field(
+        default=("cloudwatch",),
+        description="where metrics go: cloudwatch or emf, otlp, or one of those two and otlp",
+    )
     namespace: Namespace = Field(
         default="VoiceInsights", description="CloudWatch namespace of the metrics"
     )
@@ -229,6 +230,13 @@ class Settings(BaseSettings):
         description="CloudWatch namespace of the worker's metrics about itself",
     )
 
+
+class Settings(OtlpSettings, _WorkerSettings):
+    """Everything an operator may set. Durations are seconds, of stream time unless said otherwise.
+
+    ``start`` is ``trim_horizon``, ``latest`` or an instant in epoch milliseconds.
+    """
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -254,3 +262,18 @@ class Settings(BaseSettings):
             if getattr(self, low) > getattr(self, high):
                 raise PydanticCustomError("ascending", "{low} > {high}", {"low": low, "high": high})
         return self
+
+    @model_validator(mode="after")
+    def _what_needs_another_has_it(self) -> Settings:
+        endpoint = self.otlp_endpoint
+        if "otlp" in self.sink and endpoint is None:
+            raise _lacking("sink", "otlp needs otlp_endpoint, the address of a receiver")
+        if self.traces != "off" and endpoint is None and self.otlp_traces_endpoint is None:
+            raise _lacking("traces", "they need otlp_endpoint, the address of a receiver")
+        if self.traces != "off" and self.timeline == "off":
+            raise _lacking("traces", "they are made of timelines, and timeline is off")
+        return self
+
+
+def _lacking(name: str, why: str) -> PydanticCustomError:
+    return PydanticCustomError("lacking", "{name}: {why}", {"name": name, "why": why})

@@ -6,15 +6,11 @@ botocore signs; it is given the request as it leaves, compressed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-
-SERVICES: Final = {"metrics": "monitoring", "traces": "xray"}
-"""The services of AWS that take metrics and traces, by the end of their path."""
-
 
 class Credentials(Protocol):
     """The credentials of a session of boto3's."""

@@ -25,14 +25,21 @@ Sent = tuple[DeliveryOutcome, str]
 
 
 class _Attempts:
-    """Attempts at one receiver, none of them while it asks for a pause. ``monotonic``: seconds."""
+    """Attempts at one receiver, none of them while it asks for a pause. ``monotonic`` gives seconds;
+    ``masked``: a text without the credentials that a receiver may have put into it.
+    """
 
     def __init__(
-        self, receiver: Receiver, response: Response, monotonic: Callable[[], float]
+        self,
+        receiver: Receiver,
+        response: Response,
+        monotonic: Callable[[], float],
+        masked: Callable[[str], str],
     ) -> None:
         self._receiver: Final = receiver
         self._response: Final = response
         self._monotonic = monotonic
+        self._masked = masked
         self._not_before = 0.0
 
     def make(self, body: bytes) -> Verdict:
@@ -52,7 +59,7 @@ class _Attempts:
     def _located(self, verdict: Verdict) -> Verdict:
         if not verdict.words:
             return verdict
-        return verdict._replace(words=f"{verdict.words} (at {self._receiver.url})")
+        return verdict._replace(words=self._masked(f"{verdict.words} (at {self._receiver.url})"))
 
 
 class MetricSink:
@@ -67,8 +74,9 @@ class MetricSink:
         resource: Resource,
         temporality: Temporality,
         monotonic: Callable[[], float],
+        masked: Callable[[str], str],
     ) -> None:
-        self._attempts = _Attempts(receiver, ExportMetricsServiceResponse, monotonic)
+        self._attempts = _Attempts(receiver, ExportMetricsServiceResponse, monotonic, masked)
         self._names = names
         self._resource = resource
         self._temporality: Final = temporality
@@ -102,8 +110,9 @@ class TraceSink:
         resource: Resource,
         application: ApplicationOperation,
         monotonic: Callable[[], float],
+        masked: Callable[[str], str],
     ) -> None:
-        self._attempts = _Attempts(receiver, ExportTraceServiceResponse, monotonic)
+        self._attempts = _Attempts(receiver, ExportTraceServiceResponse, monotonic, masked)
         self._resource = resource
         self._application: Final = application
 
