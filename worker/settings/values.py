@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from worker.identifying import identifies_someone
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
+from worker.telemetry.calls import CallsShown
 from worker.times.rfc3339 import parse_ms
 
 _STREAM: Final = re.compile(
@@ -184,5 +185,6 @@ LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidat
 OnAmbiguous = Annotated[Literal["resend", "drop"], BeforeValidator(_lower)]
 IdleClock = Annotated[Literal["agreed", "server"], BeforeValidator(_lower)]
 OwnMetrics = Annotated[Literal["auto", "emf", "off"], BeforeValidator(_lower)]
+PrometheusCalls = Annotated[CallsShown, BeforeValidator(_lower)]
 Switch = Annotated[Literal["on", "off"], BeforeValidator(_lower)]
 LogFormat = Annotated[Literal["auto", "json", "pretty"], BeforeValidator(_lower)]
