@@ -11,10 +11,11 @@ from tests.cli.test_health import serving
 from tests.cli.test_session import CALL, Owner
 from tests.scenes import BASE
 from worker.cli.main import cli
-from worker.telemetry.prometheus import prometheus_page
+from worker.telemetry.exposition import exposition
+from worker.telemetry.prometheus import own_families
 from worker.telemetry.snapshot import Reading
 
-PAGE = prometheus_page(Reading({"Occurrences": 12, "DeadLetters": 2}, {}))
+PAGE = exposition(own_families(Reading({"Occurrences": 12, "DeadLetters": 2}, {})))
 
 
 def status(port: int, state: Path) -> Result:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from worker.telemetry.catalogue import OWN_METRICS
-from worker.telemetry.prometheus import prometheus_page
+from worker.telemetry.exposition import exposition
+from worker.telemetry.prometheus import own_families
 from worker.telemetry.snapshot import Reading
 from worker.telemetry.status import Line, status_of, values_of
 
@@ -16,13 +17,14 @@ BEHIND: dict[str, float] = {'shard "7"\\n': 90_000, "shard-1": 1_000}
 
 def status(values: Mapping[str, float] = {}, lag: Mapping[str, float] = {}) -> dict[str, Line]:
     by_label: dict[str, dict[str, float]] = {"MillisBehindLatest": dict(lag)} if lag else {}
-    page = prometheus_page(Reading({**CALM, **values}, by_label))
+    page = exposition(own_families(Reading({**CALM, **values}, by_label)))
     return {line.name: line for line in status_of(values_of(page))}
 
 
 def test_every_metric_of_the_page_is_read_with_its_label_in_base_units() -> None:
     numbers: dict[str, float] = {name: n for n, name in enumerate(CALM, 1)}
-    values = values_of(prometheus_page(Reading(numbers, {"MillisBehindLatest": BEHIND})))
+    reading = Reading(numbers, {"MillisBehindLatest": BEHIND})
+    values = values_of(exposition(own_families(reading)))
     assert values == {
         **{
             name: {"": number / OWN_METRICS[name].prometheus_divisor}

@@ -96,7 +96,7 @@ def merge(before: Totals | None, added: Totals | None) -> Totals | None:
         return added
     series = dict(before.series)
     for one, more in added.series.items():
-        series[one] = _merged(series[one], more) if one in series else more
+        series[one] = combined(series[one], more) if one in series else more
     return Totals(before.since, series, before.begins)
 
 
@@ -148,7 +148,8 @@ def _places(metric: str, sample: int) -> tuple[int | None, int]:
     return bucket, bisect_left(instrument.bounds, sample)
 
 
-def _merged(one: SeriesTotals, more: SeriesTotals) -> SeriesTotals:
+def combined(one: SeriesTotals, more: SeriesTotals) -> SeriesTotals:
+    """What these, the latter being the later ones, make together."""
     buckets, within = dict(one.buckets), dict(one.within)
     distribution.add(buckets, more.buckets)
     distribution.add(within, more.within)

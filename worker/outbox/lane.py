@@ -77,8 +77,8 @@ class Lane:
         self._random = random
         self._failures = 0
         self._drops = destination.on_ambiguous == "drop"
-        # all that is claimed when a worker dies is dropped or sent again then, and all of a round is
-        # tried whatever came of the first: no more than the one at hand
+        # all that is claimed when a worker dies is dropped or sent again then, and all of a round
+        # is tried whatever came of the first: no more than the one at hand
         self._claim = 1 if self._drops or destination.in_order else CLAIM
 
     def send_some(self, most: Callable[[], int] = lambda: CLAIM) -> bool:

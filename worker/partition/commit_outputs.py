@@ -10,6 +10,7 @@ from worker.events.event import SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.distribution import Distribution
 from worker.metrics.series import Series
+from worker.metrics.totals import Totals
 from worker.partition.dead_letters import OccurrenceLetter, SessionLetter
 from worker.sessions.state import Session
 
@@ -50,7 +51,8 @@ class Packed(NamedTuple):
 @dataclass(slots=True)
 class Outputs:
     """All that was produced since the last commit. ``packed`` replaces what a store has under
-    the same key; a late event may ask for any of it back.
+    the same key; a late event may ask for any of it back. ``totals``: of all series after the
+    samples in ``window``, None if they aren't kept or nothing was ever given out.
     """
 
     window: Window = field(default_factory=dict)
@@ -60,3 +62,4 @@ class Outputs:
     test_ids: list[str] = field(default_factory=list)
     packed: dict[SessionKey, Packed] = field(default_factory=dict)
     waits: Waits = field(default_factory=Counter)
+    totals: Totals | None = None

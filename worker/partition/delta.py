@@ -14,6 +14,8 @@ import msgspec
 
 from worker.errors import CorruptState
 from worker.metrics.series import Series
+from worker.metrics.totals import Totals
+from worker.metrics.totals import merge as merge_totals
 from worker.partition.forgotten import Periods, kept
 from worker.sessions.event_log import unpack
 from worker.sessions.state import Session
@@ -51,7 +53,7 @@ class Delta(msgspec.Struct, array_like=True):
     newly admitted ones in order. ``found_sparse``: the stream's sequence numbers have been found
     not to follow one another, which is never taken back. ``forgotten``: last revisions of closed
     sessions, to be put behind those of the same period. ``erased``: digests of calls that an
-    operator has had removed.
+    operator has had removed. ``totals``: what is added to those of each series.
     """
 
     version: int = VERSION
@@ -68,6 +70,7 @@ class Delta(msgspec.Struct, array_like=True):
     found_sparse: bool = False
     forgotten: Periods = {}
     erased: list[bytes] = []
+    totals: Totals | None = None
 
 
 def merge(deltas: Iterable[Delta]) -> Delta:
@@ -102,6 +105,7 @@ def merge(deltas: Iterable[Delta]) -> Delta:
         for start, entries in delta.forgotten.items():
             forgotten[start].append(entries)
         erased |= dict.fromkeys(delta.erased)
+        whole.totals = merge_totals(whole.totals, delta.totals)
     whole.forgotten = kept(forgotten, whole.stream_time)
     whole.erased = list(erased)
     whole.ended_shards = list(ended)

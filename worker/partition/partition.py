@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from worker.events.decode import Delivery
 from worker.events.event import SessionKey
+from worker.metrics.totals import Totals
 from worker.partition.commit_outputs import Outputs, Packed
 from worker.partition.delta import Delta
 from worker.partition.folding import Folding, Strangers
@@ -21,6 +22,7 @@ from worker.partition.lifecycle import Lifecycle
 from worker.partition.numbering import Numbering
 from worker.partition.pending_commit import Pending
 from worker.partition.rules import Rules
+from worker.partition.running_totals import RunningTotals
 from worker.partition.series_registry import SeriesBook
 from worker.partition.session_table import AtHand
 from worker.partition.stream_time import StreamTime
@@ -39,6 +41,7 @@ class Partition:
         self._pending = Pending(state.counters, self._book, timeline=rules.timeline)
         self._numbering = Numbering(rules.sequence_numbers, found_sparse=state.found_sparse)
         self._forgotten = Forgotten(state.forgotten)
+        self._totals = RunningTotals(kept=rules.totals, restored=state.totals)
         deadlines = Deadlines(rules, self._numbering)
         for held in self._at_hand.by_key.values():
             deadlines.watch(held)
@@ -177,13 +180,21 @@ class Partition:
             forgotten=self._forgotten.take(),
         )
         self._at_hand.changes.tell(delta)
-        return delta, self.outputs()
+        outputs, delta.totals = self._drain(publish=True)
+        return delta, outputs
 
     def outputs(self, *, publish: bool = True) -> Outputs:
         """What was given out since the last commit, if nobody keeps deltas; samples may wait."""
+        return self._drain(publish=publish)[0]
+
+    def _drain(self, *, publish: bool) -> tuple[Outputs, Totals | None]:
+        """The outputs, and what they add to the totals."""
         self._at_hand.changes.over()
         self._forgotten.take()
         self._book.take_admitted()
         self._ended.clear()
         self._moved.clear()
-        return self._pending.take(publish=publish)
+        outputs = self._pending.take(publish=publish)
+        added = self._totals.add(outputs.window)
+        outputs.totals = self._totals.now
+        return outputs, added

@@ -26,7 +26,7 @@ class Rules(NamedTuple):
     ``expire_after``: how much older
     than stream time an event of an unknown session may be; None: any. ``max_events``: the bound
     on a session's size. ``max_held``: how many sessions may be in memory; None: any number.
-    ``timeline``: whether records have one.
+    ``timeline``: whether records have one. ``totals``: whether those of each series are kept.
     """
 
     hold_direct: int = 30_000
@@ -43,4 +43,5 @@ class Rules(NamedTuple):
     max_held: int | None = 1_000_000
     sequence_numbers: SequenceNumbers = "auto"
     timeline: bool = True
+    totals: bool = False
     series: SeriesRules = SeriesRules()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from worker.metrics.totals import Totals
 from worker.partition.commit_outputs import Waits, Window
 from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
@@ -15,7 +16,8 @@ class Progress(NamedTuple):
     outbox is so full. ``window``: what the commit gave out to be sent; ``state_size``: bytes.
     ``spread``: how many of the sessions in memory have had events of more than one shard.
     ``waits``: how long minutes that it gave out waited. ``found_sparse``: whether the sequence
-    numbers of most sessions have turned out not to follow one another.
+    numbers of most sessions have turned out not to follow one another. ``totals``: of all series
+    so far, if they are kept.
     """
 
     stream_time: int | None
@@ -30,6 +32,7 @@ class Progress(NamedTuple):
     window: Window
     waits: Waits
     found_sparse: bool
+    totals: Totals | None = None
 
     @property
     def behind_ms(self) -> int:

@@ -180,6 +180,7 @@ class Service:
             window=outputs.window,
             waits=outputs.waits,
             found_sparse=self.partition.found_sparse,
+            totals=outputs.totals,
         )
 
     def _raise_what_ended_a_part(self) -> None:

@@ -28,6 +28,7 @@ from worker.settings.values import (
     OnAmbiguous,
     OwnMetrics,
     Place,
+    PrometheusCalls,
     Region,
     ReleasePeriod,
     Sinks,
@@ -35,6 +36,7 @@ from worker.settings.values import (
     StreamName,
     Switch,
 )
+from worker.telemetry.calls import AUTO_SERIES
 from worker.telemetry.catalogue import DEFAULT_NAMESPACE
 
 ENV_PREFIX: Final = "VOICE_INSIGHTS_"
@@ -219,6 +221,11 @@ class _WorkerSettings(BaseSettings):
     health_host: Host = Field(
         default="127.0.0.1",
         description="address to serve them at; 0.0.0.0 lets other machines ask",
+    )
+    prometheus_calls: PrometheusCalls = Field(
+        default="auto",
+        description="whether /metrics has the metrics of calls, too: on, off, or auto, which shows "
+        f"at most {AUTO_SERIES} series; those without dimensions where there are more",
     )
     own_metrics: OwnMetrics = Field(
         default="auto",

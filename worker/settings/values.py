@@ -16,6 +16,7 @@ from pydantic_settings import NoDecode
 
 from worker.identifying import identifies_someone
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
+from worker.telemetry.calls import CallsShown
 from worker.times.rfc3339 import parse_ms
 
 _STREAM: Final = re.compile(
@@ -201,3 +202,4 @@ IdleClock = Annotated[Literal["agreed", "server"], BeforeValidator(lower)]
 OwnMetrics = Annotated[Literal["auto", "emf", "off"], BeforeValidator(lower)]
 Switch = Annotated[Literal["on", "off"], BeforeValidator(lower)]
 LogFormat = Annotated[Literal["auto", "json", "pretty"], BeforeValidator(lower)]
+PrometheusCalls = Annotated[CallsShown, BeforeValidator(lower)]

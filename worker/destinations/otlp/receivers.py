@@ -34,7 +34,9 @@ class Place(NamedTuple):
     timeout_s: float = 10.0
 
 
-def receiver_of(place: Place, signal: Signal, region: str | None, session: boto3.Session) -> HttpReceiver:
+def receiver_of(
+    place: Place, signal: Signal, region: str | None, session: boto3.Session
+) -> HttpReceiver:
     """The receiver of metrics, or of traces. ``region``: for signatures, where the address doesn't
     say it. Raises ``Misconfigured`` if there is none.
     """

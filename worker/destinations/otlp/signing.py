@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+
 class Credentials(Protocol):
     """The credentials of a session of boto3's."""
 

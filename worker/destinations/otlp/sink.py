@@ -25,8 +25,8 @@ Sent = tuple[DeliveryOutcome, str]
 
 
 class _Attempts:
-    """Attempts at one receiver, none of them while it asks for a pause. ``monotonic`` gives seconds;
-    ``masked``: a text without the credentials that a receiver may have put into it.
+    """Attempts at one receiver, none of them while it asks for a pause. ``monotonic`` gives
+    seconds; ``masked``: a text without the credentials that a receiver may have put into it.
     """
 
     def __init__(
