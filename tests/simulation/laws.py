@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from tests.simulation import otlp
 from tests.simulation.ledger import Samples, key_of
 from tests.simulation.world import World
 from worker.events.decode import DEFECT
@@ -66,6 +67,7 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
     """The laws that a run that came to rest has broken, a line each."""
     calm = Undisturbed(world.plan.rules, world.put)
     packed = store.recall(list(calm.records))
+    expected = _expected(world.plan.rules, calm, packed.values())
     letters = [decode(line) for line in _lines(world, "dead_letters")]
     return [
         *world.broken,
@@ -75,7 +77,9 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
         *_sessions(calm, restored, packed),
         *_patience(world, restored),
         *islice(_noted(world), _SHOWN),
-        *_samples(_expected(world.plan.rules, calm, packed.values()), _buried(letters), world),
+        *_samples(expected, _buried(letters), world),
+        *islice(otlp.wrong_totals(world.otlp, expected), _SHOWN),
+        *islice(otlp.wrong_traces(world.otlp, [one.line for one in calm.records.values()]), _SHOWN),
     ]
 
 
