@@ -9,9 +9,10 @@ are stored as what changed and restored with the rest of a partition. Pure.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cache
 from math import ceil, log2
+from operator import mul
 from typing import Final
 
 import msgspec
@@ -28,17 +29,21 @@ SCALE: Final = 4
 and latencies of up to 600 s fall into at most 308 buckets. It is part of the stored format."""
 
 _STEPS: Final = 2**SCALE
+_POSITION_BITS: Final = 4
+_POSITION: Final = (1 << _POSITION_BITS) - 1
+_ZERO: Final = -(1 << 11)
+"""The exponential bucket of 0, below all others: a ten-thousandth is in bucket -213."""
+
+_LOOKED_UP: Final = 1 << 14
 
 
 class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The totals of one series, or what one commit adds to them. Nobody changes the dictionaries.
+    """The totals of one series, or what one commit adds to them. Nobody changes ``cells``.
 
     ``time``: of the latest commit that added to them, in epoch ms: the end of the latest minute
     among what it added, later than the time before. ``sum``, ``min`` and ``max`` are in integer
-    samples. ``buckets``: counts by exponential bucket; ``zeros``: of samples that are 0, which are
-    in none. ``within``: counts by explicit bucket, the position of the instrument's first bound
-    that is no less than the sample; the number of bounds for samples beyond the last. A counter
-    has neither.
+    samples. ``cells``: counts by exponential and explicit bucket at once, as ``cell_of`` numbers
+    them; empty for a counter.
     """
 
     time: int
@@ -46,9 +51,33 @@ class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
     sum: int
     min: int
     max: int
-    zeros: int = 0
-    buckets: dict[int, int] = {}
-    within: dict[int, int] = {}
+    cells: dict[int, int] = {}
+
+    @property
+    def buckets(self) -> dict[int, int]:
+        """Counts by exponential bucket, of samples above 0."""
+        found: dict[int, int] = {}
+        for cell, count in self.cells.items():
+            bucket = cell >> _POSITION_BITS
+            if bucket != _ZERO:
+                found[bucket] = found.get(bucket, 0) + count
+        return found
+
+    @property
+    def zeros(self) -> int:
+        """How many samples are 0."""
+        return self.cells.get(_ZERO << _POSITION_BITS, 0)
+
+    @property
+    def within(self) -> dict[int, int]:
+        """Counts by explicit bucket: the position of the instrument's first bound that is no less
+        than the sample, the number of bounds for samples beyond the last.
+        """
+        found: dict[int, int] = {}
+        for cell, count in self.cells.items():
+            position = cell & _POSITION
+            found[position] = found.get(position, 0) + count
+        return found
 
 
 class Totals(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -74,20 +103,24 @@ def increment(
     """What the samples of a commit, by series and minute (epoch ms), add to the totals ``before``
     it; None if there is no sample. Samples are at least 0.
     """
-    minutes: dict[Series, dict[int, Distribution]] = {}
+    parts: dict[Series, list[tuple[int, Distribution]]] = {}
     for (series, minute), samples in window.items():
-        if samples:
-            minutes.setdefault(series, {})[minute] = samples
-    if not minutes:
+        if series in parts:
+            parts[series].append((minute, samples))
+        elif samples:
+            parts[series] = [(minute, samples)]
+    if not parts:
         return None
     begins = before is None or not before.series
-    start = Totals(min(map(min, minutes.values())), {}) if before is None or begins else before
+    if before is None or begins:
+        before = Totals(min(minute for some in parts.values() for minute, _ in some), {})
     added = {}
-    for series, parts in minutes.items():
-        known = start.series.get(series)
-        last = start.since if known is None else known.time
-        added[series] = _added(series, parts.values(), max(max(parts) + MINUTE, last + 1))
-    return Totals(start.since, added, begins)
+    for series, some in parts.items():
+        known = before.series.get(series)
+        last = before.since if known is None else known.time
+        minute, samples = some[0] if len(some) == 1 else _together(some)
+        added[series] = _added(series.metric, samples, max(minute + MINUTE, last + 1))
+    return Totals(before.since, added, begins)
 
 
 def merge(before: Totals | None, added: Totals | None) -> Totals | None:
@@ -98,7 +131,8 @@ def merge(before: Totals | None, added: Totals | None) -> Totals | None:
         return added
     series = dict(before.series)
     for one, more in added.series.items():
-        series[one] = combined(series[one], more) if one in series else more
+        known = series.get(one)
+        series[one] = more if known is None else combined(known, more)
     return Totals(before.since, series, before.begins)
 
 
@@ -116,52 +150,73 @@ def upper_bound(bucket: int) -> float:
 def cumulative(totals: SeriesTotals, bounds: tuple[int, ...]) -> list[int]:
     """How many samples are no greater than each of the instrument's bounds; then, all of them."""
     counts = []
+    within = totals.within
     reached = 0
     for position in range(len(bounds) + 1):
-        reached += totals.within.get(position, 0)
+        reached += within.get(position, 0)
         counts.append(reached)
     return counts
 
 
-def _added(series: Series, parts: Iterable[Distribution], time: int) -> SeriesTotals:
-    samples: Distribution = {}
-    for part in parts:
-        distribution.add(samples, part)
-    count, whole = sum(samples.values()), distribution.total(samples)
-    least, greatest = min(samples), max(samples)
-    if not instrument_of(series.metric).is_histogram:
-        return SeriesTotals(time, count, whole, least, greatest)
-    buckets: dict[int, int] = {}
-    within: dict[int, int] = {}
-    for sample, times in samples.items():
-        bucket, position = _places(series.metric, sample)
-        within[position] = within.get(position, 0) + times
-        if bucket is not None:
-            buckets[bucket] = buckets.get(bucket, 0) + times
-    zeros = count - sum(buckets.values())
-    return SeriesTotals(time, count, whole, least, greatest, zeros, buckets, within)
-
-
-@lru_cache(maxsize=16_384)  # of whatever samples come, mostly a few thousand latencies
-def _places(metric: str, sample: int) -> tuple[int | None, int]:
-    """The exponential bucket of a sample, None for 0, and its explicit one."""
+def _added(metric: str, samples: Distribution, time: int) -> SeriesTotals:
+    counts = samples.values()
+    count, whole = sum(counts), sum(map(mul, samples, counts))
     instrument = instrument_of(metric)
-    bucket = bucket_of(sample, instrument.divisor) if sample > 0 else None
-    return bucket, bisect_left(instrument.bounds, sample)
+    cells: dict[int, int] = {}
+    if instrument.is_histogram:
+        below = _cells_below(instrument.divisor, instrument.bounds)
+        for sample, times in samples.items():
+            if sample < _LOOKED_UP:
+                cell = below[sample]
+            else:
+                cell = cell_of(sample, instrument.divisor, instrument.bounds)
+            cells[cell] = cells.get(cell, 0) + times
+    return SeriesTotals(time, count, whole, min(samples), max(samples), cells)
+
+
+def _together(parts: list[tuple[int, Distribution]]) -> tuple[int, Distribution]:
+    """The latest of some minutes, and the samples of all of them."""
+    together: Distribution = {}
+    for _, samples in parts:
+        distribution.add(together, samples)
+    return max(minute for minute, _ in parts), together
+
+
+def cell_of(sample: int, divisor: int, bounds: tuple[int, ...]) -> int:
+    """The number of a sample's cell: its exponential bucket, and in the lowest bits its explicit
+    one. Samples of one cell are in the same bucket of both kinds.
+    """
+    bucket = bucket_of(sample, divisor) if sample > 0 else _ZERO
+    return bucket << _POSITION_BITS | bisect_left(bounds, sample)
+
+
+@cache
+def _cells_below(divisor: int, bounds: tuple[int, ...]) -> list[int]:
+    """The cells of all samples below ``_LOOKED_UP``, by sample: to work one out takes longer."""
+    buckets = range(bucket_of(1, divisor), bucket_of(_LOOKED_UP, divisor) + 1)
+    edges = sorted({0, *bounds, *(_last_of(bucket, divisor) for bucket in buckets)})
+    cells: list[int] = []
+    for edge in edges:
+        cells += [cell_of(edge, divisor, bounds)] * (edge + 1 - len(cells))
+    return cells[:_LOOKED_UP]
+
+
+def _last_of(bucket: int, divisor: int) -> int:
+    """The greatest sample that isn't above a bucket, of those from 1 to ``_LOOKED_UP``."""
+    near = int(upper_bound(bucket) * divisor)
+    last = next(one for one in (near + 1, near, near - 1) if bucket_of(one, divisor) <= bucket)
+    return min(last, _LOOKED_UP)
 
 
 def combined(one: SeriesTotals, more: SeriesTotals) -> SeriesTotals:
     """What these, the latter being the later ones, make together."""
-    buckets, within = dict(one.buckets), dict(one.within)
-    distribution.add(buckets, more.buckets)
-    distribution.add(within, more.within)
+    cells = dict(one.cells)
+    distribution.add(cells, more.cells)
     return SeriesTotals(
-        time=more.time,
-        count=one.count + more.count,
-        sum=one.sum + more.sum,
-        min=min(one.min, more.min),
-        max=max(one.max, more.max),
-        zeros=one.zeros + more.zeros,
-        buckets=buckets,
-        within=within,
+        more.time,
+        one.count + more.count,
+        one.sum + more.sum,
+        min(one.min, more.min),
+        max(one.max, more.max),
+        cells,
     )
