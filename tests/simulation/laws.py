@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, Final
 
 from tests.simulation.ledger import Samples, key_of
+from tests.simulation.totals import wrong_totals
 from tests.simulation.world import World
 from worker.events.decode import DEFECT
 from worker.events.event import SessionKey
@@ -67,6 +68,7 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
     calm = Undisturbed(world.plan.rules, world.put)
     packed = store.recall(list(calm.records))
     letters = [decode(line) for line in _lines(world, "dead_letters")]
+    expected = _expected(world.plan.rules, calm, packed.values())
     return [
         *world.broken,
         *_counters(calm, restored),
@@ -75,7 +77,8 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
         *_sessions(calm, restored, packed),
         *_patience(world, restored),
         *islice(_noted(world), _SHOWN),
-        *_samples(_expected(world.plan.rules, calm, packed.values()), _buried(letters), world),
+        *_samples(expected, _buried(letters), world),
+        *islice(wrong_totals(expected, restored.totals), _SHOWN),
     ]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import cache
 from math import ceil, log2
 from operator import mul
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -35,6 +35,8 @@ _ZERO: Final = -(1 << 11)
 """The exponential bucket of 0, below all others: a ten-thousandth is in bucket -213."""
 
 _LOOKED_UP: Final = 1 << 14
+_GREATEST: Final = 1 << 32
+"""Only hostile samples are greater: in milliseconds it is 49 days."""
 
 
 class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -164,10 +166,12 @@ def _added(metric: str, samples: Distribution, time: int) -> SeriesTotals:
     instrument = instrument_of(metric)
     cells: dict[int, int] = {}
     if instrument.is_histogram:
-        below = _cells_below(instrument.divisor, instrument.bounds)
+        below, edges, numbers = _cells_of(instrument.divisor, instrument.bounds)
         for sample, times in samples.items():
             if sample < _LOOKED_UP:
                 cell = below[sample]
+            elif sample <= _GREATEST:
+                cell = numbers[bisect_left(edges, sample)]
             else:
                 cell = cell_of(sample, instrument.divisor, instrument.bounds)
             cells[cell] = cells.get(cell, 0) + times
@@ -190,22 +194,33 @@ def cell_of(sample: int, divisor: int, bounds: tuple[int, ...]) -> int:
     return bucket << _POSITION_BITS | bisect_left(bounds, sample)
 
 
+class _Cells(NamedTuple):
+    """``below``: the cells of all samples below ``_LOOKED_UP``, by sample. ``edges``: the greatest
+    sample of each cell up to ``_GREATEST``, and ``numbers``: the cells; both ascend.
+    """
+
+    below: list[int]
+    edges: list[int]
+    numbers: list[int]
+
+
 @cache
-def _cells_below(divisor: int, bounds: tuple[int, ...]) -> list[int]:
-    """The cells of all samples below ``_LOOKED_UP``, by sample: to work one out takes longer."""
-    buckets = range(bucket_of(1, divisor), bucket_of(_LOOKED_UP, divisor) + 1)
-    edges = sorted({0, *bounds, *(_last_of(bucket, divisor) for bucket in buckets)})
-    cells: list[int] = []
-    for edge in edges:
-        cells += [cell_of(edge, divisor, bounds)] * (edge + 1 - len(cells))
-    return cells[:_LOOKED_UP]
+def _cells_of(divisor: int, bounds: tuple[int, ...]) -> _Cells:
+    """All cells, made once: to work out the cell of each sample would take longer."""
+    buckets = range(bucket_of(1, divisor), bucket_of(_GREATEST, divisor))
+    last = (_last_of(bucket, divisor) for bucket in buckets)
+    edges = sorted({0, *bounds, *last, _GREATEST})
+    numbers = [cell_of(edge, divisor, bounds) for edge in edges]
+    below: list[int] = []
+    for edge, number in zip(edges, numbers, strict=True):
+        below += [number] * (min(edge + 1, _LOOKED_UP) - len(below))
+    return _Cells(below, edges, numbers)
 
 
 def _last_of(bucket: int, divisor: int) -> int:
-    """The greatest sample that isn't above a bucket, of those from 1 to ``_LOOKED_UP``."""
+    """The greatest sample that isn't above a bucket, of those from 1 on."""
     near = int(upper_bound(bucket) * divisor)
-    last = next(one for one in (near + 1, near, near - 1) if bucket_of(one, divisor) <= bucket)
-    return min(last, _LOOKED_UP)
+    return next(one for one in (near + 1, near, near - 1) if bucket_of(one, divisor) <= bucket)
 
 
 def combined(one: SeriesTotals, more: SeriesTotals) -> SeriesTotals:
