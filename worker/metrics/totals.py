@@ -8,8 +8,9 @@ are stored as what changed and restored with the rest of a partition. Pure.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from math import ceil, log2
 from operator import mul
@@ -34,9 +35,9 @@ _POSITION: Final = (1 << _POSITION_BITS) - 1
 _ZERO: Final = -(1 << 11)
 """The exponential bucket of 0, below all others: a ten-thousandth is in bucket -213."""
 
-_LOOKED_UP: Final = 1 << 14
+_LOOKED_UP: Final = 1 << 17
 _GREATEST: Final = 1 << 32
-"""Only hostile samples are greater: in milliseconds it is 49 days."""
+"""Greater samples, which are hostile ones, count in its bucket: in milliseconds it is 49 days."""
 
 
 class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -163,17 +164,11 @@ def cumulative(totals: SeriesTotals, bounds: tuple[int, ...]) -> list[int]:
 def _added(metric: str, samples: Distribution, time: int) -> SeriesTotals:
     counts = samples.values()
     count, whole = sum(counts), sum(map(mul, samples, counts))
-    instrument = instrument_of(metric)
     cells: dict[int, int] = {}
-    if instrument.is_histogram:
-        below, edges, numbers = _cells_of(instrument.divisor, instrument.bounds)
+    if (known := _cells_for(metric)) is not None:
+        below, beyond = known.below, known.beyond
         for sample, times in samples.items():
-            if sample < _LOOKED_UP:
-                cell = below[sample]
-            elif sample <= _GREATEST:
-                cell = numbers[bisect_left(edges, sample)]
-            else:
-                cell = cell_of(sample, instrument.divisor, instrument.bounds)
+            cell = below[sample] if sample < _LOOKED_UP else beyond(sample)
             cells[cell] = cells.get(cell, 0) + times
     return SeriesTotals(time, count, whole, min(samples), max(samples), cells)
 
@@ -190,31 +185,36 @@ def cell_of(sample: int, divisor: int, bounds: tuple[int, ...]) -> int:
     """The number of a sample's cell: its exponential bucket, and in the lowest bits its explicit
     one. Samples of one cell are in the same bucket of both kinds.
     """
-    bucket = bucket_of(sample, divisor) if sample > 0 else _ZERO
+    bucket = bucket_of(min(sample, _GREATEST), divisor) if sample > 0 else _ZERO
     return bucket << _POSITION_BITS | bisect_left(bounds, sample)
 
 
 class _Cells(NamedTuple):
-    """``below``: the cells of all samples below ``_LOOKED_UP``, by sample. ``edges``: the greatest
-    sample of each cell up to ``_GREATEST``, and ``numbers``: the cells; both ascend.
+    """``below``: the cells of all samples below ``_LOOKED_UP``, by sample; ``beyond`` gives those
+    of the others.
     """
 
-    below: list[int]
-    edges: list[int]
-    numbers: list[int]
+    below: array[int]
+    beyond: Callable[[int], int]
+
+
+@cache
+def _cells_for(metric: str) -> _Cells | None:
+    """The cells of a metric's samples; None if it is a counter."""
+    instrument = instrument_of(metric)
+    return _cells_of(instrument.divisor, instrument.bounds) if instrument.is_histogram else None
 
 
 @cache
 def _cells_of(divisor: int, bounds: tuple[int, ...]) -> _Cells:
-    """All cells, made once: to work out the cell of each sample would take longer."""
-    buckets = range(bucket_of(1, divisor), bucket_of(_GREATEST, divisor))
-    last = (_last_of(bucket, divisor) for bucket in buckets)
-    edges = sorted({0, *bounds, *last, _GREATEST})
-    numbers = [cell_of(edge, divisor, bounds) for edge in edges]
-    below: list[int] = []
-    for edge, number in zip(edges, numbers, strict=True):
-        below += [number] * (min(edge + 1, _LOOKED_UP) - len(below))
-    return _Cells(below, edges, numbers)
+    """The cells of samples, most of them worked out once: for each anew it would take longer."""
+    last = range(bucket_of(1, divisor), bucket_of(_LOOKED_UP, divisor) + 1)
+    edges = {0, *bounds, *(_last_of(bucket, divisor) for bucket in last)}
+    below = array("h")
+    for edge in sorted(min(edge, _LOOKED_UP - 1) for edge in edges):
+        cell = array("h", [cell_of(edge, divisor, bounds)])
+        below += cell * (edge + 1 - len(below))
+    return _Cells(below, lambda sample: cell_of(sample, divisor, bounds))
 
 
 def _last_of(bucket: int, divisor: int) -> int:
