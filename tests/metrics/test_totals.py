@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import reduce
 from math import inf
 
@@ -20,6 +21,7 @@ from worker.metrics.totals import (
     SeriesTotals,
     Totals,
     bucket_of,
+    cell_of,
     cumulative,
     increment,
     merge,
@@ -112,7 +114,7 @@ def test_the_start_is_the_first_minute_and_stays() -> None:
     late = increment(first, {(TURNS, 2 * MINUTE): {1: 1}})
     assert late is not None
     assert (late.since, late.begins) == (3 * MINUTE, False)
-    assert late.series[TURNS].time == 6 * MINUTE + 1
+    assert late.series[TURNS].time == 3 * MINUTE + 1
 
 
 def test_totals_that_are_switched_on_again_begin_anew() -> None:
@@ -133,6 +135,20 @@ def test_a_bucket_holds_what_is_above_its_lower_bound_and_up_to_its_upper(diviso
         # all times 2**400, as a bucket's number may be negative
         assert unit << (400 + bucket) < power << 400, sample
         assert power << 400 <= unit << (401 + bucket), sample
+
+
+@pytest.mark.parametrize("metric", ["CallerWait", "Tokens", "TokensPerSecond", "AgentTalkShare"])
+def test_samples_are_counted_in_the_cells_that_they_belong_to(metric: str) -> None:
+    instrument = instrument_of(metric)
+    edges = [*range(5000), *range(5000, 10**6, 317), *(2**k + d for k in range(48) for d in (0, 1))]
+    for sample in edges:
+        cell = cell_of(sample, instrument.divisor, instrument.bounds)
+        assert _totals(metric, [sample]).cells == {cell: 1}, sample
+    for many in (edges, edges * 3):
+        assert sum(_totals(metric, many).cells.values()) == len(many)
+        assert _totals(metric, many).cells == Counter(
+            cell_of(sample, instrument.divisor, instrument.bounds) for sample in many
+        )
 
 
 @given(

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from tests.simulation import otlp
 from tests.simulation.ledger import Samples, key_of
+from tests.simulation.totals import wrong_totals
 from tests.simulation.world import World
 from worker.events.decode import DEFECT
 from worker.events.event import SessionKey
@@ -80,6 +81,7 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
         *_samples(expected, _buried(letters), world),
         *islice(otlp.wrong_totals(world.otlp, expected), _SHOWN),
         *islice(otlp.wrong_traces(world.otlp, [one.line for one in calm.records.values()]), _SHOWN),
+        *islice(wrong_totals(expected, restored.totals), _SHOWN),
     ]
 
 

@@ -176,9 +176,8 @@ class Plan:
 _MINUTE: Final = 60_000
 _LATEST_PATIENT: Final = 5 * _MINUTE
 
-LIVE: Final = Rules(totals=True, close_idle=10 * _MINUTE, keep_closed=360 * _MINUTE)
+LIVE: Final = Rules(close_idle=10 * _MINUTE, keep_closed=360 * _MINUTE, totals=True)
 PATIENT: Final = Rules(
-    totals=True,
     hold_direct=10 * _MINUTE,
     hold_turn=12 * _MINUTE,
     hold_max=15 * _MINUTE,
@@ -186,6 +185,7 @@ PATIENT: Final = Rules(
     close_after_wrap_up=10 * _MINUTE,
     close_idle=15 * _MINUTE,
     keep_closed=360 * _MINUTE,
+    totals=True,
 )
 """Holds that outlast every first delivery: none takes 10 minutes, late ones included."""
 

@@ -23,12 +23,16 @@ from worker.errors import BadInput, Misconfigured
 from worker.monitoring.alarms import LATENCIES, LATENCY_PERIOD_S
 from worker.monitoring.baseline import PERIODS_AT_LEAST, threshold
 from worker.monitoring.history import StatisticsApi, history
+from worker.monitoring.prometheus_rules import prometheus_rules
 from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of, sizing_table
 from worker.monitoring.subject import Subject
 from worker.monitoring.template import watch_template
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 from worker.settings.sources import load_settings
+
+WATCH: Final = "infra/watch.yaml"
+RULES: Final = "infra/prometheus-rules.yaml"
 
 _SHORTEST_S: Final = 86_400
 _LONGEST_S: Final = 63 * 86_400
@@ -50,12 +54,14 @@ def infra() -> None:
 @infra.command()
 @click.option(
     "--out",
+    "-o",
     metavar="FILE",
-    default="infra/watch.yaml",
-    show_default=True,
-    help="Where to write the template; - is standard output.",
+    help=f"Where to write it; - is standard output.  [default: {WATCH}, {RULES}]",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if FILE is not up to date.")
+@click.option(
+    "--prometheus", is_flag=True, help="Write Prometheus's recording and alerting rules instead."
+)
 @click.option(
     "--baseline",
     metavar="DURATION",
@@ -73,15 +79,19 @@ def infra() -> None:
     "release_every_s",
 )
 def render(
-    out: str,
+    out: str | None,
     *,
     check: bool,
+    prometheus: bool,
     baseline: float | None,
     account: str | None,
     config_file: Path | None,
     **options: str | None,
 ) -> None:
-    """Write the CloudFormation template of the dashboard and the alarms.
+    """Write what watches the worker: for CloudWatch, or for Prometheus.
+
+    The CloudFormation template of the dashboard and the alarms; or, with --prometheus, a file of
+    rules for who scrapes /metrics, whose alerts are those alarms.
 
     It is made from the catalogues of metrics and the worker's settings: namespaces, dimension
     sets, and the holds, which decide over how many periods an alarm must look. Give it the
@@ -96,12 +106,19 @@ def render(
     Examples:
       voice-insights infra render --check
       voice-insights infra render --out - --namespace Staging
+      voice-insights infra render --prometheus
       voice-insights infra render --baseline 14d --region eu-west-1 --out my-watch.yaml
     """
     settings = load_settings(options, os.environ, config_file).settings
     subject = _subject(settings, account)
     measured = {} if baseline is None else _measured(settings, subject, baseline)
-    template = watch_template(subject, measured)
+    if prometheus:
+        _give(out or RULES, prometheus_rules(subject, measured), check=check)
+    else:
+        _give(out or WATCH, watch_template(subject, measured), check=check)
+
+
+def _give(out: str, template: str, *, check: bool) -> None:
     if check:
         sys.exit(_differs(Path(out), template))
     if out == "-":

@@ -8,11 +8,13 @@ are stored as what changed and restored with the rest of a partition. Pure.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import cache
 from math import ceil, log2
-from typing import Final
+from operator import mul
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -28,17 +30,23 @@ SCALE: Final = 4
 and latencies of up to 600 s fall into at most 308 buckets. It is part of the stored format."""
 
 _STEPS: Final = 2**SCALE
+_POSITION_BITS: Final = 4
+_POSITION: Final = (1 << _POSITION_BITS) - 1
+_ZERO: Final = -(1 << 11)
+"""The exponential bucket of 0, below all others: a ten-thousandth is in bucket -213."""
+
+_LOOKED_UP: Final = 1 << 17
+_GREATEST: Final = 1 << 32
+"""Greater samples, which are hostile ones, count in its bucket: in milliseconds it is 49 days."""
 
 
 class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The totals of one series, or what one commit adds to them. Nobody changes the dictionaries.
+    """The totals of one series, or what one commit adds to them. Nobody changes ``cells``.
 
     ``time``: of the latest commit that added to them, in epoch ms: the end of the latest minute
-    among all that it added to any series, later than that of every commit before. ``sum``,
-    ``min`` and ``max`` are in integer samples. ``buckets``: counts by exponential bucket;
-    ``zeros``: of samples that are 0, which are in none. ``within``: counts by explicit bucket, the
-    position of the instrument's first bound that is no less than the sample; the number of bounds
-    for samples beyond the last. A counter has neither.
+    among what it added, later than the time before. ``sum``, ``min`` and ``max`` are in integer
+    samples. ``cells``: counts by exponential and explicit bucket at once, as ``cell_of`` numbers
+    them; empty for a counter.
     """
 
     time: int
@@ -46,9 +54,33 @@ class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
     sum: int
     min: int
     max: int
-    zeros: int = 0
-    buckets: dict[int, int] = {}
-    within: dict[int, int] = {}
+    cells: dict[int, int] = {}
+
+    @property
+    def buckets(self) -> dict[int, int]:
+        """Counts by exponential bucket, of samples above 0."""
+        found: dict[int, int] = {}
+        for cell, count in self.cells.items():
+            bucket = cell >> _POSITION_BITS
+            if bucket != _ZERO:
+                found[bucket] = found.get(bucket, 0) + count
+        return found
+
+    @property
+    def zeros(self) -> int:
+        """How many samples are 0."""
+        return self.cells.get(_ZERO << _POSITION_BITS, 0)
+
+    @property
+    def within(self) -> dict[int, int]:
+        """Counts by explicit bucket: the position of the instrument's first bound that is no less
+        than the sample, the number of bounds for samples beyond the last.
+        """
+        found: dict[int, int] = {}
+        for cell, count in self.cells.items():
+            position = cell & _POSITION
+            found[position] = found.get(position, 0) + count
+        return found
 
 
 class Totals(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -74,18 +106,24 @@ def increment(
     """What the samples of a commit, by series and minute (epoch ms), add to the totals ``before``
     it; None if there is no sample. Samples are at least 0.
     """
-    minutes: dict[Series, dict[int, Distribution]] = {}
+    parts: dict[Series, list[tuple[int, Distribution]]] = {}
     for (series, minute), samples in window.items():
-        if samples:
-            minutes.setdefault(series, {})[minute] = samples
-    if not minutes:
+        if series in parts:
+            parts[series].append((minute, samples))
+        elif samples:
+            parts[series] = [(minute, samples)]
+    if not parts:
         return None
     begins = before is None or not before.series
-    start = Totals(min(map(min, minutes.values())), {}) if before is None or begins else before
-    last = max((one.time for one in start.series.values()), default=start.since)
-    time = max(max(map(max, minutes.values())) + MINUTE, last + 1)
-    added = {series: _added(series, parts.values(), time) for series, parts in minutes.items()}
-    return Totals(start.since, added, begins)
+    if before is None or begins:
+        before = Totals(min(minute for some in parts.values() for minute, _ in some), {})
+    added = {}
+    for series, some in parts.items():
+        known = before.series.get(series)
+        last = before.since if known is None else known.time
+        minute, samples = some[0] if len(some) == 1 else _together(some)
+        added[series] = _added(series.metric, samples, max(minute + MINUTE, last + 1))
+    return Totals(before.since, added, begins)
 
 
 def merge(before: Totals | None, added: Totals | None) -> Totals | None:
@@ -96,7 +134,8 @@ def merge(before: Totals | None, added: Totals | None) -> Totals | None:
         return added
     series = dict(before.series)
     for one, more in added.series.items():
-        series[one] = combined(series[one], more) if one in series else more
+        known = series.get(one)
+        series[one] = more if known is None else combined(known, more)
     return Totals(before.since, series, before.begins)
 
 
@@ -114,52 +153,85 @@ def upper_bound(bucket: int) -> float:
 def cumulative(totals: SeriesTotals, bounds: tuple[int, ...]) -> list[int]:
     """How many samples are no greater than each of the instrument's bounds; then, all of them."""
     counts = []
+    within = totals.within
     reached = 0
     for position in range(len(bounds) + 1):
-        reached += totals.within.get(position, 0)
+        reached += within.get(position, 0)
         counts.append(reached)
     return counts
 
 
-def _added(series: Series, parts: Iterable[Distribution], time: int) -> SeriesTotals:
-    samples: Distribution = {}
-    for part in parts:
-        distribution.add(samples, part)
-    count, whole = sum(samples.values()), distribution.total(samples)
-    least, greatest = min(samples), max(samples)
-    if not instrument_of(series.metric).is_histogram:
-        return SeriesTotals(time, count, whole, least, greatest)
-    buckets: dict[int, int] = {}
-    within: dict[int, int] = {}
-    for sample, times in samples.items():
-        bucket, position = _places(series.metric, sample)
-        within[position] = within.get(position, 0) + times
-        if bucket is not None:
-            buckets[bucket] = buckets.get(bucket, 0) + times
-    zeros = count - sum(buckets.values())
-    return SeriesTotals(time, count, whole, least, greatest, zeros, buckets, within)
+def _added(metric: str, samples: Distribution, time: int) -> SeriesTotals:
+    counts = samples.values()
+    count, whole = sum(counts), sum(map(mul, samples, counts))
+    cells: dict[int, int] = {}
+    if (known := _cells_for(metric)) is not None:
+        below, beyond = known.below, known.beyond
+        for sample, times in samples.items():
+            cell = below[sample] if sample < _LOOKED_UP else beyond(sample)
+            cells[cell] = cells.get(cell, 0) + times
+    return SeriesTotals(time, count, whole, min(samples), max(samples), cells)
 
 
-@lru_cache(maxsize=16_384)  # of whatever samples come, mostly a few thousand latencies
-def _places(metric: str, sample: int) -> tuple[int | None, int]:
-    """The exponential bucket of a sample, None for 0, and its explicit one."""
+def _together(parts: list[tuple[int, Distribution]]) -> tuple[int, Distribution]:
+    """The latest of some minutes, and the samples of all of them."""
+    together: Distribution = {}
+    for _, samples in parts:
+        distribution.add(together, samples)
+    return max(minute for minute, _ in parts), together
+
+
+def cell_of(sample: int, divisor: int, bounds: tuple[int, ...]) -> int:
+    """The number of a sample's cell: its exponential bucket, and in the lowest bits its explicit
+    one. Samples of one cell are in the same bucket of both kinds.
+    """
+    bucket = bucket_of(min(sample, _GREATEST), divisor) if sample > 0 else _ZERO
+    return bucket << _POSITION_BITS | bisect_left(bounds, sample)
+
+
+class _Cells(NamedTuple):
+    """``below``: the cells of all samples below ``_LOOKED_UP``, by sample; ``beyond`` gives those
+    of the others.
+    """
+
+    below: array[int]
+    beyond: Callable[[int], int]
+
+
+@cache
+def _cells_for(metric: str) -> _Cells | None:
+    """The cells of a metric's samples; None if it is a counter."""
     instrument = instrument_of(metric)
-    bucket = bucket_of(sample, instrument.divisor) if sample > 0 else None
-    return bucket, bisect_left(instrument.bounds, sample)
+    return _cells_of(instrument.divisor, instrument.bounds) if instrument.is_histogram else None
+
+
+@cache
+def _cells_of(divisor: int, bounds: tuple[int, ...]) -> _Cells:
+    """The cells of samples, most of them worked out once: for each anew it would take longer."""
+    last = range(bucket_of(1, divisor), bucket_of(_LOOKED_UP, divisor) + 1)
+    edges = {0, *bounds, *(_last_of(bucket, divisor) for bucket in last)}
+    below = array("h")
+    for edge in sorted(min(edge, _LOOKED_UP - 1) for edge in edges):
+        cell = array("h", [cell_of(edge, divisor, bounds)])
+        below += cell * (edge + 1 - len(below))
+    return _Cells(below, lambda sample: cell_of(sample, divisor, bounds))
+
+
+def _last_of(bucket: int, divisor: int) -> int:
+    """The greatest sample that isn't above a bucket, of those from 1 on."""
+    near = int(upper_bound(bucket) * divisor)
+    return next(one for one in (near + 1, near, near - 1) if bucket_of(one, divisor) <= bucket)
 
 
 def combined(one: SeriesTotals, more: SeriesTotals) -> SeriesTotals:
     """What these, the latter being the later ones, make together."""
-    buckets, within = dict(one.buckets), dict(one.within)
-    distribution.add(buckets, more.buckets)
-    distribution.add(within, more.within)
+    cells = dict(one.cells)
+    distribution.add(cells, more.cells)
     return SeriesTotals(
-        time=more.time,
-        count=one.count + more.count,
-        sum=one.sum + more.sum,
-        min=min(one.min, more.min),
-        max=max(one.max, more.max),
-        zeros=one.zeros + more.zeros,
-        buckets=buckets,
-        within=within,
+        more.time,
+        one.count + more.count,
+        one.sum + more.sum,
+        min(one.min, more.min),
+        max(one.max, more.max),
+        cells,
     )

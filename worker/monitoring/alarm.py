@@ -32,13 +32,32 @@ class Missing(Enum):
     BAD = "breaching"
 
 
+class Share(NamedTuple):
+    """100 x part / whole, where the whole, which is a sum, is ``at_least`` so much, and the part
+    ``BAD_AT_LEAST``; else 0.
+    """
+
+    part: Metric
+    whole: tuple[Metric, ...]
+    at_least: int
+
+
+class Enough(NamedTuple):
+    """A statistic where it has ``at_least`` so many samples, else 0."""
+
+    statistic: Metric
+    samples: Metric
+    at_least: int
+
+
 class Alarm(NamedTuple):
     """One alarm. It goes off when ``value`` (an expression, or the id of the only metric) is at
     or above ``threshold``, or below it (``below``), in ``bad`` of the last ``looked_at`` periods
     of ``period_s``.
 
     ``unit`` is the threshold's, for people. ``measured``: whether the threshold comes of what the
-    deployment itself does; without that, nobody is told.
+    deployment itself does; without that, nobody is told. ``form``: what ``value`` says, for stores
+    that have other expressions; None if that is a metric as it is.
     """
 
     name: str
@@ -54,6 +73,7 @@ class Alarm(NamedTuple):
     below: bool = False
     missing: Missing = Missing.GOOD
     measured: bool = True
+    form: Share | Enough | None = None
 
 
 Named = tuple[str, Urgency, str]
@@ -101,4 +121,5 @@ def on_share(
     metrics = tuple(dict.fromkeys((part, *whole)))
     period_s, at_fault = periods
     n = looked_at(at_fault, period_s, (delay_s(subject, one) for one in metrics))
-    return Alarm(*named, metrics, value, threshold, unit, period_s, at_fault, n)
+    form = Share(part, whole, at_least)
+    return Alarm(*named, metrics, value, threshold, unit, period_s, at_fault, n, form=form)

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from worker.monitoring.alarm import (
     BAD_AT_LEAST,
     Alarm,
+    Enough,
     Missing,
     Urgency,
     looked_at,
@@ -148,6 +149,7 @@ def _slow(subject: Subject, name: str, threshold: int | None) -> Alarm:
         3,
         looked_at(3, LATENCY_PERIOD_S, (delay_s(subject, one) for one in metrics)),
         measured=threshold is not None,
+        form=Enough(*metrics, SAMPLES_AT_LEAST),
     )
 
 
