@@ -170,19 +170,19 @@ Namespace = Annotated[
 ]
 Address = Annotated[str, AfterValidator(_address)]
 Host = Annotated[str, AfterValidator(_host)]
-Start = Annotated[Literal["trim_horizon", "latest"] | int, BeforeValidator(_start)]
-Place = Annotated[str, AfterValidator(_place)]
+StartSetting = Annotated[Literal["trim_horizon", "latest"] | int, BeforeValidator(_start)]
+Location = Annotated[str, AfterValidator(_place)]
 """The path of a file, or ``s3://bucket/prefix``."""
 
 ReleasePeriod = Annotated[int, AfterValidator(_release)]
 Labels = Annotated[dict[str, dict[str, str]], AfterValidator(_labels)]
-Dimensions = Annotated[DimensionSets, AfterValidator(_dimensions)]
+DimensionsSetting = Annotated[DimensionSets, AfterValidator(_dimensions)]
 """To be declared after a field ``labels``, whose names are dimensions too."""
 
-Sink = Annotated[Literal["cloudwatch", "emf"], BeforeValidator(_lower)]
+SinkSetting = Annotated[Literal["cloudwatch", "emf"], BeforeValidator(_lower)]
 FileRotation = Annotated[Literal["never", "daily"], BeforeValidator(_lower)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
-OnAmbiguous = Annotated[Literal["resend", "drop"], BeforeValidator(_lower)]
+OnAmbiguousSetting = Annotated[Literal["resend", "drop"], BeforeValidator(_lower)]
 IdleClock = Annotated[Literal["agreed", "server"], BeforeValidator(_lower)]
 OwnMetrics = Annotated[Literal["auto", "emf", "off"], BeforeValidator(_lower)]
 PrometheusCalls = Annotated[CallsShown, BeforeValidator(_lower)]
