@@ -14,17 +14,17 @@ from worker.events.event import Event, SessionKey
 from worker.events.payload import Latency, Payload, canonical
 from worker.events.twilio.call_event import RelayData
 from worker.events.twilio.payloads import PAYLOADS
-from worker.metrics.series import Told
-from worker.partition.commit_outputs import Outputs, Packed
-from worker.partition.delta import Delta, encode
+from worker.metrics.series import EmittedSample
+from worker.partition.commit_outputs import EvictedSession, Outputs
+from worker.partition.delta import Delta, encode_delta
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.sessions.analysis import Reading, read
+from worker.sessions.analysis import SessionAnalysis, analyse
 from worker.sessions.context import Context
-from worker.sessions.conversation_walk import SpokenWalk
-from worker.sessions.event_log import as_row
-from worker.sessions.event_walk import DirectWalk
-from worker.sessions.resident import Held
+from worker.sessions.conversation_walk import ConversationWalk
+from worker.sessions.event_log import logged_event
+from worker.sessions.event_walk import EventWalk
+from worker.sessions.resident_session import ResidentSession
 from worker.sessions.samples import Samples, split
 from worker.sessions.state import Closed, Session
 from worker.stream.position import Position
@@ -64,9 +64,9 @@ def packed_as_text(one: Event) -> bytes:
     return msgspec.msgpack.encode(row)
 
 
-def reading_of(*scene: tuple[Any, ...], closing: bool = True) -> Reading:
+def analysis_of(*scene: tuple[Any, ...], closing: bool = True) -> SessionAnalysis:
     """The reading of a session, numbered in the order written."""
-    return read([as_row(one, BASE) for one in _events(scene)], BASE, closing=closing)
+    return analyse([logged_event(one, BASE) for one in _events(scene)], BASE, closing=closing)
 
 
 class Stamps:
@@ -89,8 +89,8 @@ def told_directly(*scene: tuple[Any, ...]) -> dict[str, list[tuple[int, int]]]:
     """The samples that one event alone decides but DeliveryDelay, by metric: (ms since BASE,
     value).
     """
-    stamps, rows = Stamps(), reading_of(*scene).ordered.rows
-    walk = DirectWalk(stamps.samples)
+    stamps, rows = Stamps(), analysis_of(*scene).ordered.rows
+    walk = EventWalk(stamps.samples)
     walk.begin(BASE + rows[0].timestamp)
     for row in rows:
         walk.walk([row], BASE)
@@ -101,11 +101,11 @@ def told_directly(*scene: tuple[Any, ...]) -> dict[str, list[tuple[int, int]]]:
 
 def said(*scene: tuple[Any, ...], closing: bool = True) -> dict[str, list[tuple[int, int]]]:
     """The samples of all turn metrics, by metric: (ms since BASE, value)."""
-    stamps, reading = Stamps(), reading_of(*scene)
-    rows = reading.ordered.rows
-    walk = SpokenWalk(stamps.samples, BASE)
+    stamps, analysis = Stamps(), analysis_of(*scene)
+    rows = analysis.ordered.rows
+    walk = ConversationWalk(stamps.samples, BASE)
     for row in rows:
-        walk.walk([row], reading.holes)
+        walk.walk([row], analysis.holes)
         stamps.at(BASE + row.timestamp)
     if closing:
         walk.close()
@@ -113,36 +113,36 @@ def said(*scene: tuple[Any, ...], closing: bool = True) -> dict[str, list[tuple[
     return stamps.stamped
 
 
-def values(reading: Reading, metric: str) -> list[int]:
+def values(analysis: SessionAnalysis, metric: str) -> list[int]:
     """All samples of a metric."""
-    return [value for _, one, value in parts_of(reading) if one[0] == metric]
+    return [value for _, one, value in parts_of(analysis) if one[0] == metric]
 
 
 def parts_of(
-    reading: Reading,
+    analysis: SessionAnalysis,
 ) -> Iterator[tuple[tuple[Context, int], tuple[str, str | None], int]]:
     """All samples of a reading: context and minute, metric and its own dimension, value."""
-    for samples in (reading.direct.samples, reading.spoken.samples):
+    for samples in (analysis.direct.samples, analysis.conversation.samples):
         for place, part in samples.parts.items():
             for kind, some in part.items():
                 yield from ((place, split(kind), value) for value in some)
 
 
-def held_of(*scene: tuple[Any, ...], most: int = 50_000) -> Held:
+def held_of(*scene: tuple[Any, ...], most: int = 50_000) -> ResidentSession:
     """An open session that holds these events."""
-    held = Held(Session(KEY, BASE))
+    resident = ResidentSession(Session(KEY, BASE))
     for one in _events(scene):
-        held.add(one, most)
-    return held
+        resident.add(one, most)
+    return resident
 
 
-def closed(held: Held) -> Held:
+def closed(resident: ResidentSession) -> ResidentSession:
     """The session, closed at its last arrival."""
-    state = held.state
+    state = resident.state
     state.closed = Closed(state.count, "wrap_up", state.last_arrival)
     state.revision = 1
-    held.forget_reading()
-    return held
+    resident.forget_analysis()
+    return resident
 
 
 def _events(scene: Scene) -> list[Event]:
@@ -163,16 +163,16 @@ class Driven:
         self.partition = Partition(rules, restored)
         self.archive: dict[SessionKey, tuple[bytes, bytes]] = {}
         self.deltas: list[bytes] = []
-        self.told: list[tuple[int, Told, int]] = []
+        self.told: list[tuple[int, EmittedSample, int]] = []
         """Stream time at the commit (-1 before any), what was told, and how often."""
 
     def take(self, batch: Iterable[Record]) -> None:
         """Fold a batch; each record's shard has then been read up to it."""
         batch = list(batch)
         deliveries: list[Delivery] = [one for record in batch for one in decode(record)]
-        strange = self.partition.fold_known(deliveries)
-        recalled = {key: self.packed(key) for key in strange if key in self.archive}
-        self.partition.fold_strangers(strange, recalled)
+        misses = self.partition.fold_resident(deliveries)
+        loaded = {key: self.evicted(key) for key in misses if key in self.archive}
+        self.partition.fold_misses(misses, loaded)
         for record in batch:
             self.partition.move(
                 record.shard, Position("after", record.sequence_number, record.arrival)
@@ -181,12 +181,12 @@ class Driven:
     def commit(self) -> Outputs:
         """Commit; the delta is kept as bytes."""
         delta, outputs = self.partition.commit()
-        self.deltas.append(encode(delta))
-        for key, packed in outputs.packed.items():
-            self.archive[key] = msgspec.msgpack.encode(packed.state), packed.log
+        self.deltas.append(encode_delta(delta))
+        for key, evicted in outputs.evicted.items():
+            self.archive[key] = msgspec.msgpack.encode(evicted.state), evicted.log
         now = -1 if self.partition.now is None else self.partition.now
         self.told += [
-            (now, Told(series, minute, value), count)
+            (now, EmittedSample(series, minute, value), count)
             for (series, minute), distribution in outputs.window.items()
             for value, count in distribution.items()
         ]
@@ -197,10 +197,10 @@ class Driven:
         self.partition.finish(self.partition.keys())
         return self.commit()
 
-    def packed(self, key: SessionKey) -> Packed:
+    def evicted(self, key: SessionKey) -> EvictedSession:
         """A packed session as a store would give it back."""
         state, log = self.archive[key]
-        return Packed(msgspec.msgpack.decode(state, type=Session), log)
+        return EvictedSession(msgspec.msgpack.decode(state, type=Session), log)
 
 
 def accounts_add_up(counters: Counter[str]) -> bool:

@@ -21,13 +21,13 @@ from tests.processes import AWS, LONGEST_S, run, started
 from worker.metrics.catalogue import CATALOGUE
 from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
-from worker.producer.put_records import Clock, put_back
+from worker.producer.put_records import Clock, reingest
 from worker.recordings.writer import write_recording
 from worker.state.sqlite.rows import whole_state
 from worker.state.sqlite.view import Peek, peek
 from worker.stream.record import Record
 from worker.testing.moto_server import client_of
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 SHORTENED: Final = {
     "hold_direct_s": 0,
@@ -77,7 +77,7 @@ def portion(sessions: int, seed: int, *, ago_s: int = 1800) -> list[Record]:
     Of a session that is read in parts, shard by shard, what is told in between may turn out
     untrue: its minutes are long over, so no hold waits for the rest.
     """
-    made = simulate(calls(sessions, ago_s=ago_s), seed)
+    made = simulated_records(calls(sessions, ago_s=ago_s), seed)
     return [replace(record, partition_key=f"portion {seed}") for record in made]
 
 
@@ -99,7 +99,7 @@ class Aws:
         """Put all of them; up to 500 by one request, so that nobody reads a part of them."""
         more = list(records)
         clock = Clock(lambda: time.time_ns() // 1_000_000, time.sleep)
-        put_back(lambda: more, self.stream, self.kinesis, clock)
+        reingest(lambda: more, self.stream, self.kinesis, clock)
         self.put += more
 
     def statistics(self, namespace: str, expected: Statistics) -> Statistics:
@@ -163,7 +163,7 @@ def bounds(notes: Iterable[Note]) -> Statistics:
             "Dimensions": [{"Name": key, "Value": value} for key, value in series.dimensions],
             "Timestamp": minute // 1000,
             "Values": [1.0],
-            "Counts": [count * (note.most - note.least)],
+            "Counts": [count * (note.max_count - note.min_count)],
         }
         for note in notes
         for series, minute, count in note.counts

@@ -32,7 +32,7 @@ from worker.state.s3 import manifest as manifests
 from worker.state.s3.ledger import notes_since
 from worker.state.s3.manifest import Manifest
 from worker.state.s3.ownership import MANIFEST
-from worker.state.s3.restoring import Found, Restoring, find_readable, look
+from worker.state.s3.restoring import FoundManifest, Restoring, find_readable, look
 from worker.state.sqlite.view import Peek
 
 STATE: Final = "state"
@@ -81,8 +81,8 @@ class Kept:
         manifest = self.found()
         if manifest is None:
             return Peek(0, 0)
-        packed = {s.digest for ref in manifest.refs() for s in self._restoring.packed(ref)}
-        return Peek(len(packed), len(manifest.outbox))
+        evicted = {s.digest for ref in manifest.refs() for s in self._restoring.evicted(ref)}
+        return Peek(len(evicted), len(manifest.outbox))
 
     def state(self) -> Delta:
         manifest = self.found()
@@ -94,7 +94,9 @@ class Kept:
 
         Of a versioned bucket.
         """
-        versions = [manifests.decode(self._body(f"{STATE}/{MANIFEST}", one)) for one in self._ids()]
+        versions = [
+            manifests.decode_manifest(self._body(f"{STATE}/{MANIFEST}", one)) for one in self._ids()
+        ]
         pairs = pairwise(versions)
         return [(old, new) for old, new in pairs if old.epoch != new.epoch]
 
@@ -102,7 +104,7 @@ class Kept:
         """The whole ledger."""
         return notes_since(self._state, 0)
 
-    def _there(self) -> Found:
+    def _there(self) -> FoundManifest:
         found = look(self._state)
         assert found is not None
         return found

@@ -88,8 +88,8 @@ class Result:
         """All samples of a series, ascending, over all minutes."""
         found: Counter[int] = Counter()
         wanted = tuple(sorted(dimensions.items()))
-        for (name, held, _), distribution in self.window.items():
-            if name == metric and held == wanted:
+        for (name, resident, _), distribution in self.window.items():
+            if name == metric and resident == wanted:
                 found.update(distribution)
         return sorted(found.elements())
 

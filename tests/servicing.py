@@ -18,14 +18,14 @@ from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
 from worker.outbox.lane import Lane
 from worker.outbox.ledger import Note
 from worker.outbox.sender import Sender
-from worker.partition.delta import Delta, decode, encode, merge
+from worker.partition.delta import Delta, decode_delta, encode_delta, merge
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
-from worker.service.ports import Clocks, Limits, Progress
+from worker.service.ports import Clocks, Limits, WorkerStatus
 from worker.service.service import Service
 from worker.sources.batch import DecodedBatch
-from worker.sources.kinesis.inline import decoded
+from worker.sources.kinesis.inline import decode_batch
 from worker.sources.kinesis.shard_consumer import Batch
 from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
@@ -52,7 +52,7 @@ class Script:
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
-        self.gone: list[str] = []
+        self.removed: list[str] = []
         self.paused: set[str] = set()
         self.asked: list[str] = []
         self.error: Exception | None = None
@@ -66,7 +66,7 @@ class Script:
         if self.error is not None:
             raise self.error
         batches, self.batches = self.batches, []
-        return [decoded(batch) for batch in batches]
+        return [decode_batch(batch) for batch in batches]
 
     def pause(self, shards: Iterable[str]) -> None:
         self.paused |= set(shards)
@@ -78,8 +78,8 @@ class Script:
         self.durable.update(positions)
 
     def expired_shards(self) -> list[str]:
-        gone, self.gone = self.gone, []
-        return gone
+        removed, self.removed = self.removed, []
+        return removed
 
     def stop(self) -> None:
         self.asked.append("stop")
@@ -94,7 +94,9 @@ class Store(SqliteStore):
 
     def append(self, commit: Commit) -> None:
         super().append(commit)
-        kept = decode(encode(commit.delta))  # the partition goes on with the states in it
+        kept = decode_delta(
+            encode_delta(commit.delta)
+        )  # the partition goes on with the states in it
         self.commits.append(commit._replace(delta=kept))
 
     @property
@@ -114,7 +116,7 @@ class Heard(WorkerEvents):
     def gap(self, shard: str) -> None:
         self.told.append(("gap", shard))
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: WorkerStatus) -> None:
         self.told.append(progress)
 
     def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
@@ -171,7 +173,7 @@ class Worker:
         self.now = 0.0
         self.source = Script()
         self.store = Store(path or _own_file(self))
-        self.partition = Partition(Rules(), self.store.take("s"))
+        self.partition = Partition(Rules(), self.store.acquire("s"))
         self.records = Lines(outcome)
         all_sinks: dict[EntryKind, Sink] = {
             "metrics": Lines(outcome),

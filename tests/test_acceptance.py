@@ -16,7 +16,7 @@ from worker.recordings.unpacking import Compression
 from worker.recordings.writer import write_recording
 from worker.stream.record import Record
 from worker.testing.rearranging import rearranged, with_damage
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -59,24 +59,24 @@ def replay(recording: Path, out: Path, *more: str) -> Results:
 
 def statistics(results: Results) -> dict[Series, tuple[int, int]]:
     """Count and sum of each series' minute. Sums are of thousandths, and so exact."""
-    held: dict[Series, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    resident: dict[Series, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for datum in results.lines("metrics"):
         dimensions = json.dumps(sorted((d["Name"], d["Value"]) for d in datum["Dimensions"]))
         series = (datum["MetricName"], dimensions, datum["Timestamp"])
         pairs = list(zip(datum["Values"], datum["Counts"], strict=True))
-        count, total = held[series]
-        held[series] = (
+        count, total = resident[series]
+        resident[series] = (
             count + sum(n for _, n in pairs),
             total + sum(round(value * 1000) * n for value, n in pairs),
         )
-    return dict(held)
+    return dict(resident)
 
 
-def without_arrivals(held: dict[Series, tuple[int, int]]) -> dict[Series, tuple[int, int]]:
+def without_arrivals(resident: dict[Series, tuple[int, int]]) -> dict[Series, tuple[int, int]]:
     """Statistics, but for the one sum that is made of arrivals."""
     return {
         series: (count, 0 if series[0] == "DeliveryDelay" else total)
-        for series, (count, total) in held.items()
+        for series, (count, total) in resident.items()
     }
 
 
@@ -97,7 +97,7 @@ def assert_accounted_for(counters: dict[str, int]) -> None:
 
 @pytest.fixture(scope="module")
 def records() -> list[Record]:
-    return list(simulate(CALLS, SEED))
+    return list(simulated_records(CALLS, SEED))
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_lines_that_are_no_records_become_dead_letters_too(
 
 
 def test_every_form_of_a_recording_gives_the_same(tmp_path: Path) -> None:
-    few = list(simulate(Traffic(sessions=20, malformed=0.01), SEED))
+    few = list(simulated_records(Traffic(sessions=20, malformed=0.01), SEED))
     forms: tuple[tuple[str, Compression | None], ...] = (
         ("plain", None),
         ("zst", "zst"),

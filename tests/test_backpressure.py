@@ -16,8 +16,8 @@ from worker.partition.accounting import ACCOUNTED
 from worker.sources.kinesis.shard_consumer import Batch
 from worker.stream.position import Position
 from worker.stream.record import Record
-from worker.testing.strict_cloudwatch import Fault, Key, StrictCloudWatch
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.strict_cloudwatch import CloudWatchFault, Key, StrictCloudWatch
+from worker.testing.traffic import Traffic, simulated_records
 
 NOON = 1_790_942_400_000
 HOUR_S = 3600
@@ -39,20 +39,20 @@ def worked(traffic: list[Record], away_s: int, limit: int) -> Ended:
     second = 0
     api = StrictCloudWatch(
         lambda: NOON + second * 1000,
-        (Fault.CONNECT_TIMEOUT if second < away_s else None for _ in count()),
+        (CloudWatchFault.CONNECT_TIMEOUT if second < away_s else None for _ in count()),
     )
     sinks: dict[EntryKind, Sink] = {"metrics": CloudWatchSink(api, "Ns")}
     worker = Worker(positions={"s": HEAD}, outbox_bytes=limit, sinks=sinks)
     waiting = list(reversed(traffic))
     largest = most_held = rested = 0
-    while waiting or worker.partition.held or worker.store.backlog().entries:
+    while waiting or worker.partition.resident or worker.store.backlog().entries:
         second += STEP_S
         worker.now += STEP_S
         worker.turn(*read(worker, waiting, NOON + second * 1000))
         for lane in worker.sender.lanes:
             lane.send_some()
         largest = max(largest, worker.store.backlog().size)
-        most_held = max(most_held, worker.partition.held)
+        most_held = max(most_held, worker.partition.resident)
         rested += bool(worker.source.paused)
     counters = {name: worker.partition.counters[name] for name in ACCOUNTED}
     return Ended(api.kept, counters, largest, most_held, rested)
@@ -74,7 +74,7 @@ def read(worker: Worker, waiting: list[Record], now: int) -> list[Batch]:
 @pytest.fixture(scope="module")
 def traffic() -> list[Record]:
     settings = Traffic(sessions=120, start_ms=NOON, spread_s=HOUR_S, delay_median_s=2.0)
-    return list(simulate(settings, 5))
+    return list(simulated_records(settings, 5))
 
 
 @pytest.fixture(scope="module")

@@ -14,23 +14,23 @@ from msgspec.structs import replace
 
 from worker.events.decode import decode
 from worker.events.event import Event, SessionKey
-from worker.sessions.analysis import read
-from worker.sessions.event_log import Row, as_row
+from worker.sessions.analysis import analyse
+from worker.sessions.event_log import LoggedEvent, logged_event
 from worker.testing.habits import Habits
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 BUSY = Habits(barge_ins=0.3, coughs=0.25, back_to_back=0.25, fillers=0.5, silences=0.3)
-Sessions = dict[SessionKey, list[Row]]
+Sessions = dict[SessionKey, list[LoggedEvent]]
 Found = Mapping[str, list[int]]
 
 
 def sessions(traffic: Traffic, seed: int) -> Sessions:
     """The events of each session; times in epoch ms."""
     found: Sessions = defaultdict(list)
-    for record in simulate(traffic, seed):
+    for record in simulated_records(traffic, seed):
         for delivery in decode(record):
             if isinstance(event := delivery.occurrence, Event):
-                found[event.key].append(as_row(event, 0))
+                found[event.key].append(logged_event(event, 0))
     return found
 
 
@@ -41,11 +41,11 @@ def lossy(whole: Sessions, share: float, seed: int) -> Sessions:
     return {key: rows for key, rows in kept.items() if rows}
 
 
-def samples(rows: list[Row], *, contiguous: bool = True) -> Found:
+def samples(rows: list[LoggedEvent], *, contiguous: bool = True) -> Found:
     """Samples by metric; those of an own dimension left out."""
-    reading = read(rows, 0, closing=True, contiguous=contiguous)
+    analysis = analyse(rows, 0, closing=True, contiguous=contiguous)
     found: dict[str, list[int]] = defaultdict(list)
-    for some in (reading.direct.samples, reading.spoken.samples):
+    for some in (analysis.direct.samples, analysis.conversation.samples):
         for part in some.parts.values():
             for kind, values in part.items():
                 if isinstance(kind, str):
@@ -53,7 +53,7 @@ def samples(rows: list[Row], *, contiguous: bool = True) -> Found:
     return found
 
 
-def together(all_sessions: Iterable[list[Row]]) -> Found:
+def together(all_sessions: Iterable[list[LoggedEvent]]) -> Found:
     whole: dict[str, list[int]] = defaultdict(list)
     for rows in all_sessions:
         for metric, values in samples(rows).items():

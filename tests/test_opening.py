@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.state.commits import commit, packed
+from tests.state.commits import commit, evicted
 from worker.destinations.files import LineSink, StdoutRecords
 from worker.destinations.objects import RECORDS
 from worker.destinations.written_lines import WrittenLine
@@ -39,8 +39,8 @@ def test_a_state_is_in_a_file_or_in_a_bucket(locations: Locations, tmp_path: Pat
     assert isinstance(locations.view(BUCKET), S3View)
     store = store_at(locations, path)
     assert isinstance(store, SqliteStore)
-    store.take("stream")
-    store.append(commit(away=[packed(1)]))
+    store.acquire("stream")
+    store.append(commit(away=[evicted(1)]))
     view = locations.view(path)
     assert isinstance(view, SqliteView)
     assert [one.state.key.session_id for one in view.find_sessions("VX1")] == ["VX1"]

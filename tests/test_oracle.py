@@ -30,7 +30,7 @@ from worker.stream.record import Record
 from worker.testing.envelopes import Oddities
 from worker.testing.habits import Habits
 from worker.testing.rearranging import rearranged, with_damage
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 BUSY = Habits(
     turns=9,
@@ -72,18 +72,18 @@ mostly_broken = st.lists(broken(), max_size=12)
 
 @pytest.mark.parametrize("seed", range(3))
 def test_noisy_traffic_is_read_alike(seed: int) -> None:
-    assert differences(simulate(NOISY, seed)) == []
+    assert differences(simulated_records(NOISY, seed)) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 130))
 def test_much_noisy_traffic_is_read_alike(seed: int) -> None:
-    assert differences(simulate(NOISY, seed)) == []
+    assert differences(simulated_records(NOISY, seed)) == []
 
 
 @pytest.mark.slow
 def test_usual_traffic_is_read_alike() -> None:
-    assert differences(simulate(Traffic(sessions=150), 1)) == []
+    assert differences(simulated_records(Traffic(sessions=150), 1)) == []
 
 
 @given(plain_dialogue(40), seeds)
@@ -136,19 +136,19 @@ def test_more_broken_occurrences_are_told_apart_alike(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_rearranged_traffic_is_read_alike(seed: int) -> None:
-    records = simulate(NOISY, seed)
+    records = simulated_records(NOISY, seed)
     assert differences(rearranged(records, seed, 7, 3_600_000, 0.33)) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_damage_among_good_records_is_read_alike(seed: int) -> None:
-    records = list(simulate(NOISY, seed))
+    records = list(simulated_records(NOISY, seed))
     assert differences(with_damage(records, 500, seed)) == []
 
 
 def test_a_difference_would_be_found() -> None:
-    records = list(simulate(Traffic(sessions=1, aggregates=0), 5))
+    records = list(simulated_records(Traffic(sessions=1, aggregates=0), 5))
     assert compare(replay(records), program(records[1:]))
 
 

@@ -12,7 +12,7 @@ from worker.events.event import EVENT_CODES
 from worker.partition.rules import Rules
 from worker.stream.record import Record
 from worker.testing.rearranging import rearranged, with_damage
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 PAYLOADS: dict[str, list[Any]] = {
     "stt_latency": [{"latency_ms": 100}, {"latency_ms": 200}, {"latency_ms": "x"}, None, {}],
@@ -99,13 +99,13 @@ def test_one_call_can_hold_several_sessions() -> None:
 
 
 def test_late_shuffled_and_repeated_traffic_gives_the_same_numbers() -> None:
-    original = list(simulate(Traffic(sessions=25, aggregates=0.1), 5))
+    original = list(simulated_records(Traffic(sessions=25, aggregates=0.1), 5))
     moved = rearranged(original, 3, shards=7, max_delay_ms=3_600_000, repeat_fraction=1 / 3)
     assert told(Result(original)) == told(Result(moved))
 
 
 def test_damaged_records_among_good_ones_change_nothing_and_are_all_accounted_for() -> None:
-    good = list(simulate(Traffic(sessions=15, malformed=0), 6))
+    good = list(simulated_records(Traffic(sessions=15, malformed=0), 6))
     plain, spoilt = Result(good), Result(with_damage(good, 400, 1))
     assert told(plain) == told(spoilt)
     assert spoilt.counters["dead_letters"] == len(spoilt.letters) == 400

@@ -16,14 +16,14 @@ from tests.building import accounts_add_up
 from tests.scenes import BASE, records
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
-from worker.metrics.series import Told
+from worker.metrics.series import EmittedSample
 from worker.partition.commit_outputs import Outputs
 from worker.partition.dead_letters import OccurrenceLetter
 from worker.partition.rules import Rules
 from worker.recordings.damaged_line import DamagedLine
-from worker.replay import Item, LiveReplay, Replay, run
+from worker.replay import Item, LiveReplay, Replay, run_replay
 from worker.stream.record import Record
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 from worker.times.minutes import MINUTE
 
 UNKNOWN_YET = ("revision", "close_reason")
@@ -37,11 +37,11 @@ class Kept:
         self.outputs: list[Outputs] = []
         self.revisions: dict[SessionKey, list[int]] = {}
         self.lines: dict[SessionKey, dict[str, Any]] = {}
-        self.told: Counter[Told] = Counter()
-        self.surplus: dict[SessionKey, Counter[Told]] = {}
+        self.told: Counter[EmittedSample] = Counter()
+        self.over_emitted: dict[SessionKey, Counter[EmittedSample]] = {}
         self.letters: list[OccurrenceLetter] = []
         replay = kind(rules or Rules(), self._take)
-        run(items, replay, lambda _: None, 1000)
+        run_replay(items, replay, lambda _: None, 1000)
         self.counters = replay.counters
 
     def _take(self, outputs: Outputs) -> None:
@@ -52,9 +52,9 @@ class Kept:
             self.lines[record.key] = json.loads(record.line)
         for (series, minute), distribution in outputs.window.items():
             for value, count in distribution.items():
-                self.told[Told(series, minute, value)] += count
-        for key, packed in outputs.packed.items():
-            self.surplus[key] = Counter(dict(packed.state.surplus))
+                self.told[EmittedSample(series, minute, value)] += count
+        for key, evicted in outputs.evicted.items():
+            self.over_emitted[key] = Counter(dict(evicted.state.over_emitted))
 
     def sessions(self) -> dict[SessionKey, dict[str, Any]]:
         """The last record of each session, as far as live and offline have to agree."""
@@ -64,7 +64,7 @@ class Kept:
         }
 
 
-def per_session(told: Counter[Told]) -> Counter[Told]:
+def per_session(told: Counter[EmittedSample]) -> Counter[EmittedSample]:
     return Counter(
         {one: n for one, n in told.items() if CATALOGUE[one.series.metric].hold is Hold.SESSION}
     )
@@ -74,7 +74,7 @@ def per_session(told: Counter[Told]) -> Counter[Told]:
 @given(st.integers(0, 10**6), st.sampled_from([0.0, 60.0, 600.0]))
 def test_live_comes_to_the_same_records_and_samples_as_offline(seed: int, delay_s: float) -> None:
     items = list(
-        simulate(
+        simulated_records(
             Traffic(
                 sessions=8,
                 spread_s=600,
@@ -90,7 +90,7 @@ def test_live_comes_to_the_same_records_and_samples_as_offline(seed: int, delay_
     )
     offline, live = Kept(Replay, items), Kept(LiveReplay, items)
     assert live.sessions() == offline.sessions()
-    surplus: Counter[Told] = sum(live.surplus.values(), Counter())
+    surplus: Counter[EmittedSample] = sum(live.over_emitted.values(), Counter())
     assert live.told - per_session(live.told) == (
         offline.told - per_session(offline.told) + surplus
     )
@@ -107,7 +107,7 @@ def test_live_comes_to_the_same_records_and_samples_as_offline(seed: int, delay_
 @settings(max_examples=5)
 @given(st.integers(0, 10**6))
 def test_revisions_only_rise_and_every_session_is_recorded(seed: int) -> None:
-    items = list(simulate(Traffic(sessions=8, spread_s=300, stragglers=0.02), seed))
+    items = list(simulated_records(Traffic(sessions=8, spread_s=300, stragglers=0.02), seed))
     live = Kept(LiveReplay, items)
     for revisions in live.revisions.values():
         assert revisions == sorted(set(revisions))
@@ -116,7 +116,7 @@ def test_revisions_only_rise_and_every_session_is_recorded(seed: int) -> None:
 
 
 def test_what_arrives_at_once_and_in_order_needs_no_correction_live() -> None:
-    items = list(simulate(Traffic(sessions=30, delay_median_s=0, duplicates=0), 4))
+    items = list(simulated_records(Traffic(sessions=30, delay_median_s=0, duplicates=0), 4))
     live = Kept(LiveReplay, items)
     assert live.counters["samples_retracted"] == 0
     assert live.counters["sessions_revised"] == 0
@@ -124,7 +124,7 @@ def test_what_arrives_at_once_and_in_order_needs_no_correction_live() -> None:
 
 
 def test_offline_every_minute_of_a_series_comes_once_and_whole() -> None:
-    items = list(simulate(Traffic(sessions=30), 8))
+    items = list(simulated_records(Traffic(sessions=30), 8))
     keys = [key for outputs in Kept(Replay, items).outputs for key in outputs.window]
     assert len(keys) == len(set(keys)) > 0
 
@@ -188,7 +188,7 @@ def test_live_minutes_go_out_while_the_input_still_runs() -> None:
 def test_progress_is_told_every_so_many_items() -> None:
     seen: list[int] = []
     replay = Replay(Rules(), lambda _: None)
-    run(records([(n, "dtmf") for n in range(25)]), replay, seen.append, 10)
+    run_replay(records([(n, "dtmf") for n in range(25)]), replay, seen.append, 10)
     assert seen == [10, 20]
     assert replay.counters["events"] == 25
 

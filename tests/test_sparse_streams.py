@@ -15,7 +15,7 @@ from tests.oracle.comparing import compare, program
 from tests.test_oracle import NOISY
 from worker.partition.rules import Rules, SequenceNumbers
 from worker.stream.record import Record
-from worker.testing.traffic import simulate
+from worker.testing.traffic import simulated_records
 
 
 def every_second_left_out(records: Iterable[Record]) -> Iterator[Record]:
@@ -43,7 +43,7 @@ def test_a_sparse_stream_is_read_alike(
     setting: SequenceNumbers, sessions: int, found_sparse: bool
 ) -> None:
     traffic = replace(NOISY, sessions=sessions, malformed=0.0, aggregates=0.0)
-    records = list(every_second_left_out(simulate(traffic, sessions)))
+    records = list(every_second_left_out(simulated_records(traffic, sessions)))
     expected = replay(records, setting)
     assert compare(expected, program(records, Rules(sequence_numbers=setting))) == []
     doubtful = sum(record["doubtful_turns"] for record in expected.records.values())

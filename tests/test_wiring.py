@@ -15,7 +15,7 @@ from tests.outbox.outboxes import FORMATS
 from tests.scenes import BASE
 from tests.servicing import HEAD, SCENE, Script, scene
 from worker.errors import Misconfigured, StreamReplaced
-from worker.outbox.entries import Draft, EntryKind
+from worker.outbox.entries import EntryKind, NewEntry
 from worker.partition.delta import Delta
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks
@@ -28,15 +28,15 @@ from worker.state.sqlite.view import SqliteView
 from worker.state.store import Commit
 from worker.stream.position import Position
 from worker.stream.record import Record
-from worker.wiring import Stage, build, partition_of, stage_of
+from worker.wiring import SharedParts, build_worker, partition_of, shared_parts
 
 HOUR = 3_600_000
 
 
-def staged(folder: Path, **settings: Any) -> Stage:
+def staged(folder: Path, **settings: Any) -> SharedParts:
     ticks = count()
     chosen = {name: str(folder / f"{name}.jsonl") for name in ("records", "dead_letters")}
-    return stage_of(
+    return shared_parts(
         Settings.model_validate({"sink": "emf", **chosen, **settings}),
         "calls",
         any_session(),
@@ -68,11 +68,11 @@ def turned(service: Service, script: Script) -> None:
 def test_partitions_of_one_stage_keep_states_of_their_own_and_share_its_sinks(
     tmp_path: Path,
 ) -> None:
-    stage = staged(tmp_path)
+    shared = staged(tmp_path)
     paths = [tmp_path / name for name in ("one", "two")]
     scripts = [Script() for _ in paths]
     services = [
-        partition_of(stage, str(path), path.name, partial(opened, script))
+        partition_of(shared, str(path), path.name, partial(opened, script))
         for path, script in zip(paths, scripts, strict=True)
     ]
     for service, script in zip(services, scripts, strict=True):
@@ -83,17 +83,17 @@ def test_partitions_of_one_stage_keep_states_of_their_own_and_share_its_sinks(
     assert len(records) == 2
     for path in paths:
         store = SqliteStore(path)
-        assert store.take(path.name).counters["folded"] == len(SCENE)
+        assert store.acquire(path.name).counters["folded"] == len(SCENE)
         store.close()
     ended = [SqliteView(path).ledger_since(0, FORMATS).ended for path in paths]
     assert [one.entry for one in ended[0]] == [one.entry for one in ended[1]] != []
 
 
 def test_one_partition_that_is_abandoned_does_not_stop_another(tmp_path: Path) -> None:
-    stage = staged(tmp_path)
+    shared = staged(tmp_path)
     scripts = [Script(), Script()]
     first, second = (
-        partition_of(stage, str(tmp_path / f"state-{n}"), f"{n}", partial(opened, script))
+        partition_of(shared, str(tmp_path / f"state-{n}"), f"{n}", partial(opened, script))
         for n, script in enumerate(scripts)
     )
     first.abandon()
@@ -113,9 +113,13 @@ class Stranded(WorkerEvents):
 def test_entries_of_a_destination_that_is_gone_are_told_of_and_kept(tmp_path: Path) -> None:
     path, events = tmp_path / "state", Stranded()
     store = SqliteStore(path)
-    store.take("calls")
-    drafts = [Draft("toy", b"1", BASE), Draft("toy", b"2", BASE), Draft("records", b"{}\n", BASE)]
-    store.append(Commit(Delta(), drafts, [], None))
+    store.acquire("calls")
+    new_entries = [
+        NewEntry("toy", b"1", BASE),
+        NewEntry("toy", b"2", BASE),
+        NewEntry("records", b"{}\n", BASE),
+    ]
+    store.append(Commit(Delta(), new_entries, [], None))
     store.close()
     script = Script()
     service = partition_of(
@@ -127,11 +131,11 @@ def test_entries_of_a_destination_that_is_gone_are_told_of_and_kept(tmp_path: Pa
 
 
 def test_a_state_is_refused_to_whoever_comes_with_another_identity(tmp_path: Path) -> None:
-    stage = staged(tmp_path)
+    shared = staged(tmp_path)
     open_source: Callable[[Mapping[str, Position]], Opening] = partial(opened, Script())
-    partition_of(stage, str(tmp_path / "state"), "bucket 1 of 16", open_source)
+    partition_of(shared, str(tmp_path / "state"), "bucket 1 of 16", open_source)
     with pytest.raises(StreamReplaced):
-        partition_of(stage, str(tmp_path / "state"), "bucket 2 of 16", open_source)
+        partition_of(shared, str(tmp_path / "state"), "bucket 2 of 16", open_source)
 
 
 def test_where_nothing_can_be_written_there_is_no_stage(tmp_path: Path) -> None:
@@ -149,7 +153,7 @@ def test_what_lies_on_this_machine_is_looked_at_before_anybody_is_asked(
         {"region": "eu-west-1", "endpoint_url": "http://127.0.0.1:1", "sink": "emf", **chosen}
     )
     with pytest.raises(Misconfigured, match=rf"^{setting}: .*none"):
-        build(
+        build_worker(
             settings,
             "calls",
             any_session(),

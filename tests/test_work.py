@@ -17,20 +17,20 @@ from worker.events.event import Event, SessionKey
 from worker.events.payload import LanguageChanged
 from worker.metrics.catalogue import Hold
 from worker.metrics.series import SeriesRules
-from worker.partition.emission import tell
+from worker.partition.emission import emit
 from worker.partition.holds import Due
-from worker.partition.metric_windows import Gathered
+from worker.partition.metric_windows import MetricWindows
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.partition.series_registry import SeriesBook
 from worker.replay import LiveReplay, Replay
-from worker.sessions.resident import Held
+from worker.sessions.resident_session import ResidentSession
 from worker.sessions.state import Session
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 from worker.times.minutes import BEFORE_ALL, MINUTE
 
 TRAFFIC = Traffic(sessions=60, other_types=0.1, malformed=0.0, test_event=False)
-RECORDS = list(simulate(TRAFFIC, 11))
+RECORDS = list(simulated_records(TRAFFIC, 11))
 EVENTS = [one.occurrence for record in RECORDS for one in decode(record)]
 RELAY = [one for one in EVENTS if isinstance(one, Event)]
 
@@ -154,27 +154,33 @@ def by(before: int) -> Due:
 
 
 def test_what_a_session_reads_to_tell_a_minute_directly_is_what_came_in_that_minute() -> None:
-    held, gathered = Held(Session(session(0), BASE)), Gathered(SeriesBook(SeriesRules()))
-    held.add(event(0, "configurations", {}, 0, 0), 10_000)
+    resident, windows = (
+        ResidentSession(Session(session(0), BASE)),
+        MetricWindows(SeriesBook(SeriesRules())),
+    )
+    resident.add(event(0, "configurations", {}, 0, 0), 10_000)
     read = []
     for minute in range(1, 10):
         for second in range(60):
             number = 60 * minute + second
-            held.add(event(1000 * number, "dtmf", None, number, 0), 10_000)
-        read.append(len(held.rows_to_tell()[0]))
-        tell(held, Hold.DIRECT, by(BASE + minute * MINUTE), gathered)
+            resident.add(event(1000 * number, "dtmf", None, number, 0), 10_000)
+        read.append(len(resident.rows_to_emit()[0]))
+        emit(resident, Hold.DIRECT, by(BASE + minute * MINUTE), windows)
     assert max(read[1:]) <= 1 + 60 + 60
 
 
 def test_what_a_long_call_walks_to_tell_its_turns_is_what_came_in_that_minute() -> None:
-    held, gathered = Held(Session(session(0), BASE)), Gathered(SeriesBook(SeriesRules()))
+    resident, windows = (
+        ResidentSession(Session(session(0), BASE)),
+        MetricWindows(SeriesBook(SeriesRules())),
+    )
     walked = []
     for minute in range(12):
         for second in range(60):
             number = 60 * minute + second
-            held.add(event(1000 * number, PROMPT, None, number, 0), 10_000)
+            resident.add(event(1000 * number, PROMPT, None, number, 0), 10_000)
         end = BASE + (minute + 1) * MINUTE
-        made = calls_by_name(partial(tell, held, Hold.TURN, by(end), gathered))
+        made = calls_by_name(partial(emit, resident, Hold.TURN, by(end), windows))
         walked.append(made["TurnWalk.prompt_sent"])
     assert max(walked[6:]) == 60
 

@@ -206,7 +206,7 @@ def _patiently(bucket: Bucket) -> Access:
 
 
 def _existing(setting: str, bucket: Bucket, sink: ObjectSink) -> Sink:
-    if sink.is_nowhere():
+    if sink.bucket_missing():
         raise Misconfigured(f"{setting} = {bucket.url}: there is no such bucket")
     return sink
 

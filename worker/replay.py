@@ -15,7 +15,7 @@ from worker.events.decode import PLATFORMS, Delivery, decode, decode_all
 from worker.events.event import SessionKey
 from worker.events.occurrence import Damaged
 from worker.events.platform import Platforms
-from worker.partition.commit_outputs import Outputs, Packed
+from worker.partition.commit_outputs import EvictedSession, Outputs
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.recordings.damaged_line import DamagedLine
@@ -84,7 +84,7 @@ class LiveReplay(Replay):
         super().__init__(rules, take, platforms)
         self._rules = rules
         self._partition = Partition(rules)
-        self._archive: dict[SessionKey, Packed] = {}
+        self._archive: dict[SessionKey, EvictedSession] = {}
         self._pruned = 0
 
     def feed(self, item: Item) -> None:
@@ -96,19 +96,19 @@ class LiveReplay(Replay):
         deliveries = (
             decode(item, self._platforms) if isinstance(item, Record) else [_dead_letter(item)]
         )
-        strange = self._partition.fold_known(deliveries)
-        self._partition.fold_strangers(strange, self._recall(strange))
+        misses = self._partition.fold_resident(deliveries)
+        self._partition.fold_misses(misses, self._load_sessions(misses))
 
     def _judge_numbers(self) -> None:
         """Nothing: the partition judges as sessions close."""
 
-    def _recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
+    def _load_sessions(self, keys: Iterable[SessionKey]) -> dict[SessionKey, EvictedSession]:
         limit = (self._partition.now or 0) - self._rules.keep_closed
         found = {key: self._archive.pop(key, None) for key in keys}
         return {
-            key: packed
-            for key, packed in found.items()
-            if packed is not None and _closed_since(packed, limit)
+            key: evicted
+            for key, evicted in found.items()
+            if evicted is not None and _closed_since(evicted, limit)
         }
 
     def _give(self) -> None:
@@ -116,7 +116,7 @@ class LiveReplay(Replay):
         if not self._partition.has_outputs:
             return
         outputs = self._partition.outputs()
-        self._archive.update(outputs.packed)
+        self._archive.update(outputs.evicted)
         self._prune()
         self._take(outputs)
 
@@ -124,20 +124,22 @@ class LiveReplay(Replay):
         limit = (self._partition.now or 0) - self._rules.keep_closed
         if limit - self._pruned > self._rules.keep_closed // 16:
             self._pruned = limit
-            for key, packed in list(self._archive.items()):
-                if not _closed_since(packed, limit):
+            for key, evicted in list(self._archive.items()):
+                if not _closed_since(evicted, limit):
                     del self._archive[key]
 
 
-def _closed_since(packed: Packed, limit: int) -> bool:
-    return packed.state.closed is not None and packed.state.closed.at >= limit
+def _closed_since(evicted: EvictedSession, limit: int) -> bool:
+    return evicted.state.closed is not None and evicted.state.closed.at >= limit
 
 
 def _dead_letter(line: DamagedLine) -> Delivery:
     return Delivery(Damaged(line.reason), line.shard, f"line {line.line}", 0, line.data)
 
 
-def run(items: Iterable[Item], replay: Replay, progress: Callable[[int], None], every: int) -> None:
+def run_replay(
+    items: Iterable[Item], replay: Replay, progress: Callable[[int], None], every: int
+) -> None:
     """Feed all items, then finish; ``progress`` is told their number, each ``every`` items."""
     for count, item in enumerate(items, 1):
         replay.feed(item)

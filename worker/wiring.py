@@ -25,9 +25,9 @@ from worker.service.ports import Clocks, Limits
 from worker.service.service import Service
 from worker.settings.model import Settings
 from worker.settings.rules import limits_of, rules_of
-from worker.sources.kinesis.client import connect
+from worker.sources.kinesis.client import open_stream
 from worker.sources.kinesis.engine import KinesisEngine
-from worker.sources.kinesis.reader import THREADS, survey_stream
+from worker.sources.kinesis.reader import THREADS, describe_stream
 from worker.sources.source import Opening
 from worker.state.compactor import Compactor
 from worker.state.store import Store
@@ -37,7 +37,7 @@ from worker.times.rfc3339 import format_ms
 _COMPACT_EVERY_S: Final = 30.0
 
 
-class Stage(NamedTuple):
+class SharedParts(NamedTuple):
     """What all partitions of a process share, made once.
 
     ``stream``: its name in the log. ``open_store`` gives the state at a location, not taken yet;
@@ -55,7 +55,7 @@ class Stage(NamedTuple):
     further: Callable[[str], Mapping[EntryKind, Destination]] = lambda _instance: {}
 
 
-def stage_of(
+def shared_parts(
     settings: Settings,
     stream: str,
     session: boto3.Session,
@@ -63,7 +63,7 @@ def stage_of(
     clocks: Clocks,
     random: Callable[[], float],
     sleep: Callable[[float], None],
-) -> Stage:
+) -> SharedParts:
     """The shared clients, sinks and rules.
 
     ``sleep``: seconds, while a state is out of reach, in any thread; what it raises ends the
@@ -82,7 +82,7 @@ def stage_of(
     def open_store(location: str) -> Store:
         return locations.store(location, events.state_call_failed, sleep, random)
 
-    return Stage(
+    return SharedParts(
         stream,
         destinations,
         open_store,
@@ -96,41 +96,43 @@ def stage_of(
 
 
 def partition_of(
-    stage: Stage,
+    shared: SharedParts,
     location: str,
     identity: str,
     open_source: Callable[[Mapping[str, Position]], Opening],
 ) -> Service:
     """The service of the state at ``location``, which is taken, and its beginning committed.
 
-    ``identity``: whose state it must be; see ``Store.take`` for what is raised if it is another's.
+    ``identity``: whose state it must be; see ``Store.acquire`` for what is raised if it is another's.
     ``open_source``: see ``Engine.open``.
     """
-    store = stage.open_store(location)
-    restored = store.take(identity)
-    partition = Partition(stage.rules, restored)
-    stage.events.started(stage.stream, len(restored.sessions))
-    destinations = {**stage.destinations, **stage.further(f"{identity}, {location}")}
+    store = shared.open_store(location)
+    restored = store.acquire(identity)
+    partition = Partition(shared.rules, restored)
+    shared.events.started(shared.stream, len(restored.sessions))
+    destinations = {**shared.destinations, **shared.further(f"{identity}, {location}")}
     if stranded := store.waiting_kinds() - destinations.keys():
-        stage.events.stranded(sorted(stranded))
+        shared.events.stranded(sorted(stranded))
     source, positions = open_source(restored.positions)
-    lanes = [Lane(kind, store, to, stage.events, stage.random) for kind, to in destinations.items()]
+    lanes = [
+        Lane(kind, store, to, shared.events, shared.random) for kind, to in destinations.items()
+    ]
     service = Service(
         source,
         partition,
         store,
         Sender(lanes),
         Compactor(store, _COMPACT_EVERY_S),
-        stage.rules,
-        stage.limits,
-        stage.events,
-        stage.clocks,
+        shared.rules,
+        shared.limits,
+        shared.events,
+        shared.clocks,
     )
     service.begin(positions)
     return service
 
 
-def build(
+def build_worker(
     settings: Settings,
     stream: str,
     session: boto3.Session,
@@ -149,30 +151,30 @@ def build(
     if isinstance(settings.start, int) and settings.start > clocks.now():
         raise Misconfigured(f"start: {format_ms(settings.start)} has not come yet")
     check_state(settings.state)
-    stage = stage_of(settings, stream, session, events, clocks, random, sleep)
-    engine = _kinesis(settings, stream, session, stage, sleep)
-    return partition_of(stage, settings.state, engine.identity, engine.open)
+    shared = shared_parts(settings, stream, session, events, clocks, random, sleep)
+    engine = _kinesis(settings, stream, session, shared, sleep)
+    return partition_of(shared, settings.state, engine.identity, engine.open)
 
 
 def _kinesis(
     settings: Settings,
     stream: str,
     session: boto3.Session,
-    stage: Stage,
+    shared: SharedParts,
     sleep: Callable[[float], None],
 ) -> KinesisEngine:
-    events = stage.events
-    api = connect(
+    events = shared.events
+    api = open_stream(
         stream,
         session,
         region=settings.region,
         endpoint=settings.endpoint_url,
         threads=THREADS,
-        now=stage.clocks.now if settings.idle_clock == "agreed" else None,
+        now=shared.clocks.now if settings.idle_clock == "agreed" else None,
         parsed_slowly=events.parsed_slowly,
     )
-    survey = survey_stream(api, sleep, stage.random, events.notice)
-    return KinesisEngine(api, survey, settings.start, events.notice)
+    description = describe_stream(api, sleep, shared.random, events.reader_event)
+    return KinesisEngine(api, description, settings.start, events.reader_event)
 
 
 def _further(

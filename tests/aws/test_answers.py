@@ -14,15 +14,14 @@ from click.testing import CliRunner
 
 from tests.aws.sessions import any_session
 from worker.aws.answers import NotTheService
-from worker.aws.clients import one_attempt
+from worker.aws.clients import no_retry_config
 from worker.cli.main import cli
 from worker.errors import Unreachable
-from worker.objectstore.api import Failure, FailureKind
+from worker.objectstore.api import StoreFailure, StoreFailureKind
 from worker.objectstore.s3 import Bucket
-from worker.sources.kinesis.api import Failure as StreamFailure
-from worker.sources.kinesis.api import FailureKind as StreamFailureKind
+from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
 from worker.sources.kinesis.client import Kinesis
-from worker.sources.kinesis.reader import survey_stream
+from worker.sources.kinesis.reader import describe_stream
 from worker.stream.position import HEAD
 from worker.testing.moto_server import REGION
 
@@ -69,7 +68,7 @@ def answering(status: int, body: bytes, kind: str = "text/html") -> Iterator[str
 def client_at(url: str, service: str) -> Any:
     more = {"s3": {"addressing_style": "path"}} if service == "s3" else {}
     return any_session().client(
-        service, region_name=REGION, endpoint_url=url, config=one_attempt(1, **more)
+        service, region_name=REGION, endpoint_url=url, config=no_retry_config(1, **more)
     )
 
 
@@ -79,7 +78,7 @@ def test_a_page_is_no_answer_of_kinesis_whatever_is_asked(status: int, body: byt
     with answering(status, body) as url:
         kinesis = Kinesis(client_at(url, "kinesis"), "s", address=url)
         calls: list[Callable[[], object]] = [
-            kinesis.survey,
+            kinesis.describe,
             lambda: kinesis.shard_iterator("a", HEAD),
             lambda: kinesis.get_records("a", "i"),
         ]
@@ -93,7 +92,7 @@ def test_a_page_is_no_answer_of_kinesis_whatever_is_asked(status: int, body: byt
 
 def test_a_start_that_finds_a_page_ends_as_out_of_reach_and_says_what_is_there() -> None:
     with answering(200, PAGES[0]) as url, pytest.raises(Unreachable) as caught:
-        survey_stream(Kinesis(client_at(url, "kinesis"), "s", address=url), lambda _: None)
+        describe_stream(Kinesis(client_at(url, "kinesis"), "s", address=url), lambda _: None)
     assert "what answers is not Kinesis" in str(caught.value)
     assert url in str(caught.value)
 
@@ -125,8 +124,8 @@ def test_a_page_is_no_answer_of_s3_and_never_an_empty_bucket(status: int, body: 
         ]
         for call in calls:
             failure = call()
-            assert isinstance(failure, Failure)
-            assert failure.kind is FailureKind.UNKNOWN
+            assert isinstance(failure, StoreFailure)
+            assert failure.kind is StoreFailureKind.UNKNOWN
             assert failure.detail.startswith("what answers is not S3")
             assert url in failure.detail
 

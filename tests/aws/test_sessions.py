@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.aws.clients import one_attempt
-from worker.aws.errors import EXPIRED
+from worker.aws.clients import no_retry_config
+from worker.aws.errors import EXPIRED_TOKEN_CODES
 from worker.aws.secrets import UnsendableCredential
 from worker.aws.sessions import AGAIN_S, REFUSED, RenewableCredentials, open_session
 from worker.errors import Misconfigured
@@ -86,7 +86,7 @@ def test_only_expired_credentials_of_the_environment_can_never_be_renewed(
     scene.refuse(code)
     scene.now += AGAIN_S
     scene.signs_with()
-    if code in EXPIRED and method == "env":
+    if code in EXPIRED_TOKEN_CODES and method == "env":
         with pytest.raises(Misconfigured, match=r"renew AWS_ACCESS_KEY_ID.* start again"):
             scene.credentials.check()
     else:
@@ -167,7 +167,7 @@ def test_a_client_that_is_refused_signs_its_next_call_with_what_has_been_written
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         client = open_session(scene.credentials).client(
-            "kinesis", region_name="eu-west-1", endpoint_url=url, config=one_attempt(1)
+            "kinesis", region_name="eu-west-1", endpoint_url=url, config=no_retry_config(1)
         )
         with pytest.raises(ClientError, match="expired"):
             client.list_shards(StreamName="s")

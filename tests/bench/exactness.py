@@ -37,7 +37,7 @@ from worker.events.decode import decode
 from worker.events.event import Event
 from worker.recordings.writer import write_recording
 from worker.stream.record import Record
-from worker.testing.traffic import Numbering, Traffic, simulate
+from worker.testing.traffic import SimulatedNumbering, Traffic, simulated_records
 
 _TIMED: Final = {
     DEFAULT: Traffic(),
@@ -190,7 +190,7 @@ def _inputs(sizes: Sizes) -> Iterator[_Input]:
 def _record(one: _Input, recording: Path, hold: int) -> int:
     """Write the recording; how many events arrived first later than the hold, in seconds."""
     late = Late(hold * 1000)
-    records = simulate(one.traffic, one.seed)
+    records = simulated_records(one.traffic, one.seed)
     if one.variant == WITHIN:
         records = within(records, hold * 1000)
     write_recording(recording, late.counting(records), "zst")
@@ -203,7 +203,7 @@ def within(records: Iterable[Record], hold: int) -> Iterator[Record]:
     for record in records:
         times = [one.timestamp for one in _events(record)]
         moved.append((min([record.arrival, *(time + hold for time in times)]), record))
-    numbering = Numbering()
+    numbering = SimulatedNumbering()
     for arrival, record in sorted(moved):
         number = numbering.next_in(record.shard)
         yield msgspec.structs.replace(record, arrival=arrival, sequence_number=number)

@@ -11,7 +11,7 @@ from typing import Final
 
 from worker.recordings.writer import write_recording
 from worker.stream.record import Record
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 SHARDS: Final = 100
 OTHER_TYPES: Final = 0.112  # of events, by which a tenth of the records are of other types
@@ -32,7 +32,7 @@ def events(
         other_types=OTHER_TYPES,
         malformed=0.0,
     )
-    return islice(simulate(traffic, seed), records)
+    return islice(simulated_records(traffic, seed), records)
 
 
 def write_inputs(folder: Path, records: int, seed: int) -> None:

@@ -10,7 +10,7 @@ from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
 from tests.outbox.outboxes import FORMATS
 from worker.aws.sessions import open_session
-from worker.cli.garbage import collect_rarely
+from worker.cli.gc_tuning import tune_collector
 from worker.outbox.destination import Destination
 from worker.outbox.entries import DeliveryOutcome
 from worker.outbox.lane import Lane
@@ -21,10 +21,10 @@ from worker.service.ports import Clocks
 from worker.service.service import Service
 from worker.settings.model import Settings
 from worker.settings.rules import limits_of, rules_of
-from worker.sources.kinesis.client import connect
+from worker.sources.kinesis.client import open_stream
 from worker.sources.kinesis.inline import InlineSource
 from worker.sources.kinesis.lineage import first_positions
-from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
+from worker.sources.kinesis.reader import THREADS, Reader, describe_stream
 from worker.state.compactor import Compactor
 from worker.state.sqlite.store import SqliteStore
 from worker.telemetry.collector import TelemetryCollector
@@ -44,7 +44,7 @@ class Worker:
     def __init__(self, endpoint: str, state: Path) -> None:
         settings = Settings()
         rules = rules_of(settings)
-        api = connect(
+        api = open_stream(
             "bench",
             open_session(),
             region="us-east-1",
@@ -52,8 +52,8 @@ class Worker:
             threads=THREADS,
             now=None,
         )
-        survey = survey_stream(api)
-        positions = first_positions(survey, "trim_horizon")
+        description = describe_stream(api)
+        positions = first_positions(description, "trim_horizon")
         store = SqliteStore(state)
         self.partition = Partition(rules, store.take("bench"))
         clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
@@ -61,7 +61,7 @@ class Worker:
         events = EventFanOut(WorkerLog(clocks), telemetry)
         random = Random(0).random
         self.service = Service(
-            InlineSource(Reader(api, positions, survey.created, lambda _: None)),
+            InlineSource(Reader(api, positions, description.created, lambda _: None)),
             self.partition,
             store,
             Sender(
@@ -90,7 +90,7 @@ def live(endpoint: str, state: str, records: int) -> Figures:
     """From the first call to the last commit: reader, fold, windows, encoding, SQLite."""
     worker = Worker(endpoint, Path(state))
     settle()
-    collect_rarely()
+    tune_collector()
     watch = Stopwatch()
     with watch.running():
         worker.service.run(lambda: worker.deadline(records))
@@ -103,7 +103,7 @@ def live(endpoint: str, state: str, records: int) -> Figures:
 
 def fetch(endpoint: str, records: int) -> Figures:
     """The reader alone: from the first call to the last record, none of them looked at."""
-    api = connect(
+    api = open_stream(
         "bench",
         open_session(),
         region="us-east-1",
@@ -111,9 +111,9 @@ def fetch(endpoint: str, records: int) -> Figures:
         threads=THREADS,
         now=None,
     )
-    survey = survey_stream(api)
-    positions = first_positions(survey, "trim_horizon")
-    reader = Reader(api, positions, survey.created, lambda _: None)
+    description = describe_stream(api)
+    positions = first_positions(description, "trim_horizon")
+    reader = Reader(api, positions, description.created, lambda _: None)
     settle()
     watch = Stopwatch()
     seen = 0

@@ -9,8 +9,8 @@ from tests.bench.inputs import events
 from tests.bench.peers import loop
 from tests.bench.peers.measured import Stopwatch, settle
 from tests.outbox.outboxes import FORMATS
-from worker.cli.garbage import collect_rarely
-from worker.outbox.destination import drafts
+from worker.cli.gc_tuning import tune_collector
+from worker.outbox.destination import new_entries
 from worker.partition.commit_outputs import Outputs
 from worker.recordings.reader import read_recording
 from worker.replay import Item, LiveReplay, Replay
@@ -30,7 +30,7 @@ class _Encoded:
         self.bytes = 0
 
     def take(self, outputs: Outputs) -> None:
-        self.bytes += sum(len(draft.body) for draft in drafts(FORMATS, outputs, 0))
+        self.bytes += sum(len(draft.body) for draft in new_entries(FORMATS, outputs, 0))
 
 
 def replay(recording: str) -> Figures:
@@ -63,7 +63,7 @@ def curve(records: int, seed: int) -> Figures:
     as dense at every length: a few dozen calls are under way at once.
     """
     spread_s = records * _SECONDS_A_RECORD
-    collect_rarely()
+    tune_collector()
     watch = Stopwatch()
     encoded = _Encoded()
     offline = Replay(rules_of(Settings()), encoded.take)
@@ -78,7 +78,7 @@ def curve(records: int, seed: int) -> Figures:
 
 def _timed(replay: Replay, items: Iterable[Item]) -> Figures:
     settle()
-    collect_rarely()
+    tune_collector()
     watch = Stopwatch()
     with watch.running():
         for item in items:

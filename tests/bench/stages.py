@@ -16,7 +16,7 @@ from tests.bench.peers.loop import append_json
 from tests.bench.peers.measured import Stopwatch, settle
 from tests.outbox.outboxes import FORMATS
 from worker.events.decode import decode_all
-from worker.outbox.destination import drafts
+from worker.outbox.destination import new_entries
 from worker.partition.commit_outputs import Outputs
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -105,7 +105,7 @@ def _told(partition: Partition, watch: Stopwatch) -> Iterator[Outputs]:
 
 
 def _encode(outputs: Outputs) -> Sequence[object]:
-    return list(drafts(FORMATS, outputs, 0))
+    return list(new_entries(FORMATS, outputs, 0))
 
 
 if __name__ == "__main__":

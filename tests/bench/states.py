@@ -20,7 +20,7 @@ from tests.bench.replaying import Figures
 from tests.outbox.outboxes import FORMATS
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
-from worker.outbox.destination import drafts
+from worker.outbox.destination import new_entries
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.partition import Partition
 from worker.settings.model import Settings
@@ -42,7 +42,7 @@ def write_state(path: Path, sessions: int, seed: int) -> None:
     """A state file with so many open sessions of ``EVENTS`` events each."""
     pool = _folded_pool(seed)
     store = SqliteStore(path)
-    store.take(_STREAM)
+    store.acquire(_STREAM)
     for start in range(0, sessions, _AT_ONCE):
         changes = [
             _under_key(pool[n % len(pool)], n)
@@ -93,7 +93,7 @@ def restore(state: str, sessions: int) -> Figures:
     partition, store = _restored(state)
     seconds = time.perf_counter() - began
     gc.collect()
-    assert partition.held == sessions, (partition.held, sessions)
+    assert partition.resident == sessions, (partition.resident, sessions)
     store.close()
     return {
         "restore_s": seconds,
@@ -114,7 +114,7 @@ def commit(state: str, sessions: int, new_events: int, seed: int) -> Figures:
         began = time.perf_counter()
         delta, outputs = partition.commit()
         store.append(
-            Commit(delta, drafts(FORMATS, outputs, 0), list(outputs.packed.values()), None)
+            Commit(delta, new_entries(FORMATS, outputs, 0), list(outputs.evicted.values()), None)
         )
         taken.append((time.perf_counter() - began) * 1000)
     assert not partition.counters["duplicates"]
@@ -131,7 +131,7 @@ def _fresh_events(rng: Random, sessions: int, count: int, first: int) -> Iterato
 
 def _restored(state: str) -> tuple[Partition, SqliteStore]:
     store = SqliteStore(Path(state))
-    return Partition(rules_of(Settings()), store.take(_STREAM)), store
+    return Partition(rules_of(Settings()), store.acquire(_STREAM)), store
 
 
 def _resident_mb() -> float:

@@ -28,7 +28,7 @@ from tests.bench.exactness_report import report
 from tests.bench.processes import ROOT
 from tests.testing.reading import events
 from worker.recordings.writer import write_recording
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 SMALL = Traffic(sessions=12, spread_s=120)
 HOLD = 300_000
@@ -36,7 +36,7 @@ HOLD = 300_000
 
 def measured(folder: Path, traffic: Traffic) -> dict[str, Any]:
     """What the probe finds, as it comes out of its process."""
-    write_recording(folder / "recording", simulate(traffic, 5))
+    write_recording(folder / "recording", simulated_records(traffic, 5))
     found = figures(str(folder / "recording"), {"hold_hole_s": 300, "no_such_setting": 1}, True)
     whole: dict[str, Any] = json.loads(json.dumps(found))
     return whole
@@ -70,7 +70,7 @@ def test_where_everything_comes_at_once_and_nothing_is_lost_all_is_true(tmp_path
 
 
 def test_an_event_is_late_by_its_first_arrival() -> None:
-    records = list(simulate(SMALL, 5))
+    records = list(simulated_records(SMALL, 5))
     late = Late(HOLD // 5)
     assert list(late.counting(records)) == records
     first: dict[tuple[object, ...], int] = {}
@@ -82,7 +82,7 @@ def test_an_event_is_late_by_its_first_arrival() -> None:
 
 
 def test_records_brought_within_the_hold_are_the_same_ones_none_late() -> None:
-    records, hold = list(simulate(SMALL, 5)), HOLD // 5
+    records, hold = list(simulated_records(SMALL, 5)), HOLD // 5
     moved = list(within(records, hold))
     late = Late(hold)
     assert list(late.counting(moved)) == sorted(moved, key=lambda record: record.arrival)

@@ -10,14 +10,14 @@ from click.testing import CliRunner, Result
 
 from tests.page.calls import records
 from worker.cli.main import cli
-from worker.page.selection import worst
-from worker.sessions.record import encode
+from worker.page.selection import worst_by
+from worker.sessions.record import encode_record
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("records") / "sessions.jsonl"
-    path.write_bytes(b"".join(encode(one) + b"\n" for one in records()))
+    path.write_bytes(b"".join(encode_record(one) + b"\n" for one in records()))
     return path
 
 
@@ -34,9 +34,9 @@ def sids(*arguments: object) -> list[str]:
 def test_json_is_the_records_of_the_worst_which_it_takes_itself(
     place: Path, tmp_path: Path
 ) -> None:
-    expected = worst(records(), "caller_wait", 5)
+    expected = worst_by(records(), "caller_wait", 5)
     done = calls(place, "--worst", 5, "--json")
-    assert done.stdout_bytes == b"".join(encode(one) + b"\n" for one in expected)
+    assert done.stdout_bytes == b"".join(encode_record(one) + b"\n" for one in expected)
     again = tmp_path / "worst.jsonl"
     again.write_bytes(done.stdout_bytes)
     assert sids(again) == [one.session_id for one in expected]
@@ -44,7 +44,7 @@ def test_json_is_the_records_of_the_worst_which_it_takes_itself(
 
 def test_the_table_names_them_in_order_and_says_what_to_see(place: Path) -> None:
     done = calls(place, "--worst", 3, "--by", "application")
-    expected = [one.session_id for one in worst(records(), "application", 3)]
+    expected = [one.session_id for one in worst_by(records(), "application", 3)]
     places = [done.stdout.index(sid) for sid in expected]
     assert places == sorted(places)
     assert f"of {expected[0]}: the caller waited" in done.stdout
@@ -57,7 +57,7 @@ def test_conditions_and_spans_must_all_hold(place: Path) -> None:
     found = sids(place, "--worst", 60, *conditions, "--from", began[10])
     assert set(found) == {
         one.session_id
-        for one in worst(records(), "caller_wait", 60)
+        for one in worst_by(records(), "caller_wait", 60)
         if one.turns > 5 and one.context.tts_language == "en-US" and one.started_at >= began[10]
     }
 

@@ -11,22 +11,22 @@ from click.testing import CliRunner
 
 from worker.cli.dead_letters import dead_letters
 from worker.errors import BadInput
-from worker.events.decode import Place
+from worker.events.decode import Origin
 from worker.partition.dead_letters import (
-    EXPIRED,
-    encode,
+    TOO_LATE,
+    encode_letter,
     occurrence_letter,
     samples_letter,
 )
 from worker.testing.moto_server import REGION, client_of, embedded_aws
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
-READABLE = next(iter(simulate(Traffic(sessions=1, malformed=0, other_types=0), 1))).data
-AGGREGATED = Place("shard-2", "3", 4, 1_790_942_402_000)
-PLACE = Place("shard-1", "17", None, 1_790_942_400_000)
+READABLE = next(iter(simulated_records(Traffic(sessions=1, malformed=0, other_types=0), 1))).data
+AGGREGATED = Origin("shard-2", "3", 4, 1_790_942_402_000)
+PLACE = Origin("shard-1", "17", None, 1_790_942_400_000)
 LETTERS = (
     occurrence_letter("not UTF-8", PLACE, b"\xff\xfe"),
-    occurrence_letter("not UTF-8", Place("shard-1", "18", None, 1_790_942_401_000), b"\xff"),
+    occurrence_letter("not UTF-8", Origin("shard-1", "18", None, 1_790_942_401_000), b"\xff"),
     occurrence_letter("session_id: empty", AGGREGATED, READABLE),
 )
 
@@ -34,7 +34,7 @@ LETTERS = (
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "dead-letters.jsonl"
-    path.write_bytes(b"".join(encode(letter) + b"\n" for letter in LETTERS))
+    path.write_bytes(b"".join(encode_letter(letter) + b"\n" for letter in LETTERS))
     return path
 
 
@@ -66,7 +66,7 @@ def test_a_letter_shows_its_place_and_its_bytes(file: Path) -> None:
 
 def test_a_letter_is_shown_whole_however_long(tmp_path: Path) -> None:
     path = tmp_path / "long.jsonl"
-    path.write_bytes(encode(occurrence_letter("long", PLACE, b"ab" * 1_000_000)))
+    path.write_bytes(encode_letter(occurrence_letter("long", PLACE, b"ab" * 1_000_000)))
     result = CliRunner().invoke(dead_letters, ["show", str(path), "1"])
     assert result.stdout.splitlines()[-1] == "ab" * 1_000_000
 
@@ -74,7 +74,7 @@ def test_a_letter_is_shown_whole_however_long(tmp_path: Path) -> None:
 def test_a_letter_cannot_tell_the_terminal_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "evil.jsonl"
     sent = "\x1b]0;title\x07\x1b[2Jé\r\x9b31m\tdone\n".encode()
-    path.write_bytes(encode(occurrence_letter("no JSON", PLACE, sent)))
+    path.write_bytes(encode_letter(occurrence_letter("no JSON", PLACE, sent)))
     shown = CliRunner().invoke(dead_letters, ["show", str(path), "1"]).stdout.partition("\n\n")[2]
     assert shown == "\\x1b]0;title\\x07\\x1b[2Jé\\x0d\\x9b31m\tdone\n\n"
 
@@ -96,9 +96,9 @@ def test_only_what_would_not_come_back_is_put_back_once_with_its_very_bytes(
     file: Path,
 ) -> None:
     with file.open("ab") as lines:
-        for letter in (LETTERS[2], occurrence_letter(EXPIRED, AGGREGATED, READABLE + b" ")):
-            lines.write(encode(letter) + b"\n")
-        lines.write(encode(samples_letter("CloudWatch calls it invalid", 0, [])) + b"\n")
+        for letter in (LETTERS[2], occurrence_letter(TOO_LATE, AGGREGATED, READABLE + b" ")):
+            lines.write(encode_letter(letter) + b"\n")
+        lines.write(encode_letter(samples_letter("CloudWatch calls it invalid", 0, [])) + b"\n")
     anybody = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     with embedded_aws() as endpoint:
         kinesis = client_of("kinesis", endpoint)
@@ -154,7 +154,7 @@ def test_a_letter_that_the_stream_does_not_take_is_named_and_holds_up_no_other(
     path = tmp_path / "letters.jsonl"
     events = [READABLE + b" " * pad for pad in (0, 2 << 20, 1, 2)]
     path.write_bytes(
-        b"".join(encode(occurrence_letter("no room", PLACE, one)) + b"\n" for one in events)
+        b"".join(encode_letter(occurrence_letter("no room", PLACE, one)) + b"\n" for one in events)
     )
     anybody = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     with embedded_aws() as endpoint:

@@ -30,7 +30,7 @@ def left_by_an_earlier_one(folder: Path) -> None:
     """What a demo leaves, of a stream that is no more, and something of the user's own."""
     folder.mkdir()
     with closing(SqliteStore(folder / "state.sqlite")) as store:
-        store.take("an earlier demo's stream")
+        store.acquire("an earlier demo's stream")
     for name in ("sessions.jsonl", "dead-letters.jsonl", "worker.log"):
         (folder / name).write_text('{"session_id": "VX-earlier"}\n')
     (folder / "notes.txt").write_text("mine")

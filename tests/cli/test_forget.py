@@ -21,7 +21,7 @@ from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_KIND, RECORD_LIN
 from worker.errors import BadInput, Fenced
 from worker.events.decode import decode
 from worker.opening import Locations
-from worker.outbox.destination import drafts
+from worker.outbox.destination import new_entries
 from worker.outbox.entries import DEAD_LETTER_KIND
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
@@ -94,7 +94,7 @@ class Owner:
 
     def __init__(self, place: Place) -> None:
         self._store = place.store()
-        self.partition = Partition(Rules(), self._store.take(STREAM))
+        self.partition = Partition(Rules(), self._store.acquire(STREAM))
         self._sinks = {
             RECORD_KIND: place.locations.records(place.records),
             DEAD_LETTER_KIND: place.locations.dead_letters(place.letters),
@@ -117,8 +117,8 @@ class Owner:
 
     def _commit(self) -> None:
         delta, outputs = self.partition.commit()
-        made = drafts(FORMATS, outputs, BASE)
-        self._store.append(Commit(delta, made, list(outputs.packed.values()), None))
+        made = new_entries(FORMATS, outputs, BASE)
+        self._store.append(Commit(delta, made, list(outputs.evicted.values()), None))
 
 
 def forgotten_everywhere(place: Place) -> None:
@@ -221,5 +221,5 @@ def test_without_a_state_or_a_name_nothing_is_made(place: Place, tmp_path: Path)
 def test_an_erased_open_session_is_not_open_any_more(place: Place) -> None:
     place.forget(CALL, "--yes")
     with closing(place.store()) as store:
-        counters = store.take(STREAM).counters
+        counters = store.acquire(STREAM).counters
     assert counters["sessions_opened"] - counters["open_sessions_erased"] == 1

@@ -11,7 +11,7 @@ import pytest
 
 from tests.live import Aws, Live, but_for_the_close, calls, last_revisions, replayed, working
 from tests.processes import LONGEST_S, run
-from worker.testing.traffic import simulate
+from worker.testing.traffic import simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ def test_a_call_is_forgotten_beside_its_worker_and_does_not_come_back(
     endpoint: str, tmp_path: Path
 ) -> None:
     aws = Aws(endpoint, "forgotten")
-    stream = list(simulate(calls(6, other_types=0, malformed=0, test_event=False), 3))
+    stream = list(simulated_records(calls(6, other_types=0, malformed=0, test_event=False), 3))
     (tmp_path / "offline").mkdir()
     offline = replayed(stream, tmp_path / "offline")
     record = next(iter(offline.records.values()))

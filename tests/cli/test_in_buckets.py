@@ -21,10 +21,10 @@ from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, lette
 from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.events.decode import decode
 from worker.objectstore.s3 import Bucket
-from worker.partition.dead_letters import encode
+from worker.partition.dead_letters import encode_letter
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.state.s3.maintenance import Upkeep
+from worker.state.s3.maintenance import MaintenanceSchedule
 from worker.state.s3.store import S3Store
 from worker.state.store import Commit
 from worker.testing.moto_server import REGION, embedded_aws
@@ -60,8 +60,10 @@ class Owner:
     """A worker's hold on a state in a bucket."""
 
     def __init__(self, at: Bucket) -> None:
-        self.store = S3Store(at, observer=lambda _: None, upkeep=Upkeep(2, 1 << 40, 1))
-        self._partition = Partition(Rules(), self.store.take("s"))
+        self.store = S3Store(
+            at, observer=lambda _: None, schedule=MaintenanceSchedule(2, 1 << 40, 1)
+        )
+        self._partition = Partition(Rules(), self.store.acquire("s"))
 
     def takes(self, *scene: tuple[object, ...]) -> None:
         for record in records(scene):
@@ -75,7 +77,7 @@ class Owner:
     def _commit(self) -> None:
         self._partition.advance(["shard-0"])
         delta, outputs = self._partition.commit()
-        self.store.append(Commit(delta, [], list(outputs.packed.values()), None))
+        self.store.append(Commit(delta, [], list(outputs.evicted.values()), None))
 
 
 @pytest.mark.parametrize("sid", ["VX1", "CA1"])
@@ -136,7 +138,7 @@ def test_a_session_is_found_in_records_by_its_last_revision_from_any_place_above
 def test_letters_are_counted_shown_and_redriven_as_often_as_one_likes(aws: Aws, name: str) -> None:
     sink = ObjectSink(bucket(aws, name), DEAD_LETTERS, letter_time)
     for letter in LETTERS:
-        sink.send(encode(letter) + b"\n")
+        sink.send(encode_letter(letter) + b"\n")
     place = f"s3://{name}/all"
     listed = invoke(aws, dead_letters, "list", place)
     assert listed.exit_code == 0, listed.output

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.infra.templates import SERVICE, WATCH, load, parse
+from tests.infra.templates import MONITORING, SERVICE, load, parse
 from tests.processes import AWS
 from worker.cli.main import cli
 from worker.errors import BadInput, Misconfigured
-from worker.monitoring.alarms import LATENCIES, SAMPLES_AT_LEAST
+from worker.monitoring.alarms import ALARMED_LATENCIES, SAMPLES_AT_LEAST
 from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of
 from worker.testing.moto_server import client_of, embedded_aws
 
@@ -23,14 +23,14 @@ def render(*options: object, env: dict[str, str] | None = None) -> Result:
 
 
 def test_what_is_written_is_up_to_date_until_a_setting_changes(tmp_path: Path) -> None:
-    out = tmp_path / "watch.yaml"
+    out = tmp_path / "monitoring.yaml"
     assert render("--out", out).exit_code == 0
-    assert load(out) == load(WATCH)
+    assert load(out) == load(MONITORING)
     assert render("--out", out, "--check").exit_code == 0
     drifted = render("--out", out, "--check", "--hold-max-s", 1200)
     assert drifted.exit_code == 1
     assert "not up to date" in drifted.stderr
-    assert load(out) == load(WATCH)
+    assert load(out) == load(MONITORING)
 
 
 def test_the_template_goes_to_standard_output_on_demand() -> None:
@@ -51,7 +51,7 @@ def test_a_labelled_account_is_watched_by_its_labels() -> None:
 
 
 def test_both_templates_are_written_wherever_one_is(tmp_path: Path) -> None:
-    for command, template in (("render", WATCH), ("service", SERVICE)):
+    for command, template in (("render", MONITORING), ("service", SERVICE)):
         out = tmp_path / "new" / "folder" / template.name
         done = CliRunner().invoke(cli, ["infra", command, "--out", str(out)])
         assert done.exit_code == 0, done.exception
@@ -102,8 +102,8 @@ def test_a_baseline_comes_from_cloudwatch(tmp_path: Path) -> None:
                 }
             ],
         )
-        out = tmp_path / "watch.yaml"
+        out = tmp_path / "monitoring.yaml"
         done = render("--baseline", "2d", "--endpoint-url", endpoint, "--out", out, env=AWS)
     assert done.exit_code == 0, done.output
-    assert done.stderr.count("keeps its fallback") == len(LATENCIES)
-    assert load(out) == load(WATCH)
+    assert done.stderr.count("keeps its fallback") == len(ALARMED_LATENCIES)
+    assert load(out) == load(MONITORING)

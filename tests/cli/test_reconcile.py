@@ -15,7 +15,7 @@ from tests.live import Aws, beyond, but_for_the_close, last_revisions, replayed,
 from tests.processes import AWS, run
 from worker.outbox.ledger import Note
 from worker.state.sqlite.view import notes_since
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def bounds(notes: Iterable[Note]) -> Iterator[dict[str, Any]]:
                 "Dimensions": dimensions,
                 "Timestamp": minute // 1000,
                 "Values": [0],
-                "Counts": [count * (note.most - note.least)],
+                "Counts": [count * (note.max_count - note.min_count)],
             }
 
 
@@ -53,7 +53,7 @@ def test_half_the_calls_failing_and_a_tenth_timing_out_lose_nothing_and_the_boun
     traffic = Traffic(
         sessions=SESSIONS, start_ms=half_an_hour_ago, spread_s=120.0, delay_median_s=0.0
     )
-    aws.feed(simulate(traffic, 11))
+    aws.feed(simulated_records(traffic, 11))
     # the emulator adds a metric's series by dimension to the one without any
     offline = replayed(aws.put, tmp_path, {"VOICE_INSIGHTS_DIMENSIONS": "{}"})
     with flaky(endpoint, Rates(errors=0.5, timeouts=0.1), 4) as (cloudwatch, fates):

@@ -17,10 +17,10 @@ from click.testing import CliRunner, Result
 from worker.cli.record import at_tip, final_failure, record
 from worker.errors import Misconfigured, Unreachable
 from worker.recordings.reader import read_recording
-from worker.sources.kinesis.api import Failure, FailureKind
-from worker.sources.kinesis.notices import BackedOff
+from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
+from worker.sources.kinesis.reader_events import BackedOff
 from worker.sources.kinesis.scheduler import ShardView
-from worker.sources.kinesis.shard_consumer import Stage
+from worker.sources.kinesis.shard_consumer import ShardStage
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION, client_of
 
@@ -170,44 +170,44 @@ def test_from_the_latest_on_shards_that_are_closed_are_not_in_the_recording(
     ]
 
 
-def view(stage: Stage, millis_behind: int | None = 0, undelivered: int = 0) -> ShardView:
+def view(stage: ShardStage, millis_behind: int | None = 0, undelivered: int = 0) -> ShardView:
     return ShardView("s", stage, millis_behind, False, undelivered, 0, None)
 
 
 @pytest.mark.parametrize(
     ("one", "expected"),
     [
-        (view(Stage.READING), True),
-        (view(Stage.ENDED), True),
-        (view(Stage.READING, None), False),
-        (view(Stage.READING, 1), False),
-        (view(Stage.READING, 0, 1), False),
-        (view(Stage.ENDED, 0, 1), False),
-        (view(Stage.WAITING), False),
-        (view(Stage.ENDING), False),
+        (view(ShardStage.READING), True),
+        (view(ShardStage.ENDED), True),
+        (view(ShardStage.READING, None), False),
+        (view(ShardStage.READING, 1), False),
+        (view(ShardStage.READING, 0, 1), False),
+        (view(ShardStage.ENDED, 0, 1), False),
+        (view(ShardStage.WAITING), False),
+        (view(ShardStage.ENDING), False),
     ],
 )
 def test_the_tip_is_where_every_shard_is_handed_over(one: ShardView, expected: bool) -> None:
-    assert at_tip([view(Stage.READING), one]) is expected
+    assert at_tip([view(ShardStage.READING), one]) is expected
 
 
 @pytest.mark.parametrize(
     ("shard", "kind", "attempt", "expected"),
     [
-        ("s", FailureKind.DENIED, 1, type(None)),
-        ("s", FailureKind.DENIED, 3, Misconfigured),
-        ("", FailureKind.GONE, 1, Misconfigured),
-        ("s", FailureKind.GONE, 1, type(None)),
-        ("s", FailureKind.THROTTLED, 100, type(None)),
-        ("s", FailureKind.EXPIRED, 1, type(None)),
-        ("s", FailureKind.UNAVAILABLE, 7, type(None)),
-        ("s", FailureKind.UNAVAILABLE, 8, Unreachable),
+        ("s", StreamFailureKind.DENIED, 1, type(None)),
+        ("s", StreamFailureKind.DENIED, 3, Misconfigured),
+        ("", StreamFailureKind.GONE, 1, Misconfigured),
+        ("s", StreamFailureKind.GONE, 1, type(None)),
+        ("s", StreamFailureKind.THROTTLED, 100, type(None)),
+        ("s", StreamFailureKind.EXPIRED, 1, type(None)),
+        ("s", StreamFailureKind.UNAVAILABLE, 7, type(None)),
+        ("s", StreamFailureKind.UNAVAILABLE, 8, Unreachable),
     ],
 )
 def test_a_failure_that_trying_again_does_not_mend_ends_it(
-    shard: str, kind: FailureKind, attempt: int, expected: type
+    shard: str, kind: StreamFailureKind, attempt: int, expected: type
 ) -> None:
-    assert type(final_failure(BackedOff(shard, Failure(kind, "why"), attempt, 0))) is expected
+    assert type(final_failure(BackedOff(shard, StreamFailure(kind, "why"), attempt, 0))) is expected
 
 
 def test_a_folder_with_a_recording_is_refused_before_anything_is_read(tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ from tests.processes import LONGEST_S, command, environment, run, started
 from worker.cli.main import cli
 from worker.errors import BadInput, Misconfigured, VoiceInsightsError
 from worker.recordings.writer import write_recording
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recording") / "calls"
-    write_recording(folder, simulate(Traffic(sessions=4, shards=2), 3))
+    write_recording(folder, simulated_records(Traffic(sessions=4, shards=2), 3))
     return folder
 
 
@@ -205,7 +205,7 @@ def test_a_settings_file_serves_as_well(recording: Path, tmp_path: Path) -> None
 
 def test_as_live_each_session_is_written_once_at_its_last_revision(tmp_path: Path) -> None:
     late = Traffic(sessions=12, delay_median_s=120, delay_sigma=2.0, stragglers=0.02)
-    write_recording(tmp_path / "calls", simulate(late, 5))
+    write_recording(tmp_path / "calls", simulated_records(late, 5))
     done = replay(tmp_path / "calls", "--as-live", "--sessions", "-")
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert len({record["session_id"] for record in records}) == len(records) == 12

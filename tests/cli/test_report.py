@@ -17,7 +17,7 @@ from tests.processes import LONGEST_S, started
 from worker.cli.main import cli
 from worker.errors import BadInput
 from worker.recordings.writer import write_recording
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 CALLS = 6
 
@@ -25,7 +25,7 @@ CALLS = 6
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recording") / "calls"
-    write_recording(folder, simulate(Traffic(sessions=CALLS, shards=2), 3))
+    write_recording(folder, simulated_records(Traffic(sessions=CALLS, shards=2), 3))
     return folder
 
 

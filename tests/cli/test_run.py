@@ -29,7 +29,7 @@ from tests.processes import AWS, LONGEST_S
 from tests.scenes import BASE, envelope
 from worker.partition.accounting import ACCOUNTED
 from worker.testing.moto_server import REGION
-from worker.testing.traffic import simulate
+from worker.testing.traffic import simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def test_what_is_put_comes_out_as_a_replay_has_it_and_only_once(
 ) -> None:
     aws = Aws(endpoint, "whole")
     traffic = calls(30)
-    aws.feed(simulate(traffic, 1))
+    aws.feed(simulated_records(traffic, 1))
     offline = replayed(aws.put, tmp_path)
     with working(aws, tmp_path, namespace="Whole") as worker:
         worker.wait_for_sessions(30)
@@ -83,7 +83,7 @@ def test_what_can_not_be_sent_in_time_is_sent_by_the_next_start(
     endpoint: str, tmp_path: Path
 ) -> None:
     aws = Aws(endpoint, "late")
-    aws.feed(simulate(calls(5, malformed=0.0), 2))
+    aws.feed(simulated_records(calls(5, malformed=0.0), 2))
     offline = replayed(aws.put, tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as never_answers:
         cloudwatch = f"http://127.0.0.1:{never_answers.getsockname()[1]}"
@@ -103,7 +103,7 @@ def test_what_can_not_be_sent_in_time_is_sent_by_the_next_start(
 
 def test_a_second_worker_on_the_same_state_ends_the_first(endpoint: str, tmp_path: Path) -> None:
     aws = Aws(endpoint, "fenced")
-    aws.feed(simulate(calls(2), 3))
+    aws.feed(simulated_records(calls(2), 3))
     (tmp_path / "second").mkdir()
     state = tmp_path / "state.sqlite"
     with working(aws, tmp_path) as first:
@@ -128,7 +128,7 @@ def server_time(aws: Aws) -> float:
 
 def test_latest_is_when_it_was_first_started(endpoint: str, tmp_path: Path) -> None:
     aws = Aws(endpoint, "latest", shards=2)
-    aws.feed(simulate(calls(3), 4))
+    aws.feed(simulated_records(calls(3), 4))
     (tmp_path / "offline").mkdir()
     put = time.time()
     while server_time(aws) <= put:  # places in time are whole seconds, by the server's clock
@@ -139,7 +139,7 @@ def test_latest_is_when_it_was_first_started(endpoint: str, tmp_path: Path) -> N
         assert {kind for kind, _, _ in worker.state.positions.values()} == {"at_timestamp"}
         assert worker.end(signal.SIGKILL) < 0
     # put while it was down, and after its start
-    later = list(simulate(calls(3), 5))
+    later = list(simulated_records(calls(3), 5))
     aws.feed(later)
     with working(aws, tmp_path, start="latest") as worker:
         worker.wait_for_sessions(3)
@@ -151,7 +151,7 @@ def test_latest_is_when_it_was_first_started(endpoint: str, tmp_path: Path) -> N
 
 def test_a_stream_is_the_same_by_its_name_and_by_its_arn(endpoint: str, tmp_path: Path) -> None:
     aws = Aws(endpoint, "known", shards=1)
-    aws.feed(simulate(calls(1), 8))
+    aws.feed(simulated_records(calls(1), 8))
     with working(aws, tmp_path) as worker:
         worker.wait_for_occurrences(1)
     summary = aws.kinesis.describe_stream_summary(StreamName="known")["StreamDescriptionSummary"]
@@ -162,7 +162,7 @@ def test_a_stream_is_the_same_by_its_name_and_by_its_arn(endpoint: str, tmp_path
 
 def test_a_stream_made_anew_under_its_name_is_refused(endpoint: str, tmp_path: Path) -> None:
     aws = Aws(endpoint, "anew", shards=1)
-    aws.feed(simulate(calls(1), 8))
+    aws.feed(simulated_records(calls(1), 8))
     with working(aws, tmp_path) as worker:
         worker.wait_for_occurrences(1)
         aws.kinesis.delete_stream(StreamName="anew")
@@ -205,8 +205,8 @@ def test_its_log_is_json_and_shows_nobodys_number_address_or_words(
 
 def test_a_log_that_nobody_reads_holds_nothing_up(endpoint: str, tmp_path: Path) -> None:
     aws = Aws(endpoint, "unread", shards=1)
-    aws.feed(simulate(calls(3), 6))
-    reading, writing = os.pipe()
+    aws.feed(simulated_records(calls(3), 6))
+    snapshot, writing = os.pipe()
     try:
         os.set_blocking(writing, False)
         with suppress(BlockingIOError):
@@ -218,7 +218,7 @@ def test_a_log_that_nobody_reads_holds_nothing_up(endpoint: str, tmp_path: Path)
             assert worker.end() == 0
             assert len(worker.out.splitlines()) == 3
     finally:
-        os.close(reading)
+        os.close(snapshot)
         os.close(writing)
 
 

@@ -29,7 +29,7 @@ from tests.processes import AWS
 from tests.s3_live import Kept, exact_but_for, working_in
 from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.state.sqlite.view import notes_since, waiting_notes
-from worker.testing.traffic import simulate
+from worker.testing.traffic import simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -177,7 +177,7 @@ def test_killed_with_its_state_in_a_bucket_its_numbers_are_those_of_a_run_withou
     kills, sessions = 6, 15
     random = Random(kills)
     aws = Aws(endpoint, "killed-in-a-bucket", shards=4)
-    aws.feed(simulate(calls(sessions), kills))
+    aws.feed(simulated_records(calls(sessions), kills))
     offline = replayed(aws.put, tmp_path)
     kept = Kept(aws, "killed")
     settings: dict[str, Any] = {"namespace": "Bucket", "commit_every_s": 0.02}

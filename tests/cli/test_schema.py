@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from tests.scenes import Result
 from worker.cli.schema import schema
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 
 def printed() -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_it_prints_a_json_schema_that_names_every_field() -> None:
 
 def test_every_record_keeps_to_it() -> None:
     document = printed()
-    records = Result(simulate(Traffic(sessions=12), 2)).records
+    records = Result(simulated_records(Traffic(sessions=12), 2)).records
     assert len(records) == 12
     for record in records:
         assert list(departures(record, document, document, "record")) == []

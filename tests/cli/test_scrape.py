@@ -19,7 +19,7 @@ from worker.metrics.catalogue import CATALOGUE, DEFAULT_DIMENSION_SETS
 from worker.metrics.instruments import instrument_of
 from worker.telemetry.calls import families_of
 from worker.telemetry.families import labels_of
-from worker.testing.traffic import simulate
+from worker.testing.traffic import simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ def test_a_scrape_tells_what_a_replay_tells_and_never_less_than_before(
     endpoint: str, tmp_path: Path
 ) -> None:
     aws = Aws(endpoint, "scraped")
-    aws.feed(simulate(calls(20), 5))
+    aws.feed(simulated_records(calls(20), 5))
     replayed(aws.put, tmp_path)
     expected = counted(tmp_path)
     seen: Counter[Key] = Counter()

@@ -14,10 +14,10 @@ import pytest
 
 from tests.cli.test_dead_letters import LETTERS
 from tests.processes import AWS, LONGEST_S, command, environment
-from worker.partition.dead_letters import encode
+from worker.partition.dead_letters import encode_letter
 from worker.recordings.writer import write_recording
 from worker.testing.moto_server import REGION, client_of
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -101,8 +101,8 @@ class Ended(NamedTuple):
 def _folder(root: Path, number: int, setting: Setting) -> Path:
     folder = root / str(number)
     folder.mkdir()
-    write_recording(folder / "recording", simulate(Traffic(sessions=1), 1))
-    (folder / "letters.jsonl").write_bytes(b"".join(encode(one) + b"\n" for one in LETTERS))
+    write_recording(folder / "recording", simulated_records(Traffic(sessions=1), 1))
+    (folder / "letters.jsonl").write_bytes(b"".join(encode_letter(one) + b"\n" for one in LETTERS))
     (folder / "profiles").write_text(setting.profile)
     return folder
 

@@ -28,7 +28,7 @@ def _admitted(rules: SeriesRules) -> int:
     for metric, context, account in product(CATALOGUE.values(), contexts, [*rules.labels, "AC?"]):
         for own in OWN_VALUES.get(metric.own_dimension or "", (None,)):
             book.of(metric.name, own, context, account)
-    return len(book.take_admitted())
+    return len(book.drain_admitted())
 
 
 @settings(max_examples=50, deadline=None)

@@ -43,7 +43,7 @@ class Owner:
 
     def __init__(self, path: Path) -> None:
         self._store = SqliteStore(path)
-        self._partition = Partition(Rules(), self._store.take("s"))
+        self._partition = Partition(Rules(), self._store.acquire("s"))
 
     def takes(self, *scene: tuple[object, ...]) -> None:
         self.folds(one for record in records(scene) for one in decode(record))
@@ -60,7 +60,7 @@ class Owner:
 
     def _commit(self) -> None:
         delta, outputs = self._partition.commit()
-        self._store.append(Commit(delta, [], list(outputs.packed.values()), None))
+        self._store.append(Commit(delta, [], list(outputs.evicted.values()), None))
 
 
 @pytest.fixture

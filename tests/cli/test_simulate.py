@@ -15,7 +15,7 @@ from worker.recordings.reader import read_recording
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION, client_of
 from worker.testing.traffic import Traffic
-from worker.testing.traffic import simulate as simulated
+from worker.testing.traffic import simulated_records as simulated
 from worker.times.rfc3339 import format_ms
 
 AWS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": REGION}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.state.commits import NOON, STREAM, change, commit, draft, packed, state_in, taken
+from tests.state.commits import NOON, STREAM, change, commit, draft, evicted, state_in, taken
 from worker.cli.state import state
 from worker.errors import BadInput, Misconfigured
 from worker.partition.delta import Delta
@@ -33,7 +33,7 @@ def fill(path: Path) -> None:
         counters={"occurrences": 1234},
     )
     with closing(taken(path)) as store:
-        store.append(commit(delta, [draft(1)], [packed(4)]))
+        store.append(commit(delta, [draft(1)], [evicted(4)]))
 
 
 def test_it_is_shown_whose_state_it_is_and_what_it_holds(path: Path) -> None:

@@ -13,9 +13,9 @@ from tests.scenes import BASE
 from worker.cli.main import cli
 from worker.telemetry.exposition import exposition
 from worker.telemetry.prometheus import own_families
-from worker.telemetry.snapshot import Reading
+from worker.telemetry.snapshot import TelemetrySnapshot
 
-PAGE = exposition(own_families(Reading({"Occurrences": 12, "DeadLetters": 2}, {})))
+PAGE = exposition(own_families(TelemetrySnapshot({"Occurrences": 12, "DeadLetters": 2}, {})))
 
 
 def status(port: int, state: Path) -> Result:

@@ -19,7 +19,7 @@ from tests.twilio.accounts import WHOLE, AccountRest, records_of, streamed
 from worker.cli.doctor import doctor
 from worker.cli.twilio import twilio
 from worker.errors import BadInput, Misconfigured, VoiceInsightsError
-from worker.sessions.record import encode
+from worker.sessions.record import encode_record
 from worker.testing.moto_server import REGION, client_of
 from worker.testing.traffic import Traffic
 from worker.testing.twilio_account import Faults, TwilioAccount
@@ -156,7 +156,7 @@ def test_a_stream_gets_the_events_of_recent_calls(endpoint: str) -> None:
 @pytest.fixture
 def records(tmp_path: Path) -> Path:
     place = tmp_path / "sessions.jsonl"
-    lines = [encode(record) for record in records_of(streamed(OLD, 1))]
+    lines = [encode_record(record) for record in records_of(streamed(OLD, 1))]
     place.write_bytes(b"\n".join(lines) + b"\n")
     return place
 
@@ -201,7 +201,7 @@ def test_a_sample_asks_for_no_more_calls(records: Path) -> None:
 
 def test_nothing_to_compare_is_no_success(tmp_path: Path) -> None:
     place = tmp_path / "old.jsonl"
-    place.write_bytes(encode(records_of(streamed(replace(OLD, start_ms=0), 1))[0]) + b"\n")
+    place.write_bytes(encode_record(records_of(streamed(replace(OLD, start_ms=0), 1))[0]) + b"\n")
     assert "older than 30 days" in refused(run(account(), "verify", place), BadInput)
 
 

@@ -20,7 +20,7 @@ from worker.destinations.files import LineSink
 from worker.destinations.objects import RECORDS, ObjectSink, record_time
 from worker.destinations.written_lines import lines_of_file, lines_of_folder
 from worker.objectstore.retrying import Access
-from worker.testing.strict_s3 import Operation, StrictS3
+from worker.testing.strict_s3 import S3Operation, StrictS3
 
 LINES = st.lists(st.booleans(), max_size=8)
 
@@ -92,7 +92,7 @@ def test_an_object_that_is_written_again_meanwhile_is_read_again() -> None:
     both = zstandard.compress(record(0, ours=True) + b"\n" + record(2, ours=False) + b"\n")
     once: list[bool] = []
 
-    def another_writes(operation: Operation, _key: str) -> None:
+    def another_writes(operation: S3Operation, _key: str) -> None:
         if operation == "get" and not once:
             once.append(True)
             bucket.objects[key] = both

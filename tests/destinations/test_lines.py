@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_LINES
-from worker.events.decode import Place
+from worker.events.decode import Origin
 from worker.events.event import SessionKey
 from worker.metrics.series import Series
 from worker.partition.commit_outputs import Outputs, RecordLine
-from worker.partition.dead_letters import decode, occurrence_letter, session_letter
+from worker.partition.dead_letters import decode_letter, occurrence_letter, session_letter
 
 NOON = 1_790_942_400_000
 SESSION = SessionKey("twilio", "AC1", "CA1", "VX1")
-LETTERS = [occurrence_letter("no JSON", Place("s-1", "7", n, NOON), b"\xff") for n in range(3)]
+LETTERS = [occurrence_letter("no JSON", Origin("s-1", "7", n, NOON), b"\xff") for n in range(3)]
 ASIDE = session_letter("a defect", SESSION, NOON, b"log")
 
 
@@ -33,5 +33,5 @@ def test_records_leave_as_whole_lines_in_order_in_blocks_of_a_megabyte() -> None
 
 
 def test_dead_letters_are_occurrences_and_then_sessions_set_aside() -> None:
-    (block,) = DEAD_LETTER_LINES.requests(Outputs(dead_letters=LETTERS, set_aside=[ASIDE]))
-    assert [decode(line) for line in block.splitlines()] == [*LETTERS, ASIDE]
+    (block,) = DEAD_LETTER_LINES.requests(Outputs(dead_letters=LETTERS, quarantined=[ASIDE]))
+    assert [decode_letter(line) for line in block.splitlines()] == [*LETTERS, ASIDE]

@@ -11,11 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.destinations.objects import DEAD_LETTERS, RECORDS, ObjectSink, letter_time, record_time
-from worker.events.decode import Place
+from worker.events.decode import Origin
 from worker.events.event import SessionKey
 from worker.outbox.entries import DeliveryOutcome
-from worker.partition.dead_letters import encode, occurrence_letter, samples_letter, session_letter
-from worker.testing.strict_s3 import AFTER, Fault, StrictS3
+from worker.partition.dead_letters import (
+    encode_letter,
+    occurrence_letter,
+    samples_letter,
+    session_letter,
+)
+from worker.testing.strict_s3 import AFTER, S3Fault, StrictS3
 from worker.times.rfc3339 import format_ms
 
 NOON = 1_790_942_400_000  # 2026-10-02T12:00:00Z
@@ -59,9 +64,9 @@ def test_every_record_lies_once_under_the_day_and_hour_in_which_its_session_ende
     assert len(bucket.objects) == len(wanted)
 
 
-@given(entries, st.lists(st.sampled_from(Fault), max_size=12))
+@given(entries, st.lists(st.sampled_from(S3Fault), max_size=12))
 def test_however_often_and_with_whatever_faults_an_entry_is_written_it_is_there_once(
-    lines: list[bytes], faults: list[Fault]
+    lines: list[bytes], faults: list[S3Fault]
 ) -> None:
     entry = b"".join(lines)
     once, often = StrictS3(), StrictS3()
@@ -75,8 +80,10 @@ def test_however_often_and_with_whatever_faults_an_entry_is_written_it_is_there_
     assert often.objects == once.objects
 
 
-@pytest.mark.parametrize("fault", Fault)
-def test_an_attempt_without_an_answer_may_be_repeated_and_is_never_ambiguous(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", S3Fault)
+def test_an_attempt_without_an_answer_may_be_repeated_and_is_never_ambiguous(
+    fault: S3Fault,
+) -> None:
     bucket = StrictS3(lambda _operation, _key: fault)
     outcome, error = sink(bucket).send(record(1, NOON))
     assert outcome is DeliveryOutcome.NOT_APPLIED
@@ -84,9 +91,9 @@ def test_an_attempt_without_an_answer_may_be_repeated_and_is_never_ambiguous(fau
     assert bool(bucket.objects) is (fault in AFTER)
 
 
-@pytest.mark.parametrize("fault", Fault)
-def test_no_failure_but_its_absence_means_that_there_is_no_bucket(fault: Fault) -> None:
-    assert not sink(StrictS3(lambda _operation, _key: fault)).is_nowhere()
+@pytest.mark.parametrize("fault", S3Fault)
+def test_no_failure_but_its_absence_means_that_there_is_no_bucket(fault: S3Fault) -> None:
+    assert not sink(StrictS3(lambda _operation, _key: fault)).bucket_missing()
 
 
 def test_objects_of_an_hour_are_in_the_order_of_their_earliest_records() -> None:
@@ -107,8 +114,8 @@ def test_entries_that_differ_in_one_byte_are_objects_of_their_own() -> None:
 
 def test_dead_letters_lie_under_the_hour_of_their_arrival() -> None:
     bucket = StrictS3()
-    letter = occurrence_letter("no JSON", Place("shard-1", "17", None, NOON + HOUR), b"\xff")
-    body = encode(letter) + b"\n"
+    letter = occurrence_letter("no JSON", Origin("shard-1", "17", None, NOON + HOUR), b"\xff")
+    body = encode_letter(letter) + b"\n"
     assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is DeliveryOutcome.APPLIED
     ((key, lines),) = lines_in(bucket).items()
     assert key.startswith("dead-letters/dt=2026-10-02/hour=13/0000-")
@@ -119,14 +126,14 @@ def test_dead_letters_lie_under_the_hour_of_their_arrival() -> None:
 def test_a_session_set_aside_lies_under_the_hour_of_its_latest_arrival() -> None:
     bucket = StrictS3()
     key = SessionKey("twilio", "AC1", "CA1", "VX1")
-    body = encode(session_letter("a defect", key, NOON + 2 * HOUR, b"log")) + b"\n"
+    body = encode_letter(session_letter("a defect", key, NOON + 2 * HOUR, b"log")) + b"\n"
     assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is DeliveryOutcome.APPLIED
     (name,) = bucket.objects
     assert name.startswith("dead-letters/dt=2026-10-02/hour=14/0000-")
 
 
 def test_samples_that_cloudwatch_does_not_take_lie_under_the_hour_of_the_first() -> None:
-    body = encode(samples_letter("invalid", NOON - HOUR, [])) + b"\n"
+    body = encode_letter(samples_letter("invalid", NOON - HOUR, [])) + b"\n"
     bucket = StrictS3()
     assert ObjectSink(bucket, DEAD_LETTERS, letter_time).send(body)[0] is DeliveryOutcome.APPLIED
     (name,) = bucket.objects

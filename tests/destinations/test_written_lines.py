@@ -10,7 +10,7 @@ import zstandard
 
 from worker.destinations.objects import RECORDS
 from worker.destinations.written_lines import (
-    LONGEST_LINE,
+    WRITTEN_LINE_BYTES,
     WrittenLine,
     lines_of_folder,
     lines_of_object,
@@ -53,7 +53,10 @@ def test_an_object_is_read_line_by_line_part_after_part(
         (bomb(256), "1,000 times"),
         (bomb(8)[:-4], "too early"),
         (b"no zstd", "damaged"),
-        (zstandard.compress(NOISE * (1 + LONGEST_LINE // len(NOISE)), 1), "longer than 64 MiB"),
+        (
+            zstandard.compress(NOISE * (1 + WRITTEN_LINE_BYTES // len(NOISE)), 1),
+            "longer than 64 MiB",
+        ),
     ],
 )
 def test_what_is_no_object_of_lines_is_refused_by_its_name(

@@ -16,7 +16,7 @@ from tests.page.calls import records
 from tests.processes import ROOT
 from worker.page.samples import samples_of
 from worker.page.statistics import percentile
-from worker.sessions.record import encode
+from worker.sessions.record import encode_record
 from worker.sessions.schema import SessionRecord
 
 DOC = (ROOT / "docs" / "analysis.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ def written(folder: Path, name: str, some: list[SessionRecord]) -> None:
     for hour, these in by_hour.items():
         path = folder / "sessions" / hour / f"{name}.jsonl.zst"
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = b"".join(encode(one) + b"\n" for one in these)
+        lines = b"".join(encode_record(one) + b"\n" for one in these)
         path.write_bytes(zstandard.compress(lines))
 
 

@@ -8,27 +8,27 @@ from typing import Any, Final
 import pytest
 
 from worker.doctor.facts import (
-    Asked,
-    Clocks,
-    Credentials,
+    ClockReadings,
+    CredentialFacts,
+    Expectations,
     Facts,
     Load,
-    Numbers,
-    Result,
-    Sample,
+    NumberFacts,
+    ProbeOutcome,
+    ProbeResult,
     State,
     StreamFacts,
-    Wanted,
+    StreamSample,
 )
 from worker.doctor.findings import Finding, Verdict, failed
 from worker.doctor.judging import judge
 from worker.doctor.traffic import proposed
 
 NOW: Final = 1_790_942_400_000
-WANTED: Final = Wanted("calls", hold_direct_s=30, hold_turn_s=180, quiet_s=30, survive_h=24)
+WANTED: Final = Expectations("calls", hold_direct_s=30, hold_turn_s=180, quiet_s=30, survive_h=24)
 STREAM: Final = StreamFacts("ACTIVE", "PROVISIONED", 4, 168, "KMS", "USER_PARTITION_KEY")
 LOAD: Final = Load(800.0, 700_000.0, 0, "CloudWatch")
-SAMPLE: Final = Sample(
+SAMPLE: Final = StreamSample(
     15,
     4,
     records=600,
@@ -45,29 +45,29 @@ SAMPLE: Final = Sample(
     delays={12_000: 490, 29_000: 10},
 )
 ASKED: Final = [
-    Asked("kinesis:DescribeStreamSummary", "calls", Result.ALLOWED),
-    Asked("kinesis:GetRecords", "calls", Result.ALLOWED),
-    Asked("cloudwatch:GetMetricData", "calls", Result.ALLOWED),
-    Asked("cloudwatch:PutMetricData", "namespace N", Result.REFUSED_LATER, "too old"),
-    Asked("s3:PutObject", "s3://bucket", Result.ALLOWED),
+    ProbeResult("kinesis:DescribeStreamSummary", "calls", ProbeOutcome.ALLOWED),
+    ProbeResult("kinesis:GetRecords", "calls", ProbeOutcome.ALLOWED),
+    ProbeResult("cloudwatch:GetMetricData", "calls", ProbeOutcome.ALLOWED),
+    ProbeResult("cloudwatch:PutMetricData", "namespace N", ProbeOutcome.REFUSED_LATER, "too old"),
+    ProbeResult("s3:PutObject", "s3://bucket", ProbeOutcome.ALLOWED),
 ]
 HEALTHY: Final = Facts(
-    credentials=Credentials("container-role"),
-    asked=ASKED,
+    credentials=CredentialFacts("container-role"),
+    probed=ASKED,
     stream=STREAM,
     load=LOAD,
     sample=SAMPLE,
-    clocks=Clocks(NOW + 300, NOW),
+    clocks=ClockReadings(NOW + 300, NOW),
     state=State(
         "s3://bucket",
         "calls, created 2026-10-02T12:00:00.000Z",
         3,
-        numbers=Numbers(60, 1, found_sparse=False),
+        numbers=NumberFacts(60, 1, found_sparse=False),
     ),
 )
 
 
-def asked(action: str, result: Result) -> dict[str, Any]:
+def probed(action: str, result: ProbeOutcome) -> dict[str, Any]:
     """Facts with one call that came to something else."""
     changed = [one._replace(result=result) if one.action == action else one for one in ASKED]
     return {"asked": changed}
@@ -95,58 +95,58 @@ def test_a_healthy_deployment_has_nothing_but_good_lines() -> None:
 
 FAIL, WARN, NOT_KNOWN = Verdict.FAIL, Verdict.WARN, Verdict.NOT_KNOWN
 BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
-    ({"credentials": Credentials(None)}, "credentials", FAIL, "role"),
-    ({"credentials": Credentials(None, "no SSO token")}, "credentials", FAIL, "renew them"),
+    ({"credentials": CredentialFacts(None)}, "credentials", FAIL, "role"),
+    ({"credentials": CredentialFacts(None, "no SSO token")}, "credentials", FAIL, "renew them"),
     (
-        asked("kinesis:GetRecords", Result.DENIED),
+        probed("kinesis:GetRecords", ProbeOutcome.DENIED),
         "kinesis:GetRecords of calls",
         FAIL,
         "allow kinesis:GetRecords on calls",
     ),
     (
-        asked("kinesis:GetRecords", Result.THROTTLED),
+        probed("kinesis:GetRecords", ProbeOutcome.THROTTLED),
         "kinesis:GetRecords of calls",
         WARN,
         "what else reads",
     ),
     (
-        asked("s3:PutObject", Result.UNREACHABLE),
+        probed("s3:PutObject", ProbeOutcome.UNREACHABLE),
         "s3:PutObject of s3://bucket",
         FAIL,
         "network's way to s3",
     ),
     (
-        asked("s3:PutObject", Result.OTHER),
+        probed("s3:PutObject", ProbeOutcome.OTHER),
         "s3:PutObject of s3://bucket",
         FAIL,
         "a proxy",
     ),
     (
-        asked("s3:PutObject", Result.UNCONDITIONAL),
+        probed("s3:PutObject", ProbeOutcome.UNCONDITIONAL),
         "s3:PutObject of s3://bucket",
         FAIL,
         "conditional",
     ),
     (
-        asked("s3:PutObject", Result.MISSING),
+        probed("s3:PutObject", ProbeOutcome.MISSING),
         "s3:PutObject of s3://bucket",
         FAIL,
         "account and region",
     ),
     (
-        asked("cloudwatch:PutMetricData", Result.DENIED),
+        probed("cloudwatch:PutMetricData", ProbeOutcome.DENIED),
         "cloudwatch:PutMetricData of namespace N",
         FAIL,
         "allow cloudwatch:PutMetricData",
     ),
     (
-        asked("cloudwatch:GetMetricData", Result.DENIED),
+        probed("cloudwatch:GetMetricData", ProbeOutcome.DENIED),
         "cloudwatch:GetMetricData of calls",
         NOT_KNOWN,
         "the worker needs no",
     ),
-    ({"clocks": Clocks(NOW + 8_000, NOW)}, "clock", WARN, "time service"),
-    ({"clocks": Clocks(NOW, NOW + 290_000)}, "clock", FAIL, "time service"),
+    ({"clocks": ClockReadings(NOW + 8_000, NOW)}, "clock", WARN, "time service"),
+    ({"clocks": ClockReadings(NOW, NOW + 290_000)}, "clock", FAIL, "time service"),
     ({"clocks": None}, "clock", NOT_KNOWN, "no call was answered"),
     ({"state": State("f", problem="it is no manifest")}, "state", FAIL, "setting state"),
     (
@@ -156,7 +156,7 @@ BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
         "another stream's",
     ),
     (
-        {"state": HEALTHY.state._replace(numbers=Numbers(60, 40, found_sparse=True))},
+        {"state": HEALTHY.state._replace(numbers=NumberFacts(60, 40, found_sparse=True))},
         "sequence numbers",
         WARN,
         "sequence_numbers = contiguous",
@@ -190,7 +190,7 @@ def test_one_thing_broken_is_one_line_with_its_advice(
 
 
 def test_whatever_is_amiss_comes_with_advice() -> None:
-    nothing = Facts(Credentials(None), [], None, None, None, None, State("f", problem="?"))
+    nothing = Facts(CredentialFacts(None), [], None, None, None, None, State("f", problem="?"))
     for changed, *_ in BROKEN:
         assert all(one.advice for one in amiss(judge(HEALTHY._replace(**changed), WANTED)))
     assert all(one.advice for one in amiss(judge(nothing, WANTED)))
@@ -198,14 +198,14 @@ def test_whatever_is_amiss_comes_with_advice() -> None:
 
 def test_a_key_that_is_not_granted_is_told_from_an_action_that_is_not() -> None:
     detail = "An error occurred (KMSAccessDeniedException) when calling GetRecords"
-    denied = [one._replace(result=Result.DENIED, detail=detail) for one in ASKED[1:2]]
-    (found,) = amiss(judge(HEALTHY._replace(asked=denied), WANTED))
+    denied = [one._replace(result=ProbeOutcome.DENIED, detail=detail) for one in ASKED[1:2]]
+    (found,) = amiss(judge(HEALTHY._replace(probed=denied), WANTED))
     assert "kms:Decrypt" in found.advice
 
 
 def test_bad_credentials_are_one_failure_however_many_calls_they_spoil() -> None:
-    bad = [one._replace(result=Result.BAD_CREDENTIALS, detail="expired") for one in ASKED]
-    findings = judge(HEALTHY._replace(asked=bad), WANTED)
+    bad = [one._replace(result=ProbeOutcome.BAD_CREDENTIALS, detail="expired") for one in ASKED]
+    findings = judge(HEALTHY._replace(probed=bad), WANTED)
     failures = [one for one in findings if one.verdict is Verdict.FAIL]
     assert [one.check for one in failures] == ["credentials"]
 
@@ -221,7 +221,7 @@ def test_without_the_streams_metrics_the_sample_tells_the_load() -> None:
     findings = judge(HEALTHY._replace(load=None), WANTED)
     (shards,) = (one for one in findings if one.check == "shards")
     assert shards.verdict is Verdict.OK
-    assert "by the sample" in shards.told
+    assert "by the sample" in shards.detail
 
 
 def test_an_on_demand_stream_is_given_time_not_shards() -> None:
@@ -255,4 +255,4 @@ def test_a_burst_counts_as_a_minutes_traffic() -> None:
     burst = sample(records=3000, bytes=3000, span_ms=10)
     findings = judge(HEALTHY._replace(load=None, **burst), WANTED)
     (shards,) = (one for one in findings if one.check == "shards")
-    assert "peak 50.0 records/s" in shards.told
+    assert "peak 50.0 records/s" in shards.detail

@@ -7,19 +7,19 @@ import pytest
 from tests.twilio.accounts import AccountRest
 from tests.twilio.test_event_streams import steps_to_done
 from tests.twilio.test_sink_setup import ARN
-from worker.doctor.asking_twilio import ask_twilio
 from worker.doctor.findings import Verdict
-from worker.doctor.twilio import TwilioFacts, twilio
+from worker.doctor.probing_twilio import probe_twilio
+from worker.doctor.twilio import TwilioFacts, twilio_findings
 from worker.testing.twilio_account import TwilioAccount
-from worker.twilio.rest import Answer, Parameters
+from worker.twilio.rest import Parameters, RestAnswer
 from worker.twilio.sink_setup import EVENT_TYPE
 
 
 def findings(account: TwilioAccount, stream: str = ARN) -> dict[str, tuple[Verdict, str]]:
     rest = AccountRest(account)
     return {
-        one.check.rpartition(": ")[2]: (one.verdict, one.told)
-        for one in twilio(ask_twilio(rest, rest, stream), stream)
+        one.check.rpartition(": ")[2]: (one.verdict, one.detail)
+        for one in twilio_findings(probe_twilio(rest, rest, stream), stream)
     }
 
 
@@ -62,10 +62,10 @@ def test_a_sink_that_is_not_active_is_a_failure(status: str) -> None:
         ({"other": 3}, "it is to other events than calls'"),
     ],
 )
-def test_a_subscription_that_falls_short_is_a_failure(types: dict[str, int], told: str) -> None:
+def test_a_subscription_that_falls_short_is_a_failure(types: dict[str, int], detail: str) -> None:
     account = working()
     next(iter(account.subscriptions.values()))["types"] = types
-    assert findings(account)["subscription"] == (Verdict.FAIL, told)
+    assert findings(account)["subscription"] == (Verdict.FAIL, detail)
 
 
 def test_a_sink_without_a_subscription_is_a_failure() -> None:
@@ -77,16 +77,16 @@ def test_a_sink_without_a_subscription_is_a_failure() -> None:
 class Refusing:
     """Takes no credentials."""
 
-    def get(self, path: str, parameters: Parameters) -> Answer:
-        return Answer(401, b'{"code": 20003}')
+    def get(self, path: str, parameters: Parameters) -> RestAnswer:
+        return RestAnswer(401, b'{"code": 20003}')
 
-    def post(self, path: str, form: Parameters) -> Answer:
+    def post(self, path: str, form: Parameters) -> RestAnswer:
         raise AssertionError
 
 
 def test_what_cannot_be_asked_is_one_failure_and_else_not_known() -> None:
-    found = list(twilio(ask_twilio(Refusing(), Refusing(), ARN), ARN))
+    found = list(twilio_findings(probe_twilio(Refusing(), Refusing(), ARN), ARN))
     verdicts = [one.verdict for one in found]
     assert verdicts.count(Verdict.NOT_KNOWN) == 3
     assert {one.check for one in found if one.verdict is Verdict.FAIL} == {"Twilio"}
-    assert list(twilio(TwilioFacts((), None, None), ARN))[1].verdict is Verdict.NOT_KNOWN
+    assert list(twilio_findings(TwilioFacts((), None, None), ARN))[1].verdict is Verdict.NOT_KNOWN

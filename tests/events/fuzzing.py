@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from tests.scenes import envelope
 from worker.events.kpl import MAGIC
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
-REAL: Final = [one.data for one in islice(simulate(Traffic(sessions=6, other_types=0.1), 3), 500)]
+REAL: Final = [
+    one.data for one in islice(simulated_records(Traffic(sessions=6, other_types=0.1), 3), 500)
+]
 LONG: Final = 20_000
 
 bits = st.sampled_from(

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.scenes import BASE, cloud_event
-from worker.events.decode import DEFECT, Place, decode
+from worker.events.decode import DEFECT, Origin, decode
 from worker.events.event import Event
 from worker.events.occurrence import Damaged, Ignored
 from worker.stream.record import Record
 from worker.testing.aggregates import aggregate
 from worker.testing.damage import damaged
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 
 def record(data: bytes) -> Record:
@@ -25,7 +25,7 @@ def record(data: bytes) -> Record:
 def test_a_plain_record_has_no_sub_sequence() -> None:
     data = cloud_event(0, "dtmf")
     (delivery,) = decode(record(data))
-    assert delivery.place == Place("shard-3", "49", None, BASE + 5)
+    assert delivery.place == Origin("shard-3", "49", None, BASE + 5)
     assert delivery.data == data
     assert isinstance(delivery.occurrence, Event)
     assert delivery.occurrence.arrival == BASE + 5
@@ -82,5 +82,5 @@ def test_decoding_never_raises(data: bytes) -> None:
 @pytest.mark.parametrize("aggregates", [0.0, 0.5])
 def test_simulated_traffic_without_damage_has_none(aggregates: float) -> None:
     traffic = Traffic(sessions=10, malformed=0, aggregates=aggregates)
-    for one in simulate(traffic, 1):
+    for one in simulated_records(traffic, 1):
         assert not any(isinstance(d.occurrence, Damaged) for d in decode(one))

@@ -66,7 +66,7 @@ def account_for(data: bytes) -> None:
             assert DEFECT not in delivery.occurrence.reason
             assert len(delivery.occurrence.reason) < 400
     assert not any(DEFECT in letter.reason for letter in outputs.dead_letters)
-    assert outputs.set_aside == []
+    assert outputs.quarantined == []
     for one in outputs.records:
         json.loads(one.line)
 

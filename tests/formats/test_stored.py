@@ -22,7 +22,7 @@ from worker.destinations.written_lines import lines_of_file, lines_of_folder
 from worker.events.decode import decode
 from worker.events.event import Event
 from worker.objectstore.retrying import Access
-from worker.partition.dead_letters import decode as decode_letter
+from worker.partition.dead_letters import decode_letter
 from worker.partition.erasure import is_erased
 from worker.recordings.reader import read_recording
 from worker.settings.sources import load_settings
@@ -79,7 +79,7 @@ def test_this_release_has_stored_its_formats() -> None:
 @BOTH
 def test_a_state_is_restored_as_it_was(release: str, place: str, tmp_path: Path) -> None:
     with store_of(release, place, tmp_path) as store:
-        state = store.take(STREAM)
+        state = store.acquire(STREAM)
         entries = [one for kind in FORMATS for one in store.claim(kind, 99)]
         wanted = expected(release)
         found = described(state, entries)
@@ -98,7 +98,7 @@ def test_what_was_folded_is_a_duplicate_and_what_was_erased_stays_so(
     with store_of(release, place, tmp_path) as store:
         keeper = Keeper(store)
         before = Counter(keeper.restored.counters)
-        keeper.take(records_of(release))
+        keeper.acquire(records_of(release))
         now = keeper.partition.counters
         assert now["folded"] == before["folded"]
         assert now["conflicts"] == before["conflicts"]
@@ -111,14 +111,14 @@ def test_what_was_folded_is_a_duplicate_and_what_was_erased_stays_so(
 def test_closed_sessions_are_recalled(release: str, place: str, tmp_path: Path) -> None:
     wanted = expected(release)
     with store_of(release, place, tmp_path) as store:
-        state = store.take(STREAM)
+        state = store.acquire(STREAM)
         keys = {
             one.occurrence.key
             for record in records_of(release)
             for one in decode(record)
             if isinstance(one.occurrence, Event)
         }
-        found = store.recall(keys)
+        found = store.load_sessions(keys)
         assert {key.session_id: one.state.count for key, one in found.items()} == wanted["closed"]
         assert not any(is_erased(key, state.erased) for key in found)
 

@@ -20,10 +20,10 @@ from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_KIND, RECORD_LIN
 from worker.destinations.objects import RECORDS, ObjectSink, record_time
 from worker.events.decode import decode_all
 from worker.events.event import SessionKey
-from worker.outbox.destination import RequestFormat, drafts
+from worker.outbox.destination import RequestFormat, new_entries
 from worker.outbox.entries import DEAD_LETTER_KIND, DeliveryOutcome, Entry, EntryKind, Settled
 from worker.outbox.ledger import Note
-from worker.partition.dead_letters import encode, samples_letter, session_letter
+from worker.partition.dead_letters import encode_letter, samples_letter, session_letter
 from worker.partition.delta import Delta
 from worker.partition.erasure import Erasure
 from worker.partition.partition import Partition
@@ -35,7 +35,7 @@ from worker.state.store import Commit, Erasable
 from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.strict_s3 import StrictS3
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 STORED: Final = ROOT / "tests" / "formats" / "stored"
 STREAM: Final = "calls, created 2026-10-01T08:00:00.000Z"
@@ -57,15 +57,15 @@ class Keeper:
 
     def __init__(self, store: Erasable) -> None:
         self._store = store
-        self.restored = store.take(STREAM)
+        self.restored = store.acquire(STREAM)
         self.partition = Partition(RULES, self.restored)
         self._shards: dict[str, None] = dict.fromkeys(self.restored.positions)
 
-    def take(self, records: Iterable[Record]) -> None:
+    def acquire(self, records: Iterable[Record]) -> None:
         """Fold records and commit what they give."""
         records = list(records)
-        strange = self.partition.fold_known(decode_all(records))
-        self.partition.fold_strangers(strange, self._store.recall(strange))
+        misses = self.partition.fold_resident(decode_all(records))
+        self.partition.fold_misses(misses, self._store.load_sessions(misses))
         for record in records:
             self._shards[record.shard] = None
             at = Position("after", record.sequence_number, record.arrival)
@@ -73,20 +73,20 @@ class Keeper:
         self.partition.advance(self._shards)
         now = self.partition.now or 0
         delta, outputs = self.partition.commit()
-        made = drafts(FORMATS, outputs, now)
-        self._store.append(Commit(delta, made, list(outputs.packed.values()), None))
+        made = new_entries(FORMATS, outputs, now)
+        self._store.append(Commit(delta, made, list(outputs.evicted.values()), None))
 
     def send(self, outcome: DeliveryOutcome) -> None:
         """Claim a request with metrics, and settle it."""
         for entry in self._store.claim(METRIC_KIND, 1):
             note = Note(entry.id, entry.kind, 1, 1, DATUMS.counts(entry.body))
-            self._store.settle([Settled(entry.id, outcome, (), note if outcome.ends else None)])
+            self._store.settle([Settled(entry.id, outcome, (), note if outcome.is_final else None)])
 
 
 def write(folder: Path) -> None:
     """Write all of it into a new folder."""
     folder.mkdir(parents=True)
-    records = list(simulate(TRAFFIC, SEED))
+    records = list(simulated_records(TRAFFIC, SEED))
     del records[len(records) * 3 // 4 :]  # in the midst of a call
     write_recording(folder / "recording", records, "zst")
     with closing(SqliteStore(folder / "state", Compaction(8, 1 << 40))) as store:
@@ -125,7 +125,7 @@ def _fill(store: Erasable, records: list[Record], folder: Path) -> dict[str, Any
     keeper = Keeper(store)
     keys: dict[SessionKey, None] = {}
     for n, start in enumerate(range(0, len(records), _BATCH)):
-        keeper.take(records[start : start + _BATCH])
+        keeper.acquire(records[start : start + _BATCH])
         keys |= dict.fromkeys(keeper.partition.keys())
         if n % 5 == 2:
             keeper.send(DeliveryOutcome.APPLIED)
@@ -134,12 +134,12 @@ def _fill(store: Erasable, records: list[Record], folder: Path) -> dict[str, Any
     keeper.send(DeliveryOutcome.AMBIGUOUS)
     lines = [one.body for one in store.claim(RECORD_KIND, 99)]
     _write_lines(folder, lines, [one.body for one in store.claim(DEAD_LETTER_KIND, 99)])
-    state = store.take(STREAM)
+    state = store.acquire(STREAM)
     erased = next(iter(keys)).call_sid
     store.erase(Erasure(erased), lambda _kind, body: body)
-    state = store.take(STREAM)
+    state = store.acquire(STREAM)
     entries = [one for kind in FORMATS for one in store.claim(kind, 99)]
-    closed = store.recall(keys)
+    closed = store.load_sessions(keys)
     return {
         **described(state, entries),
         "closed": {key.session_id: one.state.count for key, one in closed.items()},
@@ -162,7 +162,7 @@ def _write_lines(folder: Path, records: list[bytes], letters: list[bytes]) -> No
         session_letter("a defect", SessionKey("twilio", "AC1", "CA1", "VX1"), 0, b"\x93"),
         samples_letter("too old", 0, [{"MetricName": "Turns"}]),
     )
-    more = b"".join(encode(one) + b"\n" for one in others)
+    more = b"".join(encode_letter(one) + b"\n" for one in others)
     (folder / "dead-letters.jsonl").write_bytes(b"".join(letters) + more)
 
 

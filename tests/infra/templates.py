@@ -11,7 +11,7 @@ import yaml
 from tests.processes import ROOT
 
 SERVICE: Final = ROOT / "infra" / "service.yaml"
-WATCH: Final = ROOT / "infra" / "watch.yaml"
+MONITORING: Final = ROOT / "infra" / "monitoring.yaml"
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]

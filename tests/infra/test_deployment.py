@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import pytest
 
-from tests.infra.templates import SERVICE, WATCH, alarms, load
+from tests.infra.templates import MONITORING, SERVICE, alarms, load
 from tests.processes import AWS, LONGEST_S, started
 from worker.testing.moto_server import REGION, client_of, embedded_aws
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +113,7 @@ def test_a_worker_with_the_tasks_environment_works_and_ends_in_time(
         StreamName=given["VOICE_INSIGHTS_STREAM"],
         Records=[
             {"Data": record.data, "PartitionKey": record.partition_key}
-            for record in simulate(Traffic(sessions=1, malformed=0.2), 7)
+            for record in simulated_records(Traffic(sessions=1, malformed=0.2), 7)
         ],
     )
     with started(*container["command"], cwd=tmp_path, env={**AWS, **given, **local}) as worker:
@@ -131,7 +131,7 @@ def test_the_watch_stack_is_made(deployed: Deployed) -> None:
     formation = deployed.client("cloudformation")
     formation.create_stack(
         StackName="watch",
-        TemplateBody=WATCH.read_text(encoding="utf-8"),
+        TemplateBody=MONITORING.read_text(encoding="utf-8"),
         Parameters=[{"ParameterKey": "StreamName", "ParameterValue": "calls"}],
     )
     (stack,) = formation.describe_stacks(StackName="watch")["Stacks"]
@@ -146,7 +146,7 @@ def test_the_watch_stack_is_made(deployed: Deployed) -> None:
 
 def test_cloudwatch_takes_every_alarm_and_the_dashboard(deployed: Deployed) -> None:
     client = deployed.client("cloudwatch")
-    template = load(WATCH)
+    template = load(MONITORING)
     put = alarms(template, "calls")
     for name, made in put.items():
         topics = {"AlarmActions", "OKActions"} & made.keys()

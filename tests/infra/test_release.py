@@ -14,7 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.infra.templates import SERVICE, WATCH, load
+from tests.infra.templates import MONITORING, SERVICE, load
 from tests.processes import LONGEST_S, ROOT, environment
 from worker import __version__
 
@@ -107,7 +107,7 @@ def test_an_installed_worker_brings_both_templates(installed: Path, tmp_path: Pa
     done(installed, "infra", "service", cwd=tmp_path)
     done(installed, "infra", "render", cwd=tmp_path)
     assert load(tmp_path / "infra" / "service.yaml") == load(SERVICE)
-    assert load(tmp_path / "infra" / "watch.yaml") == load(WATCH)
+    assert load(tmp_path / "infra" / "monitoring.yaml") == load(MONITORING)
     done(installed, "infra", "render", "--check", cwd=tmp_path)
 
 

@@ -14,17 +14,17 @@ from worker.events.decode import DEFECT
 from worker.monitoring.alarm import Alarm
 from worker.monitoring.alarms import alarms
 from worker.monitoring.dashboard import dashboard
+from worker.monitoring.deployment import Deployment
 from worker.monitoring.sizing import CALLS_A_DAY, sizing_table
-from worker.monitoring.subject import Subject
-from worker.partition.dead_letters import CROWDED, EXPIRED
+from worker.partition.dead_letters import OVER_CAPACITY, TOO_LATE
 from worker.sessions.schema import SessionRecord
 from worker.settings.model import Settings
-from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.log_lines import LogLine
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
-ALARMS = alarms(Subject("VoiceInsights", "VoiceInsights/Worker"))
+ALARMS = alarms(Deployment("VoiceInsights", "VoiceInsights/Worker"))
 
 SECTIONS = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=^###? |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 
@@ -54,8 +54,8 @@ def test_numbers_that_the_page_names_are_those_of_the_alarms() -> None:
 
 
 def test_what_the_page_tells_to_look_at_is_on_the_dashboard() -> None:
-    body = json.dumps(dashboard(Subject("VoiceInsights", "VoiceInsights/Worker"), ALARMS))
-    named = {name for name in OWN_METRICS if re.search(rf"\b{name}\b", RUNBOOK)}
+    body = json.dumps(dashboard(Deployment("VoiceInsights", "VoiceInsights/Worker"), ALARMS))
+    named = {name for name in TELEMETRY_METRICS if re.search(rf"\b{name}\b", RUNBOOK)}
     assert len(named) > 4
     assert [name for name in sorted(named) if f'"{name}"' not in body] == []
 
@@ -69,7 +69,7 @@ def test_parameters_that_the_page_gives_are_the_templates() -> None:
     given = set(re.findall(r"\b([A-Z][a-z]\w+)=", DEPLOYMENT + RUNBOOK))
     templates = [
         (ROOT / "infra" / name).read_text(encoding="utf-8")
-        for name in ("service.yaml", "watch.yaml")
+        for name in ("service.yaml", "monitoring.yaml")
     ]
     http = {"Description", "SinkType", "SinkConfiguration", "TestId", "SinkSid", "Types"}
     for name in given - http:
@@ -98,11 +98,11 @@ def test_the_state_can_be_brought_back_for_as_long_as_the_page_says() -> None:
 
 def test_the_reasons_of_dead_letters_that_the_page_names_are_those_that_letters_have() -> None:
     section = " ".join(SECTIONS["DeadLetters"].split())
-    assert f"`{CROWDED}`" in section
-    assert f"`{EXPIRED.partition(':')[0]}`" in section
+    assert f"`{OVER_CAPACITY}`" in section
+    assert f"`{TOO_LATE.partition(':')[0]}`" in section
     assert f"`{DEFECT}`" in section
     (only,) = re.findall(r"--reason '(.*?)'", section)
-    assert only in CROWDED
+    assert only in OVER_CAPACITY
     hours = Settings.model_fields["expire_after_s"].default // 3600
     assert f"within {hours} hours" in section
 

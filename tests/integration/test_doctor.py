@@ -14,7 +14,7 @@ from tests.live import Aws
 from tests.processes import AWS, run
 from tests.scenes import envelope
 from worker.stream.record import Record
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def examined(localstack: LocalStack) -> LocalStack:
     shape = Traffic(
         sessions=12, start_ms=now - 60_000, spread_s=30.0, delay_median_s=0.0, malformed=0.05
     )
-    Aws(localstack.endpoint, "examined", shards=2).feed(list(simulate(shape, 1)))
+    Aws(localstack.endpoint, "examined", shards=2).feed(list(simulated_records(shape, 1)))
     return localstack
 
 

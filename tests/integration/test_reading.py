@@ -12,7 +12,7 @@ from tests.integration.localstack import LocalStack
 from tests.live import Aws, Live, but_for_the_close, calls, last_revisions, replayed, working
 from worker.partition.accounting import ACCOUNTED
 from worker.stream.record import Record
-from worker.testing.traffic import simulate
+from worker.testing.traffic import simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ RECORDS: Final = "records.jsonl"
 
 def parts(sessions: int, seed: int, number: int) -> list[list[Record]]:
     """A stream's records in so many parts of about one size, as they arrive."""
-    records = list(simulate(calls(sessions), seed))
+    records = list(simulated_records(calls(sessions), seed))
     size = -(-len(records) // number)
     return [records[at : at + size] for at in range(0, len(records), size)]
 

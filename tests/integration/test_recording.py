@@ -12,7 +12,7 @@ from tests.live import Aws, calls
 from tests.processes import AWS, run
 from worker.recordings.reader import read_recording
 from worker.stream.record import Record
-from worker.testing.traffic import simulate
+from worker.testing.traffic import simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def test_what_is_recorded_and_put_into_a_new_stream_is_recorded_there_again(
     localstack: LocalStack, tmp_path: Path
 ) -> None:
     aws = Aws(localstack.endpoint, "recorded", shards=2)
-    aws.feed(simulate(calls(4), 51))
+    aws.feed(simulated_records(calls(4), 51))
     recorded = record(aws, tmp_path / "first")
     assert recorded == Counter((one.data, one.partition_key) for one in aws.put)
     other = Aws(localstack.endpoint, "replayed", shards=3)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import boto3
 import pytest
 
-from tests.infra.templates import SERVICE, WATCH, alarms, load
+from tests.infra.templates import MONITORING, SERVICE, alarms, load
 from tests.integration.localstack import LocalStack
 from worker.testing.moto_server import REGION
 
@@ -40,7 +40,7 @@ class Stacks:
             "TwilioExternalId": "an-external-id",
             "StreamName": "stacked",
         }
-        self._begin("watch", WATCH, {"PageEmail": EMAIL})
+        self._begin("watch", MONITORING, {"PageEmail": EMAIL})
         self._begin("service", SERVICE, given)
         self.made = {**self._resources("watch"), **self._resources("service")}
 
@@ -85,14 +85,14 @@ def test_all_is_made_that_this_aws_knows(stacks: Stacks) -> None:
     }
     assert fallen_back <= NOT_MADE
     conditional = {"TicketSubscription"}
-    resources = load(WATCH)["Resources"].keys() | load(SERVICE)["Resources"].keys()
+    resources = load(MONITORING)["Resources"].keys() | load(SERVICE)["Resources"].keys()
     assert stacks.made.keys() == resources - conditional
 
 
 def test_every_alarm_is_what_the_template_says_and_tells_its_topic(stacks: Stacks) -> None:
     described = stacks.client("cloudwatch").describe_alarms()["MetricAlarms"]
     held = {one["AlarmName"].removeprefix("watch-"): one for one in described}
-    templates = alarms(load(WATCH), "voice-insights")
+    templates = alarms(load(MONITORING), "voice-insights")
     assert held.keys() == templates.keys()
     for name, wanted in templates.items():
         got = held[name]

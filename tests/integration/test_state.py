@@ -17,7 +17,7 @@ from tests.processes import LONGEST_S
 from tests.s3_live import Kept, working_in
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.partition.accounting import ACCOUNTED
-from worker.testing.traffic import simulate
+from worker.testing.traffic import simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def test_of_workers_that_fight_for_a_state_the_last_goes_on_and_all_is_counted_o
     aws = Aws(localstack.endpoint, "fought-for", shards=2)
     # with versions LocalStack lets several writers win one condition
     kept = Kept(aws, "fought-for", versioned=False)
-    aws.feed(simulate(calls(SESSIONS), 41))
+    aws.feed(simulated_records(calls(SESSIONS), 41))
     offline = replayed(aws.put, tmp_path)
     with working_in(kept, aws, tmp_path / "first", namespace="Fought") as first:
         first.wait_for(lambda: first.begun, "the first's begin")
@@ -111,5 +111,5 @@ def at_risk(kept: Kept) -> Counter[Series]:
     for note in kept.notes():
         for series, minute, count in note.counts:
             at = datetime.fromtimestamp(minute / 1000, UTC)
-            found[series.metric, series.dimensions, at] += count * (note.most - note.least)
+            found[series.metric, series.dimensions, at] += count * (note.max_count - note.min_count)
     return found

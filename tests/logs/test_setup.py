@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.logs.pump import LogPump
-from worker.logs.setup import LINE_AT_MOST, configure_logging, fitting_line
+from worker.logs.setup import LOG_LINE_BYTES, configure_logging, fitting_line
 
 LONG_S = 30.0
 
@@ -138,7 +138,7 @@ def test_a_line_stays_under_15_kb(tmp_path: Path, fields: dict[str, Any]) -> Non
     event = fields.get("event", "none")
     rest = {key: value for key, value in fields.items() if key not in {"event", "level"}}
     _lines(tmp_path, lambda log: log.info(event, **rest))
-    assert len((tmp_path / "log").read_bytes()) <= LINE_AT_MOST < 15 * 1024
+    assert len((tmp_path / "log").read_bytes()) <= LOG_LINE_BYTES < 15 * 1024
 
 
 def test_a_cut_line_keeps_both_ends_and_says_that_it_was_cut(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_whatever_fits_is_rendered_unchanged(fields: dict[str, object]) -> None:
         return json.dumps(given)
 
     whole = render(fields)
-    if len(whole) < LINE_AT_MOST:
+    if len(whole) < LOG_LINE_BYTES:
         assert fitting_line(fields, render) == f"{whole}\n".encode()
 
 

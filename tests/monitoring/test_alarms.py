@@ -13,7 +13,7 @@ from tests.processes import ROOT
 from worker.metrics.catalogue import CATALOGUE
 from worker.monitoring.alarm import BAD_AT_LEAST, Alarm, Missing, Urgency
 from worker.monitoring.alarms import (
-    LATENCIES,
+    ALARMED_LATENCIES,
     SAMPLES_AT_LEAST,
     SESSIONS_AT_LEAST,
     STOP_S,
@@ -23,12 +23,12 @@ from worker.monitoring.alarms import (
     alarms,
 )
 from worker.monitoring.dashboard import END_STATUSES
-from worker.monitoring.subject import DELIVERY_S, Of, Subject, delay_s
+from worker.monitoring.deployment import DELIVERY_S, Deployment, Of, delay_s
 from worker.partition.rules import Rules
-from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.liveness import START_WITHIN_S
 
-SUBJECT = Subject("VoiceInsights", "VoiceInsights/Worker")
+SUBJECT = Deployment("VoiceInsights", "VoiceInsights/Worker")
 ALARMS = alarms(SUBJECT)
 BY_NAME = {alarm.name: alarm for alarm in ALARMS}
 
@@ -55,7 +55,7 @@ def test_who_is_woken_and_by_what() -> None:
     assert pages == {"AbandonedWaits", "FailedSessions", "Heartbeat", "IteratorAge"}
     tickets = set(BY_NAME) - pages
     assert tickets >= {"MissingEvents", "DoubtfulWaits"}
-    assert tickets >= {f"{name}P95" for name in LATENCIES}
+    assert tickets >= {f"{name}P95" for name in ALARMED_LATENCIES}
     assert tickets >= {"Interruptions", "Errors", "DeadLetters", "AmbiguousSends", "UnknownEvents"}
     assert len(BY_NAME) == len(ALARMS)
 
@@ -64,7 +64,7 @@ def test_who_is_woken_and_by_what() -> None:
 def test_every_metric_is_in_its_catalogue(alarm: Alarm) -> None:
     assert alarm.metrics
     for metric in alarm.metrics:
-        known = {Of.CALLS: set(CATALOGUE), Of.WORKER: set(OWN_METRICS), Of.STREAM: STREAMS}
+        known = {Of.CALLS: set(CATALOGUE), Of.WORKER: set(TELEMETRY_METRICS), Of.STREAM: STREAMS}
         assert metric.name in known[metric.of]
 
 
@@ -79,7 +79,7 @@ def test_no_alarm_needs_a_value_of_a_dimension_that_may_be_new(alarm: Alarm) -> 
 @each
 def test_periods_that_are_still_empty_do_not_keep_an_alarm_from_going_off(alarm: Alarm) -> None:
     if alarm.missing is Missing.GOOD:
-        spare = (alarm.looked_at - alarm.bad) * alarm.period_s
+        spare = (alarm.evaluation_periods - alarm.bad) * alarm.period_s
         assert spare >= max(delay_s(SUBJECT, metric) for metric in alarm.metrics)
         assert spare - alarm.period_s < max(delay_s(SUBJECT, metric) for metric in alarm.metrics)
 
@@ -87,10 +87,10 @@ def test_periods_that_are_still_empty_do_not_keep_an_alarm_from_going_off(alarm:
 @given(st.integers(0, 14_400), st.integers(0, 14_400), st.integers(1, 60))
 def test_longer_holds_are_waited_for(direct: int, most: int, release: int) -> None:
     rules = Rules(hold_direct=direct * 1000, hold_max=most * 1000, release_every=release * 60_000)
-    subject = Subject("A", "B", rules)
-    for alarm in alarms(subject):
+    deployment = Deployment("A", "B", rules)
+    for alarm in alarms(deployment):
         if alarm.missing is Missing.GOOD:
-            spare = (alarm.looked_at - alarm.bad) * alarm.period_s
+            spare = (alarm.evaluation_periods - alarm.bad) * alarm.period_s
             for metric in alarm.metrics:
                 if metric.of is Of.CALLS:
                     assert spare >= DELIVERY_S + min(direct, most, 180) + release * 60
@@ -99,8 +99,8 @@ def test_longer_holds_are_waited_for(direct: int, most: int, release: int) -> No
 @each
 def test_cloudwatch_takes_the_periods(alarm: Alarm) -> None:
     assert alarm.period_s % 60 == 0
-    assert 1 <= alarm.bad <= alarm.looked_at
-    assert alarm.looked_at * alarm.period_s <= 86_400
+    assert 1 <= alarm.bad <= alarm.evaluation_periods
+    assert alarm.evaluation_periods * alarm.period_s <= 86_400
 
 
 @each
@@ -210,17 +210,17 @@ def test_what_is_usual_makes_an_alarm_go_off_by_chance_less_than_twice_a_year(
             >= alarm.threshold
         )
         one = at_least_of(cases, usual_percent / 100, next(high, cases + 1))
-        assert at_least_of(alarm.looked_at, one, alarm.bad) * periods_a_year < 2
+        assert at_least_of(alarm.evaluation_periods, one, alarm.bad) * periods_a_year < 2
 
 
-@pytest.mark.parametrize("name", LATENCIES)
+@pytest.mark.parametrize("name", ALARMED_LATENCIES)
 def test_a_percentile_of_few_samples_counts_as_good(name: str) -> None:
     alarm = BY_NAME[f"{name}P95"]
     assert evaluate(alarm, slowest=60_000, samples=SAMPLES_AT_LEAST - 1) < alarm.threshold
     assert evaluate(alarm, slowest=60_000, samples=SAMPLES_AT_LEAST) >= alarm.threshold
 
 
-@pytest.mark.parametrize("name", LATENCIES)
+@pytest.mark.parametrize("name", ALARMED_LATENCIES)
 def test_a_latency_that_is_not_measured_has_the_published_limit_and_tells_nobody(
     name: str,
 ) -> None:

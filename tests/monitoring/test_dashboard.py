@@ -11,12 +11,12 @@ from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.metrics.series import SeriesRules
 from worker.monitoring.alarms import TARGETS, alarms
 from worker.monitoring.dashboard import END_STATUSES, dashboard
-from worker.monitoring.subject import Subject
+from worker.monitoring.deployment import Deployment
 from worker.monitoring.widgets import COLUMNS
 from worker.partition.rules import Rules
-from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.catalogue import TELEMETRY_METRICS
 
-SUBJECT = Subject("Voice", "Voice/Worker")
+SUBJECT = Deployment("Voice", "Voice/Worker")
 BODY = dashboard(SUBJECT, alarms(SUBJECT))
 WIDGETS = BODY["widgets"]
 
@@ -50,7 +50,7 @@ def test_every_metric_shown_is_published() -> None:
         if namespace == "Voice":
             assert set(dimensions) <= {own_dimensions[name], *CONTEXT_DIMENSIONS}
         elif namespace == "Voice/Worker":
-            assert name in OWN_METRICS
+            assert name in TELEMETRY_METRICS
             assert dimensions == {}
         else:
             assert namespace == "AWS/Kinesis"
@@ -143,13 +143,13 @@ def test_widgets_lie_side_by_side() -> None:
 def test_further_dimension_sets_are_shown_as_they_are_set() -> None:
     sets = {"Errors": (("Language",),), "TtsLatency": (("Voice", "Language"),)}
     rules = Rules(series=SeriesRules(sets=sets))
-    body = dashboard(Subject("Voice", "W", rules), [])
+    body = dashboard(Deployment("Voice", "W", rules), [])
     shown = {(name, tuple(dimensions)) for _, name, dimensions in series(body)}
     assert {("Errors", ("Language",)), ("TtsLatency", ("Language", "Voice"))} <= shown
     assert ("CallerWait", ("Language",)) not in shown
 
 
 def test_a_labelled_accounts_series_are_found_by_its_labels() -> None:
-    subject = Subject("Voice", "W", labels=(("Environment", "prod"),))
-    for namespace, _, dimensions in series(dashboard(subject, [])):
+    deployment = Deployment("Voice", "W", labels=(("Environment", "prod"),))
+    for namespace, _, dimensions in series(dashboard(deployment, [])):
         assert ("Environment" in dimensions) == (namespace == "Voice")

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from worker.monitoring.baseline import Period
+from worker.monitoring.baseline import BaselinePeriod
+from worker.monitoring.deployment import Deployment
 from worker.monitoring.history import history
-from worker.monitoring.subject import Subject
 
 START = datetime(2026, 10, 2, tzinfo=UTC)
-SUBJECT = Subject("Voice", "W", labels=(("Environment", "prod"),))
+SUBJECT = Deployment("Voice", "W", labels=(("Environment", "prod"),))
 
 
 class Statistics:
     """Answers as CloudWatch does: statistics or percentiles, at most 1,440 points, in any order."""
 
-    def __init__(self, held: dict[datetime, Period]) -> None:
+    def __init__(self, held: dict[datetime, BaselinePeriod]) -> None:
         self._held = held
         self.asked: list[dict[str, Any]] = []
 
@@ -42,7 +42,7 @@ class Statistics:
 @pytest.mark.parametrize("days", [1, 5, 14])
 def test_all_periods_are_read_once_whatever_fits_an_answer(days: int) -> None:
     held = {
-        START + timedelta(seconds=300 * i): Period(40.0 + i % 7, 800.0 + i)
+        START + timedelta(seconds=300 * i): BaselinePeriod(40.0 + i % 7, 800.0 + i)
         for i in range(0, days * 288, 3)
     }
     client = Statistics(held)

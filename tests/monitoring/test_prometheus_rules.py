@@ -16,19 +16,19 @@ from tests.telemetry.replays import totals_of
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.instruments import LATENCY_BOUNDS
 from worker.monitoring.alarm import Alarm
-from worker.monitoring.alarms import LATENCIES, alarms
+from worker.monitoring.alarms import ALARMED_LATENCIES, alarms
+from worker.monitoring.deployment import Deployment, Of
 from worker.monitoring.prometheus_rules import NOBODY, PREFIX, prometheus_rules
 from worker.monitoring.promql import duration
-from worker.monitoring.subject import Of, Subject
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 from worker.telemetry.calls import call_families, families_of
-from worker.telemetry.catalogue import OWN_METRICS, MetricKind
+from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind
 from worker.telemetry.exposition import exposition
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 SETTINGS: Final = Settings()
-SUBJECT: Final = Subject(SETTINGS.namespace, SETTINGS.own_namespace, rules_of(SETTINGS))
+SUBJECT: Final = Deployment(SETTINGS.namespace, SETTINGS.own_namespace, rules_of(SETTINGS))
 RULES: Final = prometheus_rules(SUBJECT)
 ALARMS: Final = {
     one.name: one for one in alarms(SUBJECT) if all(m.of is not Of.STREAM for m in one.metrics)
@@ -87,12 +87,12 @@ def one(name: str, **labels: str) -> str:
 def calm() -> Inputs:
     """A worker and calls, all well."""
     series: Inputs = {}
-    for own in OWN_METRICS.values():
+    for own in TELEMETRY_METRICS.values():
         if own.label is None:
             series[one(own.prometheus_name)] = stands(0)
     series[one("voice_insights_worker_heartbeat")] = stands(1)
     series[one("voice_insights_worker_behind_latest_seconds", shard="s1")] = stands(1)
-    for metric in LATENCIES:
+    for metric in ALARMED_LATENCIES:
         series |= histogram(family(metric), 0.09, 20)
     for metric in ("Turns", "SessionsStarted", "SessionsEnded"):
         series[one(family(metric))] = grows(20)
@@ -122,7 +122,7 @@ CASES: Final = [
     Case(
         "IteratorAge", {one("voice_insights_worker_behind_latest_seconds", shard="s2"): stands(900)}
     ),
-    *(Case(f"{metric}P95", histogram(family(metric), 1.2, 20)) for metric in LATENCIES),
+    *(Case(f"{metric}P95", histogram(family(metric), 1.2, 20)) for metric in ALARMED_LATENCIES),
     Case(
         "CallerWaitP95",
         histogram(family("CallerWait"), 1.2, 20, platform="other"),
@@ -133,7 +133,7 @@ CASES: Final = [
 
 def of_the_worker(alarm: Alarm) -> Case:
     """An alarm on one metric of the worker itself, at its threshold."""
-    own = OWN_METRICS[alarm.metrics[0].name]
+    own = TELEMETRY_METRICS[alarm.metrics[0].name]
     if own.kind is MetricKind.COUNTER:
         return Case(alarm.name, {one(own.prometheus_name): f"0x72 {alarm.threshold}x{LONG}"})
     value = alarm.threshold / own.prometheus_divisor
@@ -238,7 +238,7 @@ def test_it_holds_for_its_periods_before_it_goes_off(tmp_path: Path) -> None:
 
 
 def test_every_series_of_calls_in_a_rule_is_one_that_a_replay_tells() -> None:
-    totals = totals_of(simulate(Traffic(sessions=200, lost=0.01), 7))
+    totals = totals_of(simulated_records(Traffic(sessions=200, lost=0.01), 7))
     page = exposition(call_families(totals, SUBJECT.rules.series.sets, "on"))
     for metric in CATALOGUE:
         for one_ in families_of(metric, SUBJECT.rules.series.sets):

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.infra.templates import WATCH, load
+from tests.infra.templates import MONITORING, load
 from tests.processes import run
 from worker.metrics.catalogue import CATALOGUE
 from worker.recordings.writer import write_recording
 from worker.testing.habits import Habits
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("published")
     habits = Habits(errors=0.5, silences=0.5, barge_ins=0.3, back_to_back=0.2)
     traffic = Traffic(sessions=60, habits=habits, lost=0.02)
-    write_recording(folder / "recording", simulate(traffic, 5))
+    write_recording(folder / "recording", simulated_records(traffic, 5))
     done = run("replay", "recording", "--metrics", "m", cwd=folder)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in (folder / "m").read_text().splitlines()]
@@ -40,7 +40,7 @@ def shape_of(name: str, dimensions: list[str]) -> Shape:
 
 
 def alarmed() -> Iterator[dict[str, Any]]:
-    for one in load(WATCH)["Resources"].values():
+    for one in load(MONITORING)["Resources"].values():
         if one["Type"] == "AWS::CloudWatch::Alarm":
             made = one["Properties"]
             queries = made.get("Metrics", [{"MetricStat": {"Metric": made}}])
@@ -48,7 +48,7 @@ def alarmed() -> Iterator[dict[str, Any]]:
 
 
 def shown() -> Iterator[list[Any]]:
-    body = load(WATCH)["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body = load(MONITORING)["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     for widget in json.loads(body)["widgets"]:
         yield from widget["properties"].get("metrics", ())
 
@@ -58,9 +58,9 @@ def test_each_alarm_is_on_series_that_are_published(published: list[dict[str, An
         (one["MetricName"], *((it["Name"], it["Value"]) for it in one["Dimensions"]))
         for one in published
     }
-    looked_at = [one for one in alarmed() if one["Namespace"] == NAMESPACE]
-    assert len(looked_at) > 10
-    for one in looked_at:
+    evaluation_periods = [one for one in alarmed() if one["Namespace"] == NAMESPACE]
+    assert len(evaluation_periods) > 10
+    for one in evaluation_periods:
         dimensions = ((it["Name"], it["Value"]) for it in one.get("Dimensions", ()))
         assert (one["MetricName"], *dimensions) in names
 
@@ -71,17 +71,17 @@ def test_each_line_of_the_dashboard_is_of_series_that_are_published(
     shapes = {
         shape_of(one["MetricName"], [it["Name"] for it in one["Dimensions"]]) for one in published
     }
-    looked_at = set()
+    evaluation_periods = set()
     for *path, options in shown():
         if path and path[0] == NAMESPACE:
-            looked_at.add(shape_of(path[1], path[2::2]))
+            evaluation_periods.add(shape_of(path[1], path[2::2]))
         elif "SEARCH" in options.get("expression", ""):
             (found,) = re.findall(r"{(.*?)} MetricName=\"(\w+)\"", options["expression"])
             namespace, *names = (one.strip('"') for one in found[0].split(","))
             assert namespace == NAMESPACE
-            looked_at.add(shape_of(found[1], names))
-    assert len(looked_at) > 20
-    assert looked_at - shapes == set()
+            evaluation_periods.add(shape_of(found[1], names))
+    assert len(evaluation_periods) > 20
+    assert evaluation_periods - shapes == set()
 
 
 def test_each_datum_is_in_its_unit_and_namespace(published: list[dict[str, Any]]) -> None:

@@ -6,17 +6,17 @@ import json
 import re
 from typing import Any
 
-from tests.infra.templates import WATCH, load, parse
+from tests.infra.templates import MONITORING, load, parse
 from worker.monitoring.alarm import Urgency
-from worker.monitoring.alarms import LATENCIES, alarms
-from worker.monitoring.subject import Subject
-from worker.monitoring.template import TOPICS, watch_template
+from worker.monitoring.alarms import ALARMED_LATENCIES, alarms
+from worker.monitoring.deployment import Deployment
+from worker.monitoring.template import TOPICS, monitoring_template
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 
 SETTINGS = Settings()
-SUBJECT = Subject(SETTINGS.namespace, SETTINGS.own_namespace, rules_of(SETTINGS))
-TEMPLATE = parse(watch_template(SUBJECT))
+SUBJECT = Deployment(SETTINGS.namespace, SETTINGS.own_namespace, rules_of(SETTINGS))
+TEMPLATE = parse(monitoring_template(SUBJECT))
 BODY_AT_MOST = 51_200
 """What CloudFormation takes without a bucket."""
 
@@ -28,12 +28,12 @@ def properties(template: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_the_committed_template_is_what_the_catalogues_give() -> None:
-    assert WATCH.read_text(encoding="utf-8") == watch_template(SUBJECT)
-    assert load(WATCH) == TEMPLATE
+    assert MONITORING.read_text(encoding="utf-8") == monitoring_template(SUBJECT)
+    assert load(MONITORING) == TEMPLATE
 
 
 def test_the_template_is_small_enough_to_be_given_as_it_is() -> None:
-    assert len(watch_template(SUBJECT)) < BODY_AT_MOST
+    assert len(monitoring_template(SUBJECT)) < BODY_AT_MOST
 
 
 def test_every_alarm_is_a_resource_and_tells_its_topic() -> None:
@@ -46,17 +46,17 @@ def test_every_alarm_is_a_resource_and_tells_its_topic() -> None:
             assert made["ActionsEnabled"] is False
             assert "AlarmActions" not in made
         assert made["DatapointsToAlarm"] == alarm.bad
-        assert made["EvaluationPeriods"] == alarm.looked_at
+        assert made["EvaluationPeriods"] == alarm.evaluation_periods
         assert f"runbook.md, {alarm.name}." in made["AlarmDescription"]
         assert len(made["AlarmDescription"]) <= 1024
 
 
 def test_a_measured_threshold_brings_its_action() -> None:
-    measured = parse(watch_template(SUBJECT, {"CallerWait": 1_540}))
+    measured = parse(monitoring_template(SUBJECT, {"CallerWait": 1_540}))
     made = properties(measured, "CallerWaitP95")
     assert (made["Threshold"], made["ActionsEnabled"]) == (1_540, True)
     assert made["AlarmActions"] == [{"Ref": TOPICS[Urgency.TICKET]}]
-    for name in set(LATENCIES) - {"CallerWait"}:
+    for name in set(ALARMED_LATENCIES) - {"CallerWait"}:
         assert properties(measured, f"{name}P95")["ActionsEnabled"] is False
 
 

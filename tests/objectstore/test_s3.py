@@ -19,11 +19,11 @@ from botocore.stub import Stubber
 from urllib3.exceptions import SSLError
 
 from tests.aws.sessions import any_session
-from tests.state.commits import STREAM, commit, draft, key, packed
+from tests.state.commits import STREAM, commit, draft, evicted, key
 from tests.state.s3.buckets import EAGER
 from worker.destinations.objects import RECORDS, ObjectSink, record_time
 from worker.errors import Fenced, Misconfigured
-from worker.objectstore.api import Failure, FailureKind, Object, Page
+from worker.objectstore.api import KeyPage, Object, StoreFailure, StoreFailureKind
 from worker.objectstore.retrying import Access
 from worker.objectstore.s3 import Bucket, bucket_at, failure_of, s3_client
 from worker.partition.delta import Delta
@@ -59,18 +59,18 @@ class _Paged:
         return getattr(self._client, name)
 
 
-def kind(answer: object) -> FailureKind:
-    assert isinstance(answer, Failure)
+def kind(answer: object) -> StoreFailureKind:
+    assert isinstance(answer, StoreFailure)
     return answer.kind
 
 
-def written(answer: str | Failure) -> str:
+def written(answer: str | StoreFailure) -> str:
     assert isinstance(answer, str)
     return answer
 
 
 def store_in(bucket: Bucket) -> S3Store:
-    return S3Store(bucket, observer=lambda failed: pytest.fail(str(failed)), upkeep=EAGER)
+    return S3Store(bucket, observer=lambda failed: pytest.fail(str(failed)), schedule=EAGER)
 
 
 @pytest.mark.slow
@@ -82,19 +82,22 @@ def test_what_is_written_is_read_whole_in_part_and_by_its_tag(bucket: Bucket) ->
     assert bucket.get_range("a", 8, 99) == b"89"
     assert bucket.get_range("a", 10, 1) == b""
     for answer in (bucket.get("b"), bucket.get_range("b", 0, 1), bucket.etag("b")):
-        assert kind(answer) is FailureKind.MISSING
+        assert kind(answer) is StoreFailureKind.MISSING
 
 
 @pytest.mark.slow
 def test_a_write_that_is_not_as_expected_changes_nothing(bucket: Bucket) -> None:
     first = written(bucket.put("a", b"first", None))
-    assert kind(bucket.put("a", b"again", None)) is FailureKind.CHANGED
+    assert kind(bucket.put("a", b"again", None)) is StoreFailureKind.CHANGED
     second = written(bucket.put("a", b"second", first))
     assert second != first
-    assert kind(bucket.put("a", b"third", first)) is FailureKind.CHANGED
+    assert kind(bucket.put("a", b"third", first)) is StoreFailureKind.CHANGED
     assert bucket.get("a") == Object(b"second", second)
-    assert kind(bucket.put("b", b"none there", first)) in (FailureKind.MISSING, FailureKind.CHANGED)
-    assert kind(bucket.get("b")) is FailureKind.MISSING
+    assert kind(bucket.put("b", b"none there", first)) in (
+        StoreFailureKind.MISSING,
+        StoreFailureKind.CHANGED,
+    )
+    assert kind(bucket.get("b")) is StoreFailureKind.MISSING
 
 
 @pytest.mark.slow
@@ -107,8 +110,8 @@ def test_keys_are_listed_by_pages_in_order_and_deleted_ones_are_gone(
     assert bucket.delete("segments/5") is None
     assert bucket.delete("never there") is None
     paged = Bucket(_Paged(client), bucket.url.split("/")[2], "some/state")
-    assert paged.keys("segments/") == Page(["segments/0", "segments/1", "segments/2"], True)
-    assert paged.keys("segments/", "segments/4") == Page(["segments/6"], False)
+    assert paged.keys("segments/") == KeyPage(["segments/0", "segments/1", "segments/2"], True)
+    assert paged.keys("segments/", "segments/4") == KeyPage(["segments/6"], False)
     access = Access(paged, lambda _: None, lambda: 0.0, lambda _: None)
     assert list(access.keys("segments/")) == [f"segments/{n}" for n in (0, 1, 2, 3, 4, 6)]
     assert list(access.keys("nothing/")) == []
@@ -119,17 +122,17 @@ def test_a_store_keeps_compacts_and_gives_back_and_only_its_last_owner_writes(
     bucket: Bucket,
 ) -> None:
     first = store_in(bucket)
-    assert first.take(STREAM) == Delta()
+    assert first.acquire(STREAM) == Delta()
     for n in range(4):
-        first.append(commit(Delta(counters={"events": 1}), [draft(n)], [packed(n)]))
+        first.append(commit(Delta(counters={"events": 1}), [draft(n)], [evicted(n)]))
         first.compact()
     assert [one.body for one in first.claim("metrics", 9)] == [draft(n).body for n in range(4)]
     second = store_in(bucket)
-    assert second.take(STREAM).counters == {"events": 4}
+    assert second.acquire(STREAM).counters == {"events": 4}
     for write in (lambda: first.append(commit()), lambda: first.claim("metrics", 1)):
         with pytest.raises(Fenced, match=bucket.url):
             write()
-    assert set(second.recall([key(n) for n in range(9)])) == {key(n) for n in range(4)}
+    assert set(second.load_sessions([key(n) for n in range(9)])) == {key(n) for n in range(4)}
     assert [one.ambiguous for one in second.claim("metrics", 9)] == [1] * 4
     second.compact()
     first.close()
@@ -140,27 +143,27 @@ def test_a_store_keeps_compacts_and_gives_back_and_only_its_last_owner_writes(
 def test_a_bucket_that_is_not_there_is_the_operators_to_mend(client: Any) -> None:
     nowhere = Bucket(client, "never-made", "")
     with pytest.raises(Misconfigured, match=r"s3://never-made/manifest.*NoSuchBucket"):
-        store_in(nowhere).take(STREAM)
-    assert ObjectSink(nowhere, RECORDS, record_time).is_nowhere()
+        store_in(nowhere).acquire(STREAM)
+    assert ObjectSink(nowhere, RECORDS, record_time).bucket_missing()
 
 
 @pytest.mark.parametrize(
     ("code", "status", "expected"),
     [
-        ("NoSuchKey", 404, FailureKind.MISSING),
-        ("NoSuchBucket", 404, FailureKind.NOWHERE),
-        ("AccessDenied", 403, FailureKind.DENIED),
-        ("ExpiredToken", 400, FailureKind.UNKNOWN),
-        ("RequestTimeout", 400, FailureKind.UNKNOWN),
-        ("ConditionalRequestConflict", 409, FailureKind.CONFLICT),
-        ("PreconditionFailed", 412, FailureKind.CHANGED),
-        ("TooManyRequests", 429, FailureKind.UNKNOWN),
-        ("InternalError", 500, FailureKind.UNKNOWN),
-        ("SlowDown", 503, FailureKind.UNKNOWN),
+        ("NoSuchKey", 404, StoreFailureKind.MISSING),
+        ("NoSuchBucket", 404, StoreFailureKind.BUCKET_MISSING),
+        ("AccessDenied", 403, StoreFailureKind.DENIED),
+        ("ExpiredToken", 400, StoreFailureKind.UNKNOWN),
+        ("RequestTimeout", 400, StoreFailureKind.UNKNOWN),
+        ("ConditionalRequestConflict", 409, StoreFailureKind.CONFLICT),
+        ("PreconditionFailed", 412, StoreFailureKind.CHANGED),
+        ("TooManyRequests", 429, StoreFailureKind.UNKNOWN),
+        ("InternalError", 500, StoreFailureKind.UNKNOWN),
+        ("SlowDown", 503, StoreFailureKind.UNKNOWN),
     ],
 )
 def test_a_code_and_a_status_mean_what_s3_means_by_them(
-    code: str, status: int, expected: FailureKind
+    code: str, status: int, expected: StoreFailureKind
 ) -> None:
     client: Any = boto3.client(
         "s3", region_name=REGION, aws_access_key_id="any", aws_secret_access_key="any"
@@ -168,7 +171,7 @@ def test_a_code_and_a_status_mean_what_s3_means_by_them(
     with Stubber(client) as stubbed:
         stubbed.add_client_error("put_object", code, http_status_code=status)
         answer = Bucket(client, "bucket", "").put("a", b"", None)
-    assert answer == Failure(expected, f"PutObject: {code} ({status})")
+    assert answer == StoreFailure(expected, f"PutObject: {code} ({status})")
 
 
 class _Garbled:
@@ -190,9 +193,9 @@ class _Garbled:
 def test_an_answer_that_is_none_is_asked_for_again() -> None:
     client: Any = _Garbled()
     bucket = Bucket(client, "bucket", "")
-    assert kind(bucket.put("a", b"", None)) is FailureKind.UNKNOWN
-    assert kind(bucket.get("a")) is FailureKind.UNKNOWN
-    assert kind(bucket.etag("a")) is FailureKind.UNKNOWN
+    assert kind(bucket.put("a", b"", None)) is StoreFailureKind.UNKNOWN
+    assert kind(bucket.get("a")) is StoreFailureKind.UNKNOWN
+    assert kind(bucket.etag("a")) is StoreFailureKind.UNKNOWN
 
 
 def test_whatever_may_have_been_applied_is_unknown() -> None:
@@ -202,8 +205,8 @@ def test_whatever_may_have_been_applied_is_unknown() -> None:
         EndpointConnectionError(endpoint_url="u"),
         ClientError({}, "PutObject"),
     ):
-        assert failure_of(error).kind is FailureKind.UNKNOWN
-    assert failure_of(NoCredentialsError()).kind is FailureKind.REFUSED
+        assert failure_of(error).kind is StoreFailureKind.UNKNOWN
+    assert failure_of(NoCredentialsError()).kind is StoreFailureKind.REFUSED
 
 
 @pytest.mark.parametrize("url", ["bucket/prefix", "s3://", "https://bucket", "s3://bucket?x=1"])

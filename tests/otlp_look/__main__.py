@@ -30,8 +30,8 @@ from worker.outbox.entries import DeliveryOutcome
 from worker.partition.commit_outputs import Outputs
 from worker.partition.rules import Rules
 from worker.replay import LiveReplay
-from worker.sessions.record import decode
-from worker.testing.traffic import Traffic, simulate
+from worker.sessions.record import decode_record
+from worker.testing.traffic import Traffic, simulated_records
 
 _PORT: Final = 6006
 _START_S: Final = 180
@@ -76,7 +76,7 @@ def stored(folder: Path) -> tuple[int, int]:
     """How many traces and spans its database has."""
     with closing(sqlite3.connect(f"file:{folder / 'phoenix.db'}?mode=ro", uri=True)) as db:
         traces, spans = (
-            int(db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])  # noqa: S608
+            int(db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
             for table in ("traces", "spans")
         )
     return traces, spans
@@ -86,11 +86,11 @@ def look(endpoint: str, folder: Path, sessions: int, seed: int) -> bool:
     """Send all traces twice and tell what is stored each time; whether that is as it must be."""
     commits: list[Outputs] = []
     replay = LiveReplay(Rules(), commits.append)
-    for record in simulate(Traffic(sessions=sessions, delay_median_s=5.0), seed):
+    for record in simulated_records(Traffic(sessions=sessions, delay_median_s=5.0), seed):
         replay.feed(record)
     replay.finish()
     bodies = [body for one in commits for body in TraceRequests(Selection()).requests(one)]
-    traces = [trace_of(decode(line)) for body in bodies for line in body.splitlines()]
+    traces = [trace_of(decode_record(line)) for body in bodies for line in body.splitlines()]
     distinct = {(trace.trace_id, span.span_id) for trace in traces for span in trace.spans}
     wanted = len({trace.trace_id for trace in traces}), len(distinct)
     print(f"sent: {wanted[0]} traces, {wanted[1]} distinct spans in {len(bodies)} requests")

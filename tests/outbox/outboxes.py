@@ -11,8 +11,8 @@ from typing import Final
 from worker.destinations.cloudwatch.requests import DATUMS
 from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_LINES
 from worker.metrics.series import Series
-from worker.outbox.destination import Destination, OnAmbiguous, RequestFormat, Sink, drafts
-from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind
+from worker.outbox.destination import Destination, OnAmbiguous, RequestFormat, Sink, new_entries
+from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind, NewEntry
 from worker.outbox.lane import Lane
 from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import Outputs, Window
@@ -63,15 +63,15 @@ def away() -> tuple[DeliveryOutcome, str]:
 
 
 @contextmanager
-def store_at(path: Path, *made: Draft) -> Iterator[SqliteStore]:
+def store_at(path: Path, *made: NewEntry) -> Iterator[SqliteStore]:
     with closing(SqliteStore(path)) as store:
-        store.take(STREAM)
+        store.acquire(STREAM)
         store.append(Commit(Delta(), list(made), [], None))
         yield store
 
 
 @contextmanager
-def store_with(*made: Draft) -> Iterator[SqliteStore]:
+def store_with(*made: NewEntry) -> Iterator[SqliteStore]:
     with (
         tempfile.TemporaryDirectory() as folder,
         store_at(Path(folder) / "state.sqlite", *made) as store,
@@ -96,8 +96,8 @@ def emptied(*lanes: Lane) -> None:
         pass
 
 
-def metrics(window: Window) -> list[Draft]:
-    return drafts(FORMATS, Outputs(window=window), NOON)
+def metrics(window: Window) -> list[NewEntry]:
+    return new_entries(FORMATS, Outputs(window=window), NOON)
 
 
 def tokens(**values: int) -> Window:

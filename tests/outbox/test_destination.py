@@ -28,7 +28,7 @@ from worker.outbox.lane import Lane
 from worker.outbox.ledger import SampleCounts, tally_of
 from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Outputs, SeriesMinute, Window
-from worker.partition.dead_letters import SamplesLetter, decode, samples_letter
+from worker.partition.dead_letters import SamplesLetter, decode_letter, samples_letter
 from worker.partition.delta import Delta
 from worker.state.sqlite.store import SqliteStore
 from worker.state.sqlite.view import notes_since, waiting_notes
@@ -114,12 +114,12 @@ def sender_to(store: SqliteStore, log: Log, ways: dict[EntryKind, Destination]) 
 
 
 def committed(store: SqliteStore, sender: Sender, window: Window) -> None:
-    store.append(Commit(Delta(), sender.drafts(Outputs(window=window), NOON), [], None))
+    store.append(Commit(Delta(), sender.new_entries(Outputs(window=window), NOON), [], None))
 
 
 def buried_in(sink: Lines) -> Iterator[Point]:
     for line in sink.lines:
-        letter = decode(msgspec.json.encode(line))
+        letter = decode_letter(msgspec.json.encode(line))
         assert isinstance(letter, SamplesLetter)
         yield from msgspec.convert(letter.datums, list[Point], strict=False)
 
@@ -234,7 +234,7 @@ def test_a_service_drafts_for_it_what_it_drafts_for_the_others() -> None:
     worker = Worker(more={"toy": Destination(ToyFormat(), toy)})
     worker.turn_and_commit(worker.batch("a", 0, *scene()))
     worker.turn_and_commit(worker.batch("a", HOUR))
-    made = [draft for commit in worker.store.commits for draft in commit.drafts]
+    made = [draft for commit in worker.store.commits for draft in commit.new_entries]
     ours, theirs = (
         sorted(one for draft in made if draft.kind == kind for one in of.counts(draft.body))
         for kind, of in (("toy", ToyFormat()), ("metrics", DATUMS))

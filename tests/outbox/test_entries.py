@@ -20,7 +20,7 @@ from worker.outbox.entries import DeliveryOutcome
 )
 def test_an_entry_stays_while_another_attempt_may_be_made(word: str, *, ends: bool) -> None:
     """The words are those of the log, by which people search it."""
-    assert DeliveryOutcome(word).ends == ends
+    assert DeliveryOutcome(word).is_final == ends
 
 
 def test_there_are_no_other_outcomes() -> None:

@@ -29,11 +29,11 @@ from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.destinations.files import LineSink
 from worker.metrics.series import Series
 from worker.outbox.destination import OnAmbiguous
-from worker.outbox.entries import DeliveryOutcome, Draft
+from worker.outbox.entries import DeliveryOutcome, NewEntry
 from worker.outbox.ledger import tally_of
 from worker.partition.commit_outputs import Window
-from worker.partition.dead_letters import SamplesLetter, decode
-from worker.testing.strict_cloudwatch import Fault, Key, StrictCloudWatch, random_faults
+from worker.partition.dead_letters import SamplesLetter, decode_letter
+from worker.testing.strict_cloudwatch import CloudWatchFault, Key, StrictCloudWatch, random_faults
 
 DAY = 86_400_000
 Kept = dict[Key, dict[float, int]]
@@ -97,7 +97,8 @@ def test_an_entry_counts_twice_as_a_whole_or_not_at_all(seed: int, rate: float) 
         emptied(lane)
     ((_, kept),) = api.kept.items()
     applied = 1 + sum(
-        fault in (Fault.SERVER_ERROR_AFTER, Fault.READ_TIMEOUT_AFTER) for fault in api.calls
+        fault in (CloudWatchFault.SERVER_ERROR_AFTER, CloudWatchFault.READ_TIMEOUT_AFTER)
+        for fault in api.calls
     )
     assert kept == {n: applied * (1 + n % 3) for n in range(200)}
 
@@ -141,7 +142,7 @@ def test_the_store_counts_attempts_and_those_that_nobody_knows_about(
 
 
 def test_what_was_not_applied_is_tried_until_it_is_and_leaves_no_doubt() -> None:
-    faults = [Fault.THROTTLED, Fault.CONNECT_TIMEOUT] * 20
+    faults = [CloudWatchFault.THROTTLED, CloudWatchFault.CONNECT_TIMEOUT] * 20
     api = StrictCloudWatch(lambda: NOON, faults)
     log = Log()
     with store_with(*metrics(tokens(a=7))) as store:
@@ -219,7 +220,7 @@ def test_minutes_that_cloudwatch_refuses_for_their_age_are_buried_and_the_others
         letters = [
             letter
             for entry in store.claim("dead_letters", 99)
-            if isinstance(letter := decode(entry.body), SamplesLetter)
+            if isinstance(letter := decode_letter(entry.body), SamplesLetter)
         ]
     assert {letter.reason for letter in letters} == ({"too old for CloudWatch"} if old else set())
     buried = [datum["Values"] for letter in letters for datum in letter.datums]
@@ -275,7 +276,9 @@ def test_the_notes_say_how_much_cloudwatch_has_at_least_and_at_most(
 
 
 def test_to_drop_is_to_give_up_after_the_first_attempt_that_nobody_knows_about() -> None:
-    api = StrictCloudWatch(lambda: NOON, [Fault.THROTTLED, Fault.READ_TIMEOUT_AFTER])
+    api = StrictCloudWatch(
+        lambda: NOON, [CloudWatchFault.THROTTLED, CloudWatchFault.READ_TIMEOUT_AFTER]
+    )
     log = Log()
     with store_with(*metrics(tokens(a=7))) as store:
         emptied(lane_of(store, CloudWatchSink(api, "Ns"), log, on_ambiguous="drop"))
@@ -285,7 +288,7 @@ def test_to_drop_is_to_give_up_after_the_first_attempt_that_nobody_knows_about()
         DeliveryOutcome.AMBIGUOUS,
         DeliveryOutcome.DROPPED,
     ]
-    assert [(note.least, note.most) for note in log.notes] == [(0, 1)]
+    assert [(note.min_count, note.max_count) for note in log.notes] == [(0, 1)]
     assert list(api.kept.values()) == [{7: 2}]
 
 
@@ -305,7 +308,7 @@ def test_to_drop_is_to_send_nothing_again_that_was_being_sent_in_a_crash(tmp_pat
 def test_what_does_no_harm_twice_is_sent_until_it_is_applied_and_leaves_no_note() -> None:
     results = iter([(DeliveryOutcome.AMBIGUOUS, "OSError")] * 3 + [(DeliveryOutcome.APPLIED, "")])
     log = Log()
-    with store_with(Draft("records", b"{}\n", NOON)) as store:
+    with store_with(NewEntry("records", b"{}\n", NOON)) as store:
         lane = lane_of(store, Failing(lambda: next(results)), log, "records")
         emptied(lane)
         assert store.backlog() == EMPTY
@@ -316,7 +319,7 @@ def test_what_does_no_harm_twice_is_sent_until_it_is_applied_and_leaves_no_note(
 def test_an_invalid_request_that_can_not_be_split_waits_and_is_tried_again_after_a_pause() -> None:
     results = iter([(DeliveryOutcome.INVALID, "Refused")] * 2 + [(DeliveryOutcome.APPLIED, "")])
     log = Log()
-    with store_with(Draft("records", b"{}\n", NOON)) as store:
+    with store_with(NewEntry("records", b"{}\n", NOON)) as store:
         lane = lane_of(store, Failing(lambda: next(results)), log, "records", random=lambda: 1.0)
         assert lane.send_some()
         assert lane.pause_s() > 0
@@ -338,6 +341,8 @@ def test_what_takes_an_entrys_place_inherits_when_it_was_made_and_what_nobody_kn
         lane_of(store, refusing).send_some()
         parts, letters = (store.claim(kind, 9) for kind in ("metrics", "dead_letters"))
     for part in parts:
-        assert (part.made, part.ambiguous, part.attempts) == (made, ambiguous, 0)
-    assert [(letter.made, letter.ambiguous) for letter in letters] == [(made, 0)] * (series == 1)
+        assert (part.created_at, part.ambiguous, part.attempts) == (made, ambiguous, 0)
+    assert [(letter.created_at, letter.ambiguous) for letter in letters] == [(made, 0)] * (
+        series == 1
+    )
     assert len(parts) == (0 if series == 1 else 2)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.outbox.outboxes import MINUTE, NOON
 from worker.metrics.series import Series
-from worker.outbox.ledger import VERSION, Note, decode, encode, tally_of
+from worker.outbox.ledger import NOTES_VERSION, Note, decode_notes, encode_notes, tally_of
 
 series = st.builds(
     lambda name, voice: Series(name, (("Voice", voice),) if voice else ()),
@@ -39,8 +39,8 @@ def test_a_tally_is_the_sum_of_the_tallies_of_its_parts(made: list[Note], cut: i
     most: Counter[tuple[Series, int]] = Counter()
     for part in (made[:cut], made[cut:]):
         for minute, tally in tally_of(part).items():
-            least[minute] += tally.least
-            most[minute] += tally.most
+            least[minute] += tally.min_count
+            most[minute] += tally.max_count
     assert {minute: tuple(tally) for minute, tally in tally_of(made).items()} == {
         minute: (least[minute], most[minute]) for minute in least
     }
@@ -48,13 +48,13 @@ def test_a_tally_is_the_sum_of_the_tallies_of_its_parts(made: list[Note], cut: i
 
 @given(notes)
 def test_the_bound_is_what_its_minutes_may_be_more_than_they_must(note: Note) -> None:
-    spans = [tally.most - tally.least for tally in tally_of([note]).values()]
-    assert (note.bound, note.widest) == (sum(spans), max(spans))
+    spans = [tally.max_count - tally.min_count for tally in tally_of([note]).values()]
+    assert (note.bound, note.largest) == (sum(spans), max(spans))
 
 
 @given(st.lists(notes, max_size=4))
 def test_notes_come_back_as_they_were(made: list[Note]) -> None:
-    assert decode(encode(made)) == made
+    assert decode_notes(encode_notes(made)) == made
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,13 @@ def test_notes_come_back_as_they_were(made: list[Note]) -> None:
 )
 def test_what_is_no_note_is_refused(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        decode(data)
+        decode_notes(data)
 
 
 def test_notes_of_an_unknown_version_are_refused() -> None:
-    data = encode([])
-    for version in (0, VERSION + 1, 255):
-        with pytest.raises(msgspec.DecodeError, match=f"version {version}, .* reads {VERSION}"):
-            decode(bytes([version]) + data[1:])
+    data = encode_notes([])
+    for version in (0, NOTES_VERSION + 1, 255):
+        with pytest.raises(
+            msgspec.DecodeError, match=f"version {version}, .* reads {NOTES_VERSION}"
+        ):
+            decode_notes(bytes([version]) + data[1:])

@@ -22,12 +22,12 @@ from tests.outbox.outboxes import (
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.errors import Fenced
 from worker.outbox.destination import Sink
-from worker.outbox.entries import DeliveryOutcome, Draft, Entry
+from worker.outbox.entries import DeliveryOutcome, Entry, NewEntry
 from worker.outbox.sender import Sender
 from worker.partition.delta import Delta
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
-from worker.testing.strict_cloudwatch import Fault, StrictCloudWatch
+from worker.testing.strict_cloudwatch import CloudWatchFault, StrictCloudWatch
 
 LONG_S: Final = 60.0
 
@@ -58,7 +58,7 @@ def running_senders() -> list[threading.Thread]:
 
 
 def test_to_stop_is_to_send_what_is_left() -> None:
-    api = StrictCloudWatch(lambda: NOON, [Fault.THROTTLED, Fault.READ_TIMEOUT])
+    api = StrictCloudWatch(lambda: NOON, [CloudWatchFault.THROTTLED, CloudWatchFault.READ_TIMEOUT])
     with store_with(*(one for n in range(9) for one in metrics(tokens(a=n)))) as store:
         sender = sender_of(store, CloudWatchSink(api, "Ns"))
         sender.start()
@@ -133,12 +133,12 @@ def test_what_it_has_not_begun_when_it_is_stopped_is_not_in_doubt() -> None:
         assert not sender.stop(0.01)
         sink.let_go()
         assert len(log.attempts) == 1
-        store.take(STREAM)
+        store.acquire(STREAM)
         assert store.backlog()[::2] == (4, 1)
 
 
 def test_a_sink_that_is_away_holds_up_no_other_kind_of_entry() -> None:
-    letter = Draft("dead_letters", b"{}\n", NOON)
+    letter = NewEntry("dead_letters", b"{}\n", NOON)
     arrived = threading.Event()
 
     def arrive() -> tuple[DeliveryOutcome, str]:
@@ -180,7 +180,7 @@ def test_an_exception_in_a_sink_ends_it_and_is_told() -> None:
         sender.start()
         assert not sender.stop(LONG_S)
         assert isinstance(sender.error, Broken)
-        store.take(STREAM)
+        store.acquire(STREAM)
         assert store.backlog()[::2] == (1, 1)
 
 

@@ -13,15 +13,15 @@ from typing import IO, Any, Final
 import msgspec
 
 from tests.processes import ROOT
-from worker.page.data import Span, Wanted, data_of
-from worker.page.report import report
+from worker.page.data import ReportScope, TimeSpan, data_of
+from worker.page.report import render_report
 from worker.page.static import INDEX, static_files
 from worker.sessions.schema import SessionRecord
 
 _PACKAGES: Final = ROOT / ".venv-page"
 _DRIVER: Final = ROOT / "tests" / "page" / "drive.mjs"
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
-EVERYTHING: Final = Wanted(Span(None, None), None, None, "records", redact=False)
+EVERYTHING: Final = ReportScope(TimeSpan(None, None), None, None, "records", redact=False)
 
 
 def lacking() -> str | None:
@@ -79,11 +79,11 @@ def browsing() -> Iterator[Browser]:
 
 
 def written(
-    folder: Path, records: Iterable[SessionRecord], wanted: Wanted = EVERYTHING
+    folder: Path, records: Iterable[SessionRecord], scope: ReportScope = EVERYTHING
 ) -> tuple[str, Path]:
     """A report of some records: its URL, and the file."""
-    data = data_of(records, wanted)
+    data = data_of(records, scope)
     path = folder / "report.html"
-    html = report(static_files(), INDEX, msgspec.json.encode(data.whole), data.calls)
+    html = render_report(static_files(), INDEX, msgspec.json.encode(data.whole), data.calls)
     path.write_text(html, encoding="utf-8")
     return path.as_uri(), path

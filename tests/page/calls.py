@@ -9,11 +9,11 @@ from worker.events.event import SessionKey
 from worker.partition.commit_outputs import Outputs, Window
 from worker.partition.rules import Rules
 from worker.replay import Replay
-from worker.sessions.record import decode
+from worker.sessions.record import decode_record
 from worker.sessions.schema import SessionRecord
 from worker.stream.record import Record
 from worker.testing.habits import Habits
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 LIVELY = Habits(language_changes=0.5, errors=0.3, tool_delays=0.2, silences=0.2, barge_ins=0.3)
 
@@ -28,7 +28,7 @@ class Replayed:
         for record in records:
             replay.feed(record)
         replay.finish()
-        self.records = [decode(line) for line in self._lines.values()]
+        self.records = [decode_record(line) for line in self._lines.values()]
 
     def _take(self, outputs: Outputs) -> None:
         for place, counts in outputs.window.items():
@@ -44,7 +44,7 @@ def replayed(
 ) -> Replayed:
     """Of simulated traffic; the same for equal arguments, so do not change it."""
     traffic = Traffic(sessions=sessions, spread_s=spread_s, lost=lost, habits=LIVELY)
-    return Replayed(simulate(traffic, seed))
+    return Replayed(simulated_records(traffic, seed))
 
 
 def records(sessions: int = 60, seed: int = 5) -> list[SessionRecord]:

@@ -15,7 +15,7 @@ from tests.page.browser import EVERYTHING, Browser, browsing, written
 from tests.page.calls import Replayed
 from worker.sessions.schema import SessionRecord
 from worker.testing.habits import Habits
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 from worker.times.minutes import MINUTE
 
 _START: Final = 1_796_038_200_000  # 2026-11-30T11:30:00Z
@@ -39,7 +39,7 @@ def incident() -> list[SessionRecord]:
     return [
         record
         for traffic, seed in ((_USUAL, 7), (_INCIDENT, 8))
-        for record in Replayed(simulate(traffic, seed)).records
+        for record in Replayed(simulated_records(traffic, seed)).records
     ]
 
 

@@ -9,12 +9,12 @@ from random import Random
 from msgspec.structs import replace
 
 from tests.page.calls import records
-from worker.page.data import Data, Span, Wanted, data_of
+from worker.page.data import Data, ReportScope, TimeSpan, data_of
 from worker.page.samples import instant
 from worker.page.summary import longest_wait
 from worker.sessions.schema import ErrorPart, SessionRecord
 
-ALL = Wanted(Span(None, None), None, None, "records", redact=False)
+ALL = ReportScope(TimeSpan(None, None), None, None, "records", redact=False)
 
 
 def calls_of(data: Data) -> list[dict[str, object]]:
@@ -52,7 +52,7 @@ def test_a_wait_in_doubt_is_never_the_longest() -> None:
 
 def test_only_calls_that_began_in_the_span_are_in_it() -> None:
     began = sorted(instant(one.started_at) for one in records())
-    data = data_of(records(), ALL._replace(span=Span(began[10], began[20])))
+    data = data_of(records(), ALL._replace(span=TimeSpan(began[10], began[20])))
     assert data.whole["sessions"]["began"] == began[10:20]
     assert data.whole["fleet"]["totals"]["sessions"] == 10
     assert data.sessions == 10
@@ -60,7 +60,7 @@ def test_only_calls_that_began_in_the_span_are_in_it() -> None:
 
 def test_another_span_has_totals_of_its_own() -> None:
     began = sorted(instant(one.started_at) for one in records())
-    early, late = Span(None, began[30]), Span(began[30], None)
+    early, late = TimeSpan(None, began[30]), TimeSpan(began[30], None)
     both = data_of(records(), ALL._replace(span=late, against=early)).whole
     alone = data_of(records(), ALL._replace(span=early)).whole
     assert both["against"]["totals"] == alone["fleet"]["totals"]
@@ -69,7 +69,7 @@ def test_another_span_has_totals_of_its_own() -> None:
 
 
 def test_a_span_without_calls_is_no_error() -> None:
-    data = data_of(records(), ALL._replace(span=Span(0, 1)))
+    data = data_of(records(), ALL._replace(span=TimeSpan(0, 1)))
     assert data.sessions == 0
     assert data.calls == []
 

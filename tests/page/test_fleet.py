@@ -6,16 +6,16 @@ import pytest
 
 from tests.page.calls import records
 from tests.page.pictures import INCIDENT_MS, incident
-from worker.page.fleet import BREAKDOWNS, Gathered, breakdowns_of, fleet_of
-from worker.page.samples import COUNTS, LATENCIES
+from worker.page.fleet import BREAKDOWNS, FleetSamples, breakdowns_of, fleet_of
+from worker.page.samples import COUNTS, RECORD_LATENCIES
 from worker.page.statistics import percentile
 
 
 def test_every_sample_is_in_one_bin_and_every_wait_in_one_cell() -> None:
-    gathered = Gathered(records())
+    gathered = FleetSamples(records())
     bins = gathered.bins()
     fleet = fleet_of(gathered, bins)
-    for name in LATENCIES:
+    for name in RECORD_LATENCIES:
         latency = fleet["latency"][name]
         assert sum(latency["n"]) == len(gathered.samples[name]) > 0
         assert {len(latency[column]) for column in latency} == {bins.number}
@@ -26,7 +26,7 @@ def test_every_sample_is_in_one_bin_and_every_wait_in_one_cell() -> None:
 
 
 def test_a_bins_percentiles_are_those_of_its_samples() -> None:
-    gathered = Gathered(records())
+    gathered = FleetSamples(records())
     bins = gathered.bins()
     latency = fleet_of(gathered, bins)["latency"]["CallerWait"]
     for n in range(bins.number):
@@ -37,17 +37,17 @@ def test_a_bins_percentiles_are_those_of_its_samples() -> None:
 
 
 def test_a_breakdown_has_every_sample_under_its_configuration_the_most_first() -> None:
-    gathered = Gathered(records())
-    for wanted, found in zip(BREAKDOWNS, breakdowns_of(gathered), strict=True):
+    gathered = FleetSamples(records())
+    for scope, found in zip(BREAKDOWNS, breakdowns_of(gathered), strict=True):
         counts = [row["n"] for row in found["rows"]]
         assert counts == sorted(counts, reverse=True)
-        assert sum(counts) == len(gathered.samples[wanted.metric])
+        assert sum(counts) == len(gathered.samples[scope.metric])
         assert len(counts) > 1
 
 
 @pytest.mark.slow
 def test_an_incidents_time_and_part_are_named() -> None:
-    gathered = Gathered(incident())
+    gathered = FleetSamples(incident())
     fleet = fleet_of(gathered, gathered.bins())
     verdict = fleet["verdict"]
     at = fleet["start"] + verdict["bin"] * fleet["width"]

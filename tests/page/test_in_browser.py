@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tests.page.browser import EVERYTHING, Browser, written
 from tests.page.calls import records
 from worker.metrics.distribution import Summary
-from worker.page.fleet import Gathered, totals_of
+from worker.page.fleet import FleetSamples, totals_of
 from worker.page.summary import longest_wait
 from worker.sessions.schema import ErrorPart, SessionRecord
 
@@ -50,7 +50,7 @@ def worst(some: list[SessionRecord]) -> list[SessionRecord]:
 
 def test_the_fleets_numbers_are_those_of_the_records(browser: Browser, url: str) -> None:
     browser.do("open", url=url)
-    totals = totals_of(Gathered(records()))
+    totals = totals_of(FleetSamples(records()))
     wait, counts = totals["latency"]["CallerWait"], totals["counts"]
     shown = browser.texts(".tile .num")
     assert shown[0] == grouped(totals["sessions"])
@@ -264,8 +264,8 @@ def test_a_call_that_is_a_row_only_says_how_to_get_it(browser: Browser, tmp_path
 
 
 def test_another_span_stands_beside_this_one(browser: Browser, tmp_path: Path) -> None:
-    wanted = EVERYTHING._replace(against=EVERYTHING.span)
-    address, _ = written(tmp_path, records(), wanted)
+    scope = EVERYTHING._replace(against=EVERYTHING.span)
+    address, _ = written(tmp_path, records(), scope)
     browser.do("open", url=address)
     rows: list[list[Any]] = browser.evaluate(
         "[...document.querySelectorAll('table[aria-label=\"Against another span\"] tbody tr')]"

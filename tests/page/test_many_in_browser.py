@@ -61,14 +61,14 @@ def test_words_must_all_match_and_the_number_found_is_told(
 ) -> None:
     browser.do("open", url=f"{report[0]}#sessions")
     browser.do("fill", selector="#find", text="gave up de-DE")
-    wanted = [
+    scope = [
         one
         for one in many()
         if one.abandoned_waits
         and (one.context.tts_language if one.context.tts_language != "unknown" else "") == "de-DE"
     ]
     told = browser.texts("main .sub")[0]
-    assert told.startswith(f"{len(wanted):,} of {MANY:,} sessions")
+    assert told.startswith(f"{len(scope):,} of {MANY:,} sessions")
     browser.do("fill", selector="#find", text=f"VX{77:032x}")
     assert browser.evaluate("location.hash") == f"#call/VX{77:032x}"
 

@@ -7,14 +7,14 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 from zlib import decompress
 
-from worker.page.report import report
+from worker.page.report import render_report
 from worker.page.static import INDEX, static_files
 
 DATA, CALLS = b'{"a": "</script>"}', [b"[1]", b"[2]"]
 
 
 def html() -> str:
-    return report(static_files(), INDEX, DATA, CALLS)
+    return render_report(static_files(), INDEX, DATA, CALLS)
 
 
 def test_its_data_are_raw_deflate_that_no_parser_of_html_sees_into() -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.page.calls import replayed
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.metrics.series import Series
-from worker.page.samples import COUNTS, LATENCIES, Sample, is_whole, samples_of
+from worker.page.samples import COUNTS, RECORD_LATENCIES, RecordSample, has_all_samples, samples_of
 from worker.times.minutes import minute_of
 
 ATTRIBUTES = {
@@ -22,7 +22,7 @@ ATTRIBUTES = {
 }
 
 
-def series_of(sample: Sample) -> list[Series]:
+def series_of(sample: RecordSample) -> list[Series]:
     sets = ((), *DEFAULT_DIMENSION_SETS.get(sample.metric, ()))
     return [
         Series(
@@ -33,14 +33,14 @@ def series_of(sample: Sample) -> list[Series]:
     ]
 
 
-@pytest.mark.parametrize("metric", [*LATENCIES, *COUNTS])
+@pytest.mark.parametrize("metric", [*RECORD_LATENCIES, *COUNTS])
 def test_series_by_series_and_minute_by_minute_they_are_what_a_replay_publishes(
     metric: str,
 ) -> None:
     calls = replayed()
     found: dict[tuple[Series, int], Counter[int]] = {}
     for record in calls.records:
-        assert is_whole(record)
+        assert has_all_samples(record)
         for sample in samples_of(record):
             if sample.metric == metric:
                 for series in series_of(sample):
@@ -59,7 +59,7 @@ def test_series_by_series_and_minute_by_minute_they_are_what_a_replay_publishes(
 def test_a_record_without_a_timeline_gives_what_its_rows_tell() -> None:
     for record in replayed().records:
         bare = replace(record, timeline=None)
-        assert not is_whole(bare)
+        assert not has_all_samples(bare)
         waits = [one.value for one in samples_of(bare) if one.metric == "CallerWait"]
         told = [row.caller_wait_ms for row in record.turn_rows if row.caller_wait_ms is not None]
         assert sorted(waits) == sorted(told)

@@ -6,13 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from tests.page.calls import records
-from worker.page.selection import NUMBERS, TEXTS, Condition, condition, worst
+from worker.page.selection import NUMBERS, TEXTS, Condition, condition, worst_by
 
 
 @pytest.mark.parametrize("by", list(NUMBERS))
 def test_the_worst_are_those_with_the_greatest_numbers_in_descending_order(by: str) -> None:
     values = [value for one in records() if (value := NUMBERS[by](one)) is not None]
-    found = [NUMBERS[by](one) for one in worst(records(), by, 7)]
+    found = [NUMBERS[by](one) for one in worst_by(records(), by, 7)]
     assert found == sorted(values, reverse=True)[:7]
 
 

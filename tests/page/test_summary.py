@@ -6,12 +6,12 @@ from msgspec.structs import replace
 
 from tests.page.calls import records
 from worker.page.bins import cell_of
-from worker.page.fleet import Gathered
+from worker.page.fleet import FleetSamples
 from worker.page.samples import instant, samples_of
-from worker.page.summary import STRIP, columns_of, longest_wait, row_of
+from worker.page.summary import STRIP, columns_of, longest_wait, summary_row
 
 LETTER = 0x100
-BINS = Gathered(records()).bins()
+BINS = FleetSamples(records()).bins()
 
 
 def test_the_longest_wait_is_the_greatest_sample_or_one_that_the_caller_gave_up() -> None:
@@ -40,7 +40,7 @@ def test_without_a_timeline_it_is_the_same_but_for_what_is_spoken_in_it() -> Non
 def test_a_strip_has_every_part_that_has_both_ends_in_its_place() -> None:
     for one in records():
         assert one.timeline is not None
-        strip = row_of(one, BINS)["strip"]
+        strip = summary_row(one, BINS)["strip"]
         kinds = strip[::3]
         whole = [speech for speech in one.timeline.customer if None not in speech]
         assert kinds.count("c") == len(whole)
@@ -53,14 +53,14 @@ def test_a_strip_has_every_part_that_has_both_ends_in_its_place() -> None:
 
 def test_its_cells_are_those_of_its_waits() -> None:
     for one in records():
-        cells = row_of(one, BINS)["cells"]
+        cells = summary_row(one, BINS)["cells"]
         waits = [sample for sample in samples_of(one) if sample.metric == "CallerWait"]
         assert [ord(letter) - LETTER for letter in cells[::2]] == [BINS.of(s.at) for s in waits]
         assert [ord(letter) - LETTER for letter in cells[1::2]] == [cell_of(s.value) for s in waits]
 
 
 def test_columns_are_the_rows_turned() -> None:
-    rows = [row_of(one, BINS) for one in records()]
+    rows = [summary_row(one, BINS) for one in records()]
     columns = columns_of(rows)
     assert {len(values) for values in columns.values()} == {len(rows)}
     assert columns["began"] == [instant(one.started_at) for one in records()]

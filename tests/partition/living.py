@@ -9,7 +9,7 @@ from typing import Any
 from tests.scenes import BASE, cloud_event
 from worker.events.decode import decode
 from worker.events.event import SessionKey
-from worker.partition.commit_outputs import Outputs, Packed, Waits
+from worker.partition.commit_outputs import EvictedSession, Outputs, Waits
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.stream.record import Record
@@ -27,7 +27,7 @@ class Live:
         self.told: list[tuple[int, str, int, dict[int, int]]] = []
         self.records: list[tuple[int, dict[str, Any]]] = []
         self.letters: list[tuple[str, bytes]] = []
-        self.archive: dict[SessionKey, Packed] = {}
+        self.archive: dict[SessionKey, EvictedSession] = {}
         self.waits: Waits = Counter()
         self.number = 0
 
@@ -43,9 +43,9 @@ class Live:
         self.number += 1
         records = [Record("s", str(self.number), BASE + now, one, "") for one in data]
         deliveries = [one for record in records for one in decode(record)]
-        strange = self.partition.fold_known(deliveries)
-        recalled = {key: self.archive[key] for key in strange if key in self.archive}
-        self.partition.fold_strangers(strange, recalled)
+        misses = self.partition.fold_resident(deliveries)
+        loaded = {key: self.archive[key] for key in misses if key in self.archive}
+        self.partition.fold_misses(misses, loaded)
 
     def until(self, now: int) -> None:
         """Let time go on, second by second so that it is known when something is told."""
@@ -61,7 +61,7 @@ class Live:
         self._note(now, outputs)
 
     def _note(self, now: int, outputs: Outputs) -> None:
-        self.archive.update(outputs.packed)
+        self.archive.update(outputs.evicted)
         self.waits.update(outputs.waits)
         self.letters += [(letter.reason, letter.data) for letter in outputs.dead_letters]
         self.records += [(now, json.loads(one.line)) for one in outputs.records]

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import BadInput
-from worker.events.decode import Place
+from worker.events.decode import Origin
 from worker.events.event import SessionKey
 from worker.partition.dead_letters import (
     DeadLetter,
-    decode,
-    encode,
+    decode_letter,
+    encode_letter,
     occurrence_letter,
     samples_letter,
     session_letter,
@@ -26,7 +26,7 @@ NOON = 1_790_942_400_000
 
 instants = st.integers(0, 4 * 10**12)
 places = st.builds(
-    Place, st.text(max_size=30), st.text(max_size=60), st.none() | st.integers(0, 10**6), instants
+    Origin, st.text(max_size=30), st.text(max_size=60), st.none() | st.integers(0, 10**6), instants
 )
 keys = st.builds(SessionKey, *[st.text(max_size=40)] * 4)
 datums = st.lists(st.dictionaries(st.text(), st.integers(-(2**63), 2**63 - 1) | st.text()))
@@ -39,34 +39,41 @@ letters = st.one_of(
 
 @given(letters)
 def test_a_letter_is_one_line_and_reads_back(letter: DeadLetter) -> None:
-    line = encode(letter)
+    line = encode_letter(letter)
     assert b"\n" not in line
-    assert decode(line) == letter
+    assert decode_letter(line) == letter
 
 
 @given(letters)
 def test_every_line_names_its_version(letter: DeadLetter) -> None:
-    assert json.loads(encode(letter))["version"] == 1
+    assert json.loads(encode_letter(letter))["version"] == 1
 
 
 @given(letters, st.integers(-3, 9).filter(lambda version: version != 1))
 def test_a_line_of_another_version_is_refused_whatever_else_it_holds(
     letter: DeadLetter, version: int
 ) -> None:
-    line = {**json.loads(encode(letter)), "version": version, "kind": "another", "reason": [1]}
+    line = {
+        **json.loads(encode_letter(letter)),
+        "version": version,
+        "kind": "another",
+        "reason": [1],
+    }
     with pytest.raises(BadInput, match=f"version {version}; this release reads version 1"):
-        decode(json.dumps(line).encode())
+        decode_letter(json.dumps(line).encode())
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[1]", b'{"reason": "no JSON"}', b'{"version": 1}'])
 def test_what_is_no_letter_is_told_from_one_of_another_version(line: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        decode(line)
+        decode_letter(line)
 
 
 @given(st.text(), st.binary(max_size=200))
 def test_an_occurrence_keeps_reason_place_and_bytes(reason: str, data: bytes) -> None:
-    line = json.loads(encode(occurrence_letter(reason, Place("s-1", "17", 3, NOON + 7), data)))
+    line = json.loads(
+        encode_letter(occurrence_letter(reason, Origin("s-1", "17", 3, NOON + 7), data))
+    )
     assert base64.b64decode(line.pop("data"), validate=True) == data
     assert line == {
         "kind": "occurrence",

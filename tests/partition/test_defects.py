@@ -62,7 +62,7 @@ def test_an_event_that_can_not_be_taken_in_is_a_dead_letter_and_its_batch_goes_o
 def test_a_session_whose_only_event_can_not_be_taken_in_never_was() -> None:
     partition = Partition(Rules())
     partition.fold([broken(deliveries()[0])])
-    assert partition.held == 0
+    assert partition.resident == 0
     assert partition.counters["sessions_opened"] == 0
     assert partition.commit()[0].sessions == []
 
@@ -92,11 +92,11 @@ def test_a_session_that_the_worker_fails_at_goes_aside_and_all_others_end_as_eve
     partition.tip("s", BASE + 60 * MINUTE)
     partition.advance(["s"])
     delta, outputs = partition.commit()
-    assert partition.counters["sessions_set_aside"] == 1
-    (aside,) = outputs.set_aside
+    assert partition.counters["sessions_quarantined"] == 1
+    (aside,) = outputs.quarantined
     assert aside.session_id == "VX9"
     assert aside.events == b"rubbish"
-    assert delta.gone == [1]
+    assert delta.removed == [1]
     assert [one.key.session_id for one in outputs.records] == ["VX1"]
 
 
@@ -107,7 +107,7 @@ def test_one_that_has_a_record_goes_on_from_its_revision_when_it_speaks_again() 
     partition = Partition(Rules(), state)
     partition.tip("s", BASE + 60 * MINUTE)
     partition.advance(["s"])
-    assert len(partition.commit()[1].set_aside) == 1
+    assert len(partition.commit()[1].quarantined) == 1
     late = Event(state.sessions[0].state.key, BASE, 4, "dtmf", None, BASE)
     partition.fold([Delivery(late, "s", "1", BASE, b"")])
     (record,) = ended(partition).records
@@ -118,8 +118,8 @@ def test_at_the_end_of_input_too() -> None:
     partition = Partition(Rules(), unreadable())
     partition.fold(deliveries())
     outputs = ended(partition)
-    assert len(outputs.set_aside) == len(outputs.records) == 1
-    assert partition.held == 0
+    assert len(outputs.quarantined) == len(outputs.records) == 1
+    assert partition.resident == 0
 
 
 def test_a_record_that_the_decoder_fails_at_is_one_dead_letter() -> None:

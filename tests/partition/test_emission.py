@@ -19,13 +19,13 @@ from tests.building import PROMPT, closed, event, held_of, parts_of
 from tests.scenes import BASE
 from worker.events.event import EVENT_CODES, Event
 from worker.metrics.catalogue import CATALOGUE, Hold
-from worker.metrics.series import Series, SeriesRules, Told
+from worker.metrics.series import EmittedSample, Series, SeriesRules
 from worker.partition.commit_outputs import Window
-from worker.partition.emission import has_to_tell, summarise, tell
+from worker.partition.emission import emit, emit_session_samples, has_to_emit
 from worker.partition.holds import Due
-from worker.partition.metric_windows import Gathered
+from worker.partition.metric_windows import MetricWindows
 from worker.partition.series_registry import SeriesBook
-from worker.sessions.resident import Held
+from worker.sessions.resident_session import ResidentSession
 from worker.sessions.state import Session
 from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
 
@@ -44,7 +44,7 @@ def book() -> SeriesBook:
 
 
 class Telling(NamedTuple):
-    samples: Counter[Told]
+    samples: Counter[EmittedSample]
     retracted: int
 
 
@@ -54,43 +54,45 @@ def by(before: int, contextual: int | None = None, *, contiguous: bool = True) -
     return Due(None, before, waiting, BEFORE_ALL, "quiet", contiguous)
 
 
-def telling_of(held: Held, hold: Hold, due: int | Due, series: SeriesBook) -> Telling:
-    gathered = Gathered(series)
-    retracted = tell(held, hold, by(due) if isinstance(due, int) else due, gathered)
-    return Telling(multiset(gathered.take()), retracted)
+def telling_of(
+    resident: ResidentSession, hold: Hold, due: int | Due, series: SeriesBook
+) -> Telling:
+    windows = MetricWindows(series)
+    retracted = emit(resident, hold, by(due) if isinstance(due, int) else due, windows)
+    return Telling(multiset(windows.drain()), retracted)
 
 
-def summary(held: Held, series: SeriesBook) -> Counter[Told]:
-    gathered = Gathered(series)
-    summarise(held, gathered)
-    return multiset(gathered.take())
+def summary(resident: ResidentSession, series: SeriesBook) -> Counter[EmittedSample]:
+    windows = MetricWindows(series)
+    emit_session_samples(resident, windows)
+    return multiset(windows.drain())
 
 
-def multiset(window: Window) -> Counter[Told]:
+def multiset(window: Window) -> Counter[EmittedSample]:
     assert all(window.values())
     return Counter(
         {
-            Told(series, minute, value): count
+            EmittedSample(series, minute, value): count
             for (series, minute), distribution in window.items()
             for value, count in distribution.items()
         }
     )
 
 
-def told_to(series: SeriesBook, held: Held) -> Counter[Told]:
+def told_to(series: SeriesBook, resident: ResidentSession) -> Counter[EmittedSample]:
     """All direct and turn samples of the session as it stands."""
     return Counter(
-        Told(one, minute, value)
-        for (context, minute), (metric, own), value in parts_of(held.reading())
+        EmittedSample(one, minute, value)
+        for (context, minute), (metric, own), value in parts_of(resident.analysis())
         if CATALOGUE[metric].hold is not Hold.SESSION
         for one in series.of(metric, own, context, "AC1")
     )
 
 
-def copied(held: Held) -> Held:
+def copied(resident: ResidentSession) -> ResidentSession:
     """The session as a store gives it back."""
-    state = msgspec.msgpack.decode(msgspec.msgpack.encode(held.state), type=Session)
-    return Held(state, bytes(held.log))
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode(resident.state), type=Session)
+    return ResidentSession(state, bytes(resident.log))
 
 
 @st.composite
@@ -107,10 +109,10 @@ def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
     some: list[Event], seed: int, long: bool
 ) -> None:
     rng, series = Random(seed), book()
-    held = held_of(*[(0, "dtmf")] * (250 if long else 0))
-    told, retracted = Counter[Told](), 0
+    resident = held_of(*[(0, "dtmf")] * (250 if long else 0))
+    told, retracted = Counter[EmittedSample](), 0
     for one in some:
-        held.add(one, 50_000)
+        resident.add(one, 50_000)
         for hold in (Hold.DIRECT, Hold.TURN):
             if rng.random() < 0.3:
                 before = minute_of(BASE + rng.randrange(0, 5) * MINUTE)
@@ -120,89 +122,91 @@ def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
                     waiting if hold is Hold.DIRECT else before,
                     contiguous=rng.random() < 0.7,
                 )
-                has_to = has_to_tell(held.state, hold, due)
-                telling = telling_of(held, hold, due, series)
+                has_to = has_to_emit(resident.state, hold, due)
+                telling = telling_of(resident, hold, due, series)
                 assert has_to or not telling.samples
                 assert has_to or not telling.retracted
                 told += telling.samples
                 retracted += telling.retracted
-        if rng.random() < 0.1 and held.state.closed is None:
-            closed(held)
+        if rng.random() < 0.1 and resident.state.closed is None:
+            closed(resident)
         if rng.random() < 0.2:
-            held = copied(held)
+            resident = copied(resident)
     for hold in (Hold.DIRECT, Hold.TURN):
-        telling = telling_of(held, hold, END, series)
+        telling = telling_of(resident, hold, END, series)
         told += telling.samples
         retracted += telling.retracted
-    surplus = Counter(dict(held.state.surplus))
-    assert told == told_to(series, held) + surplus
-    assert retracted >= surplus.total()
+    over_emitted = Counter(dict(resident.state.over_emitted))
+    assert told == told_to(series, resident) + over_emitted
+    assert retracted >= over_emitted.total()
 
 
 @given(st.lists(events(), min_size=1, max_size=15), st.integers(0, 5))
 def test_nothing_of_a_minute_that_is_still_held_is_told(some: list[Event], minutes: int) -> None:
-    held = held_of()
+    resident = held_of()
     for one in some:
-        held.add(one, 50_000)
+        resident.add(one, 50_000)
     before = BASE + minutes * MINUTE
     for hold in (Hold.DIRECT, Hold.TURN):
-        assert all(told.minute < before for told in telling_of(held, hold, before, book()).samples)
+        assert all(
+            told.minute < before for told in telling_of(resident, hold, before, book()).samples
+        )
 
 
 @given(st.lists(events(), min_size=1, max_size=15))
 def test_told_once_is_told_for_good(some: list[Event]) -> None:
-    held, series = held_of(), book()
+    resident, series = held_of(), book()
     for one in some:
-        held.add(one, 50_000)
+        resident.add(one, 50_000)
     for hold in (Hold.DIRECT, Hold.TURN):
-        telling_of(held, hold, END, series)
-        assert not has_to_tell(held.state, hold, by(END))
-        again = telling_of(held, hold, END, series)
+        telling_of(resident, hold, END, series)
+        assert not has_to_emit(resident.state, hold, by(END))
+        again = telling_of(resident, hold, END, series)
         assert (again.samples, again.retracted) == (Counter(), 0)
 
 
 def test_a_long_call_goes_on_from_what_a_late_event_has_made_of_it() -> None:
     others = [(0, "dtmf")] * 250
-    held, series = held_of(*others, (10_000, "prompt_sent"), (65_000, "dtmf")), book()
-    assert not telling_of(held, Hold.TURN, BASE + MINUTE, series).samples
+    resident, series = held_of(*others, (10_000, "prompt_sent"), (65_000, "dtmf")), book()
+    assert not telling_of(resident, Hold.TURN, BASE + MINUTE, series).samples
     for number, at, found in ((253, 20_000, {10_000}), (254, 70_000, set())):
-        held.add(event(at, "first_token_received", None, number), 50_000)
-        telling = telling_of(held, Hold.TURN, minute_of(BASE + at) + MINUTE, series)
+        resident.add(event(at, "first_token_received", None, number), 50_000)
+        telling = telling_of(resident, Hold.TURN, minute_of(BASE + at) + MINUTE, series)
         assert {told.value for told in telling.samples} == found
 
 
 def test_a_limit_that_moves_back_takes_nothing_back() -> None:
-    held, series = held_of((0, "prompt_sent"), (600, "first_token_received")), book()
-    assert telling_of(held, Hold.TURN, BASE + MINUTE, series).samples
-    later = telling_of(held, Hold.TURN, BASE, series)
+    resident, series = held_of((0, "prompt_sent"), (600, "first_token_received")), book()
+    assert telling_of(resident, Hold.TURN, BASE + MINUTE, series).samples
+    later = telling_of(resident, Hold.TURN, BASE, series)
     assert (later.samples, later.retracted) == (Counter(), 0)
 
 
 def test_the_close_tells_what_only_it_decides() -> None:
-    held, series = held_of((0, "prompt_sent"), (10, "dtmf")), book()
-    telling_of(held, Hold.TURN, END, series)
-    assert not has_to_tell(held.state, Hold.TURN, by(END))
-    closed(held)
-    assert has_to_tell(held.state, Hold.TURN, by(END))
-    found = {told.series.metric for told in telling_of(held, Hold.TURN, END, series).samples}
+    resident, series = held_of((0, "prompt_sent"), (10, "dtmf")), book()
+    telling_of(resident, Hold.TURN, END, series)
+    assert not has_to_emit(resident.state, Hold.TURN, by(END))
+    closed(resident)
+    assert has_to_emit(resident.state, Hold.TURN, by(END))
+    found = {told.series.metric for told in telling_of(resident, Hold.TURN, END, series).samples}
     assert found == {"AbandonedWaits", "UnansweredPrompts"}
 
 
 def test_until_the_session_has_begun_only_what_its_beginning_can_change_waits() -> None:
-    held = held_of((0, "stt_latency", {"latency_ms": 90}), (10, PROMPT), (MINUTE, "dtmf"))
+    resident = held_of((0, "stt_latency", {"latency_ms": 90}), (10, PROMPT), (MINUTE, "dtmf"))
     series = book()
-    early = telling_of(held, Hold.DIRECT, by(BASE + MINUTE, BEFORE_ALL), series).samples
+    early = telling_of(resident, Hold.DIRECT, by(BASE + MINUTE, BEFORE_ALL), series).samples
     assert {told.series.metric for told in early} == {"Prompts", "DeliveryDelay"}
-    assert not has_to_tell(held.state, Hold.DIRECT, by(BASE + MINUTE, BEFORE_ALL))
-    assert has_to_tell(held.state, Hold.DIRECT, by(BASE + MINUTE))
-    later = telling_of(held, Hold.DIRECT, by(BASE + 2 * MINUTE), series).samples
+    assert not has_to_emit(resident.state, Hold.DIRECT, by(BASE + MINUTE, BEFORE_ALL))
+    assert has_to_emit(resident.state, Hold.DIRECT, by(BASE + MINUTE))
+    later = telling_of(resident, Hold.DIRECT, by(BASE + 2 * MINUTE), series).samples
     assert {told.series.metric for told in later if told.minute == BASE} == {
         "SttLatency",
         "SessionsStarted",
     }
 
 
-def values(told: Counter[Told]) -> dict[str, list[int]]:
+def values(told: Counter[EmittedSample]) -> dict[str, list[int]]:
     """Values by metric, of the series without dimensions."""
     found: dict[str, list[int]] = {}
     for one in told.elements():
@@ -216,7 +220,7 @@ def test_an_open_session_has_no_summary() -> None:
 
 
 def test_a_summary_has_each_per_session_metric_once_at_the_last_events_minute() -> None:
-    held = held_of(
+    resident = held_of(
         (0, "start_of_customer_speech"),
         (1000, "end_of_customer_speech"),
         (1000, "prompt_sent"),
@@ -228,7 +232,7 @@ def test_a_summary_has_each_per_session_metric_once_at_the_last_events_minute() 
         (6500, "interrupt", {"type": "DTMF"}),
         (70_000, "call_wrap_up", {"duration_in_seconds": 70, "end_status": "hung_up"}),
     )
-    told = summary(closed(held), book())
+    told = summary(closed(resident), book())
     assert {one.minute for one in told} == {BASE + MINUTE}
     assert values(told) == {
         "SessionsEnded": [1],
@@ -240,14 +244,17 @@ def test_a_summary_has_each_per_session_metric_once_at_the_last_events_minute() 
         "AgentTalkShare": [7500],
         "MissingEvents": [0],
     }
-    assert Told(Series("SessionsEnded", (("EndStatus", "hung_up"),)), BASE + MINUTE, 1) in told
+    assert (
+        EmittedSample(Series("SessionsEnded", (("EndStatus", "hung_up"),)), BASE + MINUTE, 1)
+        in told
+    )
 
 
 def test_a_summary_is_of_the_first_close_whatever_came_later() -> None:
-    held = closed(held_of((0, "final_token_received", {"total_tokens": 5})))
-    before = summary(held, book())
-    held.add(event(90_000, "final_token_received", {"total_tokens": 7}, 9), 50_000)
-    assert summary(held, book()) == before
+    resident = closed(held_of((0, "final_token_received", {"total_tokens": 5})))
+    before = summary(resident, book())
+    resident.add(event(90_000, "final_token_received", {"total_tokens": 7}, 9), 50_000)
+    assert summary(resident, book()) == before
 
 
 @pytest.mark.parametrize(

@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 from tests.building import KEY, Driven, accounts_add_up
 from tests.scenes import BASE, Result, cloud_event, records
 from worker.errors import BadInput
-from worker.events.decode import Place
+from worker.events.decode import Origin
 from worker.events.event import SessionKey
 from worker.partition.dead_letters import (
     DeadLetter,
-    encode,
+    encode_letter,
     occurrence_letter,
     samples_letter,
     session_letter,
 )
-from worker.partition.delta import Delta, decode, merge
+from worker.partition.delta import Delta, decode_delta, merge
 from worker.partition.erasure import Erasure, erasure_of
 from worker.partition.rules import Rules
 from worker.stream.record import Record
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 TRAFFIC = Traffic(sessions=6, spread_s=120, duplicates=0.1, stragglers=0.02, malformed=0)
 SID = "CA0123456789abcdef0123456789abcdef"
@@ -33,7 +33,7 @@ OTHER = "CAfedcba9876543210fedcba9876543210"
 
 
 def restored(driven: Driven) -> Delta:
-    return merge(map(decode, driven.deltas))
+    return merge(map(decode_delta, driven.deltas))
 
 
 def erased_from(driven: Driven, sid: str) -> Driven:
@@ -60,7 +60,7 @@ def number_of(record: Record) -> str:
 def test_all_other_sessions_are_as_if_nothing_had_been_erased(
     seed: int, data: st.DataObject
 ) -> None:
-    stream = list(simulate(TRAFFIC, seed))
+    stream = list(simulated_records(TRAFFIC, seed))
     at = data.draw(st.integers(0, len(stream)))
     steady, before = Driven(Rules()), Driven(Rules())
     for driven in (steady, before):
@@ -100,7 +100,7 @@ def test_a_session_is_erased_by_its_call_and_by_itself(sid: str) -> None:
     again = Driven(Rules(), state)
     again.take(records([(0, "prompt_sent")]))
     assert again.partition.counters["erased"] == 1
-    assert again.partition.held == 0
+    assert again.partition.resident == 0
 
 
 def test_digests_are_kept_by_every_merge_and_once() -> None:
@@ -123,7 +123,7 @@ def test_a_record_is_covered_by_its_ids_and_not_by_what_it_says() -> None:
 
 
 def test_a_dead_letter_is_covered_by_its_ids_or_by_its_bytes() -> None:
-    erasure, place = erasure_of(SID), Place("shard-0", "1", None, BASE)
+    erasure, place = erasure_of(SID), Origin("shard-0", "1", None, BASE)
     unreadable = cloud_event(0, "prompt_sent").replace(b"CA1", SID.encode())[:-1]
     session = session_letter("a defect", SessionKey("twilio", "AC1", SID, "VX1"), BASE, b"")
     others: list[DeadLetter] = [
@@ -133,9 +133,9 @@ def test_a_dead_letter_is_covered_by_its_ids_or_by_its_bytes() -> None:
         samples_letter("too old", BASE, []),
     ]
     for letter in (occurrence_letter("no JSON", place, unreadable), session):
-        assert erasure.covers_letter(encode(letter))
-    assert not any(erasure.covers_letter(encode(letter)) for letter in others)
-    assert erasure.covers_letter(encode(session)[:-2])  # torn
+        assert erasure.covers_letter(encode_letter(letter))
+    assert not any(erasure.covers_letter(encode_letter(letter)) for letter in others)
+    assert erasure.covers_letter(encode_letter(session)[:-2])  # torn
 
 
 @pytest.mark.parametrize("text", ["", "1", "CA1", "a b c d e f", "CA" + "0" * 300, "CA123456\n"])

@@ -10,11 +10,18 @@ from tests.scenes import BASE
 from worker.events.decode import Delivery
 from worker.events.event import Event
 from worker.events.payload import Configured, Failed, LanguageSettings, Latency
-from worker.partition.commit_outputs import Packed
-from worker.partition.delta import Delta, Growth, SessionChange, decode, encode, merge
+from worker.partition.commit_outputs import EvictedSession
+from worker.partition.delta import (
+    Delta,
+    SessionChange,
+    SessionGrowth,
+    decode_delta,
+    encode_delta,
+    merge,
+)
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.sessions.event_log import unpack
+from worker.sessions.event_log import unpack_log
 from worker.sessions.state import Session
 
 STORED = [event(n, name, None, n) for n, name in enumerate(["dtmf", "digit", "call_wrap_up"])]
@@ -28,19 +35,19 @@ def deliveries(events: list[Event]) -> list[Delivery]:
 def whole() -> Session:
     """The state of the session after all that is stored."""
     state = Session(KEY, BASE)
-    state.take_in(unpack(LOG, len(STORED)))
+    state.take_in(unpack_log(LOG, len(STORED)))
     return state
 
 
-def grown() -> Delta:
+def appended() -> Delta:
     begun = Delta(numbered=1, sessions=[SessionChange(1, Session(KEY, BASE), b"")])
-    each = [Delta(grown=[Growth(1, [packed_as_text(one)])]) for one in STORED]
-    return merge([decode(encode(one)) for one in (begun, *each)])
+    each = [Delta(appended=[SessionGrowth(1, [packed_as_text(one)])]) for one in STORED]
+    return merge([decode_delta(encode_delta(one)) for one in (begun, *each)])
 
 
 @pytest.mark.parametrize(
     "restored",
-    [grown(), Delta(numbered=1, sessions=[SessionChange(1, whole(), LOG)])],
+    [appended(), Delta(numbered=1, sessions=[SessionChange(1, whole(), LOG)])],
     ids=["merged", "one delta"],
 )
 def test_what_an_open_session_stored_under_its_text_is_a_duplicate_once_it_is_known(
@@ -55,8 +62,8 @@ def test_what_an_open_session_stored_under_its_text_is_a_duplicate_once_it_is_kn
 
 def test_what_a_recalled_session_stored_under_its_text_is_a_duplicate_once_it_is_known() -> None:
     partition = Partition(Rules())
-    strange = partition.fold_known(deliveries(STORED))
-    partition.fold_strangers(strange, {KEY: Packed(whole(), LOG)})
+    misses = partition.fold_resident(deliveries(STORED))
+    partition.fold_misses(misses, {KEY: EvictedSession(whole(), LOG)})
     assert partition.counters["duplicates"] == len(STORED)
     assert partition.counters["folded"] == 0
 
@@ -65,7 +72,7 @@ def test_a_payload_that_was_not_read_before_comes_in_with_the_redelivery() -> No
     known = event(5, "stt_latency", Latency(90), 5)
     log = packed_as_text(event(5, "stt_latency", None, 5))
     state = Session(KEY, BASE)
-    state.take_in(unpack(log, 1))
+    state.take_in(unpack_log(log, 1))
     partition = Partition(Rules(), Delta(numbered=1, sessions=[SessionChange(1, state, log)]))
     partition.fold(deliveries([known, known]))
     partition.finish(partition.keys())
@@ -77,7 +84,7 @@ def test_a_payload_that_was_not_read_before_comes_in_with_the_redelivery() -> No
 
 
 def test_a_wrap_up_that_was_stored_under_its_text_wraps_up() -> None:
-    assert grown().sessions[0].state.wrap_up_arrival == STORED[-1].arrival
+    assert appended().sessions[0].state.wrap_up_arrival == STORED[-1].arrival
 
 
 def test_values_that_identify_someone_are_counted_once_an_event() -> None:

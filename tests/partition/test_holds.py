@@ -12,8 +12,8 @@ from worker.metrics.series import SeriesRules
 from worker.partition.commit_outputs import Outputs
 from worker.partition.rules import Rules
 from worker.replay import LiveReplay
-from worker.sessions.record import decode
-from worker.testing.traffic import Traffic, simulate
+from worker.sessions.record import decode_record
+from worker.testing.traffic import Traffic, simulated_records
 
 
 def test_a_complete_turn_minute_is_told_half_a_minute_after_its_end() -> None:
@@ -228,12 +228,12 @@ def test_what_is_sent_is_what_the_records_say_if_nothing_comes_later_than_the_ho
         sessions=40, delay_median_s=20.0, stragglers=0.0, lost=0.01, malformed=0.0, test_event=False
     )
     replay = LiveReplay(Rules(series=SeriesRules(sets={})), take)
-    for record in simulate(traffic, seed):
+    for record in simulated_records(traffic, seed):
         replay.feed(record)
     replay.finish()
     counters = replay.counters
     assert counters["samples_retracted"] == counters["sessions_revised"] == 0
-    records = [decode(line) for line in lines]
+    records = [decode_record(line) for line in lines]
     assert len(records) == counters["sessions_closed"]
     for metric, said in {
         "Turns": [record.turns for record in records],

@@ -12,10 +12,10 @@ from tests.building import PROMPT, Driven, event
 from tests.scenes import BASE
 from worker.events.decode import Delivery
 from worker.events.event import Event, SessionKey
-from worker.partition.delta import decode, merge
+from worker.partition.delta import decode_delta, merge
 from worker.partition.numbering import ENOUGH_SESSIONS, Numbering
 from worker.partition.rules import Rules, SequenceNumbers
-from worker.sessions.record import decode as decode_record
+from worker.sessions.record import decode_record
 from worker.times.minutes import MINUTE
 
 
@@ -68,7 +68,7 @@ def test_what_was_found_is_committed_and_never_taken_back() -> None:
     driven = Driven(Rules())
     fold(driven, arriving(ENOUGH_SESSIONS, 2), 10 * MINUTE)
     assert driven.partition.found_sparse
-    restored = Driven(Rules(), merge(map(decode, driven.deltas)))
+    restored = Driven(Rules(), merge(map(decode_delta, driven.deltas)))
     assert not restored.partition.contiguous
     contiguous = Driven(Rules())
     fold(contiguous, arriving(ENOUGH_SESSIONS, 1), 10 * MINUTE)
@@ -111,8 +111,8 @@ def test_closed_sessions_stay_as_their_records_have_them() -> None:
     assert told_of(driven, "UnansweredPrompts") == 0
     late = Event(SessionKey("twilio", "AC1", "CA1", "VX7"), BASE + 30, 60, "dtmf", None, BASE)
     deliveries = [Delivery(late, "s", "1", BASE, b"")]
-    driven.partition.fold_strangers(
-        driven.partition.fold_known(deliveries), {late.key: driven.packed(late.key)}
+    driven.partition.fold_misses(
+        driven.partition.fold_resident(deliveries), {late.key: driven.evicted(late.key)}
     )
     driven.partition.tip("shard-0", BASE + 12 * MINUTE)
     driven.partition.advance(["shard-0"])

@@ -7,7 +7,7 @@ import tracemalloc
 from tests.partition.living import HOUR, MINUTE, SECOND, Live
 from tests.scenes import BASE, cloud_event
 from worker.events.decode import decode
-from worker.partition.dead_letters import CROWDED
+from worker.partition.dead_letters import OVER_CAPACITY
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.stream.record import Record
@@ -37,10 +37,10 @@ def test_a_wrap_up_delivered_again_and_again_takes_no_memory() -> None:
     again = decode(Record("s", "2", BASE, data, "")) * 5_000
     tracemalloc.start()
     live.partition.fold(again)
-    grown, _ = tracemalloc.get_traced_memory()
+    appended, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert live.partition.counters["duplicates"] == 5_000
-    assert grown < 50_000
+    assert appended < 50_000
 
 
 def test_a_session_closes_when_nothing_new_has_arrived_for_half_an_hour() -> None:
@@ -111,11 +111,11 @@ def test_a_packed_session_leaves_memory_and_comes_back_as_it_was() -> None:
     live.arrive(1 * SECOND, 0, "dtmf", n=1)
     live.arrive(2 * SECOND, 1 * SECOND, "call_wrap_up", n=2)
     live.until(20 * MINUTE)
-    assert live.partition.held == 0
+    assert live.partition.resident == 0
     live.arrive(21 * MINUTE, 500, "digit", n=3)
-    assert live.partition.held == 1
+    assert live.partition.resident == 1
     live.until(40 * MINUTE)
-    assert live.partition.held == 0
+    assert live.partition.resident == 0
     assert (live.records[-1][1]["dtmf"], live.records[-1][1]["digits"]) == (1, 1)
 
 
@@ -146,7 +146,7 @@ def test_an_event_too_old_for_any_session_still_held_is_a_dead_letter() -> None:
     ((reason, data),) = live.letters
     assert reason.startswith("expired")
     assert data == cloud_event(0, "dtmf", None, 1)
-    assert live.partition.held == 0
+    assert live.partition.resident == 0
 
 
 def test_what_there_is_no_room_for_is_a_dead_letter_and_counts_in_full_once_redriven() -> None:
@@ -159,8 +159,8 @@ def test_what_there_is_no_room_for_is_a_dead_letter_and_counts_in_full_once_redr
     full.deliver(SECOND, *events[:2])
     full.arrive(2 * SECOND, SECOND, "call_wrap_up", n=2)
     full.until(20 * MINUTE)
-    assert full.letters == [(CROWDED, event) for event in events[:2]]
-    assert full.partition.held == 0
+    assert full.letters == [(OVER_CAPACITY, event) for event in events[:2]]
+    assert full.partition.resident == 0
     counters = full.partition.counters
     assert (counters["occurrences"], counters["dead_letters"], counters["folded"]) == (4, 2, 2)
     full.deliver(20 * MINUTE, events[2])
@@ -181,8 +181,8 @@ def test_a_packed_session_does_not_come_back_while_there_is_no_room() -> None:
     full.deliver(20 * MINUTE, cloud_event(20 * MINUTE, "dtmf", session_id="VX2"))
     full.arrive(20 * MINUTE + SECOND, 1, "dtmf", n=2)
     full.until(30 * MINUTE)
-    assert full.letters == [(CROWDED, cloud_event(1, "dtmf", None, 2))]
-    assert full.partition.held == 1
+    assert full.letters == [(OVER_CAPACITY, cloud_event(1, "dtmf", None, 2))]
+    assert full.partition.resident == 1
 
 
 def test_a_shard_without_a_clock_holds_time_back() -> None:

@@ -15,15 +15,15 @@ from tests.building import Driven, accounts_add_up
 from tests.scenes import BASE, records
 from tests.test_sparse_streams import every_second_left_out
 from worker.metrics.series import SeriesRules
-from worker.partition.commit_outputs import Outputs, Packed
-from worker.partition.delta import Delta, decode, merge
+from worker.partition.commit_outputs import EvictedSession, Outputs
+from worker.partition.delta import Delta, decode_delta, merge
 from worker.partition.numbering import ENOUGH_SESSIONS
 from worker.partition.rules import Rules
-from worker.sessions.event_log import unpack
+from worker.sessions.event_log import unpack_log
 from worker.sessions.state import Session
 from worker.stream.record import Record
 from worker.testing.habits import Habits
-from worker.testing.traffic import Traffic, shard_id, simulate
+from worker.testing.traffic import Traffic, shard_id, simulated_records
 from worker.times.minutes import MINUTE
 
 SHARDS = [shard_id(n) for n in range(3)]
@@ -43,7 +43,7 @@ def traffic(seed: int, sessions: int = 5) -> list[Record]:
         malformed=0.02,
         aggregates=0.1,
     )
-    return list(simulate(settings, seed))
+    return list(simulated_records(settings, seed))
 
 
 def sparse_traffic(seed: int) -> list[Record]:
@@ -56,7 +56,7 @@ def sparse_traffic(seed: int) -> list[Record]:
         malformed=0,
         habits=Habits(turns=3),
     )
-    return list(every_second_left_out(simulate(settings, seed)))
+    return list(every_second_left_out(simulated_records(settings, seed)))
 
 
 def batches(arriving: list[Record], rng: Random) -> list[list[Record]]:
@@ -78,23 +78,23 @@ def advanced(driven: Driven, batch: list[Record]) -> None:
 
 def said(outputs: Outputs) -> tuple[Any, ...]:
     """Outputs in a form that can be compared."""
-    packed = {key: (repr(one.state), one.log) for key, one in outputs.packed.items()}
+    evicted = {key: (repr(one.state), one.log) for key, one in outputs.evicted.items()}
     return (
         outputs.window,
         sorted(outputs.records),
         sorted(outputs.dead_letters),
         outputs.test_ids,
-        packed,
+        evicted,
     )
 
 
 def in_any_order(deltas: list[bytes]) -> list[Delta]:
     """Deltas that do the same are equal, in whatever order they name sessions."""
-    some = [decode(data) for data in deltas]
+    some = [decode_delta(data) for data in deltas]
     for one in some:
         one.sessions.sort(key=lambda change: change.state.key)
-        one.grown.sort(key=lambda growth: growth.number)
-        one.gone.sort()
+        one.appended.sort(key=lambda growth: growth.number)
+        one.removed.sort()
     return some
 
 
@@ -127,7 +127,7 @@ def goes_on_alike(cut: list[list[Record]], stops: list[int]) -> None:
         archives.append(dict(steady.archive))
     given_out.append(said(steady.finish()))
     for stop in stops:
-        restored = Driven(RULES, merge(map(decode, steady.deltas[: stop + 1])))
+        restored = Driven(RULES, merge(map(decode_delta, steady.deltas[: stop + 1])))
         restored.archive = archives[stop]
         later = []
         for batch in cut[stop + 1 :]:
@@ -156,7 +156,7 @@ def test_the_accounts_add_up_after_every_step_and_over_all_commits(seed: int) ->
     assert counters["dead_letters"] == dead_letters
     whole: Counter[str] = Counter()
     for data in driven.deltas:
-        whole.update(decode(data).counters)
+        whole.update(decode_delta(data).counters)
     assert whole == +counters
 
 
@@ -234,9 +234,9 @@ def test_memory_is_bounded_by_what_is_open(seed: int) -> None:
         driven.partition.tip(shard, arriving[-1].arrival + 4 * 60 * MINUTE)
     driven.partition.advance(SHARDS)
     driven.commit()
-    assert driven.partition.held == 0
+    assert driven.partition.resident == 0
     assert len(driven.archive) == driven.partition.counters["sessions_opened"]
-    restored = merge(map(decode, driven.deltas))
+    restored = merge(map(decode_delta, driven.deltas))
     assert restored.sessions == []
 
 
@@ -247,18 +247,18 @@ def test_a_session_brought_back_is_whole_in_the_commit_that_brings_it_back() -> 
         steady.take([one])
         let_time_go_on(steady, one.arrival - BASE)
     let_time_go_on(steady, 60 * MINUTE)
-    assert steady.partition.held == 0
+    assert steady.partition.resident == 0
     late = records([(5, "digit")])[0]
     steady.take([replace(late, arrival=BASE + 61 * MINUTE)])
     steady.commit()
-    restored = Driven(Rules(), merge(map(decode, steady.deltas)))
+    restored = Driven(Rules(), merge(map(decode_delta, steady.deltas)))
     for driven in (steady, restored):
         let_time_go_on(driven, 70 * MINUTE)
     assert restored.archive == steady.archive
     ((state, log),) = restored.archive.values()
-    packed = Packed(msgspec.msgpack.decode(state, type=Session), log)
-    assert (packed.state.count, packed.state.revision) == (4, 2)
-    assert len(unpack(packed.log, 4)) == 4
+    evicted = EvictedSession(msgspec.msgpack.decode(state, type=Session), log)
+    assert (evicted.state.count, evicted.state.revision) == (4, 2)
+    assert len(unpack_log(evicted.log, 4)) == 4
 
 
 def let_time_go_on(driven: Driven, until: int) -> None:
@@ -274,11 +274,11 @@ def test_an_idle_commit_says_only_how_far_time_and_numbers_are() -> None:
         advanced(driven, batch)
     driven.commit()
     driven.commit()
-    idle = decode(driven.deltas[-1])
+    idle = decode_delta(driven.deltas[-1])
     assert idle.numbered >= 5
     assert idle == Delta(stream_time=driven.partition.now, numbered=idle.numbered)
 
 
 def decode_first(driven: Driven) -> Delta:
     driven.commit()
-    return decode(driven.deltas[0])
+    return decode_delta(driven.deltas[0])

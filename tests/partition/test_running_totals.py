@@ -12,11 +12,11 @@ from worker.events.decode import decode as decode_record
 from worker.metrics.distribution import Distribution, add
 from worker.metrics.series import Series, SeriesRules
 from worker.metrics.totals import SeriesTotals, Totals
-from worker.partition.delta import decode, encode, merge
+from worker.partition.delta import decode_delta, encode_delta, merge
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.stream.record import Record
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 RULES = Rules(totals=True)
 
@@ -42,7 +42,7 @@ class Owner:
 
     def commit(self) -> None:
         delta, outputs = self.partition.commit()
-        self.log.append(encode(delta))
+        self.log.append(encode_delta(delta))
         self.totals = outputs.totals
         for (series, _), samples in outputs.window.items():
             add(self.given.setdefault(series, {}), samples)
@@ -50,13 +50,15 @@ class Owner:
     def restart(self, rules: Rules) -> None:
         """Go on from what is committed, half of it compacted."""
         half = len(self.log) // 2
-        deltas = [decode(data) for data in self.log]
-        self.log = [encode(merge(deltas[:half])), *self.log[half:]]
-        self.partition = Partition(rules, merge(map(decode, self.log)))
+        deltas = [decode_delta(data) for data in self.log]
+        self.log = [encode_delta(merge(deltas[:half])), *self.log[half:]]
+        self.partition = Partition(rules, merge(map(decode_delta, self.log)))
 
 
 def traffic(seed: int) -> list[Record]:
-    return list(simulate(Traffic(sessions=8, spread_s=240, duplicates=0.1, stragglers=0.05), seed))
+    return list(
+        simulated_records(Traffic(sessions=8, spread_s=240, duplicates=0.1, stragglers=0.05), seed)
+    )
 
 
 def series_of(totals: Totals | None) -> dict[Series, SeriesTotals]:
@@ -131,7 +133,7 @@ def test_a_delta_has_only_what_changed() -> None:
     owner.take(traffic(1))
     owner.finish()
     owner.commit()
-    assert [decode(data).totals is None for data in owner.log] == [False, True]
+    assert [decode_delta(data).totals is None for data in owner.log] == [False, True]
 
 
 def test_totals_have_no_more_series_than_are_admitted() -> None:
@@ -139,4 +141,4 @@ def test_totals_have_no_more_series_than_are_admitted() -> None:
     owner.take(traffic(4))
     owner.finish()
     assert owner.totals is not None
-    assert owner.totals.series.keys() <= set(merge(map(decode, owner.log)).series)
+    assert owner.totals.series.keys() <= set(merge(map(decode_delta, owner.log)).series)

@@ -52,10 +52,10 @@ def test_beyond_the_cap_in_all_only_bare_series_and_others_come() -> None:
 def test_membership_outlives_a_restart() -> None:
     book = SeriesBook(SeriesRules(per_set=1))
     languages(book, "a")
-    restored = SeriesBook(SeriesRules(per_set=1), book.take_admitted())
+    restored = SeriesBook(SeriesRules(per_set=1), book.drain_admitted())
     assert languages(restored, "b")[1].dimensions == (("Language", "other"),)
     assert languages(restored, "a")[1].dimensions == (("Language", "a"),)
-    assert restored.take_admitted() == [Series("CallerWait", (("Language", "other"),))]
+    assert restored.drain_admitted() == [Series("CallerWait", (("Language", "other"),))]
 
 
 def test_labels_stand_on_all_series_of_their_account_only() -> None:
@@ -96,7 +96,7 @@ def test_caps_hold_whatever_comes(asked: list[tuple[str, int]], per_set: int, in
         bare, further = book.of(metric, None, context, "AC1")
         assert bare == Series(metric, ())
         assert book.of(metric, None, context, "AC1") == (bare, further)
-    admitted = book.take_admitted()
+    admitted = book.drain_admitted()
     assert len(set(admitted)) == len(admitted)
     proper = [one for one in admitted if one.dimensions and one.dimensions[0][1] != OTHER]
     for metric in ("CallerWait", "SttLatency"):
@@ -113,10 +113,10 @@ def test_a_restart_at_any_point_admits_the_same_series(asked: list[int], cut: in
     committed: list[Series] = []
     for n, number in enumerate(asked):
         if n == cut:
-            committed += restarted.take_admitted()
+            committed += restarted.drain_admitted()
             restarted = SeriesBook(rules, committed)
         assert languages(steady, f"l{number}") == languages(restarted, f"l{number}")
-    assert committed + restarted.take_admitted() == steady.take_admitted()
+    assert committed + restarted.drain_admitted() == steady.drain_admitted()
 
 
 def labelled(per_set: int, in_all: int) -> tuple[Series, ...]:
@@ -137,10 +137,10 @@ def test_an_overflow_keeps_the_labels_of_its_account() -> None:
 def test_an_admitted_series_is_handed_to_one_commit_only() -> None:
     book = SeriesBook(SeriesRules())
     languages(book, "a")
-    assert len(book.take_admitted()) == 2
+    assert len(book.drain_admitted()) == 2
     languages(book, "b")
-    assert book.take_admitted() == [Series("CallerWait", (("Language", "b"),))]
-    assert book.take_admitted() == []
+    assert book.drain_admitted() == [Series("CallerWait", (("Language", "b"),))]
+    assert book.drain_admitted() == []
 
 
 VOICES = [

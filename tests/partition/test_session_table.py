@@ -26,23 +26,23 @@ def test_a_session_with_events_of_several_shards_is_spread_and_counts_once() -> 
     partition = Partition(Rules())
     partition.fold([delivery(prompt(n), shard) for n, shard in enumerate("abac")])
     partition.fold([delivery(prompt(n, session), "a") for session in (2, 3) for n in (1, 2)])
-    assert (partition.spread, partition.held) == (1, 3)
+    assert (partition.cross_shard, partition.resident) == (1, 3)
 
 
 def test_a_session_that_leaves_memory_is_spread_no_longer() -> None:
     partition = Partition(Rules())
     partition.fold([delivery(prompt(n), shard) for n, shard in enumerate("ab")])
     partition.finish(partition.keys())
-    assert (partition.spread, partition.held) == (0, 0)
+    assert (partition.cross_shard, partition.resident) == (0, 0)
 
 
 def test_events_of_sessions_in_memory_are_folded_and_those_of_others_given_back() -> None:
     partition = Partition(Rules())
     partition.fold([delivery(prompt(1), "a")])
-    strange = partition.fold_known([delivery(prompt(2), "a"), delivery(prompt(3, 2), "a")])
-    assert [key.session_id for key in strange] == [prompt(3, 2).key.session_id]
+    misses = partition.fold_resident([delivery(prompt(2), "a"), delivery(prompt(3, 2), "a")])
+    assert [key.session_id for key in misses] == [prompt(3, 2).key.session_id]
     assert partition.counters["occurrences"] == partition.counters["folded"] == 2
-    partition.fold_strangers(strange, {})
+    partition.fold_misses(misses, {})
     assert partition.counters["occurrences"] == partition.counters["folded"] == 3
 
 

@@ -13,7 +13,7 @@ from tests.building import PROMPT, Driven, event
 from tests.scenes import BASE
 from worker.events.decode import Delivery
 from worker.events.event import Event
-from worker.metrics.series import Told
+from worker.metrics.series import EmittedSample
 from worker.partition.rules import Rules
 from worker.times.minutes import MINUTE
 
@@ -68,8 +68,8 @@ def ended(driven: Driven) -> Driven:
     return driven
 
 
-def told(driven: Driven) -> Counter[Told]:
-    found: Counter[Told] = Counter()
+def told(driven: Driven) -> Counter[EmittedSample]:
+    found: Counter[EmittedSample] = Counter()
     for _, one, count in driven.told:
         found[one] += count
     return found
@@ -116,6 +116,6 @@ def test_what_came_after_the_hold_may_be_told_before_its_like_of_a_shard_less_fa
     assert not calm.partition.counters["samples_retracted"]
     taken_back = skewed.partition.counters["samples_retracted"]
     assert taken_back
-    surplus = told(skewed) - told(calm)
-    assert surplus.total() == taken_back
+    over_emitted = told(skewed) - told(calm)
+    assert over_emitted.total() == taken_back
     assert not told(calm) - told(skewed)

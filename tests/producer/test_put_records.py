@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from tests.testing.reading import events
 from worker.errors import Misconfigured, VoiceInsightsError
-from worker.producer.put_records import Clock, PutEntry, PutRecordsAnswer, PutResult, put_back
+from worker.producer.put_records import Clock, PutEntry, PutRecordsAnswer, PutResult, reingest
 from worker.recordings.damaged_line import DamagedLine
 from worker.stream.record import Record
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 NOW = 1_800_000_000_000
 
@@ -67,8 +67,8 @@ def record(arrival: int, data: bytes = b"x", key: str = "k") -> Record:
 def test_data_and_partition_keys_are_the_recorded_ones() -> None:
     time = Time()
     stream = Stream(time)
-    records = list(simulate(Traffic(sessions=5), 1))
-    done = put_back(lambda: records, "s", stream, time.clock())
+    records = list(simulated_records(Traffic(sessions=5), 1))
+    done = reingest(lambda: records, "s", stream, time.clock())
     assert done == (len(records), 0, 0)
     assert [(entry["Data"], entry["PartitionKey"]) for _, entry in stream.taken] == [
         (record.data, record.partition_key) for record in records
@@ -79,7 +79,7 @@ def test_a_missing_partition_key_is_made_up_and_a_damaged_line_left_out() -> Non
     time = Time()
     stream = Stream(time)
     items: list[Record | DamagedLine] = [record(1, key=""), DamagedLine("s", 2, "no JSON", b"{")]
-    assert put_back(lambda: items, "s", stream, time.clock()) == (1, 1, 0)
+    assert reingest(lambda: items, "s", stream, time.clock()) == (1, 1, 0)
     assert stream.taken[0][1]["PartitionKey"]
 
 
@@ -89,7 +89,7 @@ def test_no_request_is_over_the_limits_of_put_records(sizes: list[int], small: i
     time = Time()
     stream = Stream(time)
     records = [record(0, bytes(size)) for size in sizes] + [record(0)] * small
-    put_back(lambda: records, "s", stream, time.clock())
+    reingest(lambda: records, "s", stream, time.clock())
     assert len(stream.taken) == len(records)
     for request in stream.requests:
         assert 1 <= len(request) <= 500
@@ -102,7 +102,7 @@ def test_what_the_stream_refuses_is_put_again(every: int, count: int) -> None:
     time = Time()
     stream = Stream(time, lambda seen: seen % every == 0)
     records = [record(0, str(number).encode()) for number in range(count)]
-    assert put_back(lambda: records, "s", stream, time.clock()).put == count
+    assert reingest(lambda: records, "s", stream, time.clock()).put == count
     assert sorted(entry["Data"] for _, entry in stream.taken) == sorted(r.data for r in records)
 
 
@@ -128,7 +128,7 @@ def test_a_record_that_the_stream_does_not_take_is_named_and_holds_up_no_other(
     fits = [True, *fits]
     records = [record(n, b"x" * (5 if fit else 10)) for n, fit in enumerate(fits)]
     told: list[tuple[str, str]] = []
-    done = put_back(
+    done = reingest(
         lambda: records,
         "s",
         stream,
@@ -145,14 +145,14 @@ def test_a_record_that_the_stream_does_not_take_is_named_and_holds_up_no_other(
 def test_what_nobody_wants_to_know_of_ends_it() -> None:
     time = Time()
     with pytest.raises(Misconfigured, match="s doesn't take the records"):
-        put_back(lambda: [record(0, b"x" * 10)], "s", Choosy(time), time.clock())
+        reingest(lambda: [record(0, b"x" * 10)], "s", Choosy(time), time.clock())
 
 
 def test_a_stream_that_calls_everything_invalid_is_given_up_soon() -> None:
     time = Time()
     told: list[Record] = []
     with pytest.raises(Misconfigured, match="too large"):
-        put_back(
+        reingest(
             lambda: [record(0, b"x" * 10)] * 700,
             "s",
             Choosy(time),
@@ -166,7 +166,7 @@ def test_a_stream_that_takes_nothing_ends_it() -> None:
     time = Time()
     stream = Stream(time, lambda _: True)
     with pytest.raises(VoiceInsightsError, match="ProvisionedThroughputExceeded"):
-        put_back(lambda: [record(0)], "s", stream, time.clock())
+        reingest(lambda: [record(0)], "s", stream, time.clock())
     assert time.ms > NOW + 30_000
 
 
@@ -178,7 +178,7 @@ def test_records_come_in_their_recorded_gaps_at_the_speed(gaps: list[int], speed
     time = Time()
     stream = Stream(time)
     arrivals = [sum(gaps[:n]) for n in range(len(gaps))]
-    put_back(lambda: map(record, arrivals), "s", stream, time.clock(), speed=speed)
+    reingest(lambda: map(record, arrivals), "s", stream, time.clock(), speed=speed)
     for arrival, (at, _) in zip(arrivals, stream.taken, strict=True):
         due = NOW + (arrival - arrivals[0]) / speed
         assert due - 1 <= at <= due + 401
@@ -187,18 +187,20 @@ def test_records_come_in_their_recorded_gaps_at_the_speed(gaps: list[int], speed
 def test_flat_out_never_sleeps() -> None:
     time = Time()
     stream = Stream(time)
-    put_back(lambda: [record(0), record(10**9)], "s", stream, time.clock())
+    reingest(lambda: [record(0), record(10**9)], "s", stream, time.clock())
     assert time.ms == NOW
 
 
-RECORDS = list(simulate(Traffic(sessions=10, malformed=0, aggregates=0.2, delay_median_s=30), 2))
+RECORDS = list(
+    simulated_records(Traffic(sessions=10, malformed=0, aggregates=0.2, delay_median_s=30), 2)
+)
 
 
 def put_shifted(speed: float) -> list[tuple[Record, Record]]:
     """Each record as it was, and as it came into the stream."""
     time = Time()
     stream = Stream(time)
-    put_back(lambda: RECORDS, "s", stream, time.clock(), speed=speed, shift_to_now=True)
+    reingest(lambda: RECORDS, "s", stream, time.clock(), speed=speed, shift_to_now=True)
     return [
         (before, replace(before, arrival=int(at), data=entry["Data"]))
         for before, (at, entry) in zip(RECORDS, stream.taken, strict=True)
@@ -236,13 +238,13 @@ def test_at_recorded_speed_every_delay_is_the_recorded_one() -> None:
 
 def test_no_records_are_no_trouble() -> None:
     time = Time()
-    assert put_back(list, "s", Stream(time), time.clock(), shift_to_now=True) == (0, 0, 0)
+    assert reingest(list, "s", Stream(time), time.clock(), shift_to_now=True) == (0, 0, 0)
 
 
 def test_progress_ends_with_all_records() -> None:
     time = Time()
     told: list[int] = []
-    put_back(lambda: [record(0)] * 1200, "s", Stream(time), time.clock(), progress=told.append)
+    reingest(lambda: [record(0)] * 1200, "s", Stream(time), time.clock(), progress=told.append)
     assert told == [500, 1000, 1200]
 
 
@@ -253,11 +255,11 @@ def test_a_stream_that_is_not_there_is_named() -> None:
             raise ClientError(error, "PutRecords")
 
     with pytest.raises(Misconfigured, match="no stream s"):
-        put_back(lambda: [record(0)], "s", Nowhere(), Time().clock())
+        reingest(lambda: [record(0)], "s", Nowhere(), Time().clock())
 
 
 def test_what_can_be_read_only_once_is_not_taken_for_empty() -> None:
     once = iter([record(0)])
     time = Time()
     with pytest.raises(Misconfigured, match="reads the records twice"):
-        put_back(lambda: once, "s", Stream(time), time.clock(), shift_to_now=True)
+        reingest(lambda: once, "s", Stream(time), time.clock(), shift_to_now=True)

@@ -16,7 +16,7 @@ from worker.producer.time_shift import shifted
 from worker.stream.record import Record
 from worker.testing.aggregates import aggregate
 from worker.testing.damage import damaged
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 DAY = 86_400_000
 EVENT = {
@@ -95,7 +95,7 @@ def test_a_time_beyond_all_calendars_stays() -> None:
 @pytest.mark.parametrize("by_ms", [DAY, -DAY, 1])
 def test_every_simulated_event_moves_by_as_much(by_ms: int) -> None:
     traffic = Traffic(sessions=15, malformed=0, aggregates=0.3)
-    records = list(simulate(traffic, 1))
+    records = list(simulated_records(traffic, 1))
     moved = [
         replace(record, arrival=record.arrival + by_ms, data=shifted(record.data, by_ms))
         for record in records

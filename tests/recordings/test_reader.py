@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from worker.errors import BadInput
 from worker.recordings.damaged_line import DamagedLine
-from worker.recordings.files import LONGEST_LINE
+from worker.recordings.files import RECORDING_LINE_BYTES
 from worker.recordings.reader import read_recording
 from worker.stream.record import Record
 
@@ -162,10 +162,10 @@ def test_a_line_that_is_no_record_is_named_and_the_others_are_read(
 
 def test_an_endless_line_is_cut_and_the_next_one_is_read(tmp_path: Path) -> None:
     place = tmp_path / "a.jsonl"
-    place.write_bytes(b"x" * (LONGEST_LINE + (3 << 20)) + b"\n" + line(b"2"))
+    place.write_bytes(b"x" * (RECORDING_LINE_BYTES + (3 << 20)) + b"\n" + line(b"2"))
     damaged, last = read(place)
     assert isinstance(damaged, DamagedLine)
-    assert len(damaged.data) <= LONGEST_LINE + 1
+    assert len(damaged.data) <= RECORDING_LINE_BYTES + 1
     assert isinstance(last, Record)
 
 

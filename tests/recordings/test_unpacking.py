@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import Unreadable
-from worker.recordings.unpacking import Compression, CutOff, lines_in, unpacked
+from worker.recordings.unpacking import Compression, CutOff, decompressed, lines_in
 
 MIB = 1 << 20
 COMPRESSIONS: list[Compression] = ["zst", "gz"]
@@ -42,7 +42,7 @@ def test_what_was_packed_comes_out_again_however_it_is_cut(
 ) -> None:
     data = b"".join(packed([part], compression) for part in parts)
     blocks = [data[start : start + size] for start in range(0, len(data), size)]
-    assert b"".join(unpacked(blocks, compression)) == b"".join(parts)
+    assert b"".join(decompressed(blocks, compression)) == b"".join(parts)
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
@@ -50,13 +50,13 @@ def test_of_what_unpacks_to_much_a_few_megabytes_are_in_memory_at_once(
     compression: Compression,
 ) -> None:
     largest = 0
-    for block in unpacked([packed(zeros(48), compression)], compression):
+    for block in decompressed([packed(zeros(48), compression)], compression):
         largest = max(largest, len(block))
     assert 0 < largest <= 16 * MIB
 
 
 def test_what_unpacks_to_a_thousand_times_its_size_is_refused_before_it_has() -> None:
-    blocks = unpacked([packed(zeros(256), "zst")], "zst")
+    blocks = decompressed([packed(zeros(256), "zst")], "zst")
     assert sum(map(len, islice(blocks, 4))) <= 64 * MIB
     with pytest.raises(Unreadable, match="1,000 times"):
         list(blocks)
@@ -66,7 +66,7 @@ def test_what_repeats_itself_a_little_less_is_read() -> None:
     line = bytes(range(256)) * 40
     blocks = (line * 100 for _ in range(80))
     data = packed(blocks, "gz")
-    assert sum(map(len, unpacked([data], "gz"))) == 80 * 100 * len(line)
+    assert sum(map(len, decompressed([data], "gz"))) == 80 * 100 * len(line)
 
 
 @given(st.lists(st.binary(max_size=20)), st.integers(1, 15))
@@ -91,7 +91,7 @@ def test_a_line_without_an_end_is_not_gathered() -> None:
 
 def test_data_that_breaks_off_tells_what_had_begun() -> None:
     data = packed([b"one\ntw"], "gz")[:-3]
-    assert list(lines_in(unpacked([data], "gz"), MIB)) == [
+    assert list(lines_in(decompressed([data], "gz"), MIB)) == [
         b"one",
         CutOff("compressed data ends too early", b"tw"),
     ]

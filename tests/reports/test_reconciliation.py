@@ -15,7 +15,7 @@ from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.metrics.series import Series
 from worker.outbox.destination import OnAmbiguous
 from worker.outbox.ledger import Note, NoteKey
-from worker.reports.reconciliation import Compared, compared
+from worker.reports.reconciliation import ReconciledMinute, compared
 from worker.reports.sample_counts import sample_counts
 from worker.testing.strict_cloudwatch import StrictCloudWatch, random_faults
 
@@ -68,7 +68,7 @@ def test_entries_of_two_states_are_told_apart_though_their_numbers_are_the_same(
 
 def test_samples_that_nobody_sent_are_too_many() -> None:
     (row,) = compared({}, {(TOKENS, NOON): 1}, {}, {})
-    assert row == Compared(TOKENS, NOON, 0, 0, 0, 1)
+    assert row == ReconciledMinute(TOKENS, NOON, 0, 0, 0, 1)
     assert row.verdict == "too many"
 
 

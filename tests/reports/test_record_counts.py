@@ -11,10 +11,10 @@ from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.metrics.distribution import total
 from worker.reports.record_counts import COUNTED, Beside, beside
 from worker.reports.tables import MetricRow
-from worker.sessions.record import decode
+from worker.sessions.record import decode_record
 from worker.sessions.schema import SessionRecord
 from worker.testing.habits import Habits
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 BUSY = Habits(barge_ins=0.3, key_presses=0.2, coughs=0.3, errors=0.3, silences=0.4, digits=0.2)
 TRAFFIC = Traffic(sessions=20, spread_s=100, lost=0.02, habits=BUSY)
@@ -24,12 +24,12 @@ NOT_IN_RECORDS = {"DeliveryDelay", "TimeToFirstAudio"}
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return Result(simulate(TRAFFIC, 3))
+    return Result(simulated_records(TRAFFIC, 3))
 
 
 @pytest.fixture(scope="module")
 def records(result: Result) -> list[SessionRecord]:
-    return [decode(line) for line in result.lines]
+    return [decode_record(line) for line in result.lines]
 
 
 def rows(result: Result) -> list[MetricRow]:

@@ -16,7 +16,7 @@ from worker.reports.tables import (
     call_table,
     metrics_table,
     sessions_table,
-    worst,
+    worst_sessions,
 )
 from worker.sessions.schema import SessionRecord
 
@@ -70,15 +70,15 @@ def test_worst_are_those_who_gave_up_then_those_who_waited_longest() -> None:
         record((0, "prompt_sent"), (20_000, "start_of_agent_speech"), session_id="longest"),
         record((0, "configurations", {}), session_id="silent"),
     ]
-    found = [one.session_id for one in worst(records, 10)]
+    found = [one.session_id for one in worst_sessions(records, 10)]
     assert found == ["gave up", "longest", "long", "short", "silent"]
-    assert [one.session_id for one in worst(records, 2)] == ["gave up", "longest"]
-    assert worst([], 5) == []
+    assert [one.session_id for one in worst_sessions(records, 2)] == ["gave up", "longest"]
+    assert worst_sessions([], 5) == []
 
 
 def test_of_equals_the_worst_is_the_one_that_came_first() -> None:
     records = [waiting(name, 800) for name in "abc"]
-    assert [one.session_id for one in worst(records, 3)] == ["a", "b", "c"]
+    assert [one.session_id for one in worst_sessions(records, 3)] == ["a", "b", "c"]
 
 
 def test_what_is_not_known_of_a_session_is_a_dash() -> None:

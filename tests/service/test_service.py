@@ -78,13 +78,13 @@ def test_a_commit_holds_what_its_positions_say_no_more_and_no_less(
         (worker.turn_and_commit if commit else worker.turn)(*batches)
         for until in range(1, len(worker.store.commits) + 1):
             state = merge(one.delta for one in worker.store.commits[:until])
-            held = sum(read.get((s, mark[1]), 0) for s, mark in state.positions.items())
+            resident = sum(read.get((s, mark[1]), 0) for s, mark in state.positions.items())
             letters = sum(
                 draft.body.count(b"\n")
                 for one in worker.store.commits[:until]
-                for draft in one.drafts
+                for draft in one.new_entries
             )
-            assert state.counters.get("occurrences", 0) == held == letters
+            assert state.counters.get("occurrences", 0) == resident == letters
 
 
 def test_what_a_worker_leaves_uncommitted_its_successor_reads_again(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_late_event_brings_a_session_back_from_the_store() -> None:
     worker = Worker()
     worker.turn_and_commit(worker.batch("a", 0, *scene()))
     worker.turn_and_commit(worker.batch("a", HOUR))
-    assert worker.partition.held == 0
+    assert worker.partition.resident == 0
     late = scene((5500, "dtmf"))
     worker.turn_and_commit(worker.batch("a", HOUR, *late[-2:]))
     worker.turn_and_commit(worker.batch("a", 2 * HOUR))
@@ -122,17 +122,17 @@ def test_a_late_event_brings_a_session_back_from_the_store() -> None:
     assert [record["revision"] for record in records] == [1, 2]
     assert [record["dtmf"] for record in records] == [0, 1]
     assert worker.partition.counters["duplicates"] == 1
-    assert worker.partition.held == 0
+    assert worker.partition.resident == 0
 
 
 def test_a_session_is_dropped_from_the_store_when_it_can_change_no_more() -> None:
     worker = Worker()
     worker.turn_and_commit(worker.batch("a", 0, *scene()))
     worker.turn_and_commit(worker.batch("a", HOUR))
-    key = worker.store.commits[-1].packed[0].state.key
-    assert key in worker.store.recall([key])
+    key = worker.store.commits[-1].evicted[0].state.key
+    assert key in worker.store.load_sessions([key])
     worker.turn_and_commit(worker.batch("a", 6 * HOUR))
-    assert worker.store.recall([key]) == {}
+    assert worker.store.load_sessions([key]) == {}
 
 
 @settings(max_examples=30)
@@ -168,7 +168,7 @@ def test_progress_tells_how_many_sessions_have_events_on_several_shards() -> Non
     events = [cloud_event(n, "prompt_sent", None, n) for n in (1, 2)]
     worker.turn_and_commit(worker.batch("a", 0, events[0]), worker.batch("b", 0, events[1]))
     progress = worker.heard.told[-1]
-    assert (progress.sessions, progress.spread) == (1, 1)
+    assert (progress.sessions, progress.cross_shard) == (1, 1)
 
 
 def test_progress_names_the_shard_furthest_behind_and_what_waits() -> None:
@@ -246,7 +246,7 @@ def test_a_shard_that_has_left_the_stream_leaves_the_state() -> None:
     worker.turn_and_commit(
         worker.batch("a", 0, position=Position("ended", "", BASE)), worker.batch("b", 0)
     )
-    worker.source.gone = ["a"]
+    worker.source.removed = ["a"]
     worker.turn_and_commit()
     assert set(worker.store.state.positions) == {"b"}
     assert set(worker.store.state.clocks) == {"b"}
@@ -260,7 +260,7 @@ def test_a_worker_holds_on_to_nothing_of_a_shard_that_has_left() -> None:
     assert worker.source.paused == {"b"}
     assert {"a", "b"} <= texts_within(worker.service)
     worker.turn_and_commit(worker.batch("b", LEAD + 2, position=Position("ended", "", BASE)))
-    worker.source.gone = ["b"]
+    worker.source.removed = ["b"]
     worker.turn_and_commit(worker.batch("a", HOUR))
     worker.turn_and_commit()
     assert "a" in texts_within(worker.service)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from worker.partition.delta import Delta
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
-from worker.service.shards import Shards, rest_share
+from worker.service.shards import Shards, backpressure_share
 from worker.stream.position import Position
 
 NOW = 1_790_942_400_000
@@ -26,19 +26,19 @@ def partition(clocks: dict[str, int]) -> Partition:
     return Partition(Rules(), Delta(stream_time=NOW, clocks=clocks, positions=positions))
 
 
-def pauses(shards: Shards, rest: float, at_s: float) -> bool:
-    shards.turn(rest, at_s)
+def pauses(shards: Shards, backpressure: float, at_s: float) -> bool:
+    shards.turn(backpressure, at_s)
     return all(one.paused for one in shards.progress(at_s).values())
 
 
 def test_nothing_rests_up_to_half_of_the_limit_and_all_does_from_nine_tenths_on() -> None:
-    assert [rest_share(size, LIMIT) for size in (0, 500, 900, 5000)] == [0, 0, 1, 1]
-    assert 0 < rest_share(501, LIMIT) < rest_share(899, LIMIT) < 1
+    assert [backpressure_share(size, LIMIT) for size in (0, 500, 900, 5000)] == [0, 0, 1, 1]
+    assert 0 < backpressure_share(501, LIMIT) < backpressure_share(899, LIMIT) < 1
 
 
 @given(SIZES, SIZES)
 def test_the_fuller_the_outbox_the_longer_reading_rests(one: int, other: int) -> None:
-    assert rest_share(min(one, other), LIMIT) <= rest_share(max(one, other), LIMIT)
+    assert backpressure_share(min(one, other), LIMIT) <= backpressure_share(max(one, other), LIMIT)
 
 
 @given(st.integers(0, 20), st.integers(0, 1000))
@@ -59,12 +59,12 @@ def test_what_pauses_is_told_once_and_so_is_what_goes_on(
     read = partition({"a": NOW})
     shards = Shards(read, LEAD)
     paused: set[str] = set()
-    for clocks, rest, at_s in turns:
+    for clocks, backpressure, at_s in turns:
         for shard in set(read.positions) - set(clocks):
             read.forget_shard(shard)
         for shard, clock in clocks.items():
             read.move(shard, Position("after", "1", clock))
-        pausing, going_on = shards.turn(rest, at_s)
+        pausing, going_on = shards.turn(backpressure, at_s)
         assert not pausing & paused
         assert going_on <= paused
         paused = (paused | pausing) - going_on

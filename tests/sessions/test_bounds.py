@@ -13,7 +13,7 @@ from tests.scenes import BASE, play
 from worker.events.event import Event
 from worker.events.payload import Failed
 from worker.sessions.event_walk import MAX_UNKNOWN_NAMES
-from worker.sessions.resident import MAX_LOG_BYTES, Held
+from worker.sessions.resident_session import MAX_LOG_BYTES, ResidentSession
 from worker.sessions.state import Session
 
 MOST = 50_000
@@ -62,12 +62,12 @@ FLOODS: dict[str, Callable[[int], Iterator[Event]]] = {
 @pytest.mark.parametrize("flood", FLOODS)
 def test_work_grows_no_faster_than_the_events(flood: str) -> None:
     def work(n: int) -> int:
-        held = Held(Session(KEY, BASE))
+        resident = ResidentSession(Session(KEY, BASE))
 
         def run() -> None:
             for one in FLOODS[flood](n):
-                held.add(one, MOST)
-            held.reading()
+                resident.add(one, MOST)
+            resident.analysis()
 
         return calls(run)
 
@@ -76,12 +76,12 @@ def test_work_grows_no_faster_than_the_events(flood: str) -> None:
 
 
 def test_a_log_is_never_longer_than_its_bound() -> None:
-    held = Held(Session(KEY, BASE))
+    resident = ResidentSession(Session(KEY, BASE))
     payload = Failed(None, "x" * 200_000)
-    found = [held.add(event(at, "error_event", payload, at), MOST) for at in range(30)]
-    assert len(held.log) <= MAX_LOG_BYTES
-    assert found.count("folded") == held.state.count == 20
-    assert held.state.cut == 10
+    found = [resident.add(event(at, "error_event", payload, at), MOST) for at in range(30)]
+    assert len(resident.log) <= MAX_LOG_BYTES
+    assert found.count("folded") == resident.state.count == 20
+    assert resident.state.cut == 10
 
 
 def test_a_record_says_when_names_or_languages_were_beyond_the_bounds() -> None:
@@ -94,17 +94,17 @@ def test_a_record_says_when_names_or_languages_were_beyond_the_bounds() -> None:
 
 
 def test_an_earlier_repeat_is_a_duplicate_and_no_revision() -> None:
-    held = Held(Session(KEY, BASE))
-    held.add(event(0, "dtmf", delay=5000), MOST)
-    assert held.add(event(0, "dtmf", delay=9000), MOST) == "duplicate"
-    assert held.add(event(0, "dtmf", delay=3000), MOST) == "earlier"
-    assert held.add(event(0, "dtmf", delay=4000), MOST) == "duplicate"
-    assert [row.delay for row in held.reading().ordered.rows] == [3000]
-    assert held.reading().ordered.conflicts == 0
+    resident = ResidentSession(Session(KEY, BASE))
+    resident.add(event(0, "dtmf", delay=5000), MOST)
+    assert resident.add(event(0, "dtmf", delay=9000), MOST) == "duplicate"
+    assert resident.add(event(0, "dtmf", delay=3000), MOST) == "earlier"
+    assert resident.add(event(0, "dtmf", delay=4000), MOST) == "duplicate"
+    assert [row.delay for row in resident.analysis().ordered.rows] == [3000]
+    assert resident.analysis().ordered.conflicts == 0
 
 
 def test_a_full_session_forgets_how_early_its_repeats_were() -> None:
-    held = Held(Session(KEY, BASE))
-    held.add(event(0, "dtmf", delay=5000), 1)
-    assert held.add(event(0, "dtmf", delay=3000), 1) == "duplicate"
-    assert (held.state.count, held.state.cut) == (1, 0)
+    resident = ResidentSession(Session(KEY, BASE))
+    resident.add(event(0, "dtmf", delay=5000), 1)
+    assert resident.add(event(0, "dtmf", delay=3000), 1) == "duplicate"
+    assert (resident.state.count, resident.state.cut) == (1, 0)

@@ -27,14 +27,14 @@ from worker.events.payload import (
     WrapUp,
 )
 from worker.sessions.event_log import (
-    Row,
-    Stretch,
-    as_row,
+    LoggedEvent,
+    LogRange,
     identity,
     in_order,
+    logged_event,
     name_of,
-    pack,
-    unpack,
+    pack_event,
+    unpack_log,
 )
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -72,7 +72,7 @@ events = st.builds(
 )
 
 
-def fields(some: Iterable[Row]) -> list[tuple[object, ...]]:
+def fields(some: Iterable[LoggedEvent]) -> list[tuple[object, ...]]:
     return [msgspec.structs.astuple(row) for row in some]
 
 
@@ -84,15 +84,15 @@ def test_a_stretch_grows_over_rows_before_an_instant_that_need_not_stay(
     steps: list[tuple[Event, int | None]], old: int
 ) -> None:
     """It may grow no further where rows were packed under their texts, but is never wrong."""
-    log, rows, stretch, latest = bytearray(), list[Row](), Stretch(), -(1 << 62)
+    log, rows, stretch, latest = bytearray(), list[LoggedEvent](), LogRange(), -(1 << 62)
     stay: set[int | str] = {EVENT_CODES["configurations"], "17"}
     for number, (one, until) in enumerate(steps):
-        log += packed_as_text(one) if number < old else pack(one, BASE)
-        rows.append(as_row(one, BASE))
+        log += packed_as_text(one) if number < old else pack_event(one, BASE)
+        rows.append(logged_event(one, BASE))
         if until is None:
             continue
         latest = max(latest, until)
-        stretch = stretch.grown(log, stretch.left_out(log, len(rows)), latest, stay)
+        stretch = stretch.extended(log, stretch.left_out(log, len(rows)), latest, stay)
         inside = rows[stretch.first : stretch.last]
         assert all(row.timestamp < latest and row.name not in stay for row in inside)
         others = rows[: stretch.first] + rows[stretch.last :]
@@ -105,14 +105,14 @@ def test_a_stretch_grows_over_rows_before_an_instant_that_need_not_stay(
 def test_what_is_appended_is_unpacked_in_the_order_of_arrival(some: list[Event]) -> None:
     log = bytearray()
     for one in some:
-        log += pack(one, BASE)
-    assert fields(unpack(log, len(some))) == fields(as_row(one, BASE) for one in some)
-    assert unpack(bytes(log), len(some)) == unpack(log, len(some))
+        log += pack_event(one, BASE)
+    assert fields(unpack_log(log, len(some))) == fields(logged_event(one, BASE) for one in some)
+    assert unpack_log(bytes(log), len(some)) == unpack_log(log, len(some))
 
 
 @given(events)
 def test_a_row_says_all_that_its_event_says(one: Event) -> None:
-    row = as_row(one, BASE)
+    row = logged_event(one, BASE)
     assert row.timestamp + BASE == one.timestamp
     assert row.timestamp + BASE + row.delay == one.arrival
     assert name_of(row.name) == one.name
@@ -121,35 +121,35 @@ def test_a_row_says_all_that_its_event_says(one: Event) -> None:
 
 def test_a_common_event_takes_a_few_bytes() -> None:
     log = bytearray()
-    log += pack(event(60_000, "prompt_sent", None, 7), BASE)
+    log += pack_event(event(60_000, "prompt_sent", None, 7), BASE)
     assert len(log) <= 12
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_log_of_another_length_is_refused(count: int) -> None:
     log = bytearray()
-    log += pack(event(0, "dtmf"), BASE)
-    log += pack(event(5, "dtmf"), BASE)
+    log += pack_event(event(0, "dtmf"), BASE)
+    log += pack_event(event(5, "dtmf"), BASE)
     with pytest.raises(msgspec.DecodeError):
-        unpack(log, count)
+        unpack_log(log, count)
 
 
 def test_bytes_that_are_no_log_are_refused() -> None:
     with pytest.raises(msgspec.DecodeError):
-        unpack(b"\xc1\xc1", 1)
+        unpack_log(b"\xc1\xc1", 1)
 
 
 @given(st.lists(st.tuples(events, st.booleans()), max_size=12))
 def test_what_was_packed_under_its_text_is_unpacked_as_what_it_is_by_now(
     some: list[tuple[Event, bool]],
 ) -> None:
-    log = b"".join(packed_as_text(one) if old else pack(one, BASE) for one, old in some)
-    assert fields(unpack(log, len(some))) == fields(as_row(one, BASE) for one, _ in some)
+    log = b"".join(packed_as_text(one) if old else pack_event(one, BASE) for one, old in some)
+    assert fields(unpack_log(log, len(some))) == fields(logged_event(one, BASE) for one, _ in some)
 
 
-def rows(*written: tuple[int, int, str] | tuple[int, int, str, Any]) -> list[Row]:
+def rows(*written: tuple[int, int, str] | tuple[int, int, str, Any]) -> list[LoggedEvent]:
     return [
-        as_row(event(at, name, payload[0] if payload else None, number), BASE)
+        logged_event(event(at, name, payload[0] if payload else None, number), BASE)
         for at, number, name, *payload in written
     ]
 
@@ -192,7 +192,7 @@ def test_every_neighbour_with_a_smaller_number_is_an_order_conflict() -> None:
     ),
     st.integers(),
 )
-def test_settling_is_a_function_of_the_set(some: list[Row], seed: int) -> None:
+def test_settling_is_a_function_of_the_set(some: list[LoggedEvent], seed: int) -> None:
     found = in_order(some)
     shuffled = Random(seed).sample(some, len(some))
     assert in_order(shuffled) == found

@@ -13,10 +13,10 @@ from tests.building import FIRST, PROMPT, event, held_of
 from tests.scenes import BASE
 from worker.events.event import EVENT_CODES, Event
 from worker.sessions.analysis import turn_samples
-from worker.sessions.incremental import further_direct, further_turn
-from worker.sessions.resident import Held
-from worker.sessions.samples import Kind, Samples
-from worker.sessions.state import Mark
+from worker.sessions.incremental import incremental_direct, incremental_turn
+from worker.sessions.resident_session import ResidentSession
+from worker.sessions.samples import SampleKey, Samples
+from worker.sessions.state import EmitCursor
 from worker.times.minutes import MINUTE, minute_of
 
 LONG = 250
@@ -25,7 +25,7 @@ LONG = 250
 END = BASE + 100 * MINUTE
 
 
-def counted(samples: Samples, before: int = END) -> Counter[tuple[object, int, Kind, int]]:
+def counted(samples: Samples, before: int = END) -> Counter[tuple[object, int, SampleKey, int]]:
     """Samples of the minutes before ``before`` (epoch ms), as a multiset."""
     return Counter(
         (context, minute, kind, value)
@@ -36,12 +36,12 @@ def counted(samples: Samples, before: int = END) -> Counter[tuple[object, int, K
     )
 
 
-def whole(held: Held, *, contiguous: bool = True) -> Samples:
-    return turn_samples(held.rows(), held.state.base, closing=False, contiguous=contiguous)
+def whole(resident: ResidentSession, *, contiguous: bool = True) -> Samples:
+    return turn_samples(resident.rows(), resident.state.base, closing=False, contiguous=contiguous)
 
 
-def told(held: Held, before: int) -> None:
-    held.state.turn = Mark(held.state.count, before)
+def told(resident: ResidentSession, before: int) -> None:
+    resident.state.turn = EmitCursor(resident.state.count, before)
 
 
 @st.composite
@@ -60,54 +60,56 @@ def test_what_is_new_and_what_was_told_are_the_whole_or_it_says_that_they_are_no
 ) -> None:
     """Also where a kept walk goes on: what has been told of a whole is what is still true of it."""
     rng = Random(seed)
-    held = held_of(*[(0, "dtmf")] * (LONG if long else 0))
-    so_far: Counter[tuple[object, int, Kind, int]] = Counter()
+    resident = held_of(*[(0, "dtmf")] * (LONG if long else 0))
+    so_far: Counter[tuple[object, int, SampleKey, int]] = Counter()
     before = BASE - MINUTE
-    told(held, before)
+    told(resident, before)
     some.sort(key=lambda one: one.timestamp + rng.randrange(100_000))
     for one in some:
-        held.add(one, 50_000)
+        resident.add(one, 50_000)
         if rng.random() < 0.4:
-            oldest, following = held.state.turn.oldest_new, before + rng.randrange(2) * MINUTE
-            further = None if oldest and oldest < before else further_turn(held, following)
+            oldest, following = resident.state.turn.oldest_new, before + rng.randrange(2) * MINUTE
+            incremental = (
+                None if oldest and oldest < before else incremental_turn(resident, following)
+            )
             before = minute_of(following)
-            if further is None:
-                held.turn_walk = None
-                so_far = counted(whole(held), before)
+            if incremental is None:
+                resident.turn_walk = None
+                so_far = counted(whole(resident), before)
             else:
-                so_far += counted(further, before)
-            told(held, before)
-            assert so_far == counted(whole(held), before)
+                so_far += counted(incremental, before)
+            told(resident, before)
+            assert so_far == counted(whole(resident), before)
 
 
 def test_a_late_number_in_a_later_minute_that_fills_a_hole_takes_the_whole_anew() -> None:
-    held = held_of((0, PROMPT), (100, "dtmf"), (70_000, "dtmf"))
-    held.add(event(600, FIRST, None, 7), 50_000)
-    told(held, BASE + MINUTE)
-    assert further_turn(held, BASE + 2 * MINUTE) is not None
+    resident = held_of((0, PROMPT), (100, "dtmf"), (70_000, "dtmf"))
+    resident.add(event(600, FIRST, None, 7), 50_000)
+    told(resident, BASE + MINUTE)
+    assert incremental_turn(resident, BASE + 2 * MINUTE) is not None
     for number in (4, 5, 6):
-        held.add(event(80_000, "dtmf", None, number), 50_000)
-    assert further_turn(held, BASE + 2 * MINUTE) is None
-    assert further_turn(held, BASE + 2 * MINUTE, contiguous=False) is not None
+        resident.add(event(80_000, "dtmf", None, number), 50_000)
+    assert incremental_turn(resident, BASE + 2 * MINUTE) is None
+    assert incremental_turn(resident, BASE + 2 * MINUTE, contiguous=False) is not None
 
 
 def test_a_number_after_all_others_leaves_what_was_told() -> None:
-    held = held_of((0, PROMPT), (600, FIRST))
-    told(held, BASE + MINUTE)
-    held.add(event(80_000, "dtmf", None, 9), 50_000)
-    further = further_turn(held, BASE + 2 * MINUTE)
-    assert further is not None
-    assert not counted(further)
+    resident = held_of((0, PROMPT), (600, FIRST))
+    told(resident, BASE + MINUTE)
+    resident.add(event(80_000, "dtmf", None, 9), 50_000)
+    incremental = incremental_turn(resident, BASE + 2 * MINUTE)
+    assert incremental is not None
+    assert not counted(incremental)
 
 
 @given(st.lists(events(), min_size=1, max_size=30), st.integers(0, 2))
 def test_where_numbers_mean_nothing_the_numbers_change_nothing(some: list[Event], gap: int) -> None:
-    held, other = held_of((0, "dtmf")), held_of((0, "dtmf"))
+    resident, other = held_of((0, "dtmf")), held_of((0, "dtmf"))
     for one in some:
-        held.add(one, 50_000)
+        resident.add(one, 50_000)
         number = one.sequence_number * (gap + 1)
         other.add(event(one.timestamp - BASE, one.name, None, number), 50_000)
-    assert counted(whole(held, contiguous=False)) == counted(whole(other, contiguous=False))
+    assert counted(whole(resident, contiguous=False)) == counted(whole(other, contiguous=False))
 
 
 @pytest.mark.parametrize(("first", "told_to", "starts"), [(0, 0, 1), (1, 0, 1), (0, MINUTE, 0)])
@@ -115,8 +117,8 @@ def test_a_session_starts_in_the_minute_of_its_first_event_told_up_to_it_or_not(
     first: int, told_to: int, starts: int
 ) -> None:
     """Also where it begins on the very instant up to which all has been told."""
-    held = held_of((first, PROMPT), (first + MINUTE, PROMPT))
-    held.state.direct = Mark(1, BASE + told_to)
-    further = further_direct(held, BASE + 2 * MINUTE)
-    assert further is not None
-    assert further.count("SessionsStarted") == starts
+    resident = held_of((first, PROMPT), (first + MINUTE, PROMPT))
+    resident.state.direct = EmitCursor(1, BASE + told_to)
+    incremental = incremental_direct(resident, BASE + 2 * MINUTE)
+    assert incremental is not None
+    assert incremental.count("SessionsStarted") == starts

@@ -12,18 +12,18 @@ from tests.building import event, held_of
 from tests.counting import calls_by_name
 from tests.scenes import BASE
 from worker.events.event import Event
-from worker.sessions.event_log import Row, as_row, identity
+from worker.sessions.event_log import LoggedEvent, identity, logged_event
 from worker.sessions.number_runs import MOST_RUNS, NumberRuns, Run
-from worker.sessions.resident import Held
+from worker.sessions.resident_session import ResidentSession
 from worker.sessions.state import Session
 from worker.times.minutes import BEFORE_ALL
 
 
-def row(number: int, at: int | None = None, name: str = "dtmf") -> Row:
-    return as_row(event(10 * number if at is None else at, name, None, number), BASE)
+def row(number: int, at: int | None = None, name: str = "dtmf") -> LoggedEvent:
+    return logged_event(event(10 * number if at is None else at, name, None, number), BASE)
 
 
-def taken_in(rows: list[Row], cuts: list[int] | None = None) -> NumberRuns:
+def taken_in(rows: list[LoggedEvent], cuts: list[int] | None = None) -> NumberRuns:
     """The runs of these events, taken in in portions of such sizes and the rest at once."""
     runs, start = NumberRuns(), 0
     for size in [*(cuts or []), len(rows)]:
@@ -35,7 +35,7 @@ def taken_in(rows: list[Row], cuts: list[int] | None = None) -> NumberRuns:
     return runs
 
 
-def naive_runs(rows: list[Row]) -> list[Run]:
+def naive_runs(rows: list[LoggedEvent]) -> list[Run]:
     """The runs by the definition, of events whose order by number and by time is one."""
     times = {one.sequence_number: one.timestamp for one in rows}
     numbers = sorted(times)
@@ -44,7 +44,7 @@ def naive_runs(rows: list[Row]) -> list[Run]:
     return [Run(a, b, times[a], times[b]) for a, b in zip(firsts, lasts, strict=True)]
 
 
-def is_unordered(rows: list[Row]) -> bool:
+def is_unordered(rows: list[LoggedEvent]) -> bool:
     """Whether two events share a number, or order by number is not order by time."""
     events = {identity(one): one for one in rows}.values()
     by_number = sorted(events, key=lambda one: (one.sequence_number, one.timestamp))
@@ -112,8 +112,8 @@ def test_a_session_is_complete_with_its_beginning_its_wrap_up_and_all_between(
 ) -> None:
     rows = [row(number) for number in some if number != last]
     rows.append(row(last, name="call_wrap_up"))
-    held = {one.sequence_number for one in rows}
-    whole = min(held) <= 1 and all(n in held for n in range(min(held), last))
+    resident = {one.sequence_number for one in rows}
+    whole = min(resident) <= 1 and all(n in resident for n in range(min(resident), last))
     assert taken_in(rows).complete == whole
     assert not taken_in([row(number) for number in some]).complete
 
@@ -128,28 +128,30 @@ def test_a_beginning_is_a_number_of_0_or_1_or_the_configurations() -> None:
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=30), st.integers(0, 10**6))
 def test_a_session_restored_at_any_point_knows_the_same_runs(some: list[int], seed: int) -> None:
     rng = Random(seed)
-    held, restored = held_of(), None
+    resident, restored = held_of(), None
     for number in some:
         one = event(10 * number, "dtmf", rng.choice([None, {"a": 1}]), number, rng.randrange(99))
-        for session in (held, restored):
+        for session in (resident, restored):
             if session is not None:
                 session.add(one, 50_000)
         if restored is None and rng.random() < 0.1:
-            restored = Held(held.state.copy(), bytes(held.log))
+            restored = ResidentSession(resident.state.copy(), bytes(resident.log))
         if rng.random() < 0.3:
-            assert held.runs.runs == naive_runs(held.rows())
-    for session in (held, restored or held):
+            assert resident.runs.runs == naive_runs(resident.rows())
+    for session in (resident, restored or resident):
         assert not session.runs.unordered  # a repeat is no other event
-        assert session.runs.runs == naive_runs(held.rows())
+        assert session.runs.runs == naive_runs(resident.rows())
 
 
 def test_what_its_numbers_cost_a_session_in_a_minute_is_what_came_in_that_minute() -> None:
-    held = Held(Session(event(0, "dtmf").key, BASE))
+    resident = ResidentSession(Session(event(0, "dtmf").key, BASE))
     unpacked: list[int] = []
     for minute in range(10):
         for number in range(60 * minute, 60 * minute + 60):
-            held.add(Event(event(0, "dtmf").key, BASE + number, number, "dtmf", None, BASE), 10_000)
-        made = calls_by_name(lambda: held.runs.frontier(0, begun=True))
+            resident.add(
+                Event(event(0, "dtmf").key, BASE + number, number, "dtmf", None, BASE), 10_000
+            )
+        made = calls_by_name(lambda: resident.runs.frontier(0, begun=True))
         unpacked.append(made["NumberRuns._join"])
         assert made["unpack"] == 1
     assert unpacked == [1] * 10

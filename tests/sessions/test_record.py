@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.building import LOST, closed, held_of
-from worker.sessions.record import decode, encode, encode_within, to_record
+from worker.sessions.record import decode_record, encode_record, encode_within, to_record
 
 # the contract's names, by hand
 NAMES = (
@@ -48,8 +48,8 @@ TURN = (
 
 
 def line(*scene: tuple[Any, ...]) -> bytes:
-    held = closed(held_of(*scene))
-    return encode(to_record(held.state, held.reading()))
+    resident = closed(held_of(*scene))
+    return encode_record(to_record(resident.state, resident.analysis()))
 
 
 def record(*scene: tuple[Any, ...]) -> dict[str, Any]:
@@ -69,21 +69,24 @@ def test_the_names_are_the_contracts() -> None:
 def test_it_is_one_line_that_the_published_schema_reads_back() -> None:
     data = line(*TURN, (2600, "error_event", {"error_code": 1, "message": "two\nlines"}))
     assert b"\n" not in data
-    assert encode(decode(data)) == data
+    assert encode_record(decode_record(data)) == data
 
 
 def test_a_reader_passes_over_fields_that_a_later_release_has_added() -> None:
     whole = record(*TURN)
     whole["held_ms"] = whole["talk"]["held_ms"] = 7
     whole["turn_rows"][0]["link"] = {"turn": "T1"}
-    assert encode(decode(json.dumps(whole).encode())) == line(*TURN)
+    assert encode_record(decode_record(json.dumps(whole).encode())) == line(*TURN)
 
 
 def test_only_a_session_that_goes_on_after_it_was_forgotten_says_so() -> None:
-    held = closed(held_of(*TURN))
+    resident = closed(held_of(*TURN))
     assert "continued" not in record(*TURN)
-    held.state.continued = 3
-    assert json.loads(encode(to_record(held.state, held.reading())))["continued"] is True
+    resident.state.continued = 3
+    assert (
+        json.loads(encode_record(to_record(resident.state, resident.analysis())))["continued"]
+        is True
+    )
 
 
 def test_without_a_sample_a_distribution_is_null() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.sessions.event_log import Row
+from worker.sessions.event_log import LoggedEvent
 from worker.sessions.sequence_numbers import Holes, holes_of, numbers_of
 
 some_numbers = st.lists(
@@ -13,8 +13,8 @@ some_numbers = st.lists(
 )
 
 
-def rows_of(numbers: list[int]) -> list[Row]:
-    return [Row(at, number, "odd", None, 0) for at, number in enumerate(numbers)]
+def rows_of(numbers: list[int]) -> list[LoggedEvent]:
+    return [LoggedEvent(at, number, "odd", None, 0) for at, number in enumerate(numbers)]
 
 
 def found(numbers: list[int]) -> Holes:

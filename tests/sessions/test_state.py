@@ -10,14 +10,14 @@ from tests.building import KEY, closed, event, held_of, parts_of, values
 from tests.scenes import BASE
 from worker.events.event import Event
 from worker.events.payload import canonical_json
-from worker.sessions.resident import Held
+from worker.sessions.resident_session import ResidentSession
 from worker.sessions.state import Session
 
 MOST = 50_000
 
 
-def fresh() -> Held:
-    return Held(Session(KEY, BASE))
+def fresh() -> ResidentSession:
+    return ResidentSession(Session(KEY, BASE))
 
 
 some_events = st.builds(
@@ -33,7 +33,7 @@ some_events = st.builds(
 def test_an_arrival_is_new_a_repeat_a_conflict_or_cut_as_the_set_so_far_says(
     some: list[Event], most: int
 ) -> None:
-    held, known = fresh(), dict[tuple[int, int, str], set[str]]()
+    resident, known = fresh(), dict[tuple[int, int, str], set[str]]()
     folded = cut = 0
     for one in some:
         payloads = known.setdefault((one.timestamp, one.sequence_number, one.name), set())
@@ -46,10 +46,10 @@ def test_an_arrival_is_new_a_repeat_a_conflict_or_cut_as_the_set_so_far_says(
             wanted = "conflict" if payloads else "folded"
             folded += 1
             payloads.add(text)
-        assert held.add(one, most) == wanted
-    state = held.state
+        assert resident.add(one, most) == wanted
+    state = resident.state
     assert (state.count, state.cut) == (folded, cut)
-    assert len(held.rows()) == folded
+    assert len(resident.rows()) == folded
 
 
 @given(st.lists(some_events, max_size=30), st.integers(0, 30))
@@ -59,7 +59,7 @@ def test_a_session_restored_from_its_log_knows_the_same_repeats(
     kept, restored = fresh(), fresh()
     for n, one in enumerate(some):
         if n == cut:
-            restored = Held(restored.state, bytes(restored.log))
+            restored = ResidentSession(restored.state, bytes(restored.log))
         assert kept.add(one, MOST) == restored.add(one, MOST)
     assert kept.state == restored.state
     assert kept.log == restored.log
@@ -67,64 +67,64 @@ def test_a_session_restored_from_its_log_knows_the_same_repeats(
 
 @pytest.mark.parametrize("first_number", [0, 4096])
 def test_repeats_are_found_in_a_long_session_too(first_number: int) -> None:
-    held = fresh()
+    resident = fresh()
     long = [event(n, "dtmf", None, first_number + n) for n in range(300)]
-    assert {held.add(one, MOST) for one in long} == {"folded"}
-    assert {held.add(one, MOST) for one in long} == {"duplicate"}
+    assert {resident.add(one, MOST) for one in long} == {"folded"}
+    assert {resident.add(one, MOST) for one in long} == {"duplicate"}
     other = event(299, "dtmf", {"a": 1}, first_number + 299)
-    assert [held.add(other, MOST), held.add(other, MOST)] == ["conflict", "duplicate"]
+    assert [resident.add(other, MOST), resident.add(other, MOST)] == ["conflict", "duplicate"]
 
 
 def test_a_full_session_still_knows_its_repeats() -> None:
-    held = held_of((0, "dtmf"), (1, "dtmf"), most=2)
-    assert held.add(event(9, "dtmf", None, 9), 2) == "cut"
-    assert held.add(event(0, "dtmf", None, 1), 2) == "duplicate"
+    resident = held_of((0, "dtmf"), (1, "dtmf"), most=2)
+    assert resident.add(event(9, "dtmf", None, 9), 2) == "cut"
+    assert resident.add(event(0, "dtmf", None, 1), 2) == "duplicate"
 
 
 def test_the_same_number_and_name_at_another_time_is_another_event() -> None:
-    held = fresh()
-    assert held.add(event(0, "dtmf"), MOST) == "folded"
-    assert held.add(event(1, "dtmf"), MOST) == "folded"
-    assert held.add(event(0, "digit"), MOST) == "folded"
+    resident = fresh()
+    assert resident.add(event(0, "dtmf"), MOST) == "folded"
+    assert resident.add(event(1, "dtmf"), MOST) == "folded"
+    assert resident.add(event(0, "digit"), MOST) == "folded"
 
 
 def test_a_repeat_is_a_repeat_whenever_it_arrives() -> None:
-    held = fresh()
-    held.add(event(0, "dtmf", delay=0), MOST)
-    assert held.add(event(0, "dtmf", delay=999_999), MOST) == "duplicate"
-    assert held.state.last_arrival == BASE
+    resident = fresh()
+    resident.add(event(0, "dtmf", delay=0), MOST)
+    assert resident.add(event(0, "dtmf", delay=999_999), MOST) == "duplicate"
+    assert resident.state.last_arrival == BASE
 
 
 def test_times_of_the_first_and_the_latest_event_are_kept_up() -> None:
-    held = held_of((50, "dtmf"), (-20, "dtmf"), (30, "dtmf"))
-    assert (held.state.oldest, held.state.newest) == (BASE - 20, BASE + 50)
-    assert held.state.last_arrival == BASE + 1050
+    resident = held_of((50, "dtmf"), (-20, "dtmf"), (30, "dtmf"))
+    assert (resident.state.oldest, resident.state.newest) == (BASE - 20, BASE + 50)
+    assert resident.state.last_arrival == BASE + 1050
 
 
 def test_the_first_wrap_up_to_arrive_sets_the_clock_of_the_close() -> None:
-    held = held_of((0, "dtmf"), (10, "call_wrap_up"), (90, "call_wrap_up"))
-    assert held.state.wrap_up_arrival == BASE + 1010
+    resident = held_of((0, "dtmf"), (10, "call_wrap_up"), (90, "call_wrap_up"))
+    assert resident.state.wrap_up_arrival == BASE + 1010
 
 
 def test_each_event_after_the_close_is_one_revision_and_a_repeat_none() -> None:
-    held = closed(held_of((0, "dtmf")))
-    held.add(event(5, "dtmf", None, 2), MOST)
-    held.add(event(5, "dtmf", None, 2), MOST)
-    held.add(event(6, "dtmf", None, 3), MOST)
-    assert held.state.revision == 3
+    resident = closed(held_of((0, "dtmf")))
+    resident.add(event(5, "dtmf", None, 2), MOST)
+    resident.add(event(5, "dtmf", None, 2), MOST)
+    resident.add(event(6, "dtmf", None, 3), MOST)
+    assert resident.state.revision == 3
 
 
 def test_a_reading_is_of_all_events_and_of_the_first_few_on_demand() -> None:
-    held = held_of((0, "prompt_sent"), (10, "prompt_sent"))
-    assert len(values(held.reading(), "Prompts")) == 2
-    earlier = held.reading_of(1, closing=True)
+    resident = held_of((0, "prompt_sent"), (10, "prompt_sent"))
+    assert len(values(resident.analysis(), "Prompts")) == 2
+    earlier = resident.analysis_of(1, closing=True)
     assert values(earlier, "AbandonedWaits") == [1]
-    held.add(event(20, "prompt_sent", None, 9), MOST)
-    assert len(values(held.reading(), "Prompts")) == 3
+    resident.add(event(20, "prompt_sent", None, 9), MOST)
+    assert len(values(resident.analysis(), "Prompts")) == 3
 
 
 def test_forgetting_a_reading_loses_nothing() -> None:
-    held = held_of((0, "prompt_sent"), (10, "dtmf"))
-    before = list(parts_of(held.reading()))
-    held.forget_reading()
-    assert list(parts_of(held.reading())) == before
+    resident = held_of((0, "prompt_sent"), (10, "dtmf"))
+    before = list(parts_of(resident.analysis()))
+    resident.forget_analysis()
+    assert list(parts_of(resident.analysis())) == before

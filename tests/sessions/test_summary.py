@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.building import LOST, PROMPT, reading_of
+from tests.building import LOST, PROMPT, analysis_of
 from worker.events.payload import WrapUp
-from worker.sessions.samples import Kind
+from worker.sessions.samples import SampleKey
 from worker.sessions.summary import summary_of
 from worker.times.minutes import MINUTE
 
@@ -25,11 +25,11 @@ TURN: tuple[tuple[Any, ...], ...] = (
 )
 
 
-def summarised(*scene: tuple[Any, ...]) -> dict[Kind, list[int]]:
+def summarised(*scene: tuple[Any, ...]) -> dict[SampleKey, list[int]]:
     """All samples, which must be of one context and of the last minute."""
-    reading = reading_of(*scene)
-    (((_, minute), part),) = summary_of(reading).parts.items()
-    assert minute == reading.last // MINUTE * MINUTE
+    analysis = analysis_of(*scene)
+    (((_, minute), part),) = summary_of(analysis).parts.items()
+    assert minute == analysis.last // MINUTE * MINUTE
     return dict(part)
 
 

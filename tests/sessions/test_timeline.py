@@ -18,17 +18,17 @@ from tests.building import (
     INTERRUPT,
     LOST,
     PROMPT,
+    analysis_of,
     closed,
     event,
     held_of,
-    reading_of,
     values,
 )
 from tests.scenes import BASE, Scene
 from worker.events.event import EVENT_CODES, Event
-from worker.sessions.analysis import Reading, read
-from worker.sessions.event_log import as_row
-from worker.sessions.record import decode, encode, encode_within, to_record
+from worker.sessions.analysis import SessionAnalysis, analyse
+from worker.sessions.event_log import logged_event
+from worker.sessions.record import decode_record, encode_record, encode_within, to_record
 from worker.sessions.timeline import MAX_ENTRIES, Timeline
 
 CALL: Scene = (
@@ -63,7 +63,7 @@ def plain(timeline: Timeline) -> dict[str, list[list[object]]]:
 
 
 def test_each_part_of_a_call_stands_in_it_in_ms_since_the_first_event() -> None:
-    whole = plain(reading_of(*CALL).timeline)
+    whole = plain(analysis_of(*CALL).timeline)
     unknown = "unknown"
     context = ["en-US", unknown, "elevenlabs", unknown, unknown, unknown]
     assert whole.pop("contexts") == [[0, *context]]
@@ -83,7 +83,7 @@ def test_each_part_of_a_call_stands_in_it_in_ms_since_the_first_event() -> None:
 
 def test_a_missing_number_is_a_gap_between_its_neighbours_and_puts_the_wait_in_doubt() -> None:
     whole = plain(
-        reading_of(
+        analysis_of(
             *((0, CUSTOMER), (1_000, CUSTOMER_ENDS), (1_100, PROMPT), LOST, LOST),
             *((20_000, AGENT), (21_000, AGENT_ENDS)),
         ).timeline
@@ -95,7 +95,7 @@ def test_a_missing_number_is_a_gap_between_its_neighbours_and_puts_the_wait_in_d
 
 def test_an_end_that_was_never_seen_is_null() -> None:
     whole = plain(
-        reading_of(
+        analysis_of(
             *((0, "dtmf"), (100, CUSTOMER), (900, CUSTOMER), (1_000, AGENT), (1_500, AGENT)),
             *((1_600, CUSTOMER_ENDS), (1_700, CUSTOMER_ENDS), (1_800, AGENT_ENDS)),
             *((1_900, AGENT_ENDS), (2_000, CUSTOMER)),
@@ -113,39 +113,39 @@ def events(draw: st.DrawFn) -> Event:
     return event(at * 700, name, {"latency_ms": at} if name.endswith("y") else None, number)
 
 
-def told(reading: Reading, metric: str) -> Counter[int]:
-    return Counter(values(reading, metric))
+def told(analysis: SessionAnalysis, metric: str) -> Counter[int]:
+    return Counter(values(analysis, metric))
 
 
 @settings(max_examples=300)
 @given(st.lists(events(), min_size=1, max_size=40))
 def test_its_entries_are_the_samples_of_the_same_reading(some: list[Event]) -> None:
-    reading = read([as_row(one, BASE) for one in some], BASE, closing=True)
-    timeline = reading.timeline
+    analysis = analyse([logged_event(one, BASE) for one in some], BASE, closing=True)
+    timeline = analysis.timeline
     waits = [one for one in timeline.waits if not one.doubtful]
-    assert told(reading, "CallerWait") == Counter(
+    assert told(analysis, "CallerWait") == Counter(
         one.audio - one.since - one.speech_ms for one in waits if one.audio is not None
     )
     given_up = [one for one in waits if one.audio is None]
-    assert len(given_up) == len(values(reading, "AbandonedWaits"))
-    assert len(timeline.waits) - len(waits) == len(values(reading, "DoubtfulWaits"))
-    assert told(reading, "ApplicationLatency") == Counter(
+    assert len(given_up) == len(values(analysis, "AbandonedWaits"))
+    assert len(timeline.waits) - len(waits) == len(values(analysis, "DoubtfulWaits"))
+    assert told(analysis, "ApplicationLatency") == Counter(
         one.first_token - one.sent
         for one in timeline.prompts
         if one.sure and one.first_token is not None
     )
-    assert told(reading, "ResponseLatency") == Counter(
+    assert told(analysis, "ResponseLatency") == Counter(
         one.response_ms for one in timeline.agent if one.response_ms is not None
     )
     turns = [one for one in timeline.agent if one.outcome not in (None, "greeting")]
-    assert len(turns) == len(values(reading, "Turns"))
-    assert told(reading, "TokenStreamDuration") == Counter(
+    assert len(turns) == len(values(analysis, "Turns"))
+    assert told(analysis, "TokenStreamDuration") == Counter(
         one.final_token - one.first_token for one in timeline.replies if one.final_token is not None
     )
-    assert told(reading, "SttLatency") == Counter(one.latency_ms for one in timeline.stt)
-    assert told(reading, "TtsLatency") == Counter(one.latency_ms for one in timeline.tts)
+    assert told(analysis, "SttLatency") == Counter(one.latency_ms for one in timeline.stt)
+    assert told(analysis, "TtsLatency") == Counter(one.latency_ms for one in timeline.tts)
     missing = sum(one.missing for one in timeline.gaps)
-    assert missing == reading.numbers.missing
+    assert missing == analysis.numbers.missing
 
 
 def test_it_is_bounded_and_keeps_the_earliest_of_all_kinds() -> None:
@@ -154,26 +154,26 @@ def test_it_is_bounded_and_keeps_the_earliest_of_all_kinds() -> None:
         for n in range(MAX_ENTRIES)
         for name in ("dtmf", "stt_latency")
     ]
-    timeline = reading_of(*scene).timeline
+    timeline = analysis_of(*scene).timeline
     assert timeline.omitted == MAX_ENTRIES
     assert len(timeline.marks) == len(timeline.stt) == MAX_ENTRIES // 2
     assert timeline.marks[-1].at == timeline.stt[-1].at == MAX_ENTRIES // 2 - 1
 
 
 def test_a_record_has_one_that_is_read_back_unless_it_is_not_wanted() -> None:
-    held = closed(held_of(*CALL))
-    record = to_record(held.state, held.reading())
-    assert record.timeline == reading_of(*CALL).timeline
-    assert decode(encode(record)) == record
-    without = to_record(held.state, held.reading(), timeline=False)
-    assert b"timeline" not in encode(without)
-    assert decode(encode(without)) == without
+    resident = closed(held_of(*CALL))
+    record = to_record(resident.state, resident.analysis())
+    assert record.timeline == analysis_of(*CALL).timeline
+    assert decode_record(encode_record(record)) == record
+    without = to_record(resident.state, resident.analysis(), timeline=False)
+    assert b"timeline" not in encode_record(without)
+    assert decode_record(encode_record(without)) == without
 
 
 def test_it_is_left_out_before_any_turn_row() -> None:
-    held = closed(held_of(*CALL))
-    record = to_record(held.state, held.reading())
-    line = encode(record)
-    short = decode(encode_within(line, len(line) - 1))
+    resident = closed(held_of(*CALL))
+    record = to_record(resident.state, resident.analysis())
+    line = encode_record(record)
+    short = decode_record(encode_within(line, len(line) - 1))
     assert short.timeline is None
     assert short.turn_rows == record.turn_rows

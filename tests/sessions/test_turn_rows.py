@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.building import reading_of
+from tests.building import analysis_of
 from tests.scenes import BASE
 from worker.sessions.turn_rows import MAX_ROWS, TurnRow
 
@@ -13,7 +13,7 @@ SPANISH = {"tts_language_code": "es-US"}
 
 
 def rows(*scene: tuple[Any, ...]) -> list[TurnRow]:
-    return reading_of(*scene).rows
+    return analysis_of(*scene).rows
 
 
 def turn(start: int, tokens: int = 10) -> list[tuple[Any, ...]]:
@@ -116,6 +116,6 @@ def test_rows_are_sorted_by_their_time() -> None:
 
 def test_at_most_200_rows_are_kept_and_the_others_counted() -> None:
     scene = [one for n in range(MAX_ROWS + 3) for one in turn(n * 5000)]
-    reading = reading_of(*scene)
-    assert (len(reading.rows), reading.rows_omitted) == (MAX_ROWS, 3)
-    assert reading.rows[-1].at == BASE + (MAX_ROWS - 1) * 5000
+    analysis = analysis_of(*scene)
+    assert (len(analysis.rows), analysis.rows_omitted) == (MAX_ROWS, 3)
+    assert analysis.rows[-1].at == BASE + (MAX_ROWS - 1) * 5000

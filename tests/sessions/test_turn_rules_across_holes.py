@@ -16,14 +16,14 @@ from tests.building import (
     INTERRUPT,
     LOST,
     PROMPT,
+    analysis_of,
     event,
-    reading_of,
     said,
     values,
 )
 from tests.scenes import BASE
-from worker.sessions.analysis import read
-from worker.sessions.event_log import as_row
+from worker.sessions.analysis import analyse
+from worker.sessions.event_log import logged_event
 
 CONFIGURED = (0, "configurations", {"configurations": {"ttsLanguage": "en-US"}})
 HANG_UP = (9000, "call_wrap_up")
@@ -34,7 +34,7 @@ ANSWERED: list[tuple[Any, ...]] = [(1600, FIRST), (1900, AGENT), (2100, FINAL), 
 
 
 def outcomes(*scene: tuple[Any, ...]) -> list[tuple[int, str]]:
-    return [(row.at - BASE, row.outcome) for row in reading_of(*scene).rows]
+    return [(row.at - BASE, row.outcome) for row in analysis_of(*scene).rows]
 
 
 # --- replies and prompts
@@ -45,7 +45,7 @@ def test_a_first_token_across_a_hole_leaves_its_prompt_in_doubt_and_is_not_sure(
     assert "ApplicationLatency" not in samples
     assert samples["DoubtfulPrompts"] == [(1600, 1)]
     assert "UnansweredPrompts" not in samples
-    (row,) = reading_of(*ASKED, LOST, *ANSWERED).rows
+    (row,) = analysis_of(*ASKED, LOST, *ANSWERED).rows
     assert row.application_ms is None
 
 
@@ -132,7 +132,7 @@ def test_two_missing_events_may_be_an_utterance_and_put_a_wait_in_doubt() -> Non
     samples = said(*ASKED, LOST, LOST, *ANSWERED)
     assert samples["DoubtfulWaits"] == [(1900, 1)]
     assert "CallerWait" not in samples
-    (row,) = reading_of(*ASKED, LOST, LOST, *ANSWERED).rows
+    (row,) = analysis_of(*ASKED, LOST, LOST, *ANSWERED).rows
     assert (row.outcome, row.caller_wait_ms) == ("doubtful", None)
 
 
@@ -212,13 +212,13 @@ def test_a_wait_in_doubt_is_over_as_any_other() -> None:
 
 def test_a_replys_duration_may_lack_one_event_and_no_more() -> None:
     assert said((0, AGENT), LOST, (900, AGENT_ENDS)) == {"ReplyDuration": [(900, 900)]}
-    reading = reading_of((0, AGENT), LOST, LOST, (900, AGENT_ENDS))
+    analysis = analysis_of((0, AGENT), LOST, LOST, (900, AGENT_ENDS))
     assert said((0, AGENT), LOST, LOST, (900, AGENT_ENDS)) == {}
-    assert reading.turns.agent_ms == 900
+    assert analysis.turns.agent_ms == 900
 
 
 def test_a_turn_whose_reply_may_be_two_has_no_duration_in_its_row() -> None:
-    (row,) = reading_of(*ASKED, *ANSWERED[:-1], LOST, LOST, ANSWERED[-1]).rows
+    (row,) = analysis_of(*ASKED, *ANSWERED[:-1], LOST, LOST, ANSWERED[-1]).rows
     assert (row.outcome, row.response_ms, row.reply_ms) == ("answered", 900, None)
 
 
@@ -247,8 +247,8 @@ def test_breaking_in_counts_without_a_hole_since_the_other_began(
 
 def test_a_silence_with_a_hole_is_not_the_longest() -> None:
     scene = ((0, "dtmf"), LOST, (5000, AGENT), (6000, AGENT_ENDS), (6700, CUSTOMER))
-    assert reading_of(*scene).longest_silence == 700
-    assert reading_of((0, AGENT), (10, AGENT_ENDS), LOST, HANG_UP).longest_silence == 0
+    assert analysis_of(*scene).longest_silence == 700
+    assert analysis_of((0, AGENT), (10, AGENT_ENDS), LOST, HANG_UP).longest_silence == 0
 
 
 # --- what a hole is
@@ -267,14 +267,14 @@ def test_a_span_whose_numbers_run_backwards_has_the_same_holes() -> None:
         ((8, 6, 5, 9), "ResponseLatency"),
     ):
         events = [event(at, names[at], None, number) for at, number in enumerate(numbers)]
-        reading = read([as_row(one, BASE) for one in events], BASE, closing=True)
-        assert len(values(reading, metric)) == 1
+        analysis = analyse([logged_event(one, BASE) for one in events], BASE, closing=True)
+        assert len(values(analysis, metric)) == 1
 
 
 def test_where_numbers_mean_nothing_a_missing_one_changes_nothing() -> None:
     scene = (*ASKED, LOST, LOST, *ANSWERED)
-    rows = reading_of(*scene).ordered.rows
-    sparse = read(rows, BASE, closing=True, contiguous=False)
-    parts = sparse.spoken.samples.parts.values()
+    rows = analysis_of(*scene).ordered.rows
+    sparse = analyse(rows, BASE, closing=True, contiguous=False)
+    parts = sparse.conversation.samples.parts.values()
     assert {kind for part in parts for kind in part} == set(said(*ASKED, *ANSWERED))
     assert (sparse.numbers.missing, sparse.holes) == (2, None)

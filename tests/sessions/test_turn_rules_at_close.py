@@ -12,16 +12,16 @@ from tests.building import (
     FIRST,
     INTERRUPT,
     PROMPT,
-    reading_of,
+    analysis_of,
     said,
     values,
 )
 
 
 def test_an_interrupt_while_the_agent_is_silent_interrupts_no_utterance() -> None:
-    reading = reading_of((0, INTERRUPT, {"type": "DTMF"}), (100, AGENT), (300, AGENT_ENDS))
-    assert values(reading, "Interruptions") == [1]
-    assert values(reading, "BargeInStopTime") == []
+    analysis = analysis_of((0, INTERRUPT, {"type": "DTMF"}), (100, AGENT), (300, AGENT_ENDS))
+    assert values(analysis, "Interruptions") == [1]
+    assert values(analysis, "BargeInStopTime") == []
 
 
 def test_without_words_over_the_agent_all_prompts_before_the_interrupt_are_void() -> None:
@@ -110,7 +110,7 @@ def test_a_heard_reply_leaves_nothing_to_abandon() -> None:
 
 
 def silence(*scene: tuple[Any, ...]) -> int:
-    return reading_of(*scene).longest_silence
+    return analysis_of(*scene).longest_silence
 
 
 def test_silence_runs_from_the_first_event_to_the_last() -> None:
@@ -131,5 +131,5 @@ def test_an_end_without_a_start_breaks_no_silence() -> None:
 
 
 def test_one_still_speaking_at_the_end_adds_no_talk() -> None:
-    turns = reading_of((0, CUSTOMER), (10, AGENT), (500, "dtmf")).turns
+    turns = analysis_of((0, CUSTOMER), (10, AGENT), (500, "dtmf")).turns
     assert (turns.customer_ms, turns.agent_ms) == (0, 0)

@@ -16,7 +16,7 @@ from tests.building import (
     FIRST,
     INTERRUPT,
     PROMPT,
-    reading_of,
+    analysis_of,
     said,
     told_directly,
     values,
@@ -46,7 +46,7 @@ def test_each_sample_is_stamped_with_the_event_that_completes_it() -> None:
 
 def test_a_session_starts_at_its_first_event_and_every_event_was_delivered() -> None:
     scene = ((70, "dtmf"), (90, "interrupt"))
-    assert values(reading_of(*scene), "DeliveryDelay") == [1000, 1000]
+    assert values(analysis_of(*scene), "DeliveryDelay") == [1000, 1000]
     assert told_directly(*scene) == {
         "SessionsStarted": [(70, 1)],
         "DtmfReceived": [(70, 1)],
@@ -60,7 +60,7 @@ def test_a_session_starts_at_its_first_event_and_every_event_was_delivered() -> 
 def test_speaking_twice_over_the_agent_interrupts_twice_and_loses_an_end() -> None:
     scene = ((0, AGENT), (100, CUSTOMER), (200, CUSTOMER))
     assert said(*scene) == {"InterruptionsByCustomer": [(100, 1), (200, 1)]}
-    assert reading_of(*scene).turns.lost_ends == 1
+    assert analysis_of(*scene).turns.lost_ends == 1
 
 
 def test_prompts_are_settled_when_the_customer_speaks_after_an_utterance_not_over_one() -> None:
@@ -118,12 +118,12 @@ def test_an_end_while_the_agent_speaks_is_no_end_that_waits_for_an_answer() -> N
 
 
 def test_a_second_end_moves_the_end_and_adds_no_talk() -> None:
-    reading = reading_of(
+    analysis = analysis_of(
         (0, CUSTOMER), (400, CUSTOMER_ENDS), (600, CUSTOMER_ENDS), (600, PROMPT), (700, FIRST),
         (900, AGENT),
     )  # fmt: skip
-    assert values(reading, "ResponseLatency") == [300]
-    assert reading.turns.customer_ms == 400
+    assert values(analysis, "ResponseLatency") == [300]
+    assert analysis.turns.customer_ms == 400
 
 
 # --- prompt_sent
@@ -144,10 +144,10 @@ def test_later_prompts_do_not_begin_the_wait_anew() -> None:
 
 
 def test_a_reply_that_nobody_asked_for_makes_its_turn_ambiguous() -> None:
-    reading = reading_of((0, CUSTOMER_ENDS), (100, FIRST), (200, AGENT))
-    assert reading.turns.unattributed_replies == 1
-    assert values(reading, "AmbiguousTurns") == [1]
-    assert values(reading, "ResponseLatency") == []
+    analysis = analysis_of((0, CUSTOMER_ENDS), (100, FIRST), (200, AGENT))
+    assert analysis.turns.unattributed_replies == 1
+    assert values(analysis, "AmbiguousTurns") == [1]
+    assert values(analysis, "ResponseLatency") == []
 
 
 def test_in_doubt_the_oldest_prompt_is_dropped_and_doubt_stays_until_settled() -> None:
@@ -158,17 +158,17 @@ def test_in_doubt_the_oldest_prompt_is_dropped_and_doubt_stays_until_settled() -
 
 
 def test_in_doubt_without_a_prompt_owed_a_reply_is_unattributed() -> None:
-    reading = reading_of((0, PROMPT), (10, PROMPT), (20, FIRST), (30, FIRST), (40, FIRST))
-    assert reading.turns.unattributed_replies == 1
+    analysis = analysis_of((0, PROMPT), (10, PROMPT), (20, FIRST), (30, FIRST), (40, FIRST))
+    assert analysis.turns.unattributed_replies == 1
 
 
 # --- final_token_received
 
 
 def test_a_final_token_without_a_first_counts_a_reply_and_nothing_is_below_none() -> None:
-    reading = reading_of((0, FINAL), (10, FINAL), (20, FIRST), (70, FINAL))
-    assert reading.direct.replies == 3
-    assert values(reading, "TokenStreamDuration") == [50]
+    analysis = analysis_of((0, FINAL), (10, FINAL), (20, FIRST), (70, FINAL))
+    assert analysis.direct.replies == 3
+    assert values(analysis, "TokenStreamDuration") == [50]
 
 
 def test_after_overlapping_replies_the_next_one_alone_is_measured() -> None:
@@ -191,7 +191,7 @@ def test_no_tokens_told_no_rate_and_none_at_all_a_rate_of_none() -> None:
 
 
 def test_a_lost_end_of_the_agent_voids_what_its_utterance_remembered() -> None:
-    reading = reading_of(
+    analysis = analysis_of(
         (0, CUSTOMER_ENDS),
         (0, PROMPT),
         (100, FIRST),
@@ -200,12 +200,12 @@ def test_a_lost_end_of_the_agent_voids_what_its_utterance_remembered() -> None:
         (400, AGENT),
         (900, AGENT_ENDS),
     )
-    assert reading.turns.lost_ends == 1
-    assert reading.turns.agent_utterances == 2
-    assert values(reading, "ResponseLatency") == [200]
-    assert values(reading, "ReplyDuration") == [500]
-    assert values(reading, "TimeToReplyEnd") == []
-    assert values(reading, "BargeInStopTime") == []
+    assert analysis.turns.lost_ends == 1
+    assert analysis.turns.agent_utterances == 2
+    assert values(analysis, "ResponseLatency") == [200]
+    assert values(analysis, "ReplyDuration") == [500]
+    assert values(analysis, "TimeToReplyEnd") == []
+    assert values(analysis, "BargeInStopTime") == []
 
 
 def test_the_callers_own_words_are_no_waiting_where_their_start_is_known() -> None:

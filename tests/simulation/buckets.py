@@ -8,18 +8,18 @@ from contextlib import contextmanager
 
 from tests.simulation.ledger import Samples
 from tests.simulation.watched import Watch
-from worker.objectstore.api import Failure, Object, Page
+from worker.objectstore.api import KeyPage, Object, StoreFailure
 from worker.objectstore.retrying import Access
 from worker.outbox.entries import Entry, Settled
 from worker.outbox.ledger import Note
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.ledger import notes_since
-from worker.state.s3.maintenance import Upkeep
+from worker.state.s3.maintenance import MaintenanceSchedule
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.store import S3Store
 from worker.testing.strict_s3 import StrictS3
 
-_UPKEEP = Upkeep(commits=5, size=1 << 30, sweep_every=2)
+_UPKEEP = MaintenanceSchedule(commits=5, size=1 << 30, sweep_every=2)
 _BY = "."
 
 
@@ -31,32 +31,32 @@ class WatchedBucket:
         self._real = real
         self._watch = watch
 
-    def get(self, key: str) -> Object | Failure:
+    def get(self, key: str) -> Object | StoreFailure:
         """See ``ObjectStore.get``."""
         with self._calling():
             return self._real.get(key)
 
-    def get_range(self, key: str, start: int, length: int) -> bytes | Failure:
+    def get_range(self, key: str, start: int, length: int) -> bytes | StoreFailure:
         """See ``ObjectStore.get_range``."""
         with self._calling():
             return self._real.get_range(key, start, length)
 
-    def etag(self, key: str) -> str | Failure:
+    def etag(self, key: str) -> str | StoreFailure:
         """See ``ObjectStore.etag``."""
         with self._calling():
             return self._real.etag(key)
 
-    def put(self, key: str, data: bytes, expected: str | None) -> str | Failure:
+    def put(self, key: str, data: bytes, expected: str | None) -> str | StoreFailure:
         """See ``ObjectStore.put``."""
         with self._calling():
             return self._real.put(key, data, expected)
 
-    def delete(self, key: str) -> Failure | None:
+    def delete(self, key: str) -> StoreFailure | None:
         """See ``ObjectStore.delete``."""
         with self._calling():
             return self._real.delete(key)
 
-    def keys(self, prefix: str, after: str = "") -> Page | Failure:
+    def keys(self, prefix: str, after: str = "") -> KeyPage | StoreFailure:
         """See ``ObjectStore.keys``."""
         with self._calling():
             return self._real.keys(prefix, after)
@@ -80,7 +80,7 @@ def open_bucket(
         sleep=sleep,
         random=lambda: 0.5,
         nonce=lambda: f"{watch.worker}{_BY}{number()}",
-        upkeep=_UPKEEP,
+        schedule=_UPKEEP,
         readers=1,
     )
 
@@ -99,7 +99,7 @@ class BucketLedger:
     def owner(self) -> str:
         """Who made the last swap: only the owner can, and becoming it is one."""
         data = self._bucket.objects.get(MANIFEST)
-        return "" if data is None else manifests.decode(data).nonce.partition(_BY)[0]
+        return "" if data is None else manifests.decode_manifest(data).nonce.partition(_BY)[0]
 
     @property
     def notes(self) -> list[Note]:
@@ -111,12 +111,16 @@ class BucketLedger:
     @property
     def bound(self) -> Samples:
         """By the notes: how many samples of a series' minute there may be too many."""
-        return _summed((note, note.most - 1) for note in self.notes if 1 == note.least < note.most)
+        return _summed(
+            (note, note.max_count - 1)
+            for note in self.notes
+            if 1 == note.min_count < note.max_count
+        )
 
     @property
     def dropped(self) -> Samples:
         """By the notes: how many samples of a series' minute may be missing."""
-        return _summed((note, 1) for note in self.notes if not note.least)
+        return _summed((note, 1) for note in self.notes if not note.min_count)
 
     def taken(self, worker: str) -> None:
         """Nothing: the bucket knows, and since then another may have taken it."""

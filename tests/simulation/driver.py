@@ -216,7 +216,7 @@ class Driver:
     def _at_rest(self) -> bool:
         """Whether everything was read, told, committed and sent."""
         worker = self.active
-        if worker is None or self._standing or worker.partition.held:
+        if worker is None or self._standing or worker.partition.resident:
             return False
         now = worker.partition.now
         if now is None or (self.world.put and now <= self.world.put[-1].arrival):

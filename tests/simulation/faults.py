@@ -16,7 +16,7 @@ from tests.simulation.plan import (
     TakeOver,
     WriteFault,
 )
-from worker.sources.kinesis.api import Failure, FailureKind
+from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
 from worker.testing import strict_cloudwatch, strict_kinesis, strict_otlp, strict_s3
 
 
@@ -48,15 +48,17 @@ class Faults:
         """What befalls a worker that comes to a point."""
         return self._interruptions.get((point, self._nth(point)))
 
-    def read(self, operation: strict_kinesis.Operation, shard: str) -> strict_kinesis.Fault:
+    def read(
+        self, operation: strict_kinesis.KinesisOperation, shard: str
+    ) -> strict_kinesis.KinesisFault:
         """What befalls a call to Kinesis."""
         fault = self._reads.get(self._nth("read call"))
         if fault is None or (fault == "empty" and operation != "get_records"):
             return None
         self._say(f"kinesis: {operation} {shard}: {fault}")
-        return Failure(fault, "injected") if isinstance(fault, FailureKind) else fault
+        return StreamFailure(fault, "injected") if isinstance(fault, StreamFailureKind) else fault
 
-    def sends(self) -> Iterator[strict_cloudwatch.Fault | None]:
+    def sends(self) -> Iterator[strict_cloudwatch.CloudWatchFault | None]:
         """What befalls each call to CloudWatch in turn."""
         while True:
             fault = self._sends.get(self._nth("send call"))
@@ -72,7 +74,7 @@ class Faults:
                 self._say(f"otlp: {fault.value}")
             yield fault
 
-    def store(self, operation: strict_s3.Operation, key: str) -> strict_s3.Fault | None:
+    def store(self, operation: strict_s3.S3Operation, key: str) -> strict_s3.S3Fault | None:
         """What befalls a call to S3."""
         fault = self._stores.get(self._nth("S3 call"))
         if fault is not None:

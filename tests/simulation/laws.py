@@ -26,15 +26,15 @@ from worker.metrics.series import Series
 from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import tally_of
 from worker.partition.accounting import ACCOUNTED
-from worker.partition.commit_outputs import Outputs, Packed, RecordLine
-from worker.partition.dead_letters import DeadLetter, OccurrenceLetter, SamplesLetter, decode
+from worker.partition.commit_outputs import EvictedSession, Outputs, RecordLine
+from worker.partition.dead_letters import DeadLetter, OccurrenceLetter, SamplesLetter, decode_letter
 from worker.partition.delta import Delta
-from worker.partition.emission import summarise
-from worker.partition.metric_windows import Gathered
+from worker.partition.emission import emit_session_samples
+from worker.partition.metric_windows import MetricWindows
 from worker.partition.rules import Rules
 from worker.partition.series_registry import SeriesBook
 from worker.replay import Replay
-from worker.sessions.resident import Held
+from worker.sessions.resident_session import ResidentSession
 from worker.state.store import Store
 from worker.stream.record import Record
 
@@ -67,15 +67,15 @@ class Undisturbed:
 def broken(world: World, store: Store, restored: Delta) -> list[str]:
     """The laws that a run that came to rest has broken, a line each."""
     calm = Undisturbed(world.plan.rules, world.put)
-    packed = store.recall(list(calm.records))
-    expected = _expected(world.plan.rules, calm, packed.values())
-    letters = [decode(line) for line in _lines(world, "dead_letters")]
+    evicted = store.load_sessions(list(calm.records))
+    expected = _expected(world.plan.rules, calm, evicted.values())
+    letters = [decode_letter(line) for line in _lines(world, "dead_letters")]
     return [
         *world.broken,
         *_counters(calm, restored),
         *_records(calm, _lines(world, "records")),
         *_letters(calm, letters),
-        *_sessions(calm, restored, packed),
+        *_sessions(calm, restored, evicted),
         *_patience(world, restored),
         *islice(_noted(world), _SHOWN),
         *_samples(expected, _buried(letters), world),
@@ -94,7 +94,7 @@ def _counters(calm: Undisturbed, restored: Delta) -> Iterator[str]:
     for name in _COUNTED:
         if now[name] != calm.counters[name]:
             yield f"law 8: {name} is {now[name]}, undisturbed {calm.counters[name]}"
-    if now["sessions_set_aside"] or any(DEFECT in one.reason for one in calm.letters):
+    if now["sessions_quarantined"] or any(DEFECT in one.reason for one in calm.letters):
         yield "the worker failed at a session or a record"
     if now["input_gaps"]:
         yield "law 5: a gap in the input, though nothing was trimmed"
@@ -152,11 +152,11 @@ def _buried(letters: list[DeadLetter]) -> Samples:
 
 
 def _sessions(
-    calm: Undisturbed, restored: Delta, packed: Mapping[SessionKey, Packed]
+    calm: Undisturbed, restored: Delta, evicted: Mapping[SessionKey, EvictedSession]
 ) -> Iterator[str]:
     if restored.sessions:
         yield f"law 3: {len(restored.sessions)} sessions restored that had told everything"
-    for key in calm.records.keys() - packed.keys():
+    for key in calm.records.keys() - evicted.keys():
         yield f"law 9: {key.session_id} isn't kept"
 
 
@@ -167,7 +167,7 @@ def _patience(world: World, restored: Delta) -> Iterator[str]:
                 yield f"nothing came too late, and {name} is {restored.counters[name]}"
 
 
-def _expected(rules: Rules, calm: Undisturbed, packed: Iterable[Packed]) -> Samples:
+def _expected(rules: Rules, calm: Undisturbed, evicted: Iterable[EvictedSession]) -> Samples:
     """What CloudWatch must hold, but for ambiguous attempts: what the events say; what was told
     and is no longer true; and of each session what it was at its first close.
     """
@@ -177,10 +177,10 @@ def _expected(rules: Rules, calm: Undisturbed, packed: Iterable[Packed]) -> Samp
         if CATALOGUE[key[0]].hold is not Hold.SESSION
     }
     book = SeriesBook(rules.series)
-    for one in packed:
-        told = Gathered(book)
-        summarise(Held(one.state, one.log), told)
-        for (series, minute, value), count in one.state.surplus:
+    for one in evicted:
+        told = MetricWindows(book)
+        emit_session_samples(ResidentSession(one.state, one.log), told)
+        for (series, minute, value), count in one.state.over_emitted:
             told.add((series, minute), {value: count})
         for (series, minute), distribution in told.take().items():
             counts = expected.setdefault((*series, minute), Counter())

@@ -135,7 +135,7 @@ class Ledger:
     def _end(self, entry: Entry, settled: Settled) -> None:
         if settled.note is not None:
             self.notes.append(settled.note)
-        for draft in settled.instead:
+        for draft in settled.replacements:
             if draft.kind == METRIC_KIND:
                 self._inherited[draft.body] = draft.ambiguous
         if settled.outcome is DeliveryOutcome.APPLIED and entry.ambiguous:

@@ -20,7 +20,7 @@ from worker.metrics.instruments import instrument_of
 from worker.metrics.series import Series
 from worker.outbox.destination import Destination
 from worker.outbox.entries import EntryKind
-from worker.sessions.record import decode
+from worker.sessions.record import decode_record
 from worker.testing.strict_otlp import METRICS, TRACES, StrictOtlp, StrictReceiver
 from worker.testing.strict_points import Attributes, KeptPoint
 
@@ -74,7 +74,7 @@ def wrong_totals(strict: StrictOtlp, emitted: _Samples) -> Iterator[str]:
 
 def wrong_traces(strict: StrictOtlp, lines: Iterable[bytes]) -> Iterator[str]:
     """Sessions whose trace isn't whole, and traces of no session."""
-    traces = [trace_of(decode(line), "chat") for line in lines]
+    traces = [trace_of(decode_record(line), "chat") for line in lines]
     for trace in traces:
         lacking = [
             one.name for one in trace.spans if (trace.trace_id, one.span_id) not in strict.spans

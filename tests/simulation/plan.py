@@ -12,12 +12,12 @@ from typing import Final, Literal, NamedTuple
 
 from worker.outbox.destination import OnAmbiguous
 from worker.partition.rules import Rules
-from worker.sources.kinesis.api import FailureKind
+from worker.sources.kinesis.api import StreamFailureKind
 from worker.stream.position import Start
 from worker.testing.habits import Habits
-from worker.testing.strict_cloudwatch import Fault as MetricsFault
+from worker.testing.strict_cloudwatch import CloudWatchFault as MetricsFault
 from worker.testing.strict_otlp import OtlpFault
-from worker.testing.strict_s3 import Fault as StoreFaultKind
+from worker.testing.strict_s3 import S3Fault as StoreFaultKind
 from worker.testing.traffic import Traffic
 
 Point = Literal[
@@ -75,7 +75,7 @@ class ReadFault(NamedTuple):
     """The nth call to Kinesis fails, or gets an answer without the records that are there."""
 
     nth: int
-    fault: FailureKind | Literal["empty"]
+    fault: StreamFailureKind | Literal["empty"]
 
 
 class SendFault(NamedTuple):
@@ -207,12 +207,12 @@ _OFTEN: Final[dict[Point, int]] = {
 }
 """About how often a run comes to each point."""
 
-_READ_FAULTS: Final[tuple[FailureKind | Literal["empty"], ...]] = (
-    FailureKind.THROTTLED,
-    FailureKind.UNAVAILABLE,
-    FailureKind.EXPIRED,
-    FailureKind.GONE,
-    FailureKind.DENIED,
+_READ_FAULTS: Final[tuple[StreamFailureKind | Literal["empty"], ...]] = (
+    StreamFailureKind.THROTTLED,
+    StreamFailureKind.UNAVAILABLE,
+    StreamFailureKind.EXPIRED,
+    StreamFailureKind.GONE,
+    StreamFailureKind.DENIED,
     "empty",
 )
 

@@ -61,7 +61,7 @@ def _open_file(path: Path) -> Store:
 
 def _verdict(world: World, store: Store) -> list[str]:
     try:
-        return broken(world, store, store.take(STREAM))
+        return broken(world, store, store.acquire(STREAM))
     finally:
         store.close()
 

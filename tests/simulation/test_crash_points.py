@@ -68,12 +68,12 @@ class Forgetful(SqliteStore):
         super().__init__(path)
         self._file = path
 
-    def take(self, stream: str) -> Delta:
+    def acquire(self, stream: str) -> Delta:
         if self._file.exists():
             with closing(sqlite3.connect(self._file)) as db:
                 db.execute("UPDATE outbox SET state = 'PENDING'")
                 db.commit()
-        return super().take(stream)
+        return super().acquire(stream)
 
 
 class Hasty(SqliteStore):
@@ -107,7 +107,7 @@ class Unfenced(SqliteStore):
         try:
             super().settle([])
         except Fenced:
-            self.take(STREAM)
+            self.acquire(STREAM)
 
 
 @pytest.mark.slow

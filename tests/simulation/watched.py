@@ -17,12 +17,12 @@ from worker.errors import Fenced
 from worker.events.event import SessionKey
 from worker.outbox.destination import Sink
 from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind, Settled
-from worker.partition.commit_outputs import Packed
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta
 from worker.sources.batch import DecodedBatch
-from worker.sources.kinesis.api import Call, KinesisApi, carry_out
-from worker.sources.kinesis.api import Outcome as CallOutcome
-from worker.sources.kinesis.inline import decoded
+from worker.sources.kinesis.api import CallResult as CallOutcome
+from worker.sources.kinesis.api import KinesisApi, StreamCall, carry_out
+from worker.sources.kinesis.inline import decode_batch
 from worker.sources.kinesis.scheduler import Schedule
 from worker.state.store import Backlog, Commit, Store
 from worker.stream.position import Position
@@ -47,10 +47,10 @@ class WatchedStore:
         self._real = real
         self._watch = watch
 
-    def take(self, stream: str) -> Delta:
-        """See ``Store.take``."""
+    def acquire(self, stream: str) -> Delta:
+        """See ``Store.acquire``."""
         self._watch.pass_point("before take")
-        restored = self._real.take(stream)
+        restored = self._real.acquire(stream)
         self._watch.ledger.taken(self._watch.worker)
         self._watch.pass_point("after take")
         return restored
@@ -62,15 +62,15 @@ class WatchedStore:
         delta = commit.delta
         self._watch.say(
             f"append: time {delta.stream_time}, {len(delta.sessions)} sessions,"
-            f" {len(delta.positions)} positions, {len(commit.drafts)} requests,"
-            f" {len(commit.packed)} packed"
+            f" {len(delta.positions)} positions, {len(commit.new_entries)} requests,"
+            f" {len(commit.evicted)} packed"
         )
         self._watch.pass_point("after append")
 
-    def recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
-        """See ``Store.recall``."""
+    def load_sessions(self, keys: Iterable[SessionKey]) -> dict[SessionKey, EvictedSession]:
+        """See ``Store.load_sessions``."""
         self._watch.pass_point("recall")
-        return self._real.recall(keys)
+        return self._real.load_sessions(keys)
 
     def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         """See ``Store.claim``."""
@@ -162,7 +162,7 @@ class SteppedSource:
         self._random = random
         self._slowness = slowness
         self._watch = watch
-        self._under_way: list[tuple[Call, CallOutcome]] = []
+        self._under_way: list[tuple[StreamCall, CallOutcome]] = []
 
     def start(self) -> None:
         """Nothing to begin: ``poll`` does it all."""
@@ -180,7 +180,7 @@ class SteppedSource:
         self._random.shuffle(late)
         for call, outcome in late:
             self._schedule.completed(call, outcome, now)
-        batches = self._schedule.take(now)
+        batches = self._schedule.acquire(now)
         records = sum(len(batch.records) for batch in batches)
         if records:
             self._watch.say(f"read {records} records of {sorted({b.shard for b in batches})}")
@@ -188,7 +188,7 @@ class SteppedSource:
             if batch.ended:
                 self._watch.say(f"read {batch.shard} to its end")
         self._watch.pass_point("read")
-        return [decoded(batch) for batch in batches]
+        return [decode_batch(batch) for batch in batches]
 
     def pause(self, shards: Iterable[str]) -> None:
         """See ``Source.pause``."""
@@ -203,4 +203,4 @@ class SteppedSource:
 
     def expired_shards(self) -> list[str]:
         """See ``Source.expired_shards``."""
-        return self._schedule.forgotten()
+        return self._schedule.expired()

@@ -22,12 +22,12 @@ from worker.partition.partition import Partition
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks, Limits
 from worker.service.service import Service
-from worker.sources.kinesis.lineage import Survey, first_positions
+from worker.sources.kinesis.lineage import StreamDescription, first_positions
 from worker.sources.kinesis.scheduler import Schedule
 from worker.sources.source import Opening
 from worker.state.store import Store
 from worker.stream.position import Position
-from worker.wiring import Stage, partition_of
+from worker.wiring import SharedParts, partition_of
 
 STREAM: Final = "calls, created when the simulation began"
 _LEAD_MS: Final = 300_000
@@ -69,19 +69,19 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
 
     ``slowness``: see ``SteppedSource``. Time may go by. Raises what strikes it on its way.
     """
-    survey = world.kinesis.survey()
-    while not isinstance(survey, Survey):
+    description = world.kinesis.describe()
+    while not isinstance(description, StreamDescription):
         world.pass_time(_SURVEY_AGAIN_MS)
-        survey = world.kinesis.survey()
+        description = world.kinesis.describe()
     random = Random(f"{world.plan.seed}:{watch.worker}")
 
     def open_source(stored: Mapping[str, Position]) -> Opening:
-        positions = stored or first_positions(survey, world.plan.start)
-        schedule = Schedule(positions, survey.created, random.random, _MAX_BYTES)
+        positions = stored or first_positions(description, world.plan.start)
+        schedule = Schedule(positions, description.created, random.random, _MAX_BYTES)
         source = SteppedSource(world.stream, schedule, lambda: world.now, random, slowness, watch)
         return Opening(source, positions)
 
-    stage = Stage(
+    stage = SharedParts(
         STREAM,
         _destinations(world, watch),
         lambda _location: store,

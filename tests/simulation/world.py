@@ -13,15 +13,15 @@ from tests.simulation.faults import Faults
 from tests.simulation.ledger import Ledger, Witness
 from tests.simulation.plan import Plan, Redelivery, Reshard
 from worker.outbox.entries import DeliveryOutcome, EntryKind
-from worker.sources.kinesis.api import Answer, Failure, KinesisApi
-from worker.sources.kinesis.lineage import Survey
+from worker.sources.kinesis.api import KinesisApi, RecordsAnswer, StreamFailure
+from worker.sources.kinesis.lineage import StreamDescription
 from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.strict_cloudwatch import StrictCloudWatch
 from worker.testing.strict_kinesis import StrictKinesis
 from worker.testing.strict_otlp import StrictOtlp
 from worker.testing.strict_s3 import StrictS3
-from worker.testing.traffic import simulate
+from worker.testing.traffic import simulated_records
 
 NAMESPACE: Final = "VoiceInsights"
 _MOST_SHARDS: Final = 5
@@ -34,22 +34,26 @@ class LateEnds:
 
     def __init__(self, real: KinesisApi) -> None:
         self._real = real
-        self._ends: dict[str, Answer] = {}
+        self._ends: dict[str, RecordsAnswer] = {}
 
-    def survey(self) -> Survey | Failure:
-        """See ``KinesisApi.survey``."""
-        return self._real.survey()
+    def describe(self) -> StreamDescription | StreamFailure:
+        """See ``KinesisApi.describe``."""
+        return self._real.describe()
 
-    def shard_iterator(self, shard: str, position: Position) -> str | Failure:
+    def shard_iterator(self, shard: str, position: Position) -> str | StreamFailure:
         """See ``KinesisApi.shard_iterator``."""
         return self._real.shard_iterator(shard, position)
 
-    def get_records(self, shard: str, iterator: str) -> Answer | Failure:
+    def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
         """See ``KinesisApi.get_records``."""
         if iterator in self._ends:
             return self._ends[iterator]
         answer = self._real.get_records(shard, iterator)
-        if isinstance(answer, Failure) or answer.next_iterator is not None or not answer.records:
+        if (
+            isinstance(answer, StreamFailure)
+            or answer.next_iterator is not None
+            or not answer.records
+        ):
             return answer
         iterator = f"the end of {shard}"
         self._ends[iterator] = answer._replace(records=[], size=0)
@@ -147,7 +151,7 @@ class World:
 
 def _coming(plan: Plan) -> list[tuple[int, int, Record]]:
     """A heap of when each record comes, a number that settles ties, and the record."""
-    records = list(simulate(plan.traffic, plan.seed * 2))
+    records = list(simulated_records(plan.traffic, plan.seed * 2))
     coming = [(record.arrival, n, record) for n, record in enumerate(records)]
     if plan.quiet_ms:
         off = int(plan.traffic.spread_s * 1000) + plan.quiet_ms
@@ -167,4 +171,4 @@ def _coming(plan: Plan) -> list[tuple[int, int, Record]]:
 
 def _shifted(plan: Plan, by: int) -> list[Record]:
     traffic = replace(plan.traffic, start_ms=plan.traffic.start_ms + by, test_event=False)
-    return list(simulate(traffic, plan.seed * 2 + 1))
+    return list(simulated_records(traffic, plan.seed * 2 + 1))

@@ -23,7 +23,7 @@ from worker.outbox.entries import DeliveryOutcome
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.commit_outputs import Outputs
 from worker.partition.rules import Rules
-from worker.replay import Replay, run
+from worker.replay import Replay, run_replay
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks, Limits
 from worker.service.service import Service
@@ -32,8 +32,8 @@ from worker.sources.source import Engine, Opening, Source
 from worker.state.sqlite.store import SqliteStore
 from worker.stream.position import HEAD, Position
 from worker.stream.record import Record
-from worker.testing.traffic import Traffic, simulate
-from worker.wiring import Stage, partition_of
+from worker.testing.traffic import Traffic, simulated_records
+from worker.wiring import SharedParts, partition_of
 
 DAY: Final = 86_400_000
 AT_ONCE: Final = 40
@@ -138,7 +138,7 @@ class Process:
         self._engine = engine
         destinations = {kind: Destination(of, Kept()) for kind, of in FORMATS.items()}
         destinations[RECORD_KIND] = Destination(RECORD_LINES, self.records)
-        stage = Stage(
+        stage = SharedParts(
             "toy",
             destinations,
             lambda location: SqliteStore(Path(location)),
@@ -170,11 +170,11 @@ class Listening(WorkerEvents):
 def replayed(records: Iterable[Record]) -> tuple[dict[str, Any], Counter[str]]:
     lines: list[bytes] = []
 
-    def take(outputs: Outputs) -> None:
+    def acquire(outputs: Outputs) -> None:
         lines.extend(one.line for one in outputs.records)
 
-    replay = Replay(Rules(), take)
-    run(records, replay, lambda _: None, 1 << 30)
+    replay = Replay(Rules(), acquire)
+    run_replay(records, replay, lambda _: None, 1 << 30)
     return but_for_the_close(last_revisions(b"\n".join(lines))), replay.counters
 
 
@@ -182,7 +182,7 @@ def replayed(records: Iterable[Record]) -> tuple[dict[str, Any], Counter[str]]:
 def test_an_engine_that_is_pushed_to_brings_what_a_replay_has(
     tmp_path: Path, dies_after: int | None
 ) -> None:
-    traffic = list(simulate(TRAFFIC, 5))
+    traffic = list(simulated_records(TRAFFIC, 5))
     engine = PushedEngine(traffic)
     path = tmp_path / "state.sqlite"
     written = b""
@@ -210,7 +210,7 @@ def test_an_engine_that_is_pushed_to_brings_what_a_replay_has(
 
 
 def test_what_is_acknowledged_is_what_a_successor_goes_on_from(tmp_path: Path) -> None:
-    engine = PushedEngine(simulate(TRAFFIC, 6))
+    engine = PushedEngine(simulated_records(TRAFFIC, 6))
     path = tmp_path / "state.sqlite"
     process = Process(engine, path)
     process.service.start()
@@ -218,6 +218,6 @@ def test_what_is_acknowledged_is_what_a_successor_goes_on_from(tmp_path: Path) -
         process.service.turn(0.0)
     process.service.abandon()
     successor = SqliteStore(path)
-    assert engine.acknowledged == successor.take(engine.identity).positions
+    assert engine.acknowledged == successor.acquire(engine.identity).positions
     assert any(position.started for position in engine.acknowledged.values())
     successor.close()

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from worker.events.event import SessionKey
 from worker.metrics.series import Series
-from worker.outbox.entries import DeliveryOutcome, Draft, EntryKind, Settled
+from worker.outbox.entries import DeliveryOutcome, EntryKind, NewEntry, Settled
 from worker.outbox.ledger import Note
-from worker.partition.commit_outputs import Packed
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta, SessionChange, merge
 from worker.partition.erasure import Erasure
 from worker.sessions.state import Closed, Session
@@ -36,23 +36,23 @@ def change(n: int, log: bytes = b"", count: int = 1) -> SessionChange:
     return SessionChange(n, Session(key(n), NOON, count), log)
 
 
-def packed(n: int, closed_at: int = NOON, revision: int = 1) -> Packed:
+def evicted(n: int, closed_at: int = NOON, revision: int = 1) -> EvictedSession:
     closed = Closed(5, "wrap_up", closed_at)
-    return Packed(Session(key(n), NOON, 5, closed=closed, revision=revision), b"log %d" % n)
+    return EvictedSession(Session(key(n), NOON, 5, closed=closed, revision=revision), b"log %d" % n)
 
 
 def commit(
     delta: Delta | None = None,
-    drafts: Iterable[Draft] = (),
-    away: Iterable[Packed] = (),
+    new_entries: Iterable[NewEntry] = (),
+    away: Iterable[EvictedSession] = (),
     forget_before: int | None = None,
 ) -> Commit:
-    return Commit(delta or Delta(), list(drafts), list(away), forget_before)
+    return Commit(delta or Delta(), list(new_entries), list(away), forget_before)
 
 
 def writes(store: Store) -> list[Callable[[], object]]:
     """All ways to write, but for taking and compacting."""
-    everything = commit(Delta(counters={"events": 1}), [draft(1)], [packed(1, 99)], 99)
+    everything = commit(Delta(counters={"events": 1}), [draft(1)], [evicted(1, 99)], 99)
     return [
         lambda: store.append(everything),
         lambda: store.claim("metrics", 3),
@@ -61,8 +61,8 @@ def writes(store: Store) -> list[Callable[[], object]]:
     ]
 
 
-def draft(n: int) -> Draft:
-    return Draft("metrics", b"request %d" % n, NOON)
+def draft(n: int) -> NewEntry:
+    return NewEntry("metrics", b"request %d" % n, NOON)
 
 
 CALL = Erasure("CA1")
@@ -88,20 +88,20 @@ def bulky(n: int, megabytes: float = 8.1) -> Delta:
 def state_of(deltas: Sequence[Delta]) -> Delta:
     """What is there after these deltas. Nothing lies before them that could still go away."""
     whole = merge(deltas)
-    whole.gone, whole.ended_shards = [], []
+    whole.removed, whole.ended_shards = [], []
     return whole
 
 
 def taken(path: Path) -> SqliteStore:
     store = SqliteStore(path)
-    store.take(STREAM)
+    store.acquire(STREAM)
     return store
 
 
 def state_in(path: Path) -> Delta:
     """What a new owner finds."""
     with closing(SqliteStore(path)) as store:
-        return store.take(STREAM)
+        return store.acquire(STREAM)
 
 
 def execute(path: Path, statement: str, *values: Any) -> list[Any]:

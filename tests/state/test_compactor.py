@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_it_compacts_again_and_again_until_stopped(path: Path) -> None:
     with closing(Watched(path, 3)) as store:
-        store.take(STREAM)
+        store.acquire(STREAM)
         store.append(commit(bulky(1)))
         store.append(commit(bulky(2)))
         compactor = Compactor(store, SOON_S)
@@ -52,13 +52,13 @@ def test_it_compacts_again_and_again_until_stopped(path: Path) -> None:
         assert compactor.error is None
     assert commit_rows(path) == 1
     with closing(SqliteStore(path)) as store:
-        same = store.take(STREAM) == state_of([bulky(1), bulky(2)])
+        same = store.acquire(STREAM) == state_of([bulky(1), bulky(2)])
     assert same
 
 
 def test_what_ends_it_is_told(path: Path) -> None:
     with closing(Watched(path, 1)) as store:
-        store.take(STREAM)
+        store.acquire(STREAM)
         store.append(commit(bulky(1)))
         taken(path).close()
         compactor = Compactor(store, SOON_S)
@@ -70,7 +70,7 @@ def test_what_ends_it_is_told(path: Path) -> None:
 
 def test_it_waits_for_no_interval_to_pass_at_its_start_nor_to_stop(path: Path) -> None:
     with closing(Watched(path, 1)) as store:
-        store.take(STREAM)
+        store.acquire(STREAM)
         store.append(commit(bulky(1)))
         store.append(commit(bulky(2)))
         compactor = Compactor(store, LATER_S)

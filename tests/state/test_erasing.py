@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.state.commits import STREAM, commit
 from tests.state.s3.buckets import EAGER, segments_in, store_in
 from worker.events.event import SessionKey
-from worker.outbox.entries import Draft
-from worker.partition.commit_outputs import Packed
+from worker.outbox.entries import NewEntry
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.erasure import Erasure
 from worker.sessions.state import Closed, Session
@@ -37,9 +37,9 @@ def change(call: int, number: int) -> SessionChange:
     return SessionChange(number, Session(key(call, number), NOON, 1), MARKS[call])
 
 
-def closed(call: int, session: int) -> Packed:
+def closed(call: int, session: int) -> EvictedSession:
     state = Session(key(call, session), NOON, 5, closed=Closed(5, "wrap_up", NOON), revision=1)
-    return Packed(state, MARKS[call])
+    return EvictedSession(state, MARKS[call])
 
 
 def line(call: int) -> bytes:
@@ -55,13 +55,15 @@ def without(call: int) -> Callable[[str, bytes], bytes]:
 
 def filled(store: Erasable, compacted: Iterable[int]) -> None:
     """Three calls in everything that a store keeps, with compaction after some of the commits."""
-    store.take(STREAM)
-    drafts = [Draft("records", line(0) + line(1), NOON), Draft("records", line(1), NOON)]
+    store.acquire(STREAM)
+    new_entries = [NewEntry("records", line(0) + line(1), NOON), NewEntry("records", line(1), NOON)]
     commits = [
         commit(Delta(sessions=[change(n, n + 1) for n in range(3)])),
-        commit(Delta(sessions=[change(1, 2)]), drafts),
+        commit(Delta(sessions=[change(1, 2)]), new_entries),
         commit(Delta(), [], [closed(n, 7) for n in range(3)]),
-        commit(Delta(gone=[1]), [Draft("records", line(2), NOON)], [closed(1, 8), closed(0, 1)]),
+        commit(
+            Delta(removed=[1]), [NewEntry("records", line(2), NOON)], [closed(1, 8), closed(0, 1)]
+        ),
         commit(Delta(), [], [closed(1, 7), closed(2, 7)]),
     ]
     for n, one in enumerate(commits):
@@ -71,10 +73,10 @@ def filled(store: Erasable, compacted: Iterable[int]) -> None:
 
 
 def seen(store: Erasable) -> tuple[Delta, object, object]:
-    state = store.take(STREAM)
+    state = store.acquire(STREAM)
     keys = [key(call, session) for call in range(3) for session in (1, 2, 3, 7, 8)]
     outbox = [(one.kind, one.body) for one in store.claim("records", 99)]
-    return state, outbox, store.recall(keys)
+    return state, outbox, store.load_sessions(keys)
 
 
 def expected(call: int) -> tuple[object, ...]:
@@ -106,9 +108,9 @@ def test_a_bucket_has_nothing_of_an_erased_call_and_all_of_the_others(
     assert all(one.state.key.call_sid != CALLS[call] for one in state.sessions)
     assert state.erased == [Erasure(CALLS[call]).digest]
     for name in segments_in(bucket):
-        held = b"".join(_plain(bucket.objects[name]))
-        assert MARKS[call] not in held
-        assert CALLS[call].encode() not in held
+        resident = b"".join(_plain(bucket.objects[name]))
+        assert MARKS[call] not in resident
+        assert CALLS[call].encode() not in resident
 
 
 @given(st.integers(0, 2), compactions)
@@ -136,23 +138,23 @@ def test_erasing_again_finds_nothing_and_changes_nothing() -> None:
     store.erase(Erasure(CALLS[1]), without(1))
     once = seen(store_in(bucket))
     again = store_in(bucket)
-    again.take(STREAM)
+    again.acquire(STREAM)
     assert again.erase(Erasure(CALLS[1]), without(1)) == (0, 0, 0, 0, True)
     assert seen(store_in(bucket)) == once
 
 
 def test_what_a_session_that_is_not_there_leaves_is_its_digest(tmp_path: Path) -> None:
     for store in (SqliteStore(tmp_path / "state"), store_in(StrictS3())):
-        store.take(STREAM)
+        store.acquire(STREAM)
         assert store.erase(Erasure("VX-never-met"), without(0)) == (0, 0, 0, 0, True)
-        assert store.take(STREAM) == Delta(erased=[Erasure("VX-never-met").digest])
+        assert store.acquire(STREAM) == Delta(erased=[Erasure("VX-never-met").digest])
 
 
 def test_a_request_that_may_have_been_sent_is_told() -> None:
     store = store_in(StrictS3())
     filled(store, ())
     store.claim("records", 1)
-    store.take(STREAM)
+    store.acquire(STREAM)
     report = store.erase(Erasure(CALLS[1]), without(1))
     assert (report.requests, report.maybe_sent) == (2, 1)
 

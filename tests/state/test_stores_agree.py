@@ -28,25 +28,25 @@ from tests.state.commits import (
     commit,
     deltas,
     draft,
+    evicted,
     key,
     note_on,
-    packed,
     without_threes,
     writes,
 )
 from tests.state.s3.buckets import ledger_in, needed_in, store_in
 from worker.errors import Fenced, StreamReplaced
-from worker.outbox.entries import DeliveryOutcome, Draft, EntryKind, Settled
+from worker.outbox.entries import DeliveryOutcome, EntryKind, NewEntry, Settled
 from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
-from worker.state.s3.maintenance import Upkeep
+from worker.state.s3.maintenance import MaintenanceSchedule
 from worker.state.sqlite.store import SqliteStore
 from worker.state.sqlite.view import notes_since
 from worker.state.store import Edit, Erasable
-from worker.testing.strict_s3 import Fault, Operation, StrictS3
+from worker.testing.strict_s3 import S3Fault, S3Operation, StrictS3
 
-_FAULTS = [fault for fault in Fault if fault is not Fault.DENIED]
-_INSTEAD = (draft(20)._replace(ambiguous=3), Draft("dead_letters", b"bad\n", NOON))
+_FAULTS = [fault for fault in S3Fault if fault is not S3Fault.DENIED]
+_INSTEAD = (draft(20)._replace(ambiguous=3), NewEntry("dead_letters", b"bad\n", NOON))
 
 T = TypeVar("T")
 Pair = tuple[Erasable, Erasable]
@@ -74,13 +74,13 @@ class Stores(RuleBasedStateMachine):
     def begin(self, seed: int, rate: float) -> None:
         random = Random(seed)
 
-        def faults(_operation: Operation, _key: str) -> Fault | None:
+        def faults(_operation: S3Operation, _key: str) -> S3Fault | None:
             return random.choice(_FAULTS) if random.random() < rate else None
 
         self.bucket.faults = faults
-        self.upkeep = Upkeep(random.randrange(2, 5), 1 << 40, random.randrange(1, 4))
+        self.upkeep = MaintenanceSchedule(random.randrange(2, 5), 1 << 40, random.randrange(1, 4))
         self.stores = self.opened()
-        assert self.same(lambda store: store.take(STREAM)) == Delta()
+        assert self.same(lambda store: store.acquire(STREAM)) == Delta()
 
     def teardown(self) -> None:
         for store in (one for pair in (self.stores, *self.earlier) for one in pair):
@@ -97,20 +97,25 @@ class Stores(RuleBasedStateMachine):
 
     @rule(
         delta=deltas,
-        drafts=st.lists(st.integers(0, 9).map(draft), max_size=3),
+        new_entries=st.lists(st.integers(0, 9).map(draft), max_size=3),
         away=st.lists(st.integers(0, 4), max_size=3, unique=True),
         passed=st.integers(0, 5),
         kept=st.none() | st.integers(0, 12),
     )
     def append(
-        self, delta: Delta, drafts: list[Draft], away: list[int], passed: int, kept: int | None
+        self,
+        delta: Delta,
+        new_entries: list[NewEntry],
+        away: list[int],
+        passed: int,
+        kept: int | None,
     ) -> None:
         self.now += passed
-        sessions = [packed(n, self.now, passed) for n in away]
+        sessions = [evicted(n, self.now, passed) for n in away]
         # however long it is, what is forgotten once isn't kept again
         if kept is not None:
             self.horizon = max(self.horizon or 0, self.now - kept)
-        made = commit(delta, drafts, sessions, self.horizon)
+        made = commit(delta, new_entries, sessions, self.horizon)
         self.same(lambda store: store.append(made))
 
     @rule(most=st.integers(1, 4), kind=st.sampled_from(KINDS))
@@ -149,7 +154,7 @@ class Stores(RuleBasedStateMachine):
     def another_owner(self) -> None:
         self.earlier.append(self.stores)
         self.stores = self.opened()
-        self.same(lambda store: store.take(STREAM))
+        self.same(lambda store: store.acquire(STREAM))
         self.sending = []
 
     @precondition(lambda self: self.earlier)
@@ -163,7 +168,7 @@ class Stores(RuleBasedStateMachine):
     def a_worker_of_another_stream_comes(self) -> None:
         for store in self.opened():
             with pytest.raises(StreamReplaced):
-                store.take("calls, created 2026-10-09T08:00:00.000Z")
+                store.acquire("calls, created 2026-10-09T08:00:00.000Z")
             store.close()
 
     @invariant()
@@ -179,7 +184,7 @@ class Stores(RuleBasedStateMachine):
 
     @invariant()
     def the_same_closed_sessions_are_kept(self) -> None:
-        self.same(lambda store: store.recall([key(n) for n in range(6)]))
+        self.same(lambda store: store.load_sessions([key(n) for n in range(6)]))
 
     @invariant()
     def all_that_is_needed_is_there(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.partition.delta import Delta, decode, encode
+from worker.partition.delta import Delta, decode_delta, encode_delta
 from worker.stream.position import HEAD, Position, at_time
 
 
@@ -29,11 +29,11 @@ def test_the_oldest_record_is_where_nothing_is_known_yet() -> None:
 
 def test_what_is_restored_of_a_commit_are_positions_again() -> None:
     positions = {"a": Position("after", "49", 5), "b": HEAD}
-    restored = decode(encode(Delta(positions=positions))).positions
+    restored = decode_delta(encode_delta(Delta(positions=positions))).positions
     assert restored == positions
     assert {type(position) for position in restored.values()} == {Position}
 
 
 def test_the_stored_form_is_an_array_of_kind_value_and_time() -> None:
     stored = b"\xa5after\xa249\x05"
-    assert b"\x93" + stored in encode(Delta(positions={"a": Position("after", "49", 5)}))
+    assert b"\x93" + stored in encode_delta(Delta(positions={"a": Position("after", "49", 5)}))

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any, Final
 
 from worker.partition.accounting import ACCOUNTED
-from worker.service.ports import Progress
+from worker.service.ports import WorkerStatus
 from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
 from worker.telemetry.facts import ProcessFacts
@@ -15,7 +15,7 @@ NOW: Final = 1_790_942_400_000
 """2026-10-02T12:00:00Z, in epoch ms."""
 
 
-def progress(**changed: Any) -> Progress:
+def progress(**changed: Any) -> WorkerStatus:
     """Two shards, one of them 4 s ahead of the other, at ``NOW``."""
     counters = {
         **dict.fromkeys(ACCOUNTED, 0),
@@ -27,13 +27,13 @@ def progress(**changed: Any) -> Progress:
         "sessions_opened": 5,
         "sessions_closed": 2,
     }
-    whole = Progress(
+    whole = WorkerStatus(
         stream_time=NOW - 9000,
         sessions=4,
-        spread=1,
+        cross_shard=1,
         counters=counters,
         backlog=Backlog(3, 70, 1, NOW - 2000),
-        rest=0.25,
+        backpressure=0.25,
         shards={
             "shard-0": ShardProgress(1500, NOW - 9000, paused=False),
             "shard-1": ShardProgress(0, NOW - 5000, paused=True),

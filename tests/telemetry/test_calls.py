@@ -25,7 +25,7 @@ from worker.telemetry.calls import (
     families_of,
 )
 from worker.telemetry.families import Family
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 from worker.times.minutes import MINUTE
 
 SETS: Final = DEFAULT_DIMENSION_SETS
@@ -76,7 +76,7 @@ def by_metric(totals: Totals) -> dict[str, SeriesTotals]:
 @pytest.mark.parametrize("seed", range(20))
 def test_every_histogram_is_what_the_session_records_say(seed: int) -> None:
     """Sums from the records' averages, which have three decimals: exact below 1,000 samples."""
-    totals, lines = replayed(simulate(Traffic(sessions=20, lost=0.002), seed))
+    totals, lines = replayed(simulated_records(Traffic(sessions=20, lost=0.002), seed))
     records = [json.loads(line) for line in lines]
     whole, page = by_metric(totals), families(totals)
     for metric, name in LATENCIES.items():
@@ -103,7 +103,7 @@ def test_every_histogram_is_what_the_session_records_say(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_percentiles_of_recordings_are_off_by_no_more_than_a_buckets_ratio(seed: int) -> None:
     samples = samples_of(seed)
-    totals = totals_of(simulate(Traffic(sessions=30), seed))
+    totals = totals_of(simulated_records(Traffic(sessions=30), seed))
     for series, counts in samples.items():
         instrument, mine = instrument_of(series.metric), totals.series[series]
         if not instrument.is_histogram:
@@ -127,7 +127,7 @@ def samples_of(seed: int) -> dict[Series, Counter[int]]:
             samples[series].update(counts)
 
     replay = Replay(Rules(), take)
-    for record in simulate(Traffic(sessions=30), seed):
+    for record in simulated_records(Traffic(sessions=30), seed):
         replay.feed(record)
     replay.finish()
     return samples
@@ -153,7 +153,7 @@ def test_no_sample_is_twice_in_a_family_whatever_sets_there_are(seed: int) -> No
     }
     labels = {"AC" + "0" * 32: {"Environment": "prod"}}
     rules = RULES._replace(series=SeriesRules(sets=sets, labels=labels, in_all=100, per_set=3))
-    totals = totals_of(simulate(Traffic(sessions=30), seed), rules)
+    totals = totals_of(simulated_records(Traffic(sessions=30), seed), rules)
     whole = by_metric_and_labels(totals)
     page = families(totals, sets)
     for metric in {series.metric for series in totals.series}:

@@ -6,25 +6,31 @@ import re
 from pathlib import Path
 
 from worker.metrics.catalogue import CATALOGUE
-from worker.telemetry.catalogue import OWN_METRICS, MetricKind
+from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind
 
 
 def test_no_name_is_also_that_of_a_domain_metric() -> None:
-    assert OWN_METRICS.keys() & CATALOGUE.keys() == set()
+    assert TELEMETRY_METRICS.keys() & CATALOGUE.keys() == set()
 
 
 def test_a_counter_is_added_up_and_of_a_gauge_the_greatest_counts() -> None:
-    statistics = {metric.kind: metric.statistic for metric in OWN_METRICS.values()}
+    statistics = {metric.kind: metric.statistic for metric in TELEMETRY_METRICS.values()}
     assert statistics == {MetricKind.COUNTER: "Sum", MetricKind.GAUGE: "Maximum"}
 
 
 def test_prometheus_names_follow_its_customs_and_differ() -> None:
-    names = [metric.prometheus_name for metric in OWN_METRICS.values()]
+    names = [metric.prometheus_name for metric in TELEMETRY_METRICS.values()]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"voice_insights_worker(_[a-z0-9]+)+", name) for name in names)
-    assert OWN_METRICS["CommitTime"].prometheus_name == "voice_insights_worker_commit_time_seconds"
-    assert OWN_METRICS["DeadLetters"].prometheus_name == "voice_insights_worker_dead_letters_total"
-    assert OWN_METRICS["SessionsSpread"].prometheus_divisor == 100
+    assert (
+        TELEMETRY_METRICS["CommitTime"].prometheus_name
+        == "voice_insights_worker_commit_time_seconds"
+    )
+    assert (
+        TELEMETRY_METRICS["DeadLetters"].prometheus_name
+        == "voice_insights_worker_dead_letters_total"
+    )
+    assert TELEMETRY_METRICS["SessionsCrossShard"].prometheus_divisor == 100
 
 
 def test_the_operators_page_tells_every_metric_as_it_is() -> None:
@@ -33,5 +39,5 @@ def test_the_operators_page_tells_every_metric_as_it_is() -> None:
     table = page.partition(head)[2].partition("\n\n")[0]
     assert table.splitlines() == [
         f"| {metric.name} | {metric.unit} | {metric.statistic} | {metric.about} |"
-        for metric in OWN_METRICS.values()
+        for metric in TELEMETRY_METRICS.values()
     ]

@@ -6,16 +6,16 @@ import pytest
 
 from tests.telemetry.progresses import NOW, progress
 from worker.metrics.series import Series
-from worker.objectstore.api import Failure as S3Failure
-from worker.objectstore.api import FailureKind as S3FailureKind
+from worker.objectstore.api import StoreFailure as S3Failure
+from worker.objectstore.api import StoreFailureKind as S3FailureKind
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
-from worker.sources.kinesis.api import Failure, FailureKind
+from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
 from worker.sources.kinesis.clocks import ClockDoubt
-from worker.sources.kinesis.notices import BackedOff, ClocksDiffer
+from worker.sources.kinesis.reader_events import BackedOff, ClocksDiffer
 from worker.telemetry.collector import TelemetryCollector
-from worker.telemetry.snapshot import Reading
+from worker.telemetry.snapshot import TelemetrySnapshot
 
 ENTRY = Entry(7, "metrics", b"[[]]", NOW, attempts=0, ambiguous=0)
 
@@ -25,12 +25,12 @@ class Watching:
 
     def __init__(self) -> None:
         self.wall = NOW
-        self.reports: list[Reading] = []
+        self.reports: list[TelemetrySnapshot] = []
         self.reported_at: list[int] = []
         self.watch = TelemetryCollector(lambda: self.wall, lambda: 4, self._report)
 
-    def _report(self, reading: Reading, at: int) -> None:
-        self.reports.append(reading)
+    def _report(self, snapshot: TelemetrySnapshot, at: int) -> None:
+        self.reports.append(snapshot)
         self.reported_at.append(at)
 
 
@@ -54,22 +54,24 @@ def test_without_a_commit_there_is_no_report(watching: Watching) -> None:
     watching.wall += 3_600_000
     watching.watch.sent(ENTRY, DeliveryOutcome.APPLIED, "")
     assert watching.reports == []
-    assert watching.watch.reading() is None
+    assert watching.watch.snapshot() is None
 
 
 def test_what_is_told_is_counted(watching: Watching) -> None:
     for outcome in DeliveryOutcome:
         watching.watch.sent(ENTRY, outcome, "")
-    watching.watch.notice(BackedOff("s", Failure(FailureKind.THROTTLED, "slow down"), 1, 200))
+    watching.watch.reader_event(
+        BackedOff("s", StreamFailure(StreamFailureKind.THROTTLED, "slow down"), 1, 200)
+    )
     failed = S3Failure(S3FailureKind.UNKNOWN, "slow down")
     watching.watch.state_call_failed(CallFailed("put", "manifest", failed, 1, 0.1))
     watching.watch.progress(progress())
-    (reading,) = watching.reports
+    (snapshot,) = watching.reports
     names = ("Applied", "Refused", "Invalid", "Ambiguous", "Dropped", "TooOld")
-    assert [reading.values[f"Requests{name}"] for name in names] == [1] * 6
-    assert reading.values["StreamCallsFailed"] == 1
-    assert reading.values["StateCallsFailed"] == 1
-    assert reading.values["LogLinesDropped"] == 4
+    assert [snapshot.values[f"Requests{name}"] for name in names] == [1] * 6
+    assert snapshot.values["StreamCallsFailed"] == 1
+    assert snapshot.values["StateCallsFailed"] == 1
+    assert snapshot.values["LogLinesDropped"] == 4
 
 
 def test_the_bound_is_added_up_and_the_widest_is_that_of_the_minute(watching: Watching) -> None:
@@ -89,11 +91,11 @@ def test_asking_for_a_reading_takes_nothing_from_the_report(watching: Watching) 
     watching.watch.progress(progress(commit_s=0))
     watching.watch.progress(progress(commit_s=0.5))
     for _ in range(3):
-        assert watching.watch.reading() is not None
+        assert watching.watch.snapshot() is not None
     watching.wall += 60_000
     watching.watch.progress(progress(commit_s=0.1))
     assert watching.reports[-1].values["CommitTime"] == 500
-    asked = watching.watch.reading()
+    asked = watching.watch.snapshot()
     assert asked is not None
     assert asked.values["CommitTime"] == 500
 
@@ -101,7 +103,7 @@ def test_asking_for_a_reading_takes_nothing_from_the_report(watching: Watching) 
 def test_how_long_ago_the_last_commit_was_shows_while_none_follows(watching: Watching) -> None:
     watching.watch.progress(progress())
     watching.wall += 90_000
-    asked = watching.watch.reading()
+    asked = watching.watch.snapshot()
     assert asked is not None
     assert asked.values["CommitAge"] == 90_000
 
@@ -111,7 +113,7 @@ def test_the_farthest_that_the_clocks_were_apart_is_told_for_its_minute(
 ) -> None:
     watching.watch.progress(progress())
     for apart in (400_000, 86_400_000, 300_001):
-        watching.watch.notice(ClocksDiffer("s", ClockDoubt(NOW + apart, NOW)))
+        watching.watch.reader_event(ClocksDiffer("s", ClockDoubt(NOW + apart, NOW)))
     for _ in range(2):
         watching.wall += 60_000
         watching.watch.progress(progress())

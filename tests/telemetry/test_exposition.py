@@ -12,7 +12,7 @@ from tests.telemetry.progresses import FACTS, NOW, progress
 from tests.telemetry.replays import totals_of
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.telemetry.calls import call_families
-from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.exposition import (
     OPENMETRICS_TYPE,
     TEXT_TYPE,
@@ -21,8 +21,8 @@ from worker.telemetry.exposition import (
 )
 from worker.telemetry.families import Family, Point, label_name, labels_of
 from worker.telemetry.prometheus import own_families, process_families
-from worker.telemetry.snapshot import Period, Reading, Told, reading_of
-from worker.testing.traffic import Traffic, simulate
+from worker.telemetry.snapshot import EventCounts, ReportPeriod, TelemetrySnapshot, snapshot_of
+from worker.testing.traffic import Traffic, simulated_records
 
 PROMETHEUS_ACCEPTS = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
@@ -32,12 +32,14 @@ PROMETHEUS_ACCEPTS = (
 
 def whole_page() -> list[Family]:
     """Of a worker at work, with every metric of its own."""
-    reading = reading_of(progress(), Told(NOW, {}, 0), Period(), NOW)
-    values = {name: 1.0 for name, one in OWN_METRICS.items() if one.label is None}
-    labelled = {name: {"x": 2.0} for name, one in OWN_METRICS.items() if one.label is not None}
-    totals = totals_of(simulate(Traffic(sessions=40), 3))
+    snapshot = snapshot_of(progress(), EventCounts(NOW, {}, 0), ReportPeriod(), NOW)
+    values = {name: 1.0 for name, one in TELEMETRY_METRICS.items() if one.label is None}
+    labelled = {
+        name: {"x": 2.0} for name, one in TELEMETRY_METRICS.items() if one.label is not None
+    }
+    totals = totals_of(simulated_records(Traffic(sessions=40), 3))
     return [
-        *own_families(Reading({**values, **reading.values}, labelled)),
+        *own_families(TelemetrySnapshot({**values, **snapshot.values}, labelled)),
         *process_families(FACTS),
         *call_families(totals, DEFAULT_DIMENSION_SETS, "on"),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Thread
 
-from worker.telemetry.liveness import START_WITHIN_S, TURN_WITHIN_S, Pulse
+from worker.telemetry.liveness import START_WITHIN_S, TURN_WITHIN_S, Liveness
 
 
 class Clock:
@@ -17,46 +17,46 @@ class Clock:
 
 def test_a_start_may_take_longer_than_a_turn() -> None:
     clock = Clock()
-    pulse = Pulse(clock)
+    liveness = Liveness(clock)
     clock.now = START_WITHIN_S
-    assert pulse.alive()
+    assert liveness.alive()
     clock.now += 1
-    assert not pulse.alive()
+    assert not liveness.alive()
 
 
 def test_a_loop_that_turns_is_alive_and_one_that_stands_still_is_not() -> None:
     clock = Clock()
-    pulse = Pulse(clock)
-    turn = pulse.at_turns(lambda: "asked")
+    liveness = Liveness(clock)
+    turn = liveness.on_turn(lambda: "asked")
     for _ in range(10):
         clock.now += TURN_WITHIN_S
-        assert pulse.alive()
+        assert liveness.alive()
         assert turn() == "asked"
     clock.now += TURN_WITHIN_S + 1
-    assert not pulse.alive()
-    assert pulse.silent_s() == TURN_WITHIN_S + 1
+    assert not liveness.alive()
+    assert liveness.silent_s() == TURN_WITHIN_S + 1
 
 
 def test_waiting_for_what_is_out_of_reach_is_a_sign_of_life() -> None:
     clock = Clock()
-    pulse = Pulse(clock)
-    pulse.at_turns(lambda: None)()
+    liveness = Liveness(clock)
+    liveness.on_turn(lambda: None)()
 
     def sleep(seconds: float) -> None:
         clock.now += seconds
 
     for _ in range(100):
-        pulse.at_waits(sleep)(30.0)
-        assert pulse.alive()
+        liveness.on_wait(sleep)(30.0)
+        assert liveness.alive()
 
 
 def test_a_wait_of_any_thread_is_a_sign_since_the_loop_may_need_what_that_one_holds() -> None:
     clock = Clock()
-    pulse = Pulse(clock)
-    pulse.at_turns(lambda: None)()
+    liveness = Liveness(clock)
+    liveness.on_turn(lambda: None)()
     clock.now += TURN_WITHIN_S + 1
-    assert not pulse.alive()
-    other = Thread(target=pulse.at_waits(lambda _: None), args=(1.0,))
+    assert not liveness.alive()
+    other = Thread(target=liveness.on_wait(lambda _: None), args=(1.0,))
     other.start()
     other.join()
-    assert pulse.alive()
+    assert liveness.alive()

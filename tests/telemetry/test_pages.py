@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.telemetry.progresses import FACTS, NOW, progress
 from worker.service.shards import ShardProgress
-from worker.telemetry.liveness import TURN_WITHIN_S, Pulse
+from worker.telemetry.liveness import TURN_WITHIN_S, Liveness
 from worker.telemetry.pages import Pages
-from worker.telemetry.snapshot import Period, Reading, Told, reading_of
+from worker.telemetry.snapshot import EventCounts, ReportPeriod, TelemetrySnapshot, snapshot_of
 
 
 class Scene:
@@ -14,12 +14,12 @@ class Scene:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.reading: Reading | None = None
+        self.snapshot: TelemetrySnapshot | None = None
         self.read = 0
-        self.pulse = Pulse(lambda: self.now)
+        self.liveness = Liveness(lambda: self.now)
         self.unready: str | None = "starting"
         self.pages = Pages(
-            self.pulse,
+            self.liveness,
             self._read,
             lambda: self.unready,
             lambda: FACTS,
@@ -27,13 +27,15 @@ class Scene:
             lambda: self.now,
         )
 
-    def _read(self) -> Reading | None:
+    def _read(self) -> TelemetrySnapshot | None:
         self.read += 1
-        return self.reading
+        return self.snapshot
 
     def commit(self, **changed: object) -> None:
         self.unready = None
-        self.reading = reading_of(progress(**changed), Told(NOW, {}, 0), Period(), NOW)
+        self.snapshot = snapshot_of(
+            progress(**changed), EventCounts(NOW, {}, 0), ReportPeriod(), NOW
+        )
 
     def status(self, path: str) -> int:
         return self.pages(path).status
@@ -66,7 +68,7 @@ def test_lag_has_no_say_in_health() -> None:
 
 def test_a_loop_that_stands_still_is_told_with_for_how_long() -> None:
     scene = Scene()
-    scene.pulse.at_turns(lambda: None)()
+    scene.liveness.on_turn(lambda: None)()
     scene.now += TURN_WITHIN_S + 5
     page = scene.pages("/healthz")
     assert (page.status, page.text) == (503, "no turn for 125 s\n")

@@ -5,28 +5,34 @@ from __future__ import annotations
 import re
 
 from tests.telemetry.progresses import FACTS, NOW, progress
-from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.exposition import exposition
 from worker.telemetry.facts import ProcessFacts
 from worker.telemetry.prometheus import own_families, process_families
-from worker.telemetry.snapshot import Period, Reading, Told, Values, reading_of
+from worker.telemetry.snapshot import (
+    EventCounts,
+    MetricValues,
+    ReportPeriod,
+    TelemetrySnapshot,
+    snapshot_of,
+)
 
-READING = reading_of(progress(), Told(NOW, {}, 0), Period(), NOW)
+READING = snapshot_of(progress(), EventCounts(NOW, {}, 0), ReportPeriod(), NOW)
 SAMPLE = re.compile(
     r'[a-z_0-9]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"(,[a-z]+="[^"]*")?\})? -?\d+(\.\d+)?(e[+-]\d+)?'
 )
 
 
-def prometheus_page(reading: Reading | None) -> str:
-    return exposition(own_families(reading))
+def prometheus_page(snapshot: TelemetrySnapshot | None) -> str:
+    return exposition(own_families(snapshot))
 
 
 def process_page(facts: ProcessFacts) -> str:
     return exposition(process_families(facts))
 
 
-def page(values: Values, labelled: Values) -> list[str]:
-    return prometheus_page(Reading(values, {"MillisBehindLatest": labelled})).splitlines()
+def page(values: MetricValues, labelled: MetricValues) -> list[str]:
+    return prometheus_page(TelemetrySnapshot(values, {"MillisBehindLatest": labelled})).splitlines()
 
 
 def test_every_line_is_a_sample_or_says_of_what() -> None:
@@ -38,7 +44,7 @@ def test_every_line_is_a_sample_or_says_of_what() -> None:
 
 def test_each_metric_is_explained_once_and_before_its_samples() -> None:
     lines = prometheus_page(READING).splitlines()
-    for metric in OWN_METRICS.values():
+    for metric in TELEMETRY_METRICS.values():
         name = metric.prometheus_name
         about = [n for n, line in enumerate(lines) if line.split()[2:3] == [name]]
         samples = [n for n, line in enumerate(lines) if re.split(r"[{ ]", line)[0] == name]
@@ -47,7 +53,7 @@ def test_each_metric_is_explained_once_and_before_its_samples() -> None:
 
 
 def test_values_are_in_base_units() -> None:
-    lines = page({"CommitTime": 250, "SessionsSpread": 25, "StateSize": 4096}, {})
+    lines = page({"CommitTime": 250, "SessionsCrossShard": 25, "StateSize": 4096}, {})
     assert "voice_insights_worker_commit_time_seconds 0.25" in lines
     assert "voice_insights_worker_sessions_spread_ratio 0.25" in lines
     assert "voice_insights_worker_state_size_bytes 4096.0" in lines

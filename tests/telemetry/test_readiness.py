@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tests.telemetry.progresses import NOW, progress
-from worker.objectstore.api import Failure as S3Failure
-from worker.objectstore.api import FailureKind as S3FailureKind
+from worker.objectstore.api import StoreFailure as S3Failure
+from worker.objectstore.api import StoreFailureKind as S3FailureKind
 from worker.objectstore.retrying import CallFailed
 from worker.service.shards import ShardProgress
-from worker.sources.kinesis.api import Failure, FailureKind
-from worker.sources.kinesis.notices import BackedOff, FoundAgain
+from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
+from worker.sources.kinesis.reader_events import BackedOff, FoundAgain
 from worker.telemetry.readiness import COMMIT_WITHIN_S, LASTING, READ_WITHIN_S, Readiness
 
-DENIED = Failure(FailureKind.DENIED, "GetRecords: AccessDeniedException: not authorized")
+DENIED = StreamFailure(
+    StreamFailureKind.DENIED, "GetRecords: AccessDeniedException: not authorized"
+)
 SHARDS = ("a", "b", "c")
 
 
@@ -25,14 +27,14 @@ class Scene:
         self.readiness = Readiness(lambda: self.now)
         self.answered: dict[str, float | None] = dict.fromkeys(SHARDS, self.now)
         self.paused: set[str] = set()
-        self.rest = 0.0
+        self.backpressure = 0.0
 
     def commit(self) -> None:
         shards = {
             name: ShardProgress(0, NOW, name in self.paused, at)
             for name, at in self.answered.items()
         }
-        self.readiness.progress(progress(shards=shards, rest=self.rest))
+        self.readiness.progress(progress(shards=shards, backpressure=self.backpressure))
 
     def passes(self, seconds: float, *silent: str, failing: bool = True) -> str | None:
         """Time goes on by the second, with answers of all shards but ``silent`` ones."""
@@ -43,7 +45,7 @@ class Scene:
                 if name not in silent:
                     self.answered[name] = self.now
                 elif failing:
-                    self.readiness.notice(BackedOff(name, DENIED, 3, 400))
+                    self.readiness.reader_event(BackedOff(name, DENIED, 3, 400))
             self.commit()
         return self.readiness.unready()
 
@@ -51,7 +53,9 @@ class Scene:
 def test_before_the_first_commit_it_says_what_it_waits_for() -> None:
     readiness = Scene().readiness
     assert readiness.unready() == "starting: no commit yet"
-    readiness.notice(BackedOff("", Failure(FailureKind.UNAVAILABLE, "no route"), 1, 400))
+    readiness.reader_event(
+        BackedOff("", StreamFailure(StreamFailureKind.UNAVAILABLE, "no route"), 1, 400)
+    )
     assert readiness.unready() == "starting: the stream can't be reached: unavailable: no route"
 
 
@@ -96,7 +100,7 @@ def test_a_shard_that_pauses_ahead_of_the_others_is_not_to_be_read() -> None:
 
 def test_a_worker_at_rest_is_not_ready_and_says_so() -> None:
     scene = Scene()
-    scene.paused, scene.rest = set(SHARDS), 1.0
+    scene.paused, scene.backpressure = set(SHARDS), 1.0
     told = scene.passes(READ_WITHIN_S + 2, *SHARDS, failing=False)
     assert told is not None
     assert told.endswith("a for 62 s: at rest, the outbox is full")
@@ -121,10 +125,10 @@ def test_while_no_commit_is_made_it_says_what_for() -> None:
 def test_it_is_not_ready_while_the_shards_can_not_be_listed_for_a_minute() -> None:
     scene = Scene()
     scene.commit()
-    gone = Failure(FailureKind.GONE, "no stream")
-    scene.readiness.notice(BackedOff("", gone, LASTING - 1, 200))
+    gone = StreamFailure(StreamFailureKind.GONE, "no stream")
+    scene.readiness.reader_event(BackedOff("", gone, LASTING - 1, 200))
     assert scene.readiness.unready() is None
-    scene.readiness.notice(BackedOff("", gone, LASTING, 200))
+    scene.readiness.reader_event(BackedOff("", gone, LASTING, 200))
     assert scene.passes(1) == "the stream can't be read: gone: no stream"
-    scene.readiness.notice(FoundAgain(LASTING))
+    scene.readiness.reader_event(FoundAgain(LASTING))
     assert scene.readiness.unready() is None

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.exposition import exposition
 from worker.telemetry.prometheus import own_families
-from worker.telemetry.snapshot import Reading
-from worker.telemetry.status import Line, status_of, values_of
+from worker.telemetry.snapshot import TelemetrySnapshot
+from worker.telemetry.status import StatusLine, status_of, values_of
 
-LABELLED = {name for name, metric in OWN_METRICS.items() if metric.label is not None}
-CALM: dict[str, float] = dict.fromkeys(OWN_METRICS.keys() - LABELLED, 0)
+LABELLED = {name for name, metric in TELEMETRY_METRICS.items() if metric.label is not None}
+CALM: dict[str, float] = dict.fromkeys(TELEMETRY_METRICS.keys() - LABELLED, 0)
 BEHIND: dict[str, float] = {'shard "7"\\n': 90_000, "shard-1": 1_000}
 
 
-def status(values: Mapping[str, float] = {}, lag: Mapping[str, float] = {}) -> dict[str, Line]:
+def status(
+    values: Mapping[str, float] = {}, lag: Mapping[str, float] = {}
+) -> dict[str, StatusLine]:
     by_label: dict[str, dict[str, float]] = {"MillisBehindLatest": dict(lag)} if lag else {}
-    page = exposition(own_families(Reading({**CALM, **values}, by_label)))
+    page = exposition(own_families(TelemetrySnapshot({**CALM, **values}, by_label)))
     return {line.name: line for line in status_of(values_of(page))}
 
 
 def test_every_metric_of_the_page_is_read_with_its_label_in_base_units() -> None:
     numbers: dict[str, float] = {name: n for n, name in enumerate(CALM, 1)}
-    reading = Reading(numbers, {"MillisBehindLatest": BEHIND})
-    values = values_of(exposition(own_families(reading)))
+    snapshot = TelemetrySnapshot(numbers, {"MillisBehindLatest": BEHIND})
+    values = values_of(exposition(own_families(snapshot)))
     assert values == {
         **{
-            name: {"": number / OWN_METRICS[name].prometheus_divisor}
+            name: {"": number / TELEMETRY_METRICS[name].prometheus_divisor}
             for name, number in numbers.items()
         },
         "MillisBehindLatest": {shard: ms / 1000 for shard, ms in BEHIND.items()},
@@ -45,12 +47,12 @@ def test_of_a_calm_worker_every_line_is_fine() -> None:
 def test_what_somebody_should_look_at_is_not_fine() -> None:
     for name, values in (
         ("dead letters", {"DeadLetters": 1}),
-        ("dead letters", {"SessionsSetAside": 1}),
+        ("dead letters", {"SessionsQuarantined": 1}),
         ("occurrences", {"Unaccounted": 1}),
         ("outbox", {"OutboxEntries": 4, "OutboxAge": 400_000}),
         ("commit", {"CommitAge": 61_000}),
         ("requests", {"RequestsAmbiguous": 1}),
-        ("shards", {"ReadingRest": 50}),
+        ("shards", {"Backpressure": 50}),
         ("stream time", {"StreamTimeLag": 400_000}),
     ):
         assert [one for one, line in status(values).items() if not line.fine] == [name]

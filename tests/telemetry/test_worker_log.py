@@ -15,12 +15,12 @@ from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.partition.accounting import ACCOUNTED
-from worker.service.ports import Clocks, Progress
+from worker.service.ports import Clocks, WorkerStatus
 from worker.service.shards import ShardProgress
-from worker.sources.kinesis.api import Failure, FailureKind
+from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
 from worker.sources.kinesis.clocks import AGREE_WITHIN, ClockDoubt
-from worker.sources.kinesis.notices import BackedOff, ClocksDiffer, FoundAgain, StageChanged
-from worker.sources.kinesis.shard_consumer import Stage
+from worker.sources.kinesis.reader_events import BackedOff, ClocksDiffer, FoundAgain, StageChanged
+from worker.sources.kinesis.shard_consumer import ShardStage
 from worker.state.store import Backlog
 from worker.telemetry.readiness import LASTING
 from worker.telemetry.repeats import AT_ONCE, EVERY_S
@@ -28,13 +28,13 @@ from worker.telemetry.worker_log import WorkerLog
 
 NOON = 1_790_942_400_000
 ENTRY = Entry(7, "metrics", b"[[]]", 1_790_942_400_000, attempts=2, ambiguous=1)
-PROGRESS = Progress(
+PROGRESS = WorkerStatus(
     1_790_942_400_000,
     12,
     3,
     {**dict.fromkeys(ACCOUNTED, 0), "occurrences": 9},
     Backlog(3, 70, 1, 1_790_942_400_000),
-    rest=0.25,
+    backpressure=0.25,
     shards={"shard-0": ShardProgress(1500, 1_790_942_400_000, paused=False)},
     state_size=0,
     commit_s=0,
@@ -122,8 +122,8 @@ def test_what_was_sent_is_told_to_those_who_look_for_it_only(lines: list[Any]) -
 
 
 def test_a_failed_call_is_told_with_what_it_means_and_when_the_next_is(lines: list[Any]) -> None:
-    failure = Failure(FailureKind.THROTTLED, "too fast")
-    log_by(Clock()).notice(BackedOff("shard-1", failure, 4, 900))
+    failure = StreamFailure(StreamFailureKind.THROTTLED, "too fast")
+    log_by(Clock()).reader_event(BackedOff("shard-1", failure, 4, 900))
     (line,) = lines
     assert line["log_level"] == "warning"
     told = {name: line[name] for name in ("shard", "why", "detail", "attempt", "wait_ms")}
@@ -145,21 +145,25 @@ def test_a_stream_that_can_not_be_read_for_a_minute_is_an_error_until_it_is_foun
     lines.clear()
     for attempt in range(1, LASTING + 1):
         clock.now += EVERY_S
-        log.notice(BackedOff("", Failure(FailureKind.GONE, "no stream"), attempt, 250))
-    log.notice(FoundAgain(LASTING))
+        log.reader_event(
+            BackedOff("", StreamFailure(StreamFailureKind.GONE, "no stream"), attempt, 250)
+        )
+    log.reader_event(FoundAgain(LASTING))
     assert [line["log_level"] for line in lines] == ["warning"] * (LASTING - 1) + ["error", "info"]
     assert (lines[-2]["event"], lines[-2]["why"]) == ("the stream can't be read", "gone")
 
 
 def test_a_failed_survey_is_of_no_shard(lines: list[Any]) -> None:
-    log_by(Clock()).notice(BackedOff("", Failure(FailureKind.GONE, "no stream"), 1, 250))
+    log_by(Clock()).reader_event(
+        BackedOff("", StreamFailure(StreamFailureKind.GONE, "no stream"), 1, 250)
+    )
     assert lines[0]["shard"] is None
 
 
 def test_a_failed_call_to_the_state_says_what_was_asked_of_which_key_and_why_it_failed(
     lines: list[Any],
 ) -> None:
-    failure = objects.Failure(objects.FailureKind.UNKNOWN, "PutObject: SlowDown (503)")
+    failure = objects.StoreFailure(objects.StoreFailureKind.UNKNOWN, "PutObject: SlowDown (503)")
     log_by(Clock()).state_call_failed(
         CallFailed("put", "manifest", failure, 3, 0.4567, "s3://b/state")
     )
@@ -179,7 +183,7 @@ def test_a_failed_call_to_the_state_says_what_was_asked_of_which_key_and_why_it_
 
 
 def test_a_shards_life_is_told(lines: list[Any]) -> None:
-    log_by(Clock()).notice(StageChanged("shard-1", Stage.ENDED))
+    log_by(Clock()).reader_event(StageChanged("shard-1", ShardStage.ENDED))
     assert (lines[0]["shard"], lines[0]["stage"]) == ("shard-1", "ended")
 
 
@@ -245,10 +249,12 @@ def test_answers_parsed_the_slow_way_are_told_ever_more_rarely(lines: list[Any])
 
 def test_while_the_stream_is_not_reached_each_line_says_why_and_where(lines: list[Any]) -> None:
     log = log_by(Clock())
-    away = Failure(FailureKind.UNAVAILABLE, "Could not connect to the endpoint URL: http://h:1/")
-    log.notice(BackedOff("", away, 1, 400))
+    away = StreamFailure(
+        StreamFailureKind.UNAVAILABLE, "Could not connect to the endpoint URL: http://h:1/"
+    )
+    log.reader_event(BackedOff("", away, 1, 400))
     log.started("calls", 0)
-    log.notice(BackedOff("", away, 1, 400))
+    log.reader_event(BackedOff("", away, 1, 400))
     assert [line["event"] for line in lines] == [
         "stream not reached yet",
         "started",
@@ -264,11 +270,11 @@ def test_what_fails_many_times_a_second_is_told_now_and_then_with_how_much_was_l
 ) -> None:
     clock = Clock()
     log = log_by(clock)
-    denied = Failure(FailureKind.DENIED, "no")
+    denied = StreamFailure(StreamFailureKind.DENIED, "no")
     hour, a_second = 3600, 20
     for n in range(hour * a_second):
         clock.now = 100.0 + n / a_second
-        log.notice(BackedOff(f"shard-{n % 60}", denied, 99, 400))
+        log.reader_event(BackedOff(f"shard-{n % 60}", denied, 99, 400))
     assert len(lines) <= AT_ONCE + hour / EVERY_S + 1
     told = len(lines) + sum(line.get("left_out", 0) for line in lines)
     assert hour * a_second - a_second * EVERY_S <= told <= hour * a_second
@@ -287,7 +293,7 @@ def test_lines_of_another_kind_are_told_however_much_the_first_repeats(lines: li
 
 
 def test_clocks_that_differ_are_told_with_both_times(lines: list[Any]) -> None:
-    log_by(Clock()).notice(ClocksDiffer("shard-1", ClockDoubt(NOON + 86_400_000, NOON)))
+    log_by(Clock()).reader_event(ClocksDiffer("shard-1", ClockDoubt(NOON + 86_400_000, NOON)))
     (line,) = lines
     assert (line["event"], line["log_level"]) == ("the clocks differ", "warning")
     assert (line["service"], line["machine"]) == (

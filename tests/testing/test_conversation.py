@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.events.event import EVENT_CODES
-from worker.testing.conversation import Occurrence, converse
+from worker.testing.conversation import SimulatedEvent, converse
 from worker.testing.habits import Habits
 from worker.testing.personas import PERSONAS
 
@@ -25,13 +25,13 @@ START = 1_790_942_400_000
 habits = st.builds(Habits, turns=st.floats(0.1, 20), **{name: st.floats(0, 1) for name in RATES})
 
 
-def conversations(some: Habits, count: int = 200) -> list[list[Occurrence]]:
+def conversations(some: Habits, count: int = 200) -> list[list[SimulatedEvent]]:
     return [
         converse(Random(seed), some, PERSONAS[seed % len(PERSONAS)], START) for seed in range(count)
     ]
 
 
-def names(events: list[Occurrence]) -> Counter[str]:
+def names(events: list[SimulatedEvent]) -> Counter[str]:
     return Counter(event.name for event in events)
 
 
@@ -40,7 +40,7 @@ def test_events_are_in_order_and_end_with_the_wrap_up(
     some: Habits, seed: int, persona: Any
 ) -> None:
     events = converse(Random(seed), some, persona, START)
-    assert events[0] == Occurrence(START, "configurations", "configurations", events[0].payload)
+    assert events[0] == SimulatedEvent(START, "configurations", "configurations", events[0].payload)
     assert all(one.at <= other.at for one, other in pairwise(events))
     wrap_ups = [place for place, event in enumerate(events) if event.name == "call_wrap_up"]
     assert wrap_ups in ([], [len(events) - 1])

@@ -13,9 +13,9 @@ from tests.testing.reading import identities, occurrences
 from worker.events.occurrence import Damaged
 from worker.stream.record import Record
 from worker.testing.rearranging import rearranged, with_damage
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
-RECORDS = list(simulate(Traffic(sessions=10, malformed=0, aggregates=0.1), 1))
+RECORDS = list(simulated_records(Traffic(sessions=10, malformed=0, aggregates=0.1), 1))
 
 
 def is_a_stream(records: list[Record]) -> bool:

@@ -16,7 +16,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from worker.testing.strict_cloudwatch import Fault, StrictCloudWatch, random_faults
+from worker.testing.strict_cloudwatch import CloudWatchFault, StrictCloudWatch, random_faults
 from worker.times.rfc3339 import format_ms
 
 NOW = 1_790_942_460_000
@@ -25,7 +25,7 @@ DAY = 86_400_000
 HOUR = 3_600_000
 
 
-def strict(faults: Iterable[Fault | None] = ()) -> StrictCloudWatch:
+def strict(faults: Iterable[CloudWatchFault | None] = ()) -> StrictCloudWatch:
     return StrictCloudWatch(lambda: NOW, faults)
 
 
@@ -176,17 +176,17 @@ def test_what_botocore_would_not_send_never_arrives(changed: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("fault", "raised", "status", "applied"),
     [
-        (Fault.THROTTLED, ClientError, 400, False),
-        (Fault.REQUEST_TIMEOUT, ClientError, 408, False),
-        (Fault.SERVER_ERROR, ClientError, 500, False),
-        (Fault.SERVER_ERROR_AFTER, ClientError, 500, True),
-        (Fault.READ_TIMEOUT, ReadTimeoutError, None, False),
-        (Fault.READ_TIMEOUT_AFTER, ReadTimeoutError, None, True),
-        (Fault.CONNECT_TIMEOUT, ConnectTimeoutError, None, False),
+        (CloudWatchFault.THROTTLED, ClientError, 400, False),
+        (CloudWatchFault.REQUEST_TIMEOUT, ClientError, 408, False),
+        (CloudWatchFault.SERVER_ERROR, ClientError, 500, False),
+        (CloudWatchFault.SERVER_ERROR_AFTER, ClientError, 500, True),
+        (CloudWatchFault.READ_TIMEOUT, ReadTimeoutError, None, False),
+        (CloudWatchFault.READ_TIMEOUT_AFTER, ReadTimeoutError, None, True),
+        (CloudWatchFault.CONNECT_TIMEOUT, ConnectTimeoutError, None, False),
     ],
 )
 def test_a_fault_befalls_one_call_and_applies_it_or_not(
-    fault: Fault, raised: type[Exception], status: int | None, applied: bool
+    fault: CloudWatchFault, raised: type[Exception], status: int | None, applied: bool
 ) -> None:
     api = strict([None, fault])
     put(api, datum())
@@ -202,5 +202,5 @@ def test_a_fault_befalls_one_call_and_applies_it_or_not(
 def test_random_faults_are_all_kinds_and_the_same_for_the_same_seed() -> None:
     first = list(islice(random_faults(Random(7), 0.5), 500))
     assert first == list(islice(random_faults(Random(7), 0.5), 500))
-    assert set(first) == {None, *Fault}
+    assert set(first) == {None, *CloudWatchFault}
     assert set(islice(random_faults(Random(7), 0.0), 50)) == {None}

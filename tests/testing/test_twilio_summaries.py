@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker.testing.twilio_summaries import Row, agent_session_summaries
+from worker.testing.twilio_summaries import SummaryRow, agent_session_summaries
 
 
-def row(at: int, name: str, number: int, **payload: Any) -> Row:
+def row(at: int, name: str, number: int, **payload: Any) -> SummaryRow:
     return {
         "timestamp": f"2026-10-02T12:00:{at // 1000:02}.{at % 1000:03}Z",
         "name": name,

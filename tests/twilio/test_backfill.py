@@ -13,8 +13,8 @@ from worker.errors import Unreachable
 from worker.testing.twilio_account import Faults, TwilioAccount, TwilioCall
 from worker.testing.twilio_rest import simulated_calls
 from worker.times.rfc3339 import parse_ms
-from worker.twilio.backfill import Waiting, calls_between, read_back
-from worker.twilio.journal import Journal, Request
+from worker.twilio.backfill import WaitingCall, calls_between, read_back
+from worker.twilio.journal import Journal, JournalledRequest
 from worker.twilio.rest import Rest
 
 
@@ -23,14 +23,14 @@ def calls() -> dict[str, TwilioCall]:
     return simulated_calls(replace(WHOLE, sessions=6), 3)
 
 
-ASKED = Request([], WHOLE.start_ms, WHOLE.start_ms + 3_600_000, "any")
+ASKED = JournalledRequest([], WHOLE.start_ms, WHOLE.start_ms + 3_600_000, "any")
 
 
 class Waits(list[float]):
     """The pauses that were made."""
 
-    def waiting(self, longest_s: float) -> Waiting:
-        return Waiting(longest_s, self.append, lambda: 0.5)
+    def waiting(self, longest_s: float) -> WaitingCall:
+        return WaitingCall(longest_s, self.append, lambda: 0.5)
 
 
 def fetched(rest: Rest, folder: Path, waits: Waits, longest_s: float = 900.0) -> list[str]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import Misconfigured
-from worker.twilio.credentials import Credentials, find_credentials
+from worker.twilio.credentials import TwilioCredentials, find_credentials
 
 KEY = "SK" + "0" * 32
 ACCOUNT = "AC" + "0" * 32
@@ -28,18 +28,18 @@ def test_an_api_key_goes_before_the_accounts_token() -> None:
         "TWILIO_API_KEY": KEY,
         "TWILIO_API_SECRET": HUSH,
     }
-    assert find_credentials(environ, unasked) == Credentials(KEY, HUSH)
+    assert find_credentials(environ, unasked) == TwilioCredentials(KEY, HUSH)
 
 
 def test_the_accounts_token_will_do() -> None:
     environ = {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_AUTH_TOKEN": HUSH}
-    assert find_credentials(environ, unasked) == Credentials(ACCOUNT, HUSH)
+    assert find_credentials(environ, unasked) == TwilioCredentials(ACCOUNT, HUSH)
 
 
 def test_a_secret_that_is_named_goes_before_all() -> None:
     secrets = {"twilio/key": json.dumps({"TWILIO_API_KEY": KEY, "TWILIO_API_SECRET": HUSH})}
     environ = {"TWILIO_SECRET_ID": "twilio/key", "TWILIO_API_KEY": "SK" + "1" * 32}
-    assert find_credentials(environ, secrets.__getitem__) == Credentials(KEY, HUSH)
+    assert find_credentials(environ, secrets.__getitem__) == TwilioCredentials(KEY, HUSH)
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_a_secret_of_another_form_is_refused_without_showing_it(text: str) -> No
 
 
 def test_the_secret_is_in_no_text_of_the_credentials() -> None:
-    assert HUSH not in f"{Credentials(KEY, HUSH)!r} {Credentials(KEY, HUSH)}"
+    assert HUSH not in f"{TwilioCredentials(KEY, HUSH)!r} {TwilioCredentials(KEY, HUSH)}"

@@ -11,7 +11,7 @@ from tests.twilio.test_sink_setup import ARN, WANTED
 from worker.errors import Misconfigured, Unreachable
 from worker.testing.twilio_account import TwilioAccount
 from worker.twilio.event_streams import EventStreams, advanced_features
-from worker.twilio.rest import Answer, Parameters
+from worker.twilio.rest import Parameters, RestAnswer
 from worker.twilio.sink_setup import (
     EVENT_TYPE,
     AddType,
@@ -95,7 +95,7 @@ def test_many_sinks_are_listed_to_the_end() -> None:
 class Unfiltered(AccountRest):
     """Lists the subscriptions of all sinks, whatever it is asked for."""
 
-    def get(self, path: str, parameters: Parameters) -> Answer:
+    def get(self, path: str, parameters: Parameters) -> RestAnswer:
         return super().get(path, {k: v for k, v in parameters.items() if k != "SinkSid"})
 
 
@@ -122,11 +122,11 @@ class Answering:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    def get(self, path: str, parameters: Parameters) -> Answer:
-        return Answer(200, self._body)
+    def get(self, path: str, parameters: Parameters) -> RestAnswer:
+        return RestAnswer(200, self._body)
 
-    def post(self, path: str, form: Parameters) -> Answer:
-        return Answer(201, self._body)
+    def post(self, path: str, form: Parameters) -> RestAnswer:
+        return RestAnswer(201, self._body)
 
 
 def test_results_that_are_not_good_are_no_success() -> None:

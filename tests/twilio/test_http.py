@@ -12,12 +12,12 @@ import pytest
 from worker.errors import Misconfigured, Unreachable
 from worker.testing.twilio_account import Faults, TwilioAccount
 from worker.testing.twilio_rest import SECRET, USER, twilio_rest
-from worker.twilio.credentials import Credentials
+from worker.twilio.credentials import TwilioCredentials
 from worker.twilio.event_streams import advanced_features
 from worker.twilio.http import TwilioRest, http_client
 from worker.twilio.retrying import ATTEMPTS
 
-OWN = Credentials(USER, SECRET)
+OWN = TwilioCredentials(USER, SECRET)
 
 
 class Pauses(list[float]):
@@ -25,7 +25,7 @@ class Pauses(list[float]):
 
 
 @contextmanager
-def client(url: str, credentials: Credentials = OWN) -> Iterator[tuple[TwilioRest, Pauses]]:
+def client(url: str, credentials: TwilioCredentials = OWN) -> Iterator[tuple[TwilioRest, Pauses]]:
     pauses = Pauses()
     with http_client(credentials) as http:
         yield TwilioRest(http, url, pauses.append, lambda: 0.5), pauses
@@ -137,7 +137,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_credentials_that_are_not_taken_are_the_operators_and_not_shown() -> None:
-    wrong = Credentials(USER, "hush-hush")
+    wrong = TwilioCredentials(USER, "hush-hush")
     with (
         twilio_rest(TwilioAccount({})) as url,
         client(url, wrong) as (rest, _),
@@ -150,7 +150,7 @@ def test_credentials_that_are_not_taken_are_the_operators_and_not_shown() -> Non
 
 @pytest.mark.parametrize("handle", [answering(503), answering(429), breaking_off])
 def test_no_error_shows_the_credentials(handle: Handle) -> None:
-    secret = Credentials(USER, "hush-hush")
+    secret = TwilioCredentials(USER, "hush-hush")
     with (
         serving(handle) as (url, _),
         client(url, secret) as (rest, _),

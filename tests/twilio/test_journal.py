@@ -10,9 +10,9 @@ import pytest
 from worker.errors import BadInput, Misconfigured
 from worker.recordings.reader import read_recording
 from worker.stream.record import Record
-from worker.twilio.journal import Journal, Request
+from worker.twilio.journal import Journal, JournalledRequest
 
-ASKED = Request(["CA1", "CA2"], None, None, "carrier_edge")
+ASKED = JournalledRequest(["CA1", "CA2"], None, None, "carrier_edge")
 
 
 def row(second: int) -> bytes:
@@ -55,7 +55,7 @@ def test_a_call_without_events_adds_nothing(tmp_path: Path) -> None:
 def test_another_request_does_not_go_on_with_it(tmp_path: Path) -> None:
     begun(tmp_path)
     with pytest.raises(Misconfigured, match="another back-fill"):
-        Journal(tmp_path, Request(["CA1"], None, None, "carrier_edge"))
+        Journal(tmp_path, JournalledRequest(["CA1"], None, None, "carrier_edge"))
 
 
 def test_a_recording_is_not_written_over(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("call", ["../../evil", "/etc/evil", "..", "", "CA1/x"])
 def test_a_call_that_is_named_like_a_path_makes_no_file(tmp_path: Path, call: str) -> None:
-    journal = Journal(tmp_path / "a" / "b", Request([call], None, None, "carrier_edge"))
+    journal = Journal(tmp_path / "a" / "b", JournalledRequest([call], None, None, "carrier_edge"))
     with pytest.raises(BadInput, match="no SID"):
         journal.keep(call, [row(1)])
     assert [place for place in tmp_path.rglob("*") if place.is_file()] == []

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.twilio.merging import SHARD, Beginning, merged
-from worker.twilio.rows import CallEvent
+from worker.twilio.report_rows import ReportedCallEvent
 
 CALLS = st.dictionaries(
     st.text("ABC", min_size=1, max_size=3),
@@ -17,9 +17,9 @@ CALLS = st.dictionaries(
 )
 
 
-def events(calls: dict[str, list[int]]) -> dict[str, list[CallEvent]]:
+def events(calls: dict[str, list[int]]) -> dict[str, list[ReportedCallEvent]]:
     return {
-        call: [CallEvent(at, f"{call}{n}".encode()) for n, at in enumerate(times)]
+        call: [ReportedCallEvent(at, f"{call}{n}".encode()) for n, at in enumerate(times)]
         for call, times in calls.items()
     }
 
@@ -44,7 +44,7 @@ def test_a_call_is_loaded_once_and_not_before_it_begins(calls: dict[str, list[in
     by_call = events(calls)
     loaded: list[str] = []
 
-    def load(call: str) -> Sequence[CallEvent]:
+    def load(call: str) -> Sequence[ReportedCallEvent]:
         loaded.append(call)
         return by_call[call]
 

@@ -11,27 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
-from worker.twilio.rest import Answer, Parameters, all_rows, decoded, refusal
+from worker.twilio.rest import Parameters, RestAnswer, all_rows, decode_answer, refusal
 
 
 class Pages:
     """Answers by the parameter ``Page``, and whom each was asked of."""
 
-    def __init__(self, answers: Mapping[str, Answer]) -> None:
+    def __init__(self, answers: Mapping[str, RestAnswer]) -> None:
         self._answers = answers
         self.asked: list[tuple[str, Parameters]] = []
 
-    def get(self, path: str, parameters: Parameters) -> Answer:
+    def get(self, path: str, parameters: Parameters) -> RestAnswer:
         self.asked.append((path, parameters))
         return self._answers[parameters.get("Page", "0")]
 
-    def post(self, path: str, form: Parameters) -> Answer:
+    def post(self, path: str, form: Parameters) -> RestAnswer:
         raise AssertionError
 
 
-def page(rows: list[Any], following: str | None) -> Answer:
+def page(rows: list[Any], following: str | None) -> RestAnswer:
     body = {"events": rows, "meta": {"next_page_url": following}}
-    return Answer(200, json.dumps(body).encode())
+    return RestAnswer(200, json.dumps(body).encode())
 
 
 def url(number: int, host: str = "insights.twilio.com") -> str:
@@ -59,11 +59,11 @@ def test_all_pages_are_read_in_their_order(pages: list[list[int]]) -> None:
 
 
 def test_nothing_there_is_no_error() -> None:
-    assert rows_of(Pages({"0": Answer(404, b"")})) is None
+    assert rows_of(Pages({"0": RestAnswer(404, b"")})) is None
 
 
 def test_a_later_page_that_is_gone_fails_and_does_not_truncate() -> None:
-    rest = Pages({"0": page([1], url(1)), "1": page([2], url(2)), "2": Answer(404, b"")})
+    rest = Pages({"0": page([1], url(1)), "1": page([2], url(2)), "2": RestAnswer(404, b"")})
     with pytest.raises(Unreachable, match=r"page 3 is not there \(404\) though page 2 names it"):
         rows_of(rest)
 
@@ -91,7 +91,7 @@ def test_an_address_that_is_none_of_the_interface_is_not_followed(following: str
 )
 def test_a_body_that_is_no_page_is_not_twilios(body: bytes) -> None:
     with pytest.raises(Unreachable, match="not Twilio"):
-        rows_of(Pages({"0": Answer(200, body)}))
+        rows_of(Pages({"0": RestAnswer(200, body)}))
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ def test_a_body_that_is_no_page_is_not_twilios(body: bytes) -> None:
 )
 def test_whose_fault_an_answer_is(status: int, kind: type[VoiceInsightsError]) -> None:
     with pytest.raises(kind, match=f"the settings: Twilio answers {status}"):
-        decoded(Answer(status, b"{}"), dict[str, Any], "the settings")
+        decode_answer(RestAnswer(status, b"{}"), dict[str, Any], "the settings")
 
 
 @given(st.text(min_size=5), st.integers())
 def test_of_an_error_only_its_code_is_passed_on(message: str, code: int) -> None:
     body = json.dumps({"code": code, "message": f"hush {message}", "more_info": "hush"})
-    told = str(refusal(Answer(400, body.encode()), "it"))
+    told = str(refusal(RestAnswer(400, body.encode()), "it"))
     assert f"code {code}" in told
     assert "hush" not in told
-    assert "hush" not in str(refusal(Answer(400, f"hush {message}".encode()), "it"))
+    assert "hush" not in str(refusal(RestAnswer(400, f"hush {message}".encode()), "it"))

@@ -18,13 +18,13 @@ from worker.events.event import Event
 from worker.events.occurrence import Ignored
 from worker.sessions.schema import SessionRecord
 from worker.stream.record import Record
-from worker.testing.traffic import simulate
+from worker.testing.traffic import simulated_records
 from worker.testing.twilio_account import TwilioCall
 from worker.testing.twilio_rest import simulated_calls
-from worker.testing.twilio_summaries import Row
+from worker.testing.twilio_summaries import SummaryRow
 from worker.times.rfc3339 import format_ms
 from worker.twilio.merging import Beginning, merged
-from worker.twilio.rows import call_events, contents
+from worker.twilio.report_rows import call_events, contents
 
 FEW = replace(WHOLE, sessions=6, other_types=0.02)
 
@@ -40,7 +40,7 @@ def rows(call: TwilioCall) -> list[bytes]:
 
 @cache
 def streamed(seed: int) -> list[Record]:
-    return list(simulate(FEW, seed))
+    return list(simulated_records(FEW, seed))
 
 
 @cache
@@ -137,11 +137,11 @@ def test_a_session_without_its_wrap_up_is_unfinished() -> None:
     assert left.relay == len(relay(cut))
 
 
-def relay(rows: list[Row]) -> list[Row]:
+def relay(rows: list[SummaryRow]) -> list[SummaryRow]:
     return [row for row in rows if row["conversation_relay_data"] is not None]
 
 
-def session_ids(rows: list[Row]) -> set[str]:
+def session_ids(rows: list[SummaryRow]) -> set[str]:
     return {row["conversation_relay_data"]["session_id"] for row in relay(rows)}
 
 

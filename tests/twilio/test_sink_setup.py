@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from worker.twilio.sink_setup import (
+    EVENT_SCHEMA_VERSION,
     EVENT_TYPE,
-    SCHEMA_VERSION,
     AddType,
     Blocked,
     CreateSink,
@@ -17,24 +17,24 @@ from worker.twilio.sink_setup import (
     RaiseVersion,
     Seen,
     SendTest,
-    Sink,
     Step,
     Subscribe,
     SubscribedEvent,
     Subscription,
-    Wanted,
+    TwilioSink,
+    WantedSink,
     leads_to,
     next_step,
     sink_of,
 )
 
 ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/calls"
-WANTED = Wanted(ARN, "arn:aws:iam::123456789012:role/twilio", "id-1")
+WANTED = WantedSink(ARN, "arn:aws:iam::123456789012:role/twilio", "id-1")
 CONFIGURATION = {"arn": ARN, "role_arn": WANTED.role, "external_id": WANTED.external_id}
 
 
-def sink(status: str = "active", **changes: Any) -> Sink:
-    made = Sink("DG1", "d", "kinesis", status, CONFIGURATION)
+def sink(status: str = "active", **changes: Any) -> TwilioSink:
+    made = TwilioSink("DG1", "d", "kinesis", status, CONFIGURATION)
     return msgspec.structs.replace(made, **changes)
 
 
@@ -58,13 +58,13 @@ def seen(status: str, version: int | None = None) -> Seen:
         (Seen([sink()], SUBSCRIBED, [SubscribedEvent("other", 3)]), AddType(SUBSCRIBED)),
         (seen("active", 1), RaiseVersion(SUBSCRIBED, 1)),
         (seen("active", 2), RaiseVersion(SUBSCRIBED, 2)),
-        (seen("active", SCHEMA_VERSION), Done(sink())),
-        (seen("active", SCHEMA_VERSION + 1), Done(sink())),
+        (seen("active", EVENT_SCHEMA_VERSION), Done(sink())),
+        (seen("active", EVENT_SCHEMA_VERSION + 1), Done(sink())),
     ],
 )
 def test_each_state_has_its_step(there: Seen, step: Step) -> None:
     assert next_step(WANTED, there) == step
-    assert next_step(Wanted("calls"), there) == step
+    assert next_step(WantedSink("calls"), there) == step
 
 
 @pytest.mark.parametrize("name", ["role_arn", "external_id"])
@@ -73,7 +73,7 @@ def test_a_sink_of_another_configuration_is_the_operators_to_change(name: str) -
     step = next_step(WANTED, Seen([other]))
     assert isinstance(step, Blocked)
     assert f"another {name} (other)" in step.why
-    assert next_step(Wanted(ARN), Seen([other])) == Subscribe(other)
+    assert next_step(WantedSink(ARN), Seen([other])) == Subscribe(other)
 
 
 def test_several_sinks_to_one_stream_are_the_operators_to_choose_from() -> None:

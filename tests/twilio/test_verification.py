@@ -15,8 +15,8 @@ from worker.testing.habits import Habits
 from worker.testing.twilio_account import TwilioAccount
 from worker.testing.twilio_rest import simulated_calls
 from worker.twilio.comparison import SessionCompared
-from worker.twilio.rest import Answer, Parameters
-from worker.twilio.verification import KEPT_MS, READY_MS, select, verify
+from worker.twilio.rest import Parameters, RestAnswer
+from worker.twilio.verification import KEPT_MS, READY_MS, select, verify_calls
 
 PLAIN = Habits(
     **dict.fromkeys(
@@ -35,7 +35,7 @@ def verified(
     account: TwilioAccount, records: list[SessionRecord], now: int = NOW
 ) -> list[SessionCompared]:
     chosen = select(records, now, None).records
-    return list(verify(AccountRest(account), chosen, now, lambda _: None))
+    return list(verify_calls(AccountRest(account), chosen, now, lambda _: None))
 
 
 @pytest.mark.slow
@@ -131,14 +131,14 @@ def test_a_sample_is_of_whole_calls_and_the_same_each_time() -> None:
 class Refusing:
     """Takes no credentials."""
 
-    def get(self, path: str, parameters: Parameters) -> Answer:
-        return Answer(401, b'{"code": 20003}')
+    def get(self, path: str, parameters: Parameters) -> RestAnswer:
+        return RestAnswer(401, b'{"code": 20003}')
 
-    def post(self, path: str, form: Parameters) -> Answer:
+    def post(self, path: str, form: Parameters) -> RestAnswer:
         raise AssertionError
 
 
 def test_credentials_that_are_not_taken_end_it() -> None:
     chosen = select(records_of(streamed(WHOLE, 1)), NOW, 1).records
     with pytest.raises(Misconfigured, match="check the API key"):
-        list(verify(Refusing(), chosen, NOW, lambda _: None))
+        list(verify_calls(Refusing(), chosen, NOW, lambda _: None))

@@ -42,14 +42,14 @@ class NotTheService(ResponseParserError):  # type: ignore[misc]  # botocore is u
         self.status: Final = status
 
 
-class Events(Protocol):
+class ClientEvents(Protocol):
     """What is used of a botocore session, or of a client's ``meta.events``."""
 
     def register(self, event_name: str, handler: Any) -> None:
         """Have ``handler`` called at each event of that name."""
 
 
-def refuse_other_answers(events: Events) -> None:
+def refuse_other_answers(events: ClientEvents) -> None:
     """Have calls raise ``NotTheService`` where their answer is none of the service's."""
     events.register("before-parse", _before_parse)
 

@@ -29,7 +29,7 @@ THROTTLED: Final = frozenset(
 )
 """Codes of errors: too much was asked of AWS just now."""
 
-NO_ANSWER: Final = (
+MALFORMED_RESPONSE: Final = (
     AttributeError,
     KeyError,
     OverflowError,
@@ -44,7 +44,7 @@ _USER_IN_ADDRESS: Final = re.compile(r"(?<=://)[^/?#\s@]+@")
 """A name, and perhaps a password, in a URL."""
 
 
-def one_attempt(threads: int, **more: Any) -> Config:
+def no_retry_config(threads: int, **more: Any) -> Config:
     """A client's configuration for calls that are paced, counted and repeated by the caller.
 
     ``threads``: how many will call at once; ``more``: further fields of botocore's ``Config``.
@@ -67,7 +67,7 @@ def endpoint_of(client: object) -> str:
 
 
 @contextmanager
-def making_a_client(service: str) -> Iterator[None]:
+def client_errors(service: str) -> Iterator[None]:
     """Turns why there can be no client of ``service`` into ``Misconfigured``."""
     try:
         yield

@@ -22,7 +22,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
 from worker.aws.answers import NotTheService
-from worker.aws.clients import NO_ANSWER, THROTTLED, endpoint_of
+from worker.aws.clients import MALFORMED_RESPONSE, THROTTLED, endpoint_of
 from worker.aws.secrets import safe_words
 from worker.errors import Misconfigured, Unreachable
 from worker.logs.credentials import without_credentials
@@ -37,7 +37,7 @@ _ON_THE_WAY: Final = (
 )
 """Errors of botocore's own that the network or the service may stop by itself."""
 
-EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
+EXPIRED_TOKEN_CODES: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
 """Codes of errors: these credentials are over for good."""
 
 _SIGN_IN: Final = (LoginError, SSOError, TokenRetrievalError)
@@ -77,7 +77,7 @@ def expecting_an_answer(service: str, client: object = None) -> Iterator[None]:
         yield
     except NotTheService as error:
         raise Unreachable(f"{one_line(error)}{where}") from error
-    except (ResponseParserError, *NO_ANSWER) as error:
+    except (ResponseParserError, *MALFORMED_RESPONSE) as error:
         raise Unreachable(f"{not_of(service, error)}{where}") from error
 
 
@@ -109,7 +109,10 @@ def words_of(error: Exception) -> str:
     botocore's, but none that may quote a header or a password.
     """
     told = one_line(error) if isinstance(error, ClientError) else short_line(error)
-    if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in EXPIRED:
+    if (
+        isinstance(error, ClientError)
+        and error.response.get("Error", {}).get("Code") in EXPIRED_TOKEN_CODES
+    ):
         return f"{told.removesuffix('.')}; renew the credentials"
     return f"{told}: sign in again" if isinstance(error, _SIGN_IN) else told
 

@@ -17,11 +17,11 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from worker.aws.answers import refuse_other_answers
-from worker.aws.errors import EXPIRED, one_line
+from worker.aws.errors import EXPIRED_TOKEN_CODES, one_line
 from worker.aws.secrets import require_sendable
 from worker.errors import Misconfigured
 
-REFUSED: Final = EXPIRED | {
+REFUSED: Final = EXPIRED_TOKEN_CODES | {
     *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken"),
     *("UnrecognizedClientException", "TokenRefreshRequired"),
 }
@@ -101,7 +101,7 @@ class RenewableCredentials:
         self._loaded_at = self._monotonic()
         self._current = self._load()
         self._refused = None
-        if refused in EXPIRED and before is not None and self._current is not None:
+        if refused in EXPIRED_TOKEN_CODES and before is not None and self._current is not None:
             same = _keys(before) == _keys(self._current)
             if same and self._current.method in _OF_THE_PROCESS:
                 self.over = (

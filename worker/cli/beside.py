@@ -39,7 +39,7 @@ _OPTIONS: Final = (
 )
 
 
-class Answer(NamedTuple):
+class LocalAnswer(NamedTuple):
     """An HTTP status and what came with it; None, and why, without an answer."""
 
     status: int | None
@@ -69,16 +69,16 @@ def settings_beside(
     return settings
 
 
-def ask(settings: Settings, path: str, longest: int) -> Answer:
+def ask_worker(settings: Settings, path: str, longest: int) -> LocalAnswer:
     """What the worker answers at a path, up to so many bytes of it."""
     host = _ANYWHERE.get(settings.health_host, settings.health_host)
     connection = http.client.HTTPConnection(host, settings.health_port, timeout=_WITHIN_S)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        return Answer(answer.status, answer.read(longest).decode(errors="replace").strip())
+        return LocalAnswer(answer.status, answer.read(longest).decode(errors="replace").strip())
     except (OSError, http.client.HTTPException) as error:
         why = f"no answer at {host}, port {settings.health_port}: {error}"
-        return Answer(None, why)
+        return LocalAnswer(None, why)
     finally:
         connection.close()

@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
-from worker.cli.parameters import Instant
+from worker.cli.parameters import InstantParameter
 from worker.cli.places import read_places
 from worker.cli.settings_options import some_settings_options
-from worker.page.data import Span, in_span
-from worker.page.selection import NUMBERS, TEXTS, Condition, condition, worst
+from worker.page.data import TimeSpan, in_span
+from worker.page.selection import NUMBERS, TEXTS, Condition, condition, worst_by
 from worker.reports.console import console, print_table
 from worker.reports.tables import ranked_table
 from worker.reports.turn_parts import longest, sentence
-from worker.sessions.record import encode
+from worker.sessions.record import encode_record
 from worker.settings.sources import load_settings
 
 
@@ -68,8 +68,10 @@ Examples:
     metavar="NUMBER",
     help="What they are ranked by: the longest wait, the p95 of a latency, or a count.",
 )
-@click.option("--from", "since", type=Instant(), help="Only calls that began at or after it.")
-@click.option("--to", "until", type=Instant(), help="Only calls that began before it.")
+@click.option(
+    "--from", "since", type=InstantParameter(), help="Only calls that began at or after it."
+)
+@click.option("--to", "until", type=InstantParameter(), help="Only calls that began before it.")
 @click.option(
     "--where",
     "conditions",
@@ -90,13 +92,15 @@ def calls(places: tuple[str, ...], config_file: Path | None, **options: Any) -> 
     wishes = {name: options.pop(name) for name in ("most", "by", "since", "until", "conditions")}
     as_json = options.pop("as_json")
     settings = load_settings(options, os.environ, config_file).settings
-    records = in_span(read_places(places, settings).records, Span(wishes["since"], wishes["until"]))
+    records = in_span(
+        read_places(places, settings).records, TimeSpan(wishes["since"], wishes["until"])
+    )
     meant = [one for one in records if all(rule.holds(one) for rule in wishes["conditions"])]
     by = wishes["by"]
-    found = worst(meant, by, wishes["most"])
+    found = worst_by(meant, by, wishes["most"])
     if as_json:
         for record in found:
-            click.echo(encode(record))
+            click.echo(encode_record(record))
         return
     out = console(sys.stdout)
     values = [NUMBERS[by](one) for one in found]

@@ -22,15 +22,14 @@ from worker.errors import BadInput
 from worker.events.decode import decode
 from worker.events.occurrence import Damaged
 from worker.opening import Locations, is_one_file
-from worker.partition.dead_letters import EXPIRED, DeadLetter, OccurrenceLetter
-from worker.partition.dead_letters import decode as decode_letter
+from worker.partition.dead_letters import TOO_LATE, DeadLetter, OccurrenceLetter, decode_letter
 from worker.printable import escaped, escaped_json, escaped_line
-from worker.producer.put_records import Clock, put_back
+from worker.producer.put_records import Clock, reingest
 from worker.reports.console import console
 from worker.stream.record import Record
 
 
-class Found(NamedTuple):
+class FoundLetter(NamedTuple):
     """A letter, by its file or object and the line there, and that line."""
 
     file: str
@@ -154,7 +153,7 @@ def redrive(
         left[f"that {into} doesn't take"] += 1
         click.echo(escaped_line(f"{seen[_digest(record.data)]}: left out: {why}"), err=True)
 
-    done = put_back(
+    done = reingest(
         chosen,
         into,
         kinesis_client(endpoint_url, region),
@@ -182,7 +181,7 @@ def _as_json(counts: Counter[str], latest: dict[str, _Latest]) -> str:
     return escaped_json(json.dumps(rows, indent=2))
 
 
-def _show(found: Found) -> None:
+def _show(found: FoundLetter) -> None:
     letter = found.letter
     if not isinstance(letter, OccurrenceLetter):
         click.echo(_as_text(found.line))
@@ -200,7 +199,7 @@ def _as_text(data: bytes) -> str:
     return escaped(data.decode("utf-8", "backslashreplace"))
 
 
-def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[Found]:
+def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[FoundLetter]:
     """The letters with their places. A line that a crash tore is reported and skipped; if the
     first one is no letter, none is expected to be.
 
@@ -219,12 +218,12 @@ def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[F
             click.echo(escaped_line(f"{why}; passed over"), err=True)
             continue
         any_yet = True
-        yield Found(file, number, letter, line)
+        yield FoundLetter(file, number, letter, line)
 
 
 def _why_not(letter: OccurrenceLetter) -> str | None:
     """Why a letter would only come back; None if it would not."""
-    if letter.reason == EXPIRED:
+    if letter.reason == TOO_LATE:
         return "expired"
     arrival = int(time() * 1000)
     record = Record(letter.shard, letter.sequence_number, arrival, letter.data, "")

@@ -23,8 +23,8 @@ from worker.cli.records_file import read_records
 from worker.cli.report import html
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.events.decode import decode
-from worker.page.data import Span, Wanted, data_of, worst_first
-from worker.producer.put_records import Clock, put_back
+from worker.page.data import ReportScope, TimeSpan, data_of, worst_first
+from worker.producer.put_records import Clock, reingest
 from worker.reports.console import console, print_table
 from worker.reports.readback import totals
 from worker.reports.record_counts import Beside, beside
@@ -34,7 +34,7 @@ from worker.reports.tables import (
     call_table,
     metrics_table,
     sessions_table,
-    worst,
+    worst_sessions,
 )
 from worker.reports.turn_parts import longest, sentence
 from worker.sessions.schema import SessionRecord
@@ -42,7 +42,7 @@ from worker.state.sqlite.view import folded, peek
 from worker.stream.record import Record
 from worker.testing.driven_clock import Driver
 from worker.testing.moto_server import REGION, away_from_aws, client_of, embedded_aws
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 from worker.times.minutes import MINUTE
 
 _STREAM: Final = "voice-insights-demo"
@@ -56,7 +56,7 @@ _A_MINUTE_IN_S: Final = 0.25
 _PATIENCE_S: Final = 240
 _END_S: Final = 30
 _COMMIT_EVERY_S: Final = 0.5
-_EVERYTHING: Final = Wanted(Span(None, None), None, None, "records", redact=False)
+_EVERYTHING: Final = ReportScope(TimeSpan(None, None), None, None, "records", redact=False)
 
 
 @click.command()
@@ -108,7 +108,7 @@ def demo(sessions: int, seed: int, out: Path) -> None:
 
 def _records(traffic: Traffic, seed: int) -> Iterator[Record]:
     last = traffic.start_ms + _LENGTH_MS
-    return takewhile(lambda record: record.arrival < last, simulate(traffic, seed))
+    return takewhile(lambda record: record.arrival < last, simulated_records(traffic, seed))
 
 
 class _Feed:
@@ -133,7 +133,7 @@ class _Feed:
         self._thread.join()
 
     def _run(self) -> None:
-        put_back(
+        reingest(
             lambda: self._records,
             _STREAM,
             self._kinesis,
@@ -156,7 +156,7 @@ def _show(cloudwatch: Any, folder: Path) -> None:
     records = read_records(folder / "sessions.jsonl")
     out.print(_counts(beside(rows, records)), soft_wrap=True)
     out.print()
-    worst_sessions = worst(records, 5)
+    worst_sessions = worst_sessions(records, 5)
     print_table(out, sessions_table(worst_sessions, "The sessions whose callers had it worst (ms)"))
     if worst_sessions:
         print_table(out, call_table(worst_sessions[0]))

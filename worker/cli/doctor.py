@@ -18,12 +18,12 @@ import click
 from worker.aws.sessions import RenewableCredentials
 from worker.cli.settings_options import settings_options
 from worker.cli.twilio_rest import Bases, connected
-from worker.doctor.asking import Clients, ask
-from worker.doctor.asking_twilio import ask_twilio
-from worker.doctor.facts import Wanted
+from worker.doctor.facts import Expectations
 from worker.doctor.findings import Finding, Verdict, failed
 from worker.doctor.judging import judge
-from worker.doctor.twilio import twilio as judge_twilio
+from worker.doctor.probing import Clients, probe_deployment
+from worker.doctor.probing_twilio import probe_twilio
+from worker.doctor.twilio import twilio_findings as judge_twilio
 from worker.logs.redaction import Own, redact_text
 from worker.settings.model import Settings
 from worker.settings.readable import readable
@@ -93,10 +93,12 @@ def doctor(
     loaded = load_settings(options, os.environ, config_file)
     stream = loaded.require_stream()
     settings = loaded.settings
-    wanted = Wanted(
+    wanted = Expectations(
         stream, settings.hold_direct_s, settings.hold_turn_s, settings.quiet_s, survive_h
     )
-    facts = ask(Clients(settings, RenewableCredentials()), settings, stream, minutes, sleep, _now)
+    facts = probe_deployment(
+        Clients(settings, RenewableCredentials()), settings, stream, minutes, sleep, _now
+    )
     judged = judge(facts, wanted)
     if with_twilio:
         judged += _twilio(stream, settings)
@@ -116,7 +118,7 @@ def _twilio(stream: str, settings: Settings) -> list[Finding]:
         name: url for name in Bases._fields if (url := os.environ.get(f"TWILIO_{name.upper()}_URL"))
     }
     with connected(Bases(**addresses), settings.region, settings.endpoint_url) as asked:
-        return list(judge_twilio(ask_twilio(asked.insights, asked.events, stream), stream))
+        return list(judge_twilio(probe_twilio(asked.insights, asked.events, stream), stream))
 
 
 def _now() -> int:
@@ -124,8 +126,8 @@ def _now() -> int:
 
 
 def _redacted(one: Finding, own: Own) -> Finding:
-    told, advice = redact_text(one.told, own), redact_text(one.advice, own)
-    return one._replace(told=told, advice=advice)
+    detail, advice = redact_text(one.detail, own), redact_text(one.advice, own)
+    return one._replace(detail=detail, advice=advice)
 
 
 def _as_json(findings: list[Finding]) -> str:
@@ -136,9 +138,9 @@ def _as_json(findings: list[Finding]) -> str:
 def lines(findings: Iterable[Finding], columns: int | None) -> Iterator[str]:
     """Folded to ``columns`` under the finding's own words, if there is such a bound."""
     for one in findings:
-        told = _folded(f"{one.check}: {one.told}", columns)
+        detail = _folded(f"{one.check}: {one.detail}", columns)
         verdict = click.style(f"{one.verdict:{_WIDTH}}", fg=_COLOURS[one.verdict])
-        yield f"{verdict}  {told}"
+        yield f"{verdict}  {detail}"
         if one.advice:
             yield f"{'':{_WIDTH}}  {_folded(f'-> {one.advice}', columns)}"
 
@@ -153,5 +155,5 @@ def _folded(text: str, columns: int | None) -> str:
 
 def _summary(findings: list[Finding]) -> str:
     counts = Counter(one.verdict for one in findings)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    return f"{len(findings)} checks: {told}"
+    detail = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    return f"{len(findings)} checks: {detail}"

@@ -118,7 +118,7 @@ def _from_state(locations: Locations, location: str, stream: str, erasure: Erasu
         store = locations.store(location, lambda _failed: None, time.sleep, random.random)
         with closing(store):
             try:
-                store.take(stream)
+                store.acquire(stream)
                 return store.erase(erasure, edit)
             except Fenced:
                 if attempt == _ATTEMPTS:

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from worker.cli.beside import ask, beside_options, settings_beside
+from worker.cli.beside import ask_worker, beside_options, settings_beside
 from worker.printable import escaped_line
 
 _LONGEST: Final = 200
@@ -31,6 +31,6 @@ def health(health_port: str | None, health_host: str | None, config_file: Path |
       voice-insights health --health-port 8080
     """
     settings = settings_beside(health_port, health_host, config_file)
-    answer = ask(settings, "/healthz", _LONGEST)
+    answer = ask_worker(settings, "/healthz", _LONGEST)
     click.echo(escaped_line(answer.text))
     sys.exit(0 if answer.ok else 1)

@@ -14,24 +14,24 @@ from typing import Any, Final, cast
 
 import click
 
-from worker.aws.clients import making_a_client
+from worker.aws.clients import client_errors
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.aws.sessions import open_session
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
 from worker.errors import BadInput, Misconfigured
-from worker.monitoring.alarms import LATENCIES, LATENCY_PERIOD_S
+from worker.monitoring.alarms import ALARMED_LATENCIES, LATENCY_PERIOD_S
 from worker.monitoring.baseline import PERIODS_AT_LEAST, threshold
+from worker.monitoring.deployment import Deployment
 from worker.monitoring.history import StatisticsApi, history
 from worker.monitoring.prometheus_rules import prometheus_rules
 from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of, sizing_table
-from worker.monitoring.subject import Subject
-from worker.monitoring.template import watch_template
+from worker.monitoring.template import monitoring_template
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 from worker.settings.sources import load_settings
 
-WATCH: Final = "infra/watch.yaml"
+WATCH: Final = "infra/monitoring.yaml"
 RULES: Final = "infra/prometheus-rules.yaml"
 
 _SHORTEST_S: Final = 86_400
@@ -107,15 +107,15 @@ def render(
       voice-insights infra render --check
       voice-insights infra render --out - --namespace Staging
       voice-insights infra render --prometheus
-      voice-insights infra render --baseline 14d --region eu-west-1 --out my-watch.yaml
+      voice-insights infra render --baseline 14d --region eu-west-1 --out my-monitoring.yaml
     """
     settings = load_settings(options, os.environ, config_file).settings
-    subject = _subject(settings, account)
-    measured = {} if baseline is None else _measured(settings, subject, baseline)
+    deployment = _subject(settings, account)
+    measured = {} if baseline is None else _measured(settings, deployment, baseline)
     if prometheus:
-        _give(out or RULES, prometheus_rules(subject, measured), check=check)
+        _give(out or RULES, prometheus_rules(deployment, measured), check=check)
     else:
-        _give(out or WATCH, watch_template(subject, measured), check=check)
+        _give(out or WATCH, monitoring_template(deployment, measured), check=check)
 
 
 def _give(out: str, template: str, *, check: bool) -> None:
@@ -178,23 +178,23 @@ def _write(out: str, template: str) -> None:
     click.echo(f"written: {out}", err=True)
 
 
-def _subject(settings: Settings, account: str | None) -> Subject:
+def _subject(settings: Settings, account: str | None) -> Deployment:
     labels: Mapping[str, str] = {}
     if account is not None:
         if account not in settings.labels:
             raise Misconfigured(f"--account {account}: the setting labels has no such account")
         labels = settings.labels[account]
-    return Subject(
+    return Deployment(
         settings.namespace, settings.own_namespace, rules_of(settings), tuple(labels.items())
     )
 
 
-def _measured(settings: Settings, subject: Subject, seconds: float) -> dict[str, int]:
+def _measured(settings: Settings, deployment: Deployment, seconds: float) -> dict[str, int]:
     if not _SHORTEST_S <= seconds <= _LONGEST_S:
         raise Misconfigured("--baseline takes 1d to 63d")
     end = _period_before(datetime.now(UTC))
     start = end - timedelta(seconds=seconds // LATENCY_PERIOD_S * LATENCY_PERIOD_S)
-    with making_a_client("cloudwatch"):
+    with client_errors("cloudwatch"):
         client = cast(
             "StatisticsApi",
             open_session().client(
@@ -202,7 +202,10 @@ def _measured(settings: Settings, subject: Subject, seconds: float) -> dict[str,
             ),
         )
     with aws_errors(), expecting_an_answer("CloudWatch", client):
-        found = {name: threshold(history(client, subject, name, start, end)) for name in LATENCIES}
+        found = {
+            name: threshold(history(client, deployment, name, start, end))
+            for name in ALARMED_LATENCIES
+        }
     for name, measured in found.items():
         click.echo(f"{name}: {_told(measured)}", err=True)
     return {name: measured for name, measured in found.items() if measured is not None}

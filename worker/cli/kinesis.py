@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import click
 from botocore.config import Config
 
-from worker.aws.clients import making_a_client
+from worker.aws.clients import client_errors
 from worker.aws.sessions import open_session
 from worker.producer.put_records import StreamWriter
 
@@ -19,7 +19,7 @@ def kinesis_client(endpoint_url: str | None, region: str | None) -> StreamWriter
     Raises Misconfigured if no region is set anywhere.
     """
     config = Config(retries={"mode": "standard", "total_max_attempts": 8})
-    with making_a_client("Kinesis"):
+    with client_errors("Kinesis"):
         client = open_session().client(
             "kinesis", endpoint_url=endpoint_url, region_name=region, config=config
         )

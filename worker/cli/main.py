@@ -13,7 +13,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from worker import __version__
-from worker.cli.garbage import collect_rarely
+from worker.cli.gc_tuning import tune_collector
 from worker.cli.streams import prepare_streams
 from worker.errors import VoiceInsightsError
 from worker.logs.credentials import without_credentials
@@ -77,7 +77,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; what it raises on purpose ends it with one line and its exit code."""
-    collect_rarely()
+    tune_collector()
     prepare_streams()
     sys.excepthook = _tell_defect
     threading.excepthook = _tell_defect_of_thread

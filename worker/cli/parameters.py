@@ -32,7 +32,7 @@ class Duration(click.ParamType[float]):
         return float(match[1]) * _UNITS[match[2]]
 
 
-class Instant(click.ParamType[int]):
+class InstantParameter(click.ParamType[int]):
     """A time in ISO 8601, as in ``2026-10-02T12:00:00Z``; without an offset it is UTC."""
 
     name = "time"

@@ -18,26 +18,26 @@ from worker.errors import BadInput
 from worker.opening import Locations
 from worker.partition.commit_outputs import Outputs
 from worker.recordings.reader import read_recording
-from worker.replay import Replay, run
-from worker.sessions.record import decode
+from worker.replay import Replay, run_replay
+from worker.sessions.record import decode_record
 from worker.sessions.schema import SessionRecord
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 
-Source = Literal["records", "recording", "state"]
+PlaceSource = Literal["records", "recording", "state"]
 
 _SQLITE: Final = b"SQLite format 3\0"
 _PROGRESS_EVERY: Final = 10_000
 
 
-class Read(NamedTuple):
+class PlacesRead(NamedTuple):
     """What a place holds: of each session its last record, and where these came from."""
 
-    source: Source
+    source: PlaceSource
     records: list[SessionRecord]
 
 
-def read_places(places: Sequence[str], settings: Settings) -> Read:
+def read_places(places: Sequence[str], settings: Settings) -> PlacesRead:
     """The records of several places, of each session the last revision; a recording is replayed
     with the worker's settings. Raises ``BadInput`` for a place that is none of them.
     """
@@ -49,32 +49,32 @@ def read_places(places: Sequence[str], settings: Settings) -> Read:
         key = *session, record.continued
         if key not in last or last[key].revision <= record.revision:
             last[key] = record
-    return Read(read[0].source, list(last.values()))
+    return PlacesRead(read[0].source, list(last.values()))
 
 
-def _read(place: str, locations: Locations, settings: Settings) -> Read:
+def _read(place: str, locations: Locations, settings: Settings) -> PlacesRead:
     if locations.bucket(place) is not None:
         return _in_bucket(place, locations, settings)
     path = Path(place)
     if path.is_file():
         if _begins_with(path, _SQLITE):
-            return Read("state", _of_state(locations, place, settings))
+            return PlacesRead("state", _of_state(locations, place, settings))
         lines = locations.lines(place, RECORDS)
         first = next(lines, None)
         if first is not None and _is_record(first):
-            return Read("records", records_in(locations.lines(place, RECORDS), None))
-    return Read("recording", list(_of_recording(place, settings)))
+            return PlacesRead("records", records_in(locations.lines(place, RECORDS), None))
+    return PlacesRead("recording", list(_of_recording(place, settings)))
 
 
-def _in_bucket(place: str, locations: Locations, settings: Settings) -> Read:
+def _in_bucket(place: str, locations: Locations, settings: Settings) -> PlacesRead:
     lines = locations.lines(place, RECORDS)
     first = list(islice(lines, 1))
     if not first:
         try:
-            return Read("state", _of_state(locations, place, settings))
+            return PlacesRead("state", _of_state(locations, place, settings))
         except BadInput as error:
             raise BadInput(f"{place} holds neither session records nor a state") from error
-    return Read("records", records_in((*first, *lines), None))
+    return PlacesRead("records", records_in((*first, *lines), None))
 
 
 def _begins_with(path: Path, magic: bytes) -> bool:
@@ -87,7 +87,7 @@ def _begins_with(path: Path, magic: bytes) -> bool:
 
 def _is_record(line: WrittenLine) -> bool:
     try:
-        decode(line.data)
+        decode_record(line.data)
     except DecodeError:
         return False
     return True
@@ -105,10 +105,10 @@ def _of_recording(place: str, settings: Settings) -> Iterable[SessionRecord]:
             lines[record.key, record.continued] = record.line
 
     replay = Replay(rules_of(settings)._replace(timeline=True), take)
-    run(read_recording(place), replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
+    run_replay(read_recording(place), replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
     return _decoded(lines.values())
 
 
 def _decoded(lines: Iterable[bytes]) -> Iterator[SessionRecord]:
     for line in lines:
-        yield decode(line)
+        yield decode_record(line)

@@ -14,18 +14,18 @@ from typing import Final, cast, get_args
 import click
 from rich.table import Table
 
-from worker.aws.clients import making_a_client
+from worker.aws.clients import client_errors
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.aws.sessions import open_session
-from worker.cli.parameters import Duration, Instant
+from worker.cli.parameters import Duration, InstantParameter
 from worker.cli.settings_options import some_settings_options
 from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.errors import BadInput
 from worker.metrics.series import Series
 from worker.opening import Locations
-from worker.outbox.ledger import KEPT, Note, NoteKey
+from worker.outbox.ledger import NOTES_KEPT_MS, Note, NoteKey
 from worker.reports.console import console
-from worker.reports.reconciliation import Compared, Verdict, compared
+from worker.reports.reconciliation import MinuteVerdict, ReconciledMinute, compared
 from worker.reports.sample_counts import MetricDataApi, sample_counts
 from worker.settings.model import Settings
 from worker.settings.sources import load_settings
@@ -43,10 +43,10 @@ Notes = dict[NoteKey, Note]
 @click.command()
 @click.option(
     "--since",
-    type=Instant(),
+    type=InstantParameter(),
     help="First minute to compare, in ISO 8601.  [default: --last before --until]",
 )
-@click.option("--until", type=Instant(), help="Minute to stop before.  [default: now]")
+@click.option("--until", type=InstantParameter(), help="Minute to stop before.  [default: now]")
 @click.option(
     "--last",
     type=Duration(),
@@ -85,7 +85,7 @@ def reconcile(
     settings = load_settings(options, os.environ, config_file).settings
     end = minute_of(until if until is not None else int(time() * 1000))
     begin = minute_of(since if since is not None else end - int(last * 1000))
-    if not end - KEPT <= begin < end:
+    if not end - NOTES_KEPT_MS <= begin < end:
         raise BadInput(
             f"the span from {format_ms(begin)} to {format_ms(end)} is empty or longer than the "
             "15 days that the ledger keeps"
@@ -119,7 +119,7 @@ def _keyed(state: StateView, notes: list[Note]) -> Notes:
 def _found(
     settings: Settings, series: Sequence[Series], since: int, until: int
 ) -> dict[tuple[Series, int], int]:
-    with making_a_client("CloudWatch"):
+    with client_errors("CloudWatch"):
         client = open_session().client(
             "cloudwatch", region_name=settings.region, endpoint_url=settings.endpoint_url
         )
@@ -128,7 +128,7 @@ def _found(
         return sample_counts(api, settings.namespace, series, since, until)
 
 
-def _show(rows: Sequence[Compared], *, show_all: bool, as_json: bool) -> None:
+def _show(rows: Sequence[ReconciledMinute], *, show_all: bool, as_json: bool) -> None:
     told = [row for row in rows if show_all or row.verdict != "exact"]
     if as_json:
         for row in told:
@@ -141,7 +141,7 @@ def _show(rows: Sequence[Compared], *, show_all: bool, as_json: bool) -> None:
             click.echo(f"and {len(told) - len(shown)} more; see them all with --json")
 
 
-def _fields(row: Compared) -> dict[str, object]:
+def _fields(row: ReconciledMinute) -> dict[str, object]:
     return {
         "minute": format_ms(row.minute),
         "metric": row.series.metric,
@@ -155,7 +155,7 @@ def _fields(row: Compared) -> dict[str, object]:
     }
 
 
-def _table(rows: Sequence[Compared]) -> Table:
+def _table(rows: Sequence[ReconciledMinute]) -> Table:
     table = Table(title="Samples by series and minute", box=None, pad_edge=False)
     table.add_column("minute", no_wrap=True)
     for name in ("metric", "by"):
@@ -176,11 +176,15 @@ def _table(rows: Sequence[Compared]) -> Table:
     return table
 
 
-def _summary(rows: Sequence[Compared], verdicts: Counter[Verdict], begin: int, end: int) -> str:
+def _summary(
+    rows: Sequence[ReconciledMinute], verdicts: Counter[MinuteVerdict], begin: int, end: int
+) -> str:
     span = f"{format_ms(begin)[:16]} to {format_ms(end)[:16]}"
     if not rows:
         return f"{span}: nothing was sent, and nothing waits"
-    counts = ", ".join(f"{verdicts[name]:,} {name}" for name in get_args(Verdict) if verdicts[name])
+    counts = ", ".join(
+        f"{verdicts[name]:,} {name}" for name in get_args(MinuteVerdict) if verdicts[name]
+    )
     waiting = sum(row.waiting for row in rows)
     return (
         f"{span}: {len(rows):,} series' minutes: {counts}; CloudWatch has "

@@ -20,14 +20,14 @@ from worker.cli.signals import Stopped
 from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
 from worker.printable import escaped_line
 from worker.recordings.writer import RecordingWriter
-from worker.sources.kinesis.api import FailureKind, KinesisApi
-from worker.sources.kinesis.client import connect
+from worker.sources.kinesis.api import KinesisApi, StreamFailureKind
+from worker.sources.kinesis.client import open_stream
 from worker.sources.kinesis.closed_shards import ClosedShardsEnd
-from worker.sources.kinesis.lineage import Survey, children_of, first_positions
-from worker.sources.kinesis.notices import BackedOff, Notice
-from worker.sources.kinesis.reader import THREADS, Reader, survey_stream
+from worker.sources.kinesis.lineage import StreamDescription, children_of, first_positions
+from worker.sources.kinesis.reader import THREADS, Reader, describe_stream
+from worker.sources.kinesis.reader_events import BackedOff, ReaderEvent
 from worker.sources.kinesis.scheduler import ShardView
-from worker.sources.kinesis.shard_consumer import Stage
+from worker.sources.kinesis.shard_consumer import ShardStage
 from worker.stream.position import Position, Start
 from worker.times.rfc3339 import parse_ms
 
@@ -107,7 +107,7 @@ def record(
     disturbed but for the read limits they share. Ends by Ctrl-C, with complete files, unless it
     is told when. `voice-insights replay` reads what it wrote.
     """
-    kinesis = connect(
+    kinesis = open_stream(
         stream,
         open_session(),
         region=region,
@@ -135,18 +135,18 @@ def _recorded(
 
     Raises ``Misconfigured``, ``Unreachable`` and ``StreamReplaced``.
     """
-    survey = survey_stream(api, stop.sleep)
+    description = describe_stream(api, stop.sleep)
     ends: deque[VoiceInsightsError] = deque()
 
-    def observe(notice: Notice) -> None:
-        if (error := final_failure(notice)) is not None:
+    def observe(reader_event: ReaderEvent) -> None:
+        if (error := final_failure(reader_event)) is not None:
             ends.append(error)
 
-    reader = Reader(api, positions(survey, start), survey.created, observe)
+    reader = Reader(api, positions(description, start), description.created, observe)
     reader.start()
     try:
         while (left_s := stop.left_s()) > 0:
-            batches = reader.take(min(left_s, _LOOK_EVERY_S))
+            batches = reader.poll(min(left_s, _LOOK_EVERY_S))
             for batch in batches:
                 if batch.gap:
                     gap = f"{batch.shard}: the stream had dropped records to be read"
@@ -155,7 +155,7 @@ def _recorded(
                     writer.write(one)
             views = reader.shards()
             for view in views:
-                if view.stage not in (Stage.WAITING, Stage.ENDED):
+                if view.stage not in (ShardStage.WAITING, ShardStage.ENDED):
                     writer.begin(view.shard)
             yield sum(len(batch.records) for batch in batches)
             if ends:
@@ -166,12 +166,12 @@ def _recorded(
         reader.stop()
 
 
-def positions(survey: Survey, start: Start) -> dict[str, Position]:
+def positions(description: StreamDescription, start: Start) -> dict[str, Position]:
     """Where each shard is begun; from the latest on a shard with children has nothing to read."""
-    found = first_positions(survey, start)
+    found = first_positions(description, start)
     if start == "latest":
         for name in found:
-            if children_of(name, survey.shards):
+            if children_of(name, description.shards):
                 found[name] = Position("ended", "", found[name].seen_to)
     return found
 
@@ -180,20 +180,23 @@ def at_tip(views: Iterable[ShardView]) -> bool:
     """Whether all of every shard has been handed over, up to its tip or its end."""
     return all(
         not view.undelivered
-        and (view.stage is Stage.ENDED or (view.stage is Stage.READING and view.millis_behind == 0))
+        and (
+            view.stage is ShardStage.ENDED
+            or (view.stage is ShardStage.READING and view.millis_behind == 0)
+        )
         for view in views
     )
 
 
-def final_failure(notice: Notice) -> VoiceInsightsError | None:
+def final_failure(reader_event: ReaderEvent) -> VoiceInsightsError | None:
     """The error that a recording ends with, if trying again may not help or has not for long."""
-    if not isinstance(notice, BackedOff):
+    if not isinstance(reader_event, BackedOff):
         return None
-    kind, detail = notice.failure
-    denied = kind is FailureKind.DENIED and notice.attempt >= _DENIED_ATTEMPTS
-    if denied or (kind is FailureKind.GONE and not notice.shard):
+    kind, detail = reader_event.failure
+    denied = kind is StreamFailureKind.DENIED and reader_event.attempt >= _DENIED_ATTEMPTS
+    if denied or (kind is StreamFailureKind.GONE and not reader_event.shard):
         return Misconfigured(f"the stream can't be read: {detail}")
-    if kind is FailureKind.UNAVAILABLE and notice.attempt >= _ATTEMPTS:
+    if kind is StreamFailureKind.UNAVAILABLE and reader_event.attempt >= _ATTEMPTS:
         return Unreachable(f"the stream can't be reached: {detail}")
     return None
 

@@ -15,8 +15,8 @@ from worker.destinations.written_lines import WrittenLine, lines_of_file
 from worker.errors import BadInput
 from worker.partition.numbering import Numbering
 from worker.partition.rules import SequenceNumbers
-from worker.sessions.record import decode, to_record
-from worker.sessions.resident import Held
+from worker.sessions.record import decode_record, to_record
+from worker.sessions.resident_session import ResidentSession
 from worker.sessions.schema import SessionRecord
 from worker.state.view import StateView
 
@@ -36,7 +36,7 @@ def records_in(lines: Iterable[WrittenLine], sid: str | None) -> list[SessionRec
         if sid is not None and sid.encode() not in line:
             continue
         try:
-            record = decode(line)
+            record = decode_record(line)
         except DecodeError as error:
             raise BadInput(f"{place}, line {number}: no session record ({error})") from error
         session = record.platform, record.account_sid, record.call_sid, record.session_id
@@ -59,7 +59,9 @@ def records_of_state(
     return [
         to_record(
             one.state,
-            Held(one.state, one.log).reading(contiguous=one.state.is_contiguous(stream=stream)),
+            ResidentSession(one.state, one.log).analysis(
+                contiguous=one.state.is_contiguous(stream=stream)
+            ),
         )
         for one in found
     ]

@@ -18,9 +18,9 @@ from worker.cli.progress import Progress, tell_refused
 from worker.cli.replay_files import Paths, ReplayFiles
 from worker.cli.settings_options import CONFIG_HELP
 from worker.errors import BadInput, Misconfigured, VoiceInsightsError
-from worker.producer.put_records import Clock, put_back
+from worker.producer.put_records import Clock, reingest
 from worker.recordings.reader import read_recording
-from worker.replay import LiveReplay, Replay, run
+from worker.replay import LiveReplay, Replay, run_replay
 from worker.settings.rules import rules_of
 from worker.settings.sources import load_settings
 
@@ -94,7 +94,7 @@ def _replay(path: str, config: Path | None, as_live: bool, options: dict[str, An
     paths = Paths(**{name: options[name] for name in Paths._fields})
     with _full_disks_told(), ReplayFiles(settings.namespace, paths, path) as files:
         replay = (LiveReplay if as_live else Replay)(rules_of(settings), files.take)
-        run(items, replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
+        run_replay(items, replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
         files.finish(replay.counters)
     click.echo(_summary(replay.counters), err=True)
     if 0 < replay.counters["occurrences"] == replay.counters["dead_letters"]:
@@ -137,7 +137,7 @@ def _put_back(
     endpoint_url: str | None,
     region: str | None,
 ) -> None:
-    done = put_back(
+    done = reingest(
         lambda: read_recording(path),
         stream,
         kinesis_client(endpoint_url, region),

@@ -94,7 +94,7 @@ class ReplayFiles:
                     self._metrics.write(line + b"\n")
         if self._dead_letters is not None:
             for letter in outputs.dead_letters:
-                self._dead_letters.write(dead_letters.encode(letter) + b"\n")
+                self._dead_letters.write(dead_letters.encode_letter(letter) + b"\n")
 
     def finish(self, counters: Mapping[str, int]) -> None:
         """Write the last revision of each session, and the counters."""

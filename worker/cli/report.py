@@ -10,12 +10,12 @@ from typing import Any, Final
 import click
 import msgspec
 
-from worker.cli.parameters import Instant
+from worker.cli.parameters import InstantParameter
 from worker.cli.places import read_places
 from worker.cli.settings_options import some_settings_options
 from worker.errors import Misconfigured, VoiceInsightsError
-from worker.page.data import Data, Span, Wanted, data_of
-from worker.page.report import report as html_of
+from worker.page.data import Data, ReportScope, TimeSpan, data_of
+from worker.page.report import render_report as html_of
 from worker.page.static import INDEX, static_files
 from worker.private_files import owner_only
 from worker.settings.sources import load_settings
@@ -25,7 +25,7 @@ _STDOUT: Final = "-"
 _CALLS: Final = 500
 
 
-class Calls(click.ParamType[int | None]):
+class CallCount(click.ParamType[int | None]):
     """A number of calls, or ``all``, which is None."""
 
     name = "number"
@@ -40,16 +40,16 @@ class Calls(click.ParamType[int | None]):
         return None if value is None or text == "all" else int(text)
 
 
-class Spans(click.ParamType[Span]):
+class Spans(click.ParamType[TimeSpan]):
     """A span, ``FROM..TO``, as two times; TO is not in it."""
 
     name = "span"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Span:
+    ) -> TimeSpan:
         """The span in epoch milliseconds."""
-        if isinstance(value, Span):
+        if isinstance(value, TimeSpan):
             return value
         since, _, until = str(value).partition("..")
         ends = parse_ms(since.strip()), parse_ms(until.strip())
@@ -59,17 +59,19 @@ class Spans(click.ParamType[Span]):
                 param,
                 ctx,
             )
-        return Span(*ends)
+        return TimeSpan(*ends)
 
 
 @click.command(no_args_is_help=True)
 @click.argument("places", metavar="PLACE...", nargs=-1, required=True)
 @click.option("-o", "--out", metavar="FILE", help="Where to write; - for standard output.")
-@click.option("--from", "since", type=Instant(), help="Only calls that began at or after it.")
-@click.option("--to", "until", type=Instant(), help="Only calls that began before it.")
+@click.option(
+    "--from", "since", type=InstantParameter(), help="Only calls that began at or after it."
+)
+@click.option("--to", "until", type=InstantParameter(), help="Only calls that began before it.")
 @click.option(
     "--calls",
-    type=Calls(),
+    type=CallCount(),
     default=_CALLS,
     show_default=True,
     metavar="N|all",
@@ -114,15 +116,15 @@ def report(
     wishes = {name: options.pop(name) for name in _WISHES}
     settings = load_settings(options, os.environ, config_file).settings
     read = read_places(places, settings)
-    wanted = Wanted(
-        Span(wishes["since"], wishes["until"]),
+    scope = ReportScope(
+        TimeSpan(wishes["since"], wishes["until"]),
         wishes["calls"],
         wishes["title"],
         read.source,
         wishes["redact"],
         wishes["against"],
     )
-    data = data_of(read.records, wanted)
+    data = data_of(read.records, scope)
     size = _write(out or _STDOUT, _text(data, as_json=wishes["as_json"]).encode())
     click.echo(f"{_told(data)}: {out or 'standard output'}, {size:,} bytes", err=True)
 

@@ -27,15 +27,15 @@ from worker.settings.readable import readable
 from worker.settings.sources import load_settings
 from worker.telemetry.calls import call_families
 from worker.telemetry.collector import Report, TelemetryCollector
-from worker.telemetry.emf_log import OwnLines
+from worker.telemetry.emf_lines import TelemetryLines
 from worker.telemetry.families import Family
 from worker.telemetry.http import HttpServer
-from worker.telemetry.liveness import Pulse
+from worker.telemetry.liveness import Liveness
 from worker.telemetry.pages import Pages
 from worker.telemetry.process import facts_of_this_process
 from worker.telemetry.readiness import Readiness
 from worker.telemetry.worker_log import WorkerLog
-from worker.wiring import build
+from worker.wiring import build_worker
 
 _LAST_LINES_S: Final = 2.0
 
@@ -83,11 +83,11 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     telemetry = TelemetryCollector(_now, pump.dropped, _report(settings, pump))
     events = EventFanOut(log, telemetry, readiness)
     signals = Signals(settings.shutdown_s)
-    pulse = Pulse(monotonic)
+    liveness = Liveness(monotonic)
     process = facts_of_this_process(time())
     calls = partial(_calls, settings, telemetry)
-    pages = Pages(pulse, telemetry.reading, readiness.unready, process, calls, monotonic)
-    waiting = pulse.at_waits(signals.sleep)
+    pages = Pages(liveness, telemetry.snapshot, readiness.unready, process, calls, monotonic)
+    waiting = liveness.on_wait(signals.sleep)
 
     def wait(seconds: float) -> None:
         credentials.check()
@@ -100,9 +100,9 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     try:
         session = open_session(credentials)
         with _served(settings, log, pages):
-            service = build(settings, stream, session, events, clocks, random, wait)
+            service = build_worker(settings, stream, session, events, clocks, random, wait)
             signals.begun()
-            log.stopped(service.run(pulse.at_turns(deadline)))
+            log.stopped(service.run(liveness.on_turn(deadline)))
     except Stopped:
         log.never_began()
     except VoiceInsightsError as error:
@@ -138,7 +138,7 @@ def _calls(settings: Settings, telemetry: TelemetryCollector) -> Iterator[Family
 def _report(settings: Settings, pump: LogPump) -> Report:
     auto = settings.own_metrics == "auto" and not is_pretty(settings.log_format, sys.stderr)
     if auto or settings.own_metrics == "emf":
-        return OwnLines(pump.put, settings.own_namespace)
+        return TelemetryLines(pump.put, settings.own_namespace)
     return lambda _reading, _at: None
 
 

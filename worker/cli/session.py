@@ -16,7 +16,7 @@ from worker.opening import Locations
 from worker.printable import escaped_json
 from worker.reports.console import console, print_table
 from worker.reports.tables import call_bars, call_notes, call_table
-from worker.sessions.record import encode
+from worker.sessions.record import encode_record
 from worker.settings.sources import load_settings
 
 
@@ -59,7 +59,7 @@ def session(
         raise BadInput(f"no session {sid} in {records or settings.state}")
     for record in found:
         if as_json:
-            click.echo(escaped_json(encode(record).decode()).encode())
+            click.echo(escaped_json(encode_record(record).decode()).encode())
             continue
         out = console(sys.stdout)
         print_table(out, call_table(record))

@@ -14,17 +14,17 @@ from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.parameters import (
     CompressionName,
     Duration,
-    Instant,
+    InstantParameter,
     Rate,
     compress_option,
     compression_of,
 )
 from worker.cli.progress import Progress, tell_refused
-from worker.producer.put_records import Clock, put_back
+from worker.producer.put_records import Clock, reingest
 from worker.recordings.writer import RecordingWriter
 from worker.testing.habits import Habits
 from worker.testing.traffic import Traffic, shard_id
-from worker.testing.traffic import simulate as simulated
+from worker.testing.traffic import simulated_records as simulated
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _DEFAULTS: Final = Traffic()
@@ -92,7 +92,7 @@ Examples:
 )
 @click.option(
     "--start",
-    type=Instant(),
+    type=InstantParameter(),
     help="When the first session may start; 2026-10-02T12:00:00Z if not given.",
 )
 @click.option(
@@ -169,7 +169,7 @@ def simulate(
     if out is not None:
         _write(traffic, seed, out, compress)
     elif into is not None:
-        done = put_back(
+        done = reingest(
             lambda: simulated(traffic, seed),
             into,
             kinesis_client(endpoint_url, region),

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from worker.cli.beside import ask, beside_options, settings_beside
+from worker.cli.beside import ask_worker, beside_options, settings_beside
 from worker.cli.records_file import records_of_state
 from worker.errors import VoiceInsightsError
 from worker.opening import Locations
@@ -71,7 +71,7 @@ def _watch(
 
 def _show(settings: Settings, calls: list[SessionRecord]) -> bool:
     """Print all of it; gives whether the worker answers."""
-    answer = ask(settings, "/metrics", _LONGEST)
+    answer = ask_worker(settings, "/metrics", _LONGEST)
     if not answer.ok:
         click.echo(answer.text)
     elif not answer.text:

@@ -17,7 +17,7 @@ from worker.cli.kinesis import aws_options, kinesis_client
 from worker.cli.parameters import (
     CompressionName,
     Duration,
-    Instant,
+    InstantParameter,
     compress_option,
     compression_of,
 )
@@ -25,21 +25,21 @@ from worker.cli.progress import Progress
 from worker.cli.settings_options import CONFIG_HELP
 from worker.cli.twilio_rest import Bases, address_option, connected
 from worker.errors import BadInput, Misconfigured
-from worker.producer.put_records import Clock, put_back
+from worker.producer.put_records import Clock, reingest
 from worker.recordings.reader import read_recording
 from worker.settings.sources import load_settings
 from worker.times.rfc3339 import format_ms
 from worker.twilio.backfill import (
     ANY_EDGE,
     KEPT_DAYS,
-    Waiting,
+    WaitingCall,
     calls_between,
     is_call_sid,
     read_back,
 )
-from worker.twilio.journal import Journal, Request
+from worker.twilio.journal import Journal, JournalledRequest
+from worker.twilio.report_rows import Contents
 from worker.twilio.rest import Rest
-from worker.twilio.rows import Contents
 
 _KEPT_MS: Final = KEPT_DAYS * 86_400_000
 _MARGIN_S: Final = 3600
@@ -49,8 +49,12 @@ _EDGES: Final = ("carrier_edge", "client_edge", "sip_edge", "sdk_edge", "unknown
 
 @click.command("events", no_args_is_help=True)
 @click.argument("calls", nargs=-1, metavar="[CALL_SID]...")
-@click.option("--from", "since", type=Instant(), help="All calls that began from this time on.")
-@click.option("--to", "until", type=Instant(), help="... and before this one.  [default: now]")
+@click.option(
+    "--from", "since", type=InstantParameter(), help="All calls that began from this time on."
+)
+@click.option(
+    "--to", "until", type=InstantParameter(), help="... and before this one.  [default: now]"
+)
 @click.option("-o", "--out", metavar="RECORDING", help="Write a recording into this folder.")
 @click.option(
     "--into", metavar="STREAM", help="Put the events into a stream, of recent calls only."
@@ -111,14 +115,14 @@ def events(
     _check(calls, since, until, now)
     if (out is None) == (into is None):
         raise click.UsageError("give either -o RECORDING or --into STREAM")
-    request = Request(sorted(set(calls)), since, until, edge)
+    request = JournalledRequest(sorted(set(calls)), since, until, edge)
     settings = load_settings({}, os.environ, config).settings if into else None
     with (
         _folder(out) as folder,
         connected(Bases(insights=insights_url), region, endpoint_url) as twilio,
     ):
         journal = Journal(folder, request)
-        waiting = Waiting(wait, sleep, random)
+        waiting = WaitingCall(wait, sleep, random)
         found = _fetch(twilio.insights, journal, request, now, waiting, allow_missing)
         if settings is None:
             count = journal.finish(compression_of(compress))
@@ -160,9 +164,9 @@ def _folder(out: str | None) -> Iterator[Path]:
 def _fetch(
     insights: Rest,
     journal: Journal,
-    request: Request,
+    request: JournalledRequest,
     now: int,
-    waiting: Waiting,
+    waiting: WaitingCall,
     allow_missing: bool,
 ) -> Contents:
     """Read all that is asked for into the journal; what is in it."""
@@ -199,7 +203,7 @@ def _refuse_expired(oldest: int | None, expire_after_s: int) -> None:
 def _put(
     folder: Path, stream: str, endpoint_url: str | None, region: str | None, found: Contents
 ) -> None:
-    done = put_back(
+    done = reingest(
         lambda: read_recording(str(folder)),
         stream,
         kinesis_client(endpoint_url, region),

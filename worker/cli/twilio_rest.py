@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from worker.aws.clients import making_a_client, one_attempt
+from worker.aws.clients import client_errors, no_retry_config
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.aws.sessions import open_session
 from worker.errors import Misconfigured
@@ -90,12 +90,12 @@ def _require_private(base: str) -> None:
 
 
 def _read_secret(name: str, region: str | None, endpoint_url: str | None) -> str:
-    with making_a_client("Secrets Manager"):
+    with client_errors("Secrets Manager"):
         client = open_session().client(
             "secretsmanager",
             region_name=region,
             endpoint_url=endpoint_url,
-            config=one_attempt(1),
+            config=no_retry_config(1),
         )
     with aws_errors(), expecting_an_answer("Secrets Manager", client):
         answer = client.get_secret_value(SecretId=name)

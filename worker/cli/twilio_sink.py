@@ -25,10 +25,10 @@ from worker.twilio.sink_setup import (
     RaiseVersion,
     Seen,
     SendTest,
-    Sink,
     Step,
     Subscribe,
-    Wanted,
+    TwilioSink,
+    WantedSink,
     next_step,
     sink_of,
 )
@@ -115,7 +115,7 @@ def create(
             "give --role-arn and --external-id: deploy infra/service.yaml with "
             f"TwilioExternalId={proposed}, and take its output TwilioRoleArn"
         )
-    wanted = Wanted(stream_arn, role_arn, external_id, description)
+    wanted = WantedSink(stream_arn, role_arn, external_id, description)
     with _streams(events_url, region, endpoint_url) as streams:
         step = next_step(wanted, streams.look(stream_arn))
         if isinstance(step, CreateSink):
@@ -171,7 +171,7 @@ def validate(
 
     Without --test-id the test event is sent and waited for on the stream.
     """
-    wanted = Wanted(stream_arn, description=description)
+    wanted = WantedSink(stream_arn, description=description)
     with _streams(events_url, region, endpoint_url) as streams:
         _require(streams.look(stream_arn), stream_arn)
         step = next_step(wanted, streams.look(stream_arn))
@@ -201,7 +201,7 @@ def status(
     region: str | None,
 ) -> None:
     """Show the sink and its subscription; exit code 1 unless all is as it must be."""
-    wanted = Wanted(stream_arn)
+    wanted = WantedSink(stream_arn)
     with _streams(events_url, region, endpoint_url) as streams:
         seen = streams.look(stream_arn)
     step = next_step(wanted, seen)
@@ -218,7 +218,7 @@ def status(
     sys.exit(0 if isinstance(step, Done) else 1)
 
 
-def _status_fields(found: Sink | None, seen: Seen, step: Step) -> dict[str, object]:
+def _status_fields(found: TwilioSink | None, seen: Seen, step: Step) -> dict[str, object]:
     return {
         "done": isinstance(step, Done),
         "next": _in_words(step),
@@ -237,14 +237,14 @@ def _streams(
         yield EventStreams(twilio.events)
 
 
-def _require(seen: Seen, stream_arn: str) -> Sink:
+def _require(seen: Seen, stream_arn: str) -> TwilioSink:
     found = sink_of(seen, stream_arn)
     if found is None:
         raise BadInput(f"there is no Kinesis sink to {stream_arn}; make it: twilio sink create")
     return found
 
 
-def _tested(streams: EventStreams, found: Sink, wait: float, endpoint_url: str | None) -> str:
+def _tested(streams: EventStreams, found: TwilioSink, wait: float, endpoint_url: str | None) -> str:
     stream_arn = str(found.configured("arn"))
     arn = _ARN.fullmatch(stream_arn)
     with reading_from_now(stream_arn, arn and arn["region"], endpoint_url) as reader:
@@ -259,7 +259,7 @@ def _tested(streams: EventStreams, found: Sink, wait: float, endpoint_url: str |
     return test_id
 
 
-def _subscribed(streams: EventStreams, wanted: Wanted, step: Step) -> Step:
+def _subscribed(streams: EventStreams, wanted: WantedSink, step: Step) -> Step:
     """Subscribe if that is the next step; what is next then. Raises what is blocked."""
     if isinstance(step, Blocked):
         raise Misconfigured(step.why)
@@ -272,7 +272,7 @@ def _subscribed(streams: EventStreams, wanted: Wanted, step: Step) -> Step:
     return step
 
 
-def _tell_stack(found: Sink) -> None:
+def _tell_stack(found: TwilioSink) -> None:
     """What the CloudFormation stack and the sink have to agree on."""
     click.echo(f"  stream  {found.configured('arn')}")
     click.echo(f"  role    {found.configured('role_arn')}")

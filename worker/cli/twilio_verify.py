@@ -23,9 +23,9 @@ from worker.errors import BadInput
 from worker.opening import Locations
 from worker.reports.console import console, print_table
 from worker.settings.sources import load_settings
-from worker.twilio.comparison import Compared, SessionCompared, Verdict
+from worker.twilio.comparison import ComparedField, FieldVerdict, SessionCompared
 from worker.twilio.verification import Selection, select
-from worker.twilio.verification import verify as compare
+from worker.twilio.verification import verify_calls as compare
 
 _SHOWN: Final = 50
 
@@ -116,7 +116,7 @@ def _fields(one: SessionCompared) -> dict[str, object]:
     }
 
 
-def _table(rows: Sequence[tuple[SessionCompared, Compared]]) -> Table:
+def _table(rows: Sequence[tuple[SessionCompared, ComparedField]]) -> Table:
     table = Table(title="Records beside Twilio's summaries", box=None, pad_edge=False)
     for name in ("session", "field", "record", "Twilio", "", "why"):
         table.add_column(name, overflow="fold")
@@ -133,8 +133,8 @@ def _table(rows: Sequence[tuple[SessionCompared, Compared]]) -> Table:
     return table
 
 
-def _summary(chosen: Selection, verdicts: Counter[Verdict]) -> str:
-    counts = ", ".join(f"{verdicts[name]:,} {name}" for name in get_args(Verdict))
+def _summary(chosen: Selection, verdicts: Counter[FieldVerdict]) -> str:
+    counts = ", ".join(f"{verdicts[name]:,} {name}" for name in get_args(FieldVerdict))
     left = ""
     if chosen.too_old:
         left += f"; {chosen.too_old:,} older than 30 days left out"

@@ -16,7 +16,7 @@ from worker.private_files import owner_only
 from worker.sessions.record import encode_within
 
 STDOUT: Final = "-"
-LINE_AT_MOST: Final = 15_000
+STDOUT_LINE_BYTES: Final = 15_000
 
 
 class LineSink:
@@ -129,7 +129,7 @@ class StdoutRecords:
 
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Write all records of an entry."""
-        lines = (encode_within(line, LINE_AT_MOST) for line in body.splitlines())
+        lines = (encode_within(line, STDOUT_LINE_BYTES) for line in body.splitlines())
         return self._lines.send(b"".join(line + b"\n" for line in lines))
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import SampleCounts
 from worker.partition.commit_outputs import Outputs
-from worker.partition.dead_letters import DeadLetter, encode
+from worker.partition.dead_letters import DeadLetter, encode_letter
 
 _BLOCK_BYTES: Final = 1_000_000
 
@@ -52,8 +52,8 @@ def _records(outputs: Outputs) -> Iterator[bytes]:
 
 
 def _dead_letters(outputs: Outputs) -> Iterator[bytes]:
-    letters: Iterable[DeadLetter] = chain(outputs.dead_letters, outputs.set_aside)
-    return map(encode, letters)
+    letters: Iterable[DeadLetter] = chain(outputs.dead_letters, outputs.quarantined)
+    return map(encode_letter, letters)
 
 
 RECORD_KIND: Final[EntryKind] = "records"

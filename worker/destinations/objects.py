@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 import zstandard
 
-from worker.objectstore.api import Failure, FailureKind, ObjectStore
+from worker.objectstore.api import ObjectStore, StoreFailure, StoreFailureKind
 from worker.outbox.entries import DeliveryOutcome
-from worker.partition.dead_letters import decode
+from worker.partition.dead_letters import decode_letter
 
 RECORDS: Final = "sessions"
 DEAD_LETTERS: Final = "dead-letters"
@@ -40,7 +40,7 @@ def record_time(line: bytes) -> str:
 
 def letter_time(line: bytes) -> str:
     """When what a dead letter holds arrived (RFC 3339, UTC); of samples, their first minute."""
-    return decode(line).time
+    return decode_letter(line).time
 
 
 class ObjectSink:
@@ -55,18 +55,18 @@ class ObjectSink:
         self._folder = folder
         self._time_of = time_of
 
-    def is_nowhere(self) -> bool:
+    def bucket_missing(self) -> bool:
         """Whether it is known that there is no such bucket. Who may only write isn't told."""
         answer = self._objects.keys(f"{self._folder}/")
-        return isinstance(answer, Failure) and answer.kind is FailureKind.NOWHERE
+        return isinstance(answer, StoreFailure) and answer.kind is StoreFailureKind.BUCKET_MISSING
 
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Write what isn't there yet of an entry. Never ambiguous, for it may be repeated."""
         for key, data in self._contents(body).items():
             answer = self._objects.put(key, zstandard.compress(data, _LEVEL), None)
-            if isinstance(answer, Failure) and answer.kind is FailureKind.CHANGED:
+            if isinstance(answer, StoreFailure) and answer.kind is StoreFailureKind.CHANGED:
                 answer = self._objects.etag(key)  # it is there already
-            if isinstance(answer, Failure):
+            if isinstance(answer, StoreFailure):
                 return DeliveryOutcome.NOT_APPLIED, f"{self._objects.url}: {answer.detail}"
         return DeliveryOutcome.APPLIED, ""
 

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 from worker.destinations.objects import SUFFIX
 from worker.errors import BadInput
 from worker.objectstore.retrying import Access
-from worker.recordings.unpacking import CutOff, lines_in, unpacked
+from worker.recordings.unpacking import CutOff, decompressed, lines_in
 
-LONGEST_LINE: Final = 64 << 20
+WRITTEN_LINE_BYTES: Final = 64 << 20
 """Bytes of a line: the dead letter of the largest record, or of the largest session by far."""
 
 _BLOCK: Final = 1 << 20
@@ -70,11 +70,11 @@ def keys_of_folder(at: Access, folder: str) -> Iterator[str]:
 
 def lines_of_bytes(url: str, data: bytes) -> Iterator[WrittenLine]:
     """The lines of an object's bytes. Raises ``BadInput`` if they can't be read."""
-    return _numbered(url, unpacked((data,), "zst"))
+    return _numbered(url, decompressed((data,), "zst"))
 
 
 def _unpacked(at: Access, key: str, first: bytes) -> Iterator[WrittenLine]:
-    return _numbered(f"{at.url}/{key}", unpacked(_parts(at, key, first), "zst"))
+    return _numbered(f"{at.url}/{key}", decompressed(_parts(at, key, first), "zst"))
 
 
 def _parts(at: Access, key: str, first: bytes) -> Iterator[bytes]:
@@ -87,9 +87,9 @@ def _parts(at: Access, key: str, first: bytes) -> Iterator[bytes]:
 
 
 def _numbered(source: str, blocks: Iterable[bytes]) -> Iterator[WrittenLine]:
-    for number, line in enumerate(lines_in(blocks, LONGEST_LINE), 1):
+    for number, line in enumerate(lines_in(blocks, WRITTEN_LINE_BYTES), 1):
         if isinstance(line, CutOff):
             raise BadInput(f"{source} can't be read: {line.reason}")
-        if len(line) > LONGEST_LINE:
-            raise BadInput(f"{source}, line {number}: longer than {LONGEST_LINE >> 20} MiB")
+        if len(line) > WRITTEN_LINE_BYTES:
+            raise BadInput(f"{source}, line {number}: longer than {WRITTEN_LINE_BYTES >> 20} MiB")
         yield WrittenLine(source, number, line)

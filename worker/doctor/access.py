@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from worker.doctor.facts import Asked, Clocks, Facts, Result, State, Wanted
+from worker.doctor.facts import ClockReadings, Expectations, Facts, ProbeOutcome, ProbeResult, State
 from worker.doctor.findings import Finding, fail, not_known, ok, warn
 from worker.times.rfc3339 import format_ms
 
@@ -13,18 +13,18 @@ _SKEW_WARN_MS: Final = 5_000
 _SKEW_FAIL_MS: Final = 240_000
 """AWS refuses signatures that are 5 minutes off."""
 
-_NO_ANSWER: Final = (Result.UNREACHABLE, Result.NOT_ASKED, Result.OTHER)
+_NO_ANSWER: Final = (ProbeOutcome.UNREACHABLE, ProbeOutcome.NOT_ASKED, ProbeOutcome.OTHER)
 
 OPTIONAL: Final = frozenset({"cloudwatch:GetMetricData"})
 """Actions that only the doctor asks for: the worker does without."""
 
 
-def access(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
+def access(facts: Facts, expected: Expectations) -> Iterator[Finding]:
     """Credentials, each permission, the clock, and the state's owner."""
     yield _credentials(facts)
-    yield from (_permission(one) for one in facts.asked)
+    yield from (_permission(one) for one in facts.probed)
     yield _clock(facts.clocks)
-    yield _state(facts.state, wanted.stream)
+    yield _state(facts.state, expected.stream)
 
 
 def _credentials(facts: Facts) -> Finding:
@@ -37,14 +37,14 @@ def _credentials(facts: Facts) -> Finding:
             "none found",
             "give the task a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and its secret",
         )
-    bad = next((one for one in facts.asked if one.result is Result.BAD_CREDENTIALS), None)
+    bad = next((one for one in facts.probed if one.result is ProbeOutcome.BAD_CREDENTIALS), None)
     if bad is not None:
         return fail(
             "credentials",
             f"AWS doesn't take those found by {found}: {bad.detail}",
             "renew them; if they are new, look at this machine's clock and the region",
         )
-    if not _any_answer(facts.asked):
+    if not _any_answer(facts.probed):
         return not_known(
             "credentials",
             f"found by {found}, not tried",
@@ -53,43 +53,43 @@ def _credentials(facts: Facts) -> Finding:
     return ok("credentials", f"found by {found}, and taken")
 
 
-def _any_answer(asked: Iterable[Asked]) -> bool:
-    return any(one.result not in _NO_ANSWER for one in asked)
+def _any_answer(probed: Iterable[ProbeResult]) -> bool:
+    return any(one.result not in _NO_ANSWER for one in probed)
 
 
-def _permission(one: Asked) -> Finding:
+def _permission(one: ProbeResult) -> Finding:
     check = f"{one.action} of {one.of}"
     service = one.action.partition(":")[0]
-    if one.result is Result.ALLOWED:
+    if one.result is ProbeOutcome.ALLOWED:
         return ok(check, one.detail or "allowed")
-    if one.result is Result.REFUSED_LATER:
+    if one.result is ProbeOutcome.REFUSED_LATER:
         return ok(
             check,
             "not denied: the probe was refused for its contents, so that nothing is left behind "
             f"(that permission is looked at first is not promised): {one.detail}",
         )
-    if one.result is Result.DENIED:
+    if one.result is ProbeOutcome.DENIED:
         return _denied(check, one)
-    if one.result is Result.BAD_CREDENTIALS:
+    if one.result is ProbeOutcome.BAD_CREDENTIALS:
         return not_known(check, one.detail, "see credentials")
-    if one.result is Result.MISSING:
+    if one.result is ProbeOutcome.MISSING:
         return fail(check, f"not there: {one.detail}", "check name, account and region")
-    if one.result is Result.THROTTLED:
+    if one.result is ProbeOutcome.THROTTLED:
         return warn(check, f"throttled: {one.detail}", "see what else reads or calls so often")
-    if one.result is Result.OTHER:
+    if one.result is ProbeOutcome.OTHER:
         return fail(
             check,
             one.detail,
             "see what stands at that address or on the way: a proxy, a sign-in page, another port",
         )
-    if one.result is Result.UNCONDITIONAL:
+    if one.result is ProbeOutcome.UNCONDITIONAL:
         return fail(
             check,
             f"this store does not look at {one.detail}: two workers would not find out about each "
             "other",
             "keep the state where writes can be conditional, as S3's are, or in a file",
         )
-    if one.result is Result.UNREACHABLE:
+    if one.result is ProbeOutcome.UNREACHABLE:
         return fail(
             check,
             f"{service} can't be reached: {one.detail}",
@@ -98,7 +98,7 @@ def _permission(one: Asked) -> Finding:
     return not_known(check, one.detail or "not asked", "mend what stands before it, and ask again")
 
 
-def _denied(check: str, one: Asked) -> Finding:
+def _denied(check: str, one: ProbeResult) -> Finding:
     if one.action in OPTIONAL:
         return not_known(
             check, "denied", f"the worker needs no {one.action}; grant it to whoever runs doctor"
@@ -108,7 +108,7 @@ def _denied(check: str, one: Asked) -> Finding:
     return fail(check, f"denied: {one.detail}", f"allow {one.action} on {one.of} to this role")
 
 
-def _clock(clocks: Clocks | None) -> Finding:
+def _clock(clocks: ClockReadings | None) -> Finding:
     if clocks is None:
         return not_known("clock", "no answer to compare it with", "see why no call was answered")
     skew_ms = clocks.skew_ms

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from worker.metrics.distribution import Distribution
 
 
-class Result(Enum):
+class ProbeOutcome(Enum):
     """What a call came to, as far as permission goes."""
 
     ALLOWED = "allowed"
@@ -24,12 +24,12 @@ class Result(Enum):
     NOT_ASKED = "not asked"
 
 
-class Asked(NamedTuple):
+class ProbeResult(NamedTuple):
     """One call: its IAM action, what it was asked of, what it came to, and in what words."""
 
     action: str
     of: str
-    result: Result
+    result: ProbeOutcome
     detail: str = ""
 
 
@@ -58,7 +58,7 @@ class Load(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class StreamSample:
     """What was read from the stream for a look. ``records`` of ``bytes`` arrived within
     ``span_ms``. ``gateway``: gateway call events that are no
     ConversationRelay ones. ``schemas``: events by the last part of their dataschema. ``seen``:
@@ -83,14 +83,14 @@ class Sample:
     delays: Distribution = field(default_factory=dict)
 
 
-class Credentials(NamedTuple):
+class CredentialFacts(NamedTuple):
     """``found``: by which method, None if there are none. ``problem``: why they can't be had."""
 
     found: str | None
     problem: str | None = None
 
 
-class Clocks(NamedTuple):
+class ClockReadings(NamedTuple):
     """What this machine's clock said (epoch ms) as an answer came, and the date in it, to which
     half a second is added: what is cut off it on average.
     """
@@ -104,7 +104,7 @@ class Clocks(NamedTuple):
         return self.machine - self.server
 
 
-class Numbers(NamedTuple):
+class NumberFacts(NamedTuple):
     """What the worker has found of sequence numbers: of ``closed`` sessions so many were
     ``sparse``; ``found_sparse``: whether it no longer goes by the numbers.
     """
@@ -123,10 +123,10 @@ class State(NamedTuple):
     stream: str | None = None
     epoch: int | None = None
     problem: str | None = None
-    numbers: Numbers | None = None
+    numbers: NumberFacts | None = None
 
 
-class Wanted(NamedTuple):
+class Expectations(NamedTuple):
     """What the deployment is held against. Seconds, but for ``survive_h``: the longest outage of
     the worker that nothing may be lost by, in hours.
     """
@@ -141,10 +141,10 @@ class Wanted(NamedTuple):
 class Facts(NamedTuple):
     """``clocks``: where they differ most, at their best. None is what could not be found out."""
 
-    credentials: Credentials
-    asked: list[Asked]
+    credentials: CredentialFacts
+    probed: list[ProbeResult]
     stream: StreamFacts | None
     load: Load | None
-    sample: Sample | None
-    clocks: Clocks | None
+    sample: StreamSample | None
+    clocks: ClockReadings | None
     state: State

@@ -17,32 +17,32 @@ class Verdict(StrEnum):
 
 
 class Finding(NamedTuple):
-    """``check`` names it, ``told`` is what was found; ``advice`` is empty where all is well."""
+    """``check`` names it, ``detail`` is what was found; ``advice`` is empty where all is well."""
 
     check: str
     verdict: Verdict
-    told: str
+    detail: str
     advice: str = ""
 
 
-def ok(check: str, told: str) -> Finding:
+def ok(check: str, detail: str) -> Finding:
     """All is well."""
-    return Finding(check, Verdict.OK, told)
+    return Finding(check, Verdict.OK, detail)
 
 
-def warn(check: str, told: str, advice: str) -> Finding:
+def warn(check: str, detail: str, advice: str) -> Finding:
     """It works, and something should be done."""
-    return Finding(check, Verdict.WARN, told, advice)
+    return Finding(check, Verdict.WARN, detail, advice)
 
 
-def fail(check: str, told: str, advice: str) -> Finding:
+def fail(check: str, detail: str, advice: str) -> Finding:
     """It doesn't work, or loses something."""
-    return Finding(check, Verdict.FAIL, told, advice)
+    return Finding(check, Verdict.FAIL, detail, advice)
 
 
-def not_known(check: str, told: str, advice: str) -> Finding:
+def not_known(check: str, detail: str, advice: str) -> Finding:
     """It could not be found out."""
-    return Finding(check, Verdict.NOT_KNOWN, told, advice)
+    return Finding(check, Verdict.NOT_KNOWN, detail, advice)
 
 
 def failed(findings: Iterable[Finding]) -> bool:

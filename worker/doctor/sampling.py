@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from worker.doctor.facts import Sample
+from worker.doctor.facts import StreamSample
 from worker.events.decode import Delivery, decode_all
 from worker.events.event import Event, SessionKey
 from worker.events.occurrence import Ignored, SinkTest
@@ -25,7 +25,7 @@ _SCHEMA: Final = msgspec.json.Decoder(_Schema)
 _LONGEST: Final = 20
 
 
-def sample_of(records: Iterable[Record], minutes: int, shards: int) -> Sample:
+def sample_of(records: Iterable[Record], minutes: int, shards: int) -> StreamSample:
     """What ``records`` of ``shards`` shards, of the last ``minutes``, tell."""
     records = list(records)
     arrivals = [record.arrival for record in records]
@@ -33,7 +33,7 @@ def sample_of(records: Iterable[Record], minutes: int, shards: int) -> Sample:
     kinds = Counter(_kind(delivery) for delivery in deliveries)
     events = [one for one in deliveries if isinstance(one.occurrence, Event)]
     seen, spread = _sessions(events)
-    return Sample(
+    return StreamSample(
         minutes,
         shards,
         records=len(records),

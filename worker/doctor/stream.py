@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from worker.doctor.facts import Facts, Load, Sample, StreamFacts, Wanted
+from worker.doctor.facts import Expectations, Facts, Load, StreamFacts, StreamSample
 from worker.doctor.findings import Finding, fail, not_known, ok, warn
 
 RECORDS_A_SHARD: Final = 1000
@@ -20,7 +20,7 @@ _MORE_ON_DEMAND: Final = "it grows by itself in some minutes; warm throughput sp
 _CHECKS: Final = ("stream status", "distribution", "encryption", "retention", "shards")
 
 
-def stream(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
+def stream(facts: Facts, expected: Expectations) -> Iterator[Finding]:
     """Status, distribution, encryption, retention, and shards against load."""
     if facts.stream is None:
         for check in _CHECKS:
@@ -29,7 +29,7 @@ def stream(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
     yield _status(facts.stream)
     yield _distribution(facts.stream)
     yield _encryption(facts.stream)
-    yield _retention(facts.stream, wanted.survive_h)
+    yield _retention(facts.stream, expected.survive_h)
     yield _shards(facts.stream, facts.load or _load_by(facts.sample, facts.stream))
 
 
@@ -77,7 +77,7 @@ def _retention(one: StreamFacts, survive_h: int) -> Finding:
     )
 
 
-def _load_by(sample: Sample | None, one: StreamFacts) -> Load | None:
+def _load_by(sample: StreamSample | None, one: StreamFacts) -> Load | None:
     """What the sample's shards took, as if all others took as much; None if that was nothing."""
     if sample is None or not sample.records:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import Final
 
-from worker.doctor.facts import Facts, Sample, State, Wanted
+from worker.doctor.facts import Expectations, Facts, State, StreamSample
 from worker.doctor.findings import Finding, not_known, ok, warn
 from worker.metrics.distribution import Distribution, summarise
 
@@ -24,14 +24,14 @@ _LATE_TURN: Final = 0.01
 _CHECKS: Final = ("events", "Advanced Features", "schema version", "sessions by shard", "holds")
 
 
-def traffic(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
+def traffic(facts: Facts, expected: Expectations) -> Iterator[Finding]:
     """Events, Advanced Features, schema version, spread over shards, holds, sequence numbers."""
-    yield from _of_sample(facts.sample, wanted)
+    yield from _of_sample(facts.sample, expected)
     if facts.state.problem is None:
         yield _numbers(facts.state)
 
 
-def _of_sample(sample: Sample | None, wanted: Wanted) -> Iterator[Finding]:
+def _of_sample(sample: StreamSample | None, expected: Expectations) -> Iterator[Finding]:
     if sample is None:
         for check in _CHECKS:
             yield not_known(check, "nothing could be read", "see GetRecords")
@@ -40,10 +40,10 @@ def _of_sample(sample: Sample | None, wanted: Wanted) -> Iterator[Finding]:
     yield _advanced(sample)
     yield _schemas(sample)
     yield _spread(sample)
-    yield _holds(sample, wanted)
+    yield _holds(sample, expected)
 
 
-def _events(sample: Sample) -> Finding:
+def _events(sample: StreamSample) -> Finding:
     told = (
         f"{sample.occurrences:,} in a sample of {sample.minutes} min of {sample.shards} shards: "
         f"{sample.relay:,} ConversationRelay, {sample.gateway:,} other gateway events, "
@@ -61,7 +61,7 @@ def _events(sample: Sample) -> Finding:
     return ok("events", told)
 
 
-def _advanced(sample: Sample) -> Finding:
+def _advanced(sample: StreamSample) -> Finding:
     if sample.relay:
         return ok("Advanced Features", "on: ConversationRelay events come")
     if sample.gateway:
@@ -74,7 +74,7 @@ def _advanced(sample: Sample) -> Finding:
     return not_known("Advanced Features", "no gateway event seen", "make a ConversationRelay call")
 
 
-def _schemas(sample: Sample) -> Finding:
+def _schemas(sample: StreamSample) -> Finding:
     if not sample.schemas:
         return not_known("schema version", "no event with a dataschema seen", "make a call")
     told = ", ".join(f"/{name}: {count:,}" for name, count in sorted(sample.schemas.items()))
@@ -92,7 +92,7 @@ def _is_old(name: str) -> bool:
     return name.isdecimal() and int(name) < _CURRENT_SCHEMA
 
 
-def _spread(sample: Sample) -> Finding:
+def _spread(sample: StreamSample) -> Finding:
     check = "sessions by shard"
     if sample.shards < 2:
         return ok(check, "one shard, so each session lies on one")
@@ -102,20 +102,20 @@ def _spread(sample: Sample) -> Finding:
     return ok(check, f"{told}, which one worker that reads all shards doesn't mind")
 
 
-def _holds(sample: Sample, wanted: Wanted) -> Finding:
+def _holds(sample: StreamSample, expected: Expectations) -> Finding:
     delays = summarise(sample.delays)
     if delays is None or delays.count < _ENOUGH_EVENTS:
         seen = 0 if delays is None else delays.count
         return not_known("holds", f"{seen} events seen", "look again under traffic")
     direct = min(_LONGEST_DIRECT_S, proposed(delays.p95, 0, 10))
-    turn = min(_LONGEST_TURN_S, max(direct, proposed(delays.p99, wanted.quiet_s, 30)))
+    turn = min(_LONGEST_TURN_S, max(direct, proposed(delays.p99, expected.quiet_s, 30)))
     told = (
         f"DeliveryDelay p50 {delays.p50 / 1000:.1f} s, p95 {delays.p95 / 1000:.1f} s, "
-        f"p99 {delays.p99 / 1000:.1f} s; hold_direct_s = {wanted.hold_direct_s}, "
-        f"hold_turn_s = {wanted.hold_turn_s}"
+        f"p99 {delays.p99 / 1000:.1f} s; hold_direct_s = {expected.hold_direct_s}, "
+        f"hold_turn_s = {expected.hold_turn_s}"
     )
-    late_direct = _later_than(sample.delays, wanted.hold_direct_s)
-    late_turn = _later_than(sample.delays, wanted.hold_turn_s)
+    late_direct = _later_than(sample.delays, expected.hold_direct_s)
+    late_turn = _later_than(sample.delays, expected.hold_turn_s)
     if late_direct <= _LATE_DIRECT and late_turn <= _LATE_TURN:
         return ok("holds", told)
     return warn(

@@ -14,7 +14,7 @@ from worker.twilio.sink_setup import (
     Seen,
     SendTest,
     Subscribe,
-    Wanted,
+    WantedSink,
     next_step,
     sink_of,
 )
@@ -34,7 +34,7 @@ class TwilioFacts(NamedTuple):
     seen: Seen | None
 
 
-def twilio(facts: TwilioFacts, stream: str) -> Iterator[Finding]:
+def twilio_findings(facts: TwilioFacts, stream: str) -> Iterator[Finding]:
     """Access, Advanced Features, sink, subscription and schema version."""
     for problem in facts.problems:
         yield fail(_ASKING, problem, "see `voice-insights twilio --help` for credentials")
@@ -62,7 +62,7 @@ def _advanced(on: bool | None) -> Finding:
 
 
 def _sink(seen: Seen, stream: str) -> Finding:
-    step = next_step(Wanted(stream), seen)
+    step = next_step(WantedSink(stream), seen)
     if isinstance(step, CreateSink):
         return fail(_SINK, "none leads to this stream", "`voice-insights twilio sink create`")
     if isinstance(step, Blocked):
@@ -74,7 +74,7 @@ def _sink(seen: Seen, stream: str) -> Finding:
 
 
 def _subscription(seen: Seen, stream: str) -> Finding:
-    step = next_step(Wanted(stream), seen)
+    step = next_step(WantedSink(stream), seen)
     if isinstance(step, CreateSink | Blocked | SendTest):
         return not_known(_SUBSCRIPTION, "it needs an active sink", "see the sink")
     if isinstance(step, Subscribe):

@@ -33,7 +33,7 @@ def elements(data: bytes) -> list[bytes]:
     try:
         found = _LIST.decode(data.decode())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(reason_of(error)) from None
+        raise Unreadable(parse_failure(error)) from None
     if not found:
         raise Unreadable("an empty list")
     return [bytes(element) for element in found]
@@ -53,9 +53,9 @@ def decode_text(text: str, decoder: msgspec.json.Decoder[Any]) -> Any:
         text.encode()  # raises for half a surrogate pair
         return decoder.decode(text)
     except UnicodeEncodeError as error:
-        raise Unreadable(reason_of(error)) from None
+        raise Unreadable(parse_failure(error)) from None
     except (msgspec.DecodeError, RecursionError) as error:
-        return _second_reading(text, decoder.type, reason_of(error))
+        return _second_reading(text, decoder.type, parse_failure(error))
 
 
 def _second_reading(text: str, kind: Any, first_reason: str) -> Any:
@@ -81,7 +81,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def reason_of(error: Exception) -> str:
+def parse_failure(error: Exception) -> str:
     """Why JSON could not be read."""
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"

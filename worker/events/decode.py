@@ -26,7 +26,7 @@ PLATFORMS: Final = Platforms(TWILIO)
 """The voice platforms that the worker knows."""
 
 
-class Place(msgspec.Struct, frozen=True, order=True, gc=False):
+class Origin(msgspec.Struct, frozen=True, order=True, gc=False):
     """Where an occurrence came from. ``sub_sequence``: its user record's index in a KPL
     aggregate, None for a plain record. ``arrival`` in epoch ms.
     """
@@ -50,9 +50,9 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sub_sequence: int | None = None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Origin:
         """Where it came from."""
-        return Place(self.shard, self.sequence_number, self.sub_sequence, self.arrival)
+        return Origin(self.shard, self.sequence_number, self.sub_sequence, self.arrival)
 
 
 def decode(record: Record, platforms: Platforms = PLATFORMS) -> list[Delivery]:
@@ -76,7 +76,7 @@ def decode_all(records: Iterable[Record], platforms: Platforms = PLATFORMS) -> l
             else:
                 deliveries += _slow_path(record, platforms)
         except Exception as defect:
-            deliveries.append(_damaged(reason_of(defect), record, data))
+            deliveries.append(_damaged(defect_reason(defect), record, data))
     return deliveries
 
 
@@ -84,7 +84,7 @@ DEFECT: Final = "a defect of the worker"
 """What the reasons begin with that no input should ever have."""
 
 
-def reason_of(defect: Exception) -> str:
+def defect_reason(defect: Exception) -> str:
     """The reason of a dead letter that a defect made; what the error says may hold content."""
     return f"{DEFECT}: {type(defect).__name__}"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from worker.errors import Unreadable
-from worker.events.cloud_event import reason_of, type_of
+from worker.events.cloud_event import parse_failure, type_of
 from worker.events.occurrence import TYPE_LENGTH, Damaged, Ignored, Occurrence
 
 FastPath = Callable[[bytes, int], Occurrence | None]
@@ -63,7 +63,7 @@ class Platforms:
             platform = self._by_type.get(kind)
             return Ignored(kind[:TYPE_LENGTH]) if platform is None else platform.read(text, arrival)
         except (UnicodeDecodeError, Unreadable) as error:
-            return Damaged(reason_of(error))
+            return Damaged(parse_failure(error))
 
     def _quickest(self, data: bytes, arrival: int) -> Occurrence | None:
         """Of several platforms: that of the first which has something to say."""

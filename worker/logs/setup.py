@@ -22,7 +22,7 @@ from worker.logs.pump import LogPump
 from worker.logs.redaction import Own, redact_fields
 from worker.logs.tracebacks import traceback_of
 
-LINE_AT_MOST: Final = 15_000
+LOG_LINE_BYTES: Final = 15_000
 """Bytes of a line, its newline included."""
 
 _AT_EXIT_S: Final = 2.0
@@ -98,10 +98,10 @@ def fitting_line(fields: dict[str, object], render: Renderer) -> bytes:
     """``fields`` rendered; in a line that would be too long each is cut in its middle."""
     line = _encoded(render(fields))
     for longest in (4_000, 1_000, 200):
-        if len(line) <= LINE_AT_MOST:
+        if len(line) <= LOG_LINE_BYTES:
             return line
         line = _encoded(render({key: _shortened(value, longest) for key, value in fields.items()}))
-    if len(line) <= LINE_AT_MOST:
+    if len(line) <= LOG_LINE_BYTES:
         return line
     few = {key: fields[key] for key in _FIRST if key in fields}
     return _encoded(render({key: _shortened(value, 400) for key, value in few.items()}))

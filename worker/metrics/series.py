@@ -20,7 +20,7 @@ class Series(NamedTuple):
     dimensions: tuple[tuple[str, str], ...]
 
 
-class Told(NamedTuple):
+class EmittedSample(NamedTuple):
     """A sample as it is told to one series; ``minute`` in epoch ms, ``value`` scaled."""
 
     series: Series

@@ -11,7 +11,7 @@ from enum import Enum
 from math import ceil
 from typing import Final, NamedTuple
 
-from worker.monitoring.subject import Metric, Subject, delay_s
+from worker.monitoring.deployment import Deployment, MetricQuery, delay_s
 
 BAD_AT_LEAST: Final = 5
 """Cases that make a share high; of waits given up it is the only bound, for callers whom nobody
@@ -37,22 +37,22 @@ class Share(NamedTuple):
     ``BAD_AT_LEAST``; else 0.
     """
 
-    part: Metric
-    whole: tuple[Metric, ...]
+    part: MetricQuery
+    whole: tuple[MetricQuery, ...]
     at_least: int
 
 
 class Enough(NamedTuple):
     """A statistic where it has ``at_least`` so many samples, else 0."""
 
-    statistic: Metric
-    samples: Metric
+    statistic: MetricQuery
+    samples: MetricQuery
     at_least: int
 
 
 class Alarm(NamedTuple):
     """One alarm. It goes off when ``value`` (an expression, or the id of the only metric) is at
-    or above ``threshold``, or below it (``below``), in ``bad`` of the last ``looked_at`` periods
+    or above ``threshold``, or below it (``below``), in ``bad`` of the last ``evaluation_periods`` periods
     of ``period_s``.
 
     ``unit`` is the threshold's, for people. ``measured``: whether the threshold comes of what the
@@ -63,13 +63,13 @@ class Alarm(NamedTuple):
     name: str
     urgency: Urgency
     about: str
-    metrics: tuple[Metric, ...]
+    metrics: tuple[MetricQuery, ...]
     value: str
     threshold: int
     unit: str
     period_s: int
     bad: int
-    looked_at: int
+    evaluation_periods: int
     below: bool = False
     missing: Missing = Missing.GOOD
     measured: bool = True
@@ -77,34 +77,38 @@ class Alarm(NamedTuple):
 
 
 Named = tuple[str, Urgency, str]
-Periods = tuple[int, int]
+EvaluationPeriods = tuple[int, int]
 """Seconds, and how many must be at fault."""
 
 
-def looked_at(bad: int, period_s: int, delays_s: Iterable[float]) -> int:
+def evaluation_periods(bad: int, period_s: int, delays_s: Iterable[float]) -> int:
     """N for M ``bad`` periods, of metrics that show up with these delays."""
     return bad + ceil(max(delays_s) / period_s)
 
 
-def on_one(
-    subject: Subject, named: Named, metric: Metric, limit: tuple[int, str], periods: Periods
+def metric_alarm(
+    deployment: Deployment,
+    named: Named,
+    metric: MetricQuery,
+    limit: tuple[int, str],
+    periods: EvaluationPeriods,
 ) -> Alarm:
     """On a metric as it is. ``limit``: threshold and unit."""
     period_s, bad = periods
-    n = looked_at(bad, period_s, (delay_s(subject, metric),))
+    n = evaluation_periods(bad, period_s, (delay_s(deployment, metric),))
     return Alarm(*named, (metric,), metric.id, *limit, period_s, bad, n)
 
 
-def on_share(
-    subject: Subject,
+def ratio_alarm(
+    deployment: Deployment,
     named: Named,
     *,
-    part: Metric,
-    whole: tuple[Metric, ...],
+    part: MetricQuery,
+    whole: tuple[MetricQuery, ...],
     at_least: int,
     threshold: int,
     unit: str,
-    periods: Periods,
+    periods: EvaluationPeriods,
 ) -> Alarm:
     """100 x part / whole, where the whole is ``at_least`` so much, and the part not only by a few;
     what has no samples is 0.
@@ -120,6 +124,6 @@ def on_share(
     value = f"IF({enough}, 100 * {bad} / {total}, 0)"
     metrics = tuple(dict.fromkeys((part, *whole)))
     period_s, at_fault = periods
-    n = looked_at(at_fault, period_s, (delay_s(subject, one) for one in metrics))
+    n = evaluation_periods(at_fault, period_s, (delay_s(deployment, one) for one in metrics))
     form = Share(part, whole, at_least)
     return Alarm(*named, metrics, value, threshold, unit, period_s, at_fault, n, form=form)

@@ -21,11 +21,11 @@ from worker.monitoring.alarm import (
     Enough,
     Missing,
     Urgency,
-    looked_at,
-    on_one,
-    on_share,
+    evaluation_periods,
+    metric_alarm,
+    ratio_alarm,
 )
-from worker.monitoring.subject import Metric, Subject, delay_s, of_stream, own
+from worker.monitoring.deployment import Deployment, MetricQuery, delay_s, of_stream, own
 from worker.telemetry.liveness import START_WITHIN_S
 
 SESSIONS_AT_LEAST: Final = 20
@@ -55,21 +55,21 @@ TARGETS: Final = {
 """By latency metric. The one for speech to text probably includes end-pointing, which SttLatency
 leaves out; the one for the gap serves CallerWait, too, which is that gap in turns with doubt."""
 
-LATENCIES: Final = tuple(TARGETS)
+ALARMED_LATENCIES: Final = tuple(TARGETS)
 LATENCY_PERIOD_S: Final = 300
 LATENCY_PERCENTILE: Final = "p95"
 
 
-def alarms(subject: Subject, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
+def alarms(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
     """All alarms. ``thresholds``: measured ones of latency metrics, in ms, by metric."""
     return [
-        *_pages(subject),
-        *(_slow(subject, metric, thresholds.get(metric)) for metric in LATENCIES),
-        *_rates(subject),
-        *_losses(subject),
-        *_own_tickets(subject),
-        on_one(
-            subject,
+        *_pages(deployment),
+        *(_slow(deployment, metric, thresholds.get(metric)) for metric in ALARMED_LATENCIES),
+        *_rates(deployment),
+        *_losses(deployment),
+        *_own_tickets(deployment),
+        metric_alarm(
+            deployment,
             ("StreamFull", Urgency.TICKET, "the stream refuses what Twilio writes"),
             of_stream("value", "WriteProvisionedThroughputExceeded"),
             (1, "records"),
@@ -78,32 +78,32 @@ def alarms(subject: Subject, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
     ]
 
 
-def _pages(subject: Subject) -> list[Alarm]:
-    given_up = Metric("given_up", "AbandonedWaits", "Sum")
+def _pages(deployment: Deployment) -> list[Alarm]:
+    given_up = MetricQuery("given_up", "AbandonedWaits", "Sum")
     return [
-        on_share(
-            subject,
+        ratio_alarm(
+            deployment,
             ("AbandonedWaits", Urgency.PAGE, "callers wait for an answer until they hang up"),
             part=given_up,
-            whole=(given_up, Metric("answered", "CallerWait", "SampleCount")),
+            whole=(given_up, MetricQuery("answered", "CallerWait", "SampleCount")),
             at_least=BAD_AT_LEAST,
             threshold=30,
             unit="% of waits",
             periods=(300, 2),
         ),
-        on_share(
-            subject,
+        ratio_alarm(
+            deployment,
             ("FailedSessions", Urgency.PAGE, "sessions end as failures"),
-            part=Metric("part", "SessionsEnded", "Sum", (("EndStatus", "failure"),)),
-            whole=(Metric("whole", "SessionsEnded", "Sum"),),
+            part=MetricQuery("part", "SessionsEnded", "Sum", (("EndStatus", "failure"),)),
+            whole=(MetricQuery("whole", "SessionsEnded", "Sum"),),
             at_least=SESSIONS_AT_LEAST,
             threshold=10,
             unit="% of sessions",
             periods=(900, 2),
         ),
-        _heartbeat(subject),
-        on_one(
-            subject,
+        _heartbeat(deployment),
+        metric_alarm(
+            deployment,
             ("IteratorAge", Urgency.PAGE, "the worker does not keep up with the stream"),
             own("value", "MillisBehindLatest"),
             (900_000, "ms"),
@@ -112,10 +112,10 @@ def _pages(subject: Subject) -> list[Alarm]:
     ]
 
 
-def _heartbeat(subject: Subject) -> Alarm:
+def _heartbeat(deployment: Deployment) -> Alarm:
     """Silent for longer than an old worker takes to end and a new one to start."""
     metric = own("beats", "Heartbeat")
-    bad = ceil((STOP_S + START_WITHIN_S + delay_s(subject, metric)) / 60)
+    bad = ceil((STOP_S + START_WITHIN_S + delay_s(deployment, metric)) / 60)
     return Alarm(
         "Heartbeat",
         Urgency.PAGE,
@@ -132,10 +132,10 @@ def _heartbeat(subject: Subject) -> Alarm:
     )
 
 
-def _slow(subject: Subject, name: str, threshold: int | None) -> Alarm:
+def _slow(deployment: Deployment, name: str, threshold: int | None) -> Alarm:
     metrics = (
-        Metric("slowest", name, LATENCY_PERCENTILE),
-        Metric("samples", name, "SampleCount"),
+        MetricQuery("slowest", name, LATENCY_PERCENTILE),
+        MetricQuery("samples", name, "SampleCount"),
     )
     return Alarm(
         f"{name}P95",
@@ -147,29 +147,29 @@ def _slow(subject: Subject, name: str, threshold: int | None) -> Alarm:
         "ms",
         LATENCY_PERIOD_S,
         3,
-        looked_at(3, LATENCY_PERIOD_S, (delay_s(subject, one) for one in metrics)),
+        evaluation_periods(3, LATENCY_PERIOD_S, (delay_s(deployment, one) for one in metrics)),
         measured=threshold is not None,
         form=Enough(*metrics, SAMPLES_AT_LEAST),
     )
 
 
-def _rates(subject: Subject) -> list[Alarm]:
+def _rates(deployment: Deployment) -> list[Alarm]:
     return [
-        on_share(
-            subject,
+        ratio_alarm(
+            deployment,
             ("Interruptions", Urgency.TICKET, "customers interrupt the agent often"),
-            part=Metric("part", "InterruptionsByCustomer", "Sum"),
-            whole=(Metric("whole", "Turns", "Sum"),),
+            part=MetricQuery("part", "InterruptionsByCustomer", "Sum"),
+            whole=(MetricQuery("whole", "Turns", "Sum"),),
             at_least=TURNS_AT_LEAST,
             threshold=50,
             unit="per 100 turns",
             periods=(900, 3),
         ),
-        on_share(
-            subject,
+        ratio_alarm(
+            deployment,
             ("Errors", Urgency.TICKET, "sessions report errors"),
-            part=Metric("part", "Errors", "Sum"),
-            whole=(Metric("whole", "SessionsStarted", "Sum"),),
+            part=MetricQuery("part", "Errors", "Sum"),
+            whole=(MetricQuery("whole", "SessionsStarted", "Sum"),),
             at_least=SESSIONS_AT_LEAST,
             threshold=10,
             unit="per 100 sessions",
@@ -178,27 +178,27 @@ def _rates(subject: Subject) -> list[Alarm]:
     ]
 
 
-def _losses(subject: Subject) -> list[Alarm]:
+def _losses(deployment: Deployment) -> list[Alarm]:
     """The first signs of a sink that loses events: numbers that never come, and what the lack of
     them leaves in doubt.
     """
-    doubtful = Metric("part", "DoubtfulWaits", "Sum")
+    doubtful = MetricQuery("part", "DoubtfulWaits", "Sum")
     return [
-        on_share(
-            subject,
+        ratio_alarm(
+            deployment,
             ("MissingEvents", Urgency.TICKET, "events of sessions never come"),
-            part=Metric("part", "MissingEvents", "Sum"),
-            whole=(Metric("whole", "SessionsEnded", "Sum"),),
+            part=MetricQuery("part", "MissingEvents", "Sum"),
+            whole=(MetricQuery("whole", "SessionsEnded", "Sum"),),
             at_least=SESSIONS_AT_LEAST,
             threshold=100,
             unit="per 100 sessions",
             periods=(900, 2),
         ),
-        on_share(
-            subject,
+        ratio_alarm(
+            deployment,
             ("DoubtfulWaits", Urgency.TICKET, "missing events leave waits in doubt"),
             part=doubtful,
-            whole=(doubtful, Metric("measured", "CallerWait", "SampleCount")),
+            whole=(doubtful, MetricQuery("measured", "CallerWait", "SampleCount")),
             at_least=WAITS_AT_LEAST,
             threshold=10,
             unit="% of waits",
@@ -207,10 +207,12 @@ def _losses(subject: Subject) -> list[Alarm]:
     ]
 
 
-def _own_tickets(subject: Subject) -> list[Alarm]:
+def _own_tickets(deployment: Deployment) -> list[Alarm]:
     ticket = Urgency.TICKET
     return [
-        on_one(subject, (name, ticket, about), own("value", metric), (threshold, unit), periods)
+        metric_alarm(
+            deployment, (name, ticket, about), own("value", metric), (threshold, unit), periods
+        )
         for name, about, metric, threshold, unit, periods in (
             (
                 "StreamTime",
@@ -256,9 +258,9 @@ def _own_tickets(subject: Subject) -> list[Alarm]:
                 (3600, 1),
             ),
             (
-                "SessionsSetAside",
+                "SessionsQuarantined",
                 "the worker fails at sessions",
-                "SessionsSetAside",
+                "SessionsQuarantined",
                 1,
                 "sessions",
                 (3600, 1),

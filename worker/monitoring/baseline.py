@@ -20,14 +20,14 @@ _MARGIN: Final = 1.1
 _STEP_MS: Final = 10
 
 
-class Period(NamedTuple):
+class BaselinePeriod(NamedTuple):
     """What one period of an alarm's length was like: its samples, and the percentile in ms."""
 
     samples: float
     percentile: float
 
 
-def threshold(periods: Iterable[Period]) -> int | None:
+def threshold(periods: Iterable[BaselinePeriod]) -> int | None:
     """In ms; None if too few of the periods have as many samples as the alarm asks for."""
     usual = sorted(one.percentile for one in periods if one.samples >= SAMPLES_AT_LEAST)
     if len(usual) < PERIODS_AT_LEAST:

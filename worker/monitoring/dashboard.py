@@ -11,52 +11,67 @@ from typing import Any, Final
 from worker.metrics.catalogue import CATALOGUE
 from worker.monitoring.alarm import Alarm
 from worker.monitoring.alarms import TARGETS
-from worker.monitoring.subject import Metric, Subject, of_stream, own
-from worker.monitoring.widgets import Line, Row, Widget, graph, hidden, line, math, placed, search
+from worker.monitoring.deployment import Deployment, MetricQuery, of_stream, own
+from worker.monitoring.widgets import (
+    GraphLine,
+    Widget,
+    WidgetRow,
+    graph,
+    hidden,
+    line,
+    math,
+    placed,
+    search,
+)
 
 END_STATUSES: Final = ("ended", "hung_up", "failure", "other", "unknown", "none")
 
-_OUTBOX: Final = ("OutboxEntries", "ReadingRest")
-_FAILURES: Final = ("StreamCallsFailed", "StateCallsFailed", "LogLinesDropped", "SessionsSetAside")
+_OUTBOX: Final = ("OutboxEntries", "Backpressure")
+_FAILURES: Final = (
+    "StreamCallsFailed",
+    "StateCallsFailed",
+    "LogLinesDropped",
+    "SessionsQuarantined",
+)
 
 _ALARM_ARN: Final = (
     "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${AWS::StackName}-"
 )
 
 
-def dashboard(subject: Subject, alarms: Iterable[Alarm]) -> dict[str, Any]:
+def dashboard(deployment: Deployment, alarms: Iterable[Alarm]) -> dict[str, Any]:
     """The body of a dashboard."""
     rows = (
-        _callers(subject),
-        _parts(subject),
-        _conversation(subject),
-        _sessions(subject),
-        *_by_dimensions(subject),
-        _losses(subject),
-        *_pipeline(subject),
+        _callers(deployment),
+        _parts(deployment),
+        _conversation(deployment),
+        _sessions(deployment),
+        *_by_dimensions(deployment),
+        _losses(deployment),
+        *_pipeline(deployment),
         _alarm_states(alarms),
     )
     return {"start": "-PT12H", "periodOverride": "inherit", "widgets": list(placed(rows))}
 
 
-def _callers(subject: Subject) -> Row:
+def _callers(deployment: Deployment) -> WidgetRow:
     target = TARGETS["ResponseLatency"]
     good = [
         line(
-            subject,
-            Metric(f"within_{limit}", "ResponseLatency", f"PR(:{limit})"),
+            deployment,
+            MetricQuery(f"within_{limit}", "ResponseLatency", f"PR(:{limit})"),
             label=f"within {limit:,} ms",
         )
         for limit in target
     ]
     coverage = [
-        hidden(subject, Metric("sure", "ResponseLatency", "SampleCount")),
-        hidden(subject, Metric("turns", "Turns", "Sum")),
+        hidden(deployment, MetricQuery("sure", "ResponseLatency", "SampleCount")),
+        hidden(deployment, MetricQuery("turns", "Turns", "Sum")),
         math("coverage", "100 * FILL(sure, 0) / turns", "coverage: turns beyond doubt"),
     ]
     waits = [
-        hidden(subject, Metric("answered", "CallerWait", "SampleCount")),
-        line(subject, Metric("given_up", "AbandonedWaits", "Sum"), label="abandoned waits"),
+        hidden(deployment, MetricQuery("answered", "CallerWait", "SampleCount")),
+        line(deployment, MetricQuery("given_up", "AbandonedWaits", "Sum"), label="abandoned waits"),
         math(
             "share",
             "100 * FILL(given_up, 0) / SUM([FILL(given_up, 0), FILL(answered, 0)])",
@@ -64,32 +79,32 @@ def _callers(subject: Subject) -> Row:
             yAxis="right",
         ),
     ]
-    return Row(
+    return WidgetRow(
         "## What callers notice\n"
         "Platform gaps: without the half second of end-pointing and both phone legs. Read a "
         "percentile beside its coverage; what is not covered is in CallerWait.",
         (
             graph("Good turns, and their coverage (%)", [*good, *coverage], most=100),
-            _caller_wait(subject),
+            _caller_wait(deployment),
             graph("Callers who gave up waiting", waits),
         ),
     )
 
 
-def _parts(subject: Subject) -> Row:
+def _parts(deployment: Deployment) -> WidgetRow:
     titles = {
         "SttLatency": "Speech to text (ms)",
         "ApplicationLatency": "Application: first token (ms)",
         "TtsLatency": "Text to speech (ms)",
     }
-    return Row(
+    return WidgetRow(
         "## Where the time goes\n"
         "These overlap the gap: never add them up. Lines are what Twilio publishes as its targets.",
-        tuple(_latency(subject, name, ("p50", "p95"), title) for name, title in titles.items()),
+        tuple(_latency(deployment, name, ("p50", "p95"), title) for name, title in titles.items()),
     )
 
 
-def _conversation(subject: Subject) -> Row:
+def _conversation(deployment: Deployment) -> WidgetRow:
     per_turn = {
         "interruptions by customers": "InterruptionsByCustomer",
         "interruptions by the agent": "InterruptionsByAgent",
@@ -97,35 +112,35 @@ def _conversation(subject: Subject) -> Row:
         "ambiguous turns": "AmbiguousTurns",
         "turns in doubt": "DoubtfulTurns",
     }
-    rates: list[Line] = [hidden(subject, Metric("turns", "Turns", "Sum"))]
+    rates: list[GraphLine] = [hidden(deployment, MetricQuery("turns", "Turns", "Sum"))]
     for label, name in per_turn.items():
         id_ = name.lower()
         rates += [
-            hidden(subject, Metric(id_, name, "Sum")),
+            hidden(deployment, MetricQuery(id_, name, "Sum")),
             math(f"{id_}_rate", f"100 * FILL({id_}, 0) / turns", label),
         ]
-    return Row(
+    return WidgetRow(
         "## How the conversation goes",
         (
             graph("Per 100 turns", rates),
-            _latency(subject, "BargeInStopTime", ("p50", "p95"), "Silent after barge-in (ms)"),
-            _latency(subject, "TimeToFirstAudio", ("p50", "p95"), "Greeting (ms)"),
+            _latency(deployment, "BargeInStopTime", ("p50", "p95"), "Silent after barge-in (ms)"),
+            _latency(deployment, "TimeToFirstAudio", ("p50", "p95"), "Greeting (ms)"),
         ),
     )
 
 
-def _sessions(subject: Subject) -> Row:
+def _sessions(deployment: Deployment) -> WidgetRow:
     ended = [
         line(
-            subject,
-            Metric(f"ended_{status}", "SessionsEnded", "Sum", (("EndStatus", status),)),
+            deployment,
+            MetricQuery(f"ended_{status}", "SessionsEnded", "Sum", (("EndStatus", status),)),
             label=status,
         )
         for status in END_STATUSES
     ]
-    started = line(subject, Metric("started", "SessionsStarted", "Sum"), label="sessions")
-    errors = search(subject, "Errors", ("ErrorCode",), "Sum")
-    return Row(
+    started = line(deployment, MetricQuery("started", "SessionsStarted", "Sum"), label="sessions")
+    errors = search(deployment, "Errors", ("ErrorCode",), "Sum")
+    return WidgetRow(
         "## Sessions",
         (
             graph("Sessions started", [started]),
@@ -135,38 +150,38 @@ def _sessions(subject: Subject) -> Row:
     )
 
 
-def _by_dimensions(subject: Subject) -> Iterable[Row]:
+def _by_dimensions(deployment: Deployment) -> Iterable[WidgetRow]:
     """Three to a row: 95th percentiles, or sums, of every further dimension set."""
     widgets = [
         graph(
             f"{name} by {' and '.join(names)}{_unit(name)}",
-            [search(subject, name, names, _main_statistic(name))],
+            [search(deployment, name, names, _main_statistic(name))],
         )
-        for name, sets in subject.rules.series.sets.items()
+        for name, sets in deployment.rules.series.sets.items()
         for names in sets
     ]
     for start in range(0, len(widgets), 3):
         text = "## By provider, voice, model and language" if start == 0 else ""
-        yield Row(text, tuple(widgets[start : start + 3]))
+        yield WidgetRow(text, tuple(widgets[start : start + 3]))
 
 
-def _pipeline(subject: Subject) -> Iterable[Row]:
+def _pipeline(deployment: Deployment) -> Iterable[WidgetRow]:
     def owns(title: str, *names: str, right: tuple[str, ...] = ()) -> Widget:
-        lines = [line(subject, own(name.lower(), name), label=name) for name in names]
+        lines = [line(deployment, own(name.lower(), name), label=name) for name in names]
         lines += [
-            line(subject, own(name.lower(), name), label=name, yAxis="right") for name in right
+            line(deployment, own(name.lower(), name), label=name, yAxis="right") for name in right
         ]
         return graph(title, lines)
 
     stream = [
-        line(subject, of_stream(name.lower(), name), label=label)
+        line(deployment, of_stream(name.lower(), name), label=label)
         for name, label in (
             ("IncomingRecords", "records written"),
             ("WriteProvisionedThroughputExceeded", "writes refused: too few shards"),
             ("ReadProvisionedThroughputExceeded", "reads refused: too many readers"),
         )
     ]
-    yield Row(
+    yield WidgetRow(
         "## The pipeline itself",
         (
             owns("Worker alive, shards", "Heartbeat", "ShardsLive", "ShardsPaused"),
@@ -180,7 +195,7 @@ def _pipeline(subject: Subject) -> Iterable[Row]:
             graph("The stream", stream),
         ),
     )
-    yield Row(
+    yield WidgetRow(
         "Every occurrence has one outcome; what may be counted twice is counted.",
         (
             owns("Occurrences", "Events", "Ignored", "DeadLetters", "TestEvents", "Unaccounted"),
@@ -195,7 +210,7 @@ def _pipeline(subject: Subject) -> Iterable[Row]:
             ),
         ),
     )
-    yield Row(
+    yield WidgetRow(
         "Much above the holds comes late, and is published late.",
         (
             owns("Delivery (ms)", "DeliveryDelayP50", "DeliveryDelayP95", "DeliveryDelayP99"),
@@ -203,7 +218,7 @@ def _pipeline(subject: Subject) -> Iterable[Row]:
             owns("Changed after it was told", "SessionsRevised", "SamplesRetracted"),
         ),
     )
-    yield Row(
+    yield WidgetRow(
         "",
         (
             owns("Outbox: entries, rest (%); age (ms)", *_OUTBOX, right=("OutboxAge",)),
@@ -213,21 +228,21 @@ def _pipeline(subject: Subject) -> Iterable[Row]:
     )
 
 
-def _alarm_states(alarms: Iterable[Alarm]) -> Row:
+def _alarm_states(alarms: Iterable[Alarm]) -> WidgetRow:
     arns = [f"{_ALARM_ARN}{alarm.name}" for alarm in alarms]
-    return Row(
+    return WidgetRow(
         "## Alarms",
         ({"type": "alarm", "properties": {"title": "All alarms", "alarms": arns}},),
         height=4,
     )
 
 
-def _caller_wait(subject: Subject) -> Widget:
+def _caller_wait(deployment: Deployment) -> Widget:
     """Percentiles of the wait, and beside them the share of waits that they speak for."""
-    widget = _latency(subject, "CallerWait", ("p50", "p95", "p99"), "What callers wait (ms)")
+    widget = _latency(deployment, "CallerWait", ("p50", "p95", "p99"), "What callers wait (ms)")
     widget["properties"]["metrics"] += [
-        hidden(subject, Metric("measured", "CallerWait", "SampleCount")),
-        hidden(subject, Metric("doubtful", "DoubtfulWaits", "Sum")),
+        hidden(deployment, MetricQuery("measured", "CallerWait", "SampleCount")),
+        hidden(deployment, MetricQuery("doubtful", "DoubtfulWaits", "Sum")),
         math(
             "coverage",
             "100 * measured / SUM([measured, FILL(doubtful, 0)])",
@@ -239,10 +254,10 @@ def _caller_wait(subject: Subject) -> Widget:
     return widget
 
 
-def _losses(subject: Subject) -> Row:
+def _losses(deployment: Deployment) -> WidgetRow:
     missing = [
-        hidden(subject, Metric("missing", "MissingEvents", "Sum")),
-        hidden(subject, Metric("ended", "SessionsEnded", "Sum")),
+        hidden(deployment, MetricQuery("missing", "MissingEvents", "Sum")),
+        hidden(deployment, MetricQuery("ended", "SessionsEnded", "Sum")),
         math("missing_rate", "100 * FILL(missing, 0) / ended", "missing events per 100 sessions"),
     ]
     doubts = {
@@ -250,7 +265,7 @@ def _losses(subject: Subject) -> Row:
         "turns": "DoubtfulTurns",
         "prompts": "DoubtfulPrompts",
     }
-    return Row(
+    return WidgetRow(
         "## What was lost on the way\n"
         "A number that is missing from a session leaves the spans around it in doubt: they are "
         "counted here, and in no percentile.",
@@ -259,7 +274,7 @@ def _losses(subject: Subject) -> Row:
             graph(
                 "Left in doubt",
                 [
-                    line(subject, Metric(name.lower(), name, "Sum"), label=label)
+                    line(deployment, MetricQuery(name.lower(), name, "Sum"), label=label)
                     for label, name in doubts.items()
                 ],
             ),
@@ -267,8 +282,8 @@ def _losses(subject: Subject) -> Row:
     )
 
 
-def _latency(subject: Subject, name: str, percentiles: Iterable[str], title: str) -> Widget:
-    lines = [line(subject, Metric(one, name, one), label=one) for one in percentiles]
+def _latency(deployment: Deployment, name: str, percentiles: Iterable[str], title: str) -> Widget:
+    lines = [line(deployment, MetricQuery(one, name, one), label=one) for one in percentiles]
     target = TARGETS.get(name)
     if target is None:
         return graph(title, lines)

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from worker.monitoring.alarms import LATENCY_PERCENTILE, LATENCY_PERIOD_S
-from worker.monitoring.baseline import Period
-from worker.monitoring.subject import Metric, Subject
+from worker.monitoring.baseline import BaselinePeriod
+from worker.monitoring.deployment import Deployment, MetricQuery
 
 _POINTS_AT_MOST: Final = 1440
 """What GetMetricStatistics answers with at most."""
@@ -23,8 +23,8 @@ class StatisticsApi(Protocol):
 
 
 def history(
-    client: StatisticsApi, subject: Subject, name: str, start: datetime, end: datetime
-) -> Iterator[Period]:
+    client: StatisticsApi, deployment: Deployment, name: str, start: datetime, end: datetime
+) -> Iterator[BaselinePeriod]:
     """All periods with samples from ``start`` to ``end``, both at a period's bound.
 
     Two calls for each five days: CloudWatch answers either with statistics or with percentiles.
@@ -33,30 +33,32 @@ def history(
     span = timedelta(seconds=LATENCY_PERIOD_S * _POINTS_AT_MOST)
     while start < end:
         until = min(end, start + span)
-        samples = _points(client, subject, name, start, until, Statistics=["SampleCount"])
+        samples = _points(client, deployment, name, start, until, Statistics=["SampleCount"])
         percentiles = _points(
-            client, subject, name, start, until, ExtendedStatistics=[LATENCY_PERCENTILE]
+            client, deployment, name, start, until, ExtendedStatistics=[LATENCY_PERCENTILE]
         )
         for at, point in sorted(samples.items()):
             percentile = percentiles.get(at, {}).get("ExtendedStatistics", {})
             if LATENCY_PERCENTILE in percentile:
-                yield Period(point["SampleCount"], percentile[LATENCY_PERCENTILE])
+                yield BaselinePeriod(point["SampleCount"], percentile[LATENCY_PERCENTILE])
         start = until
 
 
 def _points(
     client: StatisticsApi,
-    subject: Subject,
+    deployment: Deployment,
     name: str,
     start: datetime,
     end: datetime,
     **statistic: list[str],
 ) -> dict[datetime, dict[str, Any]]:
-    metric = Metric("any", name, LATENCY_PERCENTILE)
+    metric = MetricQuery("any", name, LATENCY_PERCENTILE)
     answer = client.get_metric_statistics(
-        Namespace=metric.namespace(subject),
+        Namespace=metric.namespace(deployment),
         MetricName=name,
-        Dimensions=[{"Name": key, "Value": value} for key, value in metric.all_dimensions(subject)],
+        Dimensions=[
+            {"Name": key, "Value": value} for key, value in metric.all_dimensions(deployment)
+        ],
         StartTime=start,
         EndTime=end,
         Period=LATENCY_PERIOD_S,

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from worker.monitoring.alarm import BAD_AT_LEAST, Alarm, Enough, Share
-from worker.monitoring.alarms import LATENCIES, LATENCY_PERIOD_S, TARGETS, alarms
+from worker.monitoring.alarms import ALARMED_LATENCIES, LATENCY_PERIOD_S, TARGETS, alarms
+from worker.monitoring.deployment import Deployment, MetricQuery, Of
 from worker.monitoring.promql import duration, family_of, statistic, threshold_of
-from worker.monitoring.subject import Metric, Of, Subject
 from worker.monitoring.template import RUNBOOK
 from worker.monitoring.yaml_text import to_yaml
-from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.catalogue import TELEMETRY_METRICS
 
 PREFIX: Final = "VoiceInsights"
 NOBODY: Final = "none"
@@ -28,14 +28,14 @@ _HEADER: Final = """\
 _WINDOW: Final = duration(LATENCY_PERIOD_S)
 
 
-def prometheus_rules(subject: Subject, thresholds: Mapping[str, int] = {}) -> str:
+def prometheus_rules(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> str:
     """The rule file as YAML. ``thresholds``: measured ones of latency metrics, in ms."""
-    watched = alarms(subject, thresholds)
+    watched = alarms(deployment, thresholds)
     groups = [
-        {"name": "voice-insights-latencies", "rules": list(_recordings(subject))},
+        {"name": "voice-insights-latencies", "rules": list(_recordings(deployment))},
         {
             "name": "voice-insights-alerts",
-            "rules": [_alert(subject, one) for one in watched if _is_known(one)],
+            "rules": [_alert(deployment, one) for one in watched if _is_known(one)],
         },
     ]
     return _HEADER + _left_out(watched) + to_yaml({"groups": groups})
@@ -50,49 +50,49 @@ def _is_known(alarm: Alarm) -> bool:
     return all(one.of is not Of.STREAM for one in alarm.metrics)
 
 
-def _recordings(subject: Subject) -> Iterator[dict[str, Any]]:
+def _recordings(deployment: Deployment) -> Iterator[dict[str, Any]]:
     """Percentiles of the latencies, and the shares within what Twilio publishes."""
-    for name in LATENCIES:
+    for name in ALARMED_LATENCIES:
         target = TARGETS[name]
         wanted = [(f"PR(:{limit})", f"within_{limit}_ms") for limit in target]
         wanted += [("p50", "p50"), ("p95", "p95"), ("p99", "p99")]
         for what, called in wanted:
-            metric = Metric("value", name, what)
-            level = f"job_platform:{family_of(subject, metric).sampled_name}"
+            metric = MetricQuery("value", name, what)
+            level = f"job_platform:{family_of(deployment, metric).sampled_name}"
             yield {
                 "record": f"{level}:{called}_{_WINDOW}",
-                "expr": statistic(subject, metric, _WINDOW),
+                "expr": statistic(deployment, metric, _WINDOW),
             }
 
 
-def _alert(subject: Subject, alarm: Alarm) -> dict[str, Any]:
+def _alert(deployment: Deployment, alarm: Alarm) -> dict[str, Any]:
     held_s = (alarm.bad - 1) * alarm.period_s
     return {
         "alert": f"{PREFIX}{alarm.name}",
-        "expr": _silence(alarm) if alarm.below else _expression(subject, alarm),
+        "expr": _silence(alarm) if alarm.below else _expression(deployment, alarm),
         **({"for": duration(held_s)} if held_s and not alarm.below else {}),
         "labels": {"severity": alarm.urgency.value if alarm.measured else NOBODY},
         "annotations": {"summary": alarm.about, "description": _description(alarm)},
     }
 
 
-def _expression(subject: Subject, alarm: Alarm) -> str:
+def _expression(deployment: Deployment, alarm: Alarm) -> str:
     window = duration(alarm.period_s)
     if isinstance(alarm.form, Share):
-        return _share(subject, alarm.form, window, alarm.threshold)
+        return _share(deployment, alarm.form, window, alarm.threshold)
     if isinstance(alarm.form, Enough):
-        slow = statistic(subject, alarm.form.statistic, window)
+        slow = statistic(deployment, alarm.form.statistic, window)
         limit = threshold_of(alarm.form.statistic, alarm.threshold)
-        samples = statistic(subject, alarm.form.samples, window)
+        samples = statistic(deployment, alarm.form.samples, window)
         return f"{slow} >= {limit}\nand\n{samples} >= {alarm.form.at_least}"
     (metric,) = alarm.metrics
     limit = threshold_of(metric, alarm.threshold)
-    return f"{statistic(subject, metric, window)} >= {limit}"
+    return f"{statistic(deployment, metric, window)} >= {limit}"
 
 
-def _share(subject: Subject, share: Share, window: str, threshold: int) -> str:
-    part = statistic(subject, share.part, window)
-    sums = [statistic(subject, one, window) for one in share.whole]
+def _share(deployment: Deployment, share: Share, window: str, threshold: int) -> str:
+    part = statistic(deployment, share.part, window)
+    sums = [statistic(deployment, one, window) for one in share.whole]
     whole = sums[0] if len(sums) == 1 else f"({' + '.join(_filled(one, sums) for one in sums)})"
     return (
         f"100 * {part} / {whole} >= {threshold}\n"
@@ -112,7 +112,7 @@ def _filled(one: str, all_of_them: Iterable[str]) -> str:
 def _silence(alarm: Alarm) -> str:
     """No worker that answers, or none that commits, for as long as the alarm waits."""
     waits_s = alarm.bad * alarm.period_s
-    beat, age = (OWN_METRICS[name].prometheus_name for name in ("Heartbeat", "CommitAge"))
+    beat, age = (TELEMETRY_METRICS[name].prometheus_name for name in ("Heartbeat", "CommitAge"))
     return f"absent_over_time({beat}[{duration(waits_s)}])\nor\nmin by (job) ({age}) >= {waits_s}"
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from worker.metrics.instruments import instrument_of
-from worker.monitoring.subject import Metric, Of, Subject
+from worker.monitoring.deployment import Deployment, MetricQuery, Of
 from worker.telemetry.calls import CallFamily, families_of
-from worker.telemetry.catalogue import OWN_METRICS, MetricKind
+from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind
 from worker.telemetry.families import labels_of
 
 CALLS_BY: Final = ("job", "platform")
@@ -34,7 +34,9 @@ def duration(seconds: int) -> str:
     return f"{seconds}s"
 
 
-def statistic(subject: Subject, metric: Metric, window: str, by: Iterable[str] = ()) -> str:
+def statistic(
+    deployment: Deployment, metric: MetricQuery, window: str, by: Iterable[str] = ()
+) -> str:
     """The metric's statistic over a ``window`` (a range, such as ``5m``), in base units; ``by``:
     further labels by which to tell it. Raises ``KeyError`` for a metric of the stream, which only
     CloudWatch has.
@@ -43,16 +45,16 @@ def statistic(subject: Subject, metric: Metric, window: str, by: Iterable[str] =
         return _of_worker(metric.name, window)
     if metric.of is Of.STREAM:
         raise KeyError(metric.name)
-    family = family_of(subject, metric)
+    family = family_of(deployment, metric)
     name = family.sampled_name
-    labels = matchers(subject, metric)
+    labels = matchers(deployment, metric)
     groups = ", ".join((*CALLS_BY, *by))
     if found := _PERCENTILE.fullmatch(metric.statistic):
         buckets = f"sum by ({groups}, le) (rate({name}_bucket{labels}[{window}]))"
         return f"histogram_quantile({float(found[1]) / 100:g}, {buckets})"
     if found := _WITHIN.fullmatch(metric.statistic):
         bound = bound_of(metric.name, int(found[1]))
-        within = matchers(subject, metric, {"le": bound})
+        within = matchers(deployment, metric, {"le": bound})
         return (
             f"100 * sum by ({groups}) (rate({name}_bucket{within}[{window}]))"
             f" / sum by ({groups}) (rate({name}_count{labels}[{window}]))"
@@ -62,10 +64,10 @@ def statistic(subject: Subject, metric: Metric, window: str, by: Iterable[str] =
     return f"sum by ({groups}) (increase({name}{labels}[{window}]))"
 
 
-def family_of(subject: Subject, metric: Metric) -> CallFamily:
+def family_of(deployment: Deployment, metric: MetricQuery) -> CallFamily:
     """The family with the metric's dimensions, or the one with its plain name, whose sum it is."""
     names = tuple(sorted(name for name, _ in metric.dimensions))
-    families = families_of(metric.name, subject.rules.series.sets)
+    families = families_of(metric.name, deployment.rules.series.sets)
     return next((one for one in families if one.dimensions == names), families[0])
 
 
@@ -79,23 +81,23 @@ def bound_of(metric: str, sample: int) -> str:
     return str(sample / instrument.divisor)
 
 
-def matchers(subject: Subject, metric: Metric, more: Mapping[str, str] = {}) -> str:
+def matchers(deployment: Deployment, metric: MetricQuery, more: Mapping[str, str] = {}) -> str:
     """The labels that a series must have, in braces; nothing where any will do."""
-    labels = {**labels_of(metric.all_dimensions(subject)), **more}
+    labels = {**labels_of(metric.all_dimensions(deployment)), **more}
     inside = ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
     return f"{{{inside}}}" if inside else ""
 
 
-def threshold_of(metric: Metric, threshold: int) -> str:
+def threshold_of(metric: MetricQuery, threshold: int) -> str:
     """A threshold in the metric's CloudWatch unit, in base units."""
     if metric.of is Of.WORKER:
-        return _number(threshold / OWN_METRICS[metric.name].prometheus_divisor)
+        return _number(threshold / TELEMETRY_METRICS[metric.name].prometheus_divisor)
     instrument = instrument_of(metric.name)
     return _number(threshold / (instrument.divisor if instrument.unit == "s" else 1))
 
 
 def _of_worker(name: str, window: str) -> str:
-    own = OWN_METRICS[name]
+    own = TELEMETRY_METRICS[name]
     by = ", ".join(WORKER_BY)
     if own.kind is MetricKind.COUNTER:
         return f"sum by ({by}) (increase({own.prometheus_name}[{window}]))"

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 from worker.metrics.catalogue import CATALOGUE, OWN_DIMENSION_VALUES
 from worker.monitoring.alarms import alarms
-from worker.monitoring.subject import Subject
-from worker.telemetry.catalogue import OWN_METRICS
+from worker.monitoring.deployment import Deployment
+from worker.telemetry.catalogue import TELEMETRY_METRICS
 
 CALLS_A_DAY: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
 
@@ -119,7 +119,7 @@ def size_of(calls_a_day: int) -> Size:
     memory = BASE_MB + (held * HELD_KB + sessions_s * KEPT_S * KEPT_KB) / 1024
     cpu, mib = _task(1024 * events_s / EVENTS_A_S, memory)
     shards = max(1, ceil(events_s * BURST / 1000))
-    series = len(CATALOGUE) + SERIES_BY_DIMENSION + len(OWN_METRICS)
+    series = len(CATALOGUE) + SERIES_BY_DIMENSION + len(TELEMETRY_METRICS)
     return Size(events_s, shards, held, cpu, mib, series)
 
 
@@ -135,7 +135,7 @@ def cost_of(calls_a_day: int) -> Cost:
     closing = min(1.0, calls_a_day / 86_400 * COMMIT_S)
     puts = commits * (2 + 3 * closing) + HOURS * 60 * 4
     stored_gb = calls_a_day * RECORD_DAYS * RECORD_KB / 1e6
-    alarm_metrics = sum(len(alarm.metrics) for alarm in alarms(Subject("any", "any")))
+    alarm_metrics = sum(len(alarm.metrics) for alarm in alarms(Deployment("any", "any")))
     return Cost(
         twilio=event_streams(events),
         kinesis=size.shards * HOURS * (SHARD_HOUR + RETENTION_SHARD_HOUR)

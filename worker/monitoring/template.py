@@ -9,7 +9,7 @@ from typing import Any, Final
 from worker.monitoring.alarm import Alarm, Urgency
 from worker.monitoring.alarms import alarms
 from worker.monitoring.dashboard import dashboard
-from worker.monitoring.subject import STREAM_NAME, Metric, Subject
+from worker.monitoring.deployment import STREAM_NAME, Deployment, MetricQuery
 from worker.monitoring.yaml_text import to_yaml
 
 TOPICS: Final = {Urgency.PAGE: "PageTopic", Urgency.TICKET: "TicketTopic"}
@@ -22,11 +22,11 @@ _HEADER: Final = """\
 Resource = dict[str, Any]
 
 
-def watch_template(subject: Subject, thresholds: Mapping[str, int] = {}) -> str:
+def monitoring_template(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> str:
     """The template as YAML. ``thresholds``: measured ones of latency metrics, in ms; without one
     an alarm has the published limit for its threshold, and nobody is told.
     """
-    all_alarms = alarms(subject, thresholds)
+    all_alarms = alarms(deployment, thresholds)
     return _HEADER + to_yaml(
         {
             "AWSTemplateFormatVersion": "2010-09-09",
@@ -39,8 +39,8 @@ def watch_template(subject: Subject, thresholds: Mapping[str, int] = {}) -> str:
             },
             "Resources": {
                 **_topics(),
-                **{alarm.name: _alarm(subject, alarm) for alarm in all_alarms},
-                "Dashboard": _dashboard(subject, all_alarms),
+                **{alarm.name: _alarm(deployment, alarm) for alarm in all_alarms},
+                "Dashboard": _dashboard(deployment, all_alarms),
             },
             "Outputs": {
                 topic: {"Description": f"Topic of {what}", "Value": {"Ref": topic}}
@@ -128,7 +128,7 @@ def _topics() -> Resource:
     return topics
 
 
-def _alarm(subject: Subject, alarm: Alarm) -> Resource:
+def _alarm(deployment: Deployment, alarm: Alarm) -> Resource:
     topic = [{"Ref": TOPICS[alarm.urgency]}]
     told = {"AlarmActions": topic, "OKActions": topic} if alarm.measured else {}
     return {
@@ -143,9 +143,9 @@ def _alarm(subject: Subject, alarm: Alarm) -> Resource:
             ),
             "Threshold": alarm.threshold,
             "DatapointsToAlarm": alarm.bad,
-            "EvaluationPeriods": alarm.looked_at,
+            "EvaluationPeriods": alarm.evaluation_periods,
             "TreatMissingData": alarm.missing.value,
-            **_value(subject, alarm),
+            **_value(deployment, alarm),
         },
     }
 
@@ -155,16 +155,20 @@ def _description(alarm: Alarm) -> str:
     unmeasured = "" if alarm.measured else " The threshold is not measured, so nobody is told."
     return (
         f"{alarm.urgency.value}: {alarm.about} ({bound} {alarm.threshold:,} {alarm.unit} in "
-        f"{alarm.bad} of {alarm.looked_at} periods of {alarm.period_s} s).{unmeasured} "
+        f"{alarm.bad} of {alarm.evaluation_periods} periods of {alarm.period_s} s).{unmeasured} "
         f"What to do: {RUNBOOK}, {alarm.name}."
     )
 
 
-def _value(subject: Subject, alarm: Alarm) -> Resource:
+def _value(deployment: Deployment, alarm: Alarm) -> Resource:
     """A single metric as it is, or an expression over several."""
     if [alarm.value] == [one.id for one in alarm.metrics]:
         (metric,) = alarm.metrics
-        return {**_series(subject, metric), "Statistic": metric.statistic, "Period": alarm.period_s}
+        return {
+            **_series(deployment, metric),
+            "Statistic": metric.statistic,
+            "Period": alarm.period_s,
+        }
     return {
         "Metrics": [
             {"Id": "value", "Expression": alarm.value, "Label": alarm.unit, "ReturnData": True},
@@ -173,7 +177,7 @@ def _value(subject: Subject, alarm: Alarm) -> Resource:
                     "Id": one.id,
                     "ReturnData": False,
                     "MetricStat": {
-                        "Metric": _series(subject, one),
+                        "Metric": _series(deployment, one),
                         "Period": alarm.period_s,
                         "Stat": one.statistic,
                     },
@@ -184,9 +188,9 @@ def _value(subject: Subject, alarm: Alarm) -> Resource:
     }
 
 
-def _series(subject: Subject, metric: Metric) -> Resource:
-    series: Resource = {"Namespace": metric.namespace(subject), "MetricName": metric.name}
-    dimensions = metric.all_dimensions(subject)
+def _series(deployment: Deployment, metric: MetricQuery) -> Resource:
+    series: Resource = {"Namespace": metric.namespace(deployment), "MetricName": metric.name}
+    dimensions = metric.all_dimensions(deployment)
     if dimensions:
         series["Dimensions"] = [{"Name": name, "Value": _filled(it)} for name, it in dimensions]
     return series
@@ -196,8 +200,8 @@ def _filled(value: str) -> object:
     return {"Ref": "StreamName"} if value == STREAM_NAME else value
 
 
-def _dashboard(subject: Subject, all_alarms: list[Alarm]) -> Resource:
-    whole = dashboard(subject, all_alarms)
+def _dashboard(deployment: Deployment, all_alarms: list[Alarm]) -> Resource:
+    whole = dashboard(deployment, all_alarms)
     widgets = ",\n".join(json.dumps(widget) for widget in whole.pop("widgets"))
     body = f'{json.dumps(whole)[:-1]}, "widgets": [\n{widgets}\n]}}'
     return {

@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from worker.monitoring.subject import Metric, Subject
+from worker.monitoring.deployment import Deployment, MetricQuery
 
 COLUMNS: Final = 24
 PERIOD_S: Final = 300
 _TEXT_HEIGHT: Final = 2
 
 Widget = dict[str, Any]
-Line = list[Any]
+GraphLine = list[Any]
 """One series or expression of a graph: a path, and options at its end."""
 
 
-class Row(NamedTuple):
+class WidgetRow(NamedTuple):
     """Widgets side by side, under a line of text, if there is one; each ``height`` units high."""
 
     text: str
@@ -27,7 +27,7 @@ class Row(NamedTuple):
     height: int = 6
 
 
-def placed(rows: Iterable[Row]) -> Iterable[Widget]:
+def placed(rows: Iterable[WidgetRow]) -> Iterable[Widget]:
     """The widgets of the rows, one row below the other."""
     y = 0
     for row in rows:
@@ -45,31 +45,31 @@ def _at(widget: Widget, x: int, y: int, width: int, height: int) -> Widget:
     return {"type": widget["type"], "x": x, "y": y, "width": width, "height": height, **widget}
 
 
-def line(subject: Subject, metric: Metric, **options: object) -> Line:
+def line(deployment: Deployment, metric: MetricQuery, **options: object) -> GraphLine:
     """A series; ``options`` as CloudWatch calls them."""
-    dimensions = [part for pair in metric.all_dimensions(subject) for part in pair]
+    dimensions = [part for pair in metric.all_dimensions(deployment) for part in pair]
     return [
-        metric.namespace(subject),
+        metric.namespace(deployment),
         metric.name,
         *dimensions,
         {"id": metric.id, "stat": metric.statistic, **options},
     ]
 
 
-def hidden(subject: Subject, metric: Metric) -> Line:
+def hidden(deployment: Deployment, metric: MetricQuery) -> GraphLine:
     """A series that only expressions use."""
-    return line(subject, metric, visible=False)
+    return line(deployment, metric, visible=False)
 
 
-def math(id_: str, expression: str, label: str, **options: object) -> Line:
+def math(id_: str, expression: str, label: str, **options: object) -> GraphLine:
     """An expression over the graph's series."""
     return [{"id": id_, "expression": expression, "label": label, **options}]
 
 
-def search(subject: Subject, name: str, names: Iterable[str], statistic: str) -> Line:
+def search(deployment: Deployment, name: str, names: Iterable[str], statistic: str) -> GraphLine:
     """All series of a metric with these dimensions, whatever their values."""
-    fixed = dict(subject.labels)
-    schema = ",".join(f'"{one}"' for one in (subject.namespace, *sorted({*names, *fixed})))
+    fixed = dict(deployment.labels)
+    schema = ",".join(f'"{one}"' for one in (deployment.namespace, *sorted({*names, *fixed})))
     terms = [f'MetricName="{name}"', *(f'{key}="{value}"' for key, value in fixed.items())]
     expression = f"SEARCH('{{{schema}}} {' '.join(terms)}', '{statistic}', {PERIOD_S})"
     return [{"expression": expression, "id": "found"}]
@@ -77,7 +77,7 @@ def search(subject: Subject, name: str, names: Iterable[str], statistic: str) ->
 
 def graph(
     title: str,
-    lines: list[Line],
+    lines: list[GraphLine],
     *,
     marks: list[dict[str, object]] | None = None,
     most: int | None = None,

@@ -6,23 +6,23 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 
-class FailureKind(StrEnum):
+class StoreFailureKind(StrEnum):
     """What a failed call means to the store."""
 
     MISSING = "missing"  # 404: there is no such object
     CHANGED = "changed"  # 412: the object isn't, or isn't any longer, what the condition says
     CONFLICT = "conflict"  # 409: another conditional write was under way
     UNKNOWN = "unknown"  # a timeout, a lost connection, 5xx, a throttle: a write may be applied
-    NOWHERE = "nowhere"  # there is no such bucket: the operator's, as the next
+    BUCKET_MISSING = "nowhere"  # there is no such bucket: the operator's, as the next
     DENIED = "denied"  # 403: permissions, keys; an operator may mend it while one waits
     REFUSED = "refused"  # whatever else is the operator's
     NO_ROOM = "no room"  # the disk of a state file is full
 
 
-class Failure(NamedTuple):
+class StoreFailure(NamedTuple):
     """Why a call gave no answer. ``detail``: one line, without any data."""
 
-    kind: FailureKind
+    kind: StoreFailureKind
     detail: str
 
 
@@ -33,7 +33,7 @@ class Object(NamedTuple):
     etag: str
 
 
-class Page(NamedTuple):
+class KeyPage(NamedTuple):
     """Some keys in ascending order; ``more``: whether others may follow them."""
 
     keys: list[str]
@@ -51,29 +51,29 @@ class ObjectStore(Protocol):
         """Where it lies, for messages: ``s3://bucket/prefix``."""
         ...
 
-    def get(self, key: str) -> Object | Failure:
+    def get(self, key: str) -> Object | StoreFailure:
         """A whole object."""
         ...
 
-    def get_range(self, key: str, start: int, length: int) -> bytes | Failure:
+    def get_range(self, key: str, start: int, length: int) -> bytes | StoreFailure:
         """``length`` bytes (at least 1) of an object, fewer or none if it ends before."""
         ...
 
-    def etag(self, key: str) -> str | Failure:
+    def etag(self, key: str) -> str | StoreFailure:
         """An object's tag alone."""
         ...
 
-    def put(self, key: str, data: bytes, expected: str | None) -> str | Failure:
+    def put(self, key: str, data: bytes, expected: str | None) -> str | StoreFailure:
         """Replace the object whose tag is ``expected``; None: make one where there is none.
 
         The new tag. A ``CHANGED``, ``CONFLICT`` or ``MISSING`` one was not applied.
         """
         ...
 
-    def delete(self, key: str) -> Failure | None:
+    def delete(self, key: str) -> StoreFailure | None:
         """Remove an object, if there is one."""
         ...
 
-    def keys(self, prefix: str, after: str = "") -> Page | Failure:
+    def keys(self, prefix: str, after: str = "") -> KeyPage | StoreFailure:
         """The first of the keys that begin with ``prefix`` and come after ``after``."""
         ...

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from worker.backoff import full_jitter
 from worker.errors import CorruptState, Misconfigured
-from worker.objectstore.api import Failure, FailureKind, Object, ObjectStore
+from worker.objectstore.api import Object, ObjectStore, StoreFailure, StoreFailureKind
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class CallFailed(NamedTuple):
 
     operation: str
     key: str
-    failure: Failure
+    failure: StoreFailure
     attempt: int
     wait_s: float
     url: str = ""
@@ -103,7 +103,7 @@ class Access:
         attempt = 0
         while True:
             answer = self._objects.put(key, data, expected)
-            if not isinstance(answer, Failure):
+            if not isinstance(answer, StoreFailure):
                 return answer
             self._refuse(key, answer)
             found = self.read(key)
@@ -114,25 +114,29 @@ class Access:
             attempt += 1
             self._wait("put", key, answer, attempt)
 
-    def _answer(self, operation: str, key: str, call: Callable[[], T | Failure]) -> T | None:
+    def _answer(self, operation: str, key: str, call: Callable[[], T | StoreFailure]) -> T | None:
         attempt = 0
         while True:
             answer = call()
-            if not isinstance(answer, Failure):
+            if not isinstance(answer, StoreFailure):
                 return answer
-            if answer.kind is FailureKind.MISSING:
+            if answer.kind is StoreFailureKind.MISSING:
                 return None
             self._refuse(key, answer)
             attempt += 1
             self._wait(operation, key, answer, attempt)
 
-    def _refuse(self, key: str, failure: Failure) -> None:
-        if failure.kind is FailureKind.DENIED and self._outlasts_denials:
+    def _refuse(self, key: str, failure: StoreFailure) -> None:
+        if failure.kind is StoreFailureKind.DENIED and self._outlasts_denials:
             return
-        if failure.kind in (FailureKind.NOWHERE, FailureKind.REFUSED, FailureKind.DENIED):
+        if failure.kind in (
+            StoreFailureKind.BUCKET_MISSING,
+            StoreFailureKind.REFUSED,
+            StoreFailureKind.DENIED,
+        ):
             raise Misconfigured(f"can't use {self.url}/{key}: {failure.detail}")
 
-    def _wait(self, operation: str, key: str, failure: Failure, attempt: int) -> None:
+    def _wait(self, operation: str, key: str, failure: StoreFailure, attempt: int) -> None:
         wait_s = full_jitter(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, attempt, self._random)
         self._observer(CallFailed(operation, key, failure, attempt, wait_s, self.url))
         self._sleep(wait_s)

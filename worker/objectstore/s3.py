@@ -16,47 +16,47 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from worker.aws.answers import NotTheService
-from worker.aws.clients import NO_ANSWER, endpoint_of, making_a_client, one_attempt
+from worker.aws.clients import MALFORMED_RESPONSE, client_errors, endpoint_of, no_retry_config
 from worker.aws.errors import not_of, one_line, passes, words_of
 from worker.errors import Misconfigured
-from worker.objectstore.api import Failure, FailureKind, Object, Page
+from worker.objectstore.api import KeyPage, Object, StoreFailure, StoreFailureKind
 
 T = TypeVar("T")
-Fields = Mapping[str, Any]
+S3Response = Mapping[str, Any]
 
 
 class S3Client(Protocol):
     """What is used of boto3's client. Raises what boto3 raises."""
 
-    def get_object(self, **request: object) -> Fields:
+    def get_object(self, **request: object) -> S3Response:
         """GetObject."""
 
-    def head_object(self, **request: object) -> Fields:
+    def head_object(self, **request: object) -> S3Response:
         """HeadObject."""
 
-    def put_object(self, **request: object) -> Fields:
+    def put_object(self, **request: object) -> S3Response:
         """PutObject."""
 
-    def delete_object(self, **request: object) -> Fields:
+    def delete_object(self, **request: object) -> S3Response:
         """DeleteObject."""
 
-    def list_objects_v2(self, **request: object) -> Fields:
+    def list_objects_v2(self, **request: object) -> S3Response:
         """ListObjectsV2."""
 
 
 _BY_CODE: Final = {
-    "NoSuchBucket": FailureKind.NOWHERE,
-    "RequestTimeout": FailureKind.UNKNOWN,  # the body took too long to arrive
-    "RequestTimeTooSkewed": FailureKind.UNKNOWN,
-    "ExpiredToken": FailureKind.UNKNOWN,  # boto3 is about to get another
+    "NoSuchBucket": StoreFailureKind.BUCKET_MISSING,
+    "RequestTimeout": StoreFailureKind.UNKNOWN,  # the body took too long to arrive
+    "RequestTimeTooSkewed": StoreFailureKind.UNKNOWN,
+    "ExpiredToken": StoreFailureKind.UNKNOWN,  # boto3 is about to get another
 }
 _BY_STATUS: Final = {
-    403: FailureKind.DENIED,
-    404: FailureKind.MISSING,
-    408: FailureKind.UNKNOWN,
-    409: FailureKind.CONFLICT,
-    412: FailureKind.CHANGED,
-    429: FailureKind.UNKNOWN,
+    403: StoreFailureKind.DENIED,
+    404: StoreFailureKind.MISSING,
+    408: StoreFailureKind.UNKNOWN,
+    409: StoreFailureKind.CONFLICT,
+    412: StoreFailureKind.CHANGED,
+    429: StoreFailureKind.UNKNOWN,
 }
 
 
@@ -73,8 +73,8 @@ def s3_client(
     boto3's environment and files. Raises Misconfigured if there is no region, or the endpoint is
     no URL.
     """
-    config = one_attempt(threads, s3=None if endpoint is None else {"addressing_style": "path"})
-    with making_a_client("S3"):
+    config = no_retry_config(threads, s3=None if endpoint is None else {"addressing_style": "path"})
+    with client_errors("S3"):
         client: S3Client = session.client(
             "s3", region_name=region, endpoint_url=endpoint, config=config
         )
@@ -101,7 +101,7 @@ class Bucket:
         self.url = f"s3://{bucket}/{prefix}".rstrip("/")
         self._address = endpoint_of(client)
 
-    def get(self, key: str) -> Object | Failure:
+    def get(self, key: str) -> Object | StoreFailure:
         """See ``ObjectStore.get``."""
 
         def call() -> Object:
@@ -110,7 +110,7 @@ class Bucket:
 
         return self._answer(call)
 
-    def get_range(self, key: str, start: int, length: int) -> bytes | Failure:
+    def get_range(self, key: str, start: int, length: int) -> bytes | StoreFailure:
         """See ``ObjectStore.get_range``."""
 
         def call() -> bytes:
@@ -125,17 +125,17 @@ class Bucket:
 
         return self._answer(call)
 
-    def etag(self, key: str) -> str | Failure:
+    def etag(self, key: str) -> str | StoreFailure:
         """See ``ObjectStore.etag``."""
         return self._answer(lambda: str(self._client.head_object(**self._at(key))["ETag"]))
 
-    def put(self, key: str, data: bytes, expected: str | None) -> str | Failure:
+    def put(self, key: str, data: bytes, expected: str | None) -> str | StoreFailure:
         """See ``ObjectStore.put``."""
         condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
         request = {**self._at(key), **condition, "Body": data}
         return self._answer(lambda: str(self._client.put_object(**request)["ETag"]))
 
-    def delete(self, key: str) -> Failure | None:
+    def delete(self, key: str) -> StoreFailure | None:
         """See ``ObjectStore.delete``."""
 
         def call() -> None:
@@ -143,47 +143,49 @@ class Bucket:
 
         return self._answer(call)
 
-    def keys(self, prefix: str, after: str = "") -> Page | Failure:
+    def keys(self, prefix: str, after: str = "") -> KeyPage | StoreFailure:
         """See ``ObjectStore.keys``; a page is of up to 1,000."""
         start = {"StartAfter": self._prefix + after} if after else {}
 
-        def call() -> Page:
+        def call() -> KeyPage:
             page = self._client.list_objects_v2(
                 Bucket=self._bucket, Prefix=self._prefix + prefix, **start
             )
             names = [str(one["Key"]) for one in page.get("Contents", ())]
-            return Page([name.removeprefix(self._prefix) for name in names], page["IsTruncated"])
+            return KeyPage([name.removeprefix(self._prefix) for name in names], page["IsTruncated"])
 
         return self._answer(call)
 
-    def _answer(self, call: Callable[[], T]) -> T | Failure:
+    def _answer(self, call: Callable[[], T]) -> T | StoreFailure:
         try:
             return call()
         except (ClientError, BotoCoreError) as error:
             return failure_of(error)
         except HTTPError as error:  # a body that breaks off
-            return Failure(FailureKind.UNKNOWN, f"S3's answer broke off: {type(error).__name__}")
+            return StoreFailure(
+                StoreFailureKind.UNKNOWN, f"S3's answer broke off: {type(error).__name__}"
+            )
         except NotTheService as error:
-            return Failure(FailureKind.UNKNOWN, f"{error} (at {self._address})")
-        except (ResponseParserError, *NO_ANSWER) as error:
+            return StoreFailure(StoreFailureKind.UNKNOWN, f"{error} (at {self._address})")
+        except (ResponseParserError, *MALFORMED_RESPONSE) as error:
             where = f"{not_of('S3', error)} (at {self._address})"
-            return Failure(FailureKind.UNKNOWN, where)
+            return StoreFailure(StoreFailureKind.UNKNOWN, where)
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
 
 
-def failure_of(error: ClientError | BotoCoreError) -> Failure:
+def failure_of(error: ClientError | BotoCoreError) -> StoreFailure:
     """What a failed call tells. Whatever may have been applied is ``UNKNOWN``."""
     if isinstance(error, BotoCoreError):
-        kind = FailureKind.UNKNOWN if passes(error) else FailureKind.REFUSED
-        return Failure(kind, f"{type(error).__name__}: {words_of(error)}")
+        kind = StoreFailureKind.UNKNOWN if passes(error) else StoreFailureKind.REFUSED
+        return StoreFailure(kind, f"{type(error).__name__}: {words_of(error)}")
     code = str(error.response.get("Error", {}).get("Code", "unknown"))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     message = one_line(error.response.get("Error", {}).get("Message", ""))
     detail = f"{error.operation_name}: {code} ({status}): {message}".removesuffix(": ")
     if code in _BY_CODE:
-        return Failure(_BY_CODE[code], detail)
+        return StoreFailure(_BY_CODE[code], detail)
     if status == 0 or status >= 500:
-        return Failure(FailureKind.UNKNOWN, detail)
-    return Failure(_BY_STATUS.get(status, FailureKind.REFUSED), detail)
+        return StoreFailure(StoreFailureKind.UNKNOWN, detail)
+    return StoreFailure(_BY_STATUS.get(status, StoreFailureKind.REFUSED), detail)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple, Protocol
 
-from worker.outbox.entries import DeliveryOutcome, Draft, EntryKind
+from worker.outbox.entries import DeliveryOutcome, EntryKind, NewEntry
 from worker.outbox.ledger import SampleCounts
 from worker.partition.commit_outputs import Outputs
 from worker.partition.dead_letters import DeadLetter
@@ -77,10 +77,12 @@ class Destination(NamedTuple):
     in_order: bool = False
 
 
-def drafts(
+def new_entries(
     formats: Mapping[EntryKind, RequestFormat], outputs: Outputs, created: int
-) -> list[Draft]:
+) -> list[NewEntry]:
     """What a commit's outputs, made at ``created`` (epoch ms), have to send to each destination."""
     return [
-        Draft(kind, body, created) for kind, of in formats.items() for body in of.requests(outputs)
+        NewEntry(kind, body, created)
+        for kind, of in formats.items()
+        for body in of.requests(outputs)
     ]

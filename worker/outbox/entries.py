@@ -22,14 +22,14 @@ DEAD_LETTER_KIND: Final[EntryKind] = "dead_letters"
 """The kind of what no destination takes; wiring has to give a destination this name."""
 
 
-class Draft(NamedTuple):
-    """An entry before a commit gives it its place. ``made``: when its contents left the
+class NewEntry(NamedTuple):
+    """An entry before a commit gives it its place. ``created_at``: when its contents left the
     partition (epoch ms); ``ambiguous``: attempts of the entry whose place it takes.
     """
 
     kind: EntryKind
     body: bytes
-    made: int
+    created_at: int
     ambiguous: int = 0
 
 
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
     id: int
     kind: EntryKind
     body: bytes
-    made: int
+    created_at: int
     attempts: int
     ambiguous: int
 
@@ -55,17 +55,17 @@ class DeliveryOutcome(Enum):
     DROPPED = "dropped"
 
     @property
-    def ends(self) -> bool:
+    def is_final(self) -> bool:
         """Whether the entry leaves the outbox."""
         return self not in (DeliveryOutcome.NOT_APPLIED, DeliveryOutcome.AMBIGUOUS)
 
 
 class Settled(NamedTuple):
-    """An attempt's outcome. ``instead``: what takes the place of an entry that has ended;
+    """An attempt's outcome. ``replacements``: what takes the place of an entry that has ended;
     ``note``: what the ledger keeps of it.
     """
 
     id: int
     outcome: DeliveryOutcome
-    instead: tuple[Draft, ...] = ()
+    replacements: tuple[NewEntry, ...] = ()
     note: Note | None = None

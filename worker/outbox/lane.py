@@ -17,9 +17,9 @@ from worker.outbox.destination import Destination, Replacement
 from worker.outbox.entries import (
     DEAD_LETTER_KIND,
     DeliveryOutcome,
-    Draft,
     Entry,
     EntryKind,
+    NewEntry,
     Settled,
 )
 from worker.outbox.ledger import Note, SampleCounts
@@ -43,7 +43,7 @@ class Outbox(Protocol):
         ...
 
 
-class Observer(Protocol):
+class DeliveryObserver(Protocol):
     """Who is told what happens to entries."""
 
     def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
@@ -66,7 +66,7 @@ class Lane:
         kind: EntryKind,
         outbox: Outbox,
         destination: Destination,
-        observer: Observer,
+        observer: DeliveryObserver,
         random: Callable[[], float],
     ) -> None:
         self.kind: Final = kind
@@ -90,9 +90,9 @@ class Lane:
         entries = self._outbox.claim(self.kind, min(self._claim, most()))
         settled = [
             self._settled(entry)
-            if made < most()
+            if created_at < most()
             else Settled(entry.id, DeliveryOutcome.NOT_APPLIED)
-            for made, entry in enumerate(entries)
+            for created_at, entry in enumerate(entries)
         ]
         if settled:
             self._outbox.settle(settled)
@@ -111,14 +111,14 @@ class Lane:
         if self._drops and entry.ambiguous:
             return self._dropped(entry)
         outcome, error = self._sink.send(entry.body)
-        instead: Replacement | None = None
+        replacements: Replacement | None = None
         if outcome in _REFUSED:
             invalid = outcome is DeliveryOutcome.INVALID
-            instead = (self.format.split if invalid else self.format.too_old)(entry.body)
-            outcome = DeliveryOutcome.NOT_APPLIED if instead is None else outcome
+            replacements = (self.format.split if invalid else self.format.too_old)(entry.body)
+            outcome = DeliveryOutcome.NOT_APPLIED if replacements is None else outcome
         self._attempted(entry, outcome, error)
-        if instead is not None:
-            return _replaced(entry, outcome, instead)
+        if replacements is not None:
+            return _replaced(entry, outcome, replacements)
         if outcome is DeliveryOutcome.AMBIGUOUS and self._drops:
             return self._dropped(entry._replace(ambiguous=entry.ambiguous + 1))
         if outcome is DeliveryOutcome.APPLIED:
@@ -132,15 +132,17 @@ class Lane:
 
     def _attempted(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         self._observer.sent(entry, outcome, error)
-        self._failures = 0 if outcome.ends else self._failures + 1
+        self._failures = 0 if outcome.is_final else self._failures + 1
 
 
 def _replaced(entry: Entry, outcome: DeliveryOutcome, replacement: Replacement) -> Settled:
-    instead = [Draft(entry.kind, body, entry.made, entry.ambiguous) for body in replacement.bodies]
+    replacements = [
+        NewEntry(entry.kind, body, entry.created_at, entry.ambiguous) for body in replacement.bodies
+    ]
     if replacement.letter is not None:
-        line = dead_letters.encode(replacement.letter) + b"\n"
-        instead.append(Draft(DEAD_LETTER_KIND, line, entry.made))
-    return Settled(entry.id, outcome, tuple(instead), _note(entry, replacement.dropped, 0))
+        line = dead_letters.encode_letter(replacement.letter) + b"\n"
+        replacements.append(NewEntry(DEAD_LETTER_KIND, line, entry.created_at))
+    return Settled(entry.id, outcome, tuple(replacements), _note(entry, replacement.dropped, 0))
 
 
 def _note(entry: Entry, counts: SampleCounts, applied: int) -> Note | None:

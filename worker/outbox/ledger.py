@@ -21,22 +21,22 @@ SampleCounts = tuple[tuple[Series, int, int], ...]
 NoteKey = tuple[str, int]
 """The location of a state, and the number of an entry in it: two states use the same numbers."""
 
-VERSION: Final = 1
+NOTES_VERSION: Final = 1
 
-KEPT: Final = 15 * 86_400_000
+NOTES_KEPT_MS: Final = 15 * 86_400_000
 """How long notes are kept (ms), by the minutes in them, and so how far back they can be compared
 with a destination."""
 
 
 class Note(msgspec.Struct, array_like=True, frozen=True):
     """``counts``: of an entry's samples, by series and minute; they count at the destination that
-    the entry's ``kind`` names at least ``least`` times (0 or 1), and at most ``most`` times.
+    the entry's ``kind`` names at least ``min_count`` times (0 or 1), and at most ``max_count`` times.
     """
 
     entry: int
     kind: str
-    least: int
-    most: int
+    min_count: int
+    max_count: int
     counts: SampleCounts
 
     @property
@@ -47,20 +47,20 @@ class Note(msgspec.Struct, array_like=True, frozen=True):
     @property
     def bound(self) -> int:
         """A: by how many samples all of its minutes together may be more than they must."""
-        return sum(count for _, _, count in self.counts) * (self.most - self.least)
+        return sum(count for _, _, count in self.counts) * (self.max_count - self.min_count)
 
     @property
-    def widest(self) -> int:
+    def largest(self) -> int:
         """The largest A of a single series' minute."""
         tally = tally_of([self])
-        return max(one.most - one.least for one in tally.values())
+        return max(one.max_count - one.min_count for one in tally.values())
 
 
 class Tally(NamedTuple):
     """How many samples of a series' minute a destination must have, and may have."""
 
-    least: int
-    most: int
+    min_count: int
+    max_count: int
 
 
 def tally_of(notes: Iterable[Note]) -> dict[SeriesMinute, Tally]:
@@ -68,17 +68,19 @@ def tally_of(notes: Iterable[Note]) -> dict[SeriesMinute, Tally]:
     tally: dict[SeriesMinute, Tally] = {}
     for note in notes:
         for series, minute, count in note.counts:
-            least, most = tally.get((series, minute), (0, 0))
-            tally[series, minute] = Tally(least + count * note.least, most + count * note.most)
+            min_count, max_count = tally.get((series, minute), (0, 0))
+            tally[series, minute] = Tally(
+                min_count + count * note.min_count, max_count + count * note.max_count
+            )
     return tally
 
 
-def encode(notes: Iterable[Note]) -> bytes:
+def encode_notes(notes: Iterable[Note]) -> bytes:
     """Notes as bytes: the version in one byte, then the notes (msgpack)."""
     return _PREFIX + _ENCODER.encode(list(notes))
 
 
-def decode(data: bytes) -> list[Note]:
+def decode_notes(data: bytes) -> list[Note]:
     """Notes from their bytes. Raises ``msgspec.DecodeError`` if they are none of a version that
     this release reads.
     """
@@ -89,7 +91,7 @@ def decode(data: bytes) -> list[Note]:
     return read(memoryview(data)[1:])
 
 
-_PREFIX: Final = bytes([VERSION])
+_PREFIX: Final = bytes([NOTES_VERSION])
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _READERS: Final[dict[int, Callable[[memoryview], list[Note]]]] = {
     1: msgspec.msgpack.Decoder(list[Note]).decode

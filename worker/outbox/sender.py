@@ -7,8 +7,8 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Final
 
-from worker.outbox.destination import drafts
-from worker.outbox.entries import Draft
+from worker.outbox.destination import new_entries
+from worker.outbox.entries import NewEntry
 from worker.outbox.lane import CLAIM, Lane
 from worker.partition.commit_outputs import Outputs
 
@@ -75,9 +75,9 @@ class Sender:
         """What ended a lane, if it wasn't ``stop``."""
         self._runners = [_Runner(lane, self._failed) for lane in self.lanes]
 
-    def drafts(self, outputs: Outputs, created: int) -> list[Draft]:
+    def new_entries(self, outputs: Outputs, created: int) -> list[NewEntry]:
         """What a commit's outputs, made at ``created`` (epoch ms), have to send by all lanes."""
-        return drafts(self._formats, outputs, created)
+        return new_entries(self._formats, outputs, created)
 
     def start(self) -> None:
         """Begin to send."""

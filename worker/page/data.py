@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from worker.page.fleet import Gathered, breakdowns_of, fleet_of, totals_of
+from worker.page.fleet import FleetSamples, breakdowns_of, fleet_of, totals_of
 from worker.page.samples import instant
-from worker.page.summary import columns_of, longest_wait, row_of
+from worker.page.summary import columns_of, longest_wait, summary_row
 from worker.sessions.schema import SessionRecord
 
 _AT_ONCE: Final = 20
@@ -19,7 +19,7 @@ _AT_ONCE: Final = 20
 _SID_DIGITS: Final = 12
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """From an instant up to another, which is not in it (epoch ms); None: from or up to any."""
 
     since: int | None
@@ -30,17 +30,17 @@ class Span(NamedTuple):
         return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
 
 
-class Wanted(NamedTuple):
+class ReportScope(NamedTuple):
     """What a report shows. ``calls``: how many calls in full, the worst first; None for all.
     ``source``: what the records come from, in a word.
     """
 
-    span: Span
+    span: TimeSpan
     calls: int | None
     title: str | None
     source: str
     redact: bool
-    against: Span | None = None
+    against: TimeSpan | None = None
 
 
 class Data(NamedTuple):
@@ -51,7 +51,7 @@ class Data(NamedTuple):
     sessions: int
 
 
-def in_span(records: Iterable[SessionRecord], span: Span) -> list[SessionRecord]:
+def in_span(records: Iterable[SessionRecord], span: TimeSpan) -> list[SessionRecord]:
     """The sessions that began in a span, in the order of their beginnings."""
     found = [one for one in records if span.holds(instant(one.started_at))]
     return sorted(found, key=lambda one: (one.started_at, one.session_id, one.call_sid))
@@ -73,29 +73,29 @@ def redacted(record: SessionRecord) -> SessionRecord:
     )
 
 
-def data_of(records: Iterable[SessionRecord], wanted: Wanted) -> Data:
+def data_of(records: Iterable[SessionRecord], scope: ReportScope) -> Data:
     """The data; equal records and wishes give equal data, whatever the records' order."""
-    everything = list(map(redacted, records) if wanted.redact else records)
-    shown = in_span(everything, wanted.span)
-    gathered = Gathered(shown)
+    everything = list(map(redacted, records) if scope.redact else records)
+    shown = in_span(everything, scope.span)
+    gathered = FleetSamples(shown)
     bins = gathered.bins()
-    full = worst_first(shown)[: wanted.calls]
+    full = worst_first(shown)[: scope.calls]
     place = {id(one): n for n, one in enumerate(full)}
-    rows = [{**row_of(one, bins), "place": place.get(id(one), -1)} for one in shown]
+    rows = [{**summary_row(one, bins), "place": place.get(id(one), -1)} for one in shown]
     whole = {
-        "title": wanted.title,
-        "source": wanted.source,
-        "redacted": wanted.redact,
+        "title": scope.title,
+        "source": scope.source,
+        "redacted": scope.redact,
         "at_once": _AT_ONCE,
         "fleet": fleet_of(gathered, bins),
         "sessions": columns_of(rows),
     }
-    if wanted.against is not None:
-        other = Gathered(in_span(everything, wanted.against))
+    if scope.against is not None:
+        other = FleetSamples(in_span(everything, scope.against))
         spans = other.bins()
         whole["against"] = {
-            "start": wanted.against.since or spans.start,
-            "end": wanted.against.until or spans.start + spans.width * spans.number,
+            "start": scope.against.since or spans.start,
+            "end": scope.against.until or spans.start + spans.width * spans.number,
             "totals": totals_of(other),
             "by": breakdowns_of(other),
         }

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from worker.page.bins import EDGES, Bins, bins_over, cell_of
-from worker.page.samples import COUNTS, LATENCIES, Sample, is_whole, samples_of
+from worker.page.samples import COUNTS, RECORD_LATENCIES, RecordSample, has_all_samples, samples_of
 from worker.page.statistics import percentile, quantile
 from worker.page.verdict import verdict
 from worker.sessions.context import Context
@@ -35,17 +35,17 @@ BREAKDOWNS: Final = (
 )
 
 
-class Gathered:
+class FleetSamples:
     """All samples of some records."""
 
     def __init__(self, records: Iterable[SessionRecord]) -> None:
-        self.samples: dict[str, list[Sample]] = defaultdict(list)
+        self.samples: dict[str, list[RecordSample]] = defaultdict(list)
         self.sessions = self.whole = 0
         self.ends: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
         for record in records:
             self.sessions += 1
-            self.whole += is_whole(record)
+            self.whole += has_all_samples(record)
             self.ends[record.end_status or "none"] += 1
             self.codes.update(str(error.code) for error in record.errors)
             for sample in samples_of(record):
@@ -57,9 +57,9 @@ class Gathered:
         return bins_over(min(times), max(times)) if times else Bins(0, 1, 1)
 
 
-def fleet_of(gathered: Gathered, bins: Bins) -> dict[str, Any]:
+def fleet_of(gathered: FleetSamples, bins: Bins) -> dict[str, Any]:
     """The fleet's JSON."""
-    latency = {name: _by_bin(gathered.samples[name], bins) for name in LATENCIES}
+    latency = {name: _by_bin(gathered.samples[name], bins) for name in RECORD_LATENCIES}
     counts = {name: _counts(gathered.samples[name], bins) for name in COUNTS}
     return {
         "start": bins.start,
@@ -77,7 +77,7 @@ def fleet_of(gathered: Gathered, bins: Bins) -> dict[str, Any]:
     }
 
 
-def totals_of(gathered: Gathered) -> dict[str, Any]:
+def totals_of(gathered: FleetSamples) -> dict[str, Any]:
     """The numbers of the whole span."""
     counts = {name: len(gathered.samples[name]) for name in COUNTS}
     return {
@@ -86,11 +86,11 @@ def totals_of(gathered: Gathered) -> dict[str, Any]:
         "ends": dict(gathered.ends.most_common()),
         "codes": dict(gathered.codes.most_common()),
         "counts": counts,
-        "latency": {name: _summary(_values(gathered.samples[name])) for name in LATENCIES},
+        "latency": {name: _summary(_values(gathered.samples[name])) for name in RECORD_LATENCIES},
     }
 
 
-def breakdowns_of(gathered: Gathered) -> list[dict[str, Any]]:
+def breakdowns_of(gathered: FleetSamples) -> list[dict[str, Any]]:
     """Each latency by configuration, the most samples first."""
     found = []
     for one in BREAKDOWNS:
@@ -107,7 +107,7 @@ def _names(context: Context, dimensions: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(getattr(context, name) for name in dimensions)
 
 
-def _values(samples: list[Sample]) -> list[int]:
+def _values(samples: list[RecordSample]) -> list[int]:
     return sorted(one.value for one in samples)
 
 
@@ -122,7 +122,7 @@ def _summary(ordered: list[int]) -> dict[str, Any]:
     }
 
 
-def _by_bin(samples: list[Sample], bins: Bins) -> dict[str, list[int | None]]:
+def _by_bin(samples: list[RecordSample], bins: Bins) -> dict[str, list[int | None]]:
     binned: list[list[int]] = [[] for _ in range(bins.number)]
     for one in samples:
         binned[bins.of(one.at)].append(one.value)
@@ -137,14 +137,14 @@ def _by_bin(samples: list[Sample], bins: Bins) -> dict[str, list[int | None]]:
     }
 
 
-def _counts(samples: list[Sample], bins: Bins) -> list[int]:
+def _counts(samples: list[RecordSample], bins: Bins) -> list[int]:
     found = [0] * bins.number
     for one in samples:
         found[bins.of(one.at)] += one.value
     return found
 
 
-def _heat(waits: list[Sample], bins: Bins) -> list[list[tuple[int, int]]]:
+def _heat(waits: list[RecordSample], bins: Bins) -> list[list[tuple[int, int]]]:
     """Of each bin, how many waits fall into which cell."""
     found: list[Counter[int]] = [Counter() for _ in range(bins.number)]
     for one in waits:

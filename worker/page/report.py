@@ -22,7 +22,9 @@ _POLICY: Final = "<!-- policy -->"
 _ELEMENTS: Final = "<!-- data -->"
 
 
-def report(static: Mapping[str, str], index: str, data: bytes, calls: Sequence[bytes]) -> str:
+def render_report(
+    static: Mapping[str, str], index: str, data: bytes, calls: Sequence[bytes]
+) -> str:
     """The HTML. ``data`` and ``calls`` are JSON; ``static`` has what ``index`` links to."""
     page = _STYLE.sub(lambda found: f"<style>{static[found[1]]}</style>", static[index])
     page = _SCRIPT.sub(lambda found: f"<script>{static[found[1]]}</script>", page)

@@ -17,7 +17,7 @@ from worker.sessions.schema import RowPart, SessionRecord
 from worker.sessions.timeline import Timeline
 from worker.times.rfc3339 import parse_ms
 
-LATENCIES: Final = (
+RECORD_LATENCIES: Final = (
     *("CallerWait", "ResponseLatency", "SttLatency", "ApplicationLatency", "TtsLatency"),
 )
 COUNTS: Final = ("SessionsStarted", "Turns", "AbandonedWaits", "Interruptions", "Errors")
@@ -26,7 +26,7 @@ _COUNTED: Final = {"interrupt": "Interruptions", "error_event": "Errors"}
 _TURNS: Final = ("answered", "ambiguous", "interrupted", "doubtful")
 
 
-class Sample(NamedTuple):
+class RecordSample(NamedTuple):
     """``at`` in epoch ms; ``value``: ms of a latency, 1 of a count."""
 
     metric: str
@@ -43,15 +43,15 @@ def instant(text: str) -> int:
     return at
 
 
-def is_whole(record: SessionRecord) -> bool:
+def has_all_samples(record: SessionRecord) -> bool:
     """Whether all of its samples can be had."""
     return record.timeline is not None and not record.timeline.omitted
 
 
-def samples_of(record: SessionRecord) -> Iterator[Sample]:
+def samples_of(record: SessionRecord) -> Iterator[RecordSample]:
     """The samples of one record; all of them if it is whole."""
     began = instant(record.started_at)
-    yield Sample("SessionsStarted", began, 1, NOWHERE)
+    yield RecordSample("SessionsStarted", began, 1, NOWHERE)
     if record.timeline is not None and not record.timeline.omitted:
         yield from _of_timeline(record.timeline, began, instant(record.ended_at))
     else:
@@ -62,13 +62,13 @@ _Told = tuple[str, int, int]
 """A metric, ms since the session's first event, and a value."""
 
 
-def _of_timeline(timeline: Timeline, began: int, ended: int) -> Iterator[Sample]:
+def _of_timeline(timeline: Timeline, began: int, ended: int) -> Iterator[RecordSample]:
     times = [one.since for one in timeline.contexts]
     contexts = [NOWHERE, *(Context(*one[1:]) for one in timeline.contexts)]
     for metric, at, value in chain(
         _waits(timeline, ended - began), _turns(timeline), _reported(timeline), _marks(timeline)
     ):
-        yield Sample(metric, began + at, value, contexts[bisect_right(times, at)])
+        yield RecordSample(metric, began + at, value, contexts[bisect_right(times, at)])
 
 
 def _waits(timeline: Timeline, lasted: int) -> Iterator[_Told]:
@@ -105,7 +105,7 @@ def _marks(timeline: Timeline) -> Iterator[_Told]:
             yield _COUNTED[mark.what], mark.at, 1
 
 
-def _of_rows(record: SessionRecord) -> Iterator[Sample]:
+def _of_rows(record: SessionRecord) -> Iterator[RecordSample]:
     whole = record.context
     context = Context(
         whole.tts_language,
@@ -117,7 +117,7 @@ def _of_rows(record: SessionRecord) -> Iterator[Sample]:
     )
     for row in record.turn_rows:
         for metric, value in _of_row(row):
-            yield Sample(metric, instant(row.at), value, context)
+            yield RecordSample(metric, instant(row.at), value, context)
     ended = instant(record.ended_at)
     for metric, count in (
         ("AbandonedWaits", record.abandoned_waits),
@@ -125,7 +125,7 @@ def _of_rows(record: SessionRecord) -> Iterator[Sample]:
         ("Errors", len(record.errors)),
     ):
         for _ in range(count):
-            yield Sample(metric, ended, 1, context)
+            yield RecordSample(metric, ended, 1, context)
 
 
 def _of_row(row: RowPart) -> Iterator[tuple[str, int]]:

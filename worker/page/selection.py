@@ -100,7 +100,7 @@ def condition(text: str) -> Condition | str:
         return f"{text!r}: {name} is a number"
 
 
-def worst(records: Iterable[SessionRecord], by: str, most: int) -> list[SessionRecord]:
+def worst_by(records: Iterable[SessionRecord], by: str, most: int) -> list[SessionRecord]:
     """The calls with the greatest numbers, in descending order; those without one are left out."""
     of = NUMBERS[by]
     ranked = [(value, one) for one in records if (value := of(one)) is not None]

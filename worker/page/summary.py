@@ -26,7 +26,7 @@ def longest_wait(record: SessionRecord) -> tuple[int, bool] | None:
     return max(waits, default=None)
 
 
-def row_of(record: SessionRecord, bins: Bins) -> dict[str, Any]:
+def summary_row(record: SessionRecord, bins: Bins) -> dict[str, Any]:
     """The row; instants in epoch ms, durations in ms. ``cells``: in which bins of time and cells of
     length its waits are.
     """

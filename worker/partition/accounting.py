@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from worker.sessions.resident import Arrival
+from worker.sessions.resident_session import Arrival
 
 ACCOUNTED: Final = (
     "occurrences",

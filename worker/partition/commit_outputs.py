@@ -20,13 +20,13 @@ SeriesMinute = tuple[Series, int]
 Window = dict[SeriesMinute, Distribution]
 """Samples to publish."""
 
-Reason = Literal["complete", "quiet", "given_up", "closed", "late"]
+ReleaseReason = Literal["complete", "quiet", "given_up", "closed", "late"]
 """Why a session's minute left: nothing of it was missing; nothing had come for a while; its missing
 events or quiet were not waited for any longer; the session had closed; or a late event had added
 to a minute that had left already.
 """
 
-Waits = Counter[tuple[Hold, Reason, int]]
+Waits = Counter[tuple[Hold, ReleaseReason, int]]
 """How often a session's minute left so many ms after its end, by hold and reason."""
 
 
@@ -41,7 +41,7 @@ class RecordLine(NamedTuple):
     continued: int = 0
 
 
-class Packed(NamedTuple):
+class EvictedSession(NamedTuple):
     """A closed session that has told all it had to tell: its state and whole log."""
 
     state: Session
@@ -50,7 +50,7 @@ class Packed(NamedTuple):
 
 @dataclass(slots=True)
 class Outputs:
-    """All that was produced since the last commit. ``packed`` replaces what a store has under
+    """All that was produced since the last commit. ``evicted`` replaces what a store has under
     the same key; a late event may ask for any of it back. ``totals``: of all series after the
     samples in ``window``, None if they aren't kept or nothing was ever given out.
     """
@@ -58,8 +58,8 @@ class Outputs:
     window: Window = field(default_factory=dict)
     records: list[RecordLine] = field(default_factory=list)
     dead_letters: list[OccurrenceLetter] = field(default_factory=list)
-    set_aside: list[SessionLetter] = field(default_factory=list)
+    quarantined: list[SessionLetter] = field(default_factory=list)
     test_ids: list[str] = field(default_factory=list)
-    packed: dict[SessionKey, Packed] = field(default_factory=dict)
+    evicted: dict[SessionKey, EvictedSession] = field(default_factory=dict)
     waits: Waits = field(default_factory=Counter)
     totals: Totals | None = None

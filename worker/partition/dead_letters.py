@@ -12,17 +12,17 @@ import msgspec
 from msgspec.structs import asdict
 
 from worker.errors import BadInput
-from worker.events.decode import Place
+from worker.events.decode import Origin
 from worker.events.event import SessionKey
 from worker.times.rfc3339 import format_ms
 
-VERSION: Final = 1
+LETTER_VERSION: Final = 1
 """The version of the lines that this release writes, and the only one that it reads."""
 
-EXPIRED: Final = "expired: older than any session still held"
+TOO_LATE: Final = "expired: older than any session still held"
 """The reason of an event that can be read, and will never be counted any more."""
 
-CROWDED: Final = "too many sessions in memory"
+OVER_CAPACITY: Final = "too many sessions in memory"
 """The reason of an event that came when there was no room for its session."""
 
 
@@ -34,7 +34,7 @@ class OccurrenceLetter(
     record that is none.
     """
 
-    version: int = VERSION
+    version: int = LETTER_VERSION
     reason: str
     shard: str
     sequence_number: str
@@ -53,7 +53,7 @@ class SessionLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="session"
     key, and its events as the worker packs them.
     """
 
-    version: int = VERSION
+    version: int = LETTER_VERSION
     reason: str
     arrival: str
     platform: str
@@ -73,7 +73,7 @@ class SamplesLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="samples"
     of, and the data points as the destination would have got them.
     """
 
-    version: int = VERSION
+    version: int = LETTER_VERSION
     reason: str
     minute: str
     datums: list[Any]
@@ -89,7 +89,7 @@ class TraceLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="trace", kw
     UTC), and its key. Its record is where records are.
     """
 
-    version: int = VERSION
+    version: int = LETTER_VERSION
     reason: str
     ended_at: str
     platform: str
@@ -106,7 +106,7 @@ class TraceLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="trace", kw
 DeadLetter = OccurrenceLetter | SessionLetter | SamplesLetter | TraceLetter
 
 
-def occurrence_letter(reason: str, place: Place, data: bytes) -> OccurrenceLetter:
+def occurrence_letter(reason: str, place: Origin, data: bytes) -> OccurrenceLetter:
     """The dead letter of an occurrence from ``place``, of these bytes."""
     return OccurrenceLetter(
         reason=reason,
@@ -135,20 +135,22 @@ def trace_letter(reason: str, key: SessionKey, ended_at: str) -> TraceLetter:
     return TraceLetter(reason=reason, ended_at=ended_at, **asdict(key))
 
 
-def encode(letter: DeadLetter) -> bytes:
+def encode_letter(letter: DeadLetter) -> bytes:
     """A dead letter as a line, without the line's end."""
     return _ENCODER.encode(letter)
 
 
-def decode(line: bytes) -> DeadLetter:
+def decode_letter(line: bytes) -> DeadLetter:
     """The dead letter of a line.
 
     Raises ``BadInput`` for a version that this release doesn't know, and ``msgspec.DecodeError``
     for what is no dead letter.
     """
     version = _HEAD.decode(line).version
-    if version != VERSION:
-        raise BadInput(f"a dead letter of version {version}; this release reads version {VERSION}")
+    if version != LETTER_VERSION:
+        raise BadInput(
+            f"a dead letter of version {version}; this release reads version {LETTER_VERSION}"
+        )
     return _DECODER.decode(line)
 
 

@@ -16,12 +16,12 @@ from worker.errors import CorruptState
 from worker.metrics.series import Series
 from worker.metrics.totals import Totals
 from worker.metrics.totals import merge as merge_totals
-from worker.partition.forgotten import Periods, kept
-from worker.sessions.event_log import unpack
+from worker.partition.revisions import RevisionPeriods, kept_revisions
+from worker.sessions.event_log import unpack_log
 from worker.sessions.state import Session
 from worker.stream.position import Position
 
-VERSION: Final = 2
+DELTA_VERSION: Final = 2
 
 
 class SessionChange(msgspec.Struct, array_like=True, gc=False):
@@ -35,7 +35,7 @@ class SessionChange(msgspec.Struct, array_like=True, gc=False):
     log: bytes
 
 
-class Growth(msgspec.Struct, array_like=True, gc=False):
+class SessionGrowth(msgspec.Struct, array_like=True, gc=False):
     """Events that a session has taken in, each as its log has it; all of them new to it, so that
     they tell what has become of its state.
     """
@@ -45,30 +45,30 @@ class Growth(msgspec.Struct, array_like=True, gc=False):
 
 
 class Delta(msgspec.Struct, array_like=True):
-    """``gone`` is taken away first, by number; then ``sessions`` come in; then they have
-    ``grown``. ``numbered``: the highest number given so far.
+    """``removed`` is taken away first, by number; then ``sessions`` come in; then they have
+    ``appended``. ``numbered``: the highest number given so far.
 
     ``positions``: how far each shard was read; ``clocks``: per shard epoch ms; for both, an
     entry in ``ended_shards`` is taken away first. ``counters`` are increments. ``series`` are
     newly admitted ones in order. ``found_sparse``: the stream's sequence numbers have been found
-    not to follow one another, which is never taken back. ``forgotten``: last revisions of closed
+    not to follow one another, which is never taken back. ``revisions``: last revisions of closed
     sessions, to be put behind those of the same period. ``erased``: digests of calls that an
     operator has had removed. ``totals``: what is added to those of each series.
     """
 
-    version: int = VERSION
+    version: int = DELTA_VERSION
     stream_time: int | None = None
     ended_shards: list[str] = []
     clocks: dict[str, int] = {}
     positions: dict[str, Position] = {}
     numbered: int = 0
-    gone: list[int] = []
+    removed: list[int] = []
     sessions: list[SessionChange] = []
-    grown: list[Growth] = []
+    appended: list[SessionGrowth] = []
     series: list[Series] = []
     counters: dict[str, int] = {}
     found_sparse: bool = False
-    forgotten: Periods = {}
+    revisions: RevisionPeriods = {}
     erased: list[bytes] = []
     totals: Totals | None = None
 
@@ -77,9 +77,9 @@ def merge(deltas: Iterable[Delta]) -> Delta:
     """One delta that does what these do, one after the other."""
     whole = Delta()
     sessions: dict[int, _Merged] = {}
-    gone: dict[int, None] = {}
+    removed: dict[int, None] = {}
     ended: dict[str, None] = {}
-    forgotten: defaultdict[int, list[bytes]] = defaultdict(list)
+    revisions: defaultdict[int, list[bytes]] = defaultdict(list)
     erased: dict[bytes, None] = {}
     for delta in deltas:
         if delta.stream_time is not None:
@@ -91,28 +91,28 @@ def merge(deltas: Iterable[Delta]) -> Delta:
         whole.clocks.update(delta.clocks)
         whole.positions.update(delta.positions)
         whole.numbered = max(whole.numbered, delta.numbered)
-        for number in delta.gone:
-            gone[number] = None
+        for number in delta.removed:
+            removed[number] = None
             sessions.pop(number, None)
         for change in delta.sessions:
             _merged(sessions, change.number).changes(change)
-        for growth in delta.grown:
+        for growth in delta.appended:
             _merged(sessions, growth.number).grows(growth)
         whole.series.extend(delta.series)
         for name, count in delta.counters.items():
             whole.counters[name] = whole.counters.get(name, 0) + count
         whole.found_sparse |= delta.found_sparse
-        for start, entries in delta.forgotten.items():
-            forgotten[start].append(entries)
+        for start, entries in delta.revisions.items():
+            revisions[start].append(entries)
         erased |= dict.fromkeys(delta.erased)
         whole.totals = merge_totals(whole.totals, delta.totals)
-    whole.forgotten = kept(forgotten, whole.stream_time)
+    whole.revisions = kept_revisions(revisions, whole.stream_time)
     whole.erased = list(erased)
     whole.ended_shards = list(ended)
-    whole.gone = list(gone)
+    whole.removed = list(removed)
     for number in sorted(sessions):
         # one after the other, so that no more than one log is there twice
-        sessions.pop(number).tell(number, whole)
+        sessions.pop(number).write_to(number, whole)
     return whole
 
 
@@ -131,7 +131,7 @@ class _Merged:
         self._state, self._copied = change.state, False
         self._log.append(change.log)
 
-    def grows(self, growth: Growth) -> None:
+    def grows(self, growth: SessionGrowth) -> None:
         """Events were told, and what they make of its state is left to be worked out."""
         if self._state is None:
             self._log += growth.events
@@ -140,12 +140,12 @@ class _Merged:
             self._state, self._copied = self._state.copy(), True
         log = b"".join(growth.events)
         self._log.append(log)
-        self._state.take_in(unpack(log, len(growth.events)))
+        self._state.take_in(unpack_log(log, len(growth.events)))
 
-    def tell(self, number: int, whole: Delta) -> None:
+    def write_to(self, number: int, whole: Delta) -> None:
         """Put it into ``whole``: as growth, if its state came before."""
         if self._state is None:
-            whole.grown.append(Growth(number, self._log))
+            whole.appended.append(SessionGrowth(number, self._log))
         else:
             whole.sessions.append(SessionChange(number, self._state, b"".join(self._log)))
 
@@ -163,20 +163,20 @@ def merge_all(deltas: Iterable[Delta], place: str) -> Delta:
     Raises ``CorruptState``, which names the ``place``, if the first ones are missing.
     """
     whole = merge(deltas)
-    if whole.grown:
+    if whole.appended:
         raise CorruptState(
-            f"{place}: {len(whole.grown)} sessions go on that none of the commits has begun"
+            f"{place}: {len(whole.appended)} sessions go on that none of the commits has begun"
         )
-    whole.gone, whole.ended_shards = [], []
+    whole.removed, whole.ended_shards = [], []
     return whole
 
 
-def encode(delta: Delta) -> bytes:
+def encode_delta(delta: Delta) -> bytes:
     """A delta as bytes (msgpack)."""
     return _ENCODER.encode(delta)
 
 
-def decode(data: bytes) -> Delta:
+def decode_delta(data: bytes) -> Delta:
     """A delta from its bytes. Raises ``msgspec.DecodeError`` if they are no delta of a version
     that this release reads.
     """

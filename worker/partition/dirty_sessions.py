@@ -9,59 +9,59 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from worker.partition.delta import Delta, Growth, SessionChange
-from worker.sessions.resident import Grown, Held
+from worker.partition.delta import Delta, SessionChange, SessionGrowth
+from worker.sessions.resident_session import AppendedEvents, ResidentSession
 
 
-class Changes:
-    """Since one commit, up to the next one. ``grown``: where events go as they come."""
+class DirtySessions:
+    """Since one commit, up to the next one. ``appended``: where events go as they come."""
 
     def __init__(self) -> None:
-        self.grown: Grown = []
+        self.appended: AppendedEvents = []
         self._events: defaultdict[int, list[bytes]] = defaultdict(list)
-        self._altered: dict[int, Held] = {}
+        self._altered: dict[int, ResidentSession] = {}
         self._gone: dict[int, None] = {}
 
-    def begins(self, held: Held) -> None:
+    def mark_added(self, resident: ResidentSession) -> None:
         """It wasn't there at the last commit."""
-        if held.log:
-            self.grown.append((held.number, bytes(held.log)))
-        self._altered[held.number] = held
+        if resident.log:
+            self.appended.append((resident.number, bytes(resident.log)))
+        self._altered[resident.number] = resident
 
-    def alters(self, held: Held) -> None:
+    def mark_changed(self, resident: ResidentSession) -> None:
         """It becomes what its events alone don't tell."""
-        self._altered[held.number] = held
+        self._altered[resident.number] = resident
 
-    def never_began(self, held: Held) -> None:
+    def forget_added(self, resident: ResidentSession) -> None:
         """It is taken back."""
-        self.gather()
-        self._events.pop(held.number, None)
-        self._altered.pop(held.number, None)
+        self.order_appended()
+        self._events.pop(resident.number, None)
+        self._altered.pop(resident.number, None)
 
-    def goes(self, held: Held) -> None:
+    def mark_removed(self, resident: ResidentSession) -> None:
         """It is in memory no longer."""
-        self.never_began(held)
-        self._gone[held.number] = None
+        self.forget_added(resident)
+        self._gone[resident.number] = None
 
-    def gather(self) -> None:
+    def order_appended(self) -> None:
         """Put the events that came in order by session, so that the commit finds them so."""
         events = self._events
-        for number, event in self.grown:
+        for number, event in self.appended:
             events[number].append(event)
-        self.grown.clear()
+        self.appended.clear()
 
-    def tell(self, delta: Delta) -> None:
+    def write_to(self, delta: Delta) -> None:
         """Put all of it into a delta."""
-        self.gather()
-        delta.gone = list(self._gone)
-        for number, held in self._altered.items():
+        self.order_appended()
+        delta.removed = list(self._gone)
+        for number, resident in self._altered.items():
             log = b"".join(self._events.pop(number, ()))
-            delta.sessions.append(SessionChange(number, held.state, log))
-        delta.grown = [Growth(number, events) for number, events in self._events.items()]
+            delta.sessions.append(SessionChange(number, resident.state, log))
+        delta.appended = [SessionGrowth(number, events) for number, events in self._events.items()]
 
-    def over(self) -> None:
+    def reset(self) -> None:
         """The commit is made."""
-        self.grown.clear()
+        self.appended.clear()
         self._events.clear()
         self._altered.clear()
         self._gone.clear()

@@ -15,8 +15,12 @@ import msgspec
 
 from worker.errors import BadInput
 from worker.events.event import SessionKey
-from worker.partition.dead_letters import OccurrenceLetter, SessionLetter, TraceLetter
-from worker.partition.dead_letters import decode as decode_letter
+from worker.partition.dead_letters import (
+    OccurrenceLetter,
+    SessionLetter,
+    TraceLetter,
+    decode_letter,
+)
 from worker.partition.delta import Delta
 
 _DIGEST_BYTES: Final = 16

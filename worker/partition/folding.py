@@ -6,24 +6,24 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from worker.events.decode import Delivery, reason_of
+from worker.events.decode import Delivery, defect_reason
 from worker.events.event import EVENT_CODES, Event, SessionKey
 from worker.events.occurrence import Damaged, Ignored, SinkTest
 from worker.events.payload import identifying_values
 from worker.partition.accounting import account, account_erased
-from worker.partition.commit_outputs import Packed
-from worker.partition.dead_letters import CROWDED, EXPIRED
+from worker.partition.commit_outputs import EvictedSession
+from worker.partition.dead_letters import OVER_CAPACITY, TOO_LATE
 from worker.partition.erasure import is_erased
-from worker.partition.forgotten import Forgotten
-from worker.partition.pending_commit import Pending
+from worker.partition.pending_commit import PendingCommit
+from worker.partition.revisions import LastRevisions
 from worker.partition.rules import Rules
-from worker.partition.session_table import AtHand
+from worker.partition.session_table import SessionTable
 from worker.partition.stream_time import StreamTime
-from worker.partition.timers import Deadlines
-from worker.sessions.resident import ARRIVALS, Arrival, Held
+from worker.partition.timers import CloseTimers
+from worker.sessions.resident_session import ARRIVALS, Arrival, ResidentSession
 from worker.sessions.state import Session
 
-Strangers = dict[SessionKey, list[Delivery]]
+Misses = dict[SessionKey, list[Delivery]]
 """Events whose sessions aren't in memory, by session: the owner may have kept some of these."""
 
 _WRAP_UP: Final = "call_wrap_up"
@@ -35,7 +35,7 @@ _USUAL: Final = frozenset(EVENT_CODES) - _REPORTING - {_WRAP_UP}
 
 
 class Folding:
-    """Takes deliveries into the sessions ``at_hand``, begins new ones, and buries what can't be
+    """Takes deliveries into the sessions ``sessions``, begins new ones, and buries what can't be
     read or comes too late. ``erased``: digests of calls of which nothing is taken in.
     """
 
@@ -43,62 +43,62 @@ class Folding:
         self,
         rules: Rules,
         time: StreamTime,
-        at_hand: AtHand,
-        deadlines: Deadlines,
-        pending: Pending,
-        forgotten: Forgotten,
+        sessions: SessionTable,
+        timers: CloseTimers,
+        pending: PendingCommit,
+        revisions: LastRevisions,
         erased: Collection[bytes],
     ) -> None:
         self._rules = rules
         self._time = time
-        self._at_hand = at_hand
-        self._deadlines = deadlines
+        self._sessions = sessions
+        self._timers = timers
         self._pending = pending
-        self._forgotten = forgotten
+        self._revisions = revisions
         self._erased = erased
 
-    def known(self, deliveries: Sequence[Delivery]) -> Strangers:
+    def known(self, deliveries: Sequence[Delivery]) -> Misses:
         """Count each delivery and take in its event, if it is one; but leave those of strangers."""
-        sessions, most = self._at_hand.by_key, self._rules.max_events
+        sessions, most = self._sessions.by_key, self._rules.max_events
         arrivals: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
-        strange: Strangers = defaultdict(list)
+        misses: Misses = defaultdict(list)
         for delivery in deliveries:
             occurrence = delivery.occurrence
             if type(occurrence) is not Event:
                 self._note(occurrence, delivery)
                 continue
-            held = sessions.get(occurrence.key)
-            if held is None:
-                strange[occurrence.key].append(delivery)
+            resident = sessions.get(occurrence.key)
+            if resident is None:
+                misses[occurrence.key].append(delivery)
                 continue
-            if held.shard is not None and held.shard != delivery.shard:
-                self._at_hand.came_from(held, delivery.shard)
+            if resident.shard is not None and resident.shard != delivery.shard:
+                self._sessions.saw_shard(resident, delivery.shard)
             try:
-                arrival = held.add(occurrence, most)
+                arrival = resident.add(occurrence, most)
             except Exception as defect:
-                self._give_up(held, defect, delivery)
+                self._give_up(resident, defect, delivery)
                 continue
             arrivals[arrival] += 1
             if (
                 arrival != "folded"
                 or occurrence.name not in _USUAL
-                or occurrence.arrival < held.notable_before
+                or occurrence.arrival < resident.notable_before
             ):
-                self._unusual(held, occurrence, arrival)
-        self._at_hand.changes.gather()
-        folded = len(deliveries) - sum(map(len, strange.values()))
+                self._unusual(resident, occurrence, arrival)
+        self._sessions.changes.order_appended()
+        folded = len(deliveries) - sum(map(len, misses.values()))
         account(self._pending.counters, folded, arrivals)
-        return strange
+        return misses
 
-    def strangers(self, strange: Strangers, recalled: Mapping[SessionKey, Packed]) -> None:
-        """Fold what ``known`` has left, now that its sessions are ``recalled`` as far as the owner
+    def misses(self, misses: Misses, loaded: Mapping[SessionKey, EvictedSession]) -> None:
+        """Fold what ``known`` has left, now that its sessions are ``loaded`` as far as the owner
         has them; the others begin.
         """
-        while strange:
+        while misses:
             admitted: list[Delivery] = []
-            for of_session in strange.values():
-                admitted += self._admitted(of_session, recalled)
-            strange = self.known(admitted)  # some, if a session's first event was a defect
+            for of_session in misses.values():
+                admitted += self._admitted(of_session, loaded)
+            misses = self.known(admitted)  # some, if a session's first event was a defect
 
     def _note(self, occurrence: Ignored | SinkTest | Damaged, delivery: Delivery) -> None:
         """An occurrence that is no event."""
@@ -108,10 +108,10 @@ class Folding:
             self._pending.counters["test_events"] += 1
             self._pending.outputs.test_ids.append(occurrence.test_id)
         else:
-            self._pending.bury(occurrence.reason, delivery)
+            self._pending.dead_letter(occurrence.reason, delivery)
 
     def _admitted(
-        self, events: list[Delivery], recalled: Mapping[SessionKey, Packed]
+        self, events: list[Delivery], loaded: Mapping[SessionKey, EvictedSession]
     ) -> list[Delivery]:
         """A session's events from the one on that has it in memory; those before are buried. None
         of a session that was erased.
@@ -122,60 +122,60 @@ class Folding:
             return []
         for n, delivery in enumerate(events):
             event = delivery.occurrence
-            refusal = self._admit(event, recalled) if isinstance(event, Event) else None
+            refusal = self._admit(event, loaded) if isinstance(event, Event) else None
             if refusal is None:
                 return events[n:]
             self._pending.counters["occurrences"] += 1
-            self._pending.bury(refusal, delivery)
+            self._pending.dead_letter(refusal, delivery)
         return []
 
-    def _admit(self, event: Event, recalled: Mapping[SessionKey, Packed]) -> str | None:
+    def _admit(self, event: Event, loaded: Mapping[SessionKey, EvictedSession]) -> str | None:
         """Have the session of an event in memory, or say why that can't be."""
         key = event.key
-        if self._at_hand.is_full:
-            return CROWDED
-        packed = self._pending.outputs.packed.pop(key, None) or recalled.get(key)
-        if packed is not None:
-            self._at_hand.hold(packed.state, packed.log)
+        if self._sessions.is_full:
+            return OVER_CAPACITY
+        evicted = self._pending.outputs.evicted.pop(key, None) or loaded.get(key)
+        if evicted is not None:
+            self._sessions.admit(evicted.state, evicted.log)
         elif self._expired(event):
-            return EXPIRED
+            return TOO_LATE
         else:
             self._open(event)
         return None
 
     def _open(self, event: Event) -> None:
         state = Session(event.key, event.timestamp, last_arrival=event.arrival)
-        state.continued = self._forgotten.revision(event.key, event.arrival)
+        state.continued = self._revisions.revision(event.key, event.arrival)
         self._pending.counters["sessions_opened"] += 1
-        self._deadlines.watch(self._at_hand.hold(state))
+        self._timers.schedule(self._sessions.admit(state))
 
     def _expired(self, event: Event) -> bool:
         limit, now = self._rules.expire_after, self._time.now
         return limit is not None and now is not None and event.timestamp < now - limit
 
-    def _give_up(self, held: Held, defect: Exception, delivery: Delivery) -> None:
+    def _give_up(self, resident: ResidentSession, defect: Exception, delivery: Delivery) -> None:
         """Nothing of an event was taken in: it goes aside, and all others go on."""
-        if held.state.count:
-            self._at_hand.changes.alters(held)
+        if resident.state.count:
+            self._sessions.changes.mark_changed(resident)
         else:
-            self._at_hand.take_back(held)
+            self._sessions.discard(resident)
             self._pending.counters["sessions_opened"] -= 1
-        self._pending.bury(reason_of(defect), delivery)
+        self._pending.dead_letter(defect_reason(defect), delivery)
 
-    def _unusual(self, held: Held, event: Event, arrival: Arrival) -> None:
+    def _unusual(self, resident: ResidentSession, event: Event, arrival: Arrival) -> None:
         """Something is to be noted of an event beyond its being counted."""
         counters = self._pending.counters
         if arrival == "duplicate":
             return
         if arrival != "folded":
-            self._at_hand.changes.alters(held)
+            self._sessions.changes.mark_changed(resident)
         elif event.name not in EVENT_CODES:
             counters["unknown_events"] += 1
         if arrival == "folded" or arrival == "conflict":
             hidden = identifying_values(event.payload)
             if hidden:
                 counters["identifying_values"] += hidden
-        if held.open and (event.name == _WRAP_UP or event.arrival < held.notable_before):
-            self._deadlines.wraps_up(held, event.key, event.arrival)
-        if not held.open and (arrival == "folded" or arrival == "conflict"):
+        if resident.open and (event.name == _WRAP_UP or event.arrival < resident.notable_before):
+            self._timers.wraps_up(resident, event.key, event.arrival)
+        if not resident.open and (arrival == "folded" or arrival == "conflict"):
             counters["late_events"] += 1

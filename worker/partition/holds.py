@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from worker.partition.commit_outputs import Reason
+from worker.partition.commit_outputs import ReleaseReason
 from worker.partition.numbering import Numbering
 from worker.partition.rules import Rules
-from worker.sessions.resident import Held
+from worker.sessions.resident_session import ResidentSession
 from worker.sessions.state import Session
 from worker.times.minutes import AFTER_ALL, BEFORE_ALL, MINUTE, minute_of
 
@@ -28,7 +28,7 @@ class Due(NamedTuple):
     before: int
     contextual: int
     complete: int
-    reason: Reason
+    reason: ReleaseReason
     contiguous: bool
 
 
@@ -44,45 +44,45 @@ class Holds:
         contiguous = state.is_contiguous(stream=self._numbering.contiguous)
         return Due(None, AFTER_ALL, AFTER_ALL, BEFORE_ALL, "closed", contiguous)
 
-    def direct(self, held: Held, instant: int) -> Due:
+    def direct(self, resident: ResidentSession, instant: int) -> Due:
         """Of samples that one event alone decides. Those with a dimension from the context wait
         until the session's beginning has come.
         """
-        state, contiguous = held.state, self._numbering.contiguous
+        state, contiguous = resident.state, self._numbering.contiguous
         if state.closed is not None:
             return self._closed(state, instant)
         ripe = minute_of(instant - self._rules.hold_direct)
         complete = Due(instant, ripe, ripe, ripe, "complete", contiguous)
-        if state.oldest >= ripe or self._by_time(held) or held.runs.begun:
+        if state.oldest >= ripe or self._by_time(resident) or resident.runs.begun:
             return complete  # of a session that began later there is nothing that could leave
-        if self._begun(held, minute_of(instant - self._rules.hold_hole)):
+        if self._begun(resident, minute_of(instant - self._rules.hold_hole)):
             return Due(instant, ripe, ripe, BEFORE_ALL, "given_up", contiguous)
         return complete._replace(contextual=BEFORE_ALL)
 
-    def turn(self, held: Held, instant: int) -> Due:
+    def turn(self, resident: ResidentSession, instant: int) -> Due:
         """Of samples that neighbouring events decide."""
-        state, rules = held.state, self._rules
+        state, rules = resident.state, self._rules
         if state.closed is not None:
             return self._closed(state, instant)
-        if self._by_time(held):
+        if self._by_time(resident):
             return self._timed(state, instant, BEFORE_ALL)
-        complete, hole = self._frontier(held, instant, BEFORE_ALL)
+        complete, hole = self._frontier(resident, instant, BEFORE_ALL)
         if not hole:
             return self._timed(state, instant, complete)
         given_up = minute_of(instant - max(rules.hold_hole, rules.hold_direct))
-        behind, hole = self._frontier(held, instant, given_up)
+        behind, hole = self._frontier(resident, instant, given_up)
         before = max(behind, given_up)
         if not hole:
             before = max(before, self._timed(state, instant, complete).before)
         return Due(instant, before, before, complete, "given_up", self._numbering.contiguous)
 
-    def _frontier(self, held: Held, instant: int, given_up: int) -> tuple[int, bool]:
+    def _frontier(self, resident: ResidentSession, instant: int, given_up: int) -> tuple[int, bool]:
         """The end of the minutes that are complete, and whether a missing number is waited for
         after them. What is missing before ``given_up``, or before what was told, is not.
         """
-        state = held.state
+        state = resident.state
         told = max(state.turn.before, given_up) - state.base
-        latest, hole = held.runs.frontier(told, begun=self._begun(held, given_up))
+        latest, hole = resident.runs.frontier(told, begun=self._begun(resident, given_up))
         ripe = minute_of(instant - self._rules.hold_direct)
         return min(ripe, minute_of(state.base + latest)), hole
 
@@ -97,14 +97,14 @@ class Holds:
         quiet = instant - state.last_arrival >= self._rules.quiet
         before = minute_of(instant - (self._rules.hold_turn if quiet else self._rules.hold_max))
         before = max(before, complete)
-        reason: Reason = "quiet" if quiet else "given_up"
+        reason: ReleaseReason = "quiet" if quiet else "given_up"
         return Due(instant, before, before, complete, reason, self._numbering.contiguous)
 
-    def _begun(self, held: Held, given_up: int) -> bool:
+    def _begun(self, resident: ResidentSession, given_up: int) -> bool:
         """Whether the session's beginning has come, or been given up."""
-        state = held.state
+        state = resident.state
         told = max(state.contextual, state.turn.before, given_up)
-        return held.runs.begun or state.oldest < told
+        return resident.runs.begun or state.oldest < told
 
-    def _by_time(self, held: Held) -> bool:
-        return not self._numbering.contiguous or held.runs.unordered
+    def _by_time(self, resident: ResidentSession) -> bool:
+        return not self._numbering.contiguous or resident.runs.unordered

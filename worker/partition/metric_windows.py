@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from worker.metrics.catalogue import Hold
-from worker.partition.commit_outputs import Reason, SeriesMinute, Waits, Window
+from worker.partition.commit_outputs import ReleaseReason, SeriesMinute, Waits, Window
 from worker.partition.series_registry import SeriesBook
 from worker.sessions.context import Context
-from worker.sessions.samples import Kind, Samples, split
+from worker.sessions.samples import SampleKey, Samples, split
 
 Counted = defaultdict[SeriesMinute, Counter[int]]
 
 
-class Span(NamedTuple):
+class MinuteSpan(NamedTuple):
     """The minutes before ``before``, and of contextual metrics those before ``contextual``, which
     is no later; epoch ms.
     """
@@ -24,21 +24,21 @@ class Span(NamedTuple):
     contextual: int
 
 
-class Gathered:
+class MetricWindows:
     """Samples by series and minute. ``book`` says which series, in the order in which they come."""
 
     __slots__ = ("_counted", "_parts", "_waits", "book")
 
     def __init__(self, book: SeriesBook) -> None:
         self.book = book
-        self._parts: dict[tuple[Context, str, int], dict[Kind, list[int]]] = {}
+        self._parts: dict[tuple[Context, str, int], dict[SampleKey, list[int]]] = {}
         self._counted: Counted = defaultdict(Counter)
         self._waits: Waits = Counter()
 
     def __bool__(self) -> bool:
         return bool(self._parts or self._counted)
 
-    def spread(self, samples: Samples, span: Span, account: str) -> None:
+    def add_samples(self, samples: Samples, span: MinuteSpan, account: str) -> None:
         """Add the samples of these minutes to all of their series."""
         before, contextual = span
         for (context, minute), part in samples.parts.items():
@@ -53,7 +53,7 @@ class Gathered:
                         self.book.of(*split(kind), context, account)
                         whole[kind] = values.copy()
 
-    def waited(self, hold: Hold, reason: Reason, ms: int) -> None:
+    def waited(self, hold: Hold, reason: ReleaseReason, ms: int) -> None:
         """A session's minute left so long after its end."""
         self._waits[hold, reason, ms] += 1
 
@@ -70,13 +70,13 @@ class Gathered:
         self._parts.clear()
         return self._counted
 
-    def take(self) -> Window:
+    def drain(self) -> Window:
         """All samples, which are gone from here."""
         window: Window = dict(self.count())
         self._counted.clear()
         return window
 
-    def take_waits(self) -> Waits:
+    def drain_waits(self) -> Waits:
         """How long minutes waited, which is gone from here."""
         waits, self._waits = self._waits, Counter()
         return waits

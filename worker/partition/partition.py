@@ -14,19 +14,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from worker.events.decode import Delivery
 from worker.events.event import SessionKey
 from worker.metrics.totals import Totals
-from worker.partition.commit_outputs import Outputs, Packed
+from worker.partition.commit_outputs import EvictedSession, Outputs
 from worker.partition.delta import Delta
-from worker.partition.folding import Folding, Strangers
-from worker.partition.forgotten import Forgotten
+from worker.partition.folding import Folding, Misses
 from worker.partition.lifecycle import Lifecycle
 from worker.partition.numbering import Numbering
-from worker.partition.pending_commit import Pending
+from worker.partition.pending_commit import PendingCommit
+from worker.partition.revisions import LastRevisions
 from worker.partition.rules import Rules
 from worker.partition.running_totals import RunningTotals
 from worker.partition.series_registry import SeriesBook
-from worker.partition.session_table import AtHand
+from worker.partition.session_table import SessionTable
 from worker.partition.stream_time import StreamTime
-from worker.partition.timers import Deadlines
+from worker.partition.timers import CloseTimers
 from worker.stream.position import Position
 
 
@@ -36,18 +36,18 @@ class Partition:
     def __init__(self, rules: Rules, restored: Delta | None = None) -> None:
         state = restored or Delta()
         self._time = StreamTime(state.stream_time, state.clocks)
-        self._at_hand = AtHand(state.sessions, state.numbered, rules.max_held)
+        self._sessions = SessionTable(state.sessions, state.numbered, rules.max_held)
         self._book = SeriesBook(rules.series, state.series)
-        self._pending = Pending(state.counters, self._book, timeline=rules.timeline)
+        self._pending = PendingCommit(state.counters, self._book, timeline=rules.timeline)
         self._numbering = Numbering(rules.sequence_numbers, found_sparse=state.found_sparse)
-        self._forgotten = Forgotten(state.forgotten)
+        self._revisions = LastRevisions(state.revisions)
         self._totals = RunningTotals(kept=rules.totals, restored=state.totals)
-        deadlines = Deadlines(rules, self._numbering)
-        for held in self._at_hand.by_key.values():
-            deadlines.watch(held)
-        parts = rules, self._time, self._at_hand, deadlines, self._pending
-        self._folding = Folding(*parts, self._forgotten, frozenset(state.erased))
-        self._lifecycle = Lifecycle(*parts, self._numbering, self._forgotten)
+        timers = CloseTimers(rules, self._numbering)
+        for resident in self._sessions.by_key.values():
+            timers.schedule(resident)
+        parts = rules, self._time, self._sessions, timers, self._pending
+        self._folding = Folding(*parts, self._revisions, frozenset(state.erased))
+        self._lifecycle = Lifecycle(*parts, self._numbering, self._revisions)
         self.positions: dict[str, Position] = dict(state.positions)
         self._ended: dict[str, None] = {}
         self._moved: dict[str, None] = {}
@@ -70,14 +70,14 @@ class Partition:
         return self._pending.counters
 
     @property
-    def held(self) -> int:
+    def resident(self) -> int:
         """How many sessions are in memory."""
-        return len(self._at_hand.by_key)
+        return len(self._sessions.by_key)
 
     @property
-    def spread(self) -> int:
+    def cross_shard(self) -> int:
         """How many of them have had events of more than one shard since they came to memory."""
-        return self._at_hand.spread
+        return self._sessions.cross_shard
 
     @property
     def contiguous(self) -> bool:
@@ -98,23 +98,23 @@ class Partition:
         """The sessions in memory by their oldest event, whatever the order of arrivals: those
         next to one another tell of the same minutes, which costs less than to go to and fro.
         """
-        return self._at_hand.keys()
+        return self._sessions.keys()
 
     # --- what the owner brings
 
     def fold(self, deliveries: Sequence[Delivery]) -> None:
         """Count each delivery and take in its event, if it is one; nobody has kept any session."""
-        self.fold_strangers(self.fold_known(deliveries), {})
+        self.fold_misses(self.fold_resident(deliveries), {})
 
-    def fold_known(self, deliveries: Sequence[Delivery]) -> Strangers:
+    def fold_resident(self, deliveries: Sequence[Delivery]) -> Misses:
         """Count each delivery and take in its event, if it is one; but leave those of strangers."""
         return self._folding.known(deliveries)
 
-    def fold_strangers(self, strange: Strangers, recalled: Mapping[SessionKey, Packed]) -> None:
-        """Fold what ``fold_known`` has left, now that its sessions are ``recalled`` as far as the
+    def fold_misses(self, misses: Misses, loaded: Mapping[SessionKey, EvictedSession]) -> None:
+        """Fold what ``fold_resident`` has left, now that its sessions are ``loaded`` as far as the
         owner has them; the others begin.
         """
-        self._folding.strangers(strange, recalled)
+        self._folding.misses(misses, loaded)
 
     def move(self, shard: str, position: Position) -> None:
         """All records of a shard up to that position have been folded, and so all that arrived
@@ -152,10 +152,10 @@ class Partition:
         """Decide by all sessions in memory, for good, whether the stream's numbers follow one
         another.
         """
-        sessions = self._at_hand.by_key.values()
+        sessions = self._sessions.by_key.values()
         contiguous = 0
-        for held in sessions:
-            contiguous += not held.is_sparse()
+        for resident in sessions:
+            contiguous += not resident.is_sparse()
             if 2 * contiguous >= len(sessions):
                 break  # they do, whatever the other sessions are
         self._numbering.decide(len(sessions), len(sessions) - contiguous)
@@ -173,13 +173,13 @@ class Partition:
             ended_shards=list(self._ended),
             clocks={s: c for s, c in self._time.clocks.items() if s in self._moved},
             positions={s: self.positions[s] for s in self._moved if s in self.positions},
-            numbered=self._at_hand.numbered,
-            series=self._book.take_admitted(),
+            numbered=self._sessions.numbered,
+            series=self._book.drain_admitted(),
             counters=self._pending.counted(),
             found_sparse=self._numbering.found_sparse,
-            forgotten=self._forgotten.take(),
+            revisions=self._revisions.drain(),
         )
-        self._at_hand.changes.tell(delta)
+        self._sessions.changes.write_to(delta)
         outputs, delta.totals = self._drain(publish=True)
         return delta, outputs
 
@@ -189,12 +189,12 @@ class Partition:
 
     def _drain(self, *, publish: bool) -> tuple[Outputs, Totals | None]:
         """The outputs, and what they add to the totals."""
-        self._at_hand.changes.over()
-        self._forgotten.take()
-        self._book.take_admitted()
+        self._sessions.changes.reset()
+        self._revisions.drain()
+        self._book.drain_admitted()
         self._ended.clear()
         self._moved.clear()
-        outputs = self._pending.take(publish=publish)
+        outputs = self._pending.drain(publish=publish)
         added = self._totals.add(outputs.window)
         outputs.totals = self._totals.now
         return outputs, added

@@ -14,7 +14,7 @@ from worker.metrics.catalogue import (
 from worker.metrics.dimension_values import OTHER, dimension_value
 from worker.metrics.series import Series, SeriesRules
 from worker.sessions.context import Context
-from worker.sessions.samples import Kind, split
+from worker.sessions.samples import SampleKey, split
 
 
 class SeriesBook:
@@ -35,7 +35,7 @@ class SeriesBook:
             and any(name in CONTEXT_DIMENSIONS for names in sets for name in names)
         }
 
-    def is_contextual(self, kind: Kind) -> bool:
+    def is_contextual(self, kind: SampleKey) -> bool:
         """Whether a direct sample's series, or its minute, depends on the session's beginning."""
         return split(kind)[0] in self._contextual
 
@@ -57,7 +57,7 @@ class SeriesBook:
             self._known[key] = known
         return known
 
-    def take_admitted(self) -> list[Series]:
+    def drain_admitted(self) -> list[Series]:
         """Drain the series admitted since the last call, in the order of their admission."""
         admitted, self._admitted_now = self._admitted_now, []
         return admitted

@@ -8,24 +8,24 @@ from typing import Final
 
 from worker.events.event import SessionKey
 from worker.partition.delta import SessionChange
-from worker.partition.dirty_sessions import Changes
-from worker.sessions.resident import Held
+from worker.partition.dirty_sessions import DirtySessions
+from worker.sessions.resident_session import ResidentSession
 from worker.sessions.state import Session
 
 
-class AtHand:
+class SessionTable:
     """Sessions by key, each with a number that no other has had; ``numbered``: how many had one.
 
     ``most`` are taken in; None: as many as come.
     """
 
     def __init__(self, restored: Iterable[SessionChange], numbered: int, most: int | None) -> None:
-        self.changes: Final = Changes()
-        grown = self.changes.grown
-        sessions = (Held(one.state, one.log, one.number, grown) for one in restored)
-        self.by_key: Final = {held.state.key: held for held in sessions}
+        self.changes: Final = DirtySessions()
+        appended = self.changes.appended
+        sessions = (ResidentSession(one.state, one.log, one.number, appended) for one in restored)
+        self.by_key: Final = {resident.state.key: resident for resident in sessions}
         self.numbered = numbered
-        self.spread = 0
+        self.cross_shard = 0
         """How many of them have had events of more than one shard."""
         self._most = most
 
@@ -38,31 +38,33 @@ class AtHand:
         """Their keys, by their oldest event."""
         return sorted(self.by_key, key=lambda key: (self.by_key[key].state.oldest, key))
 
-    def hold(self, state: Session, log: bytes = b"") -> Held:
+    def admit(self, state: Session, log: bytes = b"") -> ResidentSession:
         """Take a session in."""
         self.numbered += 1
-        held = self.by_key[state.key] = Held(state, log, self.numbered, self.changes.grown)
-        self.changes.begins(held)
-        return held
+        resident = self.by_key[state.key] = ResidentSession(
+            state, log, self.numbered, self.changes.appended
+        )
+        self.changes.mark_added(resident)
+        return resident
 
-    def let_go(self, held: Held) -> None:
+    def evict(self, resident: ResidentSession) -> None:
         """It is in memory no longer; it may be gone already."""
-        self._drop(held)
-        self.changes.goes(held)
+        self._drop(resident)
+        self.changes.mark_removed(resident)
 
-    def take_back(self, held: Held) -> None:
+    def discard(self, resident: ResidentSession) -> None:
         """It wasn't there at the last commit, and is as if it had never come."""
-        self._drop(held)
-        self.changes.never_began(held)
+        self._drop(resident)
+        self.changes.forget_added(resident)
 
-    def _drop(self, held: Held) -> None:
-        if self.by_key.pop(held.state.key, None) is not None:
-            self.spread -= held.shard is None
+    def _drop(self, resident: ResidentSession) -> None:
+        if self.by_key.pop(resident.state.key, None) is not None:
+            self.cross_shard -= resident.shard is None
 
-    def came_from(self, held: Held, shard: str) -> None:
+    def saw_shard(self, resident: ResidentSession, shard: str) -> None:
         """An event of it came from that shard, which isn't the only one known to bring some."""
-        if held.shard == "":
-            held.shard = intern(shard)
+        if resident.shard == "":
+            resident.shard = intern(shard)
         else:
-            held.shard = None
-            self.spread += 1
+            resident.shard = None
+            self.cross_shard += 1

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from worker.events.event import SessionKey
 from worker.partition.numbering import Numbering
 from worker.partition.rules import Rules
-from worker.sessions.resident import Held
+from worker.sessions.resident_session import ResidentSession
 
 
 def releases(
@@ -35,7 +35,7 @@ def releases(
         instant += every
 
 
-class Deadlines:
+class CloseTimers:
     """When open sessions close.
 
     A session stands in the queue with a time before which it doesn't close, and is looked at again
@@ -50,51 +50,53 @@ class Deadlines:
         """How soon after the arrival of an event a session with a wrap-up may close."""
         self._queue: list[tuple[int, SessionKey]] = []
 
-    def watch(self, held: Held) -> None:
+    def schedule(self, resident: ResidentSession) -> None:
         """A session came into memory."""
-        state = held.state
+        state = resident.state
         if state.closed is not None:
             return
         if state.wrap_up_arrival is None:
-            self._push(held, state.key, state.last_arrival + self._rules.close_idle)
+            self._push(resident, state.key, state.last_arrival + self._rules.close_idle)
         else:
-            self.wraps_up(held, state.key, state.wrap_up_arrival)
+            self.wraps_up(resident, state.key, state.wrap_up_arrival)
 
-    def wraps_up(self, held: Held, key: SessionKey, arrival: int) -> None:
+    def wraps_up(self, resident: ResidentSession, key: SessionKey, arrival: int) -> None:
         """An event arrived at a session whose wrap-up has come, or is this very event."""
-        if arrival + self._soonest < held.due:
-            self._push(held, key, arrival + self._soonest)
-            held.notable_before = arrival
+        if arrival + self._soonest < resident.due:
+            self._push(resident, key, arrival + self._soonest)
+            resident.notable_before = arrival
 
-    def reached(self, instant: int, held: Mapping[SessionKey, Held]) -> Iterator[tuple[int, Held]]:
+    def reached(
+        self, instant: int, resident: Mapping[SessionKey, ResidentSession]
+    ) -> Iterator[tuple[int, ResidentSession]]:
         """The sessions to look at by ``instant``, each with its deadline, earliest first: there it
         closes unless it is ``put_off``.
         """
         while self._queue and self._queue[0][0] <= instant:
             deadline, key = heapq.heappop(self._queue)
-            session = held.get(key)
+            session = resident.get(key)
             if session is not None and session.open and session.due == deadline:
                 yield deadline, session
 
-    def put_off(self, held: Held, deadline: int) -> bool:
+    def put_off(self, resident: ResidentSession, deadline: int) -> bool:
         """Whether a session closes later than at its deadline: then it is looked at again."""
-        closes_at = self._closes_at(held)
+        closes_at = self._closes_at(resident)
         if closes_at <= deadline:
             return False
-        self._push(held, held.state.key, closes_at)
-        if held.state.wrap_up_arrival is not None:
-            held.notable_before = closes_at - self._soonest
+        self._push(resident, resident.state.key, closes_at)
+        if resident.state.wrap_up_arrival is not None:
+            resident.notable_before = closes_at - self._soonest
         return True
 
-    def _push(self, held: Held, key: SessionKey, deadline: int) -> None:
-        held.due = deadline
+    def _push(self, resident: ResidentSession, key: SessionKey, deadline: int) -> None:
+        resident.due = deadline
         heapq.heappush(self._queue, (deadline, key))
 
-    def _closes_at(self, held: Held) -> int:
-        state, rules = held.state, self._rules
+    def _closes_at(self, resident: ResidentSession) -> int:
+        state, rules = resident.state, self._rules
         idle = state.last_arrival + rules.close_idle
         if state.wrap_up_arrival is None:
             return idle
-        if self._numbering.contiguous and held.runs.complete:
+        if self._numbering.contiguous and resident.runs.complete:
             return min(idle, state.last_arrival + rules.close_after_wrap_up)
         return min(idle, state.wrap_up_arrival + rules.hold_hole)

@@ -15,7 +15,7 @@ from worker.producer.time_shift import shifted
 from worker.recordings.damaged_line import DamagedLine
 from worker.stream.record import Record
 
-Read = Callable[[], Iterable[Record | DamagedLine]]
+ReadItems = Callable[[], Iterable[Record | DamagedLine]]
 """Reads the same records in the same order each time; by arrival, or nearly so."""
 
 
@@ -23,7 +23,7 @@ Refused = Callable[[Record, str], object]
 """Told of a record that the stream doesn't take, and why."""
 
 
-class PutBack(NamedTuple):
+class Reingested(NamedTuple):
     """How many records were put; how many lines were left out because they are damaged, and how
     many records because the stream refuses each of them by itself.
     """
@@ -57,8 +57,8 @@ _FIRST_BACKOFF_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 5.0
 
 
-def put_back(
-    read: Read,
+def reingest(
+    read: ReadItems,
     stream: str,
     client: StreamWriter,
     clock: Clock,
@@ -67,7 +67,7 @@ def put_back(
     shift_to_now: bool = False,
     progress: Callable[[int], None] = lambda _: None,
     refused: Refused | None = None,
-) -> PutBack:
+) -> Reingested:
     """Put all records that ``read`` gives into ``stream``, under their own partition keys.
 
     ``speed``: 1 keeps the gaps between arrivals, 10 makes them ten times shorter, 0 leaves none.
@@ -96,7 +96,7 @@ def put_back(
     feed.flush()
     if by_ms and not feed.put + feed.refused:
         raise Misconfigured("moving times to now reads the records twice: name a file or a folder")
-    return PutBack(feed.put, damaged, feed.refused)
+    return Reingested(feed.put, damaged, feed.refused)
 
 
 def _shift(items: Iterable[Record | DamagedLine], start: int, speed: float) -> int:

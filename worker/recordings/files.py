@@ -12,8 +12,8 @@ from shlex import quote
 from typing import BinaryIO, Final, NamedTuple
 
 from worker.errors import BadInput, Unreadable
-from worker.recordings.foreign import BYTE_ORDER_MARK, HEAD, foreign
-from worker.recordings.unpacking import Compression, CutOff, lines_in, unpacked
+from worker.recordings.foreign import BYTE_ORDER_MARK, HEAD_BYTES, foreign
+from worker.recordings.unpacking import Compression, CutOff, decompressed, lines_in
 
 SUFFIXES: Final[dict[str, Compression | None]] = {
     ".jsonl": None,
@@ -21,7 +21,9 @@ SUFFIXES: Final[dict[str, Compression | None]] = {
     ".jsonl.gz": "gz",
 }
 STANDARD_INPUT: Final = "-"
-LONGEST_LINE: Final = 16 << 20  # a 10 MiB record in base64, with room for the rest of the line
+RECORDING_LINE_BYTES: Final = (
+    16 << 20
+)  # a 10 MiB record in base64, with room for the rest of the line
 
 _PLAIN_BLOCK: Final = 1 << 20
 _PACKED_BLOCK: Final = 1 << 15
@@ -107,8 +109,8 @@ def lines_of(file: ShardFile) -> Iterator[bytes | CutOff]:
             if file.compression is None:
                 blocks = _blocks(stream, _PLAIN_BLOCK)
             else:
-                blocks = unpacked(_blocks(stream, _PACKED_BLOCK), file.compression)
-            yield from lines_in(_of_recording(blocks, file), LONGEST_LINE)
+                blocks = decompressed(_blocks(stream, _PACKED_BLOCK), file.compression)
+            yield from lines_in(_of_recording(blocks, file), RECORDING_LINE_BYTES)
     except OSError as error:
         raise BadInput(f"{file.path or STANDARD_INPUT}: {error.strerror}") from error
 
@@ -120,11 +122,11 @@ def _of_recording(blocks: Iterator[bytes], file: ShardFile) -> Iterator[bytes]:
     """The blocks, without a byte order mark. Raises BadInput if they are no recording's."""
     head, cut = b"", None
     try:
-        while len(head) < HEAD and (block := next(blocks, None)) is not None:
+        while len(head) < HEAD_BYTES and (block := next(blocks, None)) is not None:
             head += block
     except Unreadable as error:
         cut = error
-    found = foreign(head[:HEAD])
+    found = foreign(head[:HEAD_BYTES])
     if found is not None:
         path = "" if file.path is None else quote(str(file.path))
         source = f"{_READERS[file.compression]} {path} | " if path else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-HEAD: Final = 1 << 16
+HEAD_BYTES: Final = 1 << 16
 """Bytes of a file's beginning that tell."""
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"

@@ -16,7 +16,7 @@ import msgspec
 
 from worker.errors import Unreadable
 from worker.recordings.damaged_line import DamagedLine
-from worker.recordings.files import LONGEST_LINE, ShardFile, find_shard_files, lines_of
+from worker.recordings.files import RECORDING_LINE_BYTES, ShardFile, find_shard_files, lines_of
 from worker.recordings.unpacking import CutOff
 from worker.stream.record import Record
 from worker.times.rfc3339 import parse_ms
@@ -85,8 +85,8 @@ def _end_at(cut: CutOff, shard: str, number: int) -> Iterator[Record | DamagedLi
 
 
 def _record_of(line: bytes, shard: str, number: int) -> Record:
-    if len(line) > LONGEST_LINE:
-        raise Unreadable(f"line of more than {LONGEST_LINE} bytes")
+    if len(line) > RECORDING_LINE_BYTES:
+        raise Unreadable(f"line of more than {RECORDING_LINE_BYTES} bytes")
     try:
         fields = _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -34,7 +34,7 @@ class CutOff(NamedTuple):
     begun: bytes
 
 
-def unpacked(blocks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
+def decompressed(blocks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
     """Frames (zst) or members (gz) one after another, as either tool's concatenation makes them.
 
     Raises ``Unreadable`` where the data is damaged, ends too early, or unpacks to more than 64 MiB

@@ -20,7 +20,7 @@ _STATISTICS: Final = ("SampleCount", "Sum", "Minimum", "Maximum")
 _Dimensions = tuple[tuple[str, str], ...]
 
 
-class StatisticsApi(Protocol):
+class ReadbackApi(Protocol):
     """What is needed of a CloudWatch client."""
 
     def list_metrics(self, **arguments: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ class StatisticsApi(Protocol):
         ...
 
 
-def totals(client: StatisticsApi, namespace: str, now: datetime) -> Iterator[MetricRow]:
+def totals(client: ReadbackApi, namespace: str, now: datetime) -> Iterator[MetricRow]:
     """What each series has samples of in the last two days, in the catalogue's order."""
     held = _series(client, namespace)
     for metric in CATALOGUE.values():
@@ -41,7 +41,7 @@ def totals(client: StatisticsApi, namespace: str, now: datetime) -> Iterator[Met
             yield from _total(client, namespace, metric.name, dimensions, now)
 
 
-def _series(client: StatisticsApi, namespace: str) -> dict[str, set[_Dimensions]]:
+def _series(client: ReadbackApi, namespace: str) -> dict[str, set[_Dimensions]]:
     held: dict[str, set[_Dimensions]] = {}
     page: dict[str, Any] = {}
     while True:
@@ -55,7 +55,7 @@ def _series(client: StatisticsApi, namespace: str) -> dict[str, set[_Dimensions]
 
 
 def _total(
-    client: StatisticsApi, namespace: str, metric: str, dimensions: _Dimensions, now: datetime
+    client: ReadbackApi, namespace: str, metric: str, dimensions: _Dimensions, now: datetime
 ) -> Iterator[MetricRow]:
     end = datetime.combine(now.date(), datetime.min.time(), UTC) + _DAY
     points = client.get_metric_statistics(

@@ -9,10 +9,10 @@ from worker.metrics.series import Series
 from worker.outbox.ledger import Note, NoteKey, Tally, tally_of
 from worker.partition.commit_outputs import SeriesMinute
 
-Verdict = Literal["exact", "within the bound", "missing", "too many"]
+MinuteVerdict = Literal["exact", "within the bound", "missing", "too many"]
 
 
-class Compared(NamedTuple):
+class ReconciledMinute(NamedTuple):
     """A series' minute (epoch ms). ``must``: samples that have been sent for sure; ``bound``: A,
     by how many there may be more; ``waiting``: samples that are still in the outbox, and aren't
     in ``must``; ``found``: what CloudWatch has.
@@ -31,7 +31,7 @@ class Compared(NamedTuple):
         return self.found - self.must
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> MinuteVerdict:
         """What to think of the difference."""
         if self.difference < 0:
             return "missing"
@@ -45,7 +45,7 @@ def compared(
     found: Mapping[SeriesMinute, int],
     after: Mapping[NoteKey, Note],
     waiting: Mapping[NoteKey, Note],
-) -> list[Compared]:
+) -> list[ReconciledMinute]:
     """Each series' minute that anybody knows of, by minute and series.
 
     ``before`` and ``after``: the notes as they were before and after CloudWatch was asked, since
@@ -57,11 +57,11 @@ def compared(
     sure, possible = tally_of(before.values()), tally_of([*after.values(), *left])
     unsent = tally_of(Note(note.entry, note.kind, 1, 1, note.counts) for note in left)
     rows = [
-        Compared(
+        ReconciledMinute(
             *key,
-            must=(must := sure.get(key, _NONE).least),
-            bound=possible.get(key, _NONE).most - must,
-            waiting=unsent.get(key, _NONE).least,
+            must=(must := sure.get(key, _NONE).min_count),
+            bound=possible.get(key, _NONE).max_count - must,
+            waiting=unsent.get(key, _NONE).min_count,
             found=found.get(key, 0),
         )
         for key in {*sure, *possible, *found}

@@ -108,7 +108,7 @@ def ranked_table(
     return table
 
 
-def worst(records: Iterable[SessionRecord], most: int) -> list[SessionRecord]:
+def worst_sessions(records: Iterable[SessionRecord], most: int) -> list[SessionRecord]:
     """The sessions whose callers had it worst: given up first, then by the longest wait."""
     return sorted(records, key=_misery, reverse=True)[:most]
 

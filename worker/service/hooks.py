@@ -9,8 +9,8 @@ from __future__ import annotations
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
 from worker.outbox.ledger import Note
-from worker.service.ports import Progress
-from worker.sources.kinesis.notices import Notice
+from worker.service.ports import WorkerStatus
+from worker.sources.kinesis.reader_events import ReaderEvent
 
 
 class WorkerEvents:
@@ -26,7 +26,7 @@ class WorkerEvents:
         destination has their name.
         """
 
-    def notice(self, notice: Notice) -> None:
+    def reader_event(self, reader_event: ReaderEvent) -> None:
         """The reader tells of a shard, or of a call that failed."""
 
     def parsed_slowly(self, answers: int) -> None:
@@ -47,7 +47,7 @@ class WorkerEvents:
     def state_call_failed(self, failed: CallFailed) -> None:
         """A call to the state's bucket failed; it is made again."""
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: WorkerStatus) -> None:
         """A commit was made."""
 
 
@@ -67,10 +67,10 @@ class EventFanOut(WorkerEvents):
         for one in self._listeners:
             one.stranded(kinds)
 
-    def notice(self, notice: Notice) -> None:
-        """See ``WorkerEvents.notice``."""
+    def reader_event(self, reader_event: ReaderEvent) -> None:
+        """See ``WorkerEvents.reader_event``."""
         for one in self._listeners:
-            one.notice(notice)
+            one.reader_event(reader_event)
 
     def parsed_slowly(self, answers: int) -> None:
         """See ``WorkerEvents.parsed_slowly``."""
@@ -102,7 +102,7 @@ class EventFanOut(WorkerEvents):
         for one in self._listeners:
             one.state_call_failed(failed)
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: WorkerStatus) -> None:
         """See ``WorkerEvents.progress``."""
         for one in self._listeners:
             one.progress(progress)

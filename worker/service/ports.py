@@ -11,10 +11,10 @@ from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
 
 
-class Progress(NamedTuple):
-    """How the service does. ``rest``: the share of time in which nothing is read, because the
+class WorkerStatus(NamedTuple):
+    """How the service does. ``backpressure``: the share of time in which nothing is read, because the
     outbox is so full. ``window``: what the commit gave out to be sent; ``state_size``: bytes.
-    ``spread``: how many of the sessions in memory have had events of more than one shard.
+    ``cross_shard``: how many of the sessions in memory have had events of more than one shard.
     ``waits``: how long minutes that it gave out waited. ``found_sparse``: whether the sequence
     numbers of most sessions have turned out not to follow one another. ``totals``: of all series
     so far, if they are kept.
@@ -22,10 +22,10 @@ class Progress(NamedTuple):
 
     stream_time: int | None
     sessions: int
-    spread: int
+    cross_shard: int
     counters: dict[str, int]
     backlog: Backlog
-    rest: float
+    backpressure: float
     shards: dict[str, ShardProgress]
     state_size: int
     commit_s: float
@@ -42,12 +42,12 @@ class Progress(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """``commit_every_s``: by the monotonic clock. ``shard_lead_ms``: of stream time.
+    """``commit_every_s``: by the monotonic clock. ``max_shard_skew_ms``: of stream time.
     ``outbox_bytes``: reading slows from half of it on and rests from nine tenths on.
     """
 
     commit_every_s: float
-    shard_lead_ms: int
+    max_shard_skew_ms: int
     outbox_bytes: int
 
 

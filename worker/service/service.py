@@ -15,8 +15,8 @@ from worker.partition.commit_outputs import Outputs
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
-from worker.service.ports import Clocks, Limits, Progress
-from worker.service.shards import Shards, rest_share
+from worker.service.ports import Clocks, Limits, WorkerStatus
+from worker.service.shards import Shards, backpressure_share
 from worker.sources.batch import DecodedBatch
 from worker.sources.source import Source
 from worker.state.compactor import Compactor
@@ -56,7 +56,7 @@ class Service:
         self._events = events
         self._monotonic = clocks.monotonic
         self._now = clocks.now
-        self._shards = Shards(partition, limits.shard_lead_ms)
+        self._shards = Shards(partition, limits.max_shard_skew_ms)
         self._backlog = store.backlog()
         self._folded = 0
         self._commit_at = clocks.monotonic()
@@ -123,18 +123,18 @@ class Service:
         begun = self._monotonic()
         delta, outputs = self.partition.commit()
         now = self.partition.now
-        made = self.sender.drafts(outputs, self._now())
+        created_at = self.sender.new_entries(outputs, self._now())
         self._store.append(
             Commit(
                 delta,
-                made,
-                list(outputs.packed.values()),
+                created_at,
+                list(outputs.evicted.values()),
                 None if now is None else now - self._rules.keep_closed,
             )
         )
         self._backlog = self._store.backlog()
         self._source.committed(delta.positions)
-        if made:
+        if created_at:
             self.sender.wake()
         self._folded = 0
         self._commit_at = self._monotonic() + self._limits.commit_every_s
@@ -147,8 +147,8 @@ class Service:
         if batch.gap:
             partition.gap()
             self._events.gap(shard)
-        if strange := partition.fold_known(batch.deliveries):
-            partition.fold_strangers(strange, self._store.recall(strange))
+        if misses := partition.fold_resident(batch.deliveries):
+            partition.fold_misses(misses, self._store.load_sessions(misses))
         if batch.clock is not None:
             partition.tip(shard, batch.clock)
         partition.move(shard, batch.position)
@@ -159,21 +159,21 @@ class Service:
 
     def _let_time_go_on(self) -> None:
         self.partition.advance(self._shards.live())
-        pausing, going_on = self._shards.turn(self._rest(), self._monotonic())
+        pausing, going_on = self._shards.turn(self._backpressure(), self._monotonic())
         self._source.pause(pausing)
         self._source.resume(going_on)
 
-    def _rest(self) -> float:
-        return rest_share(self._backlog.size, self._limits.outbox_bytes)
+    def _backpressure(self) -> float:
+        return backpressure_share(self._backlog.size, self._limits.outbox_bytes)
 
-    def _progress(self, commit_s: float, outputs: Outputs) -> Progress:
-        return Progress(
+    def _progress(self, commit_s: float, outputs: Outputs) -> WorkerStatus:
+        return WorkerStatus(
             stream_time=self.partition.now,
-            sessions=self.partition.held,
-            spread=self.partition.spread,
+            sessions=self.partition.resident,
+            cross_shard=self.partition.cross_shard,
             counters=dict(self.partition.counters),
             backlog=self._backlog,
-            rest=self._rest(),
+            backpressure=self._backpressure(),
             shards=self._shards.progress(self._monotonic()),
             state_size=self._store.size(),
             commit_s=commit_s,

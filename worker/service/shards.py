@@ -21,7 +21,7 @@ _ANSWERS_WITHIN_S: Final = 60.0
 """A shard that says nothing for longer is falling behind, whatever it said last."""
 
 
-def rest_share(outbox_bytes: int, limit: int) -> float:
+def backpressure_share(outbox_bytes: int, limit: int) -> float:
     """The share of time (0 to 1) in which nothing is read, so that an outbox that holds so many
     bytes stays within its limit while a sink is away.
     """
@@ -52,13 +52,13 @@ class _Answer(NamedTuple):
 class Shards:
     """Those of a partition, as its positions and clocks have them at each call.
 
-    ``lead_ms``: how far one may run ahead of stream time. ``at_s``, everywhere: the monotonic
+    ``max_skew_ms``: how far one may run ahead of stream time. ``at_s``, everywhere: the monotonic
     clock, in seconds.
     """
 
-    def __init__(self, partition: Partition, lead_ms: int) -> None:
+    def __init__(self, partition: Partition, max_skew_ms: int) -> None:
         self._partition = partition
-        self._lead_ms = lead_ms
+        self._max_skew_ms = max_skew_ms
         self._answers: dict[str, _Answer] = {}
         self._paused: set[str] = set()
 
@@ -71,12 +71,12 @@ class Shards:
         """A shard has said how far behind its tip it is read."""
         self._answers[shard] = _Answer(behind_ms, at_s)
 
-    def turn(self, rest: float, at_s: float) -> tuple[set[str], set[str]]:
-        """The shards that pause from now on, and those that go on. ``rest``: the share of time
+    def turn(self, backpressure: float, at_s: float) -> tuple[set[str], set[str]]:
+        """The shards that pause from now on, and those that go on. ``backpressure``: the share of time
         (0 to 1) in which all of them pause.
         """
         live = self.live()
-        resting = at_s % _REST_PERIOD_S < _REST_PERIOD_S * rest
+        resting = at_s % _REST_PERIOD_S < _REST_PERIOD_S * backpressure
         before = self._paused
         self._paused = set(live) if resting else self._running_ahead(live)
         return self._paused - before, before - self._paused
@@ -104,7 +104,7 @@ class Shards:
         behind = time.behind(live)
         if behind is None or not self._partition.positions[behind].started:
             return set()
-        return time.ahead(live, self._lead_ms)
+        return time.ahead(live, self._max_skew_ms)
 
 
 def _behind_ms(answer: _Answer, at_s: float) -> int | None:

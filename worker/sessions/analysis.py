@@ -11,17 +11,17 @@ from operator import attrgetter
 from typing import Final
 
 from worker.sessions.context import Context
-from worker.sessions.conversation_walk import SpokenWalk
-from worker.sessions.event_log import Ordered, Row, in_order
-from worker.sessions.event_walk import DirectWalk, count_of
+from worker.sessions.conversation_walk import ConversationWalk
+from worker.sessions.event_log import LoggedEvent, Ordered, in_order
+from worker.sessions.event_walk import EventWalk, count_of
 from worker.sessions.samples import Samples
-from worker.sessions.sequence_numbers import Holes, Numbers, holes_of, numbers_of
+from worker.sessions.sequence_numbers import Holes, NumberSpan, holes_of, numbers_of
 from worker.sessions.timeline import Pairs, Timeline, timeline_of
 from worker.sessions.turn_rows import TurnRow
 from worker.sessions.turn_rules import TurnWalk
 
 
-class Reading:
+class SessionAnalysis:
     """What a session's events say, up to the last of them. Times in epoch ms.
 
     Each of the two walks is gone when it is first asked for: some ask for one of them only.
@@ -32,31 +32,33 @@ class Reading:
         *("contiguous", "first", "last", "ordered"),
     )
 
-    def __init__(self, rows: list[Row], base: int, *, closing: bool, contiguous: bool) -> None:
+    def __init__(
+        self, rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool
+    ) -> None:
         self._base = base
         self._closing = closing
         self.contiguous = contiguous
-        self._direct: DirectWalk | None = None
-        self._spoken: SpokenWalk | None = None
-        self._numbers: Numbers | None = None
+        self._direct: EventWalk | None = None
+        self._spoken: ConversationWalk | None = None
+        self._numbers: NumberSpan | None = None
         self.ordered: Ordered = in_order(rows)
         self._pairs = Pairs(self.ordered.rows[0])
         self.first = base + self.ordered.rows[0].timestamp
         self.last = base + self.ordered.rows[-1].timestamp
 
     @property
-    def direct(self) -> DirectWalk:
+    def direct(self) -> EventWalk:
         """What each event says by itself."""
         if self._direct is None:
             self._direct = _direct(self.ordered.rows, self._base)
         return self._direct
 
     @property
-    def spoken(self) -> SpokenWalk:
+    def conversation(self) -> ConversationWalk:
         """What events say together."""
         if self._spoken is None:
             rows, holes = self.ordered.rows, self.holes
-            walk = self._spoken = SpokenWalk(Samples(), self._base)
+            walk = self._spoken = ConversationWalk(Samples(), self._base)
             walk.turns.pairs = self._pairs
             _walk_through(walk, rows, holes, closing=self._closing)
         return self._spoken
@@ -64,7 +66,7 @@ class Reading:
     @property
     def timeline(self) -> Timeline:
         """Who spoke when, when the caller waited, and for what."""
-        holes = self.spoken.turns.holes is not None
+        holes = self.conversation.turns.holes is not None
         return timeline_of(self._pairs, self.ordered.rows, holes=holes)
 
     @property
@@ -73,7 +75,7 @@ class Reading:
         return holes_of(self.ordered.rows) if self.contiguous and self.numbers.missing else None
 
     @property
-    def numbers(self) -> Numbers:
+    def numbers(self) -> NumberSpan:
         """The events' sequence numbers."""
         if self._numbers is None:
             self._numbers = numbers_of(self.ordered.rows)
@@ -82,7 +84,7 @@ class Reading:
     @property
     def turns(self) -> TurnWalk:
         """The turn rules' state after the last event."""
-        return self.spoken.turns
+        return self.conversation.turns
 
     @property
     def context(self) -> Context:
@@ -92,12 +94,12 @@ class Reading:
     @property
     def rows(self) -> list[TurnRow]:
         """The turn rows by time."""
-        return sorted(self.spoken.rows.rows, key=_AT)
+        return sorted(self.conversation.rows.rows, key=_AT)
 
     @property
     def rows_omitted(self) -> int:
         """How many turn rows there would be beyond those kept."""
-        return self.spoken.rows.omitted
+        return self.conversation.rows.omitted
 
     @property
     def duration_s(self) -> int | None:
@@ -115,37 +117,41 @@ class Reading:
 _AT: Final = attrgetter("at")
 
 
-def read(rows: list[Row], base: int, *, closing: bool, contiguous: bool = True) -> Reading:
+def analyse(
+    rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool = True
+) -> SessionAnalysis:
     """Read a session from its rows in any order; ``base`` in epoch ms, at least one row.
 
     With ``closing``, also what their end decides. ``contiguous``: whether the stream's sequence
     numbers are, so that a missing one is a hole.
     """
-    return Reading(rows, base, closing=closing, contiguous=contiguous)
+    return SessionAnalysis(rows, base, closing=closing, contiguous=contiguous)
 
 
-def direct_samples(rows: list[Row], base: int) -> Samples:
-    """The samples that one event alone decides; as ``read`` has them."""
+def direct_samples(rows: list[LoggedEvent], base: int) -> Samples:
+    """The samples that one event alone decides; as ``analyse`` has them."""
     return _direct(in_order(rows).rows, base).samples
 
 
-def turn_samples(rows: list[Row], base: int, *, closing: bool, contiguous: bool = True) -> Samples:
-    """The samples that neighbouring events decide; as ``read`` has them."""
+def turn_samples(
+    rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool = True
+) -> Samples:
+    """The samples that neighbouring events decide; as ``analyse`` has them."""
     holes = holes_of(rows) if contiguous else None
-    walk = SpokenWalk(Samples(), base)
+    walk = ConversationWalk(Samples(), base)
     _walk_through(walk, in_order(rows).rows, holes, closing=closing)
     return walk.samples
 
 
-def _direct(ordered: list[Row], base: int) -> DirectWalk:
-    walk = DirectWalk(Samples())
+def _direct(ordered: list[LoggedEvent], base: int) -> EventWalk:
+    walk = EventWalk(Samples())
     walk.begin(base + ordered[0].timestamp)
     walk.walk(ordered, base)
     return walk
 
 
 def _walk_through(
-    walk: SpokenWalk, ordered: list[Row], holes: Holes | None, *, closing: bool
+    walk: ConversationWalk, ordered: list[LoggedEvent], holes: Holes | None, *, closing: bool
 ) -> None:
     walk.walk(ordered, holes)
     if closing:

@@ -9,7 +9,7 @@ and the end of an utterance. Had anybody spoken unseen, the other one would be t
 
 from __future__ import annotations
 
-from worker.sessions.event_log import Row
+from worker.sessions.event_log import LoggedEvent
 from worker.sessions.sequence_numbers import Holes
 
 
@@ -21,7 +21,7 @@ class CallerWait:
     __slots__ = ("_last_speech", "_span", "_unpaired", "since", "speech_ms")
 
     def __init__(self) -> None:
-        self.since: Row | None = None
+        self.since: LoggedEvent | None = None
         self._span = 0
         """The sequence number with which the span begins that proves the wait."""
         self.speech_ms = 0
@@ -29,9 +29,9 @@ class CallerWait:
         """Whether a start or an end of speech since the span began lacks its partner. A span may
         begin with any end of the customer's speech until a prompt decides that.
         """
-        self._last_speech: Row | None = None
+        self._last_speech: LoggedEvent | None = None
 
-    def speech(self, now: Row, *, paired: bool) -> None:
+    def speech(self, now: LoggedEvent, *, paired: bool) -> None:
         """A side starts or ends to speak. Not ``paired``: an end without its start, or a start
         that shows that the end before it is lost.
         """
@@ -39,7 +39,7 @@ class CallerWait:
         if not paired:
             self._unpaired = True
 
-    def customer_ends(self, now: Row, since: Row | None) -> None:
+    def customer_ends(self, now: LoggedEvent, since: LoggedEvent | None) -> None:
         """The customer has spoken since that event; None if it is lost."""
         self._last_speech = now
         if self.since is None:
@@ -49,7 +49,7 @@ class CallerWait:
         else:
             self.speech_ms += now.timestamp - max(since.timestamp, self.since.timestamp)
 
-    def begin(self, prompt: Row, customer_end: Row | None) -> None:
+    def begin(self, prompt: LoggedEvent, customer_end: LoggedEvent | None) -> None:
         """The caller waits since the end of the customer's speech, failing that the prompt."""
         self.speech_ms = 0
         if customer_end is not None:
@@ -60,7 +60,9 @@ class CallerWait:
             self._span = (self._last_speech or prompt).sequence_number
             self._unpaired = False
 
-    def end(self, now: Row, speaking_since: Row | None, holes: Holes | None) -> int | None:
+    def end(
+        self, now: LoggedEvent, speaking_since: LoggedEvent | None, holes: Holes | None
+    ) -> int | None:
         """The agent starts to speak: how long the caller sat through silence, None if in doubt.
 
         ``speaking_since``: the event since which the customer speaks, if so. Somebody waits.
@@ -73,11 +75,13 @@ class CallerWait:
             return None
         return now.timestamp - since.timestamp - self.speech_ms
 
-    def is_abandoned(self, last: Row, holes: Holes | None) -> bool:
+    def is_abandoned(self, last: LoggedEvent, holes: Holes | None) -> bool:
         """Whether nobody can have answered up to the session's last event. Somebody waits."""
         return holes is None or not holes.between(self._span, last.sequence_number)
 
-    def _is_proven(self, now: Row, speaking_since: Row | None, holes: Holes) -> bool:
+    def _is_proven(
+        self, now: LoggedEvent, speaking_since: LoggedEvent | None, holes: Holes
+    ) -> bool:
         missing = holes.between(self._span, now.sequence_number)
         if missing == 1:
             return speaking_since is None and not self._unpaired

@@ -9,7 +9,7 @@ from typing import Final
 from worker.events.event import by_code
 from worker.events.payload import Configured, LanguageChanged, Payload, Tokens
 from worker.sessions.context import ContextWalk
-from worker.sessions.event_log import Row
+from worker.sessions.event_log import LoggedEvent
 from worker.sessions.event_walk import count_of, latency_of
 from worker.sessions.samples import Samples
 from worker.sessions.sequence_numbers import Holes
@@ -18,7 +18,7 @@ from worker.sessions.turn_rules import TurnWalk
 from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
 
 
-class SpokenWalk:
+class ConversationWalk:
     """Goes through events in order. ``samples`` are those that neighbouring events and the close
     decide.
     """
@@ -33,10 +33,10 @@ class SpokenWalk:
         self.rows.language = self._context.current.language
         self.turns = TurnWalk(self.rows, base)
         self._base = base
-        self._last: Row | None = None
+        self._last: LoggedEvent | None = None
         self._until = BEFORE_ALL
 
-    def walk(self, rows: Sequence[Row], holes: Holes | None) -> None:
+    def walk(self, rows: Sequence[LoggedEvent], holes: Holes | None) -> None:
         """Go on through events in order, from the session's first one. ``holes``: those in the
         numbers of all of its events, None if there are none or if they mean nothing.
         """
@@ -59,7 +59,7 @@ class SpokenWalk:
                 elif (step := _STEPS[name]) is not None:
                     step(self, row, row.payload)
 
-    def take(self) -> Samples:
+    def drain(self) -> Samples:
         """The samples so far, which are gone from here, as are the turn rows."""
         taken, self.samples = self.samples, Samples(self._context.current)
         self.turns.part = defaultdict(list)
@@ -73,24 +73,24 @@ class SpokenWalk:
             self.turns.part = self.samples.at(self._base + last.timestamp)
             self.turns.close(last)
 
-    def _stt_latency(self, _row: Row, payload: Payload | None) -> None:
+    def _stt_latency(self, _row: LoggedEvent, payload: Payload | None) -> None:
         if (value := latency_of(payload)) is not None:
             self.rows.stt_ms = value
 
-    def _tts_latency(self, _row: Row, payload: Payload | None) -> None:
+    def _tts_latency(self, _row: LoggedEvent, payload: Payload | None) -> None:
         if (value := latency_of(payload)) is not None:
             self.rows.tts_ms = value
 
-    def _final_token(self, row: Row, payload: Payload | None) -> None:
+    def _final_token(self, row: LoggedEvent, payload: Payload | None) -> None:
         tokens = count_of(payload.tokens) if isinstance(payload, Tokens) else None
         self.turns.final_token_received(row, tokens)
 
-    def _configurations(self, row: Row, payload: Payload | None) -> None:
+    def _configurations(self, row: LoggedEvent, payload: Payload | None) -> None:
         self._context.configured(payload if isinstance(payload, Configured) else Configured())
         self._enter()
         self.turns.configured(row)
 
-    def _language(self, _row: Row, payload: Payload | None) -> None:
+    def _language(self, _row: LoggedEvent, payload: Payload | None) -> None:
         if isinstance(payload, LanguageChanged):
             self._context.language_changed(payload)
             self._enter()
@@ -101,7 +101,7 @@ class SpokenWalk:
         self.rows.language = self._context.current.language
 
 
-_TURN_STEP_BY_NAME: Final[dict[str, Callable[[TurnWalk, Row], None]]] = {
+_TURN_STEP_BY_NAME: Final[dict[str, Callable[[TurnWalk, LoggedEvent], None]]] = {
     "start_of_customer_speech": TurnWalk.start_of_customer_speech,
     "end_of_customer_speech": TurnWalk.end_of_customer_speech,
     "start_of_agent_speech": TurnWalk.start_of_agent_speech,
@@ -110,13 +110,13 @@ _TURN_STEP_BY_NAME: Final[dict[str, Callable[[TurnWalk, Row], None]]] = {
     "first_token_received": TurnWalk.first_token_received,
     "interrupt": TurnWalk.interrupt,
 }
-_STEP_BY_NAME: Final[dict[str, Callable[[SpokenWalk, Row, Payload | None], None]]] = {
-    "final_token_received": SpokenWalk._final_token,
-    "stt_latency": SpokenWalk._stt_latency,
-    "tts_latency": SpokenWalk._tts_latency,
-    "configurations": SpokenWalk._configurations,
-    "language_changed": SpokenWalk._language,
-    "language_info": SpokenWalk._language,
+_STEP_BY_NAME: Final[dict[str, Callable[[ConversationWalk, LoggedEvent, Payload | None], None]]] = {
+    "final_token_received": ConversationWalk._final_token,
+    "stt_latency": ConversationWalk._stt_latency,
+    "tts_latency": ConversationWalk._tts_latency,
+    "configurations": ConversationWalk._configurations,
+    "language_changed": ConversationWalk._language,
+    "language_info": ConversationWalk._language,
 }
 _TURN_STEPS: Final = by_code(_TURN_STEP_BY_NAME)
 _STEPS: Final = by_code(_STEP_BY_NAME)

@@ -21,7 +21,7 @@ from worker.events.event import EVENT_CODES, Event
 from worker.events.payload import Payload, canonical_json
 
 
-class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class LoggedEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One unpacked event; ``timestamp`` in ms since the session's base."""
 
     timestamp: int
@@ -31,7 +31,7 @@ class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
     delay: int
 
 
-class _CodedRow(Row, array_like=True, frozen=True, gc=False):
+class _CodedEvent(LoggedEvent, array_like=True, frozen=True, gc=False):
     """A row as nearly all are stored: under its code."""
 
     name: int
@@ -41,15 +41,17 @@ Identity = tuple[int, int, int | str]
 """What tells an event from all others of its session: time, sequence number, name."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_DECODER: Final = msgspec.msgpack.Decoder(list[Row])
-_CODED: Final = cast("msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[_CodedRow]))
+_DECODER: Final = msgspec.msgpack.Decoder(list[LoggedEvent])
+_CODED: Final = cast(
+    "msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[_CodedEvent])
+)
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD
 
 
-def as_row(event: Event, base: int) -> Row:
+def logged_event(event: Event, base: int) -> LoggedEvent:
     """The row of an event."""
-    return Row(
+    return LoggedEvent(
         event.timestamp - base,
         event.sequence_number,
         EVENT_CODES.get(event.name, event.name),
@@ -58,7 +60,7 @@ def as_row(event: Event, base: int) -> Row:
     )
 
 
-def pack(event: Event, base: int) -> bytes:
+def pack_event(event: Event, base: int) -> bytes:
     """An event as it stands in a log: its row, without making one."""
     timestamp, name = event.timestamp, event.name
     code = EVENT_CODES.get(name, name)
@@ -66,7 +68,7 @@ def pack(event: Event, base: int) -> bytes:
     return _encode((timestamp - base, event.sequence_number, code, event.payload, delay))
 
 
-def unpack(log: bytes | bytearray, count: int) -> list[Row]:
+def unpack_log(log: bytes | bytearray, count: int) -> list[LoggedEvent]:
     """The ``count`` rows of a whole log, in the order in which they arrived.
 
     A name that was unknown when its event was packed, and has a code by now, becomes the code: so
@@ -80,13 +82,13 @@ def unpack(log: bytes | bytearray, count: int) -> list[Row]:
         return list(map(_under_its_code, _DECODER.decode(array)))
 
 
-def _under_its_code(row: Row) -> Row:
+def _under_its_code(row: LoggedEvent) -> LoggedEvent:
     if isinstance(row.name, int) or row.name not in EVENT_CODES:
         return row
     return msgspec.structs.replace(row, name=EVENT_CODES[row.name])
 
 
-class Stretch(msgspec.Struct, frozen=True, gc=False):
+class LogRange(msgspec.Struct, frozen=True, gc=False):
     """Rows of a log next to one another: from the ``first`` up to the ``last``, which is not one
     of them, and the bytes that they take.
     """
@@ -96,13 +98,17 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
     start: int = 0
     end: int = 0
 
-    def left_out(self, log: bytes | bytearray, count: int) -> list[Row]:
+    def left_out(self, log: bytes | bytearray, count: int) -> list[LoggedEvent]:
         """The other rows of a log of ``count``, in the order in which they arrived."""
-        return unpack(log[: self.start] + log[self.end :], count - self.last + self.first)
+        return unpack_log(log[: self.start] + log[self.end :], count - self.last + self.first)
 
-    def grown(
-        self, log: bytes | bytearray, others: list[Row], until: int, stay: Container[int | str]
-    ) -> Stretch:
+    def extended(
+        self,
+        log: bytes | bytearray,
+        others: list[LoggedEvent],
+        until: int,
+        stay: Container[int | str],
+    ) -> LogRange:
         """The stretch from behind the last row with a name that is to ``stay`` up to the first
         row from ``until`` on. This one ends no later; ``others`` are the rows without it.
         """
@@ -124,15 +130,15 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
             if not log.endswith(inside, 0, end):
                 return self
             first, start = opening + passed, end - len(inside)
-        return Stretch(first, ending + passed, start, end)
+        return LogRange(first, ending + passed, start, end)
 
 
-def _packed(rows: list[Row]) -> bytes:
+def _packed(rows: list[LoggedEvent]) -> bytes:
     """The rows as they stand in a log."""
     return b"".join(map(_encode, rows))
 
 
-def identity(row: Row) -> Identity:
+def identity(row: LoggedEvent) -> Identity:
     """A row's identity within its session."""
     return row.timestamp, row.sequence_number, row.name
 
@@ -140,12 +146,12 @@ def identity(row: Row) -> Identity:
 class Ordered(NamedTuple):
     """A session's distinct events in order, and what had to be settled to get there."""
 
-    rows: list[Row]
+    rows: list[LoggedEvent]
     conflicts: int
     order_conflicts: int
 
 
-def in_order(rows: list[Row]) -> Ordered:
+def in_order(rows: list[LoggedEvent]) -> Ordered:
     """Rows by ``(timestamp, sequence number, name)``, one an identity.
 
     Of payloads that differ under one identity the greater by its canonical JSON stays, each
@@ -168,24 +174,24 @@ def in_order(rows: list[Row]) -> Ordered:
     return Ordered(ordered, 0, order_conflicts)
 
 
-def _sorted(rows: list[Row]) -> list[Row]:
+def _sorted(rows: list[LoggedEvent]) -> list[LoggedEvent]:
     """Rows by time and number; those that share both stay in their order."""
     ordered = sorted(rows, key=_NUMBER)
     ordered.sort(key=_TIME)  # quicker than by pairs of both
     return ordered
 
 
-def _settled(rows: list[Row]) -> Ordered:
+def _settled(rows: list[LoggedEvent]) -> Ordered:
     """The same for rows of which some share both time and number. Only those that share their
     number may share their identity, and these are few.
     """
     numbers = Counter(map(_NUMBER, rows))
     repeated = {number for number, count in numbers.items() if count > 1}
-    by_identity: dict[Identity, list[Row]] = {}
+    by_identity: dict[Identity, list[LoggedEvent]] = {}
     for row in rows:
         if row.sequence_number in repeated:
             by_identity.setdefault(identity(row), []).append(row)
-    kept: list[Row] = []
+    kept: list[LoggedEvent] = []
     conflicts = 0
     for same in by_identity.values():
         row = same[0]
@@ -212,5 +218,5 @@ _TIME: Final = attrgetter("timestamp")
 _NUMBER: Final = attrgetter("sequence_number")
 
 
-def _name(row: Row) -> str:
+def _name(row: LoggedEvent) -> str:
     return name_of(row.name)

@@ -20,8 +20,8 @@ from worker.events.payload import (
 )
 from worker.metrics.catalogue import CATALOGUE, MILLISECONDS
 from worker.sessions.context import ContextWalk
-from worker.sessions.event_log import Row
-from worker.sessions.samples import Part, Samples
+from worker.sessions.event_log import LoggedEvent
+from worker.sessions.samples import MinuteSamples, Samples
 from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
 
 MAX_LATENCY_MS: Final = 600_000
@@ -38,7 +38,7 @@ class SessionError(NamedTuple):
     at: int
 
 
-class DirectWalk:
+class EventWalk:
     """Goes through events in order. ``samples`` are those that one event alone decides."""
 
     __slots__ = (
@@ -57,7 +57,7 @@ class DirectWalk:
         self.tokens = self.words = self.replies = 0
         self.cut = 0
         """Names and languages that are beyond what a session may have of them."""
-        self._part: Part = defaultdict(list)
+        self._part: MinuteSamples = defaultdict(list)
         self._until = BEFORE_ALL
         """Where samples of the current minute and context go, and until when (epoch ms)."""
 
@@ -65,7 +65,7 @@ class DirectWalk:
         """The session's first event is at ``t`` (epoch ms)."""
         self.samples.at(t)["SessionsStarted"].append(1)
 
-    def walk(self, rows: Iterable[Row], base: int, since: int = BEFORE_ALL) -> None:
+    def walk(self, rows: Iterable[LoggedEvent], base: int, since: int = BEFORE_ALL) -> None:
         """Go on through events in order. Of a configuration event before ``since`` (epoch ms)
         all was told: it only sets the context.
         """
@@ -86,7 +86,7 @@ class DirectWalk:
             elif (step := _STEPS[name]) is not None:
                 step(self, t, row.payload)
 
-    def _pass_by(self, row: Row) -> None:
+    def _pass_by(self, row: LoggedEvent) -> None:
         if row.name == _CONFIGURATIONS:
             self._configure(row.payload)
         else:
@@ -168,18 +168,18 @@ def count_of(value: int | None) -> int | None:
     return value if value is not None and 0 <= value <= MAX_COUNT else None
 
 
-_Step = Callable[[DirectWalk, int, Payload | None], None]
+_Step = Callable[[EventWalk, int, Payload | None], None]
 
 
 def _count(metric: str) -> _Step:
-    def run(walk: DirectWalk, _t: int, _payload: Payload | None) -> None:
+    def run(walk: EventWalk, _t: int, _payload: Payload | None) -> None:
         walk._part[metric].append(1)
 
     return run
 
 
 def _latency(metric: str) -> _Step:
-    def run(walk: DirectWalk, _t: int, payload: Payload | None) -> None:
+    def run(walk: EventWalk, _t: int, payload: Payload | None) -> None:
         value = latency_of(payload)
         if value is None:
             walk._part["InvalidLatencies"].append(1)
@@ -195,13 +195,13 @@ _BY_NAME: Final[dict[str, _Step]] = {
         for metric in CATALOGUE.values()
         if metric.by_event is not None
     },
-    "final_token_received": DirectWalk._final_token,
-    "interrupt": DirectWalk._interrupt,
-    "configurations": DirectWalk._configurations,
-    "language_changed": DirectWalk._language_changed,
-    "language_info": DirectWalk._language_info,
-    "error_event": DirectWalk._error,
-    "call_wrap_up": DirectWalk._wrap_up,
+    "final_token_received": EventWalk._final_token,
+    "interrupt": EventWalk._interrupt,
+    "configurations": EventWalk._configurations,
+    "language_changed": EventWalk._language_changed,
+    "language_info": EventWalk._language_info,
+    "error_event": EventWalk._error,
+    "call_wrap_up": EventWalk._wrap_up,
 }
 CONFIGURING: Final = frozenset(
     EVENT_CODES[name] for name in ("configurations", "language_changed", "language_info")

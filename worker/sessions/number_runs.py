@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from worker.events.event import EVENT_CODES
-from worker.sessions.event_log import Row, identity
+from worker.sessions.event_log import LoggedEvent, identity
 from worker.times.minutes import BEFORE_ALL
 
 MOST_RUNS: Final = 256
@@ -85,7 +85,7 @@ class NumberRuns:
             latest, waits = run_latest, True
         return Frontier(latest, hole=False)
 
-    def resolve(self, rows: Iterable[Row]) -> None:
+    def resolve(self, rows: Iterable[LoggedEvent]) -> None:
         """Find out among all events whether those that share a number are one event, which stands
         in a log again for another payload or an earlier arrival.
         """
@@ -94,7 +94,7 @@ class NumberRuns:
             self._give_up()
         self.repeated = _NONE
 
-    def take_in(self, rows: Sequence[Row]) -> None:
+    def take_in(self, rows: Sequence[LoggedEvent]) -> None:
         """Take in events in the order of their arrival."""
         self._note_names(rows)
         start = 0
@@ -104,7 +104,7 @@ class NumberRuns:
             self._take(rows[start:end])
             start = end
 
-    def _note_names(self, rows: Sequence[Row]) -> None:
+    def _note_names(self, rows: Sequence[LoggedEvent]) -> None:
         names = list(map(_NAME, rows))
         if not self._configured:
             self._configured = _CONFIGURATIONS in names
@@ -112,7 +112,7 @@ class NumberRuns:
             last = max(row.sequence_number for row in rows if row.name == _WRAP_UP)
             self._wrap_up = last if self._wrap_up is None else max(last, self._wrap_up)
 
-    def _take(self, rows: Sequence[Row]) -> None:
+    def _take(self, rows: Sequence[LoggedEvent]) -> None:
         ordered = sorted(rows, key=_NUMBER)
         numbers, times = list(map(_NUMBER, ordered)), list(map(_TIME, ordered))
         if self.unordered or times != sorted(times):

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import Summary, half_up, summarise_all
-from worker.sessions.analysis import Reading
-from worker.sessions.samples import Part
+from worker.sessions.analysis import SessionAnalysis
+from worker.sessions.samples import MinuteSamples
 from worker.sessions.schema import (
-    SCHEMA_VERSION,
+    RECORD_SCHEMA_VERSION,
     CompletenessPart,
     ContextPart,
     ErrorPart,
@@ -33,11 +33,11 @@ _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(SessionRecord)
 
 
-def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> SessionRecord:
+def to_record(state: Session, analysis: SessionAnalysis, *, timeline: bool = True) -> SessionRecord:
     """The record of a closed session from a reading of all its events, with its ``timeline`` if
     that is wanted.
     """
-    by_kind = _by_kind(reading)
+    by_kind = _by_kind(analysis)
 
     def count(metric: str) -> int:
         return len(by_kind[metric])
@@ -45,20 +45,20 @@ def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> Ses
     def summary(metric: str) -> Summary | None:
         return summarise_all(by_kind[metric], CATALOGUE[metric].scale)
 
-    key, turns, direct = state.key, reading.turns, reading.direct
+    key, turns, direct = state.key, analysis.turns, analysis.direct
     return SessionRecord(
-        schema_version=SCHEMA_VERSION,
+        schema_version=RECORD_SCHEMA_VERSION,
         platform=key.platform,
         account_sid=key.account_sid,
         call_sid=key.call_sid,
         session_id=key.session_id,
         revision=state.revision,
-        started_at=format_ms(reading.first),
-        ended_at=format_ms(reading.last),
-        duration_s=reading.duration_s,
+        started_at=format_ms(analysis.first),
+        ended_at=format_ms(analysis.last),
+        duration_s=analysis.duration_s,
         end_status=None if direct.wrap_up is None else direct.wrap_up.status,
         close_reason="end_of_input" if state.closed is None else state.closed.reason,
-        context=ContextPart(*reading.context),
+        context=ContextPart(*analysis.context),
         configuration=direct.configuration,
         latency_ms=LatencyPart(
             stt=summary("SttLatency"),
@@ -99,28 +99,28 @@ def to_record(state: Session, reading: Reading, *, timeline: bool = True) -> Ses
             replies=direct.replies,
             per_second=summary("TokensPerSecond"),
         ),
-        talk=_talk(reading),
+        talk=_talk(analysis),
         errors=[
             ErrorPart(code=e.code, message=e.message, at=format_ms(e.at)) for e in direct.errors
         ],
         unknown_events=dict(sorted(direct.unknown.items())),
-        turn_rows=[_row(n, row) for n, row in enumerate(reading.rows, 1)],
+        turn_rows=[_row(n, row) for n, row in enumerate(analysis.rows, 1)],
         doubtful_waits=count("DoubtfulWaits"),
         doubtful_turns=count("DoubtfulTurns"),
         doubtful_prompts=count("DoubtfulPrompts"),
-        turn_rows_omitted=reading.rows_omitted,
-        completeness=_completeness(state, reading),
+        turn_rows_omitted=analysis.rows_omitted,
+        completeness=_completeness(state, analysis),
         continued=state.continued > 0,
-        timeline=reading.timeline if timeline else None,
+        timeline=analysis.timeline if timeline else None,
     )
 
 
-def encode(record: SessionRecord) -> bytes:
+def encode_record(record: SessionRecord) -> bytes:
     """The record as one line of JSON, without a line end; equal records, equal bytes."""
     return _ENCODER.encode(record)
 
 
-def decode(line: bytes) -> SessionRecord:
+def decode_record(line: bytes) -> SessionRecord:
     """A record from its line. Raises ``msgspec.DecodeError`` for bytes that are none."""
     return _DECODER.decode(line)
 
@@ -131,40 +131,40 @@ def encode_within(line: bytes, most: int) -> bytes:
     """
     if len(line) <= most:
         return line
-    record = replace(decode(line), timeline=None)
-    line = encode(record)
+    record = replace(decode_record(line), timeline=None)
+    line = encode_record(record)
     rows = record.turn_rows
     while rows and len(line) > most:
         # rows are of about one size: leave out what is too much, at least one
         rows = rows[: min(len(rows) - 1, len(rows) * most // len(line))]
         omitted = record.turn_rows_omitted + len(record.turn_rows) - len(rows)
-        line = encode(replace(record, turn_rows=rows, turn_rows_omitted=omitted))
+        line = encode_record(replace(record, turn_rows=rows, turn_rows_omitted=omitted))
     return line
 
 
-def agent_share(reading: Reading) -> int | None:
+def agent_share(analysis: SessionAnalysis) -> int | None:
     """The agent's share of the talking in hundredths of a percent; None if nobody talked."""
-    agent, both = reading.turns.agent_ms, reading.turns.agent_ms + reading.turns.customer_ms
+    agent, both = analysis.turns.agent_ms, analysis.turns.agent_ms + analysis.turns.customer_ms
     return half_up(agent * 10_000, both) if both else None
 
 
-def _by_kind(reading: Reading) -> Part:
+def _by_kind(analysis: SessionAnalysis) -> MinuteSamples:
     """All samples; of a kind, in any order."""
-    found: Part = defaultdict(list)
-    for samples in (reading.direct.samples, reading.spoken.samples):
+    found: MinuteSamples = defaultdict(list)
+    for samples in (analysis.direct.samples, analysis.conversation.samples):
         for part in samples.parts.values():
             for kind, values in part.items():
                 found[kind].extend(values)
     return found
 
 
-def _talk(reading: Reading) -> TalkPart:
-    share = agent_share(reading)
+def _talk(analysis: SessionAnalysis) -> TalkPart:
+    share = agent_share(analysis)
     return TalkPart(
-        customer_ms=reading.turns.customer_ms,
-        agent_ms=reading.turns.agent_ms,
+        customer_ms=analysis.turns.customer_ms,
+        agent_ms=analysis.turns.agent_ms,
         agent_share=None if share is None else share / 100,
-        longest_silence_ms=reading.longest_silence,
+        longest_silence_ms=analysis.longest_silence,
     )
 
 
@@ -184,16 +184,16 @@ def _row(n: int, row: TurnRow) -> RowPart:
     )
 
 
-def _completeness(state: Session, reading: Reading) -> CompletenessPart:
-    numbers = reading.numbers
+def _completeness(state: Session, analysis: SessionAnalysis) -> CompletenessPart:
+    numbers = analysis.numbers
     return CompletenessPart(
-        events=len(reading.ordered.rows),
-        conflicts=reading.ordered.conflicts,
-        order_conflicts=reading.ordered.order_conflicts,
-        lost_ends=reading.turns.lost_ends,
+        events=len(analysis.ordered.rows),
+        conflicts=analysis.ordered.conflicts,
+        order_conflicts=analysis.ordered.order_conflicts,
+        lost_ends=analysis.turns.lost_ends,
         first_sequence=numbers.first,
         last_sequence=numbers.last,
         missing=numbers.missing,
         sparse=numbers.sparse,
-        cut=state.cut + reading.direct.cut,
+        cut=state.cut + analysis.direct.cut,
     )

@@ -7,14 +7,14 @@ from collections import defaultdict
 from worker.sessions.context import NOWHERE, Context
 from worker.times.minutes import minute_of
 
-Kind = str | tuple[str, str]
+SampleKey = str | tuple[str, str]
 """A metric, with the value of its own dimension if it has one."""
 
-Part = defaultdict[Kind, list[int]]
+MinuteSamples = defaultdict[SampleKey, list[int]]
 """The samples of one minute in one context, in the metrics' scaled integers."""
 
 
-def split(kind: Kind) -> tuple[str, str | None]:
+def split(kind: SampleKey) -> tuple[str, str | None]:
     """The metric of a kind, and the value of its own dimension."""
     return kind if isinstance(kind, tuple) else (kind, None)
 
@@ -28,14 +28,14 @@ class Samples:
     __slots__ = ("_context", "parts")
 
     def __init__(self, context: Context = NOWHERE) -> None:
-        self.parts: dict[tuple[Context, int], Part] = {}
+        self.parts: dict[tuple[Context, int], MinuteSamples] = {}
         self._context = context
 
     def enter(self, context: Context) -> None:
         """The context of all samples that follow."""
         self._context = context
 
-    def at(self, time: int) -> Part:
+    def at(self, time: int) -> MinuteSamples:
         """Where samples of an instant (epoch ms) go, and of its minute while the context stays."""
         place = self._context, minute_of(time)
         part = self.parts.get(place)

@@ -15,13 +15,13 @@ from worker.metrics.distribution import Summary
 from worker.sessions.event_walk import MAX_ERRORS
 from worker.sessions.state import CloseReason
 from worker.sessions.timeline import Timeline
-from worker.sessions.turn_rows import MAX_ROWS, Outcome
+from worker.sessions.turn_rows import MAX_ROWS, RowOutcome
 
-SCHEMA_VERSION: Final = 1
+RECORD_SCHEMA_VERSION: Final = 1
 
 Ms = Annotated[int, Meta(description="milliseconds")]
-Instant = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds")]
-Reported = Annotated[
+Rfc3339Text = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds")]
+ReportedText = Annotated[
     str,
     Meta(
         description="text as the platform reports it, within bounds: it may hold anything, "
@@ -39,12 +39,12 @@ class _Part(msgspec.Struct, frozen=True, gc=False):
 class ContextPart(_Part, frozen=True):
     """Languages, providers, voice and model at the session's end; ``unknown`` if not told."""
 
-    tts_language: Reported
-    transcription_language: Reported
-    tts_provider: Reported
-    voice: Reported
-    transcription_provider: Reported
-    speech_model: Reported
+    tts_language: ReportedText
+    transcription_language: ReportedText
+    tts_provider: ReportedText
+    voice: ReportedText
+    transcription_provider: ReportedText
+    speech_model: ReportedText
 
 
 class LatencyPart(_Part, frozen=True):
@@ -100,9 +100,9 @@ class TalkPart(_Part, frozen=True):
 class ErrorPart(_Part, frozen=True):
     """An error that the session reported."""
 
-    code: int | Reported | None
-    message: Reported
-    at: Instant
+    code: int | ReportedText | None
+    message: ReportedText
+    at: Rfc3339Text
 
 
 class RowPart(_Part, frozen=True):
@@ -111,8 +111,8 @@ class RowPart(_Part, frozen=True):
     """
 
     n: int
-    at: Instant
-    outcome: Outcome
+    at: Rfc3339Text
+    outcome: RowOutcome
     caller_wait_ms: Ms | None
     response_ms: Ms | None
     application_ms: Ms | None
@@ -120,7 +120,7 @@ class RowPart(_Part, frozen=True):
     tts_ms: Ms | None
     reply_ms: Ms | None
     tokens: int | None
-    language: Reported
+    language: ReportedText
 
 
 class CompletenessPart(_Part, frozen=True):
@@ -154,13 +154,13 @@ class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
     call_sid: str
     session_id: str
     revision: int
-    started_at: Instant
-    ended_at: Instant
+    started_at: Rfc3339Text
+    ended_at: Rfc3339Text
     duration_s: int | None
-    end_status: Reported | None
+    end_status: ReportedText | None
     close_reason: CloseReason
     context: ContextPart
-    configuration: dict[str, Reported]
+    configuration: dict[str, ReportedText]
     latency_ms: LatencyPart
     turns: int
     ambiguous_turns: int
@@ -181,7 +181,7 @@ class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
     tokens: TokenPart
     talk: TalkPart
     errors: Annotated[list[ErrorPart], Meta(max_length=MAX_ERRORS)]
-    unknown_events: dict[Reported, int]
+    unknown_events: dict[ReportedText, int]
     turn_rows: Annotated[list[RowPart], Meta(max_length=MAX_ROWS)]
     doubtful_waits: int
     doubtful_turns: int

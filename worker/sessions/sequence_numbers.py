@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from worker.sessions.event_log import Row
+from worker.sessions.event_log import LoggedEvent
 
 Break = tuple[int, int]
 """A number that lacks its predecessor, and how many numbers are missing right below it."""
@@ -42,7 +42,7 @@ class Holes:
         return many if many > 0 else -many
 
 
-class Numbers(NamedTuple):
+class NumberSpan(NamedTuple):
     """A session's sequence numbers. ``missing``: those absent between the first and the last, at
     least so many events are lost.
     """
@@ -58,26 +58,26 @@ class Numbers(NamedTuple):
         return span >= _SPARSE_FROM and 4 * self.missing > span
 
 
-def numbers_of(rows: Iterable[Row]) -> Numbers:
+def numbers_of(rows: Iterable[LoggedEvent]) -> NumberSpan:
     """The numbers of at least one event, in any order."""
     return _numbers(_ascending(rows))
 
 
-def holes_of(rows: Iterable[Row]) -> Holes | None:
+def holes_of(rows: Iterable[LoggedEvent]) -> Holes | None:
     """The holes in the numbers of at least one event, in any order; None if there is none."""
     ascending = _ascending(rows)
     return Holes(_breaks(ascending)) if _numbers(ascending).missing else None
 
 
-def _ascending(rows: Iterable[Row]) -> list[int]:
+def _ascending(rows: Iterable[LoggedEvent]) -> list[int]:
     numbers = [row.sequence_number for row in rows]
     numbers.sort()  # mostly so already
     return numbers
 
 
-def _numbers(ascending: list[int]) -> Numbers:
+def _numbers(ascending: list[int]) -> NumberSpan:
     first, last = ascending[0], ascending[-1]
-    return Numbers(first, last, last - first + 1 - len(set(ascending)))
+    return NumberSpan(first, last, last - first + 1 - len(set(ascending)))
 
 
 def _breaks(ascending: Iterable[int]) -> Iterator[Break]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.sessions.event_log import Row
+from worker.sessions.event_log import LoggedEvent
 from worker.sessions.sequence_numbers import Holes
 
 
@@ -15,20 +15,20 @@ class Silence:
 
     def __init__(self) -> None:
         self.longest = 0
-        self._since: Row | None = None
+        self._since: LoggedEvent | None = None
 
-    def begin(self, now: Row) -> None:
+    def begin(self, now: LoggedEvent) -> None:
         """Neither side speaks from this event on, or it was so before."""
         if self._since is None:
             self._since = now
 
-    def end(self, now: Row, holes: Holes | None) -> None:
+    def end(self, now: LoggedEvent, holes: Holes | None) -> None:
         """A side speaks from this event on."""
         if self._since is not None:
             self.longest = self.longest_up_to(now, holes)
             self._since = None
 
-    def longest_up_to(self, last: Row, holes: Holes | None) -> int:
+    def longest_up_to(self, last: LoggedEvent, holes: Holes | None) -> int:
         """The longest stretch in ms if this is the session's last event."""
         since = self._since
         if since is None:

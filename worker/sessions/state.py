@@ -14,14 +14,14 @@ from typing import Final, Literal
 import msgspec
 
 from worker.events.event import EVENT_CODES, SessionKey
-from worker.metrics.series import Told
-from worker.sessions.event_log import Row
+from worker.metrics.series import EmittedSample
+from worker.sessions.event_log import LoggedEvent
 from worker.times.minutes import AFTER_ALL, BEFORE_ALL
 
 CloseReason = Literal["wrap_up", "idle", "end_of_input"]
 
 
-class Mark(msgspec.Struct, array_like=True, gc=False):
+class EmitCursor(msgspec.Struct, array_like=True, gc=False):
     """How far one kind of metrics has been told: all samples of the first ``count`` events
     whose minutes lie before ``before`` (epoch ms), read with or without ``closing``, and with or
     without taking absent sequence numbers for missing events (``contiguous``).
@@ -71,9 +71,9 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     revision: int = 0
     recorded: int = 0
     summarised: bool = False
-    direct: Mark = msgspec.field(default_factory=Mark)
-    turn: Mark = msgspec.field(default_factory=Mark)
-    surplus: list[tuple[Told, int]] = []
+    direct: EmitCursor = msgspec.field(default_factory=EmitCursor)
+    turn: EmitCursor = msgspec.field(default_factory=EmitCursor)
+    over_emitted: list[tuple[EmittedSample, int]] = []
     """Samples told that the session's events no longer have."""
     contextual: int = BEFORE_ALL
     continued: int = 0
@@ -90,7 +90,7 @@ class Session(msgspec.Struct, array_like=True, gc=False):
         direct, turn = msgspec.structs.replace(self.direct), msgspec.structs.replace(self.turn)
         return msgspec.structs.replace(self, direct=direct, turn=turn)
 
-    def take_in(self, rows: Sequence[Row]) -> None:
+    def take_in(self, rows: Sequence[LoggedEvent]) -> None:
         """The log has grown by these, at least one, in the order in which they arrived; all of
         them are new to it.
         """

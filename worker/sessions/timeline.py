@@ -17,10 +17,10 @@ from msgspec.structs import replace
 from worker.events.event import EVENT_CODES
 from worker.events.payload import Configured, Failed, Interrupted, LanguageChanged, Payload
 from worker.sessions.context import ContextWalk
-from worker.sessions.event_log import Row
+from worker.sessions.event_log import LoggedEvent
 from worker.sessions.event_walk import CONFIGURING, latency_of
 from worker.sessions.pairing import Pairing
-from worker.sessions.turn_rows import Outcome, TurnRow
+from worker.sessions.turn_rows import RowOutcome, TurnRow
 
 MAX_ENTRIES: Final = 2_000
 """A timeline has so many entries at most; the earliest are kept."""
@@ -44,7 +44,7 @@ class Utterance(NamedTuple):
 
     start: int | None
     end: int | None
-    outcome: Outcome | None
+    outcome: RowOutcome | None
     response_ms: int | None
 
 
@@ -77,14 +77,14 @@ class ReplyStream(NamedTuple):
     tokens: int | None
 
 
-class Reported(NamedTuple):
+class ReportedLatency(NamedTuple):
     """A latency in ms as an event reports it."""
 
     at: int
     latency_ms: int
 
 
-class Mark(NamedTuple):
+class TimelineMark(NamedTuple):
     """Something that happens; ``detail``: what broke in, the new language, or the error's code."""
 
     at: int
@@ -120,9 +120,9 @@ class Timeline(msgspec.Struct, frozen=True, gc=False):
     waits: list[Wait]
     prompts: list[Prompt]
     replies: list[ReplyStream]
-    stt: list[Reported]
-    tts: list[Reported]
-    marks: list[Mark]
+    stt: list[ReportedLatency]
+    tts: list[ReportedLatency]
+    marks: list[TimelineMark]
     gaps: list[Gap]
     contexts: list[InForce]
     omitted: int
@@ -133,7 +133,7 @@ class Pairs(Pairing):
 
     __slots__ = ("_first", "_utterances", "customer", "prompts", "replies", "waits")
 
-    def __init__(self, first: Row) -> None:
+    def __init__(self, first: LoggedEvent) -> None:
         self._first = first.timestamp
         self.customer: list[Speech] = []
         self.waits: list[Wait] = []
@@ -141,28 +141,28 @@ class Pairs(Pairing):
         self.replies: list[ReplyStream] = []
         self._utterances: list[tuple[int | None, int | None, TurnRow | None]] = []
 
-    def spoke(self, since: Row | None, until: Row | None) -> None:
+    def spoke(self, since: LoggedEvent | None, until: LoggedEvent | None) -> None:
         """One utterance of the customer."""
         self.customer.append(Speech(self._time(since), self._time(until)))
 
-    def prompted(self, sent: Row, first_token: Row | None, *, sure: bool) -> None:
+    def prompted(self, sent: LoggedEvent, first_token: LoggedEvent | None, *, sure: bool) -> None:
         """One prompt."""
         self.prompts.append(Prompt(self._at(sent), self._time(first_token), int(sure)))
 
-    def reply_begins(self, first_token: Row) -> None:
+    def reply_begins(self, first_token: LoggedEvent) -> None:
         """One reply, so far."""
         self.replies.append(ReplyStream(self._at(first_token), None, None))
 
-    def reply_ends(self, final_token: Row, tokens: int | None) -> None:
+    def reply_ends(self, final_token: LoggedEvent, tokens: int | None) -> None:
         """The last reply, as a whole."""
         began = self.replies[-1].first_token
         self.replies[-1] = ReplyStream(began, self._at(final_token), tokens)
 
-    def agent_begins(self, now: Row, row: TurnRow | None) -> None:
+    def agent_begins(self, now: LoggedEvent, row: TurnRow | None) -> None:
         """One utterance of the agent, so far."""
         self._utterances.append((self._at(now), None, row))
 
-    def agent_ends(self, now: Row, *, begun: bool) -> None:
+    def agent_ends(self, now: LoggedEvent, *, begun: bool) -> None:
         """The last utterance, as a whole, or the end of one."""
         if begun:
             start, _, row = self._utterances[-1]
@@ -170,7 +170,9 @@ class Pairs(Pairing):
         else:
             self._utterances.append((None, self._at(now), None))
 
-    def waited(self, since: Row, audio: Row | None, speech_ms: int, *, doubtful: bool) -> None:
+    def waited(
+        self, since: LoggedEvent, audio: LoggedEvent | None, speech_ms: int, *, doubtful: bool
+    ) -> None:
         """One wait."""
         self.waits.append(Wait(self._at(since), self._time(audio), speech_ms, int(doubtful)))
 
@@ -183,14 +185,14 @@ class Pairs(Pairing):
             for start, end, row in self._utterances
         ]
 
-    def _at(self, row: Row) -> int:
+    def _at(self, row: LoggedEvent) -> int:
         return row.timestamp - self._first
 
-    def _time(self, row: Row | None) -> int | None:
+    def _time(self, row: LoggedEvent | None) -> int | None:
         return None if row is None else row.timestamp - self._first
 
 
-def timeline_of(pairs: Pairs, ordered: list[Row], *, holes: bool) -> Timeline:
+def timeline_of(pairs: Pairs, ordered: list[LoggedEvent], *, holes: bool) -> Timeline:
     """The timeline of a session from what was paired and all of its events in order, at least
     one. ``holes``: whether any are missing.
     """
@@ -229,19 +231,19 @@ def _bounded(whole: Timeline) -> Timeline:
     return replace(whole, omitted=beyond, **{kind: lists[kind][: kept[kind]] for kind in _KINDS})
 
 
-def _reported(ordered: list[Row], name: str) -> list[Reported]:
+def _reported(ordered: list[LoggedEvent], name: str) -> list[ReportedLatency]:
     code, first = EVENT_CODES[name], ordered[0].timestamp
     return [
-        Reported(row.timestamp - first, latency)
+        ReportedLatency(row.timestamp - first, latency)
         for row in ordered
         if row.name == code and (latency := latency_of(row.payload)) is not None
     ]
 
 
-def _marks(ordered: list[Row]) -> list[Mark]:
+def _marks(ordered: list[LoggedEvent]) -> list[TimelineMark]:
     first = ordered[0].timestamp
     return [
-        Mark(row.timestamp - first, _MARKS[row.name], _detail(row.payload))
+        TimelineMark(row.timestamp - first, _MARKS[row.name], _detail(row.payload))
         for row in ordered
         if row.name in _MARKS
     ]
@@ -258,7 +260,7 @@ def _detail(payload: Payload | None) -> str | None:
     return None
 
 
-def _gaps(ordered: list[Row]) -> list[Gap]:
+def _gaps(ordered: list[LoggedEvent]) -> list[Gap]:
     first = ordered[0].timestamp
     by_number = sorted((row.sequence_number, row.timestamp - first) for row in ordered)
     return sorted(
@@ -268,7 +270,7 @@ def _gaps(ordered: list[Row]) -> list[Gap]:
     )
 
 
-def _contexts(ordered: list[Row]) -> list[InForce]:
+def _contexts(ordered: list[LoggedEvent]) -> list[InForce]:
     """Those that follow one another; there is none before the first configuration."""
     walk, first, found = ContextWalk(), ordered[0].timestamp, list[InForce]()
     for row in ordered:

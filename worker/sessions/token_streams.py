@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import msgspec
 
-from worker.sessions.event_log import Row
+from worker.sessions.event_log import LoggedEvent
 from worker.sessions.sequence_numbers import Holes
 
 
-class Reply(msgspec.Struct, frozen=True, gc=False):
+class ReplyInProgress(msgspec.Struct, frozen=True, gc=False):
     """A reply that has begun but wasn't heard yet; ``sure`` if its prompt is beyond doubt."""
 
     begun: int
@@ -26,11 +26,11 @@ class TokenStreams:
     __slots__ = ("_count", "_void", "first_token")
 
     def __init__(self) -> None:
-        self.first_token: Row | None = None
+        self.first_token: LoggedEvent | None = None
         self._count = 0
         self._void = False
 
-    def begin(self, now: Row, holes: Holes | None) -> None:
+    def begin(self, now: LoggedEvent, holes: Holes | None) -> None:
         """A reply begins."""
         since = self.first_token
         if since is None:
@@ -42,7 +42,7 @@ class TokenStreams:
                 self._count = 0
         self._count += 1
 
-    def end(self, now: Row, holes: Holes | None) -> int | None:
+    def end(self, now: LoggedEvent, holes: Holes | None) -> int | None:
         """A reply is complete: how long it took in ms, None if that can't be told."""
         since = self.first_token
         if since is None:

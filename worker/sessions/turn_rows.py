@@ -15,7 +15,7 @@ import msgspec
 
 MAX_ROWS: Final = 200
 
-Outcome = Literal[
+RowOutcome = Literal[
     "answered", "ambiguous", "interrupted", "unanswered", "abandoned", "greeting", "doubtful"
 ]
 TurnOutcome = Literal["answered", "ambiguous", "doubtful"]
@@ -31,7 +31,7 @@ class TurnRow(msgspec.Struct, gc=False):
     """
 
     at: int
-    outcome: Outcome
+    outcome: RowOutcome
     language: str
     caller_wait_ms: int | None = None
     response_ms: int | None = None
@@ -119,7 +119,7 @@ class TurnRows:
         self._waited_since = since
         self._keep(TurnRow(since, "abandoned" if abandoned else "doubtful", self.language))
 
-    def _open(self, at: int, outcome: Outcome, wait: int | None, response: int | None) -> None:
+    def _open(self, at: int, outcome: RowOutcome, wait: int | None, response: int | None) -> None:
         self.current = TurnRow(at, outcome, self.language, wait, response, *self._measured)
         self._keep(self.current)
 

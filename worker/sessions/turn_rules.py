@@ -26,12 +26,12 @@ from collections import defaultdict, deque
 
 from worker.metrics.distribution import half_up
 from worker.sessions.caller_wait import CallerWait
-from worker.sessions.event_log import Row
+from worker.sessions.event_log import LoggedEvent
 from worker.sessions.pairing import Pairing
-from worker.sessions.samples import Part
+from worker.sessions.samples import MinuteSamples
 from worker.sessions.sequence_numbers import Holes
 from worker.sessions.silence import Silence
-from worker.sessions.token_streams import Reply, TokenStreams
+from worker.sessions.token_streams import ReplyInProgress, TokenStreams
 from worker.sessions.turn_rows import TurnRows
 
 
@@ -53,29 +53,29 @@ class TurnWalk:
 
     def __init__(self, rows: TurnRows, base: int) -> None:
         """``base``: the session's, which its rows' times are told by (epoch ms)."""
-        self.part: Part = defaultdict(list)
+        self.part: MinuteSamples = defaultdict(list)
         self.holes: Holes | None = None
         self.pairs = Pairing()
         self._base = base
         self._rows = rows
-        self.customer_since: Row | None = None
-        self.agent_since: Row | None = None
-        self.customer_end: Row | None = None
+        self.customer_since: LoggedEvent | None = None
+        self.agent_since: LoggedEvent | None = None
+        self.customer_end: LoggedEvent | None = None
         self.wait = CallerWait()
-        self.owed: deque[Row] = deque()
-        self.unheard: list[Reply] = []
+        self.owed: deque[LoggedEvent] = deque()
+        self.unheard: list[ReplyInProgress] = []
         self.doubt = False
         self.muddled = False
         self.streams = TokenStreams()
         self._replies_begun = 0
-        self._configured: Row | None = None
+        self._configured: LoggedEvent | None = None
         self._ended_since_prompt = False
         self._utterance = 0
         """The time of the customer's current or last utterance's start."""
         self._utterance_over_agent = False
         # what belongs to the agent's current utterance
-        self._answers: Row | None = None
-        self._interrupt: Row | None = None
+        self._answers: LoggedEvent | None = None
+        self._interrupt: LoggedEvent | None = None
         # totals
         self.agent_utterances = 0
         self.unattributed_replies = 0
@@ -84,12 +84,12 @@ class TurnWalk:
         self.agent_ms = 0
         self.silence = Silence()
 
-    def configured(self, now: Row) -> None:
+    def configured(self, now: LoggedEvent) -> None:
         """A ``configurations`` event came; the earliest one counts."""
         if self._configured is None:
             self._configured = now
 
-    def start_of_customer_speech(self, now: Row) -> None:
+    def start_of_customer_speech(self, now: LoggedEvent) -> None:
         """The customer begins to speak."""
         self.wait.speech(now, paired=self.customer_since is None)
         if self.customer_since is not None:
@@ -99,7 +99,7 @@ class TurnWalk:
             if not self._has_hole(self.agent_since, now):
                 self.part["InterruptionsByCustomer"].append(1)
         elif self._ended_since_prompt:
-            self._settle(now)
+            self._expire_prompts(now)
         if self.owed:
             self.muddled = True
         self.customer_end = None
@@ -108,7 +108,7 @@ class TurnWalk:
         self._utterance = now.timestamp
         self._utterance_over_agent = self.agent_since is not None
 
-    def end_of_customer_speech(self, now: Row) -> None:
+    def end_of_customer_speech(self, now: LoggedEvent) -> None:
         """The customer falls silent."""
         self.wait.customer_ends(now, self.customer_since)
         self.pairs.spoke(self.customer_since, now)
@@ -122,7 +122,7 @@ class TurnWalk:
             self.customer_end = now
             self.silence.begin(now)
 
-    def prompt_sent(self, now: Row) -> None:
+    def prompt_sent(self, now: LoggedEvent) -> None:
         """What the customer said goes to the application."""
         self.owed.append(now)
         if len(self.owed) > 1:
@@ -131,7 +131,7 @@ class TurnWalk:
             self.wait.begin(now, self.customer_end)
         self._ended_since_prompt = False
 
-    def first_token_received(self, now: Row) -> None:
+    def first_token_received(self, now: LoggedEvent) -> None:
         """A reply begins."""
         prompt = self.owed.popleft() if self.owed else None
         latency = None
@@ -148,11 +148,11 @@ class TurnWalk:
             self.pairs.prompted(prompt, now, sure=latency is not None)
         self.pairs.reply_begins(now)
         self._rows.reply_begins(latency)
-        self.unheard.append(Reply(now.timestamp, sure=latency is not None))
+        self.unheard.append(ReplyInProgress(now.timestamp, sure=latency is not None))
         self._replies_begun += 1
         self.streams.begin(now, self.holes)
 
-    def final_token_received(self, now: Row, tokens: int | None) -> None:
+    def final_token_received(self, now: LoggedEvent, tokens: int | None) -> None:
         """A reply is complete, with that many tokens (None: not told)."""
         duration = self.streams.end(now, self.holes)
         if duration is not None:
@@ -164,7 +164,7 @@ class TurnWalk:
         if tokens is not None:
             self._rows.tokens(tokens)
 
-    def start_of_agent_speech(self, now: Row) -> None:
+    def start_of_agent_speech(self, now: LoggedEvent) -> None:
         """The agent begins to play audio."""
         self._rows.utterance()
         self.agent_utterances += 1
@@ -185,7 +185,7 @@ class TurnWalk:
         self.silence.end(now, self.holes)
         self.agent_since = now
 
-    def end_of_agent_speech(self, now: Row) -> None:
+    def end_of_agent_speech(self, now: LoggedEvent) -> None:
         """The agent falls silent."""
         self.wait.speech(now, paired=self.agent_since is not None)
         self.pairs.agent_ends(now, begun=self.agent_since is not None)
@@ -197,7 +197,7 @@ class TurnWalk:
         if self.customer_since is None:
             self.silence.begin(now)
 
-    def interrupt(self, now: Row) -> None:
+    def interrupt(self, now: LoggedEvent) -> None:
         """One party broke in; prompts owed from before the customer did so are void."""
         began = now.timestamp
         if self._utterance_over_agent:
@@ -211,7 +211,7 @@ class TurnWalk:
         self.muddled = False
         self.doubt = len(self.owed) > 1
 
-    def close(self, last: Row) -> None:
+    def close(self, last: LoggedEvent) -> None:
         """The session is over; ``last`` is its last event."""
         if self.customer_since is not None:
             self.pairs.spoke(self.customer_since, None)
@@ -220,13 +220,13 @@ class TurnWalk:
             self.pairs.waited(self.wait.since, None, self.wait.speech_ms, doubtful=not abandoned)
             self.part["AbandonedWaits" if abandoned else "DoubtfulWaits"].append(1)
             self._rows.waited(self._base + self.wait.since.timestamp, abandoned=abandoned)
-        self._settle(last)
+        self._expire_prompts(last)
 
-    def _has_hole(self, one: Row, other: Row) -> bool:
+    def _has_hole(self, one: LoggedEvent, other: LoggedEvent) -> bool:
         holes = self.holes
         return holes is not None and bool(holes.between(one.sequence_number, other.sequence_number))
 
-    def _turn(self, now: Row, customer_end: Row, wait: int | None) -> None:
+    def _turn(self, now: LoggedEvent, customer_end: LoggedEvent, wait: int | None) -> None:
         """Does this utterance answer the customer, and is that beyond doubt?"""
         replies = self.unheard  # in order of time, as they came
         begun_since = bool(replies) and replies[-1].begun >= customer_end.timestamp
@@ -247,7 +247,7 @@ class TurnWalk:
             self.part["AmbiguousTurns"].append(1)
             self._rows.turn(at, "ambiguous", wait, None)
 
-    def _end_utterance(self, now: Row, since: Row) -> None:
+    def _end_utterance(self, now: LoggedEvent, since: LoggedEvent) -> None:
         duration = now.timestamp - since.timestamp
         self.agent_ms += duration
         holes = self.holes
@@ -262,14 +262,14 @@ class TurnWalk:
         if self._interrupt is not None and not self._has_hole(self._interrupt, now):
             self.part["BargeInStopTime"].append(now.timestamp - self._interrupt.timestamp)
 
-    def _greeting(self, now: Row) -> None:
+    def _greeting(self, now: LoggedEvent) -> None:
         if not self._replies_begun and self._configured is not None:
             if not self._has_hole(self._configured, now):
                 duration = now.timestamp - self._configured.timestamp
                 self.part["TimeToFirstAudio"].append(duration)
             self._rows.greeting(self._base + now.timestamp)
 
-    def _end_wait(self, now: Row) -> int | None:
+    def _end_wait(self, now: LoggedEvent) -> int | None:
         since = self.wait.since
         if since is None:
             self.wait.speech(now, paired=True)
@@ -282,14 +282,14 @@ class TurnWalk:
             self.part["CallerWait"].append(wait)
         return wait
 
-    def _settle(self, now: Row) -> None:
+    def _expire_prompts(self, now: LoggedEvent) -> None:
         while self.owed:
             self._unanswered(self.owed.popleft(), now)
         self.unheard.clear()
         self.doubt = False
         self.muddled = False
 
-    def _unanswered(self, prompt: Row, now: Row) -> None:
+    def _unanswered(self, prompt: LoggedEvent, now: LoggedEvent) -> None:
         doubtful = self._has_hole(prompt, now)
         self.pairs.prompted(prompt, None, sure=not doubtful)
         self.part["DoubtfulPrompts" if doubtful else "UnansweredPrompts"].append(1)

@@ -17,22 +17,22 @@ from worker.partition.rules import SequenceNumbers
 from worker.settings.otlp import OtlpSettings
 from worker.settings.values import (
     Address,
-    Dimensions,
+    DimensionsSetting,
     FileRotation,
     Host,
     IdleClock,
     Labels,
+    Location,
     LogFormat,
     LogLevel,
     Namespace,
-    OnAmbiguous,
+    OnAmbiguousSetting,
     OwnMetrics,
-    Place,
     PrometheusCalls,
     Region,
     ReleasePeriod,
     Sinks,
-    Start,
+    StartSetting,
     StreamName,
     Switch,
 )
@@ -72,10 +72,10 @@ class _WorkerSettings(BaseSettings):
         description="whose clock a shard without records goes by: agreed is the service's as far "
         "as this machine's supports it; server believes an emulator whose time isn't the real one",
     )
-    start: Start = Field(
+    start: StartSetting = Field(
         default="trim_horizon", description="where to begin without a stored position"
     )
-    state: Place = Field(
+    state: Location = Field(
         default="voice-insights.sqlite",
         description="where the state is kept: a SQLite file, or s3://bucket/prefix",
     )
@@ -90,15 +90,15 @@ class _WorkerSettings(BaseSettings):
     send_timeout_s: float = Field(
         default=10.0, ge=0.1, le=60, description="longest wait for an answer of CloudWatch's"
     )
-    on_ambiguous: OnAmbiguous = Field(
+    on_ambiguous: OnAmbiguousSetting = Field(
         default="resend",
         description="what nobody knows to have arrived: resend (may count twice) or drop",
     )
-    records: Place = Field(
+    records: Location = Field(
         default="-",
         description="where session records go: a file, s3://bucket/prefix, or - for stdout",
     )
-    dead_letters: Place = Field(
+    dead_letters: Location = Field(
         default="dead-letters.jsonl",
         description="where goes what could not be read, and why: a file, or s3://bucket/prefix",
     )
@@ -165,7 +165,7 @@ class _WorkerSettings(BaseSettings):
         le=1_209_600,
         description="older events of unknown sessions are dead letters",
     )
-    shard_lead_s: int = Field(
+    max_shard_skew_s: int = Field(
         default=300, ge=1, le=86_400, description="a shard so far ahead of the others pauses"
     )
 
@@ -203,7 +203,7 @@ class _WorkerSettings(BaseSettings):
     labels: Labels = Field(
         default={}, description="account_sid -> dimensions that all its series carry"
     )
-    dimensions: Dimensions = Field(
+    dimensions: DimensionsSetting = Field(
         default=dict(DEFAULT_DIMENSION_SETS),
         description="metric -> further dimension sets; replaces the default whole",
     )

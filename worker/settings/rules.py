@@ -40,6 +40,6 @@ def limits_of(settings: Settings) -> Limits:
     """The service's limits, in its own units."""
     return Limits(
         settings.commit_every_s,
-        settings.shard_lead_s * 1000,
+        settings.max_shard_skew_s * 1000,
         settings.max_outbox_mb * 1_000_000,
     )

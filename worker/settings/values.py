@@ -184,20 +184,20 @@ Namespace = Annotated[
 ]
 Address = Annotated[str, AfterValidator(_address)]
 Host = Annotated[str, AfterValidator(_host)]
-Start = Annotated[Literal["trim_horizon", "latest"] | int, BeforeValidator(_start)]
-Place = Annotated[str, AfterValidator(_place)]
+StartSetting = Annotated[Literal["trim_horizon", "latest"] | int, BeforeValidator(_start)]
+Location = Annotated[str, AfterValidator(_place)]
 """The path of a file, or ``s3://bucket/prefix``."""
 
 ReleasePeriod = Annotated[int, AfterValidator(_release)]
 Labels = Annotated[dict[str, dict[str, str]], AfterValidator(_labels)]
-Dimensions = Annotated[DimensionSets, AfterValidator(_dimensions)]
+DimensionsSetting = Annotated[DimensionSets, AfterValidator(_dimensions)]
 """To be declared after a field ``labels``, whose names are dimensions too."""
 
 SinkKind = Literal["cloudwatch", "emf", "otlp"]
 Sinks = Annotated[tuple[SinkKind, ...], NoDecode, BeforeValidator(_words), AfterValidator(_stores)]
 FileRotation = Annotated[Literal["never", "daily"], BeforeValidator(lower)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lower)]
-OnAmbiguous = Annotated[Literal["resend", "drop"], BeforeValidator(lower)]
+OnAmbiguousSetting = Annotated[Literal["resend", "drop"], BeforeValidator(lower)]
 IdleClock = Annotated[Literal["agreed", "server"], BeforeValidator(lower)]
 OwnMetrics = Annotated[Literal["auto", "emf", "off"], BeforeValidator(lower)]
 Switch = Annotated[Literal["on", "off"], BeforeValidator(lower)]

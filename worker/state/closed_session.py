@@ -11,17 +11,17 @@ from typing import Final
 
 import msgspec
 
-from worker.partition.commit_outputs import Packed
+from worker.partition.commit_outputs import EvictedSession
 
-VERSION: Final = 1
+CLOSED_SESSION_VERSION: Final = 1
 
 
-def encode(session: Packed) -> bytes:
+def encode_closed(session: EvictedSession) -> bytes:
     """The version in one byte, then state and log (msgpack)."""
     return _PREFIX + _ENCODER.encode(session)
 
 
-def decode(data: bytes) -> Packed:
+def decode_closed(data: bytes) -> EvictedSession:
     """A closed session from its bytes. Raises ``msgspec.DecodeError`` if they are none of a
     version that this release reads.
     """
@@ -32,10 +32,10 @@ def decode(data: bytes) -> Packed:
     return read(memoryview(data)[1:])
 
 
-_PREFIX: Final = bytes([VERSION])
+_PREFIX: Final = bytes([CLOSED_SESSION_VERSION])
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_READERS: Final[dict[int, Callable[[memoryview], Packed]]] = {
-    1: msgspec.msgpack.Decoder(Packed).decode
+_READERS: Final[dict[int, Callable[[memoryview], EvictedSession]]] = {
+    1: msgspec.msgpack.Decoder(EvictedSession).decode
 }
 """By version; a release that writes N keeps the reader of N-1, which gives the N that it means."""
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from worker.events.event import SessionKey
-from worker.outbox.entries import Draft, Entry, EntryKind, Settled
-from worker.partition.commit_outputs import Packed
+from worker.outbox.entries import Entry, EntryKind, NewEntry, Settled
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta
 from worker.partition.erasure import Erasure
 
@@ -18,8 +18,8 @@ class Commit(NamedTuple):
     """
 
     delta: Delta
-    drafts: list[Draft]
-    packed: list[Packed]
+    new_entries: list[NewEntry]
+    evicted: list[EvictedSession]
     forget_before: int | None
 
 
@@ -62,7 +62,7 @@ class Store(Protocol):
     longer).
     """
 
-    def take(self, stream: str) -> Delta:
+    def acquire(self, stream: str) -> Delta:
         """Become the owner, of state that belongs to ``stream``: all commits so far, merged.
 
         ``stream`` names the stream and its creation; raises ``StreamReplaced`` if the state is
@@ -74,7 +74,7 @@ class Store(Protocol):
         """Make a commit durable; when this returns it is."""
         ...
 
-    def recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
+    def load_sessions(self, keys: Iterable[SessionKey]) -> dict[SessionKey, EvictedSession]:
         """Those of the sessions that were packed away and are still kept."""
         ...
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from worker.outbox.destination import RequestFormat
 from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import Note
-from worker.partition.commit_outputs import Packed
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta
 
 
@@ -26,7 +26,7 @@ class Taken(NamedTuple):
     epoch: int
 
 
-class Waiting(NamedTuple):
+class WaitingEntries(NamedTuple):
     """Entries of one kind in the outbox: how many, of how many bytes, and when the first was made
     (epoch ms).
     """
@@ -50,7 +50,7 @@ class StateContents(NamedTuple):
     commits: int
     whole: Delta
     closed_sessions: int
-    waiting: list[Waiting]
+    waiting: list[WaitingEntries]
     size: int
     is_whole: bool
 
@@ -69,7 +69,7 @@ class StateView(Protocol):
         """Whose state it is."""
         ...
 
-    def find_sessions(self, sid: str | None) -> list[Packed]:
+    def find_sessions(self, sid: str | None) -> list[EvictedSession]:
         """The sessions, open or closed, whose session_id or call_sid is ``sid``, as they are; all
         of them if it is None.
         """

@@ -28,7 +28,7 @@ class MetricKind(Enum):
     GAUGE = "gauge"
 
 
-class OwnMetric(NamedTuple):
+class TelemetryMetric(NamedTuple):
     """One metric about the worker itself. ``unit`` is a CloudWatch unit.
 
     ``about``: what the value is. ``label``: what Prometheus tells its values apart by; None if
@@ -81,9 +81,9 @@ _COUNTER, _GAUGE = MetricKind.COUNTER, MetricKind.GAUGE
 _MS, _COUNT = "Milliseconds", "Count"
 
 _METRICS: Final = (
-    OwnMetric("Heartbeat", _COUNT, _GAUGE, "1 whenever the worker has committed"),
+    TelemetryMetric("Heartbeat", _COUNT, _GAUGE, "1 whenever the worker has committed"),
     # the stream
-    OwnMetric(
+    TelemetryMetric(
         "MillisBehindLatest",
         _MS,
         _GAUGE,
@@ -91,20 +91,20 @@ _METRICS: Final = (
         "since",
         "shard",
     ),
-    OwnMetric(
+    TelemetryMetric(
         "StreamTimeLag",
         _MS,
         _GAUGE,
         "the machine's clock less stream time; below 0 if that is ahead, as it must never be",
     ),
-    OwnMetric(
+    TelemetryMetric(
         "ClockDoubt",
         _MS,
         _GAUGE,
         "how far the service's date and the machine's clock are apart, if more than 5 minutes, so "
         "that time stands where no records come; 0 while they agree",
     ),
-    OwnMetric(
+    TelemetryMetric(
         "StreamTimeHeldBack",
         _MS,
         _GAUGE,
@@ -112,98 +112,118 @@ _METRICS: Final = (
         "one that holds stream time back",
         "shard",
     ),
-    OwnMetric("ShardsLive", _COUNT, _GAUGE, "shards that are not read to their end"),
-    OwnMetric(
+    TelemetryMetric("ShardsLive", _COUNT, _GAUGE, "shards that are not read to their end"),
+    TelemetryMetric(
         "ShardsPaused", _COUNT, _GAUGE, "shards not read now: ahead of the others, or at rest"
     ),
-    OwnMetric(
-        "ReadingRest",
+    TelemetryMetric(
+        "Backpressure",
         "Percent",
         _GAUGE,
         "share of the time in which nothing is read, because the outbox is so full",
     ),
-    OwnMetric("InputGaps", _COUNT, _COUNTER, "times that records were trimmed before being read"),
-    OwnMetric("StreamCallsFailed", _COUNT, _COUNTER, "calls to the stream that failed"),
+    TelemetryMetric(
+        "InputGaps", _COUNT, _COUNTER, "times that records were trimmed before being read"
+    ),
+    TelemetryMetric("StreamCallsFailed", _COUNT, _COUNTER, "calls to the stream that failed"),
     # occurrences, by what became of them
-    OwnMetric("Occurrences", _COUNT, _COUNTER, "CloudEvents read, unreadable ones included"),
-    OwnMetric("TestEvents", _COUNT, _COUNTER, "occurrences: test events of the sink"),
-    OwnMetric("Ignored", _COUNT, _COUNTER, "occurrences: events of other types"),
-    OwnMetric(
+    TelemetryMetric("Occurrences", _COUNT, _COUNTER, "CloudEvents read, unreadable ones included"),
+    TelemetryMetric("TestEvents", _COUNT, _COUNTER, "occurrences: test events of the sink"),
+    TelemetryMetric("Ignored", _COUNT, _COUNTER, "occurrences: events of other types"),
+    TelemetryMetric(
         "DeadLetters",
         _COUNT,
         _COUNTER,
         "occurrences: unreadable, expired, without room, or a defect",
     ),
-    OwnMetric("Events", _COUNT, _COUNTER, "occurrences: ConversationRelay events"),
-    OwnMetric("Folded", _COUNT, _COUNTER, "events: new to their session"),
-    OwnMetric("Duplicates", _COUNT, _COUNTER, "events: delivered before"),
-    OwnMetric("Cut", _COUNT, _COUNTER, "events: beyond the bound on a session's size"),
-    OwnMetric("Erased", _COUNT, _COUNTER, "events: of calls that an operator has had removed"),
-    OwnMetric("Unaccounted", _COUNT, _GAUGE, "occurrences that no outcome accounts for: a defect"),
-    OwnMetric("Conflicts", _COUNT, _COUNTER, "events redelivered with another payload"),
-    OwnMetric(
+    TelemetryMetric("Events", _COUNT, _COUNTER, "occurrences: ConversationRelay events"),
+    TelemetryMetric("Folded", _COUNT, _COUNTER, "events: new to their session"),
+    TelemetryMetric("Duplicates", _COUNT, _COUNTER, "events: delivered before"),
+    TelemetryMetric("Cut", _COUNT, _COUNTER, "events: beyond the bound on a session's size"),
+    TelemetryMetric(
+        "Erased", _COUNT, _COUNTER, "events: of calls that an operator has had removed"
+    ),
+    TelemetryMetric(
+        "Unaccounted", _COUNT, _GAUGE, "occurrences that no outcome accounts for: a defect"
+    ),
+    TelemetryMetric("Conflicts", _COUNT, _COUNTER, "events redelivered with another payload"),
+    TelemetryMetric(
         "IdentifyingValues",
         _COUNT,
         _COUNTER,
         "values of dimensions that identify someone, counted under other",
     ),
-    OwnMetric("UnknownEvents", _COUNT, _COUNTER, "events of a name that the worker doesn't know"),
-    OwnMetric("LateEvents", _COUNT, _COUNTER, "new events of a session that had closed"),
-    OwnMetric("DeliveryDelayP50", _MS, _GAUGE, "median of DeliveryDelay since the last report"),
-    OwnMetric("DeliveryDelayP95", _MS, _GAUGE, "95th percentile of the same"),
-    OwnMetric("DeliveryDelayP99", _MS, _GAUGE, "99th percentile of the same"),
+    TelemetryMetric(
+        "UnknownEvents", _COUNT, _COUNTER, "events of a name that the worker doesn't know"
+    ),
+    TelemetryMetric("LateEvents", _COUNT, _COUNTER, "new events of a session that had closed"),
+    TelemetryMetric(
+        "DeliveryDelayP50", _MS, _GAUGE, "median of DeliveryDelay since the last report"
+    ),
+    TelemetryMetric("DeliveryDelayP95", _MS, _GAUGE, "95th percentile of the same"),
+    TelemetryMetric("DeliveryDelayP99", _MS, _GAUGE, "99th percentile of the same"),
     # sessions
-    OwnMetric("SessionsOpened", _COUNT, _COUNTER, "sessions whose first event came"),
-    OwnMetric("SessionsClosed", _COUNT, _COUNTER, "sessions closed"),
-    OwnMetric("SessionsRevised", _COUNT, _COUNTER, "records revised after their session's close"),
-    OwnMetric(
-        "SessionsSetAside",
+    TelemetryMetric("SessionsOpened", _COUNT, _COUNTER, "sessions whose first event came"),
+    TelemetryMetric("SessionsClosed", _COUNT, _COUNTER, "sessions closed"),
+    TelemetryMetric(
+        "SessionsRevised", _COUNT, _COUNTER, "records revised after their session's close"
+    ),
+    TelemetryMetric(
+        "SessionsQuarantined",
         _COUNT,
         _COUNTER,
         "sessions that the worker failed at, now dead letters: a defect",
     ),
-    OwnMetric("SessionsOpen", _COUNT, _GAUGE, "sessions not closed yet"),
-    OwnMetric("SessionsHeld", _COUNT, _GAUGE, "sessions in memory, open or with more to tell"),
-    OwnMetric("SessionsSpread", "Percent", _GAUGE, "share of held sessions on several shards"),
-    OwnMetric(
+    TelemetryMetric("SessionsOpen", _COUNT, _GAUGE, "sessions not closed yet"),
+    TelemetryMetric(
+        "SessionsHeld", _COUNT, _GAUGE, "sessions in memory, open or with more to tell"
+    ),
+    TelemetryMetric(
+        "SessionsCrossShard", "Percent", _GAUGE, "share of held sessions on several shards"
+    ),
+    TelemetryMetric(
         "DirectWaitP50",
         _MS,
         _GAUGE,
         "median time from a session's minute to its release since the last report: direct metrics",
         "reason",
     ),
-    OwnMetric("DirectWaitP95", _MS, _GAUGE, "95th percentile of the same", "reason"),
-    OwnMetric("TurnWaitP50", _MS, _GAUGE, "the same median: turn metrics", "reason"),
-    OwnMetric("TurnWaitP95", _MS, _GAUGE, "95th percentile of the same", "reason"),
-    OwnMetric("SamplesRetracted", _COUNT, _COUNTER, "samples sent that turned out untrue"),
+    TelemetryMetric("DirectWaitP95", _MS, _GAUGE, "95th percentile of the same", "reason"),
+    TelemetryMetric("TurnWaitP50", _MS, _GAUGE, "the same median: turn metrics", "reason"),
+    TelemetryMetric("TurnWaitP95", _MS, _GAUGE, "95th percentile of the same", "reason"),
+    TelemetryMetric("SamplesRetracted", _COUNT, _COUNTER, "samples sent that turned out untrue"),
     # what leaves
-    OwnMetric("OutboxEntries", _COUNT, _GAUGE, "requests that wait to be sent"),
-    OwnMetric("OutboxSize", "Bytes", _GAUGE, "their size"),
-    OwnMetric("OutboxAge", _MS, _GAUGE, "for how long the oldest of them has waited"),
-    OwnMetric("RequestsApplied", _COUNT, _COUNTER, "attempts to send that were applied"),
-    OwnMetric("RequestsRefused", _COUNT, _COUNTER, "attempts to send that were not applied"),
-    OwnMetric("RequestsInvalid", _COUNT, _COUNTER, "attempts to send that were called invalid"),
-    OwnMetric("RequestsAmbiguous", _COUNT, _COUNTER, "attempts whose outcome nobody knows"),
-    OwnMetric("RequestsDropped", _COUNT, _COUNTER, "requests given up after such an attempt"),
-    OwnMetric("RequestsTooOld", _COUNT, _COUNTER, "requests too old for CloudWatch to take"),
-    OwnMetric(
+    TelemetryMetric("OutboxEntries", _COUNT, _GAUGE, "requests that wait to be sent"),
+    TelemetryMetric("OutboxSize", "Bytes", _GAUGE, "their size"),
+    TelemetryMetric("OutboxAge", _MS, _GAUGE, "for how long the oldest of them has waited"),
+    TelemetryMetric("RequestsApplied", _COUNT, _COUNTER, "attempts to send that were applied"),
+    TelemetryMetric("RequestsRefused", _COUNT, _COUNTER, "attempts to send that were not applied"),
+    TelemetryMetric(
+        "RequestsInvalid", _COUNT, _COUNTER, "attempts to send that were called invalid"
+    ),
+    TelemetryMetric("RequestsAmbiguous", _COUNT, _COUNTER, "attempts whose outcome nobody knows"),
+    TelemetryMetric("RequestsDropped", _COUNT, _COUNTER, "requests given up after such an attempt"),
+    TelemetryMetric("RequestsTooOld", _COUNT, _COUNTER, "requests too old for CloudWatch to take"),
+    TelemetryMetric(
         "SurplusBound",
         _COUNT,
         _COUNTER,
         "samples that CloudWatch may count beside what it must: the bound A, all series together",
     ),
-    OwnMetric(
+    TelemetryMetric(
         "SurplusBoundWidest",
         _COUNT,
         _GAUGE,
         "the largest A of one minute of one series since the last report",
     ),
     # the worker's own work
-    OwnMetric("StateCallsFailed", _COUNT, _COUNTER, "calls to the state's bucket that failed"),
-    OwnMetric("CommitTime", _MS, _GAUGE, "longest commit since the last report"),
-    OwnMetric("CommitAge", _MS, _GAUGE, "time since the last commit"),
-    OwnMetric("StateSize", "Bytes", _GAUGE, "size of the stored state"),
-    OwnMetric("LogLinesDropped", _COUNT, _COUNTER, "log lines dropped for want of room"),
+    TelemetryMetric(
+        "StateCallsFailed", _COUNT, _COUNTER, "calls to the state's bucket that failed"
+    ),
+    TelemetryMetric("CommitTime", _MS, _GAUGE, "longest commit since the last report"),
+    TelemetryMetric("CommitAge", _MS, _GAUGE, "time since the last commit"),
+    TelemetryMetric("StateSize", "Bytes", _GAUGE, "size of the stored state"),
+    TelemetryMetric("LogLinesDropped", _COUNT, _COUNTER, "log lines dropped for want of room"),
 )
 
-OWN_METRICS: Final[dict[str, OwnMetric]] = {metric.name: metric for metric in _METRICS}
+TELEMETRY_METRICS: Final[dict[str, TelemetryMetric]] = {metric.name: metric for metric in _METRICS}

@@ -16,12 +16,12 @@ from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.service.hooks import WorkerEvents
-from worker.service.ports import Progress
-from worker.sources.kinesis.notices import BackedOff, ClocksDiffer, Notice
-from worker.telemetry.snapshot import Period, Reading, Told, reading_of
+from worker.service.ports import WorkerStatus
+from worker.sources.kinesis.reader_events import BackedOff, ClocksDiffer, ReaderEvent
+from worker.telemetry.snapshot import EventCounts, ReportPeriod, TelemetrySnapshot, snapshot_of
 from worker.times.minutes import MINUTE
 
-Report = Callable[[Reading, int], None]
+Report = Callable[[TelemetrySnapshot, int], None]
 """Takes a reading and when it was made (epoch ms); must neither block nor raise."""
 
 
@@ -51,18 +51,18 @@ class TelemetryCollector(WorkerEvents):
         self._reported: int | None = None
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
-        self._period = Period()
-        self._last_period: Period | None = None
-        self._progress: Progress | None = None
+        self._period = ReportPeriod()
+        self._last_period: ReportPeriod | None = None
+        self._progress: WorkerStatus | None = None
         self._committed = 0
 
-    def notice(self, notice: Notice) -> None:
-        """See ``WorkerEvents.notice``."""
-        if isinstance(notice, BackedOff):
+    def reader_event(self, reader_event: ReaderEvent) -> None:
+        """See ``WorkerEvents.reader_event``."""
+        if isinstance(reader_event, BackedOff):
             self._count("StreamCallsFailed")
-        elif isinstance(notice, ClocksDiffer):
+        elif isinstance(reader_event, ClocksDiffer):
             with self._lock:
-                self._period.clock_doubt = max(self._period.clock_doubt, notice.doubt.apart)
+                self._period.clock_doubt = max(self._period.clock_doubt, reader_event.doubt.apart)
 
     def state_call_failed(self, failed: CallFailed) -> None:  # noqa: ARG002
         """See ``WorkerEvents.state_call_failed``."""
@@ -77,9 +77,9 @@ class TelemetryCollector(WorkerEvents):
         if note.bound:
             self._count("SurplusBound", note.bound)
             with self._lock:
-                self._period.widest = max(self._period.widest, note.widest)
+                self._period.largest = max(self._period.largest, note.largest)
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: WorkerStatus) -> None:
         """See ``WorkerEvents.progress``; a report a minute, too."""
         with self._lock:
             self._progress = progress
@@ -88,9 +88,9 @@ class TelemetryCollector(WorkerEvents):
         minute = self._committed // MINUTE
         if minute != self._reported:
             self._reported = minute
-            self._tell(progress)
+            self._report_if_due(progress)
 
-    def reading(self) -> Reading | None:
+    def snapshot(self) -> TelemetrySnapshot | None:
         """How things stand after the last commit; what is summed up over a minute is of the last
         whole one. None before the first commit. For any thread.
         """
@@ -98,23 +98,25 @@ class TelemetryCollector(WorkerEvents):
             if self._progress is None:
                 return None
             period = self._last_period or self._period
-            return self._reading(self._progress, period, self._now())
+            return self._snapshot(self._progress, period, self._now())
 
     def totals(self) -> Totals | None:
         """The totals of calls after the last commit, if they are kept. For any thread."""
         with self._lock:
             return None if self._progress is None else self._progress.totals
 
-    def _tell(self, progress: Progress) -> None:
+    def _report_if_due(self, progress: WorkerStatus) -> None:
         now = self._now()
         with self._lock:
-            reading = self._reading(progress, self._period, now)
-            self._last_period, self._period = self._period, Period()
-        self._report(reading, now)
+            snapshot = self._snapshot(progress, self._period, now)
+            self._last_period, self._period = self._period, ReportPeriod()
+        self._report(snapshot, now)
 
-    def _reading(self, progress: Progress, period: Period, now: int) -> Reading:
-        told = Told(self._committed, self._counts, self._dropped_lines())
-        return reading_of(progress, told, period, now)
+    def _snapshot(
+        self, progress: WorkerStatus, period: ReportPeriod, now: int
+    ) -> TelemetrySnapshot:
+        told = EventCounts(self._committed, self._counts, self._dropped_lines())
+        return snapshot_of(progress, told, period, now)
 
     def _count(self, name: str, by: int = 1) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ START_WITHIN_S: Final = 600.0
 """A start may restore a large state before the first turn."""
 
 
-class Pulse:
+class Liveness:
     """The loop's, but any thread that waits for the bucket gives a sign: the loop may be waiting
     for what that one holds. Safe for threads.
     """
@@ -36,7 +36,7 @@ class Pulse:
         """For how long there has been none. For any thread."""
         return self._monotonic() - self._last
 
-    def at_turns(self, ask: Callable[[], T]) -> Callable[[], T]:
+    def on_turn(self, ask: Callable[[], T]) -> Callable[[], T]:
         """``ask``, which the loop asks at each turn, as a sign of life."""
 
         def asked() -> T:
@@ -46,7 +46,7 @@ class Pulse:
 
         return asked
 
-    def at_waits(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
+    def on_wait(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
         """``sleep``, which waits for something out of reach, as a sign of life."""
 
         def slept(seconds: float) -> None:

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from worker.telemetry.exposition import content_type_for, exposition
 from worker.telemetry.facts import ProcessFacts
 from worker.telemetry.families import Family
-from worker.telemetry.liveness import Pulse
+from worker.telemetry.liveness import Liveness
 from worker.telemetry.prometheus import own_families, process_families
-from worker.telemetry.snapshot import Reading
+from worker.telemetry.snapshot import TelemetrySnapshot
 
 TEXT: Final = "text/plain; charset=utf-8"
 _KEPT_S: Final = 1.0
@@ -33,15 +33,15 @@ class Pages:
 
     def __init__(
         self,
-        pulse: Pulse,
-        reading: Callable[[], Reading | None],
+        liveness: Liveness,
+        snapshot: Callable[[], TelemetrySnapshot | None],
         unready: Callable[[], str | None],
         process: Callable[[], ProcessFacts],
         calls: Callable[[], Iterable[Family]],
         monotonic: Callable[[], float],
     ) -> None:
-        self._pulse = pulse
-        self._reading = reading
+        self._liveness = liveness
+        self._snapshot = snapshot
         self._unready = unready
         self._process = process
         self._calls = calls
@@ -60,9 +60,9 @@ class Pages:
         return Page(404, TEXT, "there are /healthz, /readyz and /metrics\n")
 
     def _health(self) -> Page:
-        if self._pulse.alive():
+        if self._liveness.alive():
             return Page(200, TEXT, "ok\n")
-        return Page(503, TEXT, f"no turn for {self._pulse.silent_s():.0f} s\n")
+        return Page(503, TEXT, f"no turn for {self._liveness.silent_s():.0f} s\n")
 
     def _readiness(self) -> Page:
         why = self._unready()
@@ -78,6 +78,6 @@ class Pages:
         return self._metrics[content_type]
 
     def _families(self) -> Iterator[Family]:
-        yield from own_families(self._reading())
+        yield from own_families(self._snapshot())
         yield from process_families(self._process())
         yield from self._calls()

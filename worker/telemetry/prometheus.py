@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from worker.telemetry.catalogue import OWN_METRICS, PROMETHEUS_PREFIX, MetricKind, OwnMetric
+from worker.telemetry.catalogue import (
+    PROMETHEUS_PREFIX,
+    TELEMETRY_METRICS,
+    MetricKind,
+    TelemetryMetric,
+)
 from worker.telemetry.facts import ProcessFacts
 from worker.telemetry.families import Family, FamilyKind, Point
-from worker.telemetry.snapshot import Reading
+from worker.telemetry.snapshot import TelemetrySnapshot
 
 _TOTAL: Final = "_total"
 
 
-def own_families(reading: Reading | None) -> Iterator[Family]:
+def own_families(snapshot: TelemetrySnapshot | None) -> Iterator[Family]:
     """All metrics that have a value; none before the first commit."""
-    if reading is None:
+    if snapshot is None:
         return
-    for metric in OWN_METRICS.values():
-        if points := list(_points(metric, reading)):
+    for metric in TELEMETRY_METRICS.values():
+        if points := list(_points(metric, snapshot)):
             name = metric.prometheus_name.removesuffix(_TOTAL)
             yield Family(name, metric.kind.value, metric.prometheus_unit, metric.about, points)
 
@@ -50,11 +55,11 @@ def _of_memory(facts: ProcessFacts) -> Iterator[tuple[str, FamilyKind, str, str,
     yield "process_virtual_memory_bytes", "gauge", "bytes", "memory it has mapped", virtual
 
 
-def _points(metric: OwnMetric, reading: Reading) -> Iterator[Point]:
+def _points(metric: TelemetryMetric, snapshot: TelemetrySnapshot) -> Iterator[Point]:
     suffix = _TOTAL if metric.kind is MetricKind.COUNTER else ""
     divisor = metric.prometheus_divisor
     if metric.label is not None:
-        for label, value in sorted(reading.by_label.get(metric.name, {}).items()):
+        for label, value in sorted(snapshot.by_label.get(metric.name, {}).items()):
             yield Point(suffix, {metric.label: label}, value / divisor)
-    elif metric.name in reading.values:
-        yield Point(suffix, {}, reading.values[metric.name] / divisor)
+    elif metric.name in snapshot.values:
+        yield Point(suffix, {}, snapshot.values[metric.name] / divisor)

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 from worker.objectstore.retrying import CallFailed
 from worker.service.hooks import WorkerEvents
-from worker.service.ports import Progress
+from worker.service.ports import WorkerStatus
 from worker.service.shards import ShardProgress
-from worker.sources.kinesis.api import Failure
-from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
+from worker.sources.kinesis.api import StreamFailure
+from worker.sources.kinesis.reader_events import BackedOff, FoundAgain, ReaderEvent
 
 READ_WITHIN_S: Final = 60.0
 """In so long each shard has to have answered, with records or without."""
@@ -32,7 +32,7 @@ class _Failing(NamedTuple):
 
     since_s: float
     last_s: float
-    failure: Failure
+    failure: StreamFailure
 
 
 class Readiness(WorkerEvents):
@@ -46,32 +46,32 @@ class Readiness(WorkerEvents):
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._lock = Lock()
-        self._progress: Progress | None = None
+        self._progress: WorkerStatus | None = None
         self._progress_s = 0.0
         self._survey: BackedOff | None = None
         self._failing: dict[str, _Failing] = {}
         self._state: CallFailed | None = None
 
-    def notice(self, notice: Notice) -> None:
-        """See ``WorkerEvents.notice``."""
+    def reader_event(self, reader_event: ReaderEvent) -> None:
+        """See ``WorkerEvents.reader_event``."""
         with self._lock:
-            if isinstance(notice, FoundAgain):
+            if isinstance(reader_event, FoundAgain):
                 self._survey = None
-            elif isinstance(notice, BackedOff):
-                if notice.shard:
+            elif isinstance(reader_event, BackedOff):
+                if reader_event.shard:
                     now = self._monotonic()
-                    known = self._failing.get(notice.shard)
+                    known = self._failing.get(reader_event.shard)
                     since = now if known is None else known.since_s
-                    self._failing[notice.shard] = _Failing(since, now, notice.failure)
+                    self._failing[reader_event.shard] = _Failing(since, now, reader_event.failure)
                 else:
-                    self._survey = notice
+                    self._survey = reader_event
 
     def state_call_failed(self, failed: CallFailed) -> None:
         """See ``WorkerEvents.state_call_failed``."""
         with self._lock:
             self._state = failed
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: WorkerStatus) -> None:
         """See ``WorkerEvents.progress``."""
         with self._lock:
             if self._progress is None:
@@ -108,11 +108,11 @@ class Readiness(WorkerEvents):
             return f"the stream can't be reached: {_why(self._survey.failure)}"
         return None
 
-    def _unread(self, progress: Progress) -> str | None:
+    def _unread(self, progress: WorkerStatus) -> str | None:
         silent = {
             name: self._progress_s - since
             for name, shard in progress.shards.items()
-            if (since := self._silent_since(name, shard, progress.rest)) is not None
+            if (since := self._silent_since(name, shard, progress.backpressure)) is not None
         }
         late = {name: silent_s for name, silent_s in silent.items() if silent_s > READ_WITHIN_S}
         if not late:
@@ -127,9 +127,9 @@ class Readiness(WorkerEvents):
             f"{late[worst]:.0f} s: {why}"
         )
 
-    def _silent_since(self, name: str, shard: ShardProgress, rest: float) -> float | None:
+    def _silent_since(self, name: str, shard: ShardProgress, backpressure: float) -> float | None:
         """Since when a shard that is to be read has not been; None if it needn't be."""
-        if shard.paused and rest < 1:
+        if shard.paused and backpressure < 1:
             return None
         if shard.answered_s is not None:
             return shard.answered_s
@@ -137,5 +137,5 @@ class Readiness(WorkerEvents):
         return None if failing is None else failing.since_s
 
 
-def _why(failure: Failure) -> str:
+def _why(failure: StreamFailure) -> str:
     return f"{failure.kind.value}: {failure.detail}"

@@ -45,7 +45,7 @@ class RepeatLimit:
             left_out, one.left_out = one.left_out, 0
             return left_out
 
-    def take_untold(self) -> int:
+    def drain_left_out(self) -> int:
         """How many lines of all kinds were left out since this was asked last."""
         with self._lock:
             untold, self._untold = self._untold, 0

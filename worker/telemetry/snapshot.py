@@ -10,23 +10,23 @@ from typing import Final, NamedTuple
 from worker.metrics import distribution
 from worker.metrics.catalogue import Hold
 from worker.metrics.distribution import Distribution, summarise
-from worker.partition.commit_outputs import Reason, Waits
+from worker.partition.commit_outputs import ReleaseReason, Waits
 from worker.partition.erasure import OPEN_ERASED
-from worker.service.ports import Progress
-from worker.telemetry.catalogue import OWN_METRICS, MetricKind
+from worker.service.ports import WorkerStatus
+from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind
 
-Values = dict[str, float]
+MetricValues = dict[str, float]
 """By metric, in its CloudWatch unit; what isn't known is left out."""
 
 
-class Reading(NamedTuple):
+class TelemetrySnapshot(NamedTuple):
     """``values``: of each metric one. ``by_label``: of those with a label, each label's."""
 
-    values: Values
-    by_label: dict[str, Values]
+    values: MetricValues
+    by_label: dict[str, MetricValues]
 
 
-class Told(NamedTuple):
+class EventCounts(NamedTuple):
     """What has been told besides progress, which came at ``committed`` (epoch ms). ``counts``: of
     counters, since the start, by metric.
     """
@@ -37,20 +37,20 @@ class Told(NamedTuple):
 
 
 @dataclass(slots=True)
-class Period:
+class ReportPeriod:
     """What is summed up between two reports. ``longest_commit_s``: seconds; ``delays``: of
-    DeliveryDelay, ms; ``widest``: A of a single series' minute; ``waits``: of sessions' minutes;
+    DeliveryDelay, ms; ``largest``: A of a single series' minute; ``waits``: of sessions' minutes;
     ``clock_doubt``: ms by which the service's date and the machine's clock were apart, 0 while they
     agreed.
     """
 
     longest_commit_s: float = 0.0
     delays: Distribution = field(default_factory=dict)
-    widest: int = 0
+    largest: int = 0
     clock_doubt: int = 0
     waits: Waits = field(default_factory=Counter)
 
-    def add(self, progress: Progress) -> None:
+    def add(self, progress: WorkerStatus) -> None:
         """A commit more."""
         self.longest_commit_s = max(self.longest_commit_s, progress.commit_s)
         self.waits.update(progress.waits)
@@ -77,18 +77,20 @@ _COMMITTED: Final = {
     "SessionsOpened": "sessions_opened",
     "SessionsClosed": "sessions_closed",
     "SessionsRevised": "sessions_revised",
-    "SessionsSetAside": "sessions_set_aside",
+    "SessionsQuarantined": "sessions_quarantined",
     "SamplesRetracted": "samples_retracted",
 }
 """Metrics that are counters of the partition, which are part of its state."""
 
 
-def reading_of(progress: Progress, told: Told, period: Period, now: int) -> Reading:
+def snapshot_of(
+    progress: WorkerStatus, told: EventCounts, period: ReportPeriod, now: int
+) -> TelemetrySnapshot:
     """All values as they are at ``now`` (epoch ms). A counter that was never told is 0."""
     counters = Counter(progress.counters)
-    counted = {name: 0 for name, one in OWN_METRICS.items() if one.kind is MetricKind.COUNTER}
+    counted = {name: 0 for name, one in TELEMETRY_METRICS.items() if one.kind is MetricKind.COUNTER}
     by_shard = _by_shard(progress)
-    values: Values = {
+    values: MetricValues = {
         **counted,
         **{name: counters[counter] for name, counter in _COMMITTED.items()},
         **told.counts,
@@ -100,19 +102,19 @@ def reading_of(progress: Progress, told: Told, period: Period, now: int) -> Read
         **_waits_in_time(period),
     }
     if progress.sessions:
-        values["SessionsSpread"] = 100 * progress.spread / progress.sessions
-    return Reading(values, {**by_shard, **_waits_by_reason(period)})
+        values["SessionsCrossShard"] = 100 * progress.cross_shard / progress.sessions
+    return TelemetrySnapshot(values, {**by_shard, **_waits_by_reason(period)})
 
 
-def _gauges(progress: Progress, counters: Counter[str], now: int) -> Values:
+def _gauges(progress: WorkerStatus, counters: Counter[str], now: int) -> MetricValues:
     shards, backlog = progress.shards.values(), progress.backlog
     accounted = sum(counters[one] for one in ("test_events", "ignored", "dead_letters", "events"))
     events = sum(counters[one] for one in ("folded", "duplicates", "cut", "erased"))
-    values: Values = {
+    values: MetricValues = {
         "Heartbeat": 1,
         "ShardsLive": len(shards),
         "ShardsPaused": sum(shard.paused for shard in shards),
-        "ReadingRest": 100 * progress.rest,
+        "Backpressure": 100 * progress.backpressure,
         "Unaccounted": abs(counters["occurrences"] - accounted) + abs(counters["events"] - events),
         "SessionsOpen": _open_sessions(counters),
         "SessionsHeld": progress.sessions,
@@ -127,15 +129,15 @@ def _gauges(progress: Progress, counters: Counter[str], now: int) -> Values:
 
 
 def _open_sessions(counters: Counter[str]) -> int:
-    ended = sum(counters[one] for one in ("sessions_closed", "sessions_set_aside", OPEN_ERASED))
+    ended = sum(counters[one] for one in ("sessions_closed", "sessions_quarantined", OPEN_ERASED))
     return max(0, counters["sessions_opened"] - ended)
 
 
-def _over(period: Period) -> Values:
+def _over(period: ReportPeriod) -> MetricValues:
     delays = summarise(period.delays)
-    values: Values = {
+    values: MetricValues = {
         "CommitTime": 1000 * period.longest_commit_s,
-        "SurplusBoundWidest": period.widest,
+        "SurplusBoundWidest": period.largest,
         "ClockDoubt": period.clock_doubt,
     }
     if delays is not None:
@@ -147,9 +149,9 @@ def _over(period: Period) -> Values:
     return values
 
 
-def _waits_by_reason(period: Period) -> dict[str, Values]:
+def _waits_by_reason(period: ReportPeriod) -> dict[str, MetricValues]:
     """By metric, the percentiles of each reason's waits."""
-    values: dict[str, Values] = {}
+    values: dict[str, MetricValues] = {}
     for hold, (median, high) in _WAITS.items():
         values[median], values[high] = {}, {}
         for reason in sorted({reason for one, reason, _ in period.waits if one is hold}):
@@ -159,9 +161,9 @@ def _waits_by_reason(period: Period) -> dict[str, Values]:
     return values
 
 
-def _waits_in_time(period: Period) -> Values:
+def _waits_in_time(period: ReportPeriod) -> MetricValues:
     """By metric, the percentiles of all waits but those of minutes that a late event added to."""
-    values: Values = {}
+    values: MetricValues = {}
     for hold, (median, high) in _WAITS.items():
         summary = summarise(_waits(period, hold, {"complete", "quiet", "given_up", "closed"}))
         if summary is not None:
@@ -169,7 +171,7 @@ def _waits_in_time(period: Period) -> Values:
     return values
 
 
-def _waits(period: Period, hold: Hold, reasons: Set[Reason]) -> Distribution:
+def _waits(period: ReportPeriod, hold: Hold, reasons: Set[ReleaseReason]) -> Distribution:
     waits: Distribution = {}
     for (one, reason, ms), count in period.waits.items():
         if one is hold and reason in reasons:
@@ -183,8 +185,8 @@ _WAITS: Final = {
 }
 
 
-def _by_shard(progress: Progress) -> dict[str, Values]:
-    behind: Values = {
+def _by_shard(progress: WorkerStatus) -> dict[str, MetricValues]:
+    behind: MetricValues = {
         name: shard.behind_ms
         for name, shard in progress.shards.items()
         if shard.behind_ms is not None
@@ -192,7 +194,7 @@ def _by_shard(progress: Progress) -> dict[str, Values]:
     return {"MillisBehindLatest": behind, "StreamTimeHeldBack": _held_back(progress)}
 
 
-def _held_back(progress: Progress) -> Values:
+def _held_back(progress: WorkerStatus) -> MetricValues:
     """Of the shard that holds stream time back; one that has not been read at all holds it where
     it is.
     """

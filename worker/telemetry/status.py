@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.catalogue import TELEMETRY_METRICS
 
-Values = Mapping[str, Mapping[str, float]]
+ScrapedValues = Mapping[str, Mapping[str, float]]
 """Of each metric, by the catalogue's name, its values by label; the label is empty without one."""
 
 _LINE: Final = re.compile(r'(\w+)(?:\{\w+="((?:[^"\\]|\\.)*)"\})? (\S+)')
-_NAMES: Final = {metric.prometheus_name: metric.name for metric in OWN_METRICS.values()}
+_NAMES: Final = {metric.prometheus_name: metric.name for metric in TELEMETRY_METRICS.values()}
 _OUTCOMES: Final = (
     ("RequestsApplied", "applied"),
     ("RequestsRefused", "refused, tried again"),
@@ -23,7 +23,7 @@ _OUTCOMES: Final = (
 )
 
 
-def values_of(page: str) -> Values:
+def values_of(page: str) -> ScrapedValues:
     """The values of a metrics page; in Prometheus's base units, so times are in s."""
     found: dict[str, dict[str, float]] = {}
     for line in page.splitlines():
@@ -34,7 +34,7 @@ def values_of(page: str) -> Values:
     return found
 
 
-class Line(NamedTuple):
+class StatusLine(NamedTuple):
     """A line of the status; ``fine`` is False where somebody should look."""
 
     name: str
@@ -42,72 +42,80 @@ class Line(NamedTuple):
     fine: bool = True
 
 
-def status_of(values: Values) -> list[Line]:
+def status_of(values: ScrapedValues) -> list[StatusLine]:
     """The status: can the numbers be believed, and does what is told leave?"""
     return [of(values) for of in _LINES]
 
 
-def _one(values: Values, name: str) -> float:
+def _one(values: ScrapedValues, name: str) -> float:
     return max(values.get(name, {}).values(), default=0)
 
 
-def _lag(values: Values) -> Line:
+def _lag(values: ScrapedValues) -> StatusLine:
     by_shard = values.get("MillisBehindLatest", {})
     lag = max(by_shard.values(), default=0)
     shard = max(by_shard, key=lambda one: by_shard[one], default="")
     behind = f", {shard} furthest behind" if lag else ""
-    return Line("lag", f"{_seconds(lag)} behind the tip{behind}", lag < _LAG_S)
+    return StatusLine("lag", f"{_seconds(lag)} behind the tip{behind}", lag < _LAG_S)
 
 
-def _shards(values: Values) -> Line:
+def _shards(values: ScrapedValues) -> StatusLine:
     live, paused = _one(values, "ShardsLive"), _one(values, "ShardsPaused")
-    rest = _one(values, "ReadingRest")
-    resting = f", reading rests {rest:.0%} of the time" if rest else ""
-    return Line("shards", f"{live:.0f} live, {paused:.0f} paused{resting}", not rest)
+    backpressure = _one(values, "Backpressure")
+    resting = f", reading rests {backpressure:.0%} of the time" if backpressure else ""
+    return StatusLine("shards", f"{live:.0f} live, {paused:.0f} paused{resting}", not backpressure)
 
 
-def _time(values: Values) -> Line:
+def _time(values: ScrapedValues) -> StatusLine:
     lag = _one(values, "StreamTimeLag")
     held = values.get("StreamTimeHeldBack", {})
     by = ", ".join(f"held back by {shard}" for shard, s in sorted(held.items()) if s)
-    return Line("stream time", f"{_seconds(lag)} ago{', ' if by else ''}{by}", lag < _TIME_LAG_S)
+    return StatusLine(
+        "stream time", f"{_seconds(lag)} ago{', ' if by else ''}{by}", lag < _TIME_LAG_S
+    )
 
 
-def _occurrences(values: Values) -> Line:
+def _occurrences(values: ScrapedValues) -> StatusLine:
     read, lost = _one(values, "Occurrences"), _one(values, "Unaccounted")
     folded, repeated = _one(values, "Folded"), _one(values, "Duplicates")
     text = f"{read:,.0f} read, {folded:,.0f} new events, {repeated:,.0f} repeated"
-    return Line("occurrences", text if not lost else f"{text}, {lost:,.0f} unaccounted", not lost)
+    return StatusLine(
+        "occurrences", text if not lost else f"{text}, {lost:,.0f} unaccounted", not lost
+    )
 
 
-def _dead_letters(values: Values) -> Line:
-    dead, aside = _one(values, "DeadLetters"), _one(values, "SessionsSetAside")
+def _dead_letters(values: ScrapedValues) -> StatusLine:
+    dead, aside = _one(values, "DeadLetters"), _one(values, "SessionsQuarantined")
     text = f"{dead:,.0f} occurrences" + (f", {aside:,.0f} sessions set aside" if aside else "")
-    return Line("dead letters", text, not dead and not aside)
+    return StatusLine("dead letters", text, not dead and not aside)
 
 
-def _outbox(values: Values) -> Line:
+def _outbox(values: ScrapedValues) -> StatusLine:
     entries, size = _one(values, "OutboxEntries"), _one(values, "OutboxSize")
     age = _one(values, "OutboxAge")
     oldest = f", the oldest for {_seconds(age)}" if entries else ""
-    return Line("outbox", f"{entries:,.0f} requests, {_bytes(size)}{oldest}", age < _AGE_S)
+    return StatusLine("outbox", f"{entries:,.0f} requests, {_bytes(size)}{oldest}", age < _AGE_S)
 
 
-def _sends(values: Values) -> Line:
+def _sends(values: ScrapedValues) -> StatusLine:
     told = [(_one(values, name), text) for name, text in _OUTCOMES]
     shown = [f"{count:,.0f} {text}" for count, text in told if count]
-    return Line("requests", ", ".join(shown) or "none", not any(count for count, _ in told[2:]))
+    return StatusLine(
+        "requests", ", ".join(shown) or "none", not any(count for count, _ in told[2:])
+    )
 
 
-def _commit(values: Values) -> Line:
+def _commit(values: ScrapedValues) -> StatusLine:
     age, size = _one(values, "CommitAge"), _one(values, "StateSize")
-    return Line("commit", f"{_seconds(age)} ago, state {_bytes(size)}", age < _COMMIT_S)
+    return StatusLine("commit", f"{_seconds(age)} ago, state {_bytes(size)}", age < _COMMIT_S)
 
 
-def _sessions(values: Values) -> Line:
+def _sessions(values: ScrapedValues) -> StatusLine:
     opened, held = _one(values, "SessionsOpen"), _one(values, "SessionsHeld")
     closed = _one(values, "SessionsClosed")
-    return Line("sessions", f"{opened:,.0f} open, {held:,.0f} in memory, {closed:,.0f} closed")
+    return StatusLine(
+        "sessions", f"{opened:,.0f} open, {held:,.0f} in memory, {closed:,.0f} closed"
+    )
 
 
 def _seconds(seconds: float) -> str:
@@ -125,6 +133,6 @@ _TIME_LAG_S: Final = 300
 _AGE_S: Final = 300
 _COMMIT_S: Final = 60
 _MINUTES_FROM: Final = 120
-_LINES: Final[tuple[Callable[[Values], Line], ...]] = (
+_LINES: Final[tuple[Callable[[ScrapedValues], StatusLine], ...]] = (
     *(_lag, _shards, _time, _occurrences, _dead_letters, _outbox, _sends, _commit, _sessions),
 )

@@ -11,9 +11,9 @@ from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
 from worker.outbox.ledger import Note
 from worker.service.hooks import WorkerEvents
-from worker.service.ports import Clocks, Progress
+from worker.service.ports import Clocks, WorkerStatus
 from worker.sources.kinesis.clocks import AGREE_WITHIN
-from worker.sources.kinesis.notices import BackedOff, ClocksDiffer, FoundAgain, Notice
+from worker.sources.kinesis.reader_events import BackedOff, ClocksDiffer, FoundAgain, ReaderEvent
 from worker.state.store import Backlog
 from worker.telemetry.log_lines import LogLine
 from worker.telemetry.readiness import LASTING
@@ -46,23 +46,23 @@ class WorkerLog(WorkerEvents):
         """Records may have been trimmed unread."""
         self._error(LogLine.RECORDS_LOST, shard, shard=shard)
 
-    def notice(self, notice: Notice) -> None:
+    def reader_event(self, reader_event: ReaderEvent) -> None:
         """What the reader tells of shards and failed calls; an error, if it goes on failing."""
-        if isinstance(notice, BackedOff):
-            self._backed_off(notice)
-        elif isinstance(notice, ClocksDiffer):
+        if isinstance(reader_event, BackedOff):
+            self._backed_off(reader_event)
+        elif isinstance(reader_event, ClocksDiffer):
             self._warning(
                 LogLine.CLOCKS_DIFFER,
                 None,
-                shard=notice.shard or None,
-                service=format_ms(notice.doubt.server),
-                machine=format_ms(notice.doubt.machine),
-                apart_ms=notice.doubt.apart,
+                shard=reader_event.shard or None,
+                service=format_ms(reader_event.doubt.server),
+                machine=format_ms(reader_event.doubt.machine),
+                apart_ms=reader_event.doubt.apart,
             )
-        elif isinstance(notice, FoundAgain):
-            self._log.info("the stream is found again", attempts=notice.attempts)
+        elif isinstance(reader_event, FoundAgain):
+            self._log.info("the stream is found again", attempts=reader_event.attempts)
         else:
-            self._log.info("shard", shard=notice.shard, stage=notice.stage.value)
+            self._log.info("shard", shard=reader_event.shard, stage=reader_event.stage.value)
 
     def parsed_slowly(self, answers: int) -> None:
         """botocore has parsed so many answers itself; told at the 1st, 10th, 100th and so on."""
@@ -84,11 +84,11 @@ class WorkerLog(WorkerEvents):
         """Metrics have left for good; a warning, if they may count more often than they should."""
         if note.bound:
             self._warning(
-                LogLine.MAY_COUNT_TWICE if note.least else LogLine.GIVEN_UP,
+                LogLine.MAY_COUNT_TWICE if note.min_count else LogLine.GIVEN_UP,
                 None,
                 entry=note.entry,
                 samples_at_most=note.bound,
-                of_one_minute_at_most=note.widest,
+                of_one_minute_at_most=note.largest,
                 newest_minute=format_ms(note.newest),
             )
 
@@ -106,7 +106,7 @@ class WorkerLog(WorkerEvents):
             wait_ms=round(failed.wait_s * 1000),
         )
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: WorkerStatus) -> None:
         """Told after each commit; a line a minute. A warning once, if the stream's sequence numbers
         don't follow one another.
         """
@@ -131,8 +131,8 @@ class WorkerLog(WorkerEvents):
             outbox=progress.backlog.entries,
             outbox_bytes=progress.backlog.size,
             ambiguous=progress.backlog.ambiguous,
-            resting=round(progress.rest, 2),
-            lines_left_out=self._repeats.take_untold(),
+            resting=round(progress.backpressure, 2),
+            lines_left_out=self._repeats.drain_left_out(),
             **progress.counters,
         )
         if stream_time is not None and stream_time > self._now() + AGREE_WITHIN:
@@ -173,9 +173,9 @@ class WorkerLog(WorkerEvents):
         """A defect, with the traceback that is being handled."""
         self._log.error(LogLine.CRASHED.value, exc_info=True)
 
-    def _backed_off(self, notice: BackedOff) -> None:
-        lasting = notice.attempt >= LASTING
-        if notice.shard:
+    def _backed_off(self, reader_event: BackedOff) -> None:
+        lasting = reader_event.attempt >= LASTING
+        if reader_event.shard:
             line = LogLine.STREAM_CALL_FAILED
         elif not self._begun:
             line = LogLine.NOT_REACHED
@@ -183,12 +183,12 @@ class WorkerLog(WorkerEvents):
             line = LogLine.STREAM_LOST if lasting else LogLine.STREAM_CALL_FAILED
         (self._error if lasting else self._warning)(
             line,
-            notice.failure.kind,
-            shard=notice.shard or None,
-            why=notice.failure.kind.value,
-            detail=notice.failure.detail,
-            attempt=notice.attempt,
-            wait_ms=notice.wait,
+            reader_event.failure.kind,
+            shard=reader_event.shard or None,
+            why=reader_event.failure.kind.value,
+            detail=reader_event.failure.detail,
+            attempt=reader_event.attempt,
+            wait_ms=reader_event.wait,
         )
 
     def _warning(self, line: LogLine, alike: Hashable, /, **fields: Any) -> None:

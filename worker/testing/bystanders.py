@@ -8,10 +8,10 @@ from typing import Final
 from worker.testing.envelopes import (
     GATEWAY_TYPE,
     SDK_TYPE,
-    Call,
+    CallIds,
     call_data,
     cloud_event,
-    encode,
+    encode_envelope,
     sid,
 )
 
@@ -27,24 +27,24 @@ _GATEWAY_NAMES: Final = (
 )
 
 
-def other_event(rng: Random, call: Call, at: int) -> bytes:
+def other_event(rng: Random, call: CallIds, at: int) -> bytes:
     """A gateway event of another group, a call event of an SDK, or another product's event."""
     draw = rng.random()
     if draw < 0.7:
         group, name = rng.choice(_GATEWAY_NAMES)
         data = call_data(call, at, name, group, "carrier_edge", rng.choice((None, "WARNING")))
-        return encode(cloud_event(rng, GATEWAY_TYPE, call.account_sid, at, data))
+        return encode_envelope(cloud_event(rng, GATEWAY_TYPE, call.account_sid, at, data))
     if draw < 0.9:
         data = call_data(call, at, "network-quality", "metrics", "sdk_edge", "INFO")
         data["sdk_edge"] = {"metric": {"threshold": 0.5, "values": [rng.randrange(400, 900)]}}
-        return encode(cloud_event(rng, SDK_TYPE, call.account_sid, at, data))
+        return encode_envelope(cloud_event(rng, SDK_TYPE, call.account_sid, at, data))
     message = {"accountSid": call.account_sid, "messageSid": sid(rng, "SM"), "status": "delivered"}
     kind = "com.twilio.messaging.message.delivered"
-    return encode(cloud_event(rng, kind, call.account_sid, at, dict(message)))
+    return encode_envelope(cloud_event(rng, kind, call.account_sid, at, dict(message)))
 
 
 def sink_test_event(rng: Random, account_sid: str, at: int) -> bytes:
     """The event by which a sink is validated; its ``id`` is the account's, every time."""
     event = cloud_event(rng, TEST_TYPE, account_sid, at, {"test_id": sid(rng, "")})
     event["id"] = account_sid
-    return encode(event)
+    return encode_envelope(event)

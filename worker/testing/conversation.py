@@ -15,7 +15,7 @@ from worker.testing.habits import Habits
 from worker.testing.personas import Persona
 
 
-class Occurrence(NamedTuple):
+class SimulatedEvent(NamedTuple):
     """An event before it has an envelope: epoch ms, name, and its payload under its key."""
 
     at: int
@@ -32,7 +32,7 @@ _ERRORS: Final = (
 )
 
 
-def converse(rng: Random, habits: Habits, persona: Persona, start: int) -> list[Occurrence]:
+def converse(rng: Random, habits: Habits, persona: Persona, start: int) -> list[SimulatedEvent]:
     """The events of one session that starts at ``start``, in order, the wrap-up last."""
     scene = _Scene(rng, habits, persona, start)
     scene.open()
@@ -56,7 +56,7 @@ def converse(rng: Random, habits: Habits, persona: Persona, start: int) -> list[
     return sorted(scene.events, key=_time_of)
 
 
-def _time_of(event: Occurrence) -> int:
+def _time_of(event: SimulatedEvent) -> int:
     return event.at
 
 
@@ -64,7 +64,7 @@ class _Scene:
     """A conversation while it is made. ``now``: when the agent fell silent."""
 
     def __init__(self, rng: Random, habits: Habits, persona: Persona, start: int) -> None:
-        self.events: list[Occurrence] = []
+        self.events: list[SimulatedEvent] = []
         self.now = start
         self._start = start
         self._rng = rng
@@ -89,7 +89,7 @@ class _Scene:
     def _add(
         self, at: int, name: str, key: str | None = None, payload: dict[str, object] | None = None
     ) -> None:
-        self.events.append(Occurrence(at, name, key, payload))
+        self.events.append(SimulatedEvent(at, name, key, payload))
 
     # the course of a session
 

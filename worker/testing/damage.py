@@ -12,8 +12,15 @@ from typing import Any, Final
 
 from worker.events.kpl import sealed
 from worker.testing.aggregates import aggregate
-from worker.testing.conversation import Occurrence
-from worker.testing.envelopes import GATEWAY_TYPE, Oddities, encode, new_call, relay_event, sid
+from worker.testing.conversation import SimulatedEvent
+from worker.testing.envelopes import (
+    GATEWAY_TYPE,
+    Oddities,
+    encode_envelope,
+    new_call,
+    relay_event,
+    sid,
+)
 
 _PLAIN: Final = Oddities(data_as_string=0, no_nested_name=0, no_edge=0, no_time=0)
 
@@ -25,7 +32,7 @@ def damaged(rng: Random, at: int) -> bytes:
 
 def _event(rng: Random, at: int) -> dict[str, Any]:
     call = new_call(rng, sid(rng, "AC"))
-    prompt = Occurrence(at, "prompt_sent")
+    prompt = SimulatedEvent(at, "prompt_sent")
     return relay_event(rng, call, prompt, rng.randrange(1, 100), _PLAIN)
 
 
@@ -34,12 +41,12 @@ def _empty(_: Random, __: dict[str, Any]) -> bytes:
 
 
 def _cut_short(rng: Random, event: dict[str, Any]) -> bytes:
-    whole = encode(event)
+    whole = encode_envelope(event)
     return whole[: rng.randrange(1, len(whole))]
 
 
 def _no_utf8(rng: Random, event: dict[str, Any]) -> bytes:
-    whole = encode(event)
+    whole = encode_envelope(event)
     if rng.random() < 0.3:
         return whole.decode().encode("utf-16")
     session_id = event["data"]["conversation_relay_data"]["session_id"].encode()
@@ -71,7 +78,7 @@ def _no_type(rng: Random, event: dict[str, Any]) -> bytes:
         del event["type"]
     else:
         event["type"] = rng.choice((None, 7, True, [GATEWAY_TYPE], {"a": 1}))
-    return encode(event)
+    return encode_envelope(event)
 
 
 def _no_session(rng: Random, event: dict[str, Any]) -> bytes:
@@ -89,7 +96,7 @@ def _broken_relay(rng: Random, event: dict[str, Any], key: str, values: tuple[An
         del relay[key]
     else:
         relay[key] = value
-    return encode(event)
+    return encode_envelope(event)
 
 
 _NO_TIMES: Final[tuple[object, ...]] = (
@@ -107,24 +114,26 @@ def _no_time(rng: Random, event: dict[str, Any]) -> bytes:
     value = rng.choice(_NO_TIMES)
     event["data"]["timestamp"] = value
     event["time"] = value
-    return encode(event)
+    return encode_envelope(event)
 
 
 def _no_relay_data(rng: Random, event: dict[str, Any]) -> bytes:
     event["data"]["conversation_relay_data"] = rng.choice((None, "text", 5, [], True))
-    return encode(event)
+    return encode_envelope(event)
 
 
 def _no_data(rng: Random, event: dict[str, Any]) -> bytes:
-    event["data"] = rng.choice(("", "{", "not json", "[1, 2", encode(event["data"]).decode()[:-1]))
-    return encode(event)
+    event["data"] = rng.choice(
+        ("", "{", "not json", "[1, 2", encode_envelope(event["data"]).decode()[:-1])
+    )
+    return encode_envelope(event)
 
 
 def _too_deep(rng: Random, event: dict[str, Any]) -> bytes:
     depth = rng.randrange(5_000, 20_000)
     event["data"]["conversation_relay_data"] = "HERE"
     opening, closing = rng.choice(((b"[", b"]"), (b'{"a":', b"}")))
-    return encode(event).replace(b'"HERE"', opening * depth + b"1" + closing * depth)
+    return encode_envelope(event).replace(b'"HERE"', opening * depth + b"1" + closing * depth)
 
 
 def _broken_aggregate(rng: Random, event: dict[str, Any]) -> bytes:

@@ -7,13 +7,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.testing.conversation import Occurrence
+from worker.testing.conversation import SimulatedEvent
 from worker.times.rfc3339 import format_ms
 
 GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
 SDK_TYPE: Final = "com.twilio.voice.insights.call-event.sdk"
 
-encode: Final = msgspec.json.Encoder().encode
+encode_envelope: Final = msgspec.json.Encoder().encode
 
 _SCHEMA: Final = "https://events-schemas.twilio.com/VoiceInsights.CallEvent/3"
 _EDGES: Final = (("us1", "ashburn"), ("us1", "umatilla"), ("ie1", "dublin"), ("de1", "frankfurt"))
@@ -28,7 +28,7 @@ class Oddities(NamedTuple):
     no_time: float = 0.02
 
 
-class Call(NamedTuple):
+class CallIds(NamedTuple):
     """What all events of one session share. ``metadata`` is made-up, of documentation ranges."""
 
     account_sid: str
@@ -42,7 +42,7 @@ def sid(rng: Random, prefix: str) -> str:
     return f"{prefix}{rng.getrandbits(128):032x}"
 
 
-def new_call(rng: Random, account_sid: str) -> Call:
+def new_call(rng: Random, account_sid: str) -> CallIds:
     """A call with one session, on one of a few edges."""
     region, edge_location = rng.choice(_EDGES)
     metadata = {
@@ -51,11 +51,11 @@ def new_call(rng: Random, account_sid: str) -> Call:
         "external_ip": f"203.0.113.{rng.randrange(1, 255)}",
         "edge_location": edge_location,
     }
-    return Call(account_sid, sid(rng, "CA"), sid(rng, "VX"), metadata)
+    return CallIds(account_sid, sid(rng, "CA"), sid(rng, "VX"), metadata)
 
 
 def relay_event(
-    rng: Random, call: Call, occurrence: Occurrence, sequence_number: int, oddities: Oddities
+    rng: Random, call: CallIds, occurrence: SimulatedEvent, sequence_number: int, oddities: Oddities
 ) -> dict[str, object]:
     """The CloudEvent of one ConversationRelay event, ready to be encoded."""
     at, name, key, payload = occurrence
@@ -71,14 +71,14 @@ def relay_event(
     data["conversation_relay_data"] = relay
     event = cloud_event(rng, GATEWAY_TYPE, call.account_sid, at, data)
     if rng.random() < oddities.data_as_string:
-        event["data"] = encode(data).decode()
+        event["data"] = encode_envelope(data).decode()
     if rng.random() < oddities.no_time:
         del event["time"]
     return event
 
 
 def call_data(
-    call: Call, at: int, name: str, group: str, edge: str | None, level: str | None
+    call: CallIds, at: int, name: str, group: str, edge: str | None, level: str | None
 ) -> dict[str, object]:
     """``data`` of a gateway event of any group."""
     return {

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from worker.stream.record import Record
 from worker.testing.damage import damaged
-from worker.testing.traffic import Numbering, shard_id
+from worker.testing.traffic import SimulatedNumbering, shard_id
 
 
 def rearranged(
@@ -48,7 +48,7 @@ def with_damage(records: Iterable[Record], count: int, seed: int) -> list[Record
 
 def _renumbered(records: list[Record]) -> list[Record]:
     records.sort(key=_arrival)
-    numbering = Numbering()
+    numbering = SimulatedNumbering()
     return [replace(record, sequence_number=numbering.next_in(record.shard)) for record in records]
 
 

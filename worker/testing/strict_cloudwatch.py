@@ -28,8 +28,8 @@ from botocore.session import Session
 
 from worker.times.minutes import minute_of
 
-MAX_DATUMS: Final = 1000
-MAX_BYTES: Final = 1_000_000
+SERVICE_MAX_DATUMS: Final = 1000
+SERVICE_MAX_BYTES: Final = 1_000_000
 MAX_VALUES: Final = 150
 MAX_DIMENSIONS: Final = 30
 LARGEST: Final = 2.0**360
@@ -52,12 +52,12 @@ _NAMESPACE: Final = re.compile(r"(?!AWS/)(?!:)(?=.*\S)[A-Za-z0-9._/#: -]{1,255}"
 _PRINTABLE: Final = re.compile(r"(?=.*\S)[ -~]+")
 _URL: Final = "https://monitoring.example"
 
-Dimensions = tuple[tuple[str, str], ...]
-Key = tuple[str, Dimensions, int]
+StrictDimensions = tuple[tuple[str, str], ...]
+Key = tuple[str, StrictDimensions, int]
 """A metric's name, its dimensions by name in ascending order, and a minute (epoch ms)."""
 
 
-class Fault(Enum):
+class CloudWatchFault(Enum):
     """Ways for a call to fail; ``AFTER`` ones fail once the request has been applied."""
 
     THROTTLED = "400 Throttling"
@@ -69,7 +69,7 @@ class Fault(Enum):
     CONNECT_TIMEOUT = "connect timeout"
 
 
-APPLIES: Final = frozenset({Fault.SERVER_ERROR_AFTER, Fault.READ_TIMEOUT_AFTER})
+APPLIES: Final = frozenset({CloudWatchFault.SERVER_ERROR_AFTER, CloudWatchFault.READ_TIMEOUT_AFTER})
 
 
 class StrictCloudWatch:
@@ -79,12 +79,14 @@ class StrictCloudWatch:
     ``StatisticValues`` and ``EntityMetricData`` are not understood. Not safe for threads.
     """
 
-    def __init__(self, clock: Callable[[], int], faults: Iterable[Fault | None] = ()) -> None:
+    def __init__(
+        self, clock: Callable[[], int], faults: Iterable[CloudWatchFault | None] = ()
+    ) -> None:
         self._clock = clock
         self._faults = iter(faults)
         self.kept: dict[Key, dict[float, int]] = {}
         """What was accepted: values with their counts."""
-        self.calls: list[Fault | None] = []
+        self.calls: list[CloudWatchFault | None] = []
         """What became of each call so far; a rejected one counts as one that went well."""
 
     def put_metric_data(self, **arguments: Any) -> object:
@@ -107,7 +109,7 @@ class StrictCloudWatch:
             raise
 
     def _accept(self, body: bytes) -> None:
-        if len(body) > MAX_BYTES:
+        if len(body) > SERVICE_MAX_BYTES:
             raise _rejection("RequestEntityTooLarge", f"{len(body)} bytes", 413)
         request = json.loads(body)
         if not _NAMESPACE.fullmatch(request["Namespace"]):
@@ -115,7 +117,7 @@ class StrictCloudWatch:
         data = request.get("MetricData")
         if not data:
             raise _rejection("MissingParameter", "MetricData")
-        if len(data) > MAX_DATUMS:
+        if len(data) > SERVICE_MAX_DATUMS:
             raise _invalid("MetricData", f"{len(data)} datums")
         now = self._clock()
         checked = [_checked(datum, now) for datum in data]
@@ -125,9 +127,9 @@ class StrictCloudWatch:
                 kept[value] = kept.get(value, 0) + count
 
 
-def random_faults(random: Random, rate: float) -> Iterator[Fault | None]:
+def random_faults(random: Random, rate: float) -> Iterator[CloudWatchFault | None]:
     """Faults without end: each call fails with probability ``rate``, in any of the ways."""
-    every = list(Fault)
+    every = list(CloudWatchFault)
     while True:
         yield random.choice(every) if random.random() < rate else None
 
@@ -143,7 +145,7 @@ def _checked(datum: dict[str, Any], now: int) -> tuple[Key, list[tuple[float, in
     return key, _values(datum)
 
 
-def _dimensions(dimensions: list[dict[str, str]]) -> Dimensions:
+def _dimensions(dimensions: list[dict[str, str]]) -> StrictDimensions:
     if len(dimensions) > MAX_DIMENSIONS:
         raise _invalid("Dimensions", f"{len(dimensions)} of them")
     for one in dimensions:
@@ -203,15 +205,15 @@ def _rejection(code: str, message: str, status: int = 400) -> ClientError:
     )
 
 
-def _error_of(fault: Fault) -> ClientError | BotoCoreError:
+def _error_of(fault: CloudWatchFault) -> ClientError | BotoCoreError:
     match fault:
-        case Fault.CONNECT_TIMEOUT:
+        case CloudWatchFault.CONNECT_TIMEOUT:
             return ConnectTimeoutError(endpoint_url=_URL)
-        case Fault.READ_TIMEOUT | Fault.READ_TIMEOUT_AFTER:
+        case CloudWatchFault.READ_TIMEOUT | CloudWatchFault.READ_TIMEOUT_AFTER:
             return ReadTimeoutError(endpoint_url=_URL)
-        case Fault.THROTTLED:
+        case CloudWatchFault.THROTTLED:
             return _rejection("Throttling", "Rate exceeded")
-        case Fault.REQUEST_TIMEOUT:
+        case CloudWatchFault.REQUEST_TIMEOUT:
             return _rejection("RequestTimeout", "The request took too long.", 408)
         case _:
             return _rejection("InternalFailure", "Internal failure", 500)

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from worker.sources.kinesis.api import Answer, Failure, FailureKind
-from worker.sources.kinesis.lineage import ShardInfo, Survey
+from worker.sources.kinesis.api import RecordsAnswer, StreamFailure, StreamFailureKind
+from worker.sources.kinesis.lineage import ShardInfo, StreamDescription
 from worker.stream.position import Position
 from worker.stream.record import Record
 
-Operation = Literal["survey", "shard_iterator", "get_records"]
-Fault = Failure | Literal["empty"] | None
+KinesisOperation = Literal["survey", "shard_iterator", "get_records"]
+KinesisFault = StreamFailure | Literal["empty"] | None
 """What befalls a call: a failure, an answer without the records that are there, or nothing."""
 
 ARN: Final = "arn:aws:kinesis:us-east-1:123456789012:stream/strict"
@@ -64,7 +64,7 @@ class _Shard:
     bytes_paid_at: int = 0  # when the bytes read so far are within the rate
 
 
-def _no_faults(_operation: Operation, _shard: str) -> Fault:
+def _no_faults(_operation: KinesisOperation, _shard: str) -> KinesisFault:
     return None
 
 
@@ -84,7 +84,7 @@ class StrictKinesis:
         retention: int = DAY,
         names_children: bool = True,
         refuses_trimmed: bool = False,
-        faults: Callable[[Operation, str], Fault] = _no_faults,
+        faults: Callable[[KinesisOperation, str], KinesisFault] = _no_faults,
     ) -> None:
         self.created = clock()
         self.limits_broken = 0
@@ -146,47 +146,49 @@ class StrictKinesis:
 
     # The reader's side
 
-    def survey(self) -> Survey | Failure:
+    def describe(self) -> StreamDescription | StreamFailure:
         """All shards but those closed for longer than the retention."""
         with self._lock:
             now = self._clock()
             fault = self._faults("survey", "")
-            if isinstance(fault, Failure):
+            if isinstance(fault, StreamFailure):
                 return fault
             if not self._surveys.spend(now):
                 return self._throttle()
             listed = [shard.info for shard in self._shards.values() if not self._gone(shard)]
-            return Survey(ARN, self.created, self._retention, _date(now), tuple(listed))
+            return StreamDescription(ARN, self.created, self._retention, _date(now), tuple(listed))
 
-    def shard_iterator(self, shard: str, position: Position) -> str | Failure:
+    def shard_iterator(self, shard: str, position: Position) -> str | StreamFailure:
         """An iterator that serves for five minutes."""
         with self._lock:
             now = self._clock()
             fault = self._faults("shard_iterator", shard)
-            if isinstance(fault, Failure):
+            if isinstance(fault, StreamFailure):
                 return fault
             place = self._shards.get(shard)
             if place is None or self._gone(place):
-                return Failure(FailureKind.GONE, f"no shard {shard}")
+                return StreamFailure(StreamFailureKind.GONE, f"no shard {shard}")
             if not place.seeks.spend(now):
                 return self._throttle()
             self._trim(place)
             offset = self._offset(place, position)
-            return offset if isinstance(offset, Failure) else f"{shard}/{offset}/{now}"
+            return offset if isinstance(offset, StreamFailure) else f"{shard}/{offset}/{now}"
 
-    def get_records(self, shard: str, iterator: str) -> Answer | Failure:
+    def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
         """At most 10,000 records and 10 MiB, but one record at least where there is one."""
         with self._lock:
             now = self._clock()
             fault = self._faults("get_records", shard)
-            if isinstance(fault, Failure):
+            if isinstance(fault, StreamFailure):
                 return fault
             name, offset, issued = iterator.split("/")
             place = self._shards[name]
             if name != shard or now - int(issued) > ITERATOR_LIFE:
-                return Failure(FailureKind.EXPIRED, "the iterator is expired, or of another shard")
+                return StreamFailure(
+                    StreamFailureKind.EXPIRED, "the iterator is expired, or of another shard"
+                )
             if self._gone(place):
-                return Failure(FailureKind.GONE, f"no shard {shard}")
+                return StreamFailure(StreamFailureKind.GONE, f"no shard {shard}")
             if now < place.bytes_paid_at or not place.reads.spend(now):
                 return self._throttle()
             self._trim(place)
@@ -215,27 +217,29 @@ class StrictKinesis:
         while shard.trimmed < len(shard.records) and shard.records[shard.trimmed].arrival < horizon:
             shard.trimmed += 1
 
-    def _throttle(self) -> Failure:
+    def _throttle(self) -> StreamFailure:
         self.limits_broken += 1
-        return Failure(FailureKind.THROTTLED, "rate exceeded")
+        return StreamFailure(StreamFailureKind.THROTTLED, "rate exceeded")
 
-    def _offset(self, shard: _Shard, position: Position) -> int | Failure:
+    def _offset(self, shard: _Shard, position: Position) -> int | StreamFailure:
         if position.kind == "trim_horizon":
             return shard.trimmed
         if position.kind == "at_timestamp":
             stamp = int(position.value)
             if stamp > self._clock():
-                return Failure(FailureKind.REFUSED, "a time in the future")
+                return StreamFailure(StreamFailureKind.REFUSED, "a time in the future")
             later = (n for n, record in enumerate(shard.records) if record.arrival >= stamp)
             return max(next(later, len(shard.records)), shard.trimmed)
         for n, record in enumerate(shard.records):
             if record.sequence_number == position.value:
                 if n < shard.trimmed and self._refuses_trimmed:
-                    return Failure(FailureKind.REFUSED, "a sequence number that is trimmed")
+                    return StreamFailure(
+                        StreamFailureKind.REFUSED, "a sequence number that is trimmed"
+                    )
                 return max(n + 1, shard.trimmed)
-        return Failure(FailureKind.REFUSED, "a sequence number of another shard")
+        return StreamFailure(StreamFailureKind.REFUSED, "a sequence number of another shard")
 
-    def _answer(self, shard: _Shard, offset: int, now: int, empty: bool) -> Answer:
+    def _answer(self, shard: _Shard, offset: int, now: int, empty: bool) -> RecordsAnswer:
         end, size = offset, 0
         most = 0 if empty else _MOST_RECORDS
         for record in shard.records[offset : offset + most]:
@@ -249,7 +253,7 @@ class StrictKinesis:
         children = [
             child.info for child in self._shards.values() if shard.info.shard in child.info.parents
         ]
-        return Answer(
+        return RecordsAnswer(
             shard.records[offset:end],
             None if ended else f"{shard.info.shard}/{end}/{now}",
             0 if next_one is None else max(now - next_one.arrival, 1),

@@ -12,13 +12,13 @@ from enum import Enum
 from threading import Lock
 from typing import Final, Literal, NamedTuple, TypeVar
 
-from worker.objectstore.api import Failure, FailureKind, Object, Page
+from worker.objectstore.api import KeyPage, Object, StoreFailure, StoreFailureKind
 
 T = TypeVar("T")
-Operation = Literal["get", "get_range", "etag", "put", "delete", "keys"]
+S3Operation = Literal["get", "get_range", "etag", "put", "delete", "keys"]
 
 
-class Fault(Enum):
+class S3Fault(Enum):
     """Ways for a call to fail. ``AFTER`` ones fail once the call has been carried out, and
     ``LATER`` ones are carried out, their condition with them, when the next call has been.
 
@@ -37,24 +37,24 @@ class Fault(Enum):
     DENIED = "403 AccessDenied"
 
 
-AFTER: Final = frozenset({Fault.TIMEOUT_AFTER, Fault.LOST_AFTER, Fault.SERVER_ERROR_AFTER})
+AFTER: Final = frozenset({S3Fault.TIMEOUT_AFTER, S3Fault.LOST_AFTER, S3Fault.SERVER_ERROR_AFTER})
 _KINDS: Final = {
-    Fault.CONFLICT: FailureKind.CONFLICT,
-    Fault.CHANGED: FailureKind.CHANGED,
-    Fault.DENIED: FailureKind.DENIED,
+    S3Fault.CONFLICT: StoreFailureKind.CONFLICT,
+    S3Fault.CHANGED: StoreFailureKind.CHANGED,
+    S3Fault.DENIED: StoreFailureKind.DENIED,
 }
-_CONDITIONAL: Final = frozenset({Fault.CONFLICT, Fault.CHANGED})
+_CONDITIONAL: Final = frozenset({S3Fault.CONFLICT, S3Fault.CHANGED})
 
 
-class Call(NamedTuple):
+class S3Call(NamedTuple):
     """A call that was made, and what befell it."""
 
-    operation: Operation
+    operation: S3Operation
     key: str
-    fault: Fault | None
+    fault: S3Fault | None
 
 
-def _no_faults(_operation: Operation, _key: str) -> Fault | None:
+def _no_faults(_operation: S3Operation, _key: str) -> S3Fault | None:
     return None
 
 
@@ -68,66 +68,66 @@ class StrictS3:
 
     def __init__(
         self,
-        faults: Callable[[Operation, str], Fault | None] = _no_faults,
+        faults: Callable[[S3Operation, str], S3Fault | None] = _no_faults,
         page: int = 1000,
     ) -> None:
         self.url = "s3://bucket/state"
         self.page = page
         self.objects: dict[str, bytes] = {}
         """What there is, by key."""
-        self.calls: list[Call] = []
+        self.calls: list[S3Call] = []
         """All calls so far."""
         self.faults = faults
-        self.after: Callable[[Operation, str], object] = _no_faults
+        self.after: Callable[[S3Operation, str], object] = _no_faults
         self._later: list[Callable[[], object]] = []
         self._lock = Lock()
 
-    def get(self, key: str) -> Object | Failure:
+    def get(self, key: str) -> Object | StoreFailure:
         """See ``ObjectStore.get``."""
 
-        def get() -> Object | Failure:
+        def get() -> Object | StoreFailure:
             data = self.objects.get(key)
             return _missing(key) if data is None else Object(data, _etag(data))
 
         return self._call("get", key, get)
 
-    def get_range(self, key: str, start: int, length: int) -> bytes | Failure:
+    def get_range(self, key: str, start: int, length: int) -> bytes | StoreFailure:
         """See ``ObjectStore.get_range``."""
 
-        def get_range() -> bytes | Failure:
+        def get_range() -> bytes | StoreFailure:
             data = self.objects.get(key)
             if data is None:
                 return _missing(key)
             if length < 1 or start < 0:
-                return Failure(FailureKind.REFUSED, f"{key}: 400 InvalidArgument")
+                return StoreFailure(StoreFailureKind.REFUSED, f"{key}: 400 InvalidArgument")
             return data[start : start + length]
 
         return self._call("get_range", key, get_range)
 
-    def etag(self, key: str) -> str | Failure:
+    def etag(self, key: str) -> str | StoreFailure:
         """See ``ObjectStore.etag``."""
 
-        def etag() -> str | Failure:
+        def etag() -> str | StoreFailure:
             data = self.objects.get(key)
             return _missing(key) if data is None else _etag(data)
 
         return self._call("etag", key, etag)
 
-    def put(self, key: str, data: bytes, expected: str | None) -> str | Failure:
+    def put(self, key: str, data: bytes, expected: str | None) -> str | StoreFailure:
         """See ``ObjectStore.put``."""
 
-        def put() -> str | Failure:
+        def put() -> str | StoreFailure:
             there = self.objects.get(key)
             if expected is not None and there is None:
                 return _missing(key)
             if (None if there is None else _etag(there)) != expected:
-                return Failure(FailureKind.CHANGED, f"{key}: 412 PreconditionFailed")
+                return StoreFailure(StoreFailureKind.CHANGED, f"{key}: 412 PreconditionFailed")
             self.objects[key] = data
             return _etag(data)
 
         return self._call("put", key, put)
 
-    def delete(self, key: str) -> Failure | None:
+    def delete(self, key: str) -> StoreFailure | None:
         """See ``ObjectStore.delete``."""
 
         def delete() -> None:
@@ -135,12 +135,12 @@ class StrictS3:
 
         return self._call("delete", key, delete)
 
-    def keys(self, prefix: str, after: str = "") -> Page | Failure:
+    def keys(self, prefix: str, after: str = "") -> KeyPage | StoreFailure:
         """See ``ObjectStore.keys``; a page is of up to ``page``."""
 
-        def keys() -> Page:
+        def keys() -> KeyPage:
             found = sorted(one for one in self.objects if one.startswith(prefix) and one > after)
-            return Page(found[: self.page], len(found) > self.page)
+            return KeyPage(found[: self.page], len(found) > self.page)
 
         return self._call("keys", prefix, keys)
 
@@ -150,13 +150,13 @@ class StrictS3:
         for call in later:
             call()
 
-    def _call(self, operation: Operation, key: str, call: Callable[[], T]) -> T | Failure:
+    def _call(self, operation: S3Operation, key: str, call: Callable[[], T]) -> T | StoreFailure:
         fault = self.faults(operation, key)
         if fault in _CONDITIONAL and operation != "put":
             fault = None
-        answer: T | Failure
+        answer: T | StoreFailure
         with self._lock:
-            self.calls.append(Call(operation, key, fault))
+            self.calls.append(S3Call(operation, key, fault))
             if fault is None:
                 answer = call()
             else:
@@ -164,19 +164,19 @@ class StrictS3:
                 if fault in AFTER:
                     call()
             self.deliver()
-            if fault is Fault.TIMEOUT_LATER:
+            if fault is S3Fault.TIMEOUT_LATER:
                 self._later.append(call)
         if fault is None or fault in AFTER:
             self.after(operation, key)
         return answer
 
 
-def _failure(key: str, fault: Fault) -> Failure:
-    return Failure(_KINDS.get(fault, FailureKind.UNKNOWN), f"{key}: {fault.value}")
+def _failure(key: str, fault: S3Fault) -> StoreFailure:
+    return StoreFailure(_KINDS.get(fault, StoreFailureKind.UNKNOWN), f"{key}: {fault.value}")
 
 
-def _missing(key: str) -> Failure:
-    return Failure(FailureKind.MISSING, f"{key}: 404 NoSuchKey")
+def _missing(key: str) -> StoreFailure:
+    return StoreFailure(StoreFailureKind.MISSING, f"{key}: 404 NoSuchKey")
 
 
 def _etag(data: bytes) -> str:

@@ -19,9 +19,9 @@ from typing import Final, NamedTuple
 from worker.stream.record import Record
 from worker.testing.aggregates import aggregate
 from worker.testing.bystanders import other_event, sink_test_event
-from worker.testing.conversation import Occurrence, converse
+from worker.testing.conversation import SimulatedEvent, converse
 from worker.testing.damage import damaged
-from worker.testing.envelopes import Call, Oddities, encode, new_call, relay_event, sid
+from worker.testing.envelopes import CallIds, Oddities, encode_envelope, new_call, relay_event, sid
 from worker.testing.habits import Habits
 from worker.testing.personas import PERSONAS
 
@@ -60,12 +60,12 @@ class _Delivery(NamedTuple):
     data: bytes
 
 
-def simulate(settings: Traffic, seed: int) -> Iterator[Record]:
+def simulated_records(settings: Traffic, seed: int) -> Iterator[Record]:
     """The records of ``settings``, in order of arrival; equal arguments give equal records.
 
     Memory holds the sessions in flight, and what of them is not delivered yet.
     """
-    numbering = Numbering()
+    numbering = SimulatedNumbering()
     rng = Random(f"{seed}:shards")
     for arrival, data in _bundled(_deliveries(settings, seed), settings.aggregates, rng):
         partition_key = f"{rng.getrandbits(64):016x}"
@@ -85,7 +85,7 @@ def shard_id(index: int) -> str:
     return f"shardId-{index:012d}"
 
 
-class Numbering:
+class SimulatedNumbering:
     """Sequence numbers that look like Kinesis's and increase within each shard."""
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class _Session(NamedTuple):
     """``earliest``: no event of this or any later session lies before it, in epoch ms."""
 
     earliest: int
-    call: Call
+    call: CallIds
     events: list[tuple[int, bytes]]
 
 
@@ -160,10 +160,13 @@ _PERSONA_WEIGHTS: Final = tuple(persona.weight for persona in PERSONAS)
 
 
 def _encoded(
-    rng: Random, oddities: Oddities, call: Call, occurrences: list[Occurrence]
+    rng: Random, oddities: Oddities, call: CallIds, occurrences: list[SimulatedEvent]
 ) -> list[tuple[int, bytes]]:
     return [
-        (occurrence.at, encode(relay_event(rng, call, occurrence, sequence_number, oddities)))
+        (
+            occurrence.at,
+            encode_envelope(relay_event(rng, call, occurrence, sequence_number, oddities)),
+        )
         for sequence_number, occurrence in enumerate(occurrences, 1)
     ]
 
@@ -181,7 +184,7 @@ class _Post:
         while self._waiting and self._waiting[0].arrival < instant:
             yield heapq.heappop(self._waiting)
 
-    def send_event(self, rng: Random, call: Call, at: int, data: bytes) -> None:
+    def send_event(self, rng: Random, call: CallIds, at: int, data: bytes) -> None:
         """The event of a session, with what else is sent about its time."""
         if rng.random() < self._settings.other_types:
             self.send(rng, at, other_event(rng, call, at))

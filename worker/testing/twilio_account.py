@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from worker.testing.twilio_summaries import Row, agent_session_summaries
+from worker.testing.twilio_summaries import SummaryRow, agent_session_summaries
 from worker.times.rfc3339 import parse_ms
 
 TEST_TYPE: Final = "com.twilio.eventstreams.test-event"
 _PAGE_SIZE: Final = 50
 _LARGEST_PAGE: Final = 1000
 
-Fields = dict[str, Any]
+JsonFields = dict[str, Any]
 
 
-class Request(NamedTuple):
+class StubRequest(NamedTuple):
     """A request, its parameters and its form decoded."""
 
     method: str
@@ -31,11 +31,11 @@ class Request(NamedTuple):
     form: Mapping[str, str]
 
 
-class Reply(NamedTuple):
+class StubReply(NamedTuple):
     """An answer; ``body`` becomes JSON."""
 
     status: int
-    body: Fields
+    body: JsonFields
     headers: Mapping[str, str] = {}
 
 
@@ -45,8 +45,8 @@ class TwilioCall:
 
     account_sid: str
     call_sid: str
-    rows: list[Row]
-    sessions: list[Row]
+    rows: list[SummaryRow]
+    sessions: list[SummaryRow]
     processing_state: str = "complete"
 
     @property
@@ -75,21 +75,21 @@ class TwilioAccount:
     faults: Faults = field(default_factory=Faults)
     advanced_features: bool = True
     deliver: Callable[[bytes], object] = lambda _: None
-    sinks: dict[str, Fields] = field(default_factory=dict)
-    subscriptions: dict[str, Fields] = field(default_factory=dict)
-    requests: list[Request] = field(default_factory=list)
+    sinks: dict[str, JsonFields] = field(default_factory=dict)
+    subscriptions: dict[str, JsonFields] = field(default_factory=dict)
+    requests: list[StubRequest] = field(default_factory=list)
     _asked: Counter[str] = field(default_factory=Counter)
     _tests: dict[str, str] = field(default_factory=dict)
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: StubRequest) -> StubReply:
         """The answer to a request of either interface."""
         self.requests.append(request)
         every = self.faults.too_many_every
         if every and len(self.requests) % every == 0:
-            return Reply(429, _problem(429, 20429, "Too Many Requests"), {"Retry-After": "1"})
+            return StubReply(429, _problem(429, 20429, "Too Many Requests"), {"Retry-After": "1"})
         match request.path.strip("/").split("/")[1:], request.method:
             case ["Voice", "Settings"], "GET":
-                return Reply(200, {"advanced_features": self.advanced_features})
+                return StubReply(200, {"advanced_features": self.advanced_features})
             case ["Voice", "Summaries"], "GET":
                 return self._summaries(request)
             case ["Voice", call_sid, ("Events" | "Summary") as kind], "GET":
@@ -102,7 +102,7 @@ class TwilioAccount:
 
     # Voice Insights
 
-    def _summaries(self, request: Request) -> Reply:
+    def _summaries(self, request: StubRequest) -> StubReply:
         since, until = (parse_ms(request.query.get(name, "")) for name in ("StartTime", "EndTime"))
         found = [
             {"call_sid": one.call_sid, "start_time": one.start_time}
@@ -111,7 +111,7 @@ class TwilioAccount:
         ]
         return _page(request, "insights", "call_summaries", found)
 
-    def _of_call(self, request: Request, call_sid: str, kind: str) -> Reply:
+    def _of_call(self, request: StubRequest, call_sid: str, kind: str) -> StubReply:
         call = self.calls.get(call_sid)
         first = "Page" not in request.query
         asked = f"{call_sid}/{kind}"
@@ -126,10 +126,10 @@ class TwilioAccount:
         rows = [row for row in call.rows if edge is None or row["edge"] in (edge, None)]
         return _page(request, "insights", "events", rows)
 
-    def _summary(self, request: Request, call: TwilioCall) -> Reply:
+    def _summary(self, request: StubRequest, call: TwilioCall) -> StubReply:
         if request.query.get("ProcessingState", "complete") != call.processing_state:
             return _not_found(request)
-        return Reply(
+        return StubReply(
             200,
             {
                 "account_sid": call.account_sid,
@@ -142,7 +142,7 @@ class TwilioAccount:
 
     # Event Streams
 
-    def _of_sinks(self, request: Request, rest: list[str]) -> Reply:
+    def _of_sinks(self, request: StubRequest, rest: list[str]) -> StubReply:
         match rest, request.method:
             case [], "GET":
                 return _page(request, "events", "sinks", list(self.sinks.values()))
@@ -154,7 +154,7 @@ class TwilioAccount:
                 return self._validate(sid, request.form.get("TestId", ""))
         return _not_found(request)
 
-    def _make_sink(self, form: Mapping[str, str]) -> Reply:
+    def _make_sink(self, form: Mapping[str, str]) -> StubReply:
         sid = f"DG{len(self.sinks) + 1:032x}"
         self.sinks[sid] = {
             "sid": sid,
@@ -164,9 +164,9 @@ class TwilioAccount:
             "sink_configuration": json.loads(form["SinkConfiguration"]),
             "url": f"https://events.twilio.com/v1/Sinks/{sid}",
         }
-        return Reply(201, self.sinks[sid])
+        return StubReply(201, self.sinks[sid])
 
-    def _test(self, sid: str) -> Reply:
+    def _test(self, sid: str) -> StubReply:
         test_id = f"{len(self._tests) + 1:032x}"
         self._tests[test_id] = sid
         if self.sinks[sid]["status"] != "active":
@@ -180,15 +180,15 @@ class TwilioAccount:
             "data": {"test_id": test_id},
         }
         self.deliver(json.dumps(event).encode())
-        return Reply(201, {"result": "submitted"})
+        return StubReply(201, {"result": "submitted"})
 
-    def _validate(self, sid: str, test_id: str) -> Reply:
+    def _validate(self, sid: str, test_id: str) -> StubReply:
         if self._tests.get(test_id) != sid:
-            return Reply(400, _problem(400, 20001, "Invalid test id"))
+            return StubReply(400, _problem(400, 20001, "Invalid test id"))
         self.sinks[sid]["status"] = "active"
-        return Reply(201, {"result": "valid"})
+        return StubReply(201, {"result": "valid"})
 
-    def _of_subscriptions(self, request: Request, rest: list[str]) -> Reply:
+    def _of_subscriptions(self, request: StubRequest, rest: list[str]) -> StubReply:
         match rest, request.method:
             case [], "GET":
                 found = [
@@ -207,27 +207,27 @@ class TwilioAccount:
                 name = kind[0] if kind else request.form["Type"]
                 version = int(request.form["SchemaVersion"])
                 self.subscriptions[sid]["types"][name] = version
-                return Reply(200 if kind else 201, {"type": name, "schema_version": version})
+                return StubReply(200 if kind else 201, {"type": name, "schema_version": version})
         return _not_found(request)
 
-    def _subscribe(self, form: Mapping[str, str]) -> Reply:
+    def _subscribe(self, form: Mapping[str, str]) -> StubReply:
         if self.sinks.get(form["SinkSid"], {}).get("status") != "active":
-            return Reply(400, _problem(400, 20001, "Sink must be active"))
+            return StubReply(400, _problem(400, 20001, "Sink must be active"))
         sid = f"DF{len(self.subscriptions) + 1:032x}"
         kind = json.loads(form["Types"])
         types = {kind["type"]: kind["schema_version"]}
         self.subscriptions[sid] = {"sink_sid": form["SinkSid"], "types": types}
-        return Reply(201, {"sid": sid, "sink_sid": form["SinkSid"]})
+        return StubReply(201, {"sid": sid, "sink_sid": form["SinkSid"]})
 
 
-def call_of(rows: Iterable[Row]) -> TwilioCall:
+def call_of(rows: Iterable[SummaryRow]) -> TwilioCall:
     """A call with these rows, and the summary that follows from them."""
     rows = list(rows)
     summaries = agent_session_summaries(rows)
     return TwilioCall(rows[0]["account_sid"], rows[0]["call_sid"], rows, summaries)
 
 
-def _page(request: Request, host: str, key: str, rows: list[Fields]) -> Reply:
+def _page(request: StubRequest, host: str, key: str, rows: list[JsonFields]) -> StubReply:
     size = min(_LARGEST_PAGE, int(request.query.get("PageSize", _PAGE_SIZE)))
     page = int(request.query.get("Page", 0))
     base = f"https://{host}.twilio.com{request.path}"
@@ -248,13 +248,15 @@ def _page(request: Request, host: str, key: str, rows: list[Fields]) -> Reply:
         "next_page_url": None if last else url(page + 1),
         "key": key,
     }
-    return Reply(200, {key: rows[page * size : (page + 1) * size], "meta": meta})
+    return StubReply(200, {key: rows[page * size : (page + 1) * size], "meta": meta})
 
 
-def _not_found(request: Request) -> Reply:
-    return Reply(404, _problem(404, 20404, f"The requested resource {request.path} was not found"))
+def _not_found(request: StubRequest) -> StubReply:
+    return StubReply(
+        404, _problem(404, 20404, f"The requested resource {request.path} was not found")
+    )
 
 
-def _problem(status: int, code: int, message: str) -> Fields:
+def _problem(status: int, code: int, message: str) -> JsonFields:
     more_info = f"https://www.twilio.com/docs/errors/{code}"
     return {"code": code, "message": message, "more_info": more_info, "status": status}

@@ -16,9 +16,9 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from worker.testing.envelopes import GATEWAY_TYPE, SDK_TYPE
-from worker.testing.traffic import Traffic, simulate
-from worker.testing.twilio_account import Reply, Request, TwilioAccount, TwilioCall, call_of
-from worker.testing.twilio_summaries import Row
+from worker.testing.traffic import Traffic, simulated_records
+from worker.testing.twilio_account import StubReply, StubRequest, TwilioAccount, TwilioCall, call_of
+from worker.testing.twilio_summaries import SummaryRow
 
 USER: Final = f"SK{7:032x}"
 SECRET: Final = "not-a-secret"  # noqa: S105
@@ -44,8 +44,8 @@ def simulated_calls(traffic: Traffic, seed: int) -> dict[str, TwilioCall]:
 
     For what the simulator loses on its way to the stream give ``traffic`` no losses.
     """
-    rows: dict[str, dict[str, Row]] = {}
-    for record in simulate(traffic, seed):
+    rows: dict[str, dict[str, SummaryRow]] = {}
+    for record in simulated_records(traffic, seed):
         event = _call_event(record.data)
         if event is not None:
             row = _row(event["data"])
@@ -62,9 +62,9 @@ def _call_event(data: bytes) -> dict[str, Any] | None:
     return event if wanted else None
 
 
-def _row(data: Any) -> Row:
+def _row(data: Any) -> SummaryRow:
     """What the interface gives for an event: an object, without the nested name."""
-    row: Row = json.loads(data) if isinstance(data, str) else dict(data)
+    row: SummaryRow = json.loads(data) if isinstance(data, str) else dict(data)
     relay = row.get("conversation_relay_data")
     if relay is None:
         return {**row, "conversation_relay_data": None}
@@ -72,7 +72,7 @@ def _row(data: Any) -> Row:
     return {**row, "conversation_relay_data": kept}
 
 
-def _time(row: Row) -> str:
+def _time(row: SummaryRow) -> str:
     return str(row["timestamp"])
 
 
@@ -92,15 +92,15 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if self._authentic():
             query = dict(parse_qsl(parts.query))
-            self._send(self.served.answer(Request(method, parts.path, query, form)))
+            self._send(self.served.answer(StubRequest(method, parts.path, query, form)))
         else:
-            self._send(Reply(401, {"code": 20003, "message": "Authenticate", "status": 401}))
+            self._send(StubReply(401, {"code": 20003, "message": "Authenticate", "status": 401}))
 
     def _authentic(self) -> bool:
         expected = base64.b64encode(f"{USER}:{SECRET}".encode()).decode()
         return self.headers.get("Authorization") == f"Basic {expected}"
 
-    def _send(self, reply: Reply) -> None:
+    def _send(self, reply: StubReply) -> None:
         body = json.dumps(reply.body).encode()
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json")

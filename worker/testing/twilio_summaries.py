@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-Row = dict[str, Any]
+SummaryRow = dict[str, Any]
 
 _LONGEST_MS: Final = 600_000
 
 
-def agent_session_summaries(rows: Iterable[Row]) -> list[Row]:
+def agent_session_summaries(rows: Iterable[SummaryRow]) -> list[SummaryRow]:
     """One summary for each session in the rows of a call, in the order of their beginnings."""
-    sessions: dict[str, list[Row]] = {}
+    sessions: dict[str, list[SummaryRow]] = {}
     for row in sorted(rows, key=_place):
         relay = row.get("conversation_relay_data")
         if relay is not None:
@@ -24,12 +24,12 @@ def agent_session_summaries(rows: Iterable[Row]) -> list[Row]:
     return [_summary(session_id, own) for session_id, own in sessions.items()]
 
 
-def _place(row: Row) -> tuple[str, int]:
+def _place(row: SummaryRow) -> tuple[str, int]:
     relay = row.get("conversation_relay_data") or {}
     return row["timestamp"], relay.get("sequence_number", 0)
 
 
-def _summary(session_id: str, rows: Sequence[Row]) -> Row:
+def _summary(session_id: str, rows: Sequence[SummaryRow]) -> SummaryRow:
     names = [row["name"] for row in rows]
     tokens = [_payload(row, "last_token_received") for row in rows]
     wrap_ups = [one for row in rows if (one := _payload(row, "call_wrap_up"))]
@@ -57,17 +57,17 @@ def _summary(session_id: str, rows: Sequence[Row]) -> Row:
     }
 
 
-def _payload(row: Row, key: str) -> Row:
+def _payload(row: SummaryRow, key: str) -> SummaryRow:
     found = row["conversation_relay_data"].get(key)
     return found if isinstance(found, dict) else {}
 
 
-def _latencies(rows: Iterable[Row], key: str) -> list[int]:
+def _latencies(rows: Iterable[SummaryRow], key: str) -> list[int]:
     values = (_payload(row, key).get("latency_ms") for row in rows)
     return [value for value in values if value is not None and 0 <= value <= _LONGEST_MS]
 
 
-def _application(rows: Iterable[Row]) -> Iterable[int]:
+def _application(rows: Iterable[SummaryRow]) -> Iterable[int]:
     """From the latest prompt to the first token after it, once a prompt."""
     prompt: int | None = None
     for row in rows:
@@ -113,7 +113,7 @@ def _spread(values: Sequence[int]) -> dict[str, float]:
     }
 
 
-def _ms(row: Row) -> int:
+def _ms(row: SummaryRow) -> int:
     """Epoch milliseconds."""
     stamp = datetime.fromisoformat(row["timestamp"])
     return round(stamp.timestamp() * 1000)

@@ -11,8 +11,8 @@ import msgspec
 from worker.errors import Unreachable, Unreadable
 from worker.times.rfc3339 import format_ms
 from worker.twilio.journal import Journal
+from worker.twilio.report_rows import call_events
 from worker.twilio.rest import Parameters, Rest, all_rows
-from worker.twilio.rows import call_events
 
 KEPT_DAYS: Final = 30
 """For so long Twilio keeps the events of a call."""
@@ -29,7 +29,7 @@ class _Listed(msgspec.Struct):
     call_sid: str | None = None
 
 
-class Waiting(NamedTuple):
+class WaitingCall(NamedTuple):
     """How long calls that aren't ready are waited for, how seconds pass, and what gives numbers
     from 0 up to, but not, 1.
     """
@@ -65,7 +65,7 @@ def read_back(
     insights: Rest,
     journal: Journal,
     edge: str,
-    waiting: Waiting,
+    waiting: WaitingCall,
     progress: Callable[[int], None],
 ) -> list[str]:
     """Read all calls of the journal's plan that it doesn't have yet; the SIDs of those that

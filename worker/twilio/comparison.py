@@ -16,9 +16,9 @@ import msgspec
 from worker.sessions.schema import SessionRecord
 from worker.twilio.summaries import AgentSession, Interruptions, Spread, Total
 
-Verdict = Literal["equal", "explained", "different"]
+FieldVerdict = Literal["equal", "explained", "different"]
 
-Reason = Literal[
+DifferenceReason = Literal[
     "ambiguous replies",
     "in doubt",
     "missing events",
@@ -39,14 +39,14 @@ counts in another way, so that equal means near.
 """
 
 
-class Compared(NamedTuple):
+class ComparedField(NamedTuple):
     """One field of a session. ``ours`` and ``theirs`` are texts for people."""
 
     field: str
-    verdict: Verdict
+    verdict: FieldVerdict
     ours: str
     theirs: str
-    reason: Reason | None = None
+    reason: DifferenceReason | None = None
 
 
 class SessionCompared(NamedTuple):
@@ -54,10 +54,10 @@ class SessionCompared(NamedTuple):
 
     call_sid: str
     session_id: str
-    fields: tuple[Compared, ...]
+    fields: tuple[ComparedField, ...]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> FieldVerdict:
         """The worst of its fields."""
         verdicts = {one.verdict for one in self.fields}
         return (
@@ -122,7 +122,7 @@ def compare(record: SessionRecord, theirs: AgentSession, *, partial: bool) -> Se
     """All fields of a session. ``partial``: Twilio is not done with the call's summary."""
     ours = msgspec.convert(record, _Record, from_attributes=True)
     found = tuple(_fields(ours, theirs))
-    excuse: Reason | None = "partial summary" if partial else None
+    excuse: DifferenceReason | None = "partial summary" if partial else None
     return SessionCompared(
         record.call_sid, record.session_id, tuple(_excused(one, excuse) for one in found)
     )
@@ -130,8 +130,8 @@ def compare(record: SessionRecord, theirs: AgentSession, *, partial: bool) -> Se
 
 def without_summary(record: SessionRecord, *, recent: bool) -> SessionCompared:
     """A session that Twilio's summaries don't have. ``recent``: it may have it soon."""
-    reason: Reason | None = "no summary yet" if recent else None
-    found = Compared(
+    reason: DifferenceReason | None = "no summary yet" if recent else None
+    found = ComparedField(
         "session", "explained" if recent else "different", record.session_id, "-", reason
     )
     return SessionCompared(record.call_sid, record.session_id, (found,))
@@ -139,19 +139,19 @@ def without_summary(record: SessionRecord, *, recent: bool) -> SessionCompared:
 
 def without_record(call_sid: str, theirs: AgentSession) -> SessionCompared:
     """A session of a call that has records, but none of this session."""
-    found = Compared("session", "different", "-", theirs.session_id)
+    found = ComparedField("session", "different", "-", theirs.session_id)
     return SessionCompared(call_sid, theirs.session_id, (found,))
 
 
-def _excused(one: Compared, reason: Reason | None) -> Compared:
+def _excused(one: ComparedField, reason: DifferenceReason | None) -> ComparedField:
     if reason is None or one.verdict != "different":
         return one
     return one._replace(verdict="explained", reason=reason)
 
 
-def _fields(ours: _Record, theirs: AgentSession) -> Iterator[Compared]:
+def _fields(ours: _Record, theirs: AgentSession) -> Iterator[ComparedField]:
     lost = list(_lost(ours))
-    invalid: list[Reason] = ["invalid latencies"] if ours.invalid_latencies else []
+    invalid: list[DifferenceReason] = ["invalid latencies"] if ours.invalid_latencies else []
     latency, interruptions = ours.latency_ms, theirs.interruptions or Interruptions()
     yield _spread("stt_latency_ms", latency.stt, theirs.stt_latency_ms, [*invalid, *lost])
     yield _spread("tts_latency_ms", latency.tts, theirs.tts_latency_ms, [*invalid, *lost])
@@ -177,7 +177,7 @@ def _fields(ours: _Record, theirs: AgentSession) -> Iterator[Compared]:
     yield _status(ours.end_status, theirs.session_state, lost)
 
 
-def _lost(ours: _Record) -> Iterator[Reason]:
+def _lost(ours: _Record) -> Iterator[DifferenceReason]:
     """What may be wrong with any number of the record."""
     seen = ours.completeness
     if seen.missing or seen.cut or seen.first_sequence not in _FIRST_NUMBERS:
@@ -190,7 +190,7 @@ def _lost(ours: _Record) -> Iterator[Reason]:
         yield "no wrap-up"
 
 
-def _unattributed(ours: _Record) -> Iterator[Reason]:
+def _unattributed(ours: _Record) -> Iterator[DifferenceReason]:
     if ours.ambiguous_replies or ours.unattributed_replies:
         yield "ambiguous replies"
     if ours.doubtful_prompts:
@@ -198,41 +198,47 @@ def _unattributed(ours: _Record) -> Iterator[Reason]:
 
 
 def _spread(
-    name: str, ours: Spread | None, theirs: Spread | None, reasons: Iterable[Reason]
-) -> Compared:
+    name: str, ours: Spread | None, theirs: Spread | None, reasons: Iterable[DifferenceReason]
+) -> ComparedField:
     texts = (_spread_text(ours), _spread_text(theirs))
     if ours is None and theirs is not None and theirs.empty:
-        return Compared(name, "explained", *texts, "no sample")
+        return ComparedField(name, "explained", *texts, "no sample")
     if ours is None or theirs is None:
         return _judged(name, ours is theirs, texts, reasons)
     pairs = ((ours.min, theirs.min), (ours.max, theirs.max), (ours.avg, theirs.avg))
     return _judged(name, all(abs(a - b) <= _ROUNDING for a, b in pairs), texts, reasons)
 
 
-def _count(name: str, ours: int, theirs: int | None, reasons: Iterable[Reason]) -> Compared:
+def _count(
+    name: str, ours: int, theirs: int | None, reasons: Iterable[DifferenceReason]
+) -> ComparedField:
     return _judged(name, ours == (theirs or 0), (str(ours), _text(theirs)), reasons)
 
 
-def _turns(ours: _Record, theirs: int | None, reasons: Iterable[Reason]) -> Compared:
+def _turns(ours: _Record, theirs: int | None, reasons: Iterable[DifferenceReason]) -> ComparedField:
     texts = (str(ours.turns), _text(theirs))
     if ours.turns == (theirs or 0):
-        return Compared("turns", "equal", *texts)
+        return ComparedField("turns", "equal", *texts)
     bound = max(_FEW_TURNS, round(_SHARE_OF_TURNS * ours.turns)) + ours.ambiguous_turns
     if abs(ours.turns - (theirs or 0)) <= bound:
-        return Compared("turns", "equal", *texts, "within tolerance")
-    doubt: list[Reason] = ["in doubt"] if ours.doubtful_turns else []
+        return ComparedField("turns", "equal", *texts, "within tolerance")
+    doubt: list[DifferenceReason] = ["in doubt"] if ours.doubtful_turns else []
     return _judged("turns", equal=False, texts=texts, reasons=[*doubt, *reasons])
 
 
-def _status(ours: str | None, theirs: str | None, reasons: Iterable[Reason]) -> Compared:
+def _status(
+    ours: str | None, theirs: str | None, reasons: Iterable[DifferenceReason]
+) -> ComparedField:
     return _judged("end_status", ours == theirs, (_text(ours), _text(theirs)), reasons)
 
 
-def _judged(name: str, equal: bool, texts: tuple[str, str], reasons: Iterable[Reason]) -> Compared:
+def _judged(
+    name: str, equal: bool, texts: tuple[str, str], reasons: Iterable[DifferenceReason]
+) -> ComparedField:
     reason = next(iter(reasons), None)
     if equal:
-        return Compared(name, "equal", *texts)
-    return Compared(name, "different" if reason is None else "explained", *texts, reason)
+        return ComparedField(name, "equal", *texts)
+    return ComparedField(name, "different" if reason is None else "explained", *texts, reason)
 
 
 def _spread_text(spread: Spread | None) -> str:

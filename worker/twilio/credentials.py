@@ -25,14 +25,16 @@ _SECRET: Final = re.compile(r"[!-~]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class TwilioCredentials:
     """``user``: the SID of an API key, or of an account. The secret is in no text of this."""
 
     user: str
     secret: str = field(repr=False)
 
 
-def find_credentials(environ: Mapping[str, str], read_secret: Callable[[str], str]) -> Credentials:
+def find_credentials(
+    environ: Mapping[str, str], read_secret: Callable[[str], str]
+) -> TwilioCredentials:
     """The credentials that the environment gives or names.
 
     ``read_secret``: the text of a secret by its name or ARN. Raises ``Misconfigured`` if there
@@ -54,7 +56,7 @@ def _secret_fields(text: str) -> dict[str, str]:
         ) from None
 
 
-def _pair(values: Mapping[str, str], where: str) -> Credentials:
+def _pair(values: Mapping[str, str], where: str) -> TwilioCredentials:
     for user_name, secret_name in PAIRS:
         user, secret = values.get(user_name, "").strip(), values.get(secret_name, "").strip()
         if not user and not secret:
@@ -68,7 +70,7 @@ def _pair(values: Mapping[str, str], where: str) -> Credentials:
             )
         if not _SECRET.fullmatch(secret):
             raise Misconfigured(f"{secret_name} {where} can't be right: it has spaces or the like")
-        return Credentials(user, secret)
+        return TwilioCredentials(user, secret)
     first, second = PAIRS[0]
     raise Misconfigured(
         f"no credentials for Twilio: set {first} and {second}, or {SECRET_ID} to the name of a "

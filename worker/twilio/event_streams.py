@@ -7,19 +7,19 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from worker.errors import Misconfigured, Unreachable
-from worker.twilio.rest import Parameters, Rest, all_rows, decoded
+from worker.twilio.rest import Parameters, Rest, all_rows, decode_answer
 from worker.twilio.sink_setup import (
+    EVENT_SCHEMA_VERSION,
     EVENT_TYPE,
     KINESIS,
-    SCHEMA_VERSION,
     AddType,
     RaiseVersion,
     Seen,
-    Sink,
     Subscribe,
     SubscribedEvent,
     Subscription,
-    Wanted,
+    TwilioSink,
+    WantedSink,
     sink_of,
 )
 
@@ -39,7 +39,7 @@ class EventStreams:
 
     def look(self, stream: str) -> Seen:
         """All sinks, and what that of ``stream`` (name or ARN) is subscribed to."""
-        seen = Seen(self._list("/v1/Sinks", _ALL, "sinks", Sink, "the list of sinks"))
+        seen = Seen(self._list("/v1/Sinks", _ALL, "sinks", TwilioSink, "the list of sinks"))
         sink = sink_of(seen, stream)
         if sink is None:
             return seen
@@ -56,7 +56,7 @@ class EventStreams:
         events = self._list(_events_of(found), _ALL, "types", SubscribedEvent, "subscribed events")
         return Seen(seen.sinks, found, events)
 
-    def create(self, wanted: Wanted) -> Sink:
+    def create(self, wanted: WantedSink) -> TwilioSink:
         """A Kinesis sink as ``wanted``, which needs the ARN, the role and the external id."""
         configuration = {
             "arn": wanted.stream,
@@ -68,16 +68,16 @@ class EventStreams:
             "SinkType": KINESIS,
             "SinkConfiguration": msgspec.json.encode(configuration).decode(),
         }
-        return decoded(self._rest.post("/v1/Sinks", form), Sink, "the new sink")
+        return decode_answer(self._rest.post("/v1/Sinks", form), TwilioSink, "the new sink")
 
-    def send_test(self, sink: Sink) -> None:
+    def send_test(self, sink: TwilioSink) -> None:
         """Have Twilio send the test event to a sink."""
         what = f"the test of sink {sink.sid}"
         result = self._result(f"/v1/Sinks/{sink.sid}/Test", {}, what)
         if result != "submitted":
             raise Unreachable(f"{what}: it was not submitted")
 
-    def validate(self, sink: Sink, test_id: str) -> None:
+    def validate(self, sink: TwilioSink, test_id: str) -> None:
         """Tell Twilio that the test event with this id has arrived."""
         what = f"the validation of sink {sink.sid}"
         result = self._result(f"/v1/Sinks/{sink.sid}/Validate", {"TestId": test_id}, what)
@@ -86,25 +86,29 @@ class EventStreams:
 
     def subscribe(self, step: Subscribe | AddType | RaiseVersion, description: str) -> None:
         """Have call events of the current schema version come to a sink."""
-        version = {"SchemaVersion": str(SCHEMA_VERSION)}
+        version = {"SchemaVersion": str(EVENT_SCHEMA_VERSION)}
         what = "the subscription"
         if isinstance(step, Subscribe):
-            kinds = msgspec.json.encode({"type": EVENT_TYPE, "schema_version": SCHEMA_VERSION})
+            kinds = msgspec.json.encode(
+                {"type": EVENT_TYPE, "schema_version": EVENT_SCHEMA_VERSION}
+            )
             form = {
                 "Description": description,
                 "SinkSid": step.sink.sid,
                 "Types": kinds.decode(),
             }
-            decoded(self._rest.post("/v1/Subscriptions", form), Subscription, what)
+            decode_answer(self._rest.post("/v1/Subscriptions", form), Subscription, what)
         elif isinstance(step, AddType):
             form = {"Type": EVENT_TYPE, **version}
-            decoded(self._rest.post(_events_of(step.subscription), form), SubscribedEvent, what)
+            decode_answer(
+                self._rest.post(_events_of(step.subscription), form), SubscribedEvent, what
+            )
         else:
             path = f"{_events_of(step.subscription)}/{EVENT_TYPE}"
-            decoded(self._rest.post(path, version), SubscribedEvent, what)
+            decode_answer(self._rest.post(path, version), SubscribedEvent, what)
 
     def _result(self, path: str, form: Parameters, what: str) -> str | None:
-        return decoded(self._rest.post(path, form), _Result, what).result
+        return decode_answer(self._rest.post(path, form), _Result, what).result
 
     def _list(
         self, path: str, parameters: Parameters, key: str, kind: type[_T], what: str
@@ -119,7 +123,7 @@ class EventStreams:
 def advanced_features(insights: Rest) -> bool | None:
     """Whether Voice Insights Advanced Features are on; None if Twilio doesn't tell."""
     answer = insights.get("/v1/Voice/Settings", {})
-    found = decoded(answer, dict[str, Any], "the settings of Voice Insights")
+    found = decode_answer(answer, dict[str, Any], "the settings of Voice Insights")
     value = found.get("advanced_features")
     return value if isinstance(value, bool) else None
 

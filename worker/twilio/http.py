@@ -13,8 +13,8 @@ import httpx
 
 from worker import __version__
 from worker.errors import Misconfigured, Unreachable
-from worker.twilio.credentials import Credentials
-from worker.twilio.rest import OUT_OF_ORDER, TOO_MANY, Answer, Parameters
+from worker.twilio.credentials import TwilioCredentials
+from worker.twilio.rest import OUT_OF_ORDER, TOO_MANY, Parameters, RestAnswer
 from worker.twilio.retrying import ATTEMPTS, LONGEST_RETRY_AFTER_S, pause_s, retry_after_s
 
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
@@ -43,20 +43,20 @@ class TwilioRest:
         self._sleep = sleep
         self._random = random
 
-    def get(self, path: str, parameters: Parameters) -> Answer:
+    def get(self, path: str, parameters: Parameters) -> RestAnswer:
         """GET ``path``."""
         return self._answer("GET", path, lambda url: self._client.get(url, params=parameters))
 
-    def post(self, path: str, form: Parameters) -> Answer:
+    def post(self, path: str, form: Parameters) -> RestAnswer:
         """POST a form to ``path``."""
         return self._answer("POST", path, lambda url: self._client.post(url, data=form))
 
-    def _answer(self, method: str, path: str, ask: Callable[[str], httpx.Response]) -> Answer:
+    def _answer(self, method: str, path: str, ask: Callable[[str], httpx.Response]) -> RestAnswer:
         failures = 0
         while True:
             answer, again, why = self._once(f"{self._base}{path}", method == "GET", ask)
             if answer is not None and not why:
-                return Answer(answer.status_code, answer.content)
+                return RestAnswer(answer.status_code, answer.content)
             failures += 1
             asked_s = 0.0 if answer is None else retry_after_s(dict(answer.headers))
             if not again or failures == ATTEMPTS or asked_s > LONGEST_RETRY_AFTER_S:
@@ -86,7 +86,7 @@ class TwilioRest:
 
 
 @contextmanager
-def http_client(credentials: Credentials) -> Iterator[httpx.Client]:
+def http_client(credentials: TwilioCredentials) -> Iterator[httpx.Client]:
     """A client that gives the credentials with each request, closed at the end of the block.
 
     Raises ``Misconfigured`` where this machine's settings allow none.

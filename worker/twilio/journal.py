@@ -19,7 +19,7 @@ from worker.recordings.files import shard_of_file
 from worker.recordings.unpacking import Compression
 from worker.recordings.writer import RecordingWriter
 from worker.twilio.merging import SHARD, Beginning, merged
-from worker.twilio.rows import CallEvent, Contents, call_events, contents
+from worker.twilio.report_rows import Contents, ReportedCallEvent, call_events, contents
 
 _SID: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 _FOLDER: Final = ".twilio"
@@ -27,7 +27,7 @@ _PLAN: Final = "plan.json"
 _RECORDING: Final = "recording"
 
 
-class Request(msgspec.Struct, frozen=True):
+class JournalledRequest(msgspec.Struct, frozen=True):
     """What an operator asked for: some calls, or those that began in a span of epoch ms."""
 
     calls: list[str]
@@ -37,7 +37,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class _Plan(msgspec.Struct, frozen=True):
-    request: Request
+    request: JournalledRequest
     calls: list[str]
 
 
@@ -48,7 +48,7 @@ class Journal:
     can't be written to.
     """
 
-    def __init__(self, folder: Path, request: Request) -> None:
+    def __init__(self, folder: Path, request: JournalledRequest) -> None:
         self._folder = folder
         self._own = folder / _FOLDER
         self._request = request
@@ -112,7 +112,7 @@ class Journal:
             if (events := self._events(call_sid))
         ]
 
-    def _events(self, call_sid: str) -> list[CallEvent]:
+    def _events(self, call_sid: str) -> list[ReportedCallEvent]:
         return call_events(self._rows(call_sid))
 
     def _kept(self) -> list[str]:
@@ -137,7 +137,7 @@ class Journal:
             raise BadInput(f"{self._own} can't be read; delete it and begin again") from error
         if plan.request != self._request:
             raise Misconfigured(
-                f"{self._folder}: another back-fill was begun here; finish it as it was begun, or "
+                f"{self._folder}: another back-fill was begun here; finish it was begun, or "
                 f"delete {self._own}"
             )
         return plan

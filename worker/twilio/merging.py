@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from worker.stream.record import Record
-from worker.twilio.rows import CallEvent
+from worker.twilio.report_rows import ReportedCallEvent
 
 SHARD = "twilio"
 """The shard of a recording that was read back: Twilio's interface knows none."""
@@ -21,7 +21,7 @@ class Beginning(NamedTuple):
 
 
 def merged(
-    beginnings: Iterable[Beginning], load: Callable[[str], Sequence[CallEvent]]
+    beginnings: Iterable[Beginning], load: Callable[[str], Sequence[ReportedCallEvent]]
 ) -> Iterator[Record]:
     """The records of all calls by (time, call, position in the call); ``load`` gives the events
     of one call, none of them before its beginning.

@@ -26,7 +26,7 @@ Parameters = dict[str, str]
 _T = TypeVar("_T")
 
 
-class Answer(NamedTuple):
+class RestAnswer(NamedTuple):
     """An HTTP answer, of whatever status but those that were tried again."""
 
     status: int
@@ -36,11 +36,11 @@ class Answer(NamedTuple):
 class Rest(Protocol):
     """One of Twilio's REST interfaces, such as Voice Insights."""
 
-    def get(self, path: str, parameters: Parameters) -> Answer:
+    def get(self, path: str, parameters: Parameters) -> RestAnswer:
         """What is at ``path``. Raises ``Unreachable`` without an answer."""
         ...
 
-    def post(self, path: str, form: Parameters) -> Answer:
+    def post(self, path: str, form: Parameters) -> RestAnswer:
         """The answer to a form that was posted once. Raises ``Unreachable`` without one, when
         nobody knows whether the form was taken.
         """
@@ -59,7 +59,7 @@ class _Page(msgspec.Struct):
     meta: _Meta
 
 
-def decoded(answer: Answer, kind: type[_T], what: str) -> _T:
+def decode_answer(answer: RestAnswer, kind: type[_T], what: str) -> _T:
     """The body of an answer that holds ``what``. Raises what ``refusal`` gives for a status that
     isn't 200 or 201, and ``Unreachable`` for a body of another kind.
     """
@@ -71,7 +71,7 @@ def decoded(answer: Answer, kind: type[_T], what: str) -> _T:
         raise Unreachable(f"{what}: what answers is not Twilio") from error
 
 
-def refusal(answer: Answer, what: str) -> VoiceInsightsError:
+def refusal(answer: RestAnswer, what: str) -> VoiceInsightsError:
     """The error that an answer without ``what`` is."""
     words = f"{what}: Twilio answers {answer.status}{_problem(answer.body)}"
     if answer.status in _BAD_CREDENTIALS:
@@ -96,7 +96,7 @@ def all_rows(
     seen: set[str] = set()
     while True:
         rows += _rows(answer, key, what)
-        following = decoded(answer, _Page, what).meta.next_page_url
+        following = decode_answer(answer, _Page, what).meta.next_page_url
         if not following:
             return rows
         if following in seen:
@@ -110,8 +110,8 @@ def all_rows(
             )
 
 
-def _rows(answer: Answer, key: str, what: str) -> list[bytes]:
-    page = decoded(answer, dict[str, msgspec.Raw], what)
+def _rows(answer: RestAnswer, key: str, what: str) -> list[bytes]:
+    page = decode_answer(answer, dict[str, msgspec.Raw], what)
     try:
         return [bytes(row) for row in msgspec.json.decode(page[key], type=list[msgspec.Raw])]
     except (KeyError, msgspec.DecodeError) as error:

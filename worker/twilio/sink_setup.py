@@ -22,11 +22,11 @@ import msgspec
 from worker.events.twilio.envelope import GATEWAY_TYPE
 
 EVENT_TYPE: Final = GATEWAY_TYPE
-SCHEMA_VERSION: Final = 3
+EVENT_SCHEMA_VERSION: Final = 3
 KINESIS: Final = "kinesis"
 
 
-class Sink(msgspec.Struct, frozen=True):
+class TwilioSink(msgspec.Struct, frozen=True):
     """``status``: initialized, validating, active or failed."""
 
     sid: str
@@ -56,7 +56,7 @@ class SubscribedEvent(msgspec.Struct, frozen=True):
     schema_version: int = 0
 
 
-class Wanted(NamedTuple):
+class WantedSink(NamedTuple):
     """The sink that there must be: ``stream`` by ARN, or by name for one that must exist.
     ``role`` and ``external_id`` are None where whatever there is will do.
     """
@@ -70,7 +70,7 @@ class Wanted(NamedTuple):
 class Seen(NamedTuple):
     """What the account has: its sinks, and, of the wanted sink, the subscription and its events."""
 
-    sinks: list[Sink]
+    sinks: list[TwilioSink]
     subscription: Subscription | None = None
     events: list[SubscribedEvent] = []  # noqa: RUF012 - never changed
 
@@ -82,13 +82,13 @@ class CreateSink(NamedTuple):
 class SendTest(NamedTuple):
     """The sink has not been validated: send it the test event, and validate it by that."""
 
-    sink: Sink
+    sink: TwilioSink
 
 
 class Subscribe(NamedTuple):
     """The sink is active and subscribed to nothing."""
 
-    sink: Sink
+    sink: TwilioSink
 
 
 class AddType(NamedTuple):
@@ -107,7 +107,7 @@ class RaiseVersion(NamedTuple):
 class Done(NamedTuple):
     """All is as it must be."""
 
-    sink: Sink
+    sink: TwilioSink
 
 
 class Blocked(NamedTuple):
@@ -119,7 +119,7 @@ class Blocked(NamedTuple):
 Step = CreateSink | SendTest | Subscribe | AddType | RaiseVersion | Done | Blocked
 
 
-def next_step(wanted: Wanted, seen: Seen) -> Step:
+def next_step(wanted: WantedSink, seen: Seen) -> Step:
     """What is to be done next."""
     sinks = [sink for sink in seen.sinks if leads_to(sink, wanted.stream)]
     if not sinks:
@@ -138,7 +138,7 @@ def next_step(wanted: Wanted, seen: Seen) -> Step:
     return _subscription_step(sink, seen)
 
 
-def leads_to(sink: Sink, stream: str) -> bool:
+def leads_to(sink: TwilioSink, stream: str) -> bool:
     """Whether it is a Kinesis sink of the stream with this name or ARN."""
     arn = sink.configured("arn")
     if sink.sink_type != KINESIS or arn is None:
@@ -146,13 +146,13 @@ def leads_to(sink: Sink, stream: str) -> bool:
     return arn == stream if stream.startswith("arn:") else arn.endswith(f":stream/{stream}")
 
 
-def sink_of(seen: Seen, stream: str) -> Sink | None:
+def sink_of(seen: Seen, stream: str) -> TwilioSink | None:
     """The sink of a stream; of several an active one."""
     sinks = [sink for sink in seen.sinks if leads_to(sink, stream)]
     return next((sink for sink in sinks if sink.status == "active"), next(iter(sinks), None))
 
 
-def _other_configuration(sink: Sink, wanted: Wanted) -> str | None:
+def _other_configuration(sink: TwilioSink, wanted: WantedSink) -> str | None:
     pairs = (("role_arn", wanted.role), ("external_id", wanted.external_id))
     for name, value in pairs:
         if value is not None and sink.configured(name) != value:
@@ -160,12 +160,12 @@ def _other_configuration(sink: Sink, wanted: Wanted) -> str | None:
     return None
 
 
-def _subscription_step(sink: Sink, seen: Seen) -> Step:
+def _subscription_step(sink: TwilioSink, seen: Seen) -> Step:
     if seen.subscription is None:
         return Subscribe(sink)
     versions = [one.schema_version for one in seen.events if one.type == EVENT_TYPE]
     if not versions:
         return AddType(seen.subscription)
-    if max(versions) < SCHEMA_VERSION:
+    if max(versions) < EVENT_SCHEMA_VERSION:
         return RaiseVersion(seen.subscription, max(versions))
     return Done(sink)

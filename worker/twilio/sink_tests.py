@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from worker.aws.sessions import open_session
 from worker.events.decode import decode_all
 from worker.events.occurrence import SinkTest
-from worker.sources.kinesis.client import connect
+from worker.sources.kinesis.client import open_stream
 from worker.sources.kinesis.lineage import first_positions
-from worker.sources.kinesis.reader import Reader, survey_stream
+from worker.sources.kinesis.reader import Reader, describe_stream
 
 _THREADS = 4
 
@@ -26,7 +26,7 @@ class SinkTestReader:
         """The ``test_id`` of the first test event; None if none comes for so long."""
         until = time.monotonic() + longest_s
         while (left_s := until - time.monotonic()) > 0:
-            for batch in self._reader.take(left_s):
+            for batch in self._reader.poll(left_s):
                 for delivery in decode_all(batch.records):
                     if isinstance(delivery.occurrence, SinkTest) and delivery.occurrence.test_id:
                         return delivery.occurrence.test_id
@@ -41,7 +41,7 @@ def reading_from_now(
 
     Raises what the worker's start raises for a stream that can't be read.
     """
-    api = connect(
+    api = open_stream(
         stream,
         open_session(),
         region=region,
@@ -49,7 +49,7 @@ def reading_from_now(
         threads=_THREADS,
         now=lambda: time.time_ns() // 1_000_000,
     )
-    survey = survey_stream(api)
+    survey = describe_stream(api)
     positions = first_positions(survey, "latest")
     reader = Reader(api, positions, survey.created, lambda _: None, threads=_THREADS)
     reader.start()

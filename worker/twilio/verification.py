@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from worker.sessions.schema import SessionRecord
 from worker.times.rfc3339 import parse_ms
 from worker.twilio.comparison import SessionCompared, compare, without_record, without_summary
-from worker.twilio.rest import NOT_FOUND, Rest, decoded
+from worker.twilio.rest import NOT_FOUND, Rest, decode_answer
 from worker.twilio.summaries import CallSummary
 
 READY_MS: Final = 3_600_000
@@ -43,7 +43,7 @@ def select(records: Iterable[SessionRecord], now: int, sample: int | None) -> Se
     return Selection(kept, len(own) - len(fresh), len(everything) - len(own))
 
 
-def verify(
+def verify_calls(
     insights: Rest,
     records: Sequence[SessionRecord],
     now: int,
@@ -79,7 +79,7 @@ def _summary(insights: Rest, call_sid: str) -> CallSummary | None:
     for state in ("complete", "partial"):
         answer = insights.get(f"/v1/Voice/{call_sid}/Summary", {"ProcessingState": state})
         if answer.status != NOT_FOUND:
-            return decoded(answer, CallSummary, f"the summary of {call_sid}")
+            return decode_answer(answer, CallSummary, f"the summary of {call_sid}")
     return None
 
 

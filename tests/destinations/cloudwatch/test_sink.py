@@ -39,7 +39,7 @@ from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_clien
 from worker.metrics.series import Series
 from worker.outbox.entries import DeliveryOutcome
 from worker.partition.commit_outputs import Window
-from worker.testing.strict_cloudwatch import Fault, StrictCloudWatch
+from worker.testing.strict_cloudwatch import CloudWatchFault, StrictCloudWatch
 
 NOON: Final = 1_790_942_400_000
 URL: Final = "https://monitoring.example"
@@ -157,17 +157,17 @@ def test_trouble_on_the_way_to_credentials_is_not_the_requests(error: ClientErro
     ("fault", "outcome", "name"),
     [
         (None, DeliveryOutcome.APPLIED, ""),
-        (Fault.THROTTLED, DeliveryOutcome.NOT_APPLIED, "Throttling"),
-        (Fault.CONNECT_TIMEOUT, DeliveryOutcome.NOT_APPLIED, "ConnectTimeoutError"),
-        (Fault.REQUEST_TIMEOUT, DeliveryOutcome.AMBIGUOUS, "RequestTimeout"),
-        (Fault.SERVER_ERROR, DeliveryOutcome.AMBIGUOUS, "InternalFailure"),
-        (Fault.SERVER_ERROR_AFTER, DeliveryOutcome.AMBIGUOUS, "InternalFailure"),
-        (Fault.READ_TIMEOUT, DeliveryOutcome.AMBIGUOUS, "ReadTimeoutError"),
-        (Fault.READ_TIMEOUT_AFTER, DeliveryOutcome.AMBIGUOUS, "ReadTimeoutError"),
+        (CloudWatchFault.THROTTLED, DeliveryOutcome.NOT_APPLIED, "Throttling"),
+        (CloudWatchFault.CONNECT_TIMEOUT, DeliveryOutcome.NOT_APPLIED, "ConnectTimeoutError"),
+        (CloudWatchFault.REQUEST_TIMEOUT, DeliveryOutcome.AMBIGUOUS, "RequestTimeout"),
+        (CloudWatchFault.SERVER_ERROR, DeliveryOutcome.AMBIGUOUS, "InternalFailure"),
+        (CloudWatchFault.SERVER_ERROR_AFTER, DeliveryOutcome.AMBIGUOUS, "InternalFailure"),
+        (CloudWatchFault.READ_TIMEOUT, DeliveryOutcome.AMBIGUOUS, "ReadTimeoutError"),
+        (CloudWatchFault.READ_TIMEOUT_AFTER, DeliveryOutcome.AMBIGUOUS, "ReadTimeoutError"),
     ],
 )
 def test_a_send_is_one_call_and_says_what_became_of_it(
-    fault: Fault | None, outcome: DeliveryOutcome, name: str
+    fault: CloudWatchFault | None, outcome: DeliveryOutcome, name: str
 ) -> None:
     api = StrictCloudWatch(lambda: NOON, [fault])
     found, told = CloudWatchSink(api, "VoiceInsights").send(BODY)

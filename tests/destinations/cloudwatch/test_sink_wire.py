@@ -16,7 +16,7 @@ from worker.destinations.cloudwatch.sink import CloudWatchSink, cloudwatch_clien
 from worker.metrics.series import Series
 from worker.outbox.entries import DeliveryOutcome
 from worker.partition.commit_outputs import Window
-from worker.testing.strict_cloudwatch import MAX_BYTES
+from worker.testing.strict_cloudwatch import SERVICE_MAX_BYTES
 
 NOON: Final = 1_790_942_400_000
 BODY: Final = next(draft.body for draft in metrics({(Series("Tokens", ()), NOON): {3: 1}}))
@@ -79,4 +79,4 @@ def test_the_largest_requests_are_below_a_megabyte_on_the_wire(
         for n in range(1100)
     }
     largest = max((draft.body for draft in metrics(window)), key=len)
-    assert len(wire_body(largest)) < MAX_BYTES
+    assert len(wire_body(largest)) < SERVICE_MAX_BYTES

@@ -31,7 +31,7 @@ from worker.replay import LiveReplay
 from worker.state.store import Commit
 from worker.stream.record import Record
 from worker.testing.strict_otlp import METRICS, TRACES, StrictOtlp, StrictReceiver
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 NAMES: Final = MetricNames(DEFAULT_DIMENSION_SETS)
 RESOURCE: Final = resource_of({"service.name": "voice-insights", "service.instance.id": "one"})
@@ -77,9 +77,9 @@ class Sending:
                 for kind, to in self.destinations().items()
             )
             for outputs in commits:
-                drafts = sender.drafts(outputs, 0)
-                self.bodies += [(draft.kind, draft.body) for draft in drafts]
-                store.append(Commit(Delta(), drafts, [], None))
+                new_entries = sender.new_entries(outputs, 0)
+                self.bodies += [(draft.kind, draft.body) for draft in new_entries]
+                store.append(Commit(Delta(), new_entries, [], None))
                 for lane in sender.lanes:
                     lane.send_some()
             while store.backlog().entries:
@@ -91,7 +91,7 @@ def replayed(traffic: Traffic, seed: int, rules: Rules | None = None) -> list[Ou
     """The commits of a replay as live that has some, all of its samples still true."""
     commits: list[Outputs] = []
     replay = LiveReplay(rules or Rules(totals=True), commits.append)
-    for record in simulate(traffic, seed):
+    for record in simulated_records(traffic, seed):
         replay.feed(record)
     replay.finish()
     assert replay.counters["samples_retracted"] == 0
@@ -105,4 +105,4 @@ def lines_of(commits: Iterable[Outputs]) -> Iterator[bytes]:
 
 
 def records_of(traffic: Traffic, seed: int) -> list[Record]:
-    return list(simulate(traffic, seed))
+    return list(simulated_records(traffic, seed))

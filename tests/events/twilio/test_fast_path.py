@@ -12,7 +12,7 @@ from worker.events.cloud_event import is_list
 from worker.events.decode import PLATFORMS, decode
 from worker.events.kpl import user_records
 from worker.events.twilio.fast_path import read_quickly
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 ARRIVAL = BASE + 60_000
 
@@ -29,7 +29,7 @@ def agree(data: bytes, arrival: int = ARRIVAL) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_both_paths_of_simulated_records_are_the_same(seed: int) -> None:
-    for record in simulate(NOISY, seed):
+    for record in simulated_records(NOISY, seed):
         for delivery in decode(record):
             agree(delivery.data, record.arrival)
 
@@ -47,6 +47,6 @@ def test_both_paths_of_odd_events_are_the_same(data: bytes) -> None:
 
 
 def test_of_usual_traffic_hardly_anything_takes_the_slow_path() -> None:
-    usual = list(simulate(Traffic(sessions=60, other_types=0.1, malformed=0.0), 5))
+    usual = list(simulated_records(Traffic(sessions=60, other_types=0.1, malformed=0.0), 5))
     silent = sum(read_quickly(one.data, one.arrival) is None for one in usual)
     assert silent <= len(usual) / 200

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from random import Random
 
-from worker.sources.kinesis.api import Call, Failure, FailureKind, Outcome, carry_out
-from worker.sources.kinesis.lineage import Survey, first_positions
-from worker.sources.kinesis.notices import Notice
+from worker.sources.kinesis.api import (
+    CallResult,
+    StreamCall,
+    StreamFailure,
+    StreamFailureKind,
+    carry_out,
+)
+from worker.sources.kinesis.lineage import StreamDescription, first_positions
+from worker.sources.kinesis.reader_events import ReaderEvent
 from worker.sources.kinesis.scheduler import Schedule
 from worker.sources.kinesis.shard_consumer import Batch
 from worker.stream.position import Position, Start
 from worker.stream.record import Record
-from worker.testing.strict_kinesis import DAY, Fault, Operation, StrictKinesis
+from worker.testing.strict_kinesis import DAY, KinesisFault, KinesisOperation, StrictKinesis
 
 EPOCH = 1_800_000_000_000
 MANY_BYTES = 64 << 20
@@ -35,7 +41,7 @@ class Simulation:
     ) -> None:
         self.now = EPOCH
         self.random = Random(seed)
-        self.faults: Callable[[Operation, str], Fault] = lambda operation, shard: None
+        self.faults: Callable[[KinesisOperation, str], KinesisFault] = lambda operation, shard: None
         self.kinesis = StrictKinesis(
             lambda: self.now,
             shards,
@@ -49,18 +55,18 @@ class Simulation:
         self.start = start
         self.put: list[Record] = []
         self.taken: list[Batch] = []
-        self.notices: list[Notice] = []
-        self.calls: list[tuple[int, Call]] = []
-        self.forgotten: list[str] = []
+        self.notices: list[ReaderEvent] = []
+        self.calls: list[tuple[int, StreamCall]] = []
+        self.expired: list[str] = []
         self.paused: set[str] = set()
         self.positions: dict[str, Position] = {}
         self._committed: tuple[int, dict[str, Position]] = (0, {})
         self._open()
 
     def _open(self) -> None:
-        survey = self.kinesis.survey()
-        assert isinstance(survey, Survey)
-        self.positions = first_positions(survey, self.start)
+        description = self.kinesis.describe()
+        assert isinstance(description, StreamDescription)
+        self.positions = first_positions(description, self.start)
         self.commit()
         self.restart()
 
@@ -82,19 +88,19 @@ class Simulation:
         taken, committed = self._committed
         del self.taken[taken:]
         self.positions = dict(committed if positions is None else positions)
-        self.under_way: list[tuple[Call, Outcome]] = []
+        self.under_way: list[tuple[StreamCall, CallResult]] = []
         self.schedule = Schedule(
             self.positions, self.kinesis.created, self.random.random, self.max_bytes
         )
 
-    def take(self) -> list[Batch]:
-        batches = self.schedule.take(self.now)
+    def drain_batches(self) -> list[Batch]:
+        batches = self.schedule.drain_batches(self.now)
         for batch in batches:
             self.positions[batch.shard] = batch.position
             self.positions.update(batch.children)
-        for shard in self.schedule.forgotten():
+        for shard in self.schedule.expired():
             del self.positions[shard]
-            self.forgotten.append(shard)
+            self.expired.append(shard)
         self.taken += batches
         return batches
 
@@ -129,7 +135,7 @@ class Simulation:
             else:
                 wake_at = self.schedule.wake_at()
                 self.now = end if wake_at is None else min(end, max(wake_at, self.now + 1))
-            self.take()
+            self.drain_batches()
 
     def sleep(self, milliseconds: int) -> None:
         """Time goes by, and nobody does anything."""
@@ -169,13 +175,17 @@ class Simulation:
             self._fault(operation) if self.random.random() < share else None
         )
 
-    def _fault(self, operation: Operation) -> Fault:
-        kinds = [FailureKind.THROTTLED, FailureKind.UNAVAILABLE, FailureKind.DENIED]
+    def _fault(self, operation: KinesisOperation) -> KinesisFault:
+        kinds = [
+            StreamFailureKind.THROTTLED,
+            StreamFailureKind.UNAVAILABLE,
+            StreamFailureKind.DENIED,
+        ]
         if operation == "get_records":
-            kinds += [FailureKind.EXPIRED, FailureKind.GONE]
+            kinds += [StreamFailureKind.EXPIRED, StreamFailureKind.GONE]
         if operation == "shard_iterator":
-            kinds += [FailureKind.GONE]
-        return Failure(self.random.choice(kinds), "injected")
+            kinds += [StreamFailureKind.GONE]
+        return StreamFailure(self.random.choice(kinds), "injected")
 
     # What came of it
 

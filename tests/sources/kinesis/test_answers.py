@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from worker.sources.kinesis.api import Answer, Failure, FailureKind
+from worker.sources.kinesis.api import RecordsAnswer, StreamFailure, StreamFailureKind
 from worker.sources.kinesis.client import Kinesis
-from worker.sources.kinesis.lineage import Survey
+from worker.sources.kinesis.lineage import StreamDescription
 from worker.sources.kinesis.typed_answers import TypedAnswer, TypedRecord
 from worker.stream.position import HEAD
 
@@ -62,9 +62,9 @@ def kinesis(**changed: dict[str, Any]) -> Kinesis:
 
 
 def test_what_is_whole_is_an_answer() -> None:
-    assert isinstance(kinesis().survey(), Survey)
+    assert isinstance(kinesis().describe(), StreamDescription)
     assert kinesis().shard_iterator("a", HEAD) == "i"
-    assert isinstance(kinesis().get_records("a", "i"), Answer)
+    assert isinstance(kinesis().get_records("a", "i"), RecordsAnswer)
 
 
 @pytest.mark.parametrize(
@@ -81,22 +81,22 @@ def test_what_is_whole_is_an_answer() -> None:
 )
 def test_records_that_are_none_are_no_answer_of_kinesis(fields: dict[str, Any]) -> None:
     failure = kinesis(get_records=fields).get_records("a", "i")
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNAVAILABLE
+    assert isinstance(failure, StreamFailure)
+    assert failure.kind is StreamFailureKind.UNAVAILABLE
     assert failure.detail.startswith("what answers is not Kinesis: ")
 
 
 @pytest.mark.parametrize("call", ["describe_stream_summary", "list_shards"])
 def test_a_survey_needs_both_of_its_answers(call: str) -> None:
-    failure = kinesis(**{call: {}}).survey()
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNAVAILABLE
+    failure = kinesis(**{call: {}}).describe()
+    assert isinstance(failure, StreamFailure)
+    assert failure.kind is StreamFailureKind.UNAVAILABLE
 
 
 def test_an_iterator_is_a_text() -> None:
     failure = kinesis(get_shard_iterator={"ShardIterator": 7}).shard_iterator("a", HEAD)
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNAVAILABLE
+    assert isinstance(failure, StreamFailure)
+    assert failure.kind is StreamFailureKind.UNAVAILABLE
 
 
 @pytest.mark.parametrize("defect", [TypeError, ValueError, KeyError, AttributeError])

@@ -15,12 +15,12 @@ import pytest
 from botocore.config import Config
 
 from tests.aws.sessions import any_session
-from worker.aws.clients import one_attempt
+from worker.aws.clients import no_retry_config
 from worker.errors import Misconfigured
-from worker.sources.kinesis.api import Answer, Failure, FailureKind
-from worker.sources.kinesis.client import Kinesis, connect
-from worker.sources.kinesis.lineage import ShardInfo, Survey, first_positions
-from worker.sources.kinesis.reader import Reader, survey_stream
+from worker.sources.kinesis.api import RecordsAnswer, StreamFailure, StreamFailureKind
+from worker.sources.kinesis.client import Kinesis, open_stream
+from worker.sources.kinesis.lineage import ShardInfo, StreamDescription, first_positions
+from worker.sources.kinesis.reader import Reader, describe_stream
 from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION, embedded_aws
@@ -37,7 +37,7 @@ def a_client(endpoint: str, **config: Any) -> Any:
         "kinesis",
         region_name=REGION,
         endpoint_url=endpoint,
-        config=one_attempt(threads=4).merge(Config(**config)),
+        config=no_retry_config(threads=4).merge(Config(**config)),
         **KEYS,
     )
 
@@ -63,7 +63,7 @@ def fetch(kinesis: Kinesis, position: Position) -> list[bytes]:
     iterator = kinesis.shard_iterator(SHARD, position)
     assert isinstance(iterator, str)
     answer = kinesis.get_records(SHARD, iterator)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, RecordsAnswer)
     return [record.data for record in answer.records]
 
 
@@ -73,20 +73,20 @@ def test_a_survey_tells_creation_retention_date_and_lineage(endpoint: str) -> No
     middle = str(1 << 126)
     client.split_shard(StreamName="surveyed", ShardToSplit=SHARD, NewStartingHashKey=middle)
     kinesis = Kinesis(client, "surveyed")
-    survey = kinesis.survey()
-    assert isinstance(survey, Survey)
-    assert survey.retention == 86_400_000
-    assert survey.server_date is not None
-    assert survey.created - 1000 < survey.server_date < survey.created + 60_000
-    assert survey.shards == (
+    description = kinesis.describe()
+    assert isinstance(description, StreamDescription)
+    assert description.retention == 86_400_000
+    assert description.server_date is not None
+    assert description.created - 1000 < description.server_date < description.created + 60_000
+    assert description.shards == (
         ShardInfo("shardId-000000000000"),
         ShardInfo("shardId-000000000001"),
         ShardInfo("shardId-000000000002", ("shardId-000000000000",)),
         ShardInfo("shardId-000000000003", ("shardId-000000000000",)),
     )
-    again = kinesis.survey()
-    assert isinstance(again, Survey)
-    assert again.created == survey.created
+    again = kinesis.describe()
+    assert isinstance(again, StreamDescription)
+    assert again.created == description.created
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_reading_starts_where_the_position_says(endpoint: str) -> None:
     iterator = kinesis.shard_iterator(SHARD, Position("trim_horizon"))
     assert isinstance(iterator, str)
     answer = kinesis.get_records(SHARD, iterator)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, RecordsAnswer)
     assert [record.data for record in answer.records] == everything
     first, *_, last = answer.records
     assert first.partition_key == "key 0"
@@ -115,24 +115,24 @@ def test_reading_starts_where_the_position_says(endpoint: str) -> None:
 def test_a_stream_or_shard_that_is_not_there_is_gone(endpoint: str) -> None:
     kinesis = Kinesis(make_stream(endpoint, "short", 1, 0), "short")
     gone = kinesis.shard_iterator("shardId-000000000007", Position("trim_horizon"))
-    assert isinstance(gone, Failure)
-    assert gone.kind is FailureKind.GONE
+    assert isinstance(gone, StreamFailure)
+    assert gone.kind is StreamFailureKind.GONE
     with pytest.raises(Misconfigured, match="ResourceNotFoundException"):
-        survey_stream(Kinesis(a_client(endpoint), "never made"))
+        describe_stream(Kinesis(a_client(endpoint), "never made"))
 
 
 @pytest.mark.slow
 def test_the_reader_reads_a_stream_of_several_shards_through_boto3(endpoint: str) -> None:
     client = make_stream(endpoint, "read", 3, 60)
     kinesis = Kinesis(client, "read")
-    survey = survey_stream(kinesis)
-    positions = first_positions(survey, "trim_horizon")
-    reader = Reader(kinesis, positions, survey.created, lambda notice: None)
+    description = describe_stream(kinesis)
+    positions = first_positions(description, "trim_horizon")
+    reader = Reader(kinesis, positions, description.created, lambda reader_event: None)
     reader.start()
     records: list[Record] = []
     clocks: set[str] = set()
     while len(records) < 60 or len(clocks) < 3:
-        for batch in reader.take(10):
+        for batch in reader.poll(10):
             records += batch.records
             if batch.clock is not None:
                 clocks.add(batch.shard)
@@ -211,7 +211,7 @@ def test_an_answer_at_a_shards_end_names_its_children() -> None:
     end = {"Records": [record], "MillisBehindLatest": 0, "ChildShards": children}
     with scripted((200, end)) as (script, endpoint):
         answer = Kinesis(a_client(endpoint), "s").get_records("a", "iterator")
-    assert answer == Answer(
+    assert answer == RecordsAnswer(
         [Record("a", "0049", 1_790_942_399_123, b"\xff\x00", "key")],
         None,
         0,
@@ -236,9 +236,9 @@ def test_a_listing_is_read_page_by_page() -> None:
     first = {"Shards": [{"ShardId": "a"}], "NextToken": "more"}
     second = {"Shards": [{"ShardId": "c", "ParentShardId": "a", "AdjacentParentShardId": "b"}]}
     with scripted((200, summary), (200, first), (200, second)) as (script, endpoint):
-        survey = Kinesis(a_client(endpoint), "s").survey()
+        description = Kinesis(a_client(endpoint), "s").describe()
     shards = (ShardInfo("a"), ShardInfo("c", ("a", "b")))
-    assert survey == Survey(ARN, 1_790_000_000_250, 48 * 3_600_000, DATE_MS, shards)
+    assert description == StreamDescription(ARN, 1_790_000_000_250, 48 * 3_600_000, DATE_MS, shards)
     assert script.requests == [
         ("DescribeStreamSummary", {"StreamName": "s"}),
         ("ListShards", {"StreamName": "s"}),
@@ -294,24 +294,24 @@ def test_an_iterator_is_asked_for_where_the_position_says(
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [
-        ("ProvisionedThroughputExceededException", 400, FailureKind.THROTTLED),
-        ("LimitExceededException", 400, FailureKind.THROTTLED),
-        ("KMSThrottlingException", 400, FailureKind.THROTTLED),
-        ("ExpiredIteratorException", 400, FailureKind.EXPIRED),
-        ("InvalidArgumentException", 400, FailureKind.EXPIRED),
-        ("ResourceNotFoundException", 400, FailureKind.GONE),
-        ("AccessDeniedException", 400, FailureKind.DENIED),
-        ("KMSAccessDeniedException", 400, FailureKind.DENIED),
-        ("InternalFailure", 500, FailureKind.UNAVAILABLE),
-        ("ServiceUnavailable", 503, FailureKind.UNAVAILABLE),
+        ("ProvisionedThroughputExceededException", 400, StreamFailureKind.THROTTLED),
+        ("LimitExceededException", 400, StreamFailureKind.THROTTLED),
+        ("KMSThrottlingException", 400, StreamFailureKind.THROTTLED),
+        ("ExpiredIteratorException", 400, StreamFailureKind.EXPIRED),
+        ("InvalidArgumentException", 400, StreamFailureKind.EXPIRED),
+        ("ResourceNotFoundException", 400, StreamFailureKind.GONE),
+        ("AccessDeniedException", 400, StreamFailureKind.DENIED),
+        ("KMSAccessDeniedException", 400, StreamFailureKind.DENIED),
+        ("InternalFailure", 500, StreamFailureKind.UNAVAILABLE),
+        ("ServiceUnavailable", 503, StreamFailureKind.UNAVAILABLE),
     ],
 )
 def test_every_error_of_the_service_is_told_once_by_what_it_means(
-    code: str, status: int, kind: FailureKind
+    code: str, status: int, kind: StreamFailureKind
 ) -> None:
     with scripted(an_error(code, status)) as (script, endpoint):
         failure = Kinesis(a_client(endpoint), "s").get_records("a", "i")
-    assert isinstance(failure, Failure)
+    assert isinstance(failure, StreamFailure)
     assert failure.kind is kind
     assert code in failure.detail
     assert len(script.requests) == 1  # no retry behind the reader's back
@@ -320,23 +320,23 @@ def test_every_error_of_the_service_is_told_once_by_what_it_means(
 def test_a_sequence_number_that_the_stream_takes_no_more_is_refused() -> None:
     with scripted(an_error("InvalidArgumentException")) as (_, endpoint):
         failure = Kinesis(a_client(endpoint), "s").shard_iterator("a", Position("after", "1"))
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.REFUSED
+    assert isinstance(failure, StreamFailure)
+    assert failure.kind is StreamFailureKind.REFUSED
 
 
 def test_a_stream_still_being_made_is_waited_for() -> None:
     with scripted(an_error("ResourceInUseException")) as (_, endpoint):
-        failure = Kinesis(a_client(endpoint), "s").survey()
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNAVAILABLE
+        failure = Kinesis(a_client(endpoint), "s").describe()
+    assert isinstance(failure, StreamFailure)
+    assert failure.kind is StreamFailureKind.UNAVAILABLE
 
 
 def test_no_connection_is_the_service_away() -> None:
     with scripted() as (_, endpoint):
         kinesis = Kinesis(a_client(endpoint), "s")
     failure = kinesis.get_records("a", "i")  # the server has ended
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNAVAILABLE
+    assert isinstance(failure, StreamFailure)
+    assert failure.kind is StreamFailureKind.UNAVAILABLE
 
 
 def test_an_answer_that_never_comes_is_the_service_away() -> None:
@@ -344,8 +344,8 @@ def test_an_answer_that_never_comes_is_the_service_away() -> None:
         script.hang.clear()
         failure = Kinesis(a_client(endpoint, read_timeout=0.05), "s").get_records("a", "i")
         script.answers.append((200, {}))
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNAVAILABLE
+    assert isinstance(failure, StreamFailure)
+    assert failure.kind is StreamFailureKind.UNAVAILABLE
     assert "timeout" in failure.detail.lower()
 
 
@@ -353,16 +353,16 @@ def test_an_answer_that_never_comes_is_the_service_away() -> None:
 def test_an_answer_that_is_cut_off_or_no_json_is_the_service_away(body: bytes) -> None:
     with scripted((200, body)) as (_, endpoint):
         failure = Kinesis(a_client(endpoint), "s").get_records("a", "i")
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNAVAILABLE
+    assert isinstance(failure, StreamFailure)
+    assert failure.kind is StreamFailureKind.UNAVAILABLE
 
 
 def test_a_stream_without_a_name_is_the_operators() -> None:
     with pytest.raises(Misconfigured):
-        survey_stream(Kinesis(a_client("http://127.0.0.1:1"), ""), lambda _: pytest.fail("again"))
+        describe_stream(Kinesis(a_client("http://127.0.0.1:1"), ""), lambda _: pytest.fail("again"))
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense", "ftp:/x"])
 def test_an_endpoint_that_is_no_url_is_the_operators(endpoint: str) -> None:
     with pytest.raises(Misconfigured):
-        connect("s", any_session(), region=REGION, endpoint=endpoint, threads=1, now=None)
+        open_stream("s", any_session(), region=REGION, endpoint=endpoint, threads=1, now=None)

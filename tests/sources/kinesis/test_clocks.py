@@ -10,11 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import Misconfigured
-from worker.sources.kinesis.api import Answer, GetIterator, GetRecords, SurveyStream
+from worker.sources.kinesis.api import DescribeStream, GetIterator, GetRecords, RecordsAnswer
 from worker.sources.kinesis.client import Kinesis
 from worker.sources.kinesis.clocks import AGREE_WITHIN, ClockDoubt, supported
-from worker.sources.kinesis.lineage import ShardInfo, Survey, first_positions, forgettable
-from worker.sources.kinesis.notices import ClocksDiffer, Notice
+from worker.sources.kinesis.lineage import (
+    ShardInfo,
+    StreamDescription,
+    expired_shards,
+    first_positions,
+)
+from worker.sources.kinesis.reader_events import ClocksDiffer, ReaderEvent
 from worker.sources.kinesis.scheduler import Schedule
 from worker.stream.position import Position
 
@@ -57,24 +62,24 @@ class Stub:
         return {**empty, "ResponseMetadata": self._dated}
 
 
-def read_once(kinesis: Kinesis) -> tuple[int, list[Notice]]:
+def read_once(kinesis: Kinesis) -> tuple[int, list[ReaderEvent]]:
     """How far a shard has come after an empty answer at its tip, and what was told of it."""
-    survey = kinesis.survey()
-    assert isinstance(survey, Survey)
+    description = kinesis.describe()
+    assert isinstance(description, StreamDescription)
     positions = {"a": Position("after", "1", NOON - DAY)}
-    schedule = Schedule(positions, survey.created, lambda: 0.5, 1 << 20)
-    told: list[Notice] = []
+    schedule = Schedule(positions, description.created, lambda: 0.5, 1 << 20)
+    told: list[ReaderEvent] = []
     for now in range(0, 5000, 500):
         call = schedule.next_call(now)
-        if isinstance(call, SurveyStream):
-            told += schedule.completed(call, survey, now)
+        if isinstance(call, DescribeStream):
+            told += schedule.completed(call, description, now)
         elif isinstance(call, GetIterator):
             told += schedule.completed(call, "i", now)
         elif isinstance(call, GetRecords):
             answer = kinesis.get_records("a", "i")
-            assert isinstance(answer, Answer)
+            assert isinstance(answer, RecordsAnswer)
             told += schedule.completed(call, answer, now)
-            (batch,) = schedule.take(now)
+            (batch,) = schedule.drain_batches(now)
             return batch.position.seen_to, told
     raise AssertionError("the shard was never read")
 
@@ -104,8 +109,8 @@ def test_an_emulators_date_is_believed_by_itself_where_that_is_asked_for() -> No
     assert not [one for one in told if isinstance(one, ClocksDiffer)]
 
 
-def a_survey(server_date: int | None, doubt: ClockDoubt | None = None) -> Survey:
-    return Survey("arn", NOON - 90 * DAY, DAY, server_date, (ShardInfo("a"),), doubt)
+def a_survey(server_date: int | None, doubt: ClockDoubt | None = None) -> StreamDescription:
+    return StreamDescription("arn", NOON - 90 * DAY, DAY, server_date, (ShardInfo("a"),), doubt)
 
 
 def test_latest_is_refused_while_nobody_knows_what_time_it_is() -> None:
@@ -117,20 +122,22 @@ def test_latest_is_refused_while_nobody_knows_what_time_it_is() -> None:
 
 def test_no_shard_is_forgotten_by_a_date_in_doubt() -> None:
     long_ended = {"z": Position("ended", "", NOON - 30 * DAY)}
-    assert forgettable(long_ended, a_survey(NOON)) == {"z"}
-    assert forgettable(long_ended, a_survey(None, ClockDoubt(NOON + DAY, NOON))) == frozenset()
+    assert expired_shards(long_ended, a_survey(NOON)) == {"z"}
+    assert expired_shards(long_ended, a_survey(None, ClockDoubt(NOON + DAY, NOON))) == frozenset()
 
 
 def test_a_date_in_doubt_makes_no_gap() -> None:
     """A day ahead, the stream would seem to have dropped what was to be read next."""
     kinesis = Kinesis(Stub(NOON + 10 * DAY), "s", now=lambda: NOON)
-    survey = kinesis.survey()
-    assert isinstance(survey, Survey)
+    description = kinesis.describe()
+    assert isinstance(description, StreamDescription)
     positions = {"a": Position("after", "1", NOON - 1000)}
-    schedule = Schedule(positions, survey.created, lambda: 0.5, 1 << 20)
+    schedule = Schedule(positions, description.created, lambda: 0.5, 1 << 20)
     for now in range(0, 5000, 500):
         call = schedule.next_call(now)
         if call is not None:
-            outcome = survey if isinstance(call, SurveyStream) else kinesis.get_records("a", "i")
+            outcome = (
+                description if isinstance(call, DescribeStream) else kinesis.get_records("a", "i")
+            )
             schedule.completed(call, "i" if isinstance(call, GetIterator) else outcome, now)
-        assert not any(batch.gap for batch in schedule.take(now))
+        assert not any(batch.gap for batch in schedule.drain_batches(now))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from worker.sources.kinesis.engine import KinesisEngine
-from worker.sources.kinesis.lineage import ShardInfo, Survey, first_positions
+from worker.sources.kinesis.lineage import ShardInfo, StreamDescription, first_positions
 from worker.stream.position import HEAD, Position, Start
 from worker.testing.strict_kinesis import StrictKinesis
 
 CREATED = 1_790_942_400_000
-SURVEY = Survey("arn:calls", CREATED, 86_400_000, CREATED + 5_000, (ShardInfo("a"), ShardInfo("b")))
+SURVEY = StreamDescription(
+    "arn:calls", CREATED, 86_400_000, CREATED + 5_000, (ShardInfo("a"), ShardInfo("b"))
+)
 
 
-def engine(survey: Survey = SURVEY, start: Start = "trim_horizon") -> KinesisEngine:
-    return KinesisEngine(StrictKinesis(lambda: CREATED), survey, start, lambda _notice: None)
+def engine(description: StreamDescription = SURVEY, start: Start = "trim_horizon") -> KinesisEngine:
+    return KinesisEngine(StrictKinesis(lambda: CREATED), description, start, lambda _notice: None)
 
 
 def test_a_stream_made_anew_under_its_name_has_another_identity() -> None:

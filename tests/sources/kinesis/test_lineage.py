@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from worker.sources.kinesis.lineage import (
     ShardInfo,
-    Survey,
+    StreamDescription,
     after_refusal,
     child_position,
     children_of,
+    expired_shards,
     first_positions,
-    forgettable,
     may_begin,
     may_have_lost,
     trim_horizon,
@@ -27,8 +27,8 @@ CHILD = ShardInfo("c", ("p",))
 MERGED = ShardInfo("m", ("p", "o"))
 
 
-def a_survey(*shards: ShardInfo, created: int = 0, now: int = NOW) -> Survey:
-    return Survey("arn", created, DAY, now, shards)
+def a_survey(*shards: ShardInfo, created: int = 0, now: int = NOW) -> StreamDescription:
+    return StreamDescription("arn", created, DAY, now, shards)
 
 
 def test_latest_is_the_servers_time_for_each_listed_shard_closed_ones_too() -> None:
@@ -105,10 +105,10 @@ def test_an_ended_shard_is_kept_while_it_is_listed_or_could_be() -> None:
     old = Position("ended", "", NOW - DAY - 1)
     recent = Position("ended", "", NOW - DAY)
     listing = a_survey(PARENT)
-    assert forgettable({"p": old}, listing) == frozenset()
-    assert forgettable({"x": recent}, listing) == frozenset()
-    assert forgettable({"x": old, "y": recent}, listing) == {"x"}
-    assert forgettable({"x": old._replace(kind="after", value="1")}, listing) == frozenset()
+    assert expired_shards({"p": old}, listing) == frozenset()
+    assert expired_shards({"x": recent}, listing) == frozenset()
+    assert expired_shards({"x": old, "y": recent}, listing) == {"x"}
+    assert expired_shards({"x": old._replace(kind="after", value="1")}, listing) == frozenset()
 
 
 @given(

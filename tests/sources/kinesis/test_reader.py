@@ -10,27 +10,27 @@ import pytest
 
 from tests.sources.kinesis.taking import PATIENCE, take_until, wall_clock
 from worker.errors import Misconfigured, StreamReplaced, Unreachable
-from worker.sources.kinesis.api import Answer, Failure, FailureKind, KinesisApi
-from worker.sources.kinesis.lineage import Survey, first_positions
-from worker.sources.kinesis.notices import BackedOff, Notice, StageChanged
-from worker.sources.kinesis.reader import Reader, survey_stream
-from worker.sources.kinesis.shard_consumer import Batch, Stage
+from worker.sources.kinesis.api import KinesisApi, RecordsAnswer, StreamFailure, StreamFailureKind
+from worker.sources.kinesis.lineage import StreamDescription, first_positions
+from worker.sources.kinesis.reader import Reader, describe_stream
+from worker.sources.kinesis.reader_events import BackedOff, ReaderEvent, StageChanged
+from worker.sources.kinesis.shard_consumer import Batch, ShardStage
 from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.strict_kinesis import StrictKinesis
 
 
-def ignore(notice: Notice) -> None:
+def ignore(reader_event: ReaderEvent) -> None:
     pass
 
 
 @contextmanager
 def reading(
-    api: KinesisApi, observer: Callable[[Notice], None] = ignore, threads: int = 4
+    api: KinesisApi, observer: Callable[[ReaderEvent], None] = ignore, threads: int = 4
 ) -> Iterator[Reader]:
-    survey = survey_stream(api)
-    positions = first_positions(survey, "trim_horizon")
-    reader = Reader(api, positions, survey.created, observer, threads=threads)
+    describe = describe_stream(api)
+    positions = first_positions(describe, "trim_horizon")
+    reader = Reader(api, positions, describe.created, observer, threads=threads)
     reader.start()
     try:
         yield reader
@@ -51,13 +51,13 @@ class Hanging:
         self.hangs = threading.Event()
         self.go = threading.Event()
 
-    def survey(self) -> Survey | Failure:
-        return self._kinesis.survey()
+    def describe(self) -> StreamDescription | StreamFailure:
+        return self._kinesis.describe()
 
-    def shard_iterator(self, shard: str, position: Position) -> str | Failure:
+    def shard_iterator(self, shard: str, position: Position) -> str | StreamFailure:
         return self._kinesis.shard_iterator(shard, position)
 
-    def get_records(self, shard: str, iterator: str) -> Answer | Failure:
+    def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
         if shard == self._shard:
             self.hangs.set()
             self.go.wait()
@@ -74,7 +74,7 @@ def test_all_records_of_all_shards_come_each_once_through_splits_and_merges() ->
         _, middle, last = kinesis.open_shards()
         kinesis.merge(middle, last)
         put += [kinesis.put(b"z", str(n)) for n in range(100)]
-        taken = take_until(reader.take, lambda taken: len(records_of(taken)) >= 300)
+        taken = take_until(reader.poll, lambda taken: len(records_of(taken)) >= 300)
         assert {view.shard for view in reader.shards()} >= {left, right}
     assert sorted(records_of(taken)) == sorted(put)
     assert kinesis.limits_broken == 0
@@ -88,11 +88,11 @@ def test_a_call_that_hangs_leaves_the_other_shards_alone() -> None:
         assert api.hangs.wait(PATIENCE)
         put = [kinesis.put(b"x", str(n)) for n in range(20)]
         expected = [record for record in put if record.shard == other]
-        taken = take_until(reader.take, lambda taken: len(records_of(taken)) >= len(expected))
+        taken = take_until(reader.poll, lambda taken: len(records_of(taken)) >= len(expected))
         assert records_of(taken) == expected
         api.go.set()
         taken += take_until(
-            reader.take, lambda more: len(records_of(more)) >= len(put) - len(expected)
+            reader.poll, lambda more: len(records_of(more)) >= len(put) - len(expected)
         )
     assert sorted(records_of(taken)) == sorted(put)
 
@@ -105,7 +105,7 @@ def test_stopping_does_not_wait_for_a_call_that_hangs() -> None:
         assert api.hangs.wait(PATIENCE)
         reader.stop()
         assert not api.go.is_set()
-        assert reader.take(PATIENCE) == []
+        assert reader.poll(PATIENCE) == []
         api.go.set()
 
 
@@ -113,7 +113,7 @@ def test_stopping_wakes_a_consumer_that_waits() -> None:
     kinesis = StrictKinesis(wall_clock, 1)
     reader = Reader(kinesis, {}, kinesis.created, ignore, threads=1)
     came: list[list[Batch]] = []
-    consumer = threading.Thread(target=lambda: came.append(reader.take(1000)))
+    consumer = threading.Thread(target=lambda: came.append(reader.poll(1000)))
     consumer.start()
     reader.stop()
     consumer.join(PATIENCE)
@@ -123,8 +123,8 @@ def test_stopping_wakes_a_consumer_that_waits() -> None:
 def test_taking_gives_nothing_when_nothing_comes_in_time() -> None:
     kinesis = StrictKinesis(wall_clock, 1)
     reader = Reader(kinesis, {}, kinesis.created, ignore)
-    assert reader.take(0) == []
-    assert reader.take(0.01) == []
+    assert reader.poll(0) == []
+    assert reader.poll(0.01) == []
 
 
 def test_a_stream_made_anew_reaches_the_consumer_as_its_error() -> None:
@@ -132,7 +132,7 @@ def test_a_stream_made_anew_reaches_the_consumer_as_its_error() -> None:
     reader = Reader(kinesis, {}, kinesis.created - 1, ignore)
     reader.start()
     with pytest.raises(StreamReplaced):
-        reader.take(PATIENCE)
+        reader.poll(PATIENCE)
     reader.stop()
 
 
@@ -143,24 +143,24 @@ def test_a_bug_in_a_thread_reaches_the_consumer() -> None:
 
     kinesis = StrictKinesis(wall_clock, 1, faults=faults)
     with reading(kinesis) as reader, pytest.raises(ZeroDivisionError):
-        reader.take(PATIENCE)
+        reader.poll(PATIENCE)
 
 
 def test_the_observer_is_told_of_stages_and_failures() -> None:
-    failures = [Failure(FailureKind.THROTTLED, "once")]
+    failures = [StreamFailure(StreamFailureKind.THROTTLED, "once")]
 
-    def faults(operation: str, shard: str) -> Failure | None:
+    def faults(operation: str, shard: str) -> StreamFailure | None:
         return failures.pop() if operation == "get_records" and failures else None
 
     kinesis = StrictKinesis(wall_clock, 1, faults=faults)
-    told: list[Notice] = []
+    told: list[ReaderEvent] = []
     with reading(kinesis, told.append) as reader:
         kinesis.put(b"x", "key")
-        take_until(reader.take, lambda taken: len(records_of(taken)) == 1)
-    (backed_off,) = [notice for notice in told if isinstance(notice, BackedOff)]
-    assert backed_off.failure.kind is FailureKind.THROTTLED
+        take_until(reader.poll, lambda taken: len(records_of(taken)) == 1)
+    (backed_off,) = [reader_event for reader_event in told if isinstance(reader_event, BackedOff)]
+    assert backed_off.failure.kind is StreamFailureKind.THROTTLED
     assert backed_off.attempt == 1
-    assert StageChanged("shardId-000000000000", Stage.READING) in told
+    assert StageChanged("shardId-000000000000", ShardStage.READING) in told
 
 
 def test_a_paused_shard_gives_nothing_until_it_is_resumed() -> None:
@@ -168,15 +168,15 @@ def test_a_paused_shard_gives_nothing_until_it_is_resumed() -> None:
     paused, other = kinesis.open_shards()
     put = [kinesis.put(b"x", str(n)) for n in range(20)]
     expected = [record for record in put if record.shard == other]
-    survey = survey_stream(kinesis)
-    reader = Reader(kinesis, first_positions(survey, "trim_horizon"), survey.created, ignore)
+    describe = describe_stream(kinesis)
+    reader = Reader(kinesis, first_positions(describe, "trim_horizon"), describe.created, ignore)
     reader.pause([paused])
     reader.start()
-    taken = take_until(reader.take, lambda taken: len(records_of(taken)) >= len(expected))
+    taken = take_until(reader.poll, lambda taken: len(records_of(taken)) >= len(expected))
     assert records_of(taken) == expected
     assert [view.paused for view in reader.shards()] == [True, False]
     reader.resume([paused])
-    taken += take_until(reader.take, lambda more: len(records_of(more)) >= len(put) - len(expected))
+    taken += take_until(reader.poll, lambda more: len(records_of(more)) >= len(put) - len(expected))
     assert sorted(records_of(taken)) == sorted(put)
     reader.stop()
 
@@ -189,31 +189,36 @@ def test_an_ended_shard_that_the_stream_has_trimmed_is_told_to_be_forgotten() ->
     }
     reader = Reader(kinesis, positions, kinesis.created, ignore)
     reader.start()
-    take_until(reader.take, bool)
-    assert reader.forgotten() == ["shardId-gone"]
-    assert reader.forgotten() == []
+    take_until(reader.poll, bool)
+    assert reader.expired() == ["shardId-gone"]
+    assert reader.expired() == []
     reader.stop()
 
 
 def test_a_start_tries_again_while_the_service_is_away() -> None:
-    failures = [Failure(FailureKind.UNAVAILABLE, "503"), Failure(FailureKind.THROTTLED, "rate")]
+    failures = [
+        StreamFailure(StreamFailureKind.UNAVAILABLE, "503"),
+        StreamFailure(StreamFailureKind.THROTTLED, "rate"),
+    ]
     kinesis = StrictKinesis(
         wall_clock, 1, faults=lambda *call: failures.pop() if failures else None
     )
     slept: list[float] = []
-    assert survey_stream(kinesis, slept.append, lambda: 0.5).shards[0].parents == ()
+    assert describe_stream(kinesis, slept.append, lambda: 0.5).shards[0].parents == ()
     assert slept == [0.75, 1.0]
 
 
 def test_a_start_gives_up_when_the_service_stays_away() -> None:
-    away = Failure(FailureKind.UNAVAILABLE, "no connection")
+    away = StreamFailure(StreamFailureKind.UNAVAILABLE, "no connection")
     kinesis = StrictKinesis(wall_clock, 1, faults=lambda *call: away)
     with pytest.raises(Unreachable, match="no connection"):
-        survey_stream(kinesis, lambda seconds: None)
+        describe_stream(kinesis, lambda seconds: None)
 
 
-@pytest.mark.parametrize("kind", [FailureKind.GONE, FailureKind.DENIED, FailureKind.REFUSED])
-def test_a_start_on_no_stream_or_without_access_ends_at_once(kind: FailureKind) -> None:
-    kinesis = StrictKinesis(wall_clock, 1, faults=lambda *call: Failure(kind, "why"))
+@pytest.mark.parametrize(
+    "kind", [StreamFailureKind.GONE, StreamFailureKind.DENIED, StreamFailureKind.REFUSED]
+)
+def test_a_start_on_no_stream_or_without_access_ends_at_once(kind: StreamFailureKind) -> None:
+    kinesis = StrictKinesis(wall_clock, 1, faults=lambda *call: StreamFailure(kind, "why"))
     with pytest.raises(Misconfigured, match="why"):
-        survey_stream(kinesis, lambda seconds: pytest.fail("tried again"))
+        describe_stream(kinesis, lambda seconds: pytest.fail("tried again"))

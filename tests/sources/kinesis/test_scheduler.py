@@ -10,13 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.sources.kinesis.simulation import Simulation
-from worker.sources.kinesis.api import Failure, FailureKind, GetIterator, GetRecords, SurveyStream
-from worker.sources.kinesis.lineage import Survey
-from worker.sources.kinesis.notices import BackedOff
-from worker.sources.kinesis.shard_consumer import Stage
-from worker.sources.kinesis.shard_sync import SURVEY_EVERY
+from worker.sources.kinesis.api import (
+    DescribeStream,
+    GetIterator,
+    GetRecords,
+    StreamFailure,
+    StreamFailureKind,
+)
+from worker.sources.kinesis.lineage import StreamDescription
+from worker.sources.kinesis.reader_events import BackedOff
+from worker.sources.kinesis.shard_consumer import ShardStage
+from worker.sources.kinesis.shard_sync import SYNC_EVERY
 from worker.stream.position import Position
-from worker.testing.strict_kinesis import ITERATOR_LIFE, Fault, Operation
+from worker.testing.strict_kinesis import ITERATOR_LIFE, KinesisFault, KinesisOperation
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -26,7 +32,7 @@ STEPS: dict[str, Callable[[Simulation, int], object]] = {
     "issue another": lambda simulation, n: simulation.issue(),
     "complete": lambda simulation, n: simulation.complete(n),
     "complete another": lambda simulation, n: simulation.complete(n),
-    "take": lambda simulation, n: simulation.take(),
+    "take": lambda simulation, n: simulation.drain_batches(),
     "run": lambda simulation, n: simulation.run(n * 50),
     "pass": lambda simulation, n: simulation.sleep(n * 20),
     "pass long": lambda simulation, n: simulation.sleep(n * ITERATOR_LIFE // 50),
@@ -64,16 +70,16 @@ def test_whatever_happens_each_record_is_handed_over_once_in_order_and_after_its
         assert [r.sequence_number for r in simulation.records(shard)] == expected
     assert len(simulation.all_records()) == len(simulation.put)
 
-    survey = simulation.kinesis.survey()
-    assert isinstance(survey, Survey)
+    description = simulation.kinesis.describe()
+    assert isinstance(description, StreamDescription)
     first, ends = simulation.first_batches(), simulation.ends()
-    for info in survey.shards:
+    for info in description.shards:
         assert all(ends[parent] < first[info.shard] for parent in info.parents)
         assert (info.shard in ends) != (info.shard in simulation.kinesis.open_shards())
         if info.shard in ends:
             children = simulation.taken[ends[info.shard]].children
             assert children.keys() == {
-                child.shard for child in survey.shards if info.shard in child.parents
+                child.shard for child in description.shards if info.shard in child.parents
             }
     assert simulation.kinesis.limits_broken == 0
     assert not any(batch.gap for batch in simulation.taken)
@@ -103,20 +109,22 @@ def test_a_quiet_shard_is_polled_every_two_seconds() -> None:
     simulation = Simulation(1)
     simulation.run(10_000)
     calls = len(simulation.calls)
-    simulation.run(2 * SURVEY_EVERY)
-    assert len(simulation.calls) - calls <= 2 * SURVEY_EVERY // 2000 + 2
+    simulation.run(2 * SYNC_EVERY)
+    assert len(simulation.calls) - calls <= 2 * SYNC_EVERY // 2000 + 2
 
 
 def test_throttling_is_backed_off_from_without_end_and_told() -> None:
     simulation = Simulation(1)
     simulation.run(1000)
     simulation.write(1)
-    throttle = Failure(FailureKind.THROTTLED, "injected")
+    throttle = StreamFailure(StreamFailureKind.THROTTLED, "injected")
     simulation.faults = lambda operation, shard: throttle if operation == "get_records" else None
     simulation.run(60 * MINUTE)
-    told = [notice for notice in simulation.notices if isinstance(notice, BackedOff)]
-    assert [notice.attempt for notice in told] == list(range(1, len(told) + 1))
-    assert all(notice.failure is throttle for notice in told)
+    told = [
+        reader_event for reader_event in simulation.notices if isinstance(reader_event, BackedOff)
+    ]
+    assert [reader_event.attempt for reader_event in told] == list(range(1, len(told) + 1))
+    assert all(reader_event.failure is throttle for reader_event in told)
     assert 60 * 60 / 15 < len(told) < 60 * 60 / 15 * 3
     assert simulation.schedule.views()[0].failure is throttle
     simulation.read_out()
@@ -128,8 +136,10 @@ def test_one_shards_trouble_leaves_the_others_alone() -> None:
     simulation = Simulation(2)
     troubled, well = simulation.kinesis.open_shards()
 
-    def faults(operation: Operation, shard: str) -> Fault:
-        return Failure(FailureKind.UNAVAILABLE, "injected") if shard == troubled else None
+    def faults(operation: KinesisOperation, shard: str) -> KinesisFault:
+        return (
+            StreamFailure(StreamFailureKind.UNAVAILABLE, "injected") if shard == troubled else None
+        )
 
     simulation.faults = faults
     simulation.write(50)
@@ -209,7 +219,7 @@ def test_children_are_not_asked_for_until_their_parents_end_was_taken() -> None:
         simulation.complete()
         simulation.now += 1000
     assert {call.shard for _, call in simulation.calls} == {"", "shardId-000000000000"}
-    simulation.take()
+    simulation.drain_batches()
     simulation.run(1000)
     asked = {call.shard for _, call in simulation.calls}
     assert asked >= {"shardId-000000000001", "shardId-000000000002"}
@@ -234,20 +244,20 @@ def test_a_merges_child_waits_for_a_parent_that_no_survey_has_told_of_yet() -> N
 
 def test_a_survey_begun_before_a_shard_ended_does_not_tell_its_children() -> None:
     simulation = Simulation(1, names_children=False)
-    simulation.run(SURVEY_EVERY - 1500)
-    while SurveyStream() not in [call for call, _ in simulation.under_way]:
+    simulation.run(SYNC_EVERY - 1500)
+    while DescribeStream() not in [call for call, _ in simulation.under_way]:
         simulation.now += 10
         simulation.issue()
     simulation.split()
-    while simulation.schedule.views()[0].stage is not Stage.ENDING:
+    while simulation.schedule.views()[0].stage is not ShardStage.ENDING:
         simulation.now += 10
         simulation.issue()
         calls = [call for call, _ in simulation.under_way]
         if len(calls) == 2:
-            simulation.complete(1 - calls.index(SurveyStream()))
-            simulation.take()
+            simulation.complete(1 - calls.index(DescribeStream()))
+            simulation.drain_batches()
     simulation.complete()
-    assert simulation.schedule.views()[0].stage is Stage.ENDING
+    assert simulation.schedule.views()[0].stage is ShardStage.ENDING
     simulation.run(5000)
     end = simulation.taken[simulation.ends()["shardId-000000000000"]]
     assert end.children.keys() == {"shardId-000000000001", "shardId-000000000002"}

@@ -6,10 +6,10 @@ import pytest
 
 from tests.sources.kinesis.simulation import Simulation
 from worker.errors import StreamReplaced
-from worker.sources.kinesis.api import Failure, FailureKind, SurveyStream
-from worker.sources.kinesis.lineage import Survey
-from worker.sources.kinesis.notices import BackedOff, FoundAgain
-from worker.sources.kinesis.shard_consumer import Stage
+from worker.sources.kinesis.api import DescribeStream, StreamFailure, StreamFailureKind
+from worker.sources.kinesis.lineage import StreamDescription
+from worker.sources.kinesis.reader_events import BackedOff, FoundAgain
+from worker.sources.kinesis.shard_consumer import ShardStage
 from worker.testing.strict_kinesis import DAY, ITERATOR_LIFE
 
 MINUTE = 60_000
@@ -117,18 +117,18 @@ def test_an_ended_shard_is_forgotten_once_the_stream_has_trimmed_it() -> None:
     simulation.split()
     simulation.run(HOUR - MINUTE)
     assert simulation.positions["shardId-000000000000"].kind == "ended"
-    assert simulation.forgotten == []
+    assert simulation.expired == []
     simulation.run(2 * MINUTE)
-    assert simulation.forgotten == ["shardId-000000000000"]
+    assert simulation.expired == ["shardId-000000000000"]
     assert sorted(simulation.positions) == sorted(simulation.kinesis.open_shards())
 
 
 def test_a_listing_that_misses_a_shard_changes_nothing() -> None:
     simulation = Simulation(1)
     simulation.run(1000)
-    survey = simulation.kinesis.survey()
-    assert isinstance(survey, Survey)
-    simulation.schedule.completed(SurveyStream(), survey._replace(shards=()), simulation.now)
+    description = simulation.kinesis.describe()
+    assert isinstance(description, StreamDescription)
+    simulation.schedule.completed(DescribeStream(), description._replace(shards=()), simulation.now)
     simulation.write(5)
     simulation.run(5000)
     assert simulation.all_records() == simulation.put
@@ -142,16 +142,16 @@ def test_a_refusal_waits_for_proof_that_the_stream_is_still_the_same() -> None:
     simulation.now += 2 * DAY
     simulation.commit()
     simulation.restart()
-    survey = simulation.kinesis.survey()
-    assert isinstance(survey, Survey)
+    description = simulation.kinesis.describe()
+    assert isinstance(description, StreamDescription)
     assert simulation.issue()  # the first survey
     simulation.complete()
     assert simulation.issue()  # the iterator, which is refused
     simulation.complete()
-    assert [view.stage for view in simulation.schedule.views()] == [Stage.DOUBTED]
+    assert [view.stage for view in simulation.schedule.views()] == [ShardStage.UNCERTAIN]
     with pytest.raises(StreamReplaced):
         simulation.schedule.completed(
-            SurveyStream(), survey._replace(created=survey.created + 1), simulation.now
+            DescribeStream(), description._replace(created=description.created + 1), simulation.now
         )
 
 
@@ -159,13 +159,13 @@ def test_nothing_is_read_before_the_first_survey() -> None:
     simulation = Simulation(2)
     assert simulation.issue()
     assert not simulation.issue()
-    assert [call for _, call in simulation.calls] == [SurveyStream()]
+    assert [call for _, call in simulation.calls] == [DescribeStream()]
 
 
 def test_failing_surveys_are_backed_off_from_and_reading_goes_on() -> None:
     simulation = Simulation(1)
     simulation.run(1000)
-    gone = Failure(FailureKind.GONE, "injected")
+    gone = StreamFailure(StreamFailureKind.GONE, "injected")
     simulation.faults = lambda operation, shard: gone if operation == "survey" else None
     simulation.write(5)
     simulation.run(10 * MINUTE)

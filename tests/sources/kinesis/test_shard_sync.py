@@ -4,56 +4,56 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.sources.kinesis.api import Failure, FailureKind
-from worker.sources.kinesis.notices import BackedOff, FoundAgain
+from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
 from worker.sources.kinesis.pacing import FLOWING, LONGEST_BACKOFF
-from worker.sources.kinesis.shard_sync import SURVEY_AGAIN, SURVEY_EVERY, SurveyPacing
+from worker.sources.kinesis.reader_events import BackedOff, FoundAgain
+from worker.sources.kinesis.shard_sync import SYNC_AGAIN, SYNC_EVERY, ShardSyncPacing
 from worker.times.minutes import AFTER_ALL
 
 NOW = 5_000_000
-TIMES = st.integers(NOW, NOW + 2 * SURVEY_EVERY)
-THROTTLED = Failure(FailureKind.THROTTLED, "injected")
+TIMES = st.integers(NOW, NOW + 2 * SYNC_EVERY)
+THROTTLED = StreamFailure(StreamFailureKind.THROTTLED, "injected")
 
 
-def surveyed(*, awaited: bool = False) -> SurveyPacing:
+def described(*, awaited: bool = False) -> ShardSyncPacing:
     """After a first survey, which came at ``NOW``."""
-    pacing = SurveyPacing()
+    pacing = ShardSyncPacing()
     pacing.begin()
     pacing.succeeded(awaited, NOW)
     return pacing
 
 
 def test_the_first_survey_is_due_at_once() -> None:
-    assert SurveyPacing().due() <= 0
+    assert ShardSyncPacing().due() <= 0
 
 
 @given(st.lists(TIMES))
 def test_while_a_survey_is_under_way_none_is_due_whatever_waits_for_one(waits: list[int]) -> None:
-    pacing = surveyed()
+    pacing = described()
     pacing.begin()
     for now in waits:
-        pacing.hasten(now)
+        pacing.request_soon(now)
         assert pacing.due() == AFTER_ALL
 
 
-@pytest.mark.parametrize(("awaited", "wait"), [(False, SURVEY_EVERY), (True, SURVEY_AGAIN)])
+@pytest.mark.parametrize(("awaited", "wait"), [(False, SYNC_EVERY), (True, SYNC_AGAIN)])
 def test_a_survey_follows_another_sooner_if_a_shard_still_waits(awaited: bool, wait: int) -> None:
-    assert surveyed(awaited=awaited).due() == NOW + wait
+    assert described(awaited=awaited).due() == NOW + wait
 
 
 @given(TIMES)
 def test_a_shard_that_comes_to_wait_brings_a_survey_forward_but_not_close_upon_the_last(
     now: int,
 ) -> None:
-    pacing = surveyed()
+    pacing = described()
     before = pacing.due()
-    pacing.hasten(now)
-    assert NOW + SURVEY_AGAIN <= pacing.due() <= before
-    assert pacing.due() <= max(now, NOW + SURVEY_AGAIN)
+    pacing.request_soon(now)
+    assert NOW + SYNC_AGAIN <= pacing.due() <= before
+    assert pacing.due() <= max(now, NOW + SYNC_AGAIN)
 
 
 def test_a_survey_under_way_is_not_the_next_one() -> None:
-    pacing = SurveyPacing()
+    pacing = ShardSyncPacing()
     awaited = pacing.next_number()
     pacing.begin()
     assert pacing.begun == awaited
@@ -64,7 +64,7 @@ def test_a_survey_under_way_is_not_the_next_one() -> None:
 def test_failed_surveys_back_off_and_are_counted_until_one_succeeds(
     failures: int, fraction: float
 ) -> None:
-    pacing = SurveyPacing()
+    pacing = ShardSyncPacing()
     for attempt in range(1, failures + 1):
         pacing.begin()
         told = pacing.failed(THROTTLED, lambda: fraction, NOW)

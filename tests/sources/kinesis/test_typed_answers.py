@@ -14,13 +14,13 @@ from botocore.awsrequest import AWSResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.aws.clients import one_attempt
-from worker.sources.kinesis.api import Answer, Failure, FailureKind
+from worker.aws.clients import no_retry_config
+from worker.sources.kinesis.api import RecordsAnswer, StreamFailure, StreamFailureKind
 from worker.sources.kinesis.client import Kinesis
 from worker.sources.kinesis.typed_answers import decode_typed
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 DATE = "Fri, 02 Oct 2026 12:00:00 GMT"
 
@@ -43,7 +43,7 @@ class Client:
         client = boto3.client(
             "kinesis",
             region_name=REGION,
-            config=one_attempt(threads=1),
+            config=no_retry_config(threads=1),
             aws_access_key_id="any",
             aws_secret_access_key="any",
         )
@@ -51,7 +51,7 @@ class Client:
         prepare(client.meta.events)
         self._kinesis = Kinesis(client, "s", self._parsed_slowly)
 
-    def get_records(self, body: bytes, status: int = 200) -> Answer | Failure:
+    def get_records(self, body: bytes, status: int = 200) -> RecordsAnswer | StreamFailure:
         self.status, self.body = status, body
         return self._kinesis.get_records("shard", "iterator")
 
@@ -77,13 +77,15 @@ def a_record(data: bytes, stamp: object, **more: object) -> dict[str, Any]:
 
 
 def test_the_simulators_records_come_out_the_same_and_none_is_left_to_botocore() -> None:
-    records = list(islice(simulate(Traffic(sessions=10, malformed=0.1, aggregates=0.1), 7), 800))
+    records = list(
+        islice(simulated_records(Traffic(sessions=10, malformed=0.1, aggregates=0.1), 7), 800)
+    )
     fields = [a_record(one.data, one.arrival / 1000, PartitionKey="é") for one in records]
     body = json.dumps({"Records": fields, "NextShardIterator": "n", "MillisBehindLatest": 7})
     slow = TYPED.slow
     typed = TYPED.get_records(body.encode())
     assert typed == PLAIN.get_records(body.encode())
-    assert isinstance(typed, Answer)
+    assert isinstance(typed, RecordsAnswer)
     assert typed.records == [Record("shard", "49", one.arrival, one.data, "é") for one in records]
     assert TYPED.slow == slow
 
@@ -161,19 +163,19 @@ def test_a_body_cut_off_or_spoilt_anywhere_comes_out_the_same(
 )
 def test_an_error_is_botocores_to_read(body: bytes, status: int) -> None:
     same(body, status)
-    assert isinstance(TYPED.get_records(body, status), Failure)
+    assert isinstance(TYPED.get_records(body, status), StreamFailure)
 
 
 def test_what_only_botocore_reads_is_read_and_counted() -> None:
     odd = json.dumps({"Records": [a_record(b"x", "2026-10-02T12:00:00Z")]}).encode()
     slow = TYPED.slow
     answer = TYPED.get_records(odd)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, RecordsAnswer)
     assert answer.records == [Record("shard", "49", 1_790_942_400_000, b"x", "key")]
     assert TYPED.slow == slow + 1
 
 
 def test_an_answer_that_nobody_can_read_is_the_service_away() -> None:
     failure = TYPED.get_records(b'{"Records":[{"Data":5}]}')
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNAVAILABLE
+    assert isinstance(failure, StreamFailure)
+    assert failure.kind is StreamFailureKind.UNAVAILABLE

@@ -15,7 +15,7 @@ from tests.sources.kinesis.test_typed_answers import PLAIN, TYPED, a_record
 from worker.events.kpl import user_records
 from worker.recordings.reader import read_recording
 from worker.recordings.writer import write_recording
-from worker.sources.kinesis.api import Answer
+from worker.sources.kinesis.api import RecordsAnswer
 from worker.stream.record import Record
 from worker.testing.aggregates import aggregate
 
@@ -71,5 +71,5 @@ def test_a_recording_is_read_in_blocks_with_few_calls_a_record(tmp_path: Path) -
 @pytest.mark.parametrize("records", [0, 1, MANY])
 def test_what_is_counted_is_what_is_read(records: int) -> None:
     answer = TYPED.get_records(an_answer(records))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, RecordsAnswer)
     assert [one.data for one in answer.records] == [EVENT] * records

@@ -11,14 +11,14 @@ from worker.outbox.ledger import Note
 from worker.partition.delta import Delta
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.ledger import notes_since
-from worker.state.s3.maintenance import Upkeep
+from worker.state.s3.maintenance import MaintenanceSchedule
 from worker.state.s3.manifest import SEGMENTS, Manifest
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.store import S3Store
-from worker.testing.strict_s3 import Fault, Operation, StrictS3
+from worker.testing.strict_s3 import S3Fault, S3Operation, StrictS3
 
-EAGER = Upkeep(commits=2, size=1 << 40, sweep_every=1)
-NEVER = Upkeep(commits=1 << 40, size=1 << 40, sweep_every=1 << 40)
+EAGER = MaintenanceSchedule(commits=2, size=1 << 40, sweep_every=1)
+NEVER = MaintenanceSchedule(commits=1 << 40, size=1 << 40, sweep_every=1 << 40)
 
 _nonces = count()
 
@@ -28,7 +28,9 @@ class Crashed(BaseException):
 
 
 def store_in(
-    bucket: StrictS3, upkeep: Upkeep = EAGER, sleep: Callable[[float], object] = lambda _: None
+    bucket: StrictS3,
+    schedule: MaintenanceSchedule = EAGER,
+    sleep: Callable[[float], object] = lambda _: None,
 ) -> S3Store:
     return S3Store(
         bucket,
@@ -36,14 +38,14 @@ def store_in(
         sleep=sleep,
         random=lambda: 0.5,
         nonce=lambda: f"{next(_nonces):x}",
-        upkeep=upkeep,
+        schedule=schedule,
         readers=1,
     )
 
 
-def taken_in(bucket: StrictS3, upkeep: Upkeep = EAGER) -> S3Store:
-    store = store_in(bucket, upkeep)
-    store.take(STREAM)
+def taken_in(bucket: StrictS3, schedule: MaintenanceSchedule = EAGER) -> S3Store:
+    store = store_in(bucket, schedule)
+    store.acquire(STREAM)
     return store
 
 
@@ -55,7 +57,7 @@ def copied(bucket: StrictS3) -> StrictS3:
 
 def state_in(bucket: StrictS3) -> Delta:
     """What a new owner would find; nothing is changed by that."""
-    return store_in(copied(bucket)).take(STREAM)
+    return store_in(copied(bucket)).acquire(STREAM)
 
 
 def ledger_in(bucket: StrictS3) -> list[Note]:
@@ -64,7 +66,7 @@ def ledger_in(bucket: StrictS3) -> list[Note]:
 
 
 def manifest_in(bucket: StrictS3) -> Manifest:
-    return manifests.decode(bucket.objects[MANIFEST])
+    return manifests.decode_manifest(bucket.objects[MANIFEST])
 
 
 def segments_in(bucket: StrictS3) -> list[str]:
@@ -75,18 +77,18 @@ def needed_in(bucket: StrictS3) -> list[str]:
     return sorted(ref.name for ref in manifest_in(bucket).refs())
 
 
-def nth(n: int, fault: Fault) -> Callable[[Operation, str], Fault | None]:
+def nth(n: int, fault: S3Fault) -> Callable[[S3Operation, str], S3Fault | None]:
     """The nth call from now (from 0) fails."""
     calls = count()
     return lambda _operation, _key: fault if next(calls) == n else None
 
 
-def at_call(n: int, act: Callable[[], object]) -> Callable[[Operation, str], None]:
+def at_call(n: int, act: Callable[[], object]) -> Callable[[S3Operation, str], None]:
     """Something happens at the nth call from now (from 0); not at those of its own."""
     calls = count()
     busy: list[bool] = []
 
-    def at(_operation: Operation, _key: str) -> None:
+    def at(_operation: S3Operation, _key: str) -> None:
         if not busy and next(calls) == n:
             busy.append(True)
             act()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.state.commits import STREAM, change, commit, draft, key, note_on, packed
+from tests.state.commits import STREAM, change, commit, draft, evicted, key, note_on
 from tests.state.s3.buckets import state_in, store_in, taken_in
 from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.objectstore.api import ObjectStore
@@ -24,8 +24,8 @@ def access(objects: ObjectStore) -> Access:
 def filled() -> StrictS3:
     bucket = StrictS3()
     store = taken_in(bucket)
-    store.append(commit(Delta(sessions=[change(1)]), [draft(1), draft(2)], [packed(4)]))
-    store.append(commit(Delta(counters={"n": 1}), [draft(3)], [packed(5)]))
+    store.append(commit(Delta(sessions=[change(1)]), [draft(1), draft(2)], [evicted(4)]))
+    store.append(commit(Delta(counters={"n": 1}), [draft(3)], [evicted(5)]))
     store.compact()
     store.claim("metrics", 1)
     store.settle([Settled(1, DeliveryOutcome.APPLIED, (), note_on(1))])
@@ -42,15 +42,15 @@ def test_a_copy_is_the_same_state_with_its_sessions_outbox_and_ledger() -> None:
     assert other.ledger_since(0, {}) == one.ledger_since(0, {})
     assert state_in(target) == state_in(source)
     store = store_in(target)
-    store.take(STREAM)
-    assert set(store.recall([key(n) for n in range(6)])) == {key(4), key(5)}
+    store.acquire(STREAM)
+    assert set(store.load_sessions([key(n) for n in range(6)])) == {key(4), key(5)}
     assert [entry.body for entry in store.claim("metrics", 9)] == [b"request 2", b"request 3"]
 
 
 def test_what_the_owner_commits_and_compacts_meanwhile_leaves_the_copy_whole() -> None:
     source, target = filled(), StrictS3()
     store = store_in(source)
-    store.take(STREAM)
+    store.acquire(STREAM)
     steps = [
         lambda: store.append(commit(Delta(counters={"n": 1}))),
         store.compact,

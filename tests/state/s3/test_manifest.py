@@ -13,23 +13,23 @@ from tests.state.commits import NOON, STREAM
 from worker.errors import CorruptState
 from worker.outbox.entries import DeliveryOutcome, Settled
 from worker.state.s3.manifest import (
+    MANIFEST_VERSION,
     SEGMENTS,
-    VERSION,
     Archive,
-    Held,
+    Extent,
+    LogSegment,
     Manifest,
-    Place,
-    Placed,
-    Ref,
-    Stretch,
-    decode,
-    encode,
+    OutboxEntryRef,
+    PlacedEntry,
+    SegmentRef,
+    decode_manifest,
+    encode_manifest,
 )
 
 EMPTY = Manifest(STREAM)
 numbers = st.integers(1, 10**6)
-places = st.builds(Place, numbers, numbers, numbers)
-refs = st.builds(Ref, numbers, st.text("0123456789abcdef", min_size=1), numbers, numbers)
+places = st.builds(Extent, numbers, numbers, numbers)
+refs = st.builds(SegmentRef, numbers, st.text("0123456789abcdef", min_size=1), numbers, numbers)
 manifests = st.builds(
     Manifest,
     st.text(),
@@ -38,21 +38,23 @@ manifests = st.builds(
     numbers,
     numbers,
     st.none() | numbers,
-    st.lists(st.builds(Stretch, refs, numbers, numbers), max_size=2).map(tuple),
+    st.lists(st.builds(LogSegment, refs, numbers, numbers), max_size=2).map(tuple),
     st.lists(st.builds(Archive, refs, st.none() | numbers), max_size=2).map(tuple),
     st.lists(
-        st.builds(Held, numbers, st.sampled_from(["metrics", "records"]), places, numbers),
+        st.builds(
+            OutboxEntryRef, numbers, st.sampled_from(["metrics", "records"]), places, numbers
+        ),
         max_size=2,
     ).map(tuple),
 )
 
 
-def ref(number: int, size: int = 100, tail: int = 60) -> Ref:
-    return Ref(number, f"{number:x}", size, tail)
+def ref(number: int, size: int = 100, footer: int = 60) -> SegmentRef:
+    return SegmentRef(number, f"{number:x}", size, footer)
 
 
-def placed(number: int, start: int = 0) -> Placed:
-    return Placed("metrics", Place(number, start, 10), NOON, 0)
+def placed(number: int, start: int = 0) -> PlacedEntry:
+    return PlacedEntry("metrics", Extent(number, start, 10), NOON, 0)
 
 
 def appended(commits: int) -> Manifest:
@@ -65,47 +67,51 @@ def appended(commits: int) -> Manifest:
 
 @given(manifests)
 def test_it_comes_back_as_it_was(manifest: Manifest) -> None:
-    assert decode(encode(manifest)) == manifest
+    assert decode_manifest(encode_manifest(manifest)) == manifest
 
 
 @given(manifests, st.data())
 def test_damage_anywhere_is_refused(manifest: Manifest, data: st.DataObject) -> None:
-    good = encode(manifest)
+    good = encode_manifest(manifest)
     at = data.draw(st.integers(0, len(good) - 2))  # its last byte is a line's end
     flipped = bytearray(good)
     flipped[at] ^= 1 << data.draw(st.integers(0, 7))
     for damaged in (bytes(flipped), good[:at]):
         with pytest.raises(CorruptState):
-            decode(damaged)
+            decode_manifest(damaged)
 
 
 @given(manifests)
 def test_one_nonce_more_is_other_bytes(manifest: Manifest) -> None:
-    assert encode(manifest) != encode(replace(manifest, nonce=manifest.nonce + "0"))
+    assert encode_manifest(manifest) != encode_manifest(
+        replace(manifest, nonce=manifest.nonce + "0")
+    )
 
 
 def test_this_release_reads_what_it_writes_and_what_the_one_before_wrote_and_no_other() -> None:
-    good = encode(EMPTY)
-    for version in range(VERSION + 3):
-        other = good.replace(b"state %d " % VERSION, b"state %d " % version)
-        if version in (VERSION, VERSION - 1) and version > 0:
-            assert decode(other) == EMPTY
+    good = encode_manifest(EMPTY)
+    for version in range(MANIFEST_VERSION + 3):
+        other = good.replace(b"state %d " % MANIFEST_VERSION, b"state %d " % version)
+        if version in (MANIFEST_VERSION, MANIFEST_VERSION - 1) and version > 0:
+            assert decode_manifest(other) == EMPTY
         else:
-            with pytest.raises(CorruptState, match=f"of version {version}, .* reads .*{VERSION}"):
-                decode(other)
+            with pytest.raises(
+                CorruptState, match=f"of version {version}, .* reads .*{MANIFEST_VERSION}"
+            ):
+                decode_manifest(other)
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"{}\n", b"voice-insights-state x 0\n", b"\xff" * 9])
 def test_what_is_no_manifest_is_said_to_be_none(data: bytes) -> None:
     with pytest.raises(CorruptState, match="no manifest"):
-        decode(data)
+        decode_manifest(data)
 
 
 def test_a_body_of_another_shape_is_refused_whatever_its_checksum() -> None:
     for body in (b"[]", b'{"stream": 5}', b"{"):
-        head = b"voice-insights-state %d %08x\n" % (VERSION, crc32(body))
+        head = b"voice-insights-state %d %08x\n" % (MANIFEST_VERSION, crc32(body))
         with pytest.raises(CorruptState):
-            decode(head + body + b"\n")
+            decode_manifest(head + body + b"\n")
 
 
 def test_names_of_segments_are_in_the_order_of_their_numbers() -> None:
@@ -147,7 +153,7 @@ def test_what_is_forgotten_once_stays_forgotten() -> None:
 def test_compaction_puts_one_segment_in_the_place_of_many_and_moves_bodies() -> None:
     manifest = appended(4)
     archive = Archive(ref(6), NOON)
-    bodies = {2: Place(6, 0, 10), 3: Place(6, 10, 10)}
+    bodies = {2: Extent(6, 0, 10), 3: Extent(6, 10, 10)}
     compacted = manifest.compacted("c", manifest.log[1:3], ref(5), archive, bodies)
     assert [(one.ref.number, one.first, one.last) for one in compacted.log] == [
         (1, 1, 1),
@@ -163,7 +169,7 @@ def test_compaction_puts_one_segment_in_the_place_of_many_and_moves_bodies() -> 
 def test_an_archive_goes_when_its_sessions_are_forgotten_and_its_bodies_are_sent() -> None:
     manifest = appended(2)
     archive = Archive(ref(4), NOON)
-    kept = manifest.compacted("c", manifest.log, ref(3), archive, {1: Place(4, 0, 10)})
+    kept = manifest.compacted("c", manifest.log, ref(3), archive, {1: Extent(4, 0, 10)})
     assert kept.archives == (archive,)
     late = kept.appended("f", ref(5), [], NOON + 1)
 

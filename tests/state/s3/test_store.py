@@ -19,8 +19,8 @@ from tests.state.commits import (
     change,
     commit,
     draft,
+    evicted,
     key,
-    packed,
     without_threes,
 )
 from tests.state.s3.buckets import (
@@ -40,27 +40,27 @@ from tests.state.s3.buckets import (
     taken_in,
 )
 from worker.errors import CorruptState, Fenced, Misconfigured, StreamReplaced
-from worker.outbox.entries import DeliveryOutcome, Draft, EntryKind, Settled
+from worker.outbox.entries import DeliveryOutcome, EntryKind, NewEntry, Settled
 from worker.partition.delta import Delta
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.store import S3Store
-from worker.testing.strict_s3 import Fault, Operation, StrictS3
+from worker.testing.strict_s3 import S3Fault, S3Operation, StrictS3
 
-LETTER = Draft("dead_letters", b"bad\n", NOON)
+LETTER = NewEntry("dead_letters", b"bad\n", NOON)
 MORE = commit(
-    Delta(counters={"events": 5}, gone=[1], sessions=[change(2, b" more", 2)]),
+    Delta(counters={"events": 5}, removed=[1], sessions=[change(2, b" more", 2)]),
     [draft(7), LETTER],
-    [packed(1, NOON + 5, 2), packed(3)],
+    [evicted(1, NOON + 5, 2), evicted(3)],
     NOON - 5,
 )
 
 
-def nothing(_operation: Operation, _key: str) -> None:
+def nothing(_operation: S3Operation, _key: str) -> None:
     """Disturb no call."""
 
 
-def take(store: S3Store) -> object:
-    return store.take(STREAM)
+def acquire(store: S3Store) -> object:
+    return store.acquire(STREAM)
 
 
 def compact_twice(store: S3Store) -> None:
@@ -80,9 +80,9 @@ ACTS: dict[str, Callable[[S3Store], object]] = {
         [Settled(1, DeliveryOutcome.INVALID, (draft(8), LETTER))]
     ),
     "compact and sweep": compact_twice,
-    "recall": lambda store: store.recall([key(1), key(4), key(9)]),
+    "recall": lambda store: store.load_sessions([key(1), key(4), key(9)]),
     "erase": lambda store: store.erase(CALL, without_threes),
-    "take": take,
+    "take": acquire,
 }
 WRITES = [name for name in ACTS if name != "recall"]
 
@@ -98,10 +98,10 @@ class Seen(NamedTuple):
 def seen(bucket: StrictS3) -> Seen:
     """What a new owner would find; nothing is changed by that."""
     store = store_in(copied(bucket), NEVER)
-    state = store.take(STREAM)
+    state = store.acquire(STREAM)
     entries = [one for kind in KINDS for one in store.claim(kind, 99)]
     outbox = [(one.kind, one.body, one.attempts, one.ambiguous) for one in entries]
-    return Seen(state, outbox, store.recall([key(n) for n in range(6)]))
+    return Seen(state, outbox, store.load_sessions([key(n) for n in range(6)]))
 
 
 def prepared() -> tuple[StrictS3, S3Store]:
@@ -109,10 +109,10 @@ def prepared() -> tuple[StrictS3, S3Store]:
     bucket = StrictS3(page=2)
     store = taken_in(bucket, EAGER)
     store.append(commit(Delta(sessions=[change(1, b"one"), change(2, b"two")]), [draft(1)]))
-    store.append(commit(Delta(counters={"events": 2}), [draft(2), draft(3)], [packed(4)]))
+    store.append(commit(Delta(counters={"events": 2}), [draft(2), draft(3)], [evicted(4)]))
     store.claim("metrics", 2)
     store.compact()
-    store.append(commit(Delta(counters={"events": 3}), [draft(4)], [packed(1), packed(5)]))
+    store.append(commit(Delta(counters={"events": 3}), [draft(4)], [evicted(1), evicted(5)]))
     store.append(commit(Delta(counters={"events": 4})))
     return bucket, store
 
@@ -150,8 +150,8 @@ def test_after_a_crash_at_any_call_a_new_owner_finds_all_of_it_or_nothing(name: 
 
 
 @pytest.mark.parametrize("name", ACTS)
-@pytest.mark.parametrize("fault", Fault)
-def test_a_fault_at_any_call_changes_no_answer_and_no_state(name: str, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", S3Fault)
+def test_a_fault_at_any_call_changes_no_answer_and_no_state(name: str, fault: S3Fault) -> None:
     act = ACTS[name]
     answer, _, after, calls = undisturbed(act)
     for n in range(calls):
@@ -165,12 +165,12 @@ def test_a_fault_at_any_call_changes_no_answer_and_no_state(name: str, fault: Fa
 
 
 def test_what_is_denied_at_the_start_is_told_and_leaves_all_of_it_or_nothing() -> None:
-    _, before, after, calls = undisturbed(take)
+    _, before, after, calls = undisturbed(acquire)
     for n in range(calls):
         bucket, _ = prepared()
-        bucket.faults = nth(n, Fault.DENIED)
+        bucket.faults = nth(n, S3Fault.DENIED)
         with pytest.raises(Misconfigured, match=bucket.url):
-            take(store_in(bucket))
+            acquire(store_in(bucket))
         assert seen(bucket) in (before, after)
 
 
@@ -197,7 +197,7 @@ def test_an_owner_overtaken_at_any_call_is_fenced_and_changes_nothing_more(name:
         def overtake(
             other: S3Store = other, bucket: StrictS3 = bucket, left: list[bytes] = left
         ) -> None:
-            other.take(STREAM)
+            other.acquire(STREAM)
             left.append(bucket.objects[MANIFEST])
 
         bucket.after = at_call(n, overtake)
@@ -214,12 +214,12 @@ def test_an_owner_overtaken_at_any_call_is_fenced_and_changes_nothing_more(name:
 
 
 def test_of_two_that_take_at_once_exactly_one_owns() -> None:
-    _, _, _, calls = undisturbed(take)
+    _, _, _, calls = undisturbed(acquire)
     for n in range(calls):
         bucket, _ = prepared()
         first, second = store_in(bucket), store_in(bucket)
-        bucket.after = at_call(n, partial(take, second))
-        first.take(STREAM)
+        bucket.after = at_call(n, partial(acquire, second))
+        first.acquire(STREAM)
         owns = []
         for store in (first, second):
             try:
@@ -232,11 +232,11 @@ def test_of_two_that_take_at_once_exactly_one_owns() -> None:
 
 
 def test_two_that_take_what_was_never_there_find_one_beginning() -> None:
-    for n in range(calls_of(fresh := StrictS3(), lambda: store_in(fresh).take(STREAM))):
+    for n in range(calls_of(fresh := StrictS3(), lambda: store_in(fresh).acquire(STREAM))):
         bucket = StrictS3()
         first, second = store_in(bucket), store_in(bucket)
-        bucket.after = at_call(n, partial(take, second))
-        assert first.take(STREAM) == Delta()
+        bucket.after = at_call(n, partial(acquire, second))
+        assert first.acquire(STREAM) == Delta()
         assert manifest_in(bucket).epoch in (1, 2)
 
 
@@ -251,9 +251,9 @@ def test_commits_beside_compaction_are_kept_wherever_it_stands() -> None:
         reached = at_call(n, partial(done.append, None))
 
         def commits(
-            operation: Operation,
+            operation: S3Operation,
             name: str,
-            reached: Callable[[Operation, str], None] = reached,
+            reached: Callable[[S3Operation, str], None] = reached,
             bucket: StrictS3 = bucket,
             store: S3Store = store,
             done: list[None] = done,
@@ -268,7 +268,7 @@ def test_commits_beside_compaction_are_kept_wherever_it_stands() -> None:
         found = seen(bucket).state.counters["events"]
         beside += found == wanted
         assert found in (wanted, wanted - 5)
-        assert store.recall([key(3)]).keys() == seen(bucket).recalled.keys() & {key(3)}
+        assert store.load_sessions([key(3)]).keys() == seen(bucket).recalled.keys() & {key(3)}
         assert set(needed_in(bucket)) <= set(bucket.objects)
     assert beside > calls / 2
 
@@ -300,7 +300,7 @@ def test_whatever_was_acknowledged_is_found_by_the_owner_after_a_crash(
         try:
             for _ in range(3):
                 tried += 1
-                store.append(commit(Delta(counters={"events": 1}), [draft(tried)], [packed(1)]))
+                store.append(commit(Delta(counters={"events": 1}), [draft(tried)], [evicted(1)]))
                 acknowledged += 1
                 store.compact()
         except Crashed:
@@ -315,7 +315,7 @@ def test_a_state_of_another_stream_is_refused_and_left_alone() -> None:
     bucket, store = prepared()
     before = dict(bucket.objects)
     with pytest.raises(StreamReplaced, match=bucket.url):
-        store_in(bucket).take("another")
+        store_in(bucket).acquire("another")
     assert bucket.objects == before
     store.append(MORE)
 
@@ -342,7 +342,7 @@ def test_a_damaged_segment_is_named_with_the_last_good_commit_and_nothing_is_cha
     bucket.objects[third] = DAMAGE[damage](bucket.objects[third])
     before = dict(bucket.objects)
     with pytest.raises(CorruptState) as caught:
-        store_in(bucket).take(STREAM)
+        store_in(bucket).acquire(STREAM)
     assert third in str(caught.value)
     assert "last good commit is 2" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -354,7 +354,7 @@ def test_a_manifest_that_comes_while_it_is_looked_for_is_not_missing() -> None:
     bucket = StrictS3()
     first: list[S3Store] = []
     bucket.after = at_call(0, lambda: first.append(taken_in(bucket)))
-    assert store_in(bucket).take(STREAM) == Delta()
+    assert store_in(bucket).acquire(STREAM) == Delta()
     with pytest.raises(Fenced):
         first[0].append(commit())
 
@@ -367,7 +367,7 @@ def test_a_missing_segment_is_named_with_the_last_good_commit() -> None:
     first = needed_in(bucket)[0]
     del bucket.objects[first]
     with pytest.raises(CorruptState, match=f"{first}.*missing.*no good commit before"):
-        store_in(bucket).take(STREAM)
+        store_in(bucket).acquire(STREAM)
 
 
 @pytest.mark.parametrize(
@@ -391,6 +391,6 @@ def test_a_manifest_that_can_not_be_read_names_the_last_commit_beside_it(
         bucket.objects[MANIFEST] = spoilt
     before = dict(bucket.objects)
     with pytest.raises(CorruptState, match="the last commit beside it is 3") as caught:
-        store_in(bucket).take(STREAM)
+        store_in(bucket).acquire(STREAM)
     assert f"{bucket.url}/{MANIFEST}" in str(caught.value)
     assert bucket.objects == before

@@ -16,15 +16,15 @@ from worker.outbox.ledger import Note, tally_of
 from worker.partition.delta import Delta
 from worker.state.s3.ownership import MANIFEST
 from worker.state.s3.view import S3View, ledger_since
-from worker.testing.strict_s3 import Operation, StrictS3
+from worker.testing.strict_s3 import S3Operation, StrictS3
 
 
 def access(bucket: StrictS3) -> Access:
     return Access(bucket, lambda _: None, lambda: 0.5, lambda _: None)
 
 
-def crashing_at(bucket: StrictS3, key: str) -> Callable[[Operation, str], None]:
-    def faults(operation: Operation, called: str) -> None:
+def crashing_at(bucket: StrictS3, key: str) -> Callable[[S3Operation, str], None]:
+    def faults(operation: S3Operation, called: str) -> None:
         if operation == "put" and called == key:
             raise Crashed
 
@@ -35,7 +35,7 @@ def test_a_note_left_by_an_owner_that_died_before_its_swap_hides_no_attempt() ->
     bucket = StrictS3()
     (draft,) = metrics(tokens(a=3))
     first = taken_in(bucket)
-    first.append(commit(drafts=[draft]))
+    first.append(commit(new_entries=[draft]))
     (entry,) = first.claim("metrics", 1)
     note = Note(entry.id, "metrics", 0, 1, DATUMS.counts(entry.body))
     bucket.faults = crashing_at(bucket, MANIFEST)

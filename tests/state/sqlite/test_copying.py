@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.state.commits import bulky, commit, draft, packed, state_in, state_of, taken
+from tests.state.commits import bulky, commit, draft, evicted, state_in, state_of, taken
 from worker.errors import BadInput, CorruptState, Misconfigured
 from worker.partition.delta import Delta
 from worker.state.sqlite.copying import copy_file
@@ -32,7 +32,7 @@ def test_what_is_copied_while_its_owner_is_at_work_is_all_that_was_committed(
     path: Path, target: Path
 ) -> None:
     with closing(taken(path)) as store:
-        store.append(commit(bulky(1), [draft(1)], [packed(3)]))
+        store.append(commit(bulky(1), [draft(1)], [evicted(3)]))
         store.append(commit(Delta(counters={"n": 1})))
         copy_file(path, target, without_wal=False)
         store.append(commit(Delta(counters={"n": 1})))  # still the owner

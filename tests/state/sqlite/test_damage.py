@@ -24,15 +24,15 @@ from tests.state.commits import (
     change,
     commit,
     draft,
+    evicted,
     execute,
     key,
-    packed,
     state_in,
     state_of,
     taken,
 )
 from worker.errors import CorruptState, Misconfigured
-from worker.partition.delta import VERSION, Delta, encode
+from worker.partition.delta import DELTA_VERSION, Delta, encode_delta
 from worker.state.sqlite.file import FORMAT
 from worker.state.sqlite.store import SqliteStore
 
@@ -87,10 +87,10 @@ def child(program: str, path: Path, *arguments: object) -> subprocess.Popen[str]
 def committed(path: Path) -> int:
     """How many commits there are, after a look at whether each is there as a whole."""
     with closing(SqliteStore(path)) as store:
-        n = store.take(STREAM).counters.get("n", 0)
+        n = store.acquire(STREAM).counters.get("n", 0)
         per_commit = 1 if n == 1 else 3
         assert store.backlog().entries == n * per_commit
-        assert set(store.recall([key(i) for i in range(n + 5)])) == {
+        assert set(store.load_sessions([key(i) for i in range(n + 5)])) == {
             key(i) for i in range(1, n + 1)
         }
     return n
@@ -207,10 +207,10 @@ def snapshot(path: Path) -> list[list[Any]]:
         lambda data: b"",
         lambda data: data[:-3],
         lambda data: b"\0" + data[1:],
-        lambda data: encode(Delta()),
+        lambda data: encode_delta(Delta()),
         lambda data: compressed(b"\xc1"),
         lambda data: compressed(b"\x93\x01\x02"),
-        lambda data: compressed(encode(Delta(version=VERSION + 1))),
+        lambda data: compressed(encode_delta(Delta(version=DELTA_VERSION + 1))),
     ],
 )
 def test_a_damaged_commit_is_named_with_the_last_good_one_and_nothing_is_changed(
@@ -219,7 +219,7 @@ def test_a_damaged_commit_is_named_with_the_last_good_one_and_nothing_is_changed
     damaged(path, 5, damage, 4)
     before = snapshot(path)
     with closing(SqliteStore(path)) as store, pytest.raises(CorruptState) as caught:
-        store.take(STREAM)
+        store.acquire(STREAM)
     assert "commit 4 " in str(caught.value)
     assert "last good one is 3" in str(caught.value)
     assert str(path) in str(caught.value)
@@ -255,7 +255,7 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(at: int, bit: int) -> None:
 def test_without_a_good_commit_none_is_named(path: Path) -> None:
     damaged(path, 2, lambda data: b"", 1)
     with closing(SqliteStore(path)) as store, pytest.raises(CorruptState, match="no good one"):
-        store.take(STREAM)
+        store.acquire(STREAM)
 
 
 def test_an_unknown_format_is_refused_and_nothing_is_changed(path: Path) -> None:
@@ -263,16 +263,16 @@ def test_an_unknown_format_is_refused_and_nothing_is_changed(path: Path) -> None
     execute(path, "UPDATE meta SET value = ? WHERE name = 'format'", FORMAT + 1)
     before = snapshot(path)
     with closing(SqliteStore(path)) as store, pytest.raises(CorruptState, match=f"{FORMAT + 1}"):
-        store.take(STREAM)
+        store.acquire(STREAM)
     assert snapshot(path) == before
 
 
 def test_an_unknown_version_of_a_commit_is_named(path: Path) -> None:
-    data = compressed(encode(Delta(version=VERSION + 1)))
+    data = compressed(encode_delta(Delta(version=DELTA_VERSION + 1)))
     damaged(path, 2, lambda _: data, 2)
-    unknown = f"version {VERSION + 1}"
+    unknown = f"version {DELTA_VERSION + 1}"
     with closing(SqliteStore(path)) as store, pytest.raises(CorruptState, match=unknown):
-        store.take(STREAM)
+        store.acquire(STREAM)
 
 
 @pytest.mark.parametrize(
@@ -288,13 +288,13 @@ def test_a_closed_session_that_can_not_be_read_is_named(
     path: Path, damage: Callable[[bytes], bytes], reason: str
 ) -> None:
     with closing(taken(path)) as store:
-        store.append(commit(away=[packed(1), packed(2)]))
+        store.append(commit(away=[evicted(1), evicted(2)]))
         ((data,),) = execute(path, "SELECT data FROM closed_sessions WHERE session_id = 'VX1'")
         update = "UPDATE closed_sessions SET data = ? WHERE session_id = 'VX1'"
         execute(path, update, damage(data))
         with pytest.raises(CorruptState, match=f"VX1 can't be read .*{reason}"):
-            store.recall([key(1)])
-        assert set(store.recall([key(2)])) == {key(2)}
+            store.load_sessions([key(1)])
+        assert set(store.load_sessions([key(2)])) == {key(2)}
 
 
 def test_a_file_damaged_while_in_use_is_corrupt_state(path: Path) -> None:
@@ -305,13 +305,13 @@ def test_a_file_damaged_while_in_use_is_corrupt_state(path: Path) -> None:
         file.seek(4096 * 2)
         file.write(b"\xff" * (path.stat().st_size - 4096 * 2))
     with pytest.raises(CorruptState) as caught, closing(SqliteStore(path)) as store:
-        store.take(STREAM)
+        store.acquire(STREAM)
     assert str(path) in str(caught.value)
 
 
 def test_a_person_can_query_the_file(path: Path) -> None:
     with closing(taken(path)) as store:
-        store.append(commit(drafts=[draft(1)], away=[packed(3, NOON)]))
+        store.append(commit(new_entries=[draft(1)], away=[evicted(3, NOON)]))
         rows = execute(path, "SELECT session_id, closed_at, revision FROM closed_sessions")
         assert rows == [("VX3", NOON, 1)]
         assert execute(path, "SELECT kind, state FROM outbox") == [("metrics", "PENDING")]

@@ -17,8 +17,8 @@ from tests.state.commits import (
     commit,
     commit_rows,
     draft,
+    evicted,
     execute,
-    packed,
     state_in,
     taken,
 )
@@ -48,7 +48,7 @@ def refused(path: Path) -> VoiceInsightsError:
     """What a store says to a path, at which nothing is changed by that."""
     before = {one.name: one.read_bytes() for one in path.parent.iterdir() if one.is_file()}
     with pytest.raises(VoiceInsightsError) as caught:
-        SqliteStore(path).take(STREAM)
+        SqliteStore(path).acquire(STREAM)
     now = {one.name: one.read_bytes() for one in path.parent.iterdir() if one.is_file()}
     assert now == before
     assert "\n" not in str(caught.value)
@@ -91,9 +91,9 @@ def test_a_file_that_a_person_has_closed_after_a_crash_is_whole(path: Path) -> N
 
 def test_a_reader_of_what_lost_its_wal_sees_what_is_left(path: Path) -> None:
     with closing(taken(path)) as store:
-        store.append(commit(away=[packed(1)]))
+        store.append(commit(away=[evicted(1)]))
         store.append(commit(bulky(1)))  # so much that all is taken over into the main file
-        store.append(commit(away=[packed(2)]))
+        store.append(commit(away=[evicted(2)]))
         copy = copied(path, "")
     assert [one.state.key.session_id for one in find_sessions(copy, "VX1")] == ["VX1"]
     assert find_sessions(copy, "VX2") == []
@@ -191,7 +191,7 @@ def test_a_state_that_is_taken_away_is_called_that_by_whatever_comes_next(
         place = path.parent / str(n)
         place.mkdir()
         with closing(taken(place / path.name)) as store:
-            store.append(commit(drafts=[draft(1)]))
+            store.append(commit(new_entries=[draft(1)]))
             away(place / path.name)
             here = sorted(one.name for one in place.iterdir())
             with pytest.raises(CorruptState, match="deleted, moved or replaced"):

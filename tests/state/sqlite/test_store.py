@@ -22,10 +22,10 @@ from tests.state.commits import (
     commit_rows,
     deltas,
     draft,
+    evicted,
     execute,
     key,
     note_on,
-    packed,
     state_in,
     state_of,
     taken,
@@ -33,9 +33,9 @@ from tests.state.commits import (
 )
 from worker.errors import Fenced, StreamReplaced
 from worker.events.event import SessionKey
-from worker.outbox.entries import DeliveryOutcome, Draft, Entry, EntryKind, Settled
+from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind, NewEntry, Settled
 from worker.outbox.ledger import Note
-from worker.partition.commit_outputs import Packed
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta
 from worker.state.sqlite.store import SqliteStore
 from worker.state.sqlite.view import notes_since
@@ -65,7 +65,7 @@ def test_what_is_taken_is_the_merge_of_all_commits_so_far(made: list[Delta], mid
 def test_what_has_gone_leaves_nothing_behind(path: Path) -> None:
     with closing(taken(path)) as store:
         store.append(commit(bulky(1)))
-        store.append(commit(Delta(gone=[1], ended_shards=["s-0"])))
+        store.append(commit(Delta(removed=[1], ended_shards=["s-0"])))
         store.compact()
     assert commit_rows(path) == 1
     assert state_in(path) == Delta()
@@ -82,7 +82,7 @@ class Outbox(RuleBasedStateMachine):
         self.earlier: list[SqliteStore] = []
         self.entries: dict[int, Entry] = {}
         self.sending: list[int] = []
-        self.away: dict[SessionKey, Packed] = {}
+        self.away: dict[SessionKey, EvictedSession] = {}
         self.deltas: list[Delta] = []
         self.notes: list[Note] = []
         self.next_id = 1
@@ -92,29 +92,29 @@ class Outbox(RuleBasedStateMachine):
             store.close()
         shutil.rmtree(self.folder)
 
-    def enqueue(self, drafts: list[Draft]) -> None:
-        for one in drafts:
+    def enqueue(self, new_entries: list[NewEntry]) -> None:
+        for one in new_entries:
             self.entries[self.next_id] = Entry(
-                self.next_id, one.kind, one.body, one.made, 0, one.ambiguous
+                self.next_id, one.kind, one.body, one.created_at, 0, one.ambiguous
             )
             self.next_id += 1
 
     @rule(
         delta=deltas,
-        drafts=st.lists(st.integers(0, 9).map(draft), max_size=3),
-        away=st.lists(st.builds(packed, st.integers(0, 4), st.integers(0, 9)), max_size=2),
+        new_entries=st.lists(st.integers(0, 9).map(draft), max_size=3),
+        away=st.lists(st.builds(evicted, st.integers(0, 4), st.integers(0, 9)), max_size=2),
         forget_before=st.none() | st.integers(0, 9),
     )
     def append(
         self,
         delta: Delta,
-        drafts: list[Draft],
-        away: list[Packed],
+        new_entries: list[NewEntry],
+        away: list[EvictedSession],
         forget_before: int | None,
     ) -> None:
-        self.store.append(commit(delta, drafts, away, forget_before))
+        self.store.append(commit(delta, new_entries, away, forget_before))
         self.deltas.append(delta)
-        self.enqueue(drafts)
+        self.enqueue(new_entries)
         self.away.update((one.state.key, one) for one in away)
         for one in list(self.away.values()):
             closed = one.state.closed
@@ -134,14 +134,14 @@ class Outbox(RuleBasedStateMachine):
     @rule(outcome=st.sampled_from(DeliveryOutcome), data=st.data())
     def settle(self, outcome: DeliveryOutcome, data: st.DataObject) -> None:
         id_ = data.draw(st.sampled_from(self.sending))
-        parts = (draft(20)._replace(ambiguous=2), Draft("dead_letters", b"bad\n", NOON))
+        parts = (draft(20)._replace(ambiguous=2), NewEntry("dead_letters", b"bad\n", NOON))
         instead = parts if outcome is DeliveryOutcome.INVALID else ()
-        note = note_on(id_) if outcome.ends else None
+        note = note_on(id_) if outcome.is_final else None
         self.store.settle([Settled(id_, outcome, instead, note)])
         self.notes += [note] if note is not None else []
         self.sending.remove(id_)
         entry = self.entries.pop(id_)
-        if not outcome.ends:
+        if not outcome.is_final:
             more = outcome is DeliveryOutcome.AMBIGUOUS
             self.entries[id_] = entry._replace(ambiguous=entry.ambiguous + more)
             self.entries = dict(sorted(self.entries.items()))
@@ -151,7 +151,7 @@ class Outbox(RuleBasedStateMachine):
     def another_owner(self) -> None:
         self.earlier.append(self.store)
         self.store = SqliteStore(self.path)
-        assert self.store.take(STREAM) == state_of(self.deltas)
+        assert self.store.acquire(STREAM) == state_of(self.deltas)
         for id_ in self.sending:
             entry = self.entries[id_]
             self.entries[id_] = entry._replace(ambiguous=entry.ambiguous + 1)
@@ -171,7 +171,7 @@ class Outbox(RuleBasedStateMachine):
             sum(len(one.body) for one in waiting),
             sum(one.ambiguous for one in waiting),
         )
-        oldest = min((one.made for one in waiting), default=None)
+        oldest = min((one.created_at for one in waiting), default=None)
         assert self.store.backlog() == Backlog(len(self.entries), size, ambiguous, oldest)
 
     @invariant()
@@ -180,7 +180,7 @@ class Outbox(RuleBasedStateMachine):
 
     @invariant()
     def closed_sessions_come_back_as_they_went_until_forgotten(self) -> None:
-        assert self.store.recall([key(n) for n in range(5)]) == self.away
+        assert self.store.load_sessions([key(n) for n in range(5)]) == self.away
 
 
 Outbox.TestCase.settings = settings(max_examples=8, stateful_step_count=25)
@@ -212,7 +212,7 @@ def test_a_fenced_owner_compacts_nothing(path: Path) -> None:
 
 def test_what_was_being_sent_when_its_owner_ended_counts_as_unknown(path: Path) -> None:
     with closing(taken(path)) as store:
-        store.append(commit(drafts=[draft(1), draft(2)]))
+        store.append(commit(new_entries=[draft(1), draft(2)]))
         assert [one.id for one in store.claim("metrics", 1)] == [1]
     with closing(taken(path)) as store:
         assert store.claim("metrics", 2) == [
@@ -225,7 +225,7 @@ def test_the_state_of_another_stream_is_refused_and_left_alone(path: Path) -> No
     with closing(taken(path)) as store:
         store.append(commit(Delta(counters={"events": 5})))
         with closing(SqliteStore(path)) as other, pytest.raises(StreamReplaced) as caught:
-            other.take("calls, created 2026-10-09T08:00:00.000Z")
+            other.acquire("calls, created 2026-10-09T08:00:00.000Z")
         assert "2026-10-01" in str(caught.value)
         assert "2026-10-09" in str(caught.value)
         store.append(commit(Delta(counters={"events": 1})))  # still the owner

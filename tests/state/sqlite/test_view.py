@@ -15,14 +15,14 @@ from tests.state.commits import (
     change,
     commit,
     draft,
+    evicted,
     execute,
     key,
-    packed,
     taken,
 )
 from worker.destinations.cloudwatch.requests import DATUMS
 from worker.errors import BadInput, CorruptState, Misconfigured
-from worker.partition.commit_outputs import Packed
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta
 from worker.sessions.state import Session
 from worker.state.sqlite.view import (
@@ -37,7 +37,7 @@ from worker.state.sqlite.view import (
     taken_by,
     waiting_notes,
 )
-from worker.state.view import Waiting
+from worker.state.view import WaitingEntries
 
 
 @pytest.fixture
@@ -45,14 +45,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state.sqlite"
 
 
-def revisions(found: list[Packed]) -> list[tuple[str, int]]:
+def revisions(found: list[EvictedSession]) -> list[tuple[str, int]]:
     return sorted((one.state.key.session_id, one.state.revision) for one in found)
 
 
 def test_a_glance_counts_closed_sessions_and_what_waits(path: Path) -> None:
     assert peek(path) == Peek(0, 0)
     with closing(taken(path)) as store:
-        store.append(commit(drafts=[draft(1), draft(2)], away=[packed(1)]))
+        store.append(commit(new_entries=[draft(1), draft(2)], away=[evicted(1)]))
         store.claim("metrics", 1)
         assert peek(path) == Peek(1, 2)
     assert peek(path) == Peek(1, 2)
@@ -69,13 +69,13 @@ def test_how_far_a_worker_has_come_is_what_it_has_committed(path: Path) -> None:
     assert folded(path) == Folded(0, 0)
     with closing(taken(path)) as store:
         store.append(commit(Delta(sessions=[change(1), change(2)], counters={"occurrences": 5})))
-        store.append(commit(Delta(counters={"occurrences": 2}), away=[packed(4)]))
+        store.append(commit(Delta(counters={"occurrences": 2}), away=[evicted(4)]))
         assert folded(path) == Folded(7, 2)
 
 
 def test_sessions_are_found_open_or_closed_by_session_or_by_call(path: Path) -> None:
     with closing(taken(path)) as store:
-        store.append(commit(Delta(sessions=[change(1), change(2)]), away=[packed(4), packed(5)]))
+        store.append(commit(Delta(sessions=[change(1), change(2)]), away=[evicted(4), evicted(5)]))
         assert revisions(find_sessions(path, "VX1")) == [("VX1", 0)]
         assert revisions(find_sessions(path, "VX4")) == [("VX4", 1)]
         assert revisions(find_sessions(path, "CA1")) == [("VX1", 0), ("VX4", 1)]
@@ -91,17 +91,17 @@ def test_a_sessions_log_is_found_whole_over_commits_and_compactions(path: Path) 
         store.compact()
         store.append(commit(Delta(sessions=[change(1, b"two", 2)])))
         (found,) = find_sessions(path, "VX1")
-    assert found == Packed(Session(key(1), found.state.base, 2), b"one two")
+    assert found == EvictedSession(Session(key(1), found.state.base, 2), b"one two")
 
 
 def test_a_session_that_a_late_event_brought_back_is_found_once_as_it_now_is(path: Path) -> None:
     with closing(taken(path)) as store:
         store.append(commit(Delta(sessions=[change(1)])))
-        store.append(commit(Delta(gone=[1]), away=[packed(1)]))
+        store.append(commit(Delta(removed=[1]), away=[evicted(1)]))
         assert revisions(find_sessions(path, "VX1")) == [("VX1", 1)]
         back = change(1)
         back.state.revision = 2
-        store.append(commit(Delta(gone=[1], sessions=[back])))
+        store.append(commit(Delta(removed=[1], sessions=[back])))
         assert revisions(find_sessions(path, "VX1")) == [("VX1", 2)]
 
 
@@ -113,7 +113,7 @@ def test_a_state_can_be_read_while_its_owner_writes(path: Path) -> None:
 
 def test_looking_changes_nothing_and_hinders_nobody(path: Path) -> None:
     with closing(taken(path)) as store:
-        store.append(commit(Delta(counters={"n": 1}), away=[packed(1)]))
+        store.append(commit(Delta(counters={"n": 1}), away=[evicted(1)]))
         find_sessions(path, "VX1")
         peek(path)
         store.append(commit(Delta(counters={"n": 1})))  # still the owner
@@ -138,7 +138,7 @@ def test_a_file_that_is_no_state_file_is_named(path: Path, look: Callable[[Path]
 
 def test_a_state_that_nobody_has_open_is_read_without_a_file_beside_it(path: Path) -> None:
     with closing(taken(path)) as store:
-        store.append(commit(away=[packed(1)]))
+        store.append(commit(away=[evicted(1)]))
     path.parent.chmod(0o500)
     try:
         assert revisions(find_sessions(path, "VX1")) == [("VX1", 1)]
@@ -150,13 +150,13 @@ def test_a_state_that_nobody_has_open_is_read_without_a_file_beside_it(path: Pat
 def test_the_contents_are_those_of_all_commits_and_tables(path: Path) -> None:
     with closing(taken(path)) as store:
         store.append(commit(Delta(sessions=[change(1)], counters={"n": 1}), [draft(1)]))
-        store.append(commit(Delta(counters={"n": 2}), [draft(22)], away=[packed(4), packed(5)]))
+        store.append(commit(Delta(counters={"n": 2}), [draft(22)], away=[evicted(4), evicted(5)]))
         store.claim("metrics", 1)
         found = SqliteView(path).contents()
     assert (found.stream, found.epoch, found.commits) == (STREAM, 1, 2)
     assert (found.whole.counters, len(found.whole.sessions)) == ({"n": 3}, 1)
     assert found.closed_sessions == 2
-    assert found.waiting == [Waiting("metrics", 2, len(b"request 1request 22"), NOON)]
+    assert found.waiting == [WaitingEntries("metrics", 2, len(b"request 1request 22"), NOON)]
     assert found.is_whole
 
 
@@ -168,7 +168,7 @@ def test_there_is_nothing_to_see_where_nothing_was_ever_kept(path: Path) -> None
 
 def test_a_damaged_commit_or_closed_session_is_corrupt_state(path: Path) -> None:
     with closing(taken(path)) as store:
-        store.append(commit(Delta(counters={"n": 1}), away=[packed(1)]))
+        store.append(commit(Delta(counters={"n": 1}), away=[evicted(1)]))
     execute(path, "UPDATE closed_sessions SET data = x'00'")
     with pytest.raises(CorruptState, match="VX1"):
         find_sessions(path, "VX1")

@@ -23,10 +23,10 @@ METRIC_KIND: Final = "metrics"
 """The kind of CloudWatch's entries. It is one store, however requests get there: entries that
 were made for EMF can be sent as calls by the next start, and the other way round."""
 
-MAX_DATUMS: Final = 1000
+REQUEST_DATUMS: Final = 1000
 """Datums that one PutMetricData request takes."""
 
-MAX_BYTES: Final = 640_000
+REQUEST_BYTES: Final = 640_000
 """Bytes of a request in compact JSON. The limit is 1 MB before compression; botocore's own
 JSON has a space after each comma and colon, which adds at most a half."""
 
@@ -46,7 +46,9 @@ class DatumRequests:
         datums = size = 0
         for group in groups(outputs.window):
             encoded = _encode(group)
-            if request and (datums + len(group) > MAX_DATUMS or size + len(encoded) > MAX_BYTES):
+            if request and (
+                datums + len(group) > REQUEST_DATUMS or size + len(encoded) > REQUEST_BYTES
+            ):
                 yield _joined(request)
                 request, datums, size = [], 0, 0
             request.append(encoded)
@@ -59,13 +61,13 @@ class DatumRequests:
         """The two halves of a request, or, of a single series' minute, a dead letter."""
         request = decode_groups(body)
         if len(request) == 1:
-            return _buried(request, "CloudWatch calls it invalid")
+            return _samples_letter(request, "CloudWatch calls it invalid")
         middle = len(request) // 2
         return Replacement((encode_groups(request[:middle]), encode_groups(request[middle:])))
 
     def too_old(self, body: bytes) -> Replacement:
         """See ``RequestFormat.too_old``."""
-        return _buried(decode_groups(body), "too old for CloudWatch")
+        return _samples_letter(decode_groups(body), "too old for CloudWatch")
 
     def counts(self, body: bytes) -> SampleCounts:
         """See ``RequestFormat.counts``."""
@@ -96,7 +98,7 @@ def series_minute_of(datum: Datum) -> SeriesMinute:
     return Series(datum["MetricName"], tuple(dimensions)), datum["Timestamp"] * 1000
 
 
-def _buried(refused: list[Group], reason: str) -> Replacement:
+def _samples_letter(refused: list[Group], reason: str) -> Replacement:
     datums = list(chain.from_iterable(refused))
     letter = samples_letter(reason, datums[0]["Timestamp"] * 1000, datums)
     return Replacement((), letter, _counts(refused))

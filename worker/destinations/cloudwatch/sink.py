@@ -26,7 +26,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from worker.aws.answers import NotTheService
-from worker.aws.clients import NO_ANSWER, endpoint_of, making_a_client
+from worker.aws.clients import MALFORMED_RESPONSE, client_errors, endpoint_of
 from worker.aws.errors import not_of, words_of
 from worker.destinations.cloudwatch.requests import Group, all_too_old, decode_groups
 from worker.outbox.entries import DeliveryOutcome
@@ -78,7 +78,7 @@ def cloudwatch_client(
         connect_timeout=timeout_s,
         read_timeout=timeout_s,
     )
-    with making_a_client("CloudWatch"):
+    with client_errors("CloudWatch"):
         client = session.client(
             "cloudwatch", region_name=region, endpoint_url=endpoint_url, config=config
         )
@@ -105,7 +105,7 @@ class CloudWatchSink:
                 outcome = DeliveryOutcome.TOO_OLD
             named = f"{type(error).__name__}: " if isinstance(error, BotoCoreError) else ""
             return outcome, self._located(f"{named}{words_of(error)}")
-        except (ResponseParserError, *NO_ANSWER) as error:
+        except (ResponseParserError, *MALFORMED_RESPONSE) as error:
             return DeliveryOutcome.AMBIGUOUS, self._located(not_of("CloudWatch", error))
         return DeliveryOutcome.APPLIED, ""
 

@@ -17,7 +17,7 @@ from worker.destinations.otlp.turns import Turn, turns_of
 from worker.events.event import SessionKey
 from worker.metrics.dimension_values import UNKNOWN, dimension_value
 from worker.sessions.schema import SessionRecord
-from worker.sessions.timeline import InForce, Reported, Timeline
+from worker.sessions.timeline import InForce, ReportedLatency, Timeline
 from worker.times.rfc3339 import parse_ms
 
 Attribute = str | int | float | bool
@@ -244,7 +244,7 @@ def _utterances(
         yield at, span
 
 
-def _derived(name: str, reported: Reported, first: int, attributes: Attributes) -> Span:
+def _derived(name: str, reported: ReportedLatency, first: int, attributes: Attributes) -> Span:
     """A latency that an event reports, as the time before the event."""
     at = first + reported.at
     attributes |= {"gen_ai.operation.name": name, f"{PREFIX}derived": True}

@@ -11,13 +11,15 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as EncodedSpan
 
 from worker.destinations.otlp.resource import NANOS, SCOPE, key_values
 from worker.destinations.otlp.spans import ApplicationOperation, Span, Trace, trace_of
-from worker.sessions.record import decode
+from worker.sessions.record import decode_record
 
 
 def encode_traces(body: bytes, resource: Resource, application: ApplicationOperation) -> bytes:
     """The protobuf of a traces entry: the spans of each record in it."""
     spans = [
-        span for line in body.splitlines() for span in _encoded(trace_of(decode(line), application))
+        span
+        for line in body.splitlines()
+        for span in _encoded(trace_of(decode_record(line), application))
     ]
     scope = ScopeSpans(scope=SCOPE, spans=spans)
     request = ExportTraceServiceRequest(

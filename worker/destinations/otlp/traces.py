@@ -17,7 +17,7 @@ from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import SampleCounts
 from worker.partition.commit_outputs import Outputs
 from worker.partition.dead_letters import trace_letter
-from worker.sessions.record import decode
+from worker.sessions.record import decode_record
 from worker.sessions.schema import SessionRecord
 from worker.sessions.timeline import MAX_ENTRIES, Timeline
 from worker.times.rfc3339 import parse_ms
@@ -59,7 +59,7 @@ class TraceRequests(NamedTuple):
         """Whole sessions, in the order in which they closed, as many as the limits allow."""
         block = _Block()
         for line in outputs.records:
-            record = decode(line.line)
+            record = decode_record(line.line)
             if not self.selection.takes(record):
                 continue
             if not block.add(line.line, record):
@@ -127,5 +127,5 @@ _PARTS: Final = tuple(kind for kind in Timeline.__struct_fields__ if kind != "om
 
 
 def _buried(line: bytes, reason: str) -> Replacement:
-    record = decode(line)
+    record = decode_record(line)
     return Replacement((), trace_letter(reason, key_of(record), record.ended_at))

@@ -79,11 +79,11 @@ _ENDINGS: Final[dict[object, EndStatus]] = {
 _CODE: Final = re.compile(r"0|[1-9][0-9]{0,14}")
 _TUNING: Final = re.compile(r"-\d+\.\d+_\d+\.\d+_\d+\.\d+\Z", re.ASCII)
 
-Kept = dict[str, Any]
+KeptFields = dict[str, Any]
 """Known fields of a payload, values as they came (scalars)."""
 
 
-def _fields(value: object, names: tuple[str, ...]) -> Kept | None:
+def _fields(value: object, names: tuple[str, ...]) -> KeptFields | None:
     if not isinstance(value, dict):
         return None
     return {name: _scalar(name, value[name]) for name in names if name in value}
@@ -119,11 +119,11 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _latency(kept: Kept) -> Payload:
+def _latency(kept: KeptFields) -> Payload:
     return _said(Latency(_integer(kept.get("latency_ms"))), kept, _LATENCY_NAMES)
 
 
-def _tokens(kept: Kept) -> Payload:
+def _tokens(kept: KeptFields) -> Payload:
     tokens, words = _count(kept.get("total_tokens")), _count(kept.get("total_words"))
     return _said(Tokens(tokens, words), kept, _TOKENS_NAMES)
 
@@ -133,11 +133,11 @@ def interruption_kind(reported: object) -> InterruptionKind:
     return reported if reported == "SPEECH" or reported == "DTMF" else "UNKNOWN"
 
 
-def _interrupted(kept: Kept) -> Payload:
+def _interrupted(kept: KeptFields) -> Payload:
     return _said(Interrupted(interruption_kind(kept.get("type"))), kept, _INTERRUPT_NAMES)
 
 
-def _failed(kept: Kept) -> Payload:
+def _failed(kept: KeptFields) -> Payload:
     code = kept.get("error_code")
     if isinstance(code, str):
         code = int(code) if _CODE.fullmatch(code) else code
@@ -146,7 +146,7 @@ def _failed(kept: Kept) -> Payload:
     return _said(Failed(code, _text(kept.get("message"))), kept, _ERROR_NAMES)
 
 
-def _wrap_up(kept: Kept) -> Payload:
+def _wrap_up(kept: KeptFields) -> Payload:
     status = kept.get("end_status")
     payload = WrapUp(
         _integer(kept.get("duration_in_seconds")), _text(status), _ENDINGS.get(status, "other")
@@ -163,7 +163,7 @@ _ERROR_NAMES: Final = {"error_code": "code", "message": "message"}
 _WRAP_UP_NAMES: Final = {"duration_in_seconds": "seconds", "end_status": "status"}
 
 
-def _said(payload: Payload, kept: Kept, names: dict[str, str]) -> Payload:
+def _said(payload: Payload, kept: KeptFields, names: dict[str, str]) -> Payload:
     """The payload, with what was kept where it doesn't say just that."""
     for name, canonical_name in names.items():
         meant, value = getattr(payload, canonical_name), kept.get(name)
@@ -173,7 +173,7 @@ def _said(payload: Payload, kept: Kept, names: dict[str, str]) -> Payload:
     return payload
 
 
-def _language_changed(kept: Kept) -> Payload:
+def _language_changed(kept: KeptFields) -> Payload:
     return LanguageChanged(
         _reported(kept.get("tts_language_code")),
         _reported(kept.get("transcription_language_code")),
@@ -185,7 +185,7 @@ def _language_changed(kept: Kept) -> Payload:
 def _configurations(value: object) -> Payload | None:
     if not isinstance(value, dict):
         return None
-    kept: Kept = {}
+    kept: KeptFields = {}
     languages = value.get("languages")
     if "configurations" in value:
         kept["configurations"] = _fields(value["configurations"], FIELDS["configurations"]) or {}
@@ -202,9 +202,9 @@ def _configurations(value: object) -> Payload | None:
 @lru_cache(maxsize=128)
 def _configured(said: str) -> Configured:
     """What was kept of a configuration, which mostly is that of many sessions."""
-    kept: Kept = json.loads(said)
-    own: Kept = kept.get("configurations", {})
-    languages: dict[str, Kept] = kept.get("languages", {})
+    kept: KeptFields = json.loads(said)
+    own: KeptFields = kept.get("configurations", {})
+    languages: dict[str, KeptFields] = kept.get("languages", {})
     return Configured(
         _reported(own.get("ttsLanguage")) or UNKNOWN,
         _reported(own.get("transcriptionLanguage")) or UNKNOWN,
@@ -225,7 +225,7 @@ def _configured(said: str) -> Configured:
     )
 
 
-def _language_settings(kept: Kept) -> LanguageSettings:
+def _language_settings(kept: KeptFields) -> LanguageSettings:
     return LanguageSettings(
         _reported(kept.get("tts_provider"), provider),
         _reported(kept.get("voice"), voice),
@@ -256,7 +256,7 @@ def voice(text: str) -> str:
 ReadPayload = Callable[[Any], Payload | None]
 
 
-def _of(key: str, name: str, translated: Callable[[Kept], Payload]) -> ReadPayload:
+def _of(key: str, name: str, translated: Callable[[KeptFields], Payload]) -> ReadPayload:
     """Reads the known fields of the payload under that key, and translates them."""
     payload, names = attrgetter(key), FIELDS[name]
 

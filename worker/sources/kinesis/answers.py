@@ -13,13 +13,13 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from worker.sources.kinesis.api import Answer
+from worker.sources.kinesis.api import RecordsAnswer
 from worker.sources.kinesis.clocks import ClockDoubt
-from worker.sources.kinesis.lineage import ShardInfo, Survey
+from worker.sources.kinesis.lineage import ShardInfo, StreamDescription
 from worker.sources.kinesis.typed_answers import TypedAnswer, TypedChild
 from worker.stream.record import Record
 
-Fields = Mapping[str, Any]
+KinesisResponse = Mapping[str, Any]
 Dated = int | ClockDoubt | None
 """The time of an answer (epoch ms), the clocks that contradict each other, or None undated."""
 
@@ -90,15 +90,17 @@ class ParsedAnswer(msgspec.Struct):
     ChildShards: list[TypedChild] | None = None
 
 
-def checked(fields: Fields, kind: type[T]) -> T:
+def checked(fields: KinesisResponse, kind: type[T]) -> T:
     """What botocore has parsed, as a ``kind``. Raises ``msgspec.ValidationError`` if it is none."""
     return msgspec.convert(fields, kind)
 
 
-def survey_of(summary: StreamSummary, date: Dated, shards: list[ListedShard]) -> Survey:
+def description_of(
+    summary: StreamSummary, date: Dated, shards: list[ListedShard]
+) -> StreamDescription:
     """The stream as it is now."""
     doubt = date if isinstance(date, ClockDoubt) else None
-    return Survey(
+    return StreamDescription(
         summary.StreamARN,
         epoch_ms(summary.StreamCreationTimestamp),
         summary.RetentionPeriodHours * 3_600_000,
@@ -108,7 +110,7 @@ def survey_of(summary: StreamSummary, date: Dated, shards: list[ListedShard]) ->
     )
 
 
-def answer_of_typed(shard: str, answer: TypedAnswer, date: Dated) -> Answer:
+def answer_of_typed(shard: str, answer: TypedAnswer, date: Dated) -> RecordsAnswer:
     """An answer of the typed pass."""
     records = [
         Record(
@@ -123,7 +125,7 @@ def answer_of_typed(shard: str, answer: TypedAnswer, date: Dated) -> Answer:
     return _answer(records, answer, date)
 
 
-def answer_of_parsed(shard: str, answer: ParsedAnswer, date: Dated) -> Answer:
+def answer_of_parsed(shard: str, answer: ParsedAnswer, date: Dated) -> RecordsAnswer:
     """An answer that botocore has parsed."""
     records = [
         Record(
@@ -138,9 +140,11 @@ def answer_of_parsed(shard: str, answer: ParsedAnswer, date: Dated) -> Answer:
     return _answer(records, answer, date)
 
 
-def _answer(records: list[Record], answer: TypedAnswer | ParsedAnswer, date: Dated) -> Answer:
+def _answer(
+    records: list[Record], answer: TypedAnswer | ParsedAnswer, date: Dated
+) -> RecordsAnswer:
     doubt = date if isinstance(date, ClockDoubt) else None
-    return Answer(
+    return RecordsAnswer(
         records,
         answer.NextShardIterator or None,
         answer.MillisBehindLatest or 0,

@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from worker.sources.kinesis.clocks import ClockDoubt
-from worker.sources.kinesis.lineage import ShardInfo, Survey
+from worker.sources.kinesis.lineage import ShardInfo, StreamDescription
 from worker.stream.position import Position
 from worker.stream.record import Record
 
 
-class SurveyStream(NamedTuple):
+class DescribeStream(NamedTuple):
     """Call: the stream's summary and shards. It is of no shard."""
 
     shard: str = ""
@@ -31,7 +31,7 @@ class GetRecords(NamedTuple):
     iterator: str
 
 
-class FailureKind(StrEnum):
+class StreamFailureKind(StrEnum):
     """What a failed call means to the reader."""
 
     THROTTLED = "throttled"  # too many calls or bytes, ours or another reader's
@@ -42,14 +42,14 @@ class FailureKind(StrEnum):
     DENIED = "denied"  # permissions, credentials, keys, and whatever else is the operator's
 
 
-class Failure(NamedTuple):
+class StreamFailure(NamedTuple):
     """Why a call gave no answer. ``detail``: one line, without the caller's data."""
 
-    kind: FailureKind
+    kind: StreamFailureKind
     detail: str
 
 
-class Answer(NamedTuple):
+class RecordsAnswer(NamedTuple):
     """One GetRecords answer.
 
     ``next_iterator``: None at the end of a closed shard. ``millis_behind``: of the shard's tip.
@@ -67,28 +67,28 @@ class Answer(NamedTuple):
     doubt: ClockDoubt | None = None
 
 
-Call = SurveyStream | GetIterator | GetRecords
-Outcome = Survey | str | Answer | Failure
+StreamCall = DescribeStream | GetIterator | GetRecords
+CallResult = StreamDescription | str | RecordsAnswer | StreamFailure
 """What a call came to; a str is an iterator."""
 
 
 class KinesisApi(Protocol):
     """One stream. No method raises for what a service or a network does, and none retries."""
 
-    def survey(self) -> Survey | Failure:
+    def describe(self) -> StreamDescription | StreamFailure:
         """The stream's summary and all its shards."""
 
-    def shard_iterator(self, shard: str, position: Position) -> str | Failure:
+    def shard_iterator(self, shard: str, position: Position) -> str | StreamFailure:
         """An iterator for what follows ``position``, which is not ended."""
 
-    def get_records(self, shard: str, iterator: str) -> Answer | Failure:
+    def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
         """The next records of ``shard``, perhaps none."""
 
 
-def carry_out(call: Call, api: KinesisApi) -> Outcome:
+def carry_out(call: StreamCall, api: KinesisApi) -> CallResult:
     """Ask ``api`` what ``call`` says."""
-    if isinstance(call, SurveyStream):
-        return api.survey()
+    if isinstance(call, DescribeStream):
+        return api.describe()
     if isinstance(call, GetIterator):
         return api.shard_iterator(call.shard, call.position)
     return api.get_records(call.shard, call.iterator)

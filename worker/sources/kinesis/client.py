@@ -18,11 +18,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from worker.aws.answers import NotTheService
-from worker.aws.clients import NO_ANSWER, THROTTLED, making_a_client, one_attempt
+from worker.aws.clients import MALFORMED_RESPONSE, THROTTLED, client_errors, no_retry_config
 from worker.aws.errors import not_of, passes, words_of
 from worker.sources.kinesis.answers import (
-    Fields,
     IteratorAnswer,
+    KinesisResponse,
     ListedShard,
     ListingPage,
     ParsedAnswer,
@@ -30,12 +30,12 @@ from worker.sources.kinesis.answers import (
     answer_of_parsed,
     answer_of_typed,
     checked,
+    description_of,
     epoch_ms,
-    survey_of,
 )
-from worker.sources.kinesis.api import Answer, Failure, FailureKind
+from worker.sources.kinesis.api import RecordsAnswer, StreamFailure, StreamFailureKind
 from worker.sources.kinesis.clocks import ClockDoubt, supported
-from worker.sources.kinesis.lineage import Survey
+from worker.sources.kinesis.lineage import StreamDescription
 from worker.sources.kinesis.typed_answers import decode_typed, typed_answer
 from worker.stream.position import Position
 
@@ -43,38 +43,38 @@ from worker.stream.position import Position
 class KinesisClient(Protocol):
     """What is used of boto3's client."""
 
-    def describe_stream_summary(self, **request: object) -> Fields:
+    def describe_stream_summary(self, **request: object) -> KinesisResponse:
         """DescribeStreamSummary."""
 
-    def list_shards(self, **request: object) -> Fields:
+    def list_shards(self, **request: object) -> KinesisResponse:
         """ListShards."""
 
-    def get_shard_iterator(self, **request: object) -> Fields:
+    def get_shard_iterator(self, **request: object) -> KinesisResponse:
         """GetShardIterator."""
 
-    def get_records(self, **request: object) -> Fields:
+    def get_records(self, **request: object) -> KinesisResponse:
         """GetRecords."""
 
 
 _KINDS: Final = {
-    **dict.fromkeys(THROTTLED, FailureKind.THROTTLED),
-    "ExpiredIteratorException": FailureKind.EXPIRED,
-    "ExpiredNextTokenException": FailureKind.UNAVAILABLE,  # the listing took too long
-    "ResourceInUseException": FailureKind.UNAVAILABLE,  # the stream is being made
-    "InvalidArgumentException": FailureKind.REFUSED,
-    "ResourceNotFoundException": FailureKind.GONE,
+    **dict.fromkeys(THROTTLED, StreamFailureKind.THROTTLED),
+    "ExpiredIteratorException": StreamFailureKind.EXPIRED,
+    "ExpiredNextTokenException": StreamFailureKind.UNAVAILABLE,  # the listing took too long
+    "ResourceInUseException": StreamFailureKind.UNAVAILABLE,  # the stream is being made
+    "InvalidArgumentException": StreamFailureKind.REFUSED,
+    "ResourceNotFoundException": StreamFailureKind.GONE,
 }
 _ITERATOR_TYPES: Final = {
     "after": "AFTER_SEQUENCE_NUMBER",
     "at_timestamp": "AT_TIMESTAMP",
     "trim_horizon": "TRIM_HORIZON",
 }
-_NO_ANSWER: Final = (*NO_ANSWER, msgspec.ValidationError)
+_NO_ANSWER: Final = (*MALFORMED_RESPONSE, msgspec.ValidationError)
 _FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *_NO_ANSWER)
 """What a call, and the look whether its answer is one, may raise; nothing else goes inside."""
 
 
-def connect(
+def open_stream(
     stream: str,
     session: boto3.Session,
     *,
@@ -91,9 +91,9 @@ def connect(
     ``now`` and ``parsed_slowly``: see Kinesis.
     Raises Misconfigured if there is no region, or the endpoint is no URL.
     """
-    with making_a_client("Kinesis"):
+    with client_errors("Kinesis"):
         client = session.client(
-            "kinesis", region_name=region, endpoint_url=endpoint, config=one_attempt(threads)
+            "kinesis", region_name=region, endpoint_url=endpoint, config=no_retry_config(threads)
         )
     decode_typed(client.meta.events)
     return Kinesis(client, stream, parsed_slowly, now=now, address=client.meta.endpoint_url)
@@ -125,7 +125,7 @@ class Kinesis:
         # GetRecords needs no more than the iterator, but finds an account's own endpoint by ARN.
         self._arn = {key: value for key, value in self._stream.items() if key == "StreamARN"}
 
-    def survey(self) -> Survey | Failure:
+    def describe(self) -> StreamDescription | StreamFailure:
         """DescribeStreamSummary, then ListShards, page by page."""
         try:
             fields = self._client.describe_stream_summary(**self._stream)
@@ -134,9 +134,9 @@ class Kinesis:
             shards = self._list_shards()
         except _FAILURES as error:
             return self._failure(error)
-        return survey_of(summary, date, shards)
+        return description_of(summary, date, shards)
 
-    def shard_iterator(self, shard: str, position: Position) -> str | Failure:
+    def shard_iterator(self, shard: str, position: Position) -> str | StreamFailure:
         """GetShardIterator."""
         request: dict[str, object] = {"ShardIteratorType": _ITERATOR_TYPES[position.kind]}
         if position.kind == "after":
@@ -149,7 +149,7 @@ class Kinesis:
         except _FAILURES as error:
             return self._failure(error)
 
-    def get_records(self, shard: str, iterator: str) -> Answer | Failure:
+    def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
         """GetRecords. What fails once the answer is known to be Kinesis's is raised."""
         try:
             fields = self._client.get_records(ShardIterator=iterator, **self._arn)
@@ -158,8 +158,8 @@ class Kinesis:
             date = None if stamp is None else self._dated(stamp)
         except _FAILURES as error:
             failure = self._failure(error)
-            if failure.kind is FailureKind.REFUSED:  # an iterator is the only argument
-                return failure._replace(kind=FailureKind.EXPIRED)
+            if failure.kind is StreamFailureKind.REFUSED:  # an iterator is the only argument
+                return failure._replace(kind=StreamFailureKind.EXPIRED)
             return failure
         if isinstance(answer, ParsedAnswer):
             self._parsed_slowly(next(self._slow))
@@ -168,7 +168,7 @@ class Kinesis:
 
     def _list_shards(self) -> list[ListedShard]:
         shards: list[ListedShard] = []
-        request: Fields = self._stream
+        request: KinesisResponse = self._stream
         while True:
             page = checked(self._client.list_shards(**request), ListingPage)
             shards += page.Shards
@@ -181,27 +181,29 @@ class Kinesis:
         server = epoch_ms(parsedate_to_datetime(stamp))
         return server if self._now is None else supported(server, self._now())
 
-    def _failure(self, error: Exception) -> Failure:
+    def _failure(self, error: Exception) -> StreamFailure:
         kind, words = _told(error)
         known = not self._address or self._address in words
-        return Failure(kind, words if known else f"{words} (at {self._address})")
+        return StreamFailure(kind, words if known else f"{words} (at {self._address})")
 
 
-def _headers(answer: Fields) -> Mapping[str, str]:
+def _headers(answer: KinesisResponse) -> Mapping[str, str]:
     headers: Mapping[str, str] = answer["ResponseMetadata"]["HTTPHeaders"]
     return headers
 
 
-def _told(error: Exception) -> tuple[FailureKind, str]:
+def _told(error: Exception) -> tuple[StreamFailureKind, str]:
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        kind = FailureKind.UNAVAILABLE if status >= 500 else FailureKind.DENIED
+        kind = StreamFailureKind.UNAVAILABLE if status >= 500 else StreamFailureKind.DENIED
         return _KINDS.get(code, kind), words_of(error)
     if isinstance(error, BotoCoreError):
-        return FailureKind.UNAVAILABLE if passes(error) else FailureKind.DENIED, words_of(error)
+        return StreamFailureKind.UNAVAILABLE if passes(
+            error
+        ) else StreamFailureKind.DENIED, words_of(error)
     if isinstance(error, NotTheService):
-        return FailureKind.UNAVAILABLE, words_of(error)
+        return StreamFailureKind.UNAVAILABLE, words_of(error)
     if isinstance(error, msgspec.ValidationError):  # which quotes no values
-        return FailureKind.UNAVAILABLE, f"what answers is not Kinesis: {error}"
-    return FailureKind.UNAVAILABLE, not_of("Kinesis", error)
+        return StreamFailureKind.UNAVAILABLE, f"what answers is not Kinesis: {error}"
+    return StreamFailureKind.UNAVAILABLE, not_of("Kinesis", error)

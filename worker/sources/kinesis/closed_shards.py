@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from worker.sources.kinesis.api import Answer, Failure, KinesisApi
-from worker.sources.kinesis.lineage import ShardInfo, Survey, children_of
+from worker.sources.kinesis.api import KinesisApi, RecordsAnswer, StreamFailure
+from worker.sources.kinesis.lineage import ShardInfo, StreamDescription, children_of
 from worker.stream.position import Position
 
 
@@ -18,21 +18,26 @@ class ClosedShardsEnd:
         self._api = api
         self._shards: tuple[ShardInfo, ...] = ()
 
-    def survey(self) -> Survey | Failure:
-        """See ``KinesisApi.survey``."""
-        survey = self._api.survey()
-        if isinstance(survey, Survey):
-            self._shards = survey.shards
-        return survey
+    def describe(self) -> StreamDescription | StreamFailure:
+        """See ``KinesisApi.describe``."""
+        describe = self._api.describe()
+        if isinstance(describe, StreamDescription):
+            self._shards = describe.shards
+        return describe
 
-    def shard_iterator(self, shard: str, position: Position) -> str | Failure:
+    def shard_iterator(self, shard: str, position: Position) -> str | StreamFailure:
         """See ``KinesisApi.shard_iterator``."""
         return self._api.shard_iterator(shard, position)
 
-    def get_records(self, shard: str, iterator: str) -> Answer | Failure:
+    def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
         """See ``KinesisApi.get_records``."""
         children = children_of(shard, self._shards)
         answer = self._api.get_records(shard, iterator)
-        if isinstance(answer, Failure) or answer.records or answer.millis_behind or not children:
+        if (
+            isinstance(answer, StreamFailure)
+            or answer.records
+            or answer.millis_behind
+            or not children
+        ):
             return answer
         return answer._replace(next_iterator=None, children=children)

@@ -6,21 +6,27 @@ from collections.abc import Mapping
 
 from worker.sources.kinesis.api import KinesisApi
 from worker.sources.kinesis.inline import InlineSource
-from worker.sources.kinesis.lineage import Survey, first_positions
-from worker.sources.kinesis.reader import Observer, Reader
+from worker.sources.kinesis.lineage import StreamDescription, first_positions
+from worker.sources.kinesis.reader import Reader, ReaderObserver
 from worker.sources.source import Opening
 from worker.stream.position import Position, Start
 from worker.times.rfc3339 import format_ms
 
 
 class KinesisEngine:
-    """An ``Engine``. ``survey``: the stream as ``survey_stream`` found it, of which a state
+    """An ``Engine``. ``describe``: the stream as ``survey_stream`` found it, of which a state
     without positions begins at ``start``. ``observer``: see ``Reader``.
     """
 
-    def __init__(self, api: KinesisApi, survey: Survey, start: Start, observer: Observer) -> None:
+    def __init__(
+        self,
+        api: KinesisApi,
+        description: StreamDescription,
+        start: Start,
+        observer: ReaderObserver,
+    ) -> None:
         self._api = api
-        self._survey = survey
+        self._survey = description
         self._start = start
         self._observer = observer
 

@@ -11,7 +11,7 @@ from worker.sources.kinesis.shard_consumer import Batch
 from worker.stream.position import Position
 
 
-def decoded(batch: Batch) -> DecodedBatch:
+def decode_batch(batch: Batch) -> DecodedBatch:
     """The batch with its records decoded."""
     return DecodedBatch(
         batch.shard,
@@ -33,12 +33,12 @@ class InlineSource:
         self.start = reader.start
         self.pause = reader.pause
         self.resume = reader.resume
-        self.expired_shards = reader.forgotten
+        self.expired_shards = reader.expired
         self.stop = reader.stop
 
     def poll(self, timeout_s: float) -> Iterator[DecodedBatch]:
         """See ``Source.poll``. Raises ``StreamReplaced`` if the stream was made anew."""
-        return map(decoded, self._reader.take(timeout_s))
+        return map(decode_batch, self._reader.poll(timeout_s))
 
     def committed(self, positions: Mapping[str, Position]) -> None:
         """Nothing to do: the next start is given the store's positions."""

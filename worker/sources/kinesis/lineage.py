@@ -23,7 +23,7 @@ class ShardInfo(NamedTuple):
     parents: tuple[str, ...] = ()
 
 
-class Survey(NamedTuple):
+class StreamDescription(NamedTuple):
     """A stream at one moment.
 
     ``arn``: its name in all of AWS, however it was asked for. ``created``, ``server_date``: epoch
@@ -39,7 +39,7 @@ class Survey(NamedTuple):
     doubt: ClockDoubt | None = None
 
 
-def first_positions(survey: Survey, start: Start) -> dict[str, Position]:
+def first_positions(description: StreamDescription, start: Start) -> dict[str, Position]:
     """A position for every listed shard. To be committed before anything is read.
 
     Raises ``Misconfigured`` if they depend on what time it is, and that is in doubt.
@@ -48,11 +48,11 @@ def first_positions(survey: Survey, start: Start) -> dict[str, Position]:
         position = HEAD
     elif start != "latest":
         position = at_time(start, start)
-    elif survey.server_date is not None:
-        position = at_time(survey.server_date, survey.server_date)
+    elif description.server_date is not None:
+        position = at_time(description.server_date, description.server_date)
     else:
-        raise Misconfigured(f"start latest needs to know the time: {survey.doubt}")
-    return {info.shard: position for info in survey.shards}
+        raise Misconfigured(f"start latest needs to know the time: {description.doubt}")
+    return {info.shard: position for info in description.shards}
 
 
 def child_position(parents: Iterable[Position]) -> Position:
@@ -70,13 +70,13 @@ def may_begin(info: ShardInfo, known: Collection[str], handed_over: Collection[s
     return all(parent in handed_over or parent not in known for parent in info.parents)
 
 
-def trim_horizon(survey: Survey, now: int) -> int:
+def trim_horizon(description: StreamDescription, now: int) -> int:
     """The arrival time (epoch ms) before which the stream may have dropped records by ``now``.
 
     0 while the stream is younger than its retention.
     """
-    horizon = now - survey.retention
-    return horizon if horizon > survey.created else 0
+    horizon = now - description.retention
+    return horizon if horizon > description.created else 0
 
 
 def may_have_lost(position: Position, horizon: int) -> bool:
@@ -95,15 +95,17 @@ def after_refusal(position: Position, horizon: int) -> tuple[Position, bool]:
     return HEAD._replace(seen_to=position.seen_to), True
 
 
-def forgettable(positions: Mapping[str, Position], survey: Survey) -> frozenset[str]:
+def expired_shards(
+    positions: Mapping[str, Position], description: StreamDescription
+) -> frozenset[str]:
     """Ended shards whose marks can go: no longer listed, and old enough to have been trimmed.
 
     Both, because a listing that misses a shard once would have it read again from its beginning.
     """
-    if survey.server_date is None:
+    if description.server_date is None:
         return frozenset()
-    listed = {info.shard for info in survey.shards}
-    horizon = survey.server_date - survey.retention
+    listed = {info.shard for info in description.shards}
+    horizon = description.server_date - description.retention
     return frozenset(
         shard
         for shard, position in positions.items()

@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from worker.errors import Misconfigured, Unreachable
-from worker.sources.kinesis.api import Call, FailureKind, KinesisApi, carry_out
-from worker.sources.kinesis.lineage import Survey
-from worker.sources.kinesis.notices import BackedOff, Notice
+from worker.sources.kinesis.api import KinesisApi, StreamCall, StreamFailureKind, carry_out
+from worker.sources.kinesis.lineage import StreamDescription
 from worker.sources.kinesis.pacing import STEADY, Random, after_failure
+from worker.sources.kinesis.reader_events import BackedOff, ReaderEvent
 from worker.sources.kinesis.scheduler import Schedule, ShardView
 from worker.sources.kinesis.shard_consumer import Batch
 from worker.stream.position import Position
 
-Observer = Callable[[Notice], None]
+ReaderObserver = Callable[[ReaderEvent], None]
 """Told what happens, by any of the reader's threads; must neither block nor raise."""
 
 THREADS: Final = 8
@@ -33,12 +33,12 @@ _FIRST_ATTEMPTS: Final = 8
 _STOP_WITHIN: Final = 1.0  # seconds
 
 
-def survey_stream(
+def describe_stream(
     api: KinesisApi,
     sleep: Callable[[float], object] = time.sleep,
     random: Random = randomness.random,
-    observer: Observer = lambda _: None,
-) -> Survey:
+    observer: ReaderObserver = lambda _: None,
+) -> StreamDescription:
     """The stream as it is now: what a start needs for its first positions.
 
     Tries again for some time, sleeping in seconds, if the service doesn't answer; ``observer`` is
@@ -47,15 +47,15 @@ def survey_stream(
     """
     pace = STEADY
     while True:
-        survey = api.survey()
-        if isinstance(survey, Survey):
-            return survey
-        if survey.kind not in (FailureKind.THROTTLED, FailureKind.UNAVAILABLE):
-            raise Misconfigured(f"the stream can't be read: {survey.detail}")
+        description = api.describe()
+        if isinstance(description, StreamDescription):
+            return description
+        if description.kind not in (StreamFailureKind.THROTTLED, StreamFailureKind.UNAVAILABLE):
+            raise Misconfigured(f"the stream can't be read: {description.detail}")
         pace, wait = after_failure(pace, random)
         if pace.failures == _FIRST_ATTEMPTS:
-            raise Unreachable(f"the stream can't be reached: {survey.detail}")
-        observer(BackedOff("", survey, pace.failures, wait))
+            raise Unreachable(f"the stream can't be reached: {description.detail}")
+        observer(BackedOff("", description, pace.failures, wait))
         sleep(wait / 1000)
 
 
@@ -71,7 +71,7 @@ class Reader:
         api: KinesisApi,
         positions: Mapping[str, Position],
         created: int,
-        observer: Observer,
+        observer: ReaderObserver,
         *,
         threads: int = THREADS,
     ) -> None:
@@ -81,7 +81,7 @@ class Reader:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)  # for the dispatcher
         self._ready = threading.Condition(self._lock)  # for the consumer
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[StreamCall | None] = queue.SimpleQueue()
         self._idle = threads
         self._stopping = False
         self._error: BaseException | None = None
@@ -95,7 +95,7 @@ class Reader:
         for thread in self._threads:
             thread.start()
 
-    def take(self, timeout_s: float) -> list[Batch]:
+    def poll(self, timeout_s: float) -> list[Batch]:
         """All batches that are ready, in order; waits for one up to ``timeout_s``.
 
         Empty when the time is over and after stop. Raises StreamReplaced if the stream was made
@@ -108,7 +108,7 @@ class Reader:
                     return []
                 if self._error is not None:
                     raise self._error
-                batches = self._schedule.take(_now())
+                batches = self._schedule.drain_batches(_now())
                 left = deadline - time.monotonic()
                 if batches:
                     self._changed.notify()
@@ -127,10 +127,10 @@ class Reader:
             self._schedule.resume(shards)
             self._changed.notify()
 
-    def forgotten(self) -> list[str]:
+    def expired(self) -> list[str]:
         """Ended shards, each told once, that the stream no longer has: drop their positions."""
         with self._lock:
-            return self._schedule.forgotten()
+            return self._schedule.expired()
 
     def shards(self) -> list[ShardView]:
         """All shards known, by id. May be called by any thread."""
@@ -179,8 +179,8 @@ class Reader:
                 notices = self._schedule.completed(call, outcome, _now())
                 self._changed.notify()
                 self._ready.notify()
-            for notice in notices:
-                self._observer(notice)
+            for reader_event in notices:
+                self._observer(reader_event)
 
 
 def _now() -> int:

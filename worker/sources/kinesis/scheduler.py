@@ -2,7 +2,7 @@
 
 The driver asks ``next_call`` whenever time has passed or something has happened, carries the call
 out, and hands the outcome to ``completed``; calls may be completed in any order. The consumer's
-side is ``take``, ``pause``, ``resume`` and ``forgotten``. ``now`` is monotonic milliseconds.
+side is ``drain_batches``, ``pause``, ``resume`` and ``expired``. ``now`` is monotonic milliseconds.
 
 - A shard has at most one call under way and two batches not taken; all batches not taken hold
   ``max_bytes`` and what calls already under way bring.
@@ -15,30 +15,36 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from worker.sources.kinesis.api import Answer, Call, Failure, Outcome, SurveyStream
-from worker.sources.kinesis.lineage import Survey
-from worker.sources.kinesis.notices import BackedOff, Notice, clock_doubts, stage_changes
+from worker.sources.kinesis.api import (
+    CallResult,
+    DescribeStream,
+    RecordsAnswer,
+    StreamCall,
+    StreamFailure,
+)
+from worker.sources.kinesis.lineage import StreamDescription
 from worker.sources.kinesis.pacing import Random
-from worker.sources.kinesis.shard_consumer import Batch, Shard, Stage
-from worker.sources.kinesis.shard_map import KnownShards
-from worker.sources.kinesis.shard_sync import SurveyPacing
+from worker.sources.kinesis.reader_events import BackedOff, ReaderEvent, clock_doubts, stage_changes
+from worker.sources.kinesis.shard_consumer import Batch, Shard, ShardStage
+from worker.sources.kinesis.shard_map import ShardMap
+from worker.sources.kinesis.shard_sync import ShardSyncPacing
 from worker.stream.position import Position
 from worker.times.minutes import AFTER_ALL
 
 _MOST_UNDELIVERED: Final = 2
-_ASKING: Final = (Stage.SEEKING, Stage.READING)
+_ASKING: Final = (ShardStage.SEEKING, ShardStage.READING)
 
 
 class ShardView(NamedTuple):
     """A shard as it stands. ``millis_behind``: None before the first answer."""
 
     shard: str
-    stage: Stage
+    stage: ShardStage
     millis_behind: int | None
     paused: bool
     undelivered: int
     failures: int
-    failure: Failure | None
+    failure: StreamFailure | None
 
 
 class Schedule:
@@ -47,8 +53,8 @@ class Schedule:
     def __init__(
         self, positions: Mapping[str, Position], created: int, random: Random, max_bytes: int
     ) -> None:
-        self._known = KnownShards(positions, created)
-        self._surveys = SurveyPacing()
+        self._known = ShardMap(positions, created)
+        self._surveys = ShardSyncPacing()
         self._random = random
         self._max_bytes = max_bytes
         self._paused: frozenset[str] = frozenset()
@@ -57,11 +63,11 @@ class Schedule:
 
     # The driver's side
 
-    def next_call(self, now: int) -> Call | None:
+    def next_call(self, now: int) -> StreamCall | None:
         """The call most overdue, if any is; it counts as under way from here on."""
         if self._surveys.due() <= now:
             self._surveys.begin()
-            return SurveyStream()
+            return DescribeStream()
         shard = self._soonest()
         if shard is None or shard.due > now:
             return None
@@ -74,33 +80,33 @@ class Schedule:
         due = min(self._surveys.due(), AFTER_ALL if shard is None else shard.due)
         return None if due == AFTER_ALL else due
 
-    def completed(self, call: Call, outcome: Outcome, now: int) -> list[Notice]:
+    def completed(self, call: StreamCall, outcome: CallResult, now: int) -> list[ReaderEvent]:
         """Take in what ``call`` came to. Raises StreamReplaced if the stream was made anew."""
-        if isinstance(outcome, Survey):
-            return self._surveyed(outcome, now)
-        if isinstance(outcome, Failure) and isinstance(call, SurveyStream):
+        if isinstance(outcome, StreamDescription):
+            return self._described(outcome, now)
+        if isinstance(outcome, StreamFailure) and isinstance(call, DescribeStream):
             return [self._surveys.failed(outcome, self._random, now)]
         shard = self._known.by_id[call.shard]
         shard.busy = False
         stage = shard.stage
-        notices: list[Notice] = []
+        notices: list[ReaderEvent] = []
         next_survey = self._surveys.next_number()
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, StreamFailure):
             wait = shard.failed(outcome, next_survey, self._random, now)
             notices.append(BackedOff(call.shard, outcome, shard.pace.failures, wait))
-        elif isinstance(outcome, Answer):
+        elif isinstance(outcome, RecordsAnswer):
             batch = self._known.answered(shard, outcome, next_survey, now)
             self._put(batch, outcome.size)
             notices += clock_doubts(call.shard, outcome.doubt)
         else:
             shard.iterator_came(outcome, self._known.horizon(), now)
-        if shard.in_suspense:
-            self._surveys.hasten(now)
+        if shard.unresolved:
+            self._surveys.request_soon(now)
         return notices + stage_changes(shard, stage)
 
     # The consumer's side
 
-    def take(self, now: int) -> list[Batch]:
+    def drain_batches(self, now: int) -> list[Batch]:
         """All batches ready, in order. After a shard's end its children may begin."""
         batches = []
         while self._queue:
@@ -120,9 +126,9 @@ class Schedule:
         """Go on with ``shards``."""
         self._paused -= frozenset(shards)
 
-    def forgotten(self) -> list[str]:
+    def expired(self) -> list[str]:
         """Ended shards, each told once, that the stream no longer has: drop their positions."""
-        return self._known.forgotten()
+        return self._known.expired()
 
     def views(self) -> list[ShardView]:
         """All shards known, by id."""
@@ -154,12 +160,12 @@ class Schedule:
                 soonest, due = shard, shard.due
         return soonest
 
-    def _surveyed(self, survey: Survey, now: int) -> list[Notice]:
-        batches, notices = self._known.surveyed(survey, self._surveys.begun, now)
+    def _described(self, description: StreamDescription, now: int) -> list[ReaderEvent]:
+        batches, notices = self._known.described(description, self._surveys.begun, now)
         for batch in batches:
             self._put(batch, 0)
-        notices += clock_doubts("", survey.doubt)
-        return self._surveys.succeeded(self._known.in_suspense(), now) + notices
+        notices += clock_doubts("", description.doubt)
+        return self._surveys.succeeded(self._known.unresolved(), now) + notices
 
     def _put(self, batch: Batch, size: int) -> None:
         self._queued_bytes += size

@@ -23,20 +23,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from worker.sources.kinesis.api import Answer, Failure, FailureKind, GetIterator, GetRecords
+from worker.sources.kinesis.api import (
+    GetIterator,
+    GetRecords,
+    RecordsAnswer,
+    StreamFailure,
+    StreamFailureKind,
+)
 from worker.sources.kinesis.lineage import ShardInfo, after_refusal, child_position, may_have_lost
 from worker.sources.kinesis.pacing import STEADY, Pace, Random, after_answer, after_failure
 from worker.stream.position import Position
 from worker.stream.record import Record
 
 
-class Stage(StrEnum):
+class ShardStage(StrEnum):
     """Where a shard is in its life."""
 
     WAITING = "waiting"
     SEEKING = "seeking"
     READING = "reading"
-    DOUBTED = "doubted"
+    UNCERTAIN = "doubted"
     ENDING = "ending"
     ENDED = "ended"
 
@@ -57,26 +63,26 @@ class Cause(StrEnum):
 
 
 TRANSITIONS: Final = {
-    (Stage.WAITING, Cause.PARENTS_DONE): Stage.SEEKING,
-    (Stage.SEEKING, Cause.ITERATOR): Stage.READING,
-    (Stage.SEEKING, Cause.REFUSED): Stage.DOUBTED,
-    (Stage.SEEKING, Cause.GONE): Stage.DOUBTED,
-    (Stage.READING, Cause.EXPIRED): Stage.SEEKING,
-    (Stage.READING, Cause.GONE): Stage.SEEKING,
-    (Stage.READING, Cause.END_KNOWN): Stage.ENDED,
-    (Stage.READING, Cause.END_UNKNOWN): Stage.ENDING,
-    (Stage.DOUBTED, Cause.LISTED): Stage.SEEKING,
-    (Stage.DOUBTED, Cause.UNLISTED): Stage.ENDED,
-    (Stage.ENDING, Cause.SURVEYED): Stage.ENDED,
+    (ShardStage.WAITING, Cause.PARENTS_DONE): ShardStage.SEEKING,
+    (ShardStage.SEEKING, Cause.ITERATOR): ShardStage.READING,
+    (ShardStage.SEEKING, Cause.REFUSED): ShardStage.UNCERTAIN,
+    (ShardStage.SEEKING, Cause.GONE): ShardStage.UNCERTAIN,
+    (ShardStage.READING, Cause.EXPIRED): ShardStage.SEEKING,
+    (ShardStage.READING, Cause.GONE): ShardStage.SEEKING,
+    (ShardStage.READING, Cause.END_KNOWN): ShardStage.ENDED,
+    (ShardStage.READING, Cause.END_UNKNOWN): ShardStage.ENDING,
+    (ShardStage.UNCERTAIN, Cause.LISTED): ShardStage.SEEKING,
+    (ShardStage.UNCERTAIN, Cause.UNLISTED): ShardStage.ENDED,
+    (ShardStage.ENDING, Cause.SURVEYED): ShardStage.ENDED,
 }
 """All that can happen to a shard's stage. Any other pair is a defect of the reader; but a failed
 call whose kind is of no consequence to the stage leaves the shard where it is.
 """
 
 _CAUSES: Final = {
-    FailureKind.REFUSED: Cause.REFUSED,
-    FailureKind.GONE: Cause.GONE,
-    FailureKind.EXPIRED: Cause.EXPIRED,
+    StreamFailureKind.REFUSED: Cause.REFUSED,
+    StreamFailureKind.GONE: Cause.GONE,
+    StreamFailureKind.EXPIRED: Cause.EXPIRED,
 }
 
 
@@ -110,27 +116,27 @@ class Shard:
 
     info: ShardInfo
     position: Position
-    stage: Stage = Stage.WAITING
+    stage: ShardStage = ShardStage.WAITING
     pace: Pace = STEADY
     due: int = 0
     busy: bool = False
     undelivered: int = 0  # batches made and not yet taken
     millis_behind: int | None = None
-    failure: Failure | None = None
+    failure: StreamFailure | None = None
     gap: bool = False  # to be told with the next batch
-    survey_awaited: int = 0  # number of the first survey that can settle DOUBTED or ENDING
+    sync_awaited: int = 0  # number of the first survey that can settle DOUBTED or ENDING
     _iterator: str = ""
 
     @property
-    def in_suspense(self) -> bool:
+    def unresolved(self) -> bool:
         """Whether it waits for a survey."""
-        return self.stage is Stage.DOUBTED or self.stage is Stage.ENDING
+        return self.stage is ShardStage.UNCERTAIN or self.stage is ShardStage.ENDING
 
     def call(self) -> GetIterator | GetRecords | None:
         """What to ask the stream when it is due, if anything."""
-        if self.stage is Stage.SEEKING:
+        if self.stage is ShardStage.SEEKING:
             return GetIterator(self.info.shard, self.position)
-        if self.stage is Stage.READING:
+        if self.stage is ShardStage.READING:
             return GetRecords(self.info.shard, self._iterator)
         return None
 
@@ -146,12 +152,12 @@ class Shard:
         self._move(Cause.ITERATOR)
         self.due = now
         if may_have_lost(self.position, horizon):
-            self.lose(horizon)
+            self.note_gap(horizon)
 
     def answer_came(
-        self, answer: Answer, children: tuple[ShardInfo, ...], survey: int, now: int
+        self, answer: RecordsAnswer, children: tuple[ShardInfo, ...], sync_number: int, now: int
     ) -> Batch:
-        """Take ``answer`` in. At a shard's end ``children``, if none, are left to ``survey``."""
+        """Take ``answer`` in. At a shard's end ``children``, if none, are left to ``describe``."""
         self.pace, wait = after_answer(
             self.pace, len(answer.records), answer.size, answer.millis_behind
         )
@@ -166,10 +172,10 @@ class Shard:
             self._end(Cause.END_KNOWN)
         else:
             self._move(Cause.END_UNKNOWN)
-            self.survey_awaited = survey
+            self.sync_awaited = sync_number
         return self._batch(answer.records, clock, children)
 
-    def failed(self, failure: Failure, survey: int, random: Random, now: int) -> int:
+    def failed(self, failure: StreamFailure, sync_number: int, random: Random, now: int) -> int:
         """Note a failed call; the wait in ms until the next one."""
         self.pace, wait = after_failure(self.pace, random)
         self.due = now + wait
@@ -179,19 +185,19 @@ class Shard:
         harmless = cause is Cause.REFUSED and not self.position.started
         if cause is not None and not harmless and (self.stage, cause) in TRANSITIONS:
             self._move(cause)
-            if self.in_suspense:
-                self.survey_awaited = survey
+            if self.unresolved:
+                self.sync_awaited = sync_number
         return wait
 
     def listed(self, horizon: int) -> None:
         """The stream is the same and still has the shard, so only the position was at fault."""
-        if self.failure is not None and self.failure.kind is FailureKind.REFUSED:
+        if self.failure is not None and self.failure.kind is StreamFailureKind.REFUSED:
             self.position, lost = after_refusal(self.position, horizon)
             if lost:
-                self.lose(horizon)
+                self.note_gap(horizon)
         self._move(Cause.LISTED)
 
-    def surveyed(self, children: tuple[ShardInfo, ...]) -> Batch:
+    def described(self, children: tuple[ShardInfo, ...]) -> Batch:
         """The last batch of a shard read to its end whose children are known now."""
         self._end(Cause.SURVEYED)
         return self._batch([], None, children)
@@ -199,14 +205,14 @@ class Shard:
     def unlisted(self, children: tuple[ShardInfo, ...]) -> Batch:
         """The last batch of a shard that the stream has dropped with what was still to be read."""
         self._end(Cause.UNLISTED)
-        self.lose(0)
+        self.note_gap(0)
         return self._batch([], None, children)
 
     def taken(self) -> None:
         """One of its batches has been taken."""
         self.undelivered -= 1
 
-    def lose(self, horizon: int) -> None:
+    def note_gap(self, horizon: int) -> None:
         """Note a gap: what arrived before ``horizon`` (epoch ms) can't be read any more."""
         self.gap = True
         self.position = self.position._replace(seen_to=max(self.position.seen_to, horizon))
@@ -228,7 +234,7 @@ class Shard:
         return Batch(self.info.shard, records, self.position, clock, behind, gap, starts)
 
 
-def _tip_clock(answer: Answer) -> int | None:
+def _tip_clock(answer: RecordsAnswer) -> int | None:
     """The server's date, if nothing can arrive before it any more.
 
     Not at the end of a closed shard: its children may hold records from long before.

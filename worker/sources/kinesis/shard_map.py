@@ -12,14 +12,14 @@ from collections.abc import Mapping
 
 from worker.errors import StreamReplaced
 from worker.sources.kinesis import lineage
-from worker.sources.kinesis.api import Answer
-from worker.sources.kinesis.lineage import ShardInfo, Survey
-from worker.sources.kinesis.notices import Notice, stage_changes
-from worker.sources.kinesis.shard_consumer import Batch, Shard, Stage
+from worker.sources.kinesis.api import RecordsAnswer
+from worker.sources.kinesis.lineage import ShardInfo, StreamDescription
+from worker.sources.kinesis.reader_events import ReaderEvent, stage_changes
+from worker.sources.kinesis.shard_consumer import Batch, Shard, ShardStage
 from worker.stream.position import Position
 
 
-class KnownShards:
+class ShardMap:
     """The shards of a stream. ``created``: its creation time (epoch ms), which ``positions``,
     those stored, belong to. Other times are monotonic milliseconds.
     """
@@ -29,7 +29,7 @@ class KnownShards:
         """For reading; in the order in which they came to be known."""
         self._stored = dict(positions)
         self._created = created
-        self._survey: Survey | None = None
+        self._survey: StreamDescription | None = None
         self._server_now = 0
         self._forgotten: set[str] = set()
 
@@ -37,12 +37,12 @@ class KnownShards:
         """The arrival time (epoch ms) before which the stream may have dropped records; 0: none."""
         return 0 if self._survey is None else lineage.trim_horizon(self._survey, self._server_now)
 
-    def in_suspense(self) -> bool:
+    def unresolved(self) -> bool:
         """Whether any shard waits for a survey."""
-        return any(shard.in_suspense for shard in self.by_id.values())
+        return any(shard.unresolved for shard in self.by_id.values())
 
-    def answered(self, shard: Shard, answer: Answer, survey: int, now: int) -> Batch:
-        """What ``answer`` adds to ``shard``. ``survey``: the number of the next one."""
+    def answered(self, shard: Shard, answer: RecordsAnswer, description: int, now: int) -> Batch:
+        """What ``answer`` adds to ``shard``. ``describe``: the number of the next one."""
         self._server_now = max(self._server_now, answer.server_date or 0)
         children = answer.children
         if any(parent not in self.by_id for child in children for parent in child.parents):
@@ -50,32 +50,34 @@ class KnownShards:
         if not answer.records and self._is_closed(shard.info.shard):
             # its children may hold records from before the date of this answer
             answer = answer._replace(server_date=None)
-        batch = shard.answer_came(answer, children, survey, now)
+        batch = shard.answer_came(answer, children, description, now)
         if batch.ended:
             for child in children:
                 self._add(child)
         return batch
 
-    def surveyed(self, survey: Survey, number: int, now: int) -> tuple[list[Batch], list[Notice]]:
+    def described(
+        self, description: StreamDescription, number: int, now: int
+    ) -> tuple[list[Batch], list[ReaderEvent]]:
         """Take in a survey: the last batches of shards that it shows to be at their ends, and
         what else it settles. Raises StreamReplaced if the stream was made anew.
         """
-        if survey.created != self._created:
+        if description.created != self._created:
             raise StreamReplaced(
                 "the stream was deleted and made anew under its name:"
-                f" created {survey.created}, positions are of {self._created} (epoch ms)"
+                f" created {description.created}, positions are of {self._created} (epoch ms)"
             )
         first = self._survey is None
-        self._survey = survey
-        self._server_now = max(self._server_now, survey.server_date or 0)
-        for info in survey.shards:
+        self._survey = description
+        self._server_now = max(self._server_now, description.server_date or 0)
+        for info in description.shards:
             self._add(info)
         if first:
             for name in self._stored:
                 self._add(ShardInfo(name))
-        settled = self._settle(survey, number)
+        settled = self._resolve(description, number)
         self.promote(now)
-        self._forget(survey)
+        self._drop_expired(description)
         return settled
 
     def promote(self, now: int) -> None:
@@ -83,15 +85,15 @@ class KnownShards:
         done = {
             name
             for name, shard in self.by_id.items()
-            if shard.stage is Stage.ENDED and not shard.undelivered
+            if shard.stage is ShardStage.ENDED and not shard.undelivered
         }
         for shard in self.by_id.values():
-            if shard.stage is not Stage.WAITING:
+            if shard.stage is not ShardStage.WAITING:
                 continue
             if lineage.may_begin(shard.info, self.by_id, done):
                 shard.begin(self._first_position(shard), now)
 
-    def forgotten(self) -> list[str]:
+    def expired(self) -> list[str]:
         """Ended shards, each told once, that the stream no longer has: drop their positions."""
         shards = sorted(self._forgotten)
         self._forgotten.clear()
@@ -102,23 +104,27 @@ class KnownShards:
         if name in self.by_id:
             return
         position = self._stored.get(name, Position("trim_horizon"))
-        self.by_id[name] = Shard(info, position, Stage.ENDED if position.ended else Stage.WAITING)
+        self.by_id[name] = Shard(
+            info, position, ShardStage.ENDED if position.ended else ShardStage.WAITING
+        )
 
     def _is_closed(self, name: str) -> bool:
         """Whether a shard is known to have come to its end, read or not: it has children."""
         return any(name in shard.info.parents for shard in self.by_id.values())
 
-    def _settle(self, survey: Survey, number: int) -> tuple[list[Batch], list[Notice]]:
+    def _resolve(
+        self, description: StreamDescription, number: int
+    ) -> tuple[list[Batch], list[ReaderEvent]]:
         batches: list[Batch] = []
-        notices: list[Notice] = []
-        listed = {info.shard for info in survey.shards}
+        notices: list[ReaderEvent] = []
+        listed = {info.shard for info in description.shards}
         for name, shard in self.by_id.items():
-            if not shard.in_suspense or shard.survey_awaited > number:
+            if not shard.unresolved or shard.sync_awaited > number:
                 continue
             stage = shard.stage
-            children = lineage.children_of(name, survey.shards)
-            if stage is Stage.ENDING:
-                batches.append(shard.surveyed(children))
+            children = lineage.children_of(name, description.shards)
+            if stage is ShardStage.ENDING:
+                batches.append(shard.described(children))
             elif name in listed:
                 shard.listed(self.horizon())
             else:
@@ -132,13 +138,13 @@ class KnownShards:
             return stored
         parents = [self.by_id[name] for name in shard.info.parents if name in self.by_id]
         if self._stored and not parents and self.horizon():
-            shard.lose(self.horizon())  # of a family that came and went unseen
+            shard.note_gap(self.horizon())  # of a family that came and went unseen
         return lineage.child_position(parent.position for parent in parents)
 
-    def _forget(self, survey: Survey) -> None:
+    def _drop_expired(self, description: StreamDescription) -> None:
         ended = {
             name: shard.position for name, shard in self.by_id.items() if not shard.undelivered
         }
-        for name in lineage.forgettable(ended, survey):
+        for name in lineage.expired_shards(ended, description):
             del self.by_id[name]
             self._forgotten.add(name)

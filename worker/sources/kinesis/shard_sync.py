@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from worker.sources.kinesis.api import Failure
-from worker.sources.kinesis.notices import BackedOff, FoundAgain, Notice
+from worker.sources.kinesis.api import StreamFailure
 from worker.sources.kinesis.pacing import STEADY, Random, after_failure
+from worker.sources.kinesis.reader_events import BackedOff, FoundAgain, ReaderEvent
 from worker.times.minutes import AFTER_ALL
 
-SURVEY_EVERY: Final = 30_000  # ms
-SURVEY_AGAIN: Final = 1_000  # ms, while a shard waits for a later one
+SYNC_EVERY: Final = 30_000  # ms
+SYNC_AGAIN: Final = 1_000  # ms, while a shard waits for a later one
 
 
-class SurveyPacing:
+class ShardSyncPacing:
     """When the next survey is due, by what became of those before it. The first is due at once."""
 
     def __init__(self) -> None:
@@ -42,20 +42,20 @@ class SurveyPacing:
         self._under_way = True
         self.begun += 1
 
-    def hasten(self, now: int) -> None:
+    def request_soon(self, now: int) -> None:
         """A shard has come to wait for a survey: don't let it wait for long."""
-        self._due = min(self._due, max(now, self._succeeded_at + SURVEY_AGAIN))
+        self._due = min(self._due, max(now, self._succeeded_at + SYNC_AGAIN))
 
-    def succeeded(self, awaited: bool, now: int) -> list[Notice]:
+    def succeeded(self, awaited: bool, now: int) -> list[ReaderEvent]:
         """The survey under way has come. ``awaited``: a shard waits for one more."""
         failures = self._pace.failures
         self._under_way = False
         self._pace = STEADY
         self._succeeded_at = now
-        self._due = now + (SURVEY_AGAIN if awaited else SURVEY_EVERY)
+        self._due = now + (SYNC_AGAIN if awaited else SYNC_EVERY)
         return [FoundAgain(failures)] if failures else []
 
-    def failed(self, failure: Failure, random: Random, now: int) -> BackedOff:
+    def failed(self, failure: StreamFailure, random: Random, now: int) -> BackedOff:
         """The survey under way has failed: the next one backs off."""
         self._under_way = False
         self._pace, wait = after_failure(self._pace, random)

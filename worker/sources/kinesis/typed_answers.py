@@ -44,14 +44,14 @@ class TypedAnswer(msgspec.Struct):
     ChildShards: list[TypedChild] | None = None
 
 
-class Events(Protocol):
+class ClientEvents(Protocol):
     """What is used of a boto3 client's ``meta.events``."""
 
     def register(self, event_name: str, handler: Any) -> None:
         """Have ``handler`` called at each event of that name."""
 
 
-def decode_typed(events: Events) -> None:
+def decode_typed(events: ClientEvents) -> None:
     """Have the GetRecords answers of the client that ``events`` belong to decoded here."""
     events.register("before-parse.kinesis.GetRecords", _before_parse)
 

@@ -11,19 +11,19 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from worker.partition.delta import merge, merge_all
-from worker.state.s3.manifest import Held, Place, Stretch
-from worker.state.s3.segment import PackedPiece, Segment, Tail, build
+from worker.state.s3.manifest import Extent, LogSegment, OutboxEntryRef
+from worker.state.s3.segment import EvictedBlock, Footer, Segment, build_segment
 
-Locate = Callable[[bytes], Place | None]
+LocateBlock = Callable[[bytes], Extent | None]
 
 
-class Part(NamedTuple):
+class CompactionInput(NamedTuple):
     """A segment of the stretch: its bytes from ``start`` on, and its tail."""
 
-    stretch: Stretch
+    segment: LogSegment
     start: int
     data: bytes
-    tail: Tail
+    footer: Footer
 
 
 class Compacted(NamedTuple):
@@ -34,11 +34,11 @@ class Compacted(NamedTuple):
     merged: Segment
     archive: Segment | None
     newest: int | None
-    moves: list[tuple[bytes, Place]]
+    moves: list[tuple[bytes, Extent]]
     bodies: list[int]
 
 
-def due(log: Sequence[Stretch], commits: int, size: int) -> Sequence[Stretch]:
+def due(log: Sequence[LogSegment], commits: int, size: int) -> Sequence[LogSegment]:
     """The end of the log that is to be merged: none of it before so many fresh commits have
     come, or so many bytes in them; then with them whatever isn't larger than all after it.
     """
@@ -56,33 +56,37 @@ def due(log: Sequence[Stretch], commits: int, size: int) -> Sequence[Stretch]:
 
 
 def compacted(
-    parts: Sequence[Part], *, from_the_first: bool, outbox: Sequence[Held], locate: Locate
+    parts: Sequence[CompactionInput],
+    *,
+    from_the_first: bool,
+    outbox: Sequence[OutboxEntryRef],
+    locate: LocateBlock,
 ) -> Compacted:
     """What takes the place of ``parts``, whose first may be the first of all. ``locate`` finds
     the sessions that are still kept.
     """
-    deltas = (part.tail.delta for part in parts if part.tail.delta is not None)
+    deltas = (part.footer.delta for part in parts if part.footer.delta is not None)
     delta = merge_all(deltas, "the log") if from_the_first else merge(deltas)
-    by_number = {part.stretch.ref.number: part for part in parts}
+    by_number = {part.segment.ref.number: part for part in parts}
     entries = [one for one in outbox if one.place.number in by_number]
-    bodies = [_piece(by_number[one.place.number], one.place) for one in entries]
-    packed: list[PackedPiece] = []
-    moves: list[tuple[bytes, Place]] = []
+    bodies = [_block(by_number[one.place.number], one.place) for one in entries]
+    evicted: list[EvictedBlock] = []
+    moves: list[tuple[bytes, Extent]] = []
     for number, part in by_number.items():
-        for spot in part.tail.packed:
-            place = Place(number, spot.start, spot.length)
-            if locate(spot.digest) == place:
-                packed.append(PackedPiece(spot.digest, spot.closed_at, _piece(part, place)))
-                moves.append((spot.digest, place))
+        for extent in part.footer.evicted:
+            place = Extent(number, extent.start, extent.length)
+            if locate(extent.digest) == place:
+                evicted.append(EvictedBlock(extent.digest, extent.closed_at, _block(part, place)))
+                moves.append((extent.digest, place))
     return Compacted(
-        build(delta),
-        build(None, bodies, packed) if bodies or packed else None,
-        max((one.closed_at for one in packed), default=None),
+        build_segment(delta),
+        build_segment(None, bodies, evicted) if bodies or evicted else None,
+        max((one.closed_at for one in evicted), default=None),
         moves,
         [one.id for one in entries],
     )
 
 
-def _piece(part: Part, place: Place) -> bytes:
+def _block(part: CompactionInput, place: Extent) -> bytes:
     start = place.start - part.start
     return part.data[start : start + place.length]

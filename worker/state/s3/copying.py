@@ -33,7 +33,7 @@ def copy_objects(source: Access, target: Access) -> None:
         found = source.read(key)
         if found is not None:  # else it was forgotten meanwhile
             target.create(key, found.data)
-    target.create(MANIFEST, manifests.encode(manifest))
+    target.create(MANIFEST, manifests.encode_manifest(manifest))
 
 
 def _manifest(source: Access) -> Manifest:

@@ -13,77 +13,89 @@ from worker.objectstore.parallel import each
 from worker.objectstore.retrying import Access
 from worker.partition.delta import merge_all
 from worker.partition.erasure import Erasure
-from worker.state.s3.index import PackedIndex
-from worker.state.s3.manifest import SEGMENTS, Archive, Held, Manifest, Place, Ref, Stretch
+from worker.state.s3.index import EvictedIndex
+from worker.state.s3.manifest import (
+    SEGMENTS,
+    Archive,
+    Extent,
+    LogSegment,
+    Manifest,
+    OutboxEntryRef,
+    SegmentRef,
+)
 from worker.state.s3.ownership import Ownership, corrupt
 from worker.state.s3.segment import (
-    PackedPiece,
+    EvictedBlock,
+    Footer,
     Segment,
-    Tail,
-    build,
-    from_piece,
-    read_tail,
-    to_piece,
-    unpack,
+    build_segment,
+    from_block,
+    read_footer,
+    to_block,
+    unpack_session,
 )
 from worker.state.store import Edit, ErasedState
 
-Locate = Callable[[bytes], Place | None]
+LocateBlock = Callable[[bytes], Extent | None]
 
 
 class Whole(NamedTuple):
     """A segment's bytes, those before its tail only where it can hold sessions and bodies."""
 
-    ref: Ref
+    ref: SegmentRef
     data: bytes
-    tail: Tail
+    footer: Footer
 
 
-class Kept(NamedTuple):
+class KeptBlocks(NamedTuple):
     """What of a segment is kept, as pieces, with the old places of sessions and the ids of bodies'
     entries; and what isn't: sessions by digest, those still found among them, and entries of which
     something was removed. ``touched``: whether the segment has anything that is removed.
     """
 
-    packed: list[tuple[PackedPiece, Place]]
+    evicted: list[tuple[EvictedBlock, Extent]]
     bodies: list[tuple[int, bytes]]
     erased: list[bytes]
     found: int
-    edited: list[Held]
+    edited: list[OutboxEntryRef]
     touched: bool
 
 
 def kept_of(
-    whole: Whole, outbox: Iterable[Held], erasure: Erasure, edit: Edit, locate: Locate
-) -> Kept:
+    whole: Whole,
+    outbox: Iterable[OutboxEntryRef],
+    erasure: Erasure,
+    edit: Edit,
+    locate: LocateBlock,
+) -> KeptBlocks:
     """What is kept of a segment. ``locate`` finds the sessions that are still kept. Pure.
 
     Raises ``CorruptState`` for a piece that can't be read.
     """
-    kept = Kept([], [], [], 0, [], touched=False)
+    kept = KeptBlocks([], [], [], 0, [], touched=False)
     found, touched = 0, False
     name = erasure.sid.encode()
-    for spot in whole.tail.packed:
-        place = Place(whole.ref.number, spot.start, spot.length)
-        piece = _piece(whole, place)
-        current = locate(spot.digest) == place
-        if name in from_piece(piece) and erasure.covers(unpack(piece).state.key):
-            kept.erased.append(spot.digest)
+    for extent in whole.footer.evicted:
+        place = Extent(whole.ref.number, extent.start, extent.length)
+        block = _block(whole, place)
+        current = locate(extent.digest) == place
+        if name in from_block(block) and erasure.covers(unpack_session(block).state.key):
+            kept.erased.append(extent.digest)
             found, touched = found + current, True
         elif current:
-            kept.packed.append((PackedPiece(spot.digest, spot.closed_at, piece), place))
+            kept.evicted.append((EvictedBlock(extent.digest, extent.closed_at, block), place))
     for entry in outbox:
         if entry.place.number != whole.ref.number:
             continue
-        piece = _piece(whole, entry.place)
-        body = from_piece(piece)
+        block = _block(whole, entry.place)
+        body = from_block(block)
         left = edit(entry.kind, body)
         if left != body:
             kept.edited.append(entry)
             touched = True
-            piece = to_piece(left)
+            block = to_block(left)
         if left:
-            kept.bodies.append((entry.id, piece))
+            kept.bodies.append((entry.id, block))
     return kept._replace(found=found, touched=touched)
 
 
@@ -95,16 +107,16 @@ class Eraser:
         self._owner = owner
         self._readers = readers
 
-    def erase(self, index: PackedIndex, erasure: Erasure, edit: Edit) -> ErasedState:
+    def erase(self, index: EvictedIndex, erasure: Erasure, edit: Edit) -> ErasedState:
         """See ``Store.erase``."""
         manifest = self._owner.manifest
         log = each(self._part, manifest.log, self._readers)
-        deltas = (one.tail.delta for one in log if one.tail.delta is not None)
+        deltas = (one.footer.delta for one in log if one.footer.delta is not None)
         state, resident = erasure.without(merge_all(deltas, self._access.url))
         change = _Change(manifest)
         with ExitStack() as written:
 
-            def write(segment: Segment) -> Ref:
+            def write(segment: Segment) -> SegmentRef:
                 return written.enter_context(self._owner.written(segment))
 
             for archive in manifest.archives:
@@ -116,7 +128,7 @@ class Eraser:
                     change.archives.append(archive)
             fresh = [self._kept(one, manifest, erasure, edit, index) for one in log]
             change.replace(fresh, write)
-            merged = write(build(state))
+            merged = write(build_segment(state))
             with self._owner.lock:
                 self._owner.swap(
                     manifest.erased(
@@ -131,22 +143,22 @@ class Eraser:
         )
 
     def _kept(
-        self, whole: Whole, manifest: Manifest, erasure: Erasure, edit: Edit, index: PackedIndex
-    ) -> Kept:
+        self, whole: Whole, manifest: Manifest, erasure: Erasure, edit: Edit, index: EvictedIndex
+    ) -> KeptBlocks:
         try:
             return kept_of(whole, manifest.outbox, erasure, edit, index.find)
         except CorruptState as error:
             raise corrupt(self._access.url, manifest, whole.ref.name, error) from error
 
-    def _part(self, stretch: Stretch) -> Whole:
-        return self._whole(stretch.ref, 0 if stretch.fresh else stretch.ref.tail)
+    def _part(self, segment: LogSegment) -> Whole:
+        return self._whole(segment.ref, 0 if segment.fresh else segment.ref.footer)
 
-    def _whole(self, ref: Ref, start: int) -> Whole:
+    def _whole(self, ref: SegmentRef, start: int) -> Whole:
         data = self._access.read_range(ref.name, start, ref.size - start)
         if data is None:
             raise self._owner.missing(ref.name)
         try:
-            return Whole(ref, data, read_tail(data[ref.tail - start :]))
+            return Whole(ref, data, read_footer(data[ref.footer - start :]))
         except CorruptState as error:
             raise corrupt(self._access.url, self._owner.manifest, ref.name, error) from error
 
@@ -160,11 +172,11 @@ class Eraser:
         try:
             with self._owner.lock:
                 self._owner.confirm()
-                needed = self._owner.needed()
+                live = self._owner.live()
         except Fenced:
             return False
         for name in listed:
-            if name not in needed:
+            if name not in live:
                 self._access.delete(name)
         return True
 
@@ -175,32 +187,34 @@ class _Change:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self.archives: list[Archive] = []
-        self.moves: list[tuple[bytes, Place, Place]] = []
+        self.moves: list[tuple[bytes, Extent, Extent]] = []
         self.erased: list[bytes] = []
-        self.edited: list[Held] = []
+        self.edited: list[OutboxEntryRef] = []
         self.found = 0
-        self._bodies: dict[int, Place] = {}
+        self._bodies: dict[int, Extent] = {}
 
-    def replace(self, kept: Sequence[Kept], write: Callable[[Segment], Ref]) -> None:
+    def replace(self, kept: Sequence[KeptBlocks], write: Callable[[Segment], SegmentRef]) -> None:
         """These segments' sessions and bodies lie in one archive from now on."""
-        packed = [one for part in kept for one in part.packed]
+        evicted = [one for part in kept for one in part.evicted]
         bodies = [one for part in kept for one in part.bodies]
         for part in kept:
             self.erased += part.erased
             self.edited += part.edited
             self.found += part.found
-        if not packed and not bodies:
+        if not evicted and not bodies:
             return
-        segment = build(None, (piece for _, piece in bodies), (piece for piece, _ in packed))
+        segment = build_segment(
+            None, (block for _, block in bodies), (block for block, _ in evicted)
+        )
         ref = write(segment)
-        newest = max((piece.closed_at for piece, _ in packed), default=None)
+        newest = max((block.closed_at for block, _ in evicted), default=None)
         self.archives.append(Archive(ref, newest))
         for (id_, _), body in zip(bodies, segment.bodies, strict=True):
-            self._bodies[id_] = Place(ref.number, *body)
-        for (piece, old), new in zip(packed, segment.packed, strict=True):
-            self.moves.append((piece.digest, old, Place(ref.number, new.start, new.length)))
+            self._bodies[id_] = Extent(ref.number, *body)
+        for (block, old), new in zip(evicted, segment.evicted, strict=True):
+            self.moves.append((block.digest, old, Extent(ref.number, new.start, new.length)))
 
-    def outbox(self) -> tuple[Held, ...]:
+    def outbox(self) -> tuple[OutboxEntryRef, ...]:
         """The entries of which something is left, where their bodies now are."""
         edited = {one.id for one in self.edited}
         return tuple(
@@ -210,5 +224,5 @@ class _Change:
         )
 
 
-def _piece(whole: Whole, place: Place) -> bytes:
+def _block(whole: Whole, place: Extent) -> bytes:
     return whole.data[place.start : place.start + place.length]

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Final
 
-from worker.state.s3.manifest import Place
-from worker.state.s3.segment import PackedSpot
+from worker.state.s3.manifest import Extent
+from worker.state.s3.segment import EvictedExtent
 
 _SCHEMA: Final = """
 CREATE TABLE packed (
@@ -24,7 +24,7 @@ _MOVE: Final = (
 )
 
 
-class PackedIndex:
+class EvictedIndex:
     """From digests of session keys to places. Safe for threads."""
 
     def __init__(self) -> None:
@@ -34,16 +34,16 @@ class PackedIndex:
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute(_SCHEMA)
 
-    def add(self, number: int, packed: Iterable[PackedSpot]) -> None:
+    def add(self, number: int, evicted: Iterable[EvictedExtent]) -> None:
         """The segment ``number`` holds these; the latest of a session is the one that counts."""
-        rows = [(one.digest, one.closed_at, number, one.start, one.length) for one in packed]
+        rows = [(one.digest, one.closed_at, number, one.start, one.length) for one in evicted]
         self._change("INSERT OR REPLACE INTO packed VALUES (?, ?, ?, ?, ?)", rows)
 
     def forget(self, before: int | None) -> None:
         """Find none that closed before that (epoch ms) any more."""
         self._before = before
 
-    def find(self, digest: bytes) -> Place | None:
+    def find(self, digest: bytes) -> Extent | None:
         """Where a session lies, if it is still kept."""
         with self._lock:
             row = self._db.execute(
@@ -51,9 +51,9 @@ class PackedIndex:
                 " AND closed_at >= coalesce(?, closed_at)",
                 (digest, self._before),
             ).fetchone()
-        return None if row is None else Place(*row)
+        return None if row is None else Extent(*row)
 
-    def move(self, moves: Iterable[tuple[bytes, Place, Place]]) -> None:
+    def move(self, moves: Iterable[tuple[bytes, Extent, Extent]]) -> None:
         """Sessions were copied, by their digests from one place to another. One that has been
         packed anew since stays where it is.
         """

@@ -17,13 +17,13 @@ from worker.errors import CorruptState
 from worker.objectstore.retrying import Access
 from worker.outbox import ledger
 from worker.outbox.ledger import Note
-from worker.state.s3.segment import from_piece, to_piece
+from worker.state.s3.segment import from_block, to_block
 
 LEDGER: Final = "ledger/"
 """What the keys of all notes begin with."""
 
 
-class Ledger:
+class NoteStore:
     """Keeps notes until their minutes are ``KEPT`` old."""
 
     def __init__(self, access: Access) -> None:
@@ -36,12 +36,12 @@ class Ledger:
         if notes:
             newest = max(note.newest for note in notes)
             name = f"{_day(newest)}/{min(note.entry for note in notes):012d}-{epoch:08d}"
-            self._access.create(LEDGER + name, to_piece(ledger.encode(notes)))
+            self._access.create(LEDGER + name, to_block(ledger.encode_notes(notes)))
             self._newest = max(self._newest, newest)
 
     def forget(self) -> None:
         """Delete, once a day, the notes of days that are too old."""
-        oldest = _day(self._newest - ledger.KEPT)
+        oldest = _day(self._newest - ledger.NOTES_KEPT_MS)
         if not self._newest or oldest == self._forgotten:
             return
         for key in self._access.keys(LEDGER):
@@ -70,7 +70,7 @@ def notes_since(access: Access, since: int) -> list[Note]:
 
 def _decoded(url: str, key: str, data: bytes) -> list[Note]:
     try:
-        return ledger.decode(from_piece(data))
+        return ledger.decode_notes(from_block(data))
     except (msgspec.DecodeError, CorruptState) as error:
         raise CorruptState(f"{url}/{key} can't be read ({error})") from error
 

@@ -9,14 +9,14 @@ from typing import NamedTuple
 from worker.errors import CorruptState
 from worker.objectstore.parallel import each
 from worker.objectstore.retrying import Access
-from worker.state.s3.compaction import Compacted, Part, compacted, due
-from worker.state.s3.index import PackedIndex
-from worker.state.s3.manifest import SEGMENTS, Archive, Place, Stretch
+from worker.state.s3.compaction import Compacted, CompactionInput, compacted, due
+from worker.state.s3.index import EvictedIndex
+from worker.state.s3.manifest import SEGMENTS, Archive, Extent, LogSegment
 from worker.state.s3.ownership import Ownership, corrupt
-from worker.state.s3.segment import read_tail
+from worker.state.s3.segment import read_footer
 
 
-class Upkeep(NamedTuple):
+class MaintenanceSchedule(NamedTuple):
     """When to merge: after so many commits, or so many bytes in them; and at which of the calls
     to sweep. What two sweeps in a row find unnamed is deleted, so a reader from outside has that
     long to read what its manifest named.
@@ -27,31 +27,33 @@ class Upkeep(NamedTuple):
     sweep_every: int = 10
 
 
-class Upkeeper:
-    """``keep_up`` is for one thread at a time. ``readers``: segments read at once."""
+class Maintainer:
+    """``maintain`` is for one thread at a time. ``readers``: segments read at once."""
 
-    def __init__(self, access: Access, owner: Ownership, upkeep: Upkeep, readers: int) -> None:
+    def __init__(
+        self, access: Access, owner: Ownership, schedule: MaintenanceSchedule, readers: int
+    ) -> None:
         self._access = access
         self._owner = owner
-        self._upkeep = upkeep
+        self._schedule = schedule
         self._readers = readers
         self._calls = 0
         self._unnamed: set[str] = set()
 
-    def keep_up(self, index: PackedIndex) -> None:
+    def maintain(self, index: EvictedIndex) -> None:
         """Do what is due."""
         log = self._owner.manifest.log
-        stretch = due(log, self._upkeep.commits, self._upkeep.size)
-        if stretch:
-            self._compact(stretch, index, from_the_first=stretch[0] == log[0])
+        segment = due(log, self._schedule.commits, self._schedule.size)
+        if segment:
+            self._compact(segment, index, from_the_first=segment[0] == log[0])
         self._calls += 1
-        if self._calls % self._upkeep.sweep_every == 0:
+        if self._calls % self._schedule.sweep_every == 0:
             self._sweep()
 
     def _compact(
-        self, stretch: Sequence[Stretch], index: PackedIndex, *, from_the_first: bool
+        self, segment: Sequence[LogSegment], index: EvictedIndex, *, from_the_first: bool
     ) -> None:
-        parts = each(self._part, stretch, self._readers)
+        parts = each(self._part, segment, self._readers)
         outbox = self._owner.manifest.outbox
         result = compacted(parts, from_the_first=from_the_first, outbox=outbox, locate=index.find)
         with ExitStack() as written, ExitStack() as locked:
@@ -60,21 +62,21 @@ class Upkeeper:
             if result.archive is not None:
                 ref = written.enter_context(self._owner.written(result.archive))
                 archive = Archive(ref, result.newest)
-            bodies, packed = _places(result, archive)
+            bodies, evicted = _places(result, archive)
             locked.enter_context(self._owner.lock)
             manifest, nonce = self._owner.manifest, self._owner.nonce()
-            self._owner.swap(manifest.compacted(nonce, stretch, merged, archive, bodies))
-            index.move(packed)
+            self._owner.swap(manifest.compacted(nonce, segment, merged, archive, bodies))
+            index.move(evicted)
         index.prune()
 
-    def _part(self, stretch: Stretch) -> Part:
-        ref = stretch.ref
-        start = 0 if stretch.fresh else ref.tail
+    def _part(self, segment: LogSegment) -> CompactionInput:
+        ref = segment.ref
+        start = 0 if segment.fresh else ref.footer
         data = self._access.read_range(ref.name, start, ref.size - start)
         if data is None:
             raise self._owner.missing(ref.name)
         try:
-            return Part(stretch, start, data, read_tail(data[ref.tail - start :]))
+            return CompactionInput(segment, start, data, read_footer(data[ref.footer - start :]))
         except CorruptState as error:
             raise corrupt(self._access.url, self._owner.manifest, ref.name, error) from error
 
@@ -87,7 +89,7 @@ class Upkeeper:
         listed = set(self._access.keys(SEGMENTS))
         with self._owner.lock:
             self._owner.confirm()
-            unnamed = listed - self._owner.needed()
+            unnamed = listed - self._owner.live()
         for name in sorted(unnamed & self._unnamed):
             self._access.delete(name)
         self._unnamed = unnamed
@@ -95,17 +97,17 @@ class Upkeeper:
 
 def _places(
     result: Compacted, archive: Archive | None
-) -> tuple[dict[int, Place], list[tuple[bytes, Place, Place]]]:
+) -> tuple[dict[int, Extent], list[tuple[bytes, Extent, Extent]]]:
     """Where the archive has bodies, by entry, and sessions: from where and to where they went."""
     if archive is None or result.archive is None:
         return {}, []
     number = archive.ref.number
     bodies = {
-        id_: Place(number, *spot)
-        for id_, spot in zip(result.bodies, result.archive.bodies, strict=True)
+        id_: Extent(number, *extent)
+        for id_, extent in zip(result.bodies, result.archive.bodies, strict=True)
     }
-    packed = [
-        (key, old, Place(number, spot.start, spot.length))
-        for (key, old), spot in zip(result.moves, result.archive.packed, strict=True)
+    evicted = [
+        (key, old, Extent(number, extent.start, extent.length))
+        for (key, old), extent in zip(result.moves, result.archive.evicted, strict=True)
     ]
-    return bodies, packed
+    return bodies, evicted

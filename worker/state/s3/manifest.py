@@ -19,20 +19,20 @@ from worker.errors import CorruptState
 from worker.outbox.entries import DeliveryOutcome, EntryKind, Settled
 from worker.state.store import Backlog
 
-VERSION: Final = 1
+MANIFEST_VERSION: Final = 1
 SEGMENTS: Final = "segments/"
 """What all segments' names begin with."""
 
 _MAGIC: Final = "voice-insights-state"
 
 
-class Ref(msgspec.Struct, array_like=True, frozen=True):
-    """A segment. ``number`` is its own within a manifest; ``tail``: where its tail begins."""
+class SegmentRef(msgspec.Struct, array_like=True, frozen=True):
+    """A segment. ``number`` is its own within a manifest; ``footer``: where its tail begins."""
 
     number: int
     nonce: str
     size: int
-    tail: int
+    footer: int
 
     @property
     def name(self) -> str:
@@ -40,10 +40,10 @@ class Ref(msgspec.Struct, array_like=True, frozen=True):
         return f"{SEGMENTS}{self.number:012d}-{self.nonce}"
 
 
-class Stretch(msgspec.Struct, array_like=True, frozen=True):
+class LogSegment(msgspec.Struct, array_like=True, frozen=True):
     """A segment whose delta counts: of the commits ``first`` to ``last``."""
 
-    ref: Ref
+    ref: SegmentRef
     first: int
     last: int
 
@@ -55,7 +55,7 @@ class Stretch(msgspec.Struct, array_like=True, frozen=True):
     @property
     def weight(self) -> int:
         """Bytes that a start reads."""
-        return self.ref.size - self.ref.tail
+        return self.ref.size - self.ref.footer
 
 
 class Archive(msgspec.Struct, array_like=True, frozen=True):
@@ -63,11 +63,11 @@ class Archive(msgspec.Struct, array_like=True, frozen=True):
     (epoch ms), None if it holds none.
     """
 
-    ref: Ref
+    ref: SegmentRef
     newest: int | None
 
 
-class Place(NamedTuple):
+class Extent(NamedTuple):
     """A piece of the segment ``number``, in bytes."""
 
     number: int
@@ -75,24 +75,24 @@ class Place(NamedTuple):
     length: int
 
 
-class Held(msgspec.Struct, array_like=True, frozen=True):
+class OutboxEntryRef(msgspec.Struct, array_like=True, frozen=True):
     """An entry of the outbox; its body is the piece at ``place``."""
 
     id: int
     kind: EntryKind
-    place: Place
-    made: int
+    place: Extent
+    created_at: int
     sending: bool = False
     attempts: int = 0
     ambiguous: int = 0
 
 
-class Placed(NamedTuple):
+class PlacedEntry(NamedTuple):
     """A draft whose body has been written."""
 
     kind: EntryKind
-    place: Place
-    made: int
+    place: Extent
+    created_at: int
     ambiguous: int
 
 
@@ -108,20 +108,20 @@ class Manifest(msgspec.Struct, frozen=True):
     next_number: int = 1
     next_entry: int = 1
     forget_before: int | None = None
-    log: tuple[Stretch, ...] = ()
+    log: tuple[LogSegment, ...] = ()
     archives: tuple[Archive, ...] = ()
-    outbox: tuple[Held, ...] = ()
+    outbox: tuple[OutboxEntryRef, ...] = ()
 
-    def refs(self) -> list[Ref]:
+    def refs(self) -> list[SegmentRef]:
         """All segments that are needed."""
         return [*(one.ref for one in self.archives), *(one.ref for one in self.log)]
 
-    def pending(self, kind: EntryKind, most: int) -> list[Held]:
+    def pending(self, kind: EntryKind, most: int) -> list[OutboxEntryRef]:
         """The oldest entries of a kind that nobody is sending."""
         pending = (one for one in self.outbox if one.kind == kind and not one.sending)
         return [one for one, _ in zip(pending, range(most), strict=False)]
 
-    def place_of(self, id_: int) -> Place | None:
+    def place_of(self, id_: int) -> Extent | None:
         """Where an entry's body is; None if it isn't in the outbox any more."""
         return next((one.place for one in self.outbox if one.id == id_), None)
 
@@ -131,7 +131,7 @@ class Manifest(msgspec.Struct, frozen=True):
             len(self.outbox),
             sum(one.place.length for one in self.outbox),
             sum(one.ambiguous for one in self.outbox),
-            min((one.made for one in self.outbox), default=None),
+            min((one.created_at for one in self.outbox), default=None),
         )
 
     def taken(self, nonce: str) -> Manifest:
@@ -143,12 +143,16 @@ class Manifest(msgspec.Struct, frozen=True):
         return replace(self, epoch=self.epoch + 1, nonce=nonce, outbox=outbox)
 
     def appended(
-        self, nonce: str, ref: Ref, drafts: Iterable[Placed], forget_before: int | None
+        self,
+        nonce: str,
+        ref: SegmentRef,
+        new_entries: Iterable[PlacedEntry],
+        forget_before: int | None,
     ) -> Manifest:
         """With one more commit."""
         horizons = [one for one in (self.forget_before, forget_before) if one is not None]
         return replace(
-            self._logged(ref)._enqueued(drafts),
+            self._logged(ref)._enqueued(new_entries),
             nonce=nonce,
             forget_before=max(horizons, default=None),
         )
@@ -163,35 +167,39 @@ class Manifest(msgspec.Struct, frozen=True):
         return replace(self, nonce=nonce, outbox=outbox)
 
     def settled(
-        self, nonce: str, settled: Iterable[Settled], ref: Ref | None, instead: Iterable[Placed]
+        self,
+        nonce: str,
+        settled: Iterable[Settled],
+        ref: SegmentRef | None,
+        replacements: Iterable[PlacedEntry],
     ) -> Manifest:
-        """With these outcomes; ``instead``: what takes the place of entries that have ended, and
+        """With these outcomes; ``replacements``: what takes the place of entries that have ended, and
         has been written to the segment ``ref``.
         """
         entries = {one.id: one for one in self.outbox}
         for one in settled:
-            if one.outcome.ends:
+            if one.outcome.is_final:
                 entries.pop(one.id, None)
             elif one.id in entries:
                 held = entries[one.id]
                 more = one.outcome is DeliveryOutcome.AMBIGUOUS
                 entries[one.id] = replace(held, sending=False, ambiguous=held.ambiguous + more)
         changed = replace(self, nonce=nonce, outbox=tuple(entries.values()))
-        return changed if ref is None else changed._logged(ref)._enqueued(instead)
+        return changed if ref is None else changed._logged(ref)._enqueued(replacements)
 
     def compacted(
         self,
         nonce: str,
-        replaced: Sequence[Stretch],
-        merged: Ref,
+        replaced: Sequence[LogSegment],
+        merged: SegmentRef,
         archive: Archive | None,
-        bodies: Mapping[int, Place],
+        bodies: Mapping[int, Extent],
     ) -> Manifest:
         """With ``merged`` in the place of a stretch of the log, and what else its segments held
         in ``archive``: of the outbox the bodies of entries by id. Archives that nobody can need
         any more go.
         """
-        whole = Stretch(merged, replaced[0].first, replaced[-1].last)
+        whole = LogSegment(merged, replaced[0].first, replaced[-1].last)
         at = self.log.index(replaced[0])
         outbox = tuple(
             replace(one, place=bodies[one.id]) if one.id in bodies else one for one in self.outbox
@@ -209,7 +217,11 @@ class Manifest(msgspec.Struct, frozen=True):
         )
 
     def erased(
-        self, nonce: str, merged: Ref, archives: tuple[Archive, ...], outbox: tuple[Held, ...]
+        self,
+        nonce: str,
+        merged: SegmentRef,
+        archives: tuple[Archive, ...],
+        outbox: tuple[OutboxEntryRef, ...],
     ) -> Manifest:
         """With ``merged`` for the whole log, and these archives and entries for all there were."""
         first = self.log[0].first if self.log else merged.number
@@ -219,7 +231,7 @@ class Manifest(msgspec.Struct, frozen=True):
             self,
             nonce=nonce,
             next_number=max(self.next_number, *(number + 1 for number in numbers)),
-            log=(Stretch(merged, first, last),),
+            log=(LogSegment(merged, first, last),),
             archives=archives,
             outbox=outbox,
         )
@@ -229,28 +241,30 @@ class Manifest(msgspec.Struct, frozen=True):
             return False
         return self.forget_before is None or archive.newest >= self.forget_before
 
-    def _logged(self, ref: Ref) -> Manifest:
+    def _logged(self, ref: SegmentRef) -> Manifest:
         return replace(
             self,
             next_number=max(self.next_number, ref.number + 1),
-            log=(*self.log, Stretch(ref, ref.number, ref.number)),
+            log=(*self.log, LogSegment(ref, ref.number, ref.number)),
         )
 
-    def _enqueued(self, drafts: Iterable[Placed]) -> Manifest:
+    def _enqueued(self, new_entries: Iterable[PlacedEntry]) -> Manifest:
         new = tuple(
-            Held(id_, draft.kind, draft.place, draft.made, ambiguous=draft.ambiguous)
-            for id_, draft in enumerate(drafts, self.next_entry)
+            OutboxEntryRef(
+                id_, draft.kind, draft.place, draft.created_at, ambiguous=draft.ambiguous
+            )
+            for id_, draft in enumerate(new_entries, self.next_entry)
         )
         return replace(self, next_entry=self.next_entry + len(new), outbox=self.outbox + new)
 
 
-def encode(manifest: Manifest) -> bytes:
+def encode_manifest(manifest: Manifest) -> bytes:
     """A line with the version and a checksum, and a line of JSON."""
     body = _ENCODER.encode(manifest)
-    return b"%s %d %08x\n%s\n" % (_MAGIC.encode(), VERSION, crc32(body), body)
+    return b"%s %d %08x\n%s\n" % (_MAGIC.encode(), MANIFEST_VERSION, crc32(body), body)
 
 
-def decode(data: bytes) -> Manifest:
+def decode_manifest(data: bytes) -> Manifest:
     """A manifest from its bytes. Raises ``CorruptState``, for an unknown version, too."""
     head, _, body = data.partition(b"\n")
     words = head.decode("ascii", "replace").split(" ")

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from worker.errors import CorruptState, Fenced, Unreachable, VoiceInsightsError
 from worker.objectstore.retrying import Access
 from worker.state.s3 import manifest as manifests
-from worker.state.s3.manifest import SEGMENTS, Manifest, Ref
+from worker.state.s3.manifest import SEGMENTS, Manifest, SegmentRef
 from worker.state.s3.segment import Segment
 
 MANIFEST: Final = "manifest"
@@ -60,7 +60,7 @@ class Ownership:
         """Make ``new``, which came of ``manifest``, the state. The lock is held."""
         etag = self._mine().etag
         try:
-            swapped = self._access.replace(MANIFEST, manifests.encode(new), etag)
+            swapped = self._access.replace(MANIFEST, manifests.encode_manifest(new), etag)
         except VoiceInsightsError as error:
             self._end(error)
             raise
@@ -78,10 +78,10 @@ class Ownership:
             raise self._lost(found)
 
     @contextmanager
-    def written(self, segment: Segment) -> Iterator[Ref]:
+    def written(self, segment: Segment) -> Iterator[SegmentRef]:
         """Write a segment, to be named by a swap within; meanwhile it counts as needed."""
         self._mine()
-        ref = Ref(next(self._numbers), self.nonce(), len(segment.data), segment.tail)
+        ref = SegmentRef(next(self._numbers), self.nonce(), len(segment.data), segment.footer)
         self._writing[ref.name] = None
         try:
             self._access.create(ref.name, segment.data)
@@ -89,7 +89,7 @@ class Ownership:
         finally:
             del self._writing[ref.name]
 
-    def needed(self) -> set[str]:
+    def live(self) -> set[str]:
         """The names of all segments that count or will. The lock is held."""
         return {*self._mine().names.values(), *list(self._writing)}
 

@@ -24,11 +24,11 @@ import zstandard
 from worker.errors import CorruptState
 from worker.events.event import SessionKey
 from worker.partition import delta as deltas
-from worker.partition.commit_outputs import Packed
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta
 from worker.state import closed_session
 
-VERSION: Final = 1
+SEGMENT_VERSION: Final = 1
 
 _MAGIC: Final = b"VI-SEG"
 _TRAILER: Final = Struct("<IIH6s")  # sizes of delta and index, version, magic
@@ -36,14 +36,14 @@ _SUM: Final = Struct("<I")
 _LEVEL: Final = 3
 
 
-class Spot(NamedTuple):
+class BlockExtent(NamedTuple):
     """Where a piece lies within its segment, in bytes."""
 
     start: int
     length: int
 
 
-class PackedSpot(NamedTuple):
+class EvictedExtent(NamedTuple):
     """Where a packed session lies, by its key's digest; ``closed_at`` in epoch ms."""
 
     digest: bytes
@@ -52,28 +52,28 @@ class PackedSpot(NamedTuple):
     length: int
 
 
-class PackedPiece(NamedTuple):
+class EvictedBlock(NamedTuple):
     """A packed session as a piece."""
 
     digest: bytes
     closed_at: int
-    piece: bytes
+    block: bytes
 
 
 class Segment(NamedTuple):
-    """A segment to be written. ``tail``: where its tail begins."""
+    """A segment to be written. ``footer``: where its tail begins."""
 
     data: bytes
-    tail: int
-    bodies: list[Spot]
-    packed: list[PackedSpot]
+    footer: int
+    bodies: list[BlockExtent]
+    evicted: list[EvictedExtent]
 
 
-class Tail(NamedTuple):
+class Footer(NamedTuple):
     """A segment's tail, read. ``delta`` is None in one that changes no state."""
 
     delta: Delta | None
-    packed: list[PackedSpot]
+    evicted: list[EvictedExtent]
 
 
 def digest(key: SessionKey) -> bytes:
@@ -81,58 +81,58 @@ def digest(key: SessionKey) -> bytes:
     return blake2b(msgspec.msgpack.encode(key), digest_size=16).digest()
 
 
-def to_piece(data: bytes) -> bytes:
+def to_block(data: bytes) -> bytes:
     """Bytes as a piece: a checksum, then the bytes compressed."""
     compressed = zstandard.ZstdCompressor(_LEVEL).compress(data)
     return _SUM.pack(crc32(compressed)) + compressed
 
 
-def from_piece(piece: bytes) -> bytes:
+def from_block(block: bytes) -> bytes:
     """The bytes in a piece. Raises ``CorruptState`` if it isn't what was written."""
-    if len(piece) < _SUM.size or _SUM.unpack_from(piece)[0] != crc32(piece[_SUM.size :]):
+    if len(block) < _SUM.size or _SUM.unpack_from(block)[0] != crc32(block[_SUM.size :]):
         raise CorruptState("its checksum is wrong")
     try:
-        return zstandard.decompress(piece[_SUM.size :])
+        return zstandard.decompress(block[_SUM.size :])
     except zstandard.ZstdError as error:
         raise CorruptState(str(error)) from error
 
 
-def pack(packed: Packed) -> PackedPiece:
+def pack_session(evicted: EvictedSession) -> EvictedBlock:
     """A closed session as a piece."""
-    closed = packed.state.closed
-    piece = to_piece(closed_session.encode(packed))
-    return PackedPiece(digest(packed.state.key), 0 if closed is None else closed.at, piece)
+    closed = evicted.state.closed
+    block = to_block(closed_session.encode_closed(evicted))
+    return EvictedBlock(digest(evicted.state.key), 0 if closed is None else closed.at, block)
 
 
-def unpack(piece: bytes) -> Packed:
+def unpack_session(block: bytes) -> EvictedSession:
     """The closed session in a piece. Raises ``CorruptState``, for an unknown version, too."""
-    data = from_piece(piece)
+    data = from_block(block)
     try:
-        return closed_session.decode(data)
+        return closed_session.decode_closed(data)
     except msgspec.DecodeError as error:
         raise CorruptState(str(error)) from error
 
 
-def build(
-    delta: Delta | None, bodies: Iterable[bytes] = (), packed: Iterable[PackedPiece] = ()
+def build_segment(
+    delta: Delta | None, bodies: Iterable[bytes] = (), evicted: Iterable[EvictedBlock] = ()
 ) -> Segment:
     """A segment of a delta and pieces."""
-    bodies, packed = list(bodies), list(packed)
-    pieces = [*bodies, *(one.piece for one in packed)]
-    spots = list(_spots(pieces))
+    bodies, evicted = list(bodies), list(evicted)
+    blocks = [*bodies, *(one.block for one in evicted)]
+    extents = list(_extents(blocks))
     packed_spots = [
-        PackedSpot(one.digest, one.closed_at, *spot)
-        for one, spot in zip(packed, spots[len(bodies) :], strict=True)
+        EvictedExtent(one.digest, one.closed_at, *extent)
+        for one, extent in zip(evicted, extents[len(bodies) :], strict=True)
     ]
-    delta_piece = b"" if delta is None else to_piece(deltas.encode(delta))
-    index_piece = to_piece(_INDEX_ENCODER.encode(packed_spots))
-    trailer = _TRAILER.pack(len(delta_piece), len(index_piece), VERSION, _MAGIC)
-    data = b"".join(chain(pieces, (delta_piece, index_piece, trailer)))
-    tail = len(data) - len(trailer) - len(index_piece) - len(delta_piece)
-    return Segment(data, tail, spots[: len(bodies)], packed_spots)
+    delta_piece = b"" if delta is None else to_block(deltas.encode_delta(delta))
+    index_piece = to_block(_INDEX_ENCODER.encode(packed_spots))
+    trailer = _TRAILER.pack(len(delta_piece), len(index_piece), SEGMENT_VERSION, _MAGIC)
+    data = b"".join(chain(blocks, (delta_piece, index_piece, trailer)))
+    footer = len(data) - len(trailer) - len(index_piece) - len(delta_piece)
+    return Segment(data, footer, extents[: len(bodies)], packed_spots)
 
 
-def read_tail(data: bytes) -> Tail:
+def read_footer(data: bytes) -> Footer:
     """What a segment's tail says. Raises ``CorruptState``, for an unknown version, too."""
     if len(data) < _TRAILER.size:
         raise CorruptState("it is cut short")
@@ -147,22 +147,22 @@ def read_tail(data: bytes) -> Tail:
     return read(data[:delta_size], data[delta_size : delta_size + index_size])
 
 
-def _read_1(delta_piece: bytes, index_piece: bytes) -> Tail:
+def _read_1(delta_piece: bytes, index_piece: bytes) -> Footer:
     try:
-        packed = _INDEX.decode(from_piece(index_piece))
+        evicted = _INDEX.decode(from_block(index_piece))
         if not delta_piece:
-            return Tail(None, packed)
-        delta = deltas.decode(from_piece(delta_piece))
+            return Footer(None, evicted)
+        delta = deltas.decode_delta(from_block(delta_piece))
     except msgspec.DecodeError as error:
         raise CorruptState(str(error)) from error
-    return Tail(delta, packed)
+    return Footer(delta, evicted)
 
 
-def _spots(pieces: Iterable[bytes]) -> Iterable[Spot]:
+def _extents(blocks: Iterable[bytes]) -> Iterable[BlockExtent]:
     start = 0
-    for piece in pieces:
-        yield Spot(start, len(piece))
-        start += len(piece)
+    for block in blocks:
+        yield BlockExtent(start, len(block))
+        start += len(block)
 
 
 _READERS: Final = {1: _read_1}
@@ -170,4 +170,4 @@ _READERS: Final = {1: _read_1}
 
 _KNOWN: Final = " and ".join(map(str, _READERS))
 _INDEX_ENCODER: Final = msgspec.msgpack.Encoder()
-_INDEX: Final = msgspec.msgpack.Decoder(list[PackedSpot])
+_INDEX: Final = msgspec.msgpack.Decoder(list[EvictedExtent])

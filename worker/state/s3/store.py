@@ -20,19 +20,27 @@ from worker.events.event import SessionKey
 from worker.objectstore.api import ObjectStore
 from worker.objectstore.parallel import each
 from worker.objectstore.retrying import Access, CallFailed
-from worker.outbox.entries import Draft, Entry, EntryKind, Settled
-from worker.partition.commit_outputs import Packed
+from worker.outbox.entries import Entry, EntryKind, NewEntry, Settled
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta
 from worker.partition.erasure import Erasure
 from worker.state.s3 import manifest as manifests
 from worker.state.s3.erasing import Eraser
-from worker.state.s3.index import PackedIndex
-from worker.state.s3.ledger import Ledger
-from worker.state.s3.maintenance import Upkeep, Upkeeper
-from worker.state.s3.manifest import Held, Place, Placed, Ref
+from worker.state.s3.index import EvictedIndex
+from worker.state.s3.ledger import NoteStore
+from worker.state.s3.maintenance import Maintainer, MaintenanceSchedule
+from worker.state.s3.manifest import Extent, OutboxEntryRef, PlacedEntry, SegmentRef
 from worker.state.s3.ownership import MANIFEST, Ownership, corrupt
 from worker.state.s3.restoring import Restoring, find, find_readable
-from worker.state.s3.segment import Segment, build, digest, from_piece, pack, to_piece, unpack
+from worker.state.s3.segment import (
+    Segment,
+    build_segment,
+    digest,
+    from_block,
+    pack_session,
+    to_block,
+    unpack_session,
+)
 from worker.state.store import Backlog, Commit, Edit, ErasedState
 
 READERS: Final = 8
@@ -57,19 +65,19 @@ class S3Store:
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = randomness.random,
         nonce: Callable[[], str] = lambda: secrets.token_hex(8),
-        upkeep: Upkeep = Upkeep(),  # noqa: B008
+        schedule: MaintenanceSchedule = MaintenanceSchedule(),  # noqa: B008
         readers: int = READERS,
     ) -> None:
         self._access = Access(objects, sleep, random, observer)
         self._owner = Ownership(self._access, nonce)
-        self._upkeeper = Upkeeper(self._access, self._owner, upkeep, readers)
+        self._upkeeper = Maintainer(self._access, self._owner, schedule, readers)
         self._readers = readers
         self._compacting = Lock()
-        self._index = PackedIndex()
-        self._ledger = Ledger(self._access)
+        self._index = EvictedIndex()
+        self._ledger = NoteStore(self._access)
 
-    def take(self, stream: str) -> Delta:
-        """See ``Store.take``.
+    def acquire(self, stream: str) -> Delta:
+        """See ``Store.acquire``.
 
         All is read once before the epoch is raised, so that what can't be read changes nothing
         and the owner so far goes on meanwhile; what it still commits is read after that.
@@ -79,7 +87,7 @@ class S3Store:
             found = find_readable(lambda: find(self._access, stream), self._access, restoring)
             while True:
                 taken = found.manifest.taken(self._owner.nonce())
-                etag = self._access.replace(MANIFEST, manifests.encode(taken), found.etag)
+                etag = self._access.replace(MANIFEST, manifests.encode_manifest(taken), found.etag)
                 if etag is not None:
                     break
                 found = find(self._access, stream)
@@ -94,21 +102,23 @@ class S3Store:
 
     def append(self, commit: Commit) -> None:
         """See ``Store.append``."""
-        bodies = (to_piece(draft.body) for draft in commit.drafts)
-        segment = build(commit.delta, bodies, map(pack, commit.packed))
+        bodies = (to_block(draft.body) for draft in commit.new_entries)
+        segment = build_segment(commit.delta, bodies, map(pack_session, commit.evicted))
         owner = self._owner
         with owner.written(segment) as ref, owner.lock:
-            drafts = _placed(commit.drafts, ref, segment)
-            owner.swap(owner.manifest.appended(owner.nonce(), ref, drafts, commit.forget_before))
-            self._index.add(ref.number, segment.packed)
+            new_entries = _placed(commit.new_entries, ref, segment)
+            owner.swap(
+                owner.manifest.appended(owner.nonce(), ref, new_entries, commit.forget_before)
+            )
+            self._index.add(ref.number, segment.evicted)
             self._index.forget(owner.manifest.forget_before)
 
-    def recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
-        """See ``Store.recall``."""
+    def load_sessions(self, keys: Iterable[SessionKey]) -> dict[SessionKey, EvictedSession]:
+        """See ``Store.load_sessions``."""
         digests = {digest(key): key for key in keys}
         kept = [one for one in digests if self._index.find(one) is not None]
-        recalled = zip(kept, each(self._packed, kept, self._readers), strict=True)
-        return {digests[one]: packed for one, packed in recalled if packed is not None}
+        loaded = zip(kept, each(self._evicted, kept, self._readers), strict=True)
+        return {digests[one]: evicted for one, evicted in loaded if evicted is not None}
 
     def claim(self, kind: EntryKind, most: int) -> list[Entry]:
         """See ``Store.claim``. Bodies are read before they are marked: what can't be read isn't
@@ -133,15 +143,15 @@ class S3Store:
     def settle(self, settled: Iterable[Settled]) -> None:
         """See ``Store.settle``. One swap for all of them, after their notes have been written."""
         outcomes = list(settled)
-        drafts = [draft for one in outcomes for draft in one.instead]
+        new_entries = [draft for one in outcomes for draft in one.replacements]
         owner = self._owner
         self._ledger.keep(
             [one.note for one in outcomes if one.note is not None], owner.manifest.epoch
         )
-        if drafts:
-            segment = build(None, (to_piece(draft.body) for draft in drafts))
+        if new_entries:
+            segment = build_segment(None, (to_block(draft.body) for draft in new_entries))
             with owner.written(segment) as ref, owner.lock:
-                self._settle(outcomes, ref, _placed(drafts, ref, segment))
+                self._settle(outcomes, ref, _placed(new_entries, ref, segment))
         else:
             with owner.lock:
                 if outcomes:
@@ -164,7 +174,7 @@ class S3Store:
     def compact(self) -> None:
         """See ``Store.compact``. Reads and writes beside commits; only the swap is among them."""
         with self._compacting:
-            self._upkeeper.keep_up(self._index)
+            self._upkeeper.maintain(self._index)
             self._ledger.forget()
 
     def erase(self, erasure: Erasure, edit: Edit) -> ErasedState:
@@ -177,17 +187,19 @@ class S3Store:
         """See ``Store.close``."""
         self._index.close()
 
-    def _settle(self, settled: list[Settled], ref: Ref | None, instead: list[Placed]) -> None:
+    def _settle(
+        self, settled: list[Settled], ref: SegmentRef | None, replacements: list[PlacedEntry]
+    ) -> None:
         manifest = self._owner.manifest
-        self._owner.swap(manifest.settled(self._owner.nonce(), settled, ref, instead))
+        self._owner.swap(manifest.settled(self._owner.nonce(), settled, ref, replacements))
 
-    def _packed(self, key: bytes) -> Packed | None:
-        return self._piece(lambda: self._index.find(key), unpack)
+    def _evicted(self, key: bytes) -> EvictedSession | None:
+        return self._block(lambda: self._index.find(key), unpack_session)
 
-    def _body(self, entry: Held) -> bytes | None:
-        return self._piece(lambda: self._owner.manifest.place_of(entry.id), from_piece)
+    def _body(self, entry: OutboxEntryRef) -> bytes | None:
+        return self._block(lambda: self._owner.manifest.place_of(entry.id), from_block)
 
-    def _piece(self, locate: Callable[[], Place | None], read: Callable[[bytes], T]) -> T | None:
+    def _block(self, locate: Callable[[], Extent | None], read: Callable[[bytes], T]) -> T | None:
         """What a piece holds; None if it is no longer anywhere. Compaction may move it while it
         is looked for.
         """
@@ -195,9 +207,9 @@ class S3Store:
         while place is not None:
             name = self._owner.name(place.number)
             if name is not None:
-                piece = self._access.read_range(name, place.start, place.length)
-                if piece is not None:
-                    return self._read(name, piece, read)
+                block = self._access.read_range(name, place.start, place.length)
+                if block is not None:
+                    return self._read(name, block, read)
             with self._owner.lock:  # a swap and the index's change are one
                 moved = locate()
             if moved == place:
@@ -205,19 +217,21 @@ class S3Store:
             place = moved
         return None
 
-    def _read(self, name: str, piece: bytes, read: Callable[[bytes], T]) -> T:
+    def _read(self, name: str, block: bytes, read: Callable[[bytes], T]) -> T:
         try:
-            return read(piece)
+            return read(block)
         except CorruptState as error:
             raise corrupt(self._access.url, self._owner.manifest, name, error) from error
 
 
-def _entry(held: Held, body: bytes) -> Entry:
-    return Entry(held.id, held.kind, body, held.made, held.attempts, held.ambiguous)
+def _entry(held: OutboxEntryRef, body: bytes) -> Entry:
+    return Entry(held.id, held.kind, body, held.created_at, held.attempts, held.ambiguous)
 
 
-def _placed(drafts: Iterable[Draft], ref: Ref, segment: Segment) -> list[Placed]:
+def _placed(
+    new_entries: Iterable[NewEntry], ref: SegmentRef, segment: Segment
+) -> list[PlacedEntry]:
     return [
-        Placed(draft.kind, Place(ref.number, *spot), draft.made, draft.ambiguous)
-        for draft, spot in zip(drafts, segment.bodies, strict=True)
+        PlacedEntry(draft.kind, Extent(ref.number, *extent), draft.created_at, draft.ambiguous)
+        for draft, extent in zip(new_entries, segment.bodies, strict=True)
     ]

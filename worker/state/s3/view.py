@@ -13,15 +13,15 @@ from worker.objectstore.retrying import Access
 from worker.outbox.destination import RequestFormat
 from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import Note
-from worker.partition.commit_outputs import Packed
-from worker.state.s3.index import PackedIndex
+from worker.partition.commit_outputs import EvictedSession
+from worker.state.s3.index import EvictedIndex
 from worker.state.s3.ledger import notes_since
-from worker.state.s3.manifest import Held, Manifest, Ref
+from worker.state.s3.manifest import Manifest, OutboxEntryRef, SegmentRef
 from worker.state.s3.ownership import corrupt
-from worker.state.s3.restoring import Found, Restoring, find_readable, look
-from worker.state.s3.segment import PackedSpot, from_piece, unpack
+from worker.state.s3.restoring import FoundManifest, Restoring, find_readable, look
+from worker.state.s3.segment import EvictedExtent, from_block, unpack_session
 from worker.state.s3.store import READERS
-from worker.state.view import LedgerNotes, StateContents, Taken, Waiting
+from worker.state.view import LedgerNotes, StateContents, Taken, WaitingEntries
 
 
 class S3View:
@@ -36,7 +36,7 @@ class S3View:
         manifest = _look(self._access).manifest
         return Taken(manifest.stream, manifest.epoch)
 
-    def find_sessions(self, sid: str | None) -> list[Packed]:
+    def find_sessions(self, sid: str | None) -> list[EvictedSession]:
         """See ``StateView.find_sessions``."""
         return find_sessions(self._access, sid)
 
@@ -57,7 +57,7 @@ class S3View:
         kinds = sorted({one.kind for one in found.outbox})
         with closing(restoring.index(found)) as index:
             closed = sum(
-                _counts(index, ref, one) for ref in found.refs() for one in restoring.packed(ref)
+                _counts(index, ref, one) for ref in found.refs() for one in restoring.evicted(ref)
             )
         return StateContents(
             found.stream,
@@ -71,7 +71,7 @@ class S3View:
         )
 
 
-def find_sessions(access: Access, sid: str | None) -> list[Packed]:
+def find_sessions(access: Access, sid: str | None) -> list[EvictedSession]:
     """The sessions, open or closed, whose session_id or call_sid is ``sid``; None: all of them.
 
     A session that a late event brought back is found as it now is. The closed ones lie in
@@ -86,7 +86,7 @@ def find_sessions(access: Access, sid: str | None) -> list[Packed]:
         if closed is not None:
             break
     held = restoring.whole(manifest).sessions
-    found = [*closed, *(Packed(change.state, change.log) for change in held)]
+    found = [*closed, *(EvictedSession(change.state, change.log) for change in held)]
     named = [
         one for one in found if sid in (None, one.state.key.session_id, one.state.key.call_sid)
     ]
@@ -120,10 +120,10 @@ def waiting_notes(access: Access, formats: Mapping[EntryKind, RequestFormat]) ->
         for held in manifest.outbox:
             if held.kind in formats:
                 number, start, length = held.place
-                piece = access.read_range(names[number], start, length)
-                if piece is None:
+                block = access.read_range(names[number], start, length)
+                if block is None:
                     break
-                counts = formats[held.kind].counts(from_piece(piece))
+                counts = formats[held.kind].counts(from_block(block))
                 notes.append(Note(held.id, held.kind, 0, held.ambiguous + held.sending, counts))
         else:
             return notes
@@ -131,12 +131,12 @@ def waiting_notes(access: Access, formats: Mapping[EntryKind, RequestFormat]) ->
             raise corrupt(access.url, manifest, names[number], "it is missing")
 
 
-def _waiting(kind: EntryKind, entries: list[Held]) -> Waiting:
+def _waiting(kind: EntryKind, entries: list[OutboxEntryRef]) -> WaitingEntries:
     size = sum(one.place.length for one in entries)
-    return Waiting(kind, len(entries), size, min(one.made for one in entries))
+    return WaitingEntries(kind, len(entries), size, min(one.created_at for one in entries))
 
 
-def _look(access: Access) -> Found:
+def _look(access: Access) -> FoundManifest:
     found = look(access)
     if found is None:
         raise BadInput(f"there is no state at {access.url}")
@@ -144,32 +144,32 @@ def _look(access: Access) -> Found:
 
 
 def _closed(
-    access: Access, manifest: Manifest, restoring: Restoring, index: PackedIndex, sid: str | None
-) -> list[Packed] | None:
+    access: Access, manifest: Manifest, restoring: Restoring, index: EvictedIndex, sid: str | None
+) -> list[EvictedSession] | None:
     """The packed sessions that may be meant; None if compaction has taken a segment away."""
-    found: list[Packed] = []
+    found: list[EvictedSession] = []
     for ref in manifest.refs():
-        spots = [one for one in restoring.packed(ref) if _counts(index, ref, one)]
-        if not spots:
+        extents = [one for one in restoring.evicted(ref) if _counts(index, ref, one)]
+        if not extents:
             continue
-        data = access.read_range(ref.name, 0, ref.tail)
+        data = access.read_range(ref.name, 0, ref.footer)
         if data is None:
             if _look(access).manifest == manifest:
                 raise corrupt(access.url, manifest, ref.name, "it is missing")
             return None
         try:
-            found += _meant(data, spots, sid)
+            found += _meant(data, extents, sid)
         except CorruptState as error:
             raise corrupt(access.url, manifest, ref.name, error) from error
     return found
 
 
-def _counts(index: PackedIndex, ref: Ref, spot: PackedSpot) -> bool:
-    return index.find(spot.digest) == (ref.number, spot.start, spot.length)
+def _counts(index: EvictedIndex, ref: SegmentRef, extent: EvictedExtent) -> bool:
+    return index.find(extent.digest) == (ref.number, extent.start, extent.length)
 
 
-def _meant(data: bytes, spots: list[PackedSpot], sid: str | None) -> Iterator[Packed]:
-    for spot in spots:
-        piece = data[spot.start : spot.start + spot.length]
-        if sid is None or sid.encode() in from_piece(piece):
-            yield unpack(piece)
+def _meant(data: bytes, extents: list[EvictedExtent], sid: str | None) -> Iterator[EvictedSession]:
+    for extent in extents:
+        block = data[extent.start : extent.start + extent.length]
+        if sid is None or sid.encode() in from_block(block):
+            yield unpack_session(block)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from worker.partition.delta import encode
+from worker.partition.delta import encode_delta
 from worker.partition.erasure import Erasure
 from worker.state.sqlite.rows import compress, whole_state
 from worker.state.store import Edit, ErasedState
@@ -16,7 +16,7 @@ def erased(path: Path, db: sqlite3.Connection, erasure: Erasure, edit: Edit) -> 
     (last,) = db.execute("SELECT coalesce(max(n), 1) FROM deltas").fetchone()
     state, resident = erasure.without(whole_state(path, db))
     db.execute("DELETE FROM deltas")
-    db.execute("INSERT INTO deltas VALUES (?, 1, ?)", (last, compress(encode(state))))
+    db.execute("INSERT INTO deltas VALUES (?, 1, ?)", (last, compress(encode_delta(state))))
     closed = db.execute(
         "DELETE FROM closed_sessions WHERE ? IN (session_id, call_sid)", (erasure.sid,)
     ).rowcount

@@ -135,7 +135,7 @@ def require_writable(path: Path) -> None:
             )
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect_to_write(path: Path) -> sqlite3.Connection:
     """Open a state to write into it; made, for its owner's eyes only, if there is none."""
     path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
     place = path.resolve()  # for some names alone mean something else to SQLite

@@ -13,10 +13,10 @@ from msgspec.structs import astuple
 
 from worker.errors import CorruptState
 from worker.outbox import ledger
-from worker.outbox.entries import DeliveryOutcome, Draft, Settled
+from worker.outbox.entries import DeliveryOutcome, NewEntry, Settled
 from worker.outbox.ledger import Note
-from worker.partition.commit_outputs import Packed
-from worker.partition.delta import Delta, decode, merge_all
+from worker.partition.commit_outputs import EvictedSession
+from worker.partition.delta import Delta, decode_delta, merge_all
 from worker.state import closed_session
 
 _LEVEL: Final = 1
@@ -35,42 +35,44 @@ def _decoded(path: Path, rows: Iterable[tuple[int, bytes]]) -> Iterator[Delta]:
     good = "there is no good one before it"
     for n, data in rows:
         try:
-            delta = decode(zstandard.decompress(data))
+            delta = decode_delta(zstandard.decompress(data))
         except (msgspec.DecodeError, zstandard.ZstdError) as error:
             raise CorruptState(f"{path}: commit {n} can't be read ({error}); {good}") from error
         yield delta
         good = f"the last good one is {n}"
 
 
-def unpacked(path: Path, session_id: str, data: bytes) -> Packed:
+def closed_session_of(path: Path, session_id: str, data: bytes) -> EvictedSession:
     """The closed session in a row of ``closed_sessions``. Raises ``CorruptState``, for an unknown
     version, too.
     """
     try:
-        return closed_session.decode(zstandard.decompress(data))
+        return closed_session.decode_closed(zstandard.decompress(data))
     except (msgspec.DecodeError, zstandard.ZstdError) as error:
         raise CorruptState(
             f"{path}: the closed session {session_id} can't be read ({error})"
         ) from error
 
 
-def enqueue(db: sqlite3.Connection, made: Iterable[Draft]) -> None:
+def enqueue(db: sqlite3.Connection, created_at: Iterable[NewEntry]) -> None:
     """Put new entries into the outbox."""
-    db.executemany("INSERT INTO outbox (kind, body, made, ambiguous) VALUES (?, ?, ?, ?)", made)
+    db.executemany(
+        "INSERT INTO outbox (kind, body, made, ambiguous) VALUES (?, ?, ?, ?)", created_at
+    )
 
 
 def keep(db: sqlite3.Connection, note: Note) -> None:
     """Keep a note of the ledger, and forget those that have become too old."""
-    row = note.entry, note.newest, compress(ledger.encode([note]))
+    row = note.entry, note.newest, compress(ledger.encode_notes([note]))
     db.execute("INSERT INTO ledger VALUES (?, ?, ?)", row)
-    db.execute("DELETE FROM ledger WHERE newest < ?", (note.newest - ledger.KEPT,))
+    db.execute("DELETE FROM ledger WHERE newest < ?", (note.newest - ledger.NOTES_KEPT_MS,))
 
 
-def row_of(packed: Packed) -> tuple[object, ...]:
+def closed_session_row(evicted: EvictedSession) -> tuple[object, ...]:
     """A closed session as a row of ``closed_sessions``."""
-    state = packed.state
+    state = evicted.state
     closed_at = 0 if state.closed is None else state.closed.at
-    data = compress(closed_session.encode(packed))
+    data = compress(closed_session.encode_closed(evicted))
     return *astuple(state.key), closed_at, state.revision, data
 
 
@@ -81,15 +83,15 @@ def compress(data: bytes) -> bytes:
 
 def apply(db: sqlite3.Connection, settled: Iterable[Settled]) -> None:
     """Record the outcomes of attempts in the outbox, and keep their notes."""
-    for entry, outcome, instead, note in settled:
-        if outcome.ends:
+    for entry, outcome, replacements, note in settled:
+        if outcome.is_final:
             db.execute("DELETE FROM outbox WHERE id = ?", (entry,))
         else:
             db.execute(
                 "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + ? WHERE id = ?",
                 (outcome is DeliveryOutcome.AMBIGUOUS, entry),
             )
-        enqueue(db, instead)
+        enqueue(db, replacements)
         if note is not None:
             keep(db, note)
 

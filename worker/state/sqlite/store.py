@@ -21,18 +21,18 @@ from typing import Final, NamedTuple, TypeVar
 from worker.backoff import full_jitter
 from worker.errors import CorruptState, Fenced
 from worker.events.event import SessionKey
-from worker.objectstore.api import Failure, FailureKind
+from worker.objectstore.api import StoreFailure, StoreFailureKind
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import Entry, EntryKind, Settled
-from worker.partition.commit_outputs import Packed
-from worker.partition.delta import Delta, encode
+from worker.partition.commit_outputs import EvictedSession
+from worker.partition.delta import Delta, encode_delta
 from worker.partition.erasure import Erasure
 from worker.state.sqlite.erasing import erased, written_anew
 from worker.state.sqlite.file import (
     Files,
     NoRoom,
-    connect,
     connect_to_read,
+    connect_to_write,
     files_of,
     holds_state,
     require_whole,
@@ -43,11 +43,11 @@ from worker.state.sqlite.file import (
 from worker.state.sqlite.ownership import raise_epoch
 from worker.state.sqlite.rows import (
     apply,
+    closed_session_of,
+    closed_session_row,
     compress,
     enqueue,
     mark_wal,
-    row_of,
-    unpacked,
     whole_state,
 )
 from worker.state.store import Backlog, Commit, Edit, ErasedState
@@ -102,34 +102,34 @@ class SqliteStore:
         if holds_state(path):
             require_whole(path)
 
-    def take(self, stream: str) -> Delta:
-        """See ``Store.take``."""
-        whole = self._waiting("take", lambda: self._take(stream))
+    def acquire(self, stream: str) -> Delta:
+        """See ``Store.acquire``."""
+        whole = self._waiting("take", lambda: self._acquire(stream))
         self._checkpoint()
         return whole
 
     def append(self, commit: Commit) -> None:
         """See ``Store.append``."""
-        data = compress(encode(commit.delta))
-        packed = [row_of(one) for one in commit.packed]
+        data = compress(encode_delta(commit.delta))
+        evicted = [closed_session_row(one) for one in commit.evicted]
 
         def write(db: sqlite3.Connection) -> None:
             db.execute("INSERT INTO deltas (merged, data) VALUES (0, ?)", (data,))
-            db.executemany("INSERT OR REPLACE INTO closed_sessions VALUES (?,?,?,?,?,?,?)", packed)
-            enqueue(db, commit.drafts)
+            db.executemany("INSERT OR REPLACE INTO closed_sessions VALUES (?,?,?,?,?,?,?)", evicted)
+            enqueue(db, commit.new_entries)
             if commit.forget_before is not None:
                 db.execute(
                     "DELETE FROM closed_sessions WHERE closed_at < ?", (commit.forget_before,)
                 )
 
         self._write("commit", write)
-        self._unmerged_bytes += len(data) + sum(len(one.body) for one in commit.drafts)
+        self._unmerged_bytes += len(data) + sum(len(one.body) for one in commit.new_entries)
         if self._unmerged_bytes >= _CHECKPOINT_EVERY:
             self._checkpoint()
 
-    def recall(self, keys: Iterable[SessionKey]) -> dict[SessionKey, Packed]:
-        """See ``Store.recall``."""
-        found: dict[SessionKey, Packed] = {}
+    def load_sessions(self, keys: Iterable[SessionKey]) -> dict[SessionKey, EvictedSession]:
+        """See ``Store.load_sessions``."""
+        found: dict[SessionKey, EvictedSession] = {}
         with self._lock, usable(self._path):
             for key in keys:
                 row = self._db.execute(
@@ -138,7 +138,7 @@ class SqliteStore:
                     (key.session_id, key.call_sid, key.account_sid, key.platform),
                 ).fetchone()
                 if row is not None:
-                    found[key] = unpacked(self._path, key.session_id, *row)
+                    found[key] = closed_session_of(self._path, key.session_id, *row)
         return found
 
     def claim(self, kind: EntryKind, most: int) -> list[Entry]:
@@ -192,7 +192,7 @@ class SqliteStore:
                 if len(rows) < most and fresh < max(size, base):
                     return
                 last = rows[-1][0]
-                whole = compress(encode(whole_state(self._path, db, last)))
+                whole = compress(encode_delta(whole_state(self._path, db, last)))
 
             def merge(owned: sqlite3.Connection) -> None:
                 owned.execute("DELETE FROM deltas WHERE n <= ?", (last,))
@@ -222,10 +222,10 @@ class SqliteStore:
     def _db(self) -> sqlite3.Connection:
         """The connection, made when it is first needed. The lock is held."""
         if self._connection is None:
-            self._connection = connect(self._path)
+            self._connection = connect_to_write(self._path)
         return self._connection
 
-    def _take(self, stream: str) -> Delta:
+    def _acquire(self, stream: str) -> Delta:
         with self._lock, usable(self._path), transaction(self._db) as db:
             self._epoch = raise_epoch(self._path, db, stream)
             # still within the transaction, so that what can't be read changes nothing
@@ -267,7 +267,7 @@ class SqliteStore:
             except NoRoom as error:
                 attempts += 1
                 wait_s = full_jitter(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, attempts, self._random)
-                failure = Failure(FailureKind.NO_ROOM, str(error))
+                failure = StoreFailure(StoreFailureKind.NO_ROOM, str(error))
                 self._observer(CallFailed(operation, self._path.name, failure, attempts, wait_s))
                 self._sleep(wait_s)
 

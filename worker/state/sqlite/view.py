@@ -16,11 +16,11 @@ from worker.outbox import ledger
 from worker.outbox.destination import RequestFormat
 from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import Note
-from worker.partition.commit_outputs import Packed
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta
 from worker.state.sqlite.file import FORMAT, connect_to_read, holds_state, is_whole, usable
-from worker.state.sqlite.rows import unpacked, whole_state
-from worker.state.view import LedgerNotes, StateContents, Taken, Waiting
+from worker.state.sqlite.rows import closed_session_of, whole_state
+from worker.state.view import LedgerNotes, StateContents, Taken, WaitingEntries
 
 
 class SqliteView:
@@ -37,7 +37,7 @@ class SqliteView:
             raise BadInput(f"there is no state in {self._path}")
         return taken
 
-    def find_sessions(self, sid: str | None) -> list[Packed]:
+    def find_sessions(self, sid: str | None) -> list[EvictedSession]:
         """See ``StateView.find_sessions``."""
         return find_sessions(self._path, sid)
 
@@ -74,7 +74,10 @@ class SqliteView:
             commits,
             whole,
             closed,
-            [Waiting(kind, count, int(size), oldest) for kind, count, size, oldest in waiting],
+            [
+                WaitingEntries(kind, count, int(size), oldest)
+                for kind, count, size, oldest in waiting
+            ],
             self._path.stat().st_size,
             is_whole(self._path),
         )
@@ -115,7 +118,7 @@ def folded(path: Path) -> Folded:
     return Folded(state.counters.get("occurrences", 0), len(state.sessions))
 
 
-def find_sessions(path: Path, sid: str | None) -> list[Packed]:
+def find_sessions(path: Path, sid: str | None) -> list[EvictedSession]:
     """The sessions, open or closed, whose session_id or call_sid is ``sid``; None: all of them.
 
     A session that a late event brought back is found as it now is. Raises ``CorruptState`` if
@@ -129,8 +132,8 @@ def find_sessions(path: Path, sid: str | None) -> list[Packed]:
             (sid,),
         ).fetchall()
         held = whole_state(path, db).sessions
-    found = [unpacked(path, *row) for row in closed]
-    found += [Packed(change.state, change.log) for change in held]
+    found = [closed_session_of(path, *row) for row in closed]
+    found += [EvictedSession(change.state, change.log) for change in held]
     named = [
         one for one in found if sid in (None, one.state.key.session_id, one.state.key.call_sid)
     ]
@@ -147,7 +150,9 @@ def notes_since(path: Path, since: int) -> list[Note]:
             rows = db.execute(
                 "SELECT note FROM ledger WHERE newest >= ? ORDER BY entry", (since,)
             ).fetchall()
-        return [note for (data,) in rows for note in ledger.decode(zstandard.decompress(data))]
+        return [
+            note for (data,) in rows for note in ledger.decode_notes(zstandard.decompress(data))
+        ]
     except (zstandard.ZstdError, msgspec.DecodeError) as error:
         raise CorruptState(f"{path}: {error}") from error
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from worker.events.event import SessionKey
 
-KEPT: Final = 86_400_000
+REVISIONS_KEPT_MS: Final = 86_400_000
 """For so long (ms) after its close a session's last revision is known: no call lasts longer."""
 
 _PERIOD: Final = 14_400_000
@@ -26,13 +26,13 @@ _ENTRY: Final = Struct(">16sII")
 
 _DIGEST: Final = 16
 
-Periods = dict[int, bytes]
+RevisionPeriods = dict[int, bytes]
 """Entries, one after the other, by the start of their period (epoch ms). Of two entries of one
 session the later one counts.
 """
 
 
-class Forgotten:
+class LastRevisions:
     """``restored``: as commits have it. Sessions may be here that are not forgotten yet."""
 
     def __init__(self, restored: Mapping[int, bytes]) -> None:
@@ -41,7 +41,7 @@ class Forgotten:
             self._periods[start].seal()
         self._new: dict[int, list[bytes]] = {}
 
-    def note(self, key: SessionKey, closed_at: int, revision: int) -> None:
+    def remember(self, key: SessionKey, closed_at: int, revision: int) -> None:
         """A session that closed at that time (epoch ms) has that last revision."""
         start = closed_at - closed_at % _PERIOD
         entry = _ENTRY.pack(_digest(key), revision, closed_at // 1000)
@@ -59,10 +59,10 @@ class Forgotten:
             entry = self._periods[start].find(digest)
             if entry is not None:
                 _, revision, closed_s = _ENTRY.unpack(entry)
-                return int(revision) if 1000 * closed_s > now - KEPT else 0
+                return int(revision) if 1000 * closed_s > now - REVISIONS_KEPT_MS else 0
         return 0
 
-    def take(self) -> Periods:
+    def drain(self) -> RevisionPeriods:
         """What was noted since this was last called."""
         new = {start: b"".join(entries) for start, entries in self._new.items()}
         self._new.clear()
@@ -78,7 +78,7 @@ class Forgotten:
         self._periods[start] = _Period(b"")
 
 
-def kept(periods: Mapping[int, Iterable[bytes]], now: int | None) -> Periods:
+def kept_revisions(periods: Mapping[int, Iterable[bytes]], now: int | None) -> RevisionPeriods:
     """The entries, joined, of the periods that matter at ``now`` (epoch ms) or later."""
     return {
         start: b"".join(entries)
@@ -89,7 +89,7 @@ def kept(periods: Mapping[int, Iterable[bytes]], now: int | None) -> Periods:
 
 def _is_over(start: int, now: int) -> bool:
     """Whether all sessions of a period have closed more than a day before ``now``."""
-    return start + _PERIOD + KEPT < now
+    return start + _PERIOD + REVISIONS_KEPT_MS < now
 
 
 class _Period:

@@ -7,9 +7,17 @@ from typing import Final, Literal, get_args
 
 from worker.events.event import Event
 from worker.events.payload import canonical_json
-from worker.sessions.analysis import Reading, read
-from worker.sessions.conversation_walk import SpokenWalk
-from worker.sessions.event_log import Identity, Row, Stretch, as_row, identity, pack, unpack
+from worker.sessions.analysis import SessionAnalysis, analyse
+from worker.sessions.conversation_walk import ConversationWalk
+from worker.sessions.event_log import (
+    Identity,
+    LoggedEvent,
+    LogRange,
+    identity,
+    logged_event,
+    pack_event,
+    unpack_log,
+)
 from worker.sessions.event_walk import CONFIGURING
 from worker.sessions.number_runs import NumberRuns
 from worker.sessions.samples import Samples
@@ -29,19 +37,19 @@ class _Index:
 
     __slots__ = ("_delays", "_payloads")
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, rows: Iterable[LoggedEvent]) -> None:
         self._delays: dict[Identity, int] = {}
         self._payloads: set[tuple[Identity, str]] = set()
         for row in rows:
             self.note(row)
 
-    def note(self, row: Row) -> None:
+    def note(self, row: LoggedEvent) -> None:
         """The log has this row, too."""
         one = identity(row)
         self._delays[one] = min(self._delays.get(one, row.delay), row.delay)
         self._payloads.add((one, canonical_json(row.payload)))
 
-    def find(self, row: Row) -> Arrival:
+    def find(self, row: LoggedEvent) -> Arrival:
         """Folded for an identity that is new, else whether its payload is known, too."""
         one = identity(row)
         delay = self._delays.get(one)
@@ -52,11 +60,11 @@ class _Index:
         return "earlier" if row.delay < delay else "duplicate"
 
 
-Grown = list[tuple[int, bytes]]
+AppendedEvents = list[tuple[int, bytes]]
 """Events that sessions have taken in: whose number it has, and the event as its log has it."""
 
 
-class Held:
+class ResidentSession:
     """A session in memory: its state, its log, and what finds repeats in it quickly.
 
     An event is put into the log at once, but what it brings to the state is worked out when that
@@ -74,7 +82,7 @@ class Held:
         state: Session,
         log: bytes | bytearray = b"",
         number: int = 0,
-        grown: Grown | None = None,
+        grown: AppendedEvents | None = None,
     ) -> None:
         self._state = state
         state.key = state.key.shared()
@@ -83,7 +91,7 @@ class Held:
         """How many the log has."""
         self._counted = 0
         """How many bytes of the log the state has been told of, once it can take events in."""
-        self._grown: Grown = [] if grown is None else grown
+        self._grown: AppendedEvents = [] if grown is None else grown
         """Where its events go for the next commit to tell."""
         self.number = number
         """What deltas know it by."""
@@ -101,7 +109,7 @@ class Held:
         """As it was given until an event comes: a restored log isn't copied for nothing."""
         self._index: _Index | None = None
         self._seen: int | None = None if log else 0
-        self._reading: Reading | None = None
+        self._analysis: SessionAnalysis | None = None
         self._told = _NOTHING
         """Events that direct samples no longer need: they were told, and set no context."""
         self.resettled = bool(log)
@@ -110,15 +118,15 @@ class Held:
         """The per-session samples of its first close, if they have been worked out."""
         self._runs: NumberRuns | None = None
         """Of its sequence numbers; None until asked for, which no offline replay does."""
-        self.turn_walk: tuple[int, SpokenWalk] | None = None
+        self.turn_walk: tuple[int, ConversationWalk] | None = None
         """A walk through all events before a time (epoch ms), none of which has come since."""
 
     @property
     def state(self) -> Session:
         """Its state after all of its events."""
         if self._events != self._state.count:
-            self._reading = None
-            new = unpack(self.log[self._counted :], self._events - self._state.count)
+            self._analysis = None
+            new = unpack_log(self.log[self._counted :], self._events - self._state.count)
             self._state.take_in(new)
             self._counted = len(self.log)
             if self._runs is not None:
@@ -148,44 +156,44 @@ class Held:
         state.closed = closed
         state.revision = state.continued + 1
         self.open, self.notable_before = False, AFTER_ALL
-        self._reading = self._runs = None
+        self._analysis = self._runs = None
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[LoggedEvent]:
         """All events, in the order of their arrival."""
-        return unpack(self.log, self._events)
+        return unpack_log(self.log, self._events)
 
-    def rows_to_tell(self) -> tuple[list[Row], int]:
+    def rows_to_emit(self) -> tuple[list[LoggedEvent], int]:
         """The events that may still matter to direct samples, in the order of their arrival, and
         how many are left out.
         """
         told = self._told
         return told.left_out(self.log, self.state.count), told.last - told.first
 
-    def tell_rows(self, rows: list[Row], before: int) -> None:
-        """All samples of the ``rows_to_tell`` before that time (epoch ms) are told now."""
+    def mark_rows_emitted(self, rows: list[LoggedEvent], before: int) -> None:
+        """All samples of the ``rows_to_emit`` before that time (epoch ms) are told now."""
         self._told = self._told.grown(self.log, rows, before - self.state.base, CONFIGURING)
 
-    def reading(self, *, contiguous: bool = True) -> Reading:
-        """All events, read as they now stand; kept until ``forget_reading``. ``contiguous``: see
-        ``read``.
+    def analysis(self, *, contiguous: bool = True) -> SessionAnalysis:
+        """All events, read as they now stand; kept until ``forget_analysis``. ``contiguous``: see
+        ``analyse``.
         """
-        state, kept = self.state, self._reading
+        state, kept = self.state, self._analysis
         if kept is None or kept.contiguous != contiguous:
             closing = state.closed is not None
-            kept = read(self.rows(), state.base, closing=closing, contiguous=contiguous)
-            self._reading = kept
+            kept = analyse(self.rows(), state.base, closing=closing, contiguous=contiguous)
+            self._analysis = kept
         return kept
 
-    def reading_of(self, count: int, *, closing: bool, contiguous: bool = True) -> Reading:
+    def analysis_of(self, count: int, *, closing: bool, contiguous: bool = True) -> SessionAnalysis:
         """The first ``count`` events to arrive, read with or without the close."""
         if count == self.state.count and closing == (self.state.closed is not None):
-            return self.reading(contiguous=contiguous)
+            return self.analysis(contiguous=contiguous)
         rows = self.rows()[:count]
-        return read(rows, self.state.base, closing=closing, contiguous=contiguous)
+        return analyse(rows, self.state.base, closing=closing, contiguous=contiguous)
 
-    def forget_reading(self) -> None:
+    def forget_analysis(self) -> None:
         """Let go of the kept reading: it is many times the size of the log."""
-        self._reading = None
+        self._analysis = None
 
     def add(self, event: Event, most: int) -> Arrival:
         """Take in an event that arrived, unless it is known or the session holds ``most``."""
@@ -196,7 +204,7 @@ class Held:
         known = self._find(event) if seen & bit else "folded"
         if known == "duplicate":
             return known
-        log, packed = self.log, pack(event, self._base)
+        log, packed = self.log, pack_event(event, self._base)
         if self._events >= most or len(log) + len(packed) > MAX_LOG_BYTES:
             return self._turned_away(known)
         if known != "folded":
@@ -206,7 +214,7 @@ class Held:
         self._seen = seen | bit
         self._events += 1
         if self._index is not None:
-            self._index.note(as_row(event, self._base))
+            self._index.note(logged_event(event, self._base))
         return known
 
     def _turned_away(self, known: Arrival) -> Arrival:
@@ -238,7 +246,7 @@ class Held:
         return seen
 
     def _find(self, event: Event) -> Arrival:
-        row = as_row(event, self._base)
+        row = logged_event(event, self._base)
         if self._index is not None:
             return self._index.find(row)
         if self._events > _SCANNED:
@@ -248,7 +256,7 @@ class Held:
         return _Index([one for one in self.rows() if one.sequence_number == number]).find(row)
 
 
-_NOTHING: Final = Stretch()
+_NOTHING: Final = LogRange()
 
 MAX_LOG_BYTES: Final = 4 << 20
 """The bound on a session's packed events; what they may come to at their usual size is less."""

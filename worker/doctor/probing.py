@@ -8,20 +8,20 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError
 
-from worker.aws.clients import making_a_client, one_attempt
+from worker.aws.clients import client_errors, no_retry_config
 from worker.aws.errors import words_of
 from worker.aws.sessions import RenewableCredentials, open_session
 from worker.destinations.cloudwatch.sink import MetricsApi
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
-from worker.doctor.asking_places import (
-    ask_metrics,
-    ask_state_bucket,
-    ask_state_file,
-    ask_written_bucket,
+from worker.doctor.facts import CredentialFacts, Facts, State
+from worker.doctor.probes import Prober
+from worker.doctor.probing_places import (
+    probe_metrics,
+    probe_state_bucket,
+    probe_state_file,
+    probe_written_bucket,
 )
-from worker.doctor.asking_stream import MetricsReader, StreamAsker, load_of
-from worker.doctor.calls import Calls
-from worker.doctor.facts import Credentials, Facts, State
+from worker.doctor.probing_stream import MetricsReader, StreamProber, load_of
 from worker.opening import Locations
 from worker.settings.model import Settings
 from worker.sources.kinesis.client import KinesisClient
@@ -43,27 +43,27 @@ class Clients:
         self.kinesis: KinesisClient = self._client("kinesis")
         self.cloudwatch: CloudWatchClient = self._client("cloudwatch")
 
-    def credentials(self) -> Credentials:
+    def credentials(self) -> CredentialFacts:
         """How they are found, and why they can't be had."""
         try:
             found = self._credentials.method
             if found is not None:
                 self._credentials.get_frozen_credentials()
         except BotoCoreError as error:
-            return Credentials(None, words_of(error))
-        return Credentials(found)
+            return CredentialFacts(None, words_of(error))
+        return CredentialFacts(found)
 
     def _client(self, service: str) -> Any:  # boto3 is untyped
-        with making_a_client(service):
+        with client_errors(service):
             return self._session.client(
                 service,
                 region_name=self._settings.region,
                 endpoint_url=self._settings.endpoint_url,
-                config=one_attempt(1),
+                config=no_retry_config(1),
             )
 
 
-def ask(
+def probe_deployment(
     clients: Clients,
     settings: Settings,
     stream: str,
@@ -72,26 +72,26 @@ def ask(
     now: Callable[[], int],
 ) -> Facts:
     """All facts about the deployment of ``stream``. ``minutes``: how far back to look into it."""
-    calls = Calls(now)
+    prober = Prober(now)
     credentials = clients.credentials()
-    asker = StreamAsker(calls, clients.kinesis, stream, sleep, now)
+    asker = StreamProber(prober, clients.kinesis, stream, sleep, now)
     described = asker.describe()
     sample = load = None
-    if described is not None or calls.denied:
+    if described is not None or prober.denied:
         sample = asker.sample(minutes)
-        load = load_of(calls, clients.cloudwatch, stream, now())
+        load = load_of(prober, clients.cloudwatch, stream, now())
     if "cloudwatch" in settings.sink:
-        ask_metrics(calls, clients.cloudwatch, settings.namespace, now())
-    state = _state(calls, clients, settings)
+        probe_metrics(prober, clients.cloudwatch, settings.namespace, now())
+    state = _state(prober, clients, settings)
     for place, folder in ((settings.records, RECORDS), (settings.dead_letters, DEAD_LETTERS)):
         bucket = clients.locations.bucket(place)
         if bucket is not None:
-            ask_written_bucket(calls, bucket, folder)
-    return Facts(credentials, calls.asked, described, load, sample, calls.clocks, state)
+            probe_written_bucket(prober, bucket, folder)
+    return Facts(credentials, prober.probed, described, load, sample, prober.clocks, state)
 
 
-def _state(calls: Calls, clients: Clients, settings: Settings) -> State:
+def _state(prober: Prober, clients: Clients, settings: Settings) -> State:
     bucket = clients.locations.bucket(settings.state)
     if bucket is not None:
-        return ask_state_bucket(calls, bucket)
-    return ask_state_file(Path(settings.state))
+        return probe_state_bucket(prober, bucket)
+    return probe_state_file(Path(settings.state))

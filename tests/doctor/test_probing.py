@@ -18,17 +18,17 @@ from tests.live import Aws
 from tests.processes import AWS, run
 from tests.scenes import envelope
 from tests.state.commits import commit
-from worker.doctor.asking import Clients, ask
-from worker.doctor.facts import Facts, Wanted
+from worker.doctor.facts import Expectations, Facts
 from worker.doctor.findings import Finding, Verdict
 from worker.doctor.judging import judge
+from worker.doctor.probing import Clients, probe_deployment
 from worker.opening import Locations
 from worker.partition.delta import Delta
 from worker.settings.model import Settings
 from worker.state.sqlite.store import SqliteStore
 from worker.stream.record import Record
 from worker.testing.moto_server import REGION, embedded_aws
-from worker.testing.traffic import Traffic, simulate
+from worker.testing.traffic import Traffic, simulated_records
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def now() -> int:
 def traffic(**more: Any) -> list[Record]:
     start = now() - 60_000
     quiet = {"delay_median_s": 0.0, "malformed": 0.0, **more}
-    return list(simulate(Traffic(sessions=12, start_ms=start, spread_s=30.0, **quiet), 1))
+    return list(simulated_records(Traffic(sessions=12, start_ms=start, spread_s=30.0, **quiet), 1))
 
 
 class Examined:
@@ -89,11 +89,13 @@ class Examined:
         )
 
     def facts(self, stream: str = "calls", clock: Callable[[], int] = now) -> Facts:
-        return ask(self.clients, self.settings, stream, 60, self.slept.append, clock)
+        return probe_deployment(self.clients, self.settings, stream, 60, self.slept.append, clock)
 
     def findings(self, stream: str = "calls", **of_facts: Any) -> dict[str, Finding]:
         """Those that are not well; holds aside, whose delays are the emulator's."""
-        wanted = Wanted(stream, hold_direct_s=3600, hold_turn_s=14_400, quiet_s=30, survive_h=24)
+        wanted = Expectations(
+            stream, hold_direct_s=3600, hold_turn_s=14_400, quiet_s=30, survive_h=24
+        )
         judged = judge(self.facts(stream, **of_facts), wanted)
         return {one.check: one for one in judged if one.verdict is not Verdict.OK}
 
@@ -148,9 +150,9 @@ def test_a_permission_that_is_missing_is_named(
 
 def test_writing_is_asked_for_where_the_worker_writes(endpoint: str) -> None:
     places = {"records": "s3://calls-state", "dead_letters": "s3://calls-state"}
-    asked = {(one.action, one.of) for one in Examined(endpoint, **places).facts().asked}
+    probed = {(one.action, one.of) for one in Examined(endpoint, **places).facts().probed}
     for folder in ("sessions", "dead-letters"):
-        assert ("s3:PutObject", f"s3://calls-state/{folder}") in asked
+        assert ("s3:PutObject", f"s3://calls-state/{folder}") in probed
 
 
 def test_a_datum_refused_for_its_age_speaks_for_the_permission(endpoint: str) -> None:
@@ -182,15 +184,15 @@ def test_a_bucket_that_is_not_there_is_told(endpoint: str) -> None:
 def test_an_aws_out_of_reach_is_told_service_by_service() -> None:
     found = Examined(NOWHERE, records="s3://calls-state").findings()
     for service in ("kinesis", "cloudwatch", "s3"):
-        told = [one.told for one in found.values() if one.check.startswith(f"{service}:")]
-        assert any(f"{service} can't be reached" in line for line in told)
+        detail = [one.detail for one in found.values() if one.check.startswith(f"{service}:")]
+        assert any(f"{service} can't be reached" in line for line in detail)
     assert found["clock"].verdict is Verdict.NOT_KNOWN
 
 
 def test_a_clock_that_is_off_is_told_with_how_much(endpoint: str) -> None:
     found = Examined(endpoint).findings(clock=lambda: now() + 3_600_000)
     assert found["clock"].verdict is Verdict.FAIL
-    assert "ahead" in found["clock"].told
+    assert "ahead" in found["clock"].detail
 
 
 def test_a_stream_kept_for_a_day_and_unencrypted_is_warned_of(endpoint: str) -> None:
@@ -210,11 +212,11 @@ def test_gateway_events_without_relay_events_point_at_advanced_features(endpoint
 def test_a_state_that_is_another_streams_is_told(endpoint: str, tmp_path: Path) -> None:
     state = tmp_path / "state.sqlite"
     store = SqliteStore(state)
-    store.take("other, created 2026-10-02T12:00:00.000Z")
+    store.acquire("other, created 2026-10-02T12:00:00.000Z")
     store.close()
     found = Examined(endpoint, state=str(state)).findings()
     assert list(found) == ["state"]
-    assert "of other" in found["state"].told
+    assert "of other" in found["state"].detail
 
 
 def test_numbers_that_do_not_follow_one_another_are_told_by_what_was_committed(
@@ -223,13 +225,13 @@ def test_numbers_that_do_not_follow_one_another_are_told_by_what_was_committed(
     locations = Locations(REGION, endpoint, session())
     for place in (str(tmp_path / "state.sqlite"), "s3://calls-state/sparse"):
         store = locations.store(place, lambda _: None, time.sleep, lambda: 0.0)
-        store.take("calls, created 2026-10-02T12:00:00.000Z")
+        store.acquire("calls, created 2026-10-02T12:00:00.000Z")
         found = Delta(counters={"sessions_closed": 60, "sparse_sessions": 40}, found_sparse=True)
         store.append(commit(delta=found))
         store.close()
-        told = Examined(endpoint, state=place).findings()
-        assert list(told) == ["sequence numbers"]
-        assert "40 of 60 closed sessions" in told["sequence numbers"].told
+        detail = Examined(endpoint, state=place).findings()
+        assert list(detail) == ["sequence numbers"]
+        assert "40 of 60 closed sessions" in detail["sequence numbers"].detail
 
 
 def test_a_file_that_is_no_state_is_told(endpoint: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.partition.rules import Rules
-from worker.telemetry.catalogue import OWN_METRICS
+from worker.telemetry.catalogue import TELEMETRY_METRICS
 
 DELIVERY_S: Final = 90
 """Within so long after an occurrence Twilio has typically delivered its event."""
@@ -22,10 +22,10 @@ REPORT_S: Final = 60
 STREAM_NAME: Final = "${StreamName}"
 """For CloudFormation to fill in."""
 
-Dimensions = tuple[tuple[str, str], ...]
+DimensionPairs = tuple[tuple[str, str], ...]
 
 
-class Subject(NamedTuple):
+class Deployment(NamedTuple):
     """``rules``: the worker's. ``labels``: the fixed dimensions of the account to watch, for a
     labelled account adds to no series without its labels.
     """
@@ -33,7 +33,7 @@ class Subject(NamedTuple):
     namespace: str
     own_namespace: str
     rules: Rules = Rules()
-    labels: Dimensions = ()
+    labels: DimensionPairs = ()
 
 
 class Of(Enum):
@@ -44,7 +44,7 @@ class Of(Enum):
     STREAM = "stream"
 
 
-class Metric(NamedTuple):
+class MetricQuery(NamedTuple):
     """A statistic of a series, by an id (a lower-case letter first) for expressions.
 
     ``dimensions``: of a metric of calls, beside the labels.
@@ -53,37 +53,37 @@ class Metric(NamedTuple):
     id: str
     name: str
     statistic: str
-    dimensions: Dimensions = ()
+    dimensions: DimensionPairs = ()
     of: Of = Of.CALLS
 
-    def namespace(self, subject: Subject) -> str:
+    def namespace(self, deployment: Deployment) -> str:
         """Where it is published."""
         return {
-            Of.CALLS: subject.namespace,
-            Of.WORKER: subject.own_namespace,
+            Of.CALLS: deployment.namespace,
+            Of.WORKER: deployment.own_namespace,
             Of.STREAM: "AWS/Kinesis",
         }[self.of]
 
-    def all_dimensions(self, subject: Subject) -> Dimensions:
+    def all_dimensions(self, deployment: Deployment) -> DimensionPairs:
         """By name, as it is published; the worker's metrics about itself have none."""
         return {
-            Of.CALLS: tuple(sorted((*subject.labels, *self.dimensions))),
+            Of.CALLS: tuple(sorted((*deployment.labels, *self.dimensions))),
             Of.WORKER: (),
             Of.STREAM: (("StreamName", STREAM_NAME),),
         }[self.of]
 
 
-def own(id_: str, name: str) -> Metric:
+def own(id_: str, name: str) -> MetricQuery:
     """A metric of the worker about itself, by the statistic that says what it is about."""
-    return Metric(id_, name, OWN_METRICS[name].statistic, of=Of.WORKER)
+    return MetricQuery(id_, name, TELEMETRY_METRICS[name].statistic, of=Of.WORKER)
 
 
-def of_stream(id_: str, name: str) -> Metric:
+def of_stream(id_: str, name: str) -> MetricQuery:
     """A count that Kinesis publishes of the stream."""
-    return Metric(id_, name, "Sum", of=Of.STREAM)
+    return MetricQuery(id_, name, "Sum", of=Of.STREAM)
 
 
-def delay_s(subject: Subject, metric: Metric) -> int:
+def delay_s(deployment: Deployment, metric: MetricQuery) -> int:
     """By how much a minute of a metric may show up late, in the usual run of things.
 
     What is known of a session only when it has closed (an abandoned wait is a turn metric, and is
@@ -91,7 +91,7 @@ def delay_s(subject: Subject, metric: Metric) -> int:
     """
     if metric.of is not Of.CALLS:
         return REPORT_S + VISIBLE_S
-    rules = subject.rules
+    rules = deployment.rules
     closed = max(rules.close_after_wrap_up, rules.hold_hole)
     held = {
         Hold.DIRECT: rules.hold_direct,

@@ -13,7 +13,7 @@ from worker.twilio.rest import Rest
 _T = TypeVar("_T")
 
 
-def ask_twilio(insights: Rest, events: Rest, stream: str) -> TwilioFacts:
+def probe_twilio(insights: Rest, events: Rest, stream: str) -> TwilioFacts:
     """All that the checks of Twilio's side need about ``stream``, by name or ARN."""
     problems: list[str] = []
     advanced = _asked(problems, lambda: advanced_features(insights))

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
-from worker.doctor.calls import Calls, Fields
-from worker.doctor.facts import Load, Sample, StreamFacts
+from worker.doctor.facts import Load, StreamFacts, StreamSample
+from worker.doctor.probes import Prober, ResponseFields
 from worker.doctor.sampling import sample_of
 from worker.sources.kinesis.client import KinesisClient
 from worker.stream.record import Record
@@ -30,7 +30,7 @@ _LOAD: Final = ("IncomingRecords", "IncomingBytes", "WriteProvisionedThroughputE
 class MetricsReader(Protocol):
     """What is needed of a CloudWatch client to read metrics."""
 
-    def get_metric_data(self, **request: Any) -> Fields:
+    def get_metric_data(self, **request: Any) -> ResponseFields:
         """GetMetricData."""
         ...
 
@@ -49,18 +49,18 @@ class _Look(NamedTuple):
     following: str | None
 
 
-class StreamAsker:
+class StreamProber:
     """Asks about one stream, by name or ARN. ``sleep`` takes seconds, ``now`` gives epoch ms."""
 
     def __init__(
         self,
-        calls: Calls,
+        prober: Prober,
         client: KinesisClient,
         stream: str,
         sleep: Callable[[float], object],
         now: Callable[[], int],
     ) -> None:
-        self._calls = calls
+        self._prober = prober
         self._client = client
         self._request = {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
         self._name = stream.rpartition("/")[2]
@@ -69,14 +69,14 @@ class StreamAsker:
 
     def describe(self) -> StreamFacts | None:
         """DescribeStreamSummary."""
-        return self._calls.make(
+        return self._prober.probe(
             "kinesis:DescribeStreamSummary",
             self._name,
             lambda: self._client.describe_stream_summary(**self._request),
             _stream_facts,
         )
 
-    def sample(self, minutes: int) -> Sample | None:
+    def sample(self, minutes: int) -> StreamSample | None:
         """What a few calls to up to 8 shards give, evenly chosen; None if none can be read."""
         shards = self._open_shards()
         chosen = shards[:: max(1, -(-len(shards) // SHARDS))]
@@ -102,11 +102,11 @@ class StreamAsker:
         return sample_of(records, minutes, len(read)) if read else None
 
     def _open_shards(self) -> list[str]:
-        request: Fields = self._request
+        request: ResponseFields = self._request
         shards: list[str] = []
         while True:
             ask = partial(self._client.list_shards, **request)
-            page = self._calls.make("kinesis:ListShards", self._name, ask, _page)
+            page = self._prober.probe("kinesis:ListShards", self._name, ask, _page)
             if page is None:
                 return sorted(shards)
             shards += page.open_shards
@@ -116,7 +116,7 @@ class StreamAsker:
 
     def _iterator(self, shard: str, minutes: int) -> str | None:
         since = datetime.fromtimestamp(self._now() / 1000, UTC) - timedelta(minutes=minutes)
-        return self._calls.make(
+        return self._prober.probe(
             "kinesis:GetShardIterator",
             self._name,
             lambda: self._client.get_shard_iterator(
@@ -127,7 +127,7 @@ class StreamAsker:
 
     def _look(self, shard: str, iterator: str) -> _Look | None:
         arn = {key: value for key, value in self._request.items() if key == "StreamARN"}
-        return self._calls.make(
+        return self._prober.probe(
             "kinesis:GetRecords",
             self._name,
             lambda: self._client.get_records(ShardIterator=iterator, Limit=RECORDS_A_CALL, **arn),
@@ -135,7 +135,7 @@ class StreamAsker:
         )
 
 
-def _stream_facts(answer: Fields) -> StreamFacts:
+def _stream_facts(answer: ResponseFields) -> StreamFacts:
     summary = answer["StreamDescriptionSummary"]
     return StreamFacts(
         summary["StreamStatus"],
@@ -147,7 +147,7 @@ def _stream_facts(answer: Fields) -> StreamFacts:
     )
 
 
-def _page(answer: Fields) -> _Page:
+def _page(answer: ResponseFields) -> _Page:
     return _Page(
         [
             shard["ShardId"]
@@ -158,18 +158,18 @@ def _page(answer: Fields) -> _Page:
     )
 
 
-def _look(shard: str, answer: Fields) -> _Look:
+def _look(shard: str, answer: ResponseFields) -> _Look:
     following = answer.get("NextShardIterator") if answer.get("MillisBehindLatest") else None
     return _Look(list(_records(shard, answer["Records"])), following or None)
 
 
-def _records(shard: str, found: Sequence[Fields]) -> Iterator[Record]:
+def _records(shard: str, found: Sequence[ResponseFields]) -> Iterator[Record]:
     for one in found:
         arrival = round(one["ApproximateArrivalTimestamp"].timestamp() * 1000)
         yield Record(shard, one["SequenceNumber"], arrival, one["Data"], one["PartitionKey"])
 
 
-def load_of(calls: Calls, client: MetricsReader, stream: str, now: int) -> Load | None:
+def load_of(prober: Prober, client: MetricsReader, stream: str, now: int) -> Load | None:
     """The peak of the last 24 h by the stream's own metrics; None if there are none to see."""
     name = stream.rpartition("/")[2]
     end = datetime.fromtimestamp(now / 1000, UTC)
@@ -178,7 +178,7 @@ def load_of(calls: Calls, client: MetricsReader, stream: str, now: int) -> Load 
         "StartTime": end - _LOOK_BACK,
         "EndTime": end,
     }
-    values = calls.make(
+    values = prober.probe(
         "cloudwatch:GetMetricData",
         name,
         lambda: client.get_metric_data(**request),

@@ -24,7 +24,7 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class CallEvent(NamedTuple):
+class ReportedCallEvent(NamedTuple):
     """A CloudEvent with the time at which it counts as arrived: that of the event, in epoch ms."""
 
     arrival: int
@@ -41,18 +41,18 @@ class Contents(NamedTuple):
     unfinished: int
 
 
-def call_events(rows: Iterable[bytes]) -> list[CallEvent]:
+def call_events(rows: Iterable[bytes]) -> list[ReportedCallEvent]:
     """The CloudEvents of a call's rows, by time; equal rows give equal bytes.
 
     A row without a readable time counts as arrived with the row before it.
     Raises ``Unreadable`` for a row that is no JSON object.
     """
-    events: list[CallEvent] = []
+    events: list[ReportedCallEvent] = []
     arrival = 0
     for text in rows:
         row = _row(text)
         arrival = _instant(row) or arrival
-        events.append(CallEvent(arrival, _cloud_event(row)))
+        events.append(ReportedCallEvent(arrival, _cloud_event(row)))
     return sorted(events, key=_arrival)
 
 
@@ -68,7 +68,7 @@ def contents(rows: Sequence[bytes]) -> Contents:
     return Contents(len(rows), len(relay), len(sessions - finished))
 
 
-def _arrival(event: CallEvent) -> int:
+def _arrival(event: ReportedCallEvent) -> int:
     return event.arrival
 
 

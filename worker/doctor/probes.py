@@ -11,12 +11,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from worker.aws.answers import NotTheService
-from worker.aws.clients import NO_ANSWER, THROTTLED
+from worker.aws.clients import MALFORMED_RESPONSE, THROTTLED
 from worker.aws.errors import not_of, passes, short_line, words_of
-from worker.doctor.facts import Asked, Clocks, Result
-from worker.objectstore.api import Failure, FailureKind
+from worker.doctor.facts import ClockReadings, ProbeOutcome, ProbeResult
+from worker.objectstore.api import StoreFailure, StoreFailureKind
 
-Fields = Mapping[str, Any]
+ResponseFields = Mapping[str, Any]
 T = TypeVar("T")
 
 _STATUS: Final = re.compile(r"\(\d{3}\)|\b[45]\d\d\b")
@@ -30,7 +30,7 @@ _BY_CODE: Final = {
             *("AccessDenied", "AccessDeniedException", "KMSAccessDeniedException"),
             *("AuthorizationError", "UnauthorizedOperation", "Forbidden", "403"),
         ),
-        Result.DENIED,
+        ProbeOutcome.DENIED,
     ),
     **dict.fromkeys(
         (
@@ -40,29 +40,29 @@ _BY_CODE: Final = {
             *("IncompleteSignature", "SignatureDoesNotMatch", "RequestExpired"),
             *("RequestTimeTooSkewed", "InvalidToken", "NotAuthorized"),
         ),
-        Result.BAD_CREDENTIALS,
+        ProbeOutcome.BAD_CREDENTIALS,
     ),
-    **dict.fromkeys(("ResourceNotFoundException", "ResourceNotFound"), Result.MISSING),
-    **dict.fromkeys(THROTTLED, Result.THROTTLED),
+    **dict.fromkeys(("ResourceNotFoundException", "ResourceNotFound"), ProbeOutcome.MISSING),
+    **dict.fromkeys(THROTTLED, ProbeOutcome.THROTTLED),
 }
 _SERVICES: Final = {"kinesis": "Kinesis", "cloudwatch": "CloudWatch", "s3": "S3"}
 
 
-class Calls:
+class Prober:
     """Makes calls one after the other. ``now`` gives epoch ms, by this machine's clock."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
-        self._asked: dict[tuple[str, str], Asked] = {}
-        self._clocks: dict[str, Clocks] = {}
+        self._probed: dict[tuple[str, str], ProbeResult] = {}
+        self._clocks: dict[str, ClockReadings] = {}
 
     @property
-    def asked(self) -> list[Asked]:
+    def probed(self) -> list[ProbeResult]:
         """What each call came to, in the order of the first ones; of several the first bad one."""
-        return list(self._asked.values())
+        return list(self._probed.values())
 
     @property
-    def clocks(self) -> Clocks | None:
+    def clocks(self) -> ClockReadings | None:
         """Of the service whose clock is farthest from this machine's, by the answer by which they
         agree best: its quickest, mostly.
         """
@@ -71,14 +71,14 @@ class Calls:
     @property
     def denied(self) -> bool:
         """Whether a call has been denied; others may not be."""
-        return any(one.result is Result.DENIED for one in self._asked.values())
+        return any(one.result is ProbeOutcome.DENIED for one in self._probed.values())
 
-    def make(
+    def probe(
         self,
         action: str,
         of: str,
-        call: Callable[[], Fields],
-        read: Callable[[Fields], T],
+        call: Callable[[], ResponseFields],
+        read: Callable[[ResponseFields], T],
     ) -> T | None:
         """What ``read`` makes of the answer to ``call``; None without one of the service's."""
         try:
@@ -86,50 +86,50 @@ class Calls:
             found = read(answer)
         except ClientError as error:
             self._compare_clocks(action, error.response)
-            self.note(Asked(action, of, *_result(error)))
+            self.note(ProbeResult(action, of, *_result(error)))
         except BotoCoreError as error:
-            result = Result.UNREACHABLE if passes(error) else Result.BAD_CREDENTIALS
-            self.note(Asked(action, of, result, words_of(error)))
+            result = ProbeOutcome.UNREACHABLE if passes(error) else ProbeOutcome.BAD_CREDENTIALS
+            self.note(ProbeResult(action, of, result, words_of(error)))
         except NotTheService as error:
-            self.note(Asked(action, of, Result.OTHER, words_of(error)))
-        except (ResponseParserError, *NO_ANSWER) as error:
+            self.note(ProbeResult(action, of, ProbeOutcome.OTHER, words_of(error)))
+        except (ResponseParserError, *MALFORMED_RESPONSE) as error:
             service = _SERVICES[action.partition(":")[0]]
-            self.note(Asked(action, of, Result.OTHER, not_of(service, error)))
+            self.note(ProbeResult(action, of, ProbeOutcome.OTHER, not_of(service, error)))
         else:
             self._compare_clocks(action, answer)
-            self.note(Asked(action, of, Result.ALLOWED))
+            self.note(ProbeResult(action, of, ProbeOutcome.ALLOWED))
             return found
         return None
 
-    def make_of_bucket(self, action: str, of: str, call: Callable[[], object]) -> object:
+    def probe_bucket(self, action: str, of: str, call: Callable[[], object]) -> object:
         """The same for a call to an ``ObjectStore``, which is given what can't succeed."""
         answer = call()
-        self.note(Asked(action, of, *_bucket_result(answer)))
+        self.note(ProbeResult(action, of, *_bucket_result(answer)))
         return answer
 
-    def note(self, asked: Asked) -> None:
+    def note(self, probed: ProbeResult) -> None:
         """Keep what a call came to."""
-        known = self._asked.get((asked.action, asked.of))
-        if known is None or known.result is Result.ALLOWED:
-            self._asked[asked.action, asked.of] = asked
+        known = self._probed.get((probed.action, probed.of))
+        if known is None or known.result is ProbeOutcome.ALLOWED:
+            self._probed[probed.action, probed.of] = probed
 
-    def replace(self, asked: Asked) -> None:
+    def replace(self, probed: ProbeResult) -> None:
         """Put it in the place of what the same call seemed to come to."""
-        self._asked[asked.action, asked.of] = asked
+        self._probed[probed.action, probed.of] = probed
 
-    def _compare_clocks(self, action: str, answer: Fields) -> None:
+    def _compare_clocks(self, action: str, answer: ResponseFields) -> None:
         service = action.partition(":")[0]
         date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
         if date is None:
             return
         server = round(parsedate_to_datetime(date).timestamp() * 1000) + _HALF_A_SECOND
-        clocks = Clocks(self._now(), server)
+        clocks = ClockReadings(self._now(), server)
         known = self._clocks.get(service)
         if known is None or abs(clocks.skew_ms) < abs(known.skew_ms):
             self._clocks[service] = clocks
 
 
-def _result(error: ClientError) -> tuple[Result, str]:
+def _result(error: ClientError) -> tuple[ProbeOutcome, str]:
     told = error.response.get("Error", {})
     code = str(told.get("Code", ""))
     detail = short_line(f"{code}: {told.get('Message', '')}")
@@ -137,27 +137,27 @@ def _result(error: ClientError) -> tuple[Result, str]:
     if code in _BY_CODE:
         return _BY_CODE[code], detail
     if status in (0, 408) or status >= 500:
-        return Result.UNREACHABLE, detail
-    return Result.REFUSED_LATER, detail
+        return ProbeOutcome.UNREACHABLE, detail
+    return ProbeOutcome.REFUSED_LATER, detail
 
 
-def _is_botocores(failure: Failure) -> bool:
+def _is_botocores(failure: StoreFailure) -> bool:
     """Whether it was refused before anybody was asked: ``(STATUS)`` is missing then."""
-    return failure.kind is FailureKind.REFUSED and not _STATUS.search(failure.detail)
+    return failure.kind is StoreFailureKind.REFUSED and not _STATUS.search(failure.detail)
 
 
-def _bucket_result(answer: object) -> tuple[Result, str]:
-    if not isinstance(answer, Failure):
-        return Result.ALLOWED, ""
+def _bucket_result(answer: object) -> tuple[ProbeOutcome, str]:
+    if not isinstance(answer, StoreFailure):
+        return ProbeOutcome.ALLOWED, ""
     code = answer.detail.partition(": ")[2].partition(" ")[0]
-    if answer.kind is FailureKind.NOWHERE:
-        return Result.MISSING, answer.detail
+    if answer.kind is StoreFailureKind.BUCKET_MISSING:
+        return ProbeOutcome.MISSING, answer.detail
     if answer.detail.startswith("what answers is not"):
-        return Result.OTHER, answer.detail
-    if _BY_CODE.get(code) is Result.BAD_CREDENTIALS or _is_botocores(answer):
-        return Result.BAD_CREDENTIALS, answer.detail
-    if answer.kind in (FailureKind.REFUSED, FailureKind.DENIED):
-        return Result.DENIED, answer.detail
-    if answer.kind is FailureKind.UNKNOWN:
-        return Result.UNREACHABLE, answer.detail
-    return Result.ALLOWED, ""
+        return ProbeOutcome.OTHER, answer.detail
+    if _BY_CODE.get(code) is ProbeOutcome.BAD_CREDENTIALS or _is_botocores(answer):
+        return ProbeOutcome.BAD_CREDENTIALS, answer.detail
+    if answer.kind in (StoreFailureKind.REFUSED, StoreFailureKind.DENIED):
+        return ProbeOutcome.DENIED, answer.detail
+    if answer.kind is StoreFailureKind.UNKNOWN:
+        return ProbeOutcome.UNREACHABLE, answer.detail
+    return ProbeOutcome.ALLOWED, ""

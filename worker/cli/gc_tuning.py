@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 
-def collect_rarely() -> None:
+def tune_collector() -> None:
     """Look at the newest 50,000 containers at a time, and seldom at older ones.
 
     What records, sessions and samples are kept in makes no cycles, so nearly nothing is ever found

@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from worker.aws.answers import NotTheService
-from worker.doctor.asking_places import PROBE, ask_state_bucket
-from worker.doctor.calls import Calls
-from worker.doctor.facts import Asked, Result
+from worker.doctor.facts import ProbeOutcome, ProbeResult
+from worker.doctor.probes import Prober
+from worker.doctor.probing_places import PROBE, probe_state_bucket
 from worker.objectstore.s3 import Bucket
 
 URL = "s3://bucket/state"
@@ -60,22 +60,22 @@ class Page(Store):
     put_object = get_object = head_object = delete_object = list_objects_v2 = _refuse
 
 
-def asked_of(store: Store) -> dict[str, Asked]:
-    calls = Calls(lambda: 0)
-    ask_state_bucket(calls, Bucket(store, "bucket", "state"))
-    return {one.action: one for one in calls.asked}
+def asked_of(store: Store) -> dict[str, ProbeResult]:
+    prober = Prober(lambda: 0)
+    probe_state_bucket(prober, Bucket(store, "bucket", "state"))
+    return {one.action: one for one in prober.probed}
 
 
 @pytest.mark.parametrize("strict", [True, False])
 def test_a_store_that_ignores_conditions_is_found_out_and_keeps_nothing(strict: bool) -> None:
     store = Store(strict=strict)
     found = asked_of(store)["s3:PutObject"]
-    expected = (Result.ALLOWED, "") if strict else (Result.UNCONDITIONAL, "If-Match")
+    expected = (ProbeOutcome.ALLOWED, "") if strict else (ProbeOutcome.UNCONDITIONAL, "If-Match")
     assert (found.result, found.detail) == expected
     assert f"state/{PROBE}" not in store.objects
 
 
 def test_what_is_no_store_is_told_as_that_whatever_is_asked() -> None:
-    asked = asked_of(Page(strict=True))
-    assert len(asked) == 4
-    assert {one.result for one in asked.values()} == {Result.OTHER}
+    probed = asked_of(Page(strict=True))
+    assert len(probed) == 4
+    assert {one.result for one in probed.values()} == {ProbeOutcome.OTHER}
