@@ -40,7 +40,9 @@ JUDGING: Final = (
 )
 """The modules of ``worker.doctor`` that judge what the others find out."""
 
-TWILIO_PURE: Final = ("comparison", "merging", "retrying", "rows", "sink_setup", "summaries")
+TWILIO_PURE: Final = (
+    *("comparison", "merging", "report_rows", "retrying", "sink_setup", "summaries"),
+)
 """The modules of ``worker.twilio`` that neither ask Twilio nor keep files."""
 
 PAGE: Final = (

@@ -59,7 +59,7 @@ def test_a_record_is_decoded_and_folded_in_a_few_dozen_calls() -> None:
 def walked(made: Counter[str]) -> dict[str, int]:
     """How many events of one name each walk went through."""
     return {
-        "direct": made["DirectWalk._final_token"],
+        "direct": made["EventWalk._final_token"],
         "turns": made["TurnWalk.final_token_received"],
     }
 
@@ -69,7 +69,7 @@ def test_offline_each_event_is_walked_once() -> None:
     for record in RECORDS:
         replay.feed(record)
     made = calls_by_name(replay.finish)
-    assert made["Reading.__init__"] == replay.counters["sessions_closed"]
+    assert made["SessionAnalysis.__init__"] == replay.counters["sessions_closed"]
     assert walked(made) == {"direct": REPLIES, "turns": REPLIES}
     assert made.total() <= 32 * len(RELAY)  # the timeline has 6 of them
 

@@ -98,9 +98,9 @@ def partition_of(
     identity: str,
     open_source: Callable[[Mapping[str, Position]], Opening],
 ) -> Service:
-    """The service of the state at ``location``, which is taken, and its beginning committed.
+    """The service of the state at ``location``, which is acquired, and its beginning committed.
 
-    ``identity``: whose state it must be; see ``Store.acquire`` for what is raised if it is another's.
+    ``identity``: the stream that the state must belong to; see ``Store.acquire`` for its errors.
     ``open_source``: see ``Engine.open``.
     """
     store = shared.open_store(location)

@@ -166,7 +166,7 @@ def test_a_stream_made_anew_under_its_name_is_refused(endpoint: str, tmp_path: P
     with working(aws, tmp_path) as worker:
         worker.wait_for_occurrences(1)
         aws.kinesis.delete_stream(StreamName="anew")
-        worker.wait_for(lambda: '"doubted"' in worker.log, "the stream's absence")
+        worker.wait_for(lambda: '"uncertain"' in worker.log, "the stream's absence")
         aws.kinesis.create_stream(StreamName="anew", ShardCount=1)
         assert worker.process.wait(LONGEST_S) == 4
         assert "made anew" in worker.log_lines[-1]["error"]

@@ -70,7 +70,7 @@ HEALTHY: Final = Facts(
 def probed(action: str, result: ProbeOutcome) -> dict[str, Any]:
     """Facts with one call that came to something else."""
     changed = [one._replace(result=result) if one.action == action else one for one in ASKED]
-    return {"asked": changed}
+    return {"probed": changed}
 
 
 def stream(**changed: Any) -> dict[str, Any]:

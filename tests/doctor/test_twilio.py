@@ -56,7 +56,7 @@ def test_a_sink_that_is_not_active_is_a_failure(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("types", "told"),
+    ("types", "detail"),
     [
         ({EVENT_TYPE: 1}, "call events come at schema version 1"),
         ({"other": 3}, "it is to other events than calls'"),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from botocore.parsers import ResponseParserError
+
+from worker.aws.client_events import ClientEvents
 
 _PAGE: Final = re.compile(
     rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b",
@@ -40,13 +42,6 @@ class NotTheService(ResponseParserError):  # type: ignore[misc]  # botocore is u
     def __init__(self, service: str, status: int, told: str) -> None:
         super().__init__(f"what answers is not {service}: status {status}, {told}")
         self.status: Final = status
-
-
-class ClientEvents(Protocol):
-    """What is used of a botocore session, or of a client's ``meta.events``."""
-
-    def register(self, event_name: str, handler: Any) -> None:
-        """Have ``handler`` called at each event of that name."""
 
 
 def refuse_other_answers(events: ClientEvents) -> None:

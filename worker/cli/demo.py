@@ -156,11 +156,11 @@ def _show(cloudwatch: Any, folder: Path) -> None:
     records = read_records(folder / "sessions.jsonl")
     out.print(_counts(beside(rows, records)), soft_wrap=True)
     out.print()
-    worst_sessions = worst_sessions(records, 5)
-    print_table(out, sessions_table(worst_sessions, "The sessions whose callers had it worst (ms)"))
-    if worst_sessions:
-        print_table(out, call_table(worst_sessions[0]))
-        for line in (*call_bars(worst_sessions[0]), *call_notes(worst_sessions[0])):
+    worst = worst_sessions(records, 5)
+    print_table(out, sessions_table(worst, "The sessions whose callers had it worst (ms)"))
+    if worst:
+        print_table(out, call_table(worst[0]))
+        for line in (*call_bars(worst[0]), *call_notes(worst[0])):
             out.print(f"  {line}", soft_wrap=True)
     page = folder / "report.html"
     page.write_text(html(data_of(records, _EVERYTHING)), encoding="utf-8")

@@ -17,7 +17,7 @@ from worker.doctor.facts import ClockReadings, ProbeOutcome, ProbeResult
 from worker.objectstore.api import StoreFailure, StoreFailureKind
 
 ResponseFields = Mapping[str, Any]
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _STATUS: Final = re.compile(r"\(\d{3}\)|\b[45]\d\d\b")
 
@@ -78,8 +78,8 @@ class Prober:
         action: str,
         of: str,
         call: Callable[[], ResponseFields],
-        read: Callable[[ResponseFields], T],
-    ) -> T | None:
+        read: Callable[[ResponseFields], _T],
+    ) -> _T | None:
         """What ``read`` makes of the answer to ``call``; None without one of the service's."""
         try:
             answer = call()

@@ -52,8 +52,8 @@ class Enough(NamedTuple):
 
 class Alarm(NamedTuple):
     """One alarm. It goes off when ``value`` (an expression, or the id of the only metric) is at
-    or above ``threshold``, or below it (``below``), in ``bad`` of the last ``evaluation_periods`` periods
-    of ``period_s``.
+    or above ``threshold``, or below it (``below``), in ``bad`` of the last
+    ``evaluation_periods`` periods of ``period_s``.
 
     ``unit`` is the threshold's, for people. ``measured``: whether the threshold comes of what the
     deployment itself does; without that, nobody is told. ``form``: what ``value`` says, for stores

@@ -28,10 +28,7 @@ END_STATUSES: Final = ("ended", "hung_up", "failure", "other", "unknown", "none"
 
 _OUTBOX: Final = ("OutboxEntries", "Backpressure")
 _FAILURES: Final = (
-    "StreamCallsFailed",
-    "StateCallsFailed",
-    "LogLinesDropped",
-    "SessionsQuarantined",
+    *("StreamCallsFailed", "StateCallsFailed", "LogLinesDropped", "SessionsQuarantined"),
 )
 
 _ALARM_ARN: Final = (

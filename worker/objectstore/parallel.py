@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from threading import Lock, Thread
 from typing import TypeVar
 
-T = TypeVar("T")
-R = TypeVar("R")
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
-def each(function: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
+def each(function: Callable[[_T], _R], items: Sequence[_T], threads: int) -> list[_R]:
     """What ``function`` returns for each item, in their order; with one thread one by one, in
     the caller's. Raises what the first call that failed did.
     """
-    results: dict[int, R] = {}
+    results: dict[int, _R] = {}
     errors: list[BaseException] = []
     numbers = iter(range(len(items)))
     lock = Lock()

@@ -14,7 +14,7 @@ from worker.backoff import full_jitter
 from worker.errors import CorruptState, Misconfigured
 from worker.objectstore.api import Object, ObjectStore, StoreFailure, StoreFailureKind
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 10.0
@@ -114,7 +114,7 @@ class Access:
             attempt += 1
             self._wait("put", key, answer, attempt)
 
-    def _answer(self, operation: str, key: str, call: Callable[[], T | StoreFailure]) -> T | None:
+    def _answer(self, operation: str, key: str, call: Callable[[], _T | StoreFailure]) -> _T | None:
         attempt = 0
         while True:
             answer = call()

@@ -21,7 +21,7 @@ from worker.aws.errors import not_of, one_line, passes, words_of
 from worker.errors import Misconfigured
 from worker.objectstore.api import KeyPage, Object, StoreFailure, StoreFailureKind
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 S3Response = Mapping[str, Any]
 
 
@@ -156,7 +156,7 @@ class Bucket:
 
         return self._answer(call)
 
-    def _answer(self, call: Callable[[], T]) -> T | StoreFailure:
+    def _answer(self, call: Callable[[], _T]) -> _T | StoreFailure:
         try:
             return call()
         except (ClientError, BotoCoreError) as error:

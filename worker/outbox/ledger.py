@@ -30,7 +30,8 @@ with a destination."""
 
 class Note(msgspec.Struct, array_like=True, frozen=True):
     """``counts``: of an entry's samples, by series and minute; they count at the destination that
-    the entry's ``kind`` names at least ``min_count`` times (0 or 1), and at most ``max_count`` times.
+    the entry's ``kind`` names at least ``min_count`` times (0 or 1), and at most ``max_count``
+    times.
     """
 
     entry: int

@@ -57,10 +57,10 @@ def has_emitted_all(state: Session) -> bool:
 
 
 def emit(resident: ResidentSession, hold: Hold, due: Due, windows: MetricWindows) -> int:
-    """Add what ``resident`` has to tell of the minutes that are ``due`` to ``windows``, and mark it as
-    told. Gives how many told samples turned out untrue.
+    """Add the new samples of a session's minutes that are ``due`` to ``windows``, and move its
+    cursor. Returns how many emitted samples its events now contradict.
 
-    ``hold`` is DIRECT or TURN. What was once told up to some minute stays told up to there.
+    ``hold`` is DIRECT or TURN. Minutes that were once emitted stay emitted.
     """
     state = resident.state
     mark, emitted = _mark(state, hold), _emitted_span(state, hold)

@@ -39,12 +39,12 @@ class PendingCommit:
         self.counters["dead_letters"] += 1
         self.outputs.dead_letters.append(occurrence_letter(reason, delivery.place, delivery.data))
 
-    def set_aside(self, resident: ResidentSession, defect: Exception) -> None:
+    def quarantine(self, resident: ResidentSession, defect: Exception) -> None:
         """The worker failed at a session: all that it would have given out is its log."""
         state = resident.state
         self.outputs.evicted.pop(state.key, None)
         self.counters["sessions_quarantined"] += 1
-        self.outputs.set_aside.append(
+        self.outputs.quarantined.append(
             session_letter(
                 defect_reason(defect), state.key, state.last_arrival, bytes(resident.log)
             )

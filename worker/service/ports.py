@@ -12,8 +12,9 @@ from worker.state.store import Backlog
 
 
 class WorkerStatus(NamedTuple):
-    """How the service does. ``backpressure``: the share of time in which nothing is read, because the
-    outbox is so full. ``window``: what the commit gave out to be sent; ``state_size``: bytes.
+    """The state of the service after a commit. ``backpressure``: the share of time in which
+    nothing is read, because the outbox is so full. ``window``: the samples that the commit
+    released; ``state_size``: bytes.
     ``cross_shard``: how many of the sessions in memory have had events of more than one shard.
     ``waits``: how long minutes that it gave out waited. ``found_sparse``: whether the sequence
     numbers of most sessions have turned out not to follow one another. ``totals``: of all series

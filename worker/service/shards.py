@@ -72,8 +72,8 @@ class Shards:
         self._answers[shard] = _Answer(behind_ms, at_s)
 
     def turn(self, backpressure: float, at_s: float) -> tuple[set[str], set[str]]:
-        """The shards that pause from now on, and those that go on. ``backpressure``: the share of time
-        (0 to 1) in which all of them pause.
+        """The shards that pause from now on, and those that resume. ``backpressure``: the share of
+        time (0 to 1) in which all of them pause.
         """
         live = self.live()
         resting = at_s % _REST_PERIOD_S < _REST_PERIOD_S * backpressure

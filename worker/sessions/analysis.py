@@ -28,7 +28,7 @@ class SessionAnalysis:
     """
 
     __slots__ = (
-        *("_base", "_closing", "_direct", "_numbers", "_pairs", "_spoken"),
+        *("_base", "_closing", "_direct", "_numbers", "_pairs", "_conversation"),
         *("contiguous", "first", "last", "ordered"),
     )
 
@@ -39,7 +39,7 @@ class SessionAnalysis:
         self._closing = closing
         self.contiguous = contiguous
         self._direct: EventWalk | None = None
-        self._spoken: ConversationWalk | None = None
+        self._conversation: ConversationWalk | None = None
         self._numbers: NumberSpan | None = None
         self.ordered: Ordered = in_order(rows)
         self._pairs = Pairs(self.ordered.rows[0])
@@ -56,12 +56,12 @@ class SessionAnalysis:
     @property
     def conversation(self) -> ConversationWalk:
         """What events say together."""
-        if self._spoken is None:
+        if self._conversation is None:
             rows, holes = self.ordered.rows, self.holes
-            walk = self._spoken = ConversationWalk(Samples(), self._base)
+            walk = self._conversation = ConversationWalk(Samples(), self._base)
             walk.turns.pairs = self._pairs
             _walk_through(walk, rows, holes, closing=self._closing)
-        return self._spoken
+        return self._conversation
 
     @property
     def timeline(self) -> Timeline:

@@ -43,7 +43,7 @@ Identity = tuple[int, int, int | str]
 _encode: Final = msgspec.msgpack.Encoder().encode
 _DECODER: Final = msgspec.msgpack.Decoder(list[LoggedEvent])
 _CODED: Final = cast(
-    "msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[_CodedEvent])
+    "msgspec.msgpack.Decoder[list[LoggedEvent]]", msgspec.msgpack.Decoder(list[_CodedEvent])
 )
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD

@@ -72,7 +72,7 @@ class ResidentSession:
     """
 
     __slots__ = (
-        *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_runs", "_seen"),
+        *("_base", "_counted", "_events", "_grown", "_analysis", "_index", "_runs", "_seen"),
         *("_state", "_told", "due", "log", "notable_before", "number", "open", "resettled"),
         *("shard", "summary", "turn_walk"),
     )
@@ -171,7 +171,7 @@ class ResidentSession:
 
     def mark_rows_emitted(self, rows: list[LoggedEvent], before: int) -> None:
         """All samples of the ``rows_to_emit`` before that time (epoch ms) are told now."""
-        self._told = self._told.grown(self.log, rows, before - self.state.base, CONFIGURING)
+        self._told = self._told.extended(self.log, rows, before - self.state.base, CONFIGURING)
 
     def analysis(self, *, contiguous: bool = True) -> SessionAnalysis:
         """All events, read as they now stand; kept until ``forget_analysis``. ``contiguous``: see

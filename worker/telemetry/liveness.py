@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 TURN_WITHIN_S: Final = 120.0
 """A turn may fold 64 MiB of records and make one commit."""
@@ -36,10 +36,10 @@ class Liveness:
         """For how long there has been none. For any thread."""
         return self._monotonic() - self._last
 
-    def on_turn(self, ask: Callable[[], T]) -> Callable[[], T]:
+    def on_turn(self, ask: Callable[[], _T]) -> Callable[[], _T]:
         """``ask``, which the loop asks at each turn, as a sign of life."""
 
-        def asked() -> T:
+        def asked() -> _T:
             self._sign()
             self._within_s = TURN_WITHIN_S
             return ask()

@@ -5,17 +5,14 @@ from __future__ import annotations
 from random import Random
 from typing import Final
 
+from worker.events.twilio.envelope import GATEWAY_TYPE, SDK_TYPE, TEST_TYPE
 from worker.testing.envelopes import (
-    GATEWAY_TYPE,
-    SDK_TYPE,
     CallIds,
     call_data,
     cloud_event,
     encode_envelope,
     sid,
 )
-
-TEST_TYPE: Final = "com.twilio.eventstreams.test-event"
 
 _GATEWAY_NAMES: Final = (
     ("call", "call.initiated"),

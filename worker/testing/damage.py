@@ -11,10 +11,10 @@ from random import Random
 from typing import Any, Final
 
 from worker.events.kpl import sealed
+from worker.events.twilio.envelope import GATEWAY_TYPE
 from worker.testing.aggregates import aggregate
 from worker.testing.conversation import SimulatedEvent
 from worker.testing.envelopes import (
-    GATEWAY_TYPE,
     Oddities,
     encode_envelope,
     new_call,

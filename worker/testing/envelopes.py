@@ -7,11 +7,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from worker.events.twilio.envelope import GATEWAY_TYPE
 from worker.testing.conversation import SimulatedEvent
 from worker.times.rfc3339 import format_ms
-
-GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
-SDK_TYPE: Final = "com.twilio.voice.insights.call-event.sdk"
 
 encode_envelope: Final = msgspec.json.Encoder().encode
 

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 
 from worker.objectstore.api import KeyPage, Object, StoreFailure, StoreFailureKind
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 S3Operation = Literal["get", "get_range", "etag", "put", "delete", "keys"]
 
 
@@ -150,11 +150,11 @@ class StrictS3:
         for call in later:
             call()
 
-    def _call(self, operation: S3Operation, key: str, call: Callable[[], T]) -> T | StoreFailure:
+    def _call(self, operation: S3Operation, key: str, call: Callable[[], _T]) -> _T | StoreFailure:
         fault = self.faults(operation, key)
         if fault in _CONDITIONAL and operation != "put":
             fault = None
-        answer: T | StoreFailure
+        answer: _T | StoreFailure
         with self._lock:
             self.calls.append(S3Call(operation, key, fault))
             if fault is None:

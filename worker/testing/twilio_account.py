@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from worker.events.twilio.envelope import TEST_TYPE
 from worker.testing.twilio_summaries import SummaryRow, agent_session_summaries
 from worker.times.rfc3339 import parse_ms
 
-TEST_TYPE: Final = "com.twilio.eventstreams.test-event"
 _PAGE_SIZE: Final = 50
 _LARGEST_PAGE: Final = 1000
 

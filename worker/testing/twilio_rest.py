@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from worker.testing.envelopes import GATEWAY_TYPE, SDK_TYPE
+from worker.events.twilio.envelope import GATEWAY_TYPE, SDK_TYPE
 from worker.testing.traffic import Traffic, simulated_records
 from worker.testing.twilio_account import StubReply, StubRequest, TwilioAccount, TwilioCall, call_of
 from worker.testing.twilio_summaries import SummaryRow

@@ -14,10 +14,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from worker.errors import Unreadable
-from worker.events.twilio.envelope import GATEWAY_TYPE
+from worker.events.twilio.envelope import GATEWAY_TYPE, SDK_TYPE
 from worker.times.rfc3339 import parse_ms
 
-SDK_TYPE: Final = "com.twilio.voice.insights.call-event.sdk"
 SCHEMA: Final = "https://events-schemas.twilio.com/VoiceInsights.CallEvent/3"
 
 _encode: Final = msgspec.json.Encoder().encode

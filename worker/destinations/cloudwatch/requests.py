@@ -23,10 +23,10 @@ METRIC_KIND: Final = "metrics"
 """The kind of CloudWatch's entries. It is one store, however requests get there: entries that
 were made for EMF can be sent as calls by the next start, and the other way round."""
 
-REQUEST_DATUMS: Final = 1000
+PUT_METRIC_DATA_DATUMS: Final = 1000
 """Datums that one PutMetricData request takes."""
 
-REQUEST_BYTES: Final = 640_000
+PUT_METRIC_DATA_BYTES: Final = 640_000
 """Bytes of a request in compact JSON. The limit is 1 MB before compression; botocore's own
 JSON has a space after each comma and colon, which adds at most a half."""
 
@@ -47,7 +47,8 @@ class DatumRequests:
         for group in groups(outputs.window):
             encoded = _encode(group)
             if request and (
-                datums + len(group) > REQUEST_DATUMS or size + len(encoded) > REQUEST_BYTES
+                datums + len(group) > PUT_METRIC_DATA_DATUMS
+                or size + len(encoded) > PUT_METRIC_DATA_BYTES
             ):
                 yield _joined(request)
                 request, datums, size = [], 0, 0

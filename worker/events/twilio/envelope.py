@@ -16,6 +16,7 @@ from worker.events.occurrence import TYPE_LENGTH, Ignored, Occurrence, SinkTest
 from worker.events.twilio.call_event import CallEvent, Loose, to_event
 
 GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
+SDK_TYPE: Final = "com.twilio.voice.insights.call-event.sdk"
 TEST_TYPE: Final = "com.twilio.eventstreams.test-event"
 
 

@@ -23,7 +23,7 @@ KinesisResponse = Mapping[str, Any]
 Dated = int | ClockDoubt | None
 """The time of an answer (epoch ms), the clocks that contradict each other, or None undated."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _whole: Final = float.__round__
 """``round``, which looks this up at each call: a quarter of what it costs to make a Record."""
@@ -90,7 +90,7 @@ class ParsedAnswer(msgspec.Struct):
     ChildShards: list[TypedChild] | None = None
 
 
-def checked(fields: KinesisResponse, kind: type[T]) -> T:
+def checked(fields: KinesisResponse, kind: type[_T]) -> _T:
     """What botocore has parsed, as a ``kind``. Raises ``msgspec.ValidationError`` if it is none."""
     return msgspec.convert(fields, kind)
 

@@ -2,18 +2,18 @@
 
     WAITING ── parents handed over ───► SEEKING
     SEEKING ── iterator ──────────────► READING
-    SEEKING ── refused ───────────────► DOUBTED
-    SEEKING ── gone ──────────────────► DOUBTED
+    SEEKING ── refused ───────────────► UNCERTAIN
+    SEEKING ── gone ──────────────────► UNCERTAIN
     READING ── expired ───────────────► SEEKING
     READING ── gone ──────────────────► SEEKING
     READING ── end, children known ───► ENDED
     READING ── end, children unknown ─► ENDING
-    DOUBTED ── still listed ──────────► SEEKING
-    DOUBTED ── listed no more ────────► ENDED
+    UNCERTAIN ── still listed ────────► SEEKING
+    UNCERTAIN ── listed no more ──────► ENDED
     ENDING ─── surveyed ──────────────► ENDED
 
 - At most one call is under way, so records come in order, each once.
-- DOUBTED and ENDING wait for a survey begun after them: it shows whether the stream is still the
+- UNCERTAIN and ENDING wait for a survey begun after them: it shows whether the stream is still the
   same, whether the shard still exists, and what its children are.
 """
 
@@ -42,7 +42,7 @@ class ShardStage(StrEnum):
     WAITING = "waiting"
     SEEKING = "seeking"
     READING = "reading"
-    UNCERTAIN = "doubted"
+    UNCERTAIN = "uncertain"
     ENDING = "ending"
     ENDED = "ended"
 
@@ -124,7 +124,7 @@ class Shard:
     millis_behind: int | None = None
     failure: StreamFailure | None = None
     gap: bool = False  # to be told with the next batch
-    sync_awaited: int = 0  # number of the first survey that can settle DOUBTED or ENDING
+    sync_awaited: int = 0  # number of the first survey that can settle UNCERTAIN or ENDING
     _iterator: str = ""
 
     @property

@@ -11,9 +11,11 @@ the outcome is the same with and without the handler, and would be if botocore s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final
 
 import msgspec
+
+from worker.aws.client_events import ClientEvents
 
 _LAST_SECOND: Final = 253_402_300_799.0  # of the year 9999, where botocore's own reading ends
 _KEY: Final = "TypedAnswer"
@@ -42,13 +44,6 @@ class TypedAnswer(msgspec.Struct):
     NextShardIterator: str | None = None
     MillisBehindLatest: int | None = None
     ChildShards: list[TypedChild] | None = None
-
-
-class ClientEvents(Protocol):
-    """What is used of a boto3 client's ``meta.events``."""
-
-    def register(self, event_name: str, handler: Any) -> None:
-        """Have ``handler`` called at each event of that name."""
 
 
 def decode_typed(events: ClientEvents) -> None:

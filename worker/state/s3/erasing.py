@@ -13,6 +13,7 @@ from worker.objectstore.parallel import each
 from worker.objectstore.retrying import Access
 from worker.partition.delta import merge_all
 from worker.partition.erasure import Erasure
+from worker.state.s3.compaction import LocateBlock
 from worker.state.s3.index import EvictedIndex
 from worker.state.s3.manifest import (
     SEGMENTS,
@@ -35,8 +36,6 @@ from worker.state.s3.segment import (
     unpack_session,
 )
 from worker.state.store import Edit, ErasedState
-
-LocateBlock = Callable[[bytes], Extent | None]
 
 
 class Whole(NamedTuple):

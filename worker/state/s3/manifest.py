@@ -173,8 +173,8 @@ class Manifest(msgspec.Struct, frozen=True):
         ref: SegmentRef | None,
         replacements: Iterable[PlacedEntry],
     ) -> Manifest:
-        """With these outcomes; ``replacements``: what takes the place of entries that have ended, and
-        has been written to the segment ``ref``.
+        """The manifest with these outcomes. ``replacements`` take the place of entries that have
+        ended; their bodies are in the segment ``ref``.
         """
         entries = {one.id: one for one in self.outbox}
         for one in settled:

@@ -45,7 +45,7 @@ from worker.state.store import Backlog, Commit, Edit, ErasedState
 
 READERS: Final = 8
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class S3Store:
@@ -199,7 +199,7 @@ class S3Store:
     def _body(self, entry: OutboxEntryRef) -> bytes | None:
         return self._block(lambda: self._owner.manifest.place_of(entry.id), from_block)
 
-    def _block(self, locate: Callable[[], Extent | None], read: Callable[[bytes], T]) -> T | None:
+    def _block(self, locate: Callable[[], Extent | None], read: Callable[[bytes], _T]) -> _T | None:
         """What a piece holds; None if it is no longer anywhere. Compaction may move it while it
         is looked for.
         """
@@ -217,7 +217,7 @@ class S3Store:
             place = moved
         return None
 
-    def _read(self, name: str, block: bytes, read: Callable[[bytes], T]) -> T:
+    def _read(self, name: str, block: bytes, read: Callable[[bytes], _T]) -> _T:
         try:
             return read(block)
         except CorruptState as error:

@@ -58,7 +58,7 @@ _CHECKPOINT_EVERY: Final = 4 << 20
 _BYTES_A_TRANSACTION: Final = 16 << 10
 """About what a transaction writes into the ``-wal`` beside its data."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Compaction(NamedTuple):
@@ -247,10 +247,10 @@ class SqliteStore:
         finally:
             self._write("checkpoint", lambda db: mark_wal(db, 0))
 
-    def _write(self, operation: str, change: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, operation: str, change: Callable[[sqlite3.Connection], _T]) -> _T:
         """Make a change in a transaction that only the owner may make."""
 
-        def once() -> T:
+        def once() -> _T:
             with self._lock, self._owned() as db:
                 return change(db)
 
@@ -258,7 +258,7 @@ class SqliteStore:
         self._unmerged_bytes += _BYTES_A_TRANSACTION
         return done
 
-    def _waiting(self, operation: str, attempt: Callable[[], T]) -> T:
+    def _waiting(self, operation: str, attempt: Callable[[], _T]) -> _T:
         """The same again and again while the disk is full; other calls go on in between."""
         attempts = 0
         while True:
