@@ -45,8 +45,8 @@ class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     ``time``: of the latest commit that added to them, in epoch ms: the end of the latest minute
     among what it added, later than the time before. ``sum``, ``min`` and ``max`` are in integer
-    samples. ``cells``: counts by exponential and explicit bucket at once, as ``cell_of`` numbers
-    them; empty for a counter.
+    samples. ``cells``: counts by exponential and explicit bucket at once, as ``histogram_cell``
+    numbers them; empty for a counter.
     """
 
     time: int
@@ -126,7 +126,7 @@ def increment(
     return Totals(before.since, added, begins)
 
 
-def merge(before: Totals | None, added: Totals | None) -> Totals | None:
+def merge_totals(before: Totals | None, added: Totals | None) -> Totals | None:
     """What these make together, one after the other."""
     if before is None or added is None:
         return before if added is None else added
@@ -181,7 +181,7 @@ def _together(parts: list[tuple[int, Distribution]]) -> tuple[int, Distribution]
     return max(minute for minute, _ in parts), together
 
 
-def cell_of(sample: int, divisor: int, bounds: tuple[int, ...]) -> int:
+def histogram_cell(sample: int, divisor: int, bounds: tuple[int, ...]) -> int:
     """The number of a sample's cell: its exponential bucket, and in the lowest bits its explicit
     one. Samples of one cell are in the same bucket of both kinds.
     """
@@ -212,9 +212,9 @@ def _cells_of(divisor: int, bounds: tuple[int, ...]) -> _Cells:
     edges = {0, *bounds, *(_last_of(bucket, divisor) for bucket in last)}
     below = array("h")
     for edge in sorted(min(edge, _LOOKED_UP - 1) for edge in edges):
-        cell = array("h", [cell_of(edge, divisor, bounds)])
+        cell = array("h", [histogram_cell(edge, divisor, bounds)])
         below += cell * (edge + 1 - len(below))
-    return _Cells(below, lambda sample: cell_of(sample, divisor, bounds))
+    return _Cells(below, lambda sample: histogram_cell(sample, divisor, bounds))
 
 
 def _last_of(bucket: int, divisor: int) -> int:

@@ -17,7 +17,7 @@ from worker.monitoring.template import RUNBOOK
 from worker.monitoring.yaml_text import to_yaml
 from worker.telemetry.catalogue import TELEMETRY_METRICS
 
-PREFIX: Final = "VoiceInsights"
+ALERT_PREFIX: Final = "VoiceInsights"
 NOBODY: Final = "none"
 """The severity of an alert that nobody is to be told of: its threshold is not measured."""
 
@@ -68,7 +68,7 @@ def _recordings(deployment: Deployment) -> Iterator[dict[str, Any]]:
 def _alert(deployment: Deployment, alarm: Alarm) -> dict[str, Any]:
     held_s = (alarm.bad - 1) * alarm.period_s
     return {
-        "alert": f"{PREFIX}{alarm.name}",
+        "alert": f"{ALERT_PREFIX}{alarm.name}",
         "expr": _silence(alarm) if alarm.below else _expression(deployment, alarm),
         **({"for": duration(held_s)} if held_s and not alarm.below else {}),
         "labels": {"severity": alarm.urgency.value if alarm.measured else NOBODY},

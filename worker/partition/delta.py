@@ -14,8 +14,7 @@ import msgspec
 
 from worker.errors import CorruptState
 from worker.metrics.series import Series
-from worker.metrics.totals import Totals
-from worker.metrics.totals import merge as merge_totals
+from worker.metrics.totals import Totals, merge_totals
 from worker.partition.revisions import RevisionPeriods, kept_revisions
 from worker.sessions.event_log import unpack_log
 from worker.sessions.state import Session
