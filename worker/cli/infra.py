@@ -31,7 +31,7 @@ from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 from worker.settings.sources import load_settings
 
-WATCH: Final = "infra/monitoring.yaml"
+MONITORING: Final = "infra/monitoring.yaml"
 RULES: Final = "infra/prometheus-rules.yaml"
 
 _SHORTEST_S: Final = 86_400
@@ -56,7 +56,7 @@ def infra() -> None:
     "--out",
     "-o",
     metavar="FILE",
-    help=f"Where to write it; - is standard output.  [default: {WATCH}, {RULES}]",
+    help=f"Where to write it; - is standard output.  [default: {MONITORING}, {RULES}]",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if FILE is not up to date.")
 @click.option(
@@ -115,7 +115,7 @@ def render(
     if prometheus:
         _give(out or RULES, prometheus_rules(deployment, measured), check=check)
     else:
-        _give(out or WATCH, monitoring_template(deployment, measured), check=check)
+        _give(out or MONITORING, monitoring_template(deployment, measured), check=check)
 
 
 def _give(out: str, template: str, *, check: bool) -> None:
