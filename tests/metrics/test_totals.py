@@ -117,6 +117,14 @@ def test_the_start_is_the_first_minute_and_stays() -> None:
     assert late.series[TURNS].time == 3 * MINUTE + 1
 
 
+def test_a_minute_without_samples_adds_nothing() -> None:
+    empty: Window = {(WAIT, MINUTE): {}}
+    assert increment(None, empty) is None
+    assert increment(None, {(WAIT, 2 * MINUTE): {1: 1}, **empty}) == increment(
+        None, {(WAIT, 2 * MINUTE): {1: 1}}
+    )
+
+
 def test_totals_that_are_switched_on_again_begin_anew() -> None:
     before = increment(None, {(WAIT, MINUTE): {100: 4}})
     off = merge_totals(before, NONE)
