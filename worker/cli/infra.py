@@ -23,6 +23,8 @@ from worker.errors import BadInput, Misconfigured
 from worker.monitoring.alarms import ALARMED_LATENCIES, LATENCY_PERIOD_S
 from worker.monitoring.baseline import PERIODS_AT_LEAST, threshold
 from worker.monitoring.deployment import Deployment
+from worker.monitoring.grafana import GrafanaSource, grafana_files
+from worker.monitoring.grafana_sources import source_of
 from worker.monitoring.history import StatisticsApi, history
 from worker.monitoring.prometheus_rules import prometheus_rules
 from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of, sizing_table
@@ -33,6 +35,7 @@ from worker.settings.sources import load_settings
 
 MONITORING: Final = "infra/monitoring.yaml"
 RULES: Final = "infra/prometheus-rules.yaml"
+GRAFANA: Final = "grafana"
 
 _SHORTEST_S: Final = 86_400
 _LONGEST_S: Final = 63 * 86_400
@@ -56,11 +59,17 @@ def infra() -> None:
     "--out",
     "-o",
     metavar="FILE",
-    help=f"Where to write it; - is standard output.  [default: {MONITORING}, {RULES}]",
+    help="Where to write it; - is standard output; for --grafana, a folder.  [default: "
+    f"{MONITORING}, {RULES}, {GRAFANA}]",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if FILE is not up to date.")
 @click.option(
     "--prometheus", is_flag=True, help="Write Prometheus's recording and alerting rules instead."
+)
+@click.option(
+    "--grafana",
+    type=click.Choice(["cloudwatch", "prometheus"]),
+    help="Write the dashboard for Grafana instead, of the metrics that are there.",
 )
 @click.option(
     "--baseline",
@@ -83,15 +92,17 @@ def render(
     *,
     check: bool,
     prometheus: bool,
+    grafana: GrafanaSource | None,
     baseline: float | None,
     account: str | None,
     config_file: Path | None,
     **options: str | None,
 ) -> None:
-    """Write what watches the worker: for CloudWatch, or for Prometheus.
+    """Write what watches the worker: for CloudWatch, for Prometheus, or for Grafana.
 
     The CloudFormation template of the dashboard and the alarms; or, with --prometheus, a file of
-    rules for who scrapes /metrics, whose alerts are those alarms.
+    rules for who scrapes /metrics, whose alerts are those alarms; or, with --grafana, a folder with
+    that dashboard for Grafana, and a file by which Grafana is provisioned with it.
 
     It is made from the catalogues of metrics and the worker's settings: namespaces, dimension
     sets, and the holds, which decide over how many periods an alarm must look. Give it the
@@ -107,15 +118,30 @@ def render(
       voice-insights infra render --check
       voice-insights infra render --out - --namespace Staging
       voice-insights infra render --prometheus
+      voice-insights infra render --grafana prometheus -o grafana
       voice-insights infra render --baseline 14d --region eu-west-1 --out my-monitoring.yaml
     """
     settings = load_settings(options, os.environ, config_file).settings
     deployment = _subject(settings, account)
     measured = {} if baseline is None else _measured(settings, deployment, baseline)
-    if prometheus:
+    if prometheus and grafana is not None:
+        raise Misconfigured("--prometheus and --grafana: give one of them")
+    if grafana is not None:
+        folder = Path(out or GRAFANA)
+        files = grafana_files(deployment, source_of(deployment, grafana))
+        _give_all({str(folder / name): text for name, text in files.items()}, check=check)
+    elif prometheus:
         _give(out or RULES, prometheus_rules(deployment, measured), check=check)
     else:
         _give(out or MONITORING, monitoring_template(deployment, measured), check=check)
+
+
+def _give_all(files: Mapping[str, str], *, check: bool) -> None:
+    """Write some files, or see whether all of them are up to date."""
+    if check:
+        sys.exit(max(_differs(Path(out), text) for out, text in files.items()))
+    for out, text in files.items():
+        _write(out, text)
 
 
 def _give(out: str, template: str, *, check: bool) -> None:
