@@ -23,7 +23,7 @@ from worker.metrics import distribution
 from worker.metrics.distribution import Distribution
 from worker.metrics.instruments import instrument_of
 from worker.metrics.series import Series
-from worker.times.minutes import MINUTE
+from worker.times.minutes import AFTER_ALL, MINUTE
 
 SCALE: Final = 4
 """The histograms' scale, as OpenTelemetry defines it: bucket i holds the samples above
@@ -36,9 +36,11 @@ _POSITION: Final = (1 << _POSITION_BITS) - 1
 _ZERO: Final = -(1 << 11)
 """The exponential bucket of 0, below all others: a ten-thousandth is in bucket -213."""
 
-_LOOKED_UP: Final = 1 << 17
+_LOOKED_UP: Final = 1 << 20
+"""So many cells at most are remembered of an instrument, or twice as many as its last bound."""
+
 _FEW: Final = 8
-"""Of more samples, each there once, a Counter is quicker than a loop."""
+"""Of more values at once, loops in C are quicker."""
 
 _GREATEST: Final = 1 << 32
 """Greater samples, which are hostile ones, count in its bucket: in milliseconds it is 49 days."""
@@ -169,30 +171,45 @@ def cumulative(totals: SeriesTotals, bounds: tuple[int, ...]) -> list[int]:
 
 def _added(metric: str, parts: list[Distribution], time: int) -> SeriesTotals:
     """What the samples in some distributions, none of which is empty, add to a series."""
-    greatest = max(map(max, parts))
     known = _cells_for(metric)
-    count = whole = 0
+    count = whole = greatest = 0
+    least = AFTER_ALL
     cells: Distribution = {}
+    below = _NO_CELLS if known is None else known.below
+    limit = len(below)
     for samples in parts:
-        counts = samples.values()
-        together = sum(counts)
-        once = together == len(samples)
-        count += together
-        whole += sum(samples) if once else sum(map(mul, samples, counts))
-        if known is None:
+        if len(samples) > _FEW:
+            together = sum(samples.values())
+            count += together
+            once = together == len(samples)
+            whole += sum(samples) if once else sum(map(mul, samples, samples.values()))
+            least, greatest = min(least, min(samples)), max(greatest, max(samples))
+            if known is not None:
+                _count_many(cells, samples, known, once=once)
             continue
-        if once and together > _FEW and greatest < _LOOKED_UP:
-            distribution.add(cells, Counter(map(known.below.__getitem__, samples)))
-        else:
-            _count_cells(cells, samples, known)
-    return SeriesTotals(time, count, whole, min(map(min, parts)), greatest, cells)
+        for sample, times in samples.items():
+            count += times
+            whole += sample * times
+            if sample < least:
+                least = sample
+            if sample > greatest:
+                greatest = sample
+            if known is not None:
+                cell = below[sample] if sample < limit else known.beyond(sample)
+                cells[cell] = cells.get(cell, 0) + times
+    return SeriesTotals(time, count, whole, least, greatest, cells)
 
 
-def _count_cells(cells: Distribution, samples: Distribution, known: _Cells) -> None:
-    """Add the samples to the counts by cell."""
+def _count_many(cells: Distribution, samples: Distribution, known: _Cells, *, once: bool) -> None:
+    """Add samples to the counts by cell. ``once``: whether each is there once."""
     below, beyond = known.below, known.beyond
+    limit = len(below)
+    if once and max(samples) < limit:
+        # nothing counts one by one as quickly as this
+        distribution.add(cells, Counter(map(below.__getitem__, samples)))
+        return
     for sample, times in samples.items():
-        cell = below[sample] if sample < _LOOKED_UP else beyond(sample)
+        cell = below[sample] if sample < limit else beyond(sample)
         cells[cell] = cells.get(cell, 0) + times
 
 
@@ -204,9 +221,12 @@ def histogram_cell(sample: int, divisor: int, bounds: tuple[int, ...]) -> int:
     return bucket << _POSITION_BITS | bisect_left(bounds, sample)
 
 
+_NO_CELLS: Final = array("h")
+
+
 class _Cells(NamedTuple):
-    """``below``: the cells of all samples below ``_LOOKED_UP``, by sample; ``beyond`` gives those
-    of the others.
+    """``below``: the cells of samples up to some limit, by sample; ``beyond`` gives those of the
+    others.
     """
 
     below: array[int]
@@ -223,10 +243,11 @@ def _cells_for(metric: str) -> _Cells | None:
 @cache
 def _cells_of(divisor: int, bounds: tuple[int, ...]) -> _Cells:
     """The cells of samples, most of them worked out once: for each anew it would take longer."""
-    last = range(bucket_of(1, divisor), bucket_of(_LOOKED_UP, divisor) + 1)
+    limit = min(2 * bounds[-1], _LOOKED_UP)
+    last = range(bucket_of(1, divisor), bucket_of(limit, divisor) + 1)
     edges = {0, *bounds, *(_last_of(bucket, divisor) for bucket in last)}
     below = array("h")
-    for edge in sorted(min(edge, _LOOKED_UP - 1) for edge in edges):
+    for edge in sorted(min(edge, limit - 1) for edge in edges):
         cell = array("h", [histogram_cell(edge, divisor, bounds)])
         below += cell * (edge + 1 - len(below))
     return _Cells(below, lambda sample: histogram_cell(sample, divisor, bounds))
@@ -240,8 +261,10 @@ def _last_of(bucket: int, divisor: int) -> int:
 
 def combined(one: SeriesTotals, more: SeriesTotals) -> SeriesTotals:
     """What these, the latter being the later ones, make together."""
-    cells = dict(one.cells)
-    distribution.add(cells, more.cells)
+    cells = one.cells
+    if more.cells:
+        cells = dict(cells)
+        distribution.add(cells, more.cells)
     return SeriesTotals(
         more.time,
         one.count + more.count,
