@@ -245,18 +245,13 @@ def _cells_of(divisor: int, bounds: tuple[int, ...]) -> _Cells:
     """The cells of samples, most of them worked out once: for each anew it would take longer."""
     limit = min(2 * bounds[-1], _LOOKED_UP)
     last = range(bucket_of(1, divisor), bucket_of(limit, divisor) + 1)
-    edges = {0, *bounds, *(_last_of(bucket, divisor) for bucket in last)}
+    # a bound is an integer only where it is a power of 2 base units, which floats have exactly
+    edges = {0, *bounds, *(int(upper_bound(bucket) * divisor) for bucket in last)}
     below = array("h")
     for edge in sorted(min(edge, limit - 1) for edge in edges):
         cell = array("h", [histogram_cell(edge, divisor, bounds)])
         below += cell * (edge + 1 - len(below))
     return _Cells(below, lambda sample: histogram_cell(sample, divisor, bounds))
-
-
-def _last_of(bucket: int, divisor: int) -> int:
-    """The greatest sample that isn't above a bucket, of those from 1 on."""
-    near = int(upper_bound(bucket) * divisor)
-    return next(one for one in (near + 1, near, near - 1) if bucket_of(one, divisor) <= bucket)
 
 
 def combined(one: SeriesTotals, more: SeriesTotals) -> SeriesTotals:
