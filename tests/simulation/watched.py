@@ -63,7 +63,7 @@ class WatchedStore:
         self._watch.say(
             f"append: time {delta.stream_time}, {len(delta.sessions)} sessions,"
             f" {len(delta.positions)} positions, {len(commit.new_entries)} requests,"
-            f" {len(commit.evicted)} packed"
+            f" {len(commit.evicted)} evicted"
         )
         self._watch.pass_point("after append")
 

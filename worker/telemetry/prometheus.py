@@ -1,4 +1,4 @@
-"""The worker's metrics about itself, and about its process, as Prometheus has them. Pure."""
+"""The telemetry of the worker and of its process as Prometheus's metric families. Pure."""
 
 from __future__ import annotations
 
