@@ -1,9 +1,9 @@
-"""Totals: what each series amounts to since a start, exact where a reader can ask for exactness.
+"""Totals: cumulative counts, sums, extremes and histograms of each series since a start.
 
-Of all samples that were emitted to a series its totals have the count, the sum, the least and the
-greatest, the counts up to fixed bounds, and an exponential histogram. They only grow, and they
-form a monoid: merging what commits add, in order and in any grouping, gives the totals, so they
-are stored as what changed and restored with the rest of a partition. Pure.
+Count, sum, minimum, maximum and the counts at explicit bounds are exact; an exponential histogram
+serves percentiles. Totals form a monoid: merging the increments of commits, in order and in any
+grouping, gives the totals, so a delta stores only what changed, and a restored partition has them
+again. Pure.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def zeros(self) -> int:
-        """How many samples are 0."""
+        """The number of samples that are 0."""
         return self.cells.get(_ZERO << _POSITION_BITS, 0)
 
     @property
@@ -109,8 +109,8 @@ NONE: Final = Totals(since=0, series={}, begins=True)
 def increment(
     before: Totals | None, window: Mapping[tuple[Series, int], Distribution]
 ) -> Totals | None:
-    """What the samples of a commit, by series and minute (epoch ms), add to the totals ``before``
-    it; None if there is no sample. Samples are at least 0.
+    """The increment that a commit's samples, by series and minute (epoch ms), make to the totals
+    ``before`` it; None without a sample. Samples are at least 0.
     """
     minutes: dict[Series, list[int]] = {}
     for (series, minute), samples in window.items():
@@ -135,7 +135,7 @@ def increment(
 
 
 def merge_totals(before: Totals | None, added: Totals | None) -> Totals | None:
-    """What these make together, one after the other."""
+    """The totals after both, ``added`` being the later."""
     if before is None or added is None:
         return before if added is None else added
     if added.begins:
@@ -159,7 +159,7 @@ def upper_bound(bucket: int) -> float:
 
 
 def cumulative(totals: SeriesTotals, bounds: tuple[int, ...]) -> list[int]:
-    """How many samples are no greater than each of the instrument's bounds; then, all of them."""
+    """The numbers of samples up to each of the instrument's bounds; the last one: all samples."""
     counts = []
     within = totals.within
     reached = 0
@@ -170,7 +170,7 @@ def cumulative(totals: SeriesTotals, bounds: tuple[int, ...]) -> list[int]:
 
 
 def _added(metric: str, parts: list[Distribution], time: int) -> SeriesTotals:
-    """What the samples in some distributions, none of which is empty, add to a series."""
+    """The increment of one series by some distributions, none of which is empty."""
     known = _cells_for(metric)
     count = whole = greatest = 0
     least = AFTER_ALL
@@ -183,9 +183,10 @@ def _added(metric: str, parts: list[Distribution], time: int) -> SeriesTotals:
             count += together
             once = together == len(samples)
             whole += sum(samples) if once else sum(map(mul, samples, samples.values()))
-            least, greatest = min(least, min(samples)), max(greatest, max(samples))
+            last = max(samples)
+            least, greatest = min(least, min(samples)), max(greatest, last)
             if known is not None:
-                _count_many(cells, samples, known, once=once)
+                _count_many(cells, samples, known, plain=once and last < limit)
             continue
         for sample, times in samples.items():
             count += times
@@ -200,11 +201,11 @@ def _added(metric: str, parts: list[Distribution], time: int) -> SeriesTotals:
     return SeriesTotals(time, count, whole, least, greatest, cells)
 
 
-def _count_many(cells: Distribution, samples: Distribution, known: _Cells, *, once: bool) -> None:
-    """Add samples to the counts by cell. ``once``: whether each is there once."""
+def _count_many(cells: Distribution, samples: Distribution, known: _Cells, *, plain: bool) -> None:
+    """Add samples to the counts by cell. ``plain``: each is there once, its cell in ``below``."""
     below, beyond = known.below, known.beyond
     limit = len(below)
-    if once and max(samples) < limit:
+    if plain:
         # nothing counts one by one as quickly as this
         distribution.add(cells, Counter(map(below.__getitem__, samples)))
         return
@@ -255,7 +256,7 @@ def _cells_of(divisor: int, bounds: tuple[int, ...]) -> _Cells:
 
 
 def combined(one: SeriesTotals, more: SeriesTotals) -> SeriesTotals:
-    """What these, the latter being the later ones, make together."""
+    """The totals of one series after both, ``more`` being the later."""
     cells = one.cells
     if more.cells:
         cells = dict(cells)

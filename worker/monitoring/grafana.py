@@ -42,12 +42,12 @@ _RUNBOOK_LINK: Final = "${runbook_url}"
 
 
 class DataSource(Protocol):
-    """How panels ask a data source. ``kind``: Grafana's name of it."""
+    """The queries of panels in one data source's words. ``kind``: Grafana's name of the source."""
 
     kind: GrafanaSource
 
     def targets(self, lines: list[GraphLine]) -> list[PanelQuery]:
-        """What asks for the lines of a graph that it has; none if it has none of them."""
+        """The queries for those lines of a graph that the data source has."""
         ...
 
     def scaled(self, unit: str, value: float) -> tuple[str, float]:
@@ -55,7 +55,7 @@ class DataSource(Protocol):
         ...
 
     def variables(self) -> list[dict[str, Any]]:
-        """What can be chosen, beside the data source."""
+        """The dashboard's variables, beside the data source."""
         ...
 
     def more_panels(self) -> list[Panel]:
@@ -244,7 +244,7 @@ def _steps(values: list[float]) -> list[dict[str, Any]]:
 
 
 def _overrides(lines: list[GraphLine], main: str, source: DataSource) -> list[dict[str, Any]]:
-    """What is said of lines that have another unit than ``main``, or the axis on the right."""
+    """Overrides for lines that have another unit than ``main``, or the axis on the right."""
     overrides = []
     for line in lines:
         right = line[-1].get("yAxis") == "right"

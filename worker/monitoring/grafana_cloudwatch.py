@@ -1,4 +1,4 @@
-"""How Grafana's panels ask CloudWatch. Pure."""
+"""The queries of Grafana's panels for CloudWatch. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Grafana's panels ask Prometheus: the lines of CloudWatch's dashboard as PromQL. Pure."""
+"""The queries of Grafana's panels for Prometheus: CloudWatch's lines as PromQL. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which data source of Grafana's is which. Pure."""
+"""The data sources that Grafana's dashboard can have, by kind. Pure."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class PromqlStatistics:
         return self._of_calls(family, metric.statistic, window, {}, by)
 
     def buckets(self, metric: MetricQuery, window: str) -> str:
-        """How many samples came up to each bound."""
+        """The number of samples up to each bound of the metric's histogram, over a ``window``."""
         family = family_of(self._deployment, metric)
         name, labels = family.sampled_name, self._matchers(family, {}, {})
         return f"sum by (le) (increase({name}_bucket{labels}[{window}]))"

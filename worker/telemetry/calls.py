@@ -1,8 +1,8 @@
-"""What the worker tells Prometheus of calls: the metrics of the catalogue, from their totals. Pure.
+"""The metrics of calls as Prometheus's families, made from their totals. Pure.
 
-Of one metric no sample is in two series of one family, so that a sum over a family is right. So a
-family has the series by one set of dimensions, and those by further sets are families of their
-own: ``voice_insights_caller_wait_seconds`` has a label ``language`` by default, and
+No sample is in two series of one family, so that a sum over a family is right: a family has the
+series of one dimension set, and further sets have families of their own.
+``voice_insights_caller_wait_seconds`` has a label ``language`` by default, and
 ``voice_insights_caller_wait_by_voice_seconds`` would be there beside it. The series without
 dimensions is left out where there are others: it is their sum.
 """
@@ -20,7 +20,7 @@ from worker.telemetry.families import Family, Point, label_name, labels_of
 
 CALLS_PREFIX: Final = "voice_insights"
 CallsShown = Literal["auto", "on", "off"]
-"""Whether /metrics has the metrics of calls; auto: as long as they are few."""
+"""The setting whether /metrics has the metrics of calls; auto: as long as they are few."""
 
 AUTO_SERIES: Final = 200
 """So many series ``auto`` shows at most; a histogram counts as one."""
