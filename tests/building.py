@@ -164,7 +164,7 @@ class Driven:
         self.archive: dict[SessionKey, tuple[bytes, bytes]] = {}
         self.deltas: list[bytes] = []
         self.told: list[tuple[int, EmittedSample, int]] = []
-        """Stream time at the commit (-1 before any), what was told, and how often."""
+        """Stream time at the commit (-1 before any), what was emitted, and how often."""
 
     def take(self, batch: Iterable[Record]) -> None:
         """Fold a batch; each record's shard has then been read up to it."""
@@ -198,7 +198,7 @@ class Driven:
         return self.commit()
 
     def evicted(self, key: SessionKey) -> EvictedSession:
-        """A packed session as a store would give it back."""
+        """An evicted session as a store would give it back."""
         state, log = self.archive[key]
         return EvictedSession(msgspec.msgpack.decode(state, type=Session), log)
 

@@ -105,7 +105,7 @@ class Store(SqliteStore):
 
 
 class Heard(WorkerEvents):
-    """What the service and the sender tell."""
+    """The events of the service and the sender."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []

@@ -25,8 +25,9 @@ ROOT: Final = Path(__file__).parent.parent
 TOP_LEVEL: Final = {
     *("worker", "infra", "tests", "localstack", "docs", ".ci"),
     *("Makefile", "pyproject.toml", "requirements.lock"),
-    *("README.md", "CHANGELOG.md", "LICENSE"),
+    *("README.md", "CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "SECURITY.md"),
     *(".gitignore", ".gitattributes", ".editorconfig", ".dockerignore", ".github"),
+    ".pre-commit-config.yaml",
 }
 JUDGING: Final = (
     "access",
@@ -40,7 +41,9 @@ JUDGING: Final = (
 )
 """The modules of ``worker.doctor`` that judge what the others find out."""
 
-TWILIO_PURE: Final = ("comparison", "merging", "retrying", "rows", "sink_setup", "summaries")
+TWILIO_PURE: Final = (
+    *("comparison", "merging", "report_rows", "retrying", "sink_setup", "summaries"),
+)
 """The modules of ``worker.twilio`` that neither ask Twilio nor keep files."""
 
 PAGE: Final = (

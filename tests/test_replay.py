@@ -27,7 +27,7 @@ from worker.testing.traffic import Traffic, simulated_records
 from worker.times.minutes import MINUTE
 
 UNKNOWN_YET = ("revision", "close_reason")
-"""What live and offline may tell differently of one session."""
+"""The fields in which live and offline may differ for one session."""
 
 
 class Kept:

@@ -59,7 +59,7 @@ def test_a_record_is_decoded_and_folded_in_a_few_dozen_calls() -> None:
 def walked(made: Counter[str]) -> dict[str, int]:
     """How many events of one name each walk went through."""
     return {
-        "direct": made["DirectWalk._final_token"],
+        "direct": made["EventWalk._final_token"],
         "turns": made["TurnWalk.final_token_received"],
     }
 
@@ -69,7 +69,7 @@ def test_offline_each_event_is_walked_once() -> None:
     for record in RECORDS:
         replay.feed(record)
     made = calls_by_name(replay.finish)
-    assert made["Reading.__init__"] == replay.counters["sessions_closed"]
+    assert made["SessionAnalysis.__init__"] == replay.counters["sessions_closed"]
     assert walked(made) == {"direct": REPLIES, "turns": REPLIES}
     assert made.total() <= 32 * len(RELAY)  # the timeline has 6 of them
 
@@ -153,7 +153,7 @@ def by(before: int) -> Due:
     return Due(None, before, before, BEFORE_ALL, "quiet", contiguous=True)
 
 
-def test_what_a_session_reads_to_tell_a_minute_directly_is_what_came_in_that_minute() -> None:
+def test_what_a_session_reads_to_emit_a_direct_minute_is_what_came_in_that_minute() -> None:
     resident, windows = (
         ResidentSession(Session(session(0), BASE)),
         MetricWindows(SeriesBook(SeriesRules())),
@@ -169,7 +169,7 @@ def test_what_a_session_reads_to_tell_a_minute_directly_is_what_came_in_that_min
     assert max(read[1:]) <= 1 + 60 + 60
 
 
-def test_what_a_long_call_walks_to_tell_its_turns_is_what_came_in_that_minute() -> None:
+def test_what_a_long_call_walks_to_emit_its_turns_is_what_came_in_that_minute() -> None:
     resident, windows = (
         ResidentSession(Session(session(0), BASE)),
         MetricWindows(SeriesBook(SeriesRules())),
@@ -186,7 +186,7 @@ def test_what_a_long_call_walks_to_tell_its_turns_is_what_came_in_that_minute() 
 
 
 def test_what_a_long_session_costs_in_a_minute_is_bounded() -> None:
-    """A late event a minute, each of which changes what was told."""
+    """A late event a minute, each of which changes emitted samples."""
 
     def work(length: int) -> float:
         driven, minutes = Driven(Rules()), 6

@@ -1,4 +1,4 @@
-"""How long to wait before another attempt: exponential backoff with full jitter. Pure."""
+"""Exponential backoff with full jitter: how long to wait before another attempt. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Final
 
 _MOST_DOUBLINGS: Final = 32
-"""Beyond these every longest wait is reached, and a float's range is not."""
+"""Enough doublings to reach any longest wait, without exceeding a float's range."""
 
 
 def ceiling(first: float, longest: float, doublings: int) -> float:
-    """``first``, doubled so many times, but at most ``longest``; all in one unit of time."""
+    """Return ``first`` doubled ``doublings`` times, but at most ``longest``; all in one unit of
+    time.
+    """
     return min(longest, first * float(2 ** min(doublings, _MOST_DOUBLINGS)))
 
 
 def full_jitter(first: float, longest: float, doublings: int, random: Callable[[], float]) -> float:
-    """A wait drawn evenly from 0 up to the ceiling; ``random`` gives numbers in [0, 1)."""
+    """Return a wait drawn uniformly from 0 to the ceiling; ``random`` returns numbers in [0, 1)."""
     return random() * ceiling(first, longest, doublings)

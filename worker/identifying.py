@@ -1,7 +1,7 @@
-"""What in a text identifies someone: numbers of phones, cards and accounts, addresses, ids.
+"""Finds what identifies someone in a text: numbers of phones, cards and accounts, addresses, ids.
 
-It errs on the side of finding: what merely looks like a phone number counts as one. Times,
-versions, sizes, and the numbers within names of AWS (ARNs, shards, sequence numbers) don't.
+It prefers false positives: whatever looks like a phone number counts as one. Times, versions,
+sizes, and the numbers within AWS names (ARNs, shards, sequence numbers) don't.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 
 _FREE: Final = r"(?<![\w.+-])"
-"""Before a number: no part of a word, of a decimal or of a name."""
+"""Before a number: not a part of a word, of a decimal or of a name."""
 
 _END: Final = r"(?![\w-]|[.:/]\w)"
-"""After it: the same, and no part of an ARN or a path."""
+"""After a number: the same, and not a part of an ARN or a path."""
 
 _PHONE: Final = re.compile(
     r"(?<![\w+])(?:\+|%2B)[1-9](?:[ .()-]{0,2}\d){6,14}(?!\d)"  # +1 (555) 123-4567
@@ -41,8 +41,8 @@ _SPEECH_LENGTH: Final = 64
 
 
 def marked(text: str) -> str:
-    """``text`` with phone numbers as ``[phone]``, other numbers as ``[number]``, addresses as
-    ``[mail]`` and ``[ip]``.
+    """Return ``text`` with phone numbers as ``[phone]``, other numbers as ``[number]``, addresses
+    as ``[mail]`` and ``[ip]``.
     """
     text = _MAIL.sub("[mail]", text) if "@" in text else text
     text = _IPV6_CANDIDATE.sub(_ipv6, text) if ":" in text else text
@@ -51,8 +51,8 @@ def marked(text: str) -> str:
 
 
 def identifies_someone(text: str) -> bool:
-    """Whether ``text`` holds a number or an address that ``marked`` finds, a Twilio id or a URL
-    with a query, or is so long, with white space in it, that it may be what somebody said.
+    """Whether ``text`` contains a number or an address that ``marked`` finds, a Twilio id or a URL
+    with a query, or is so long, with white space in it, that it may be somebody's words.
     """
     return (
         _SID.search(text) is not None

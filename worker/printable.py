@@ -1,7 +1,7 @@
-"""Text from events, made safe to show: nothing in it steers a terminal, or turns a line around.
+"""Makes text from events safe to show: nothing in it can steer a terminal, or reverse a line.
 
-Control characters move cursors and set titles, bidirectional ones make a line read otherwise
-than it is, and invisible ones make two texts look alike. Each is shown as its escape instead.
+Control characters move cursors and set titles, bidirectional ones make a line read differently than
+it is, and invisible ones make two texts look alike. Each is shown as its escape instead.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _IN_A_LINE: Final = re.compile(f"{STEERING.pattern[:-1]}\n\t]")
 
 
 def escaped(text: str) -> str:
-    r"""``text`` with steering characters as ``\xNN``, ``\uNNNN`` or ``\UNNNNNNNN``; newlines and
-    tabs stay.
+    r"""Return ``text`` with steering characters as ``\xNN``, ``\uNNNN`` or ``\UNNNNNNNN``; newlines
+    and tabs stay.
     """
     return STEERING.sub(_escape, text)
 
 
 def escaped_line(text: str) -> str:
-    r"""The same in one line: newlines and tabs, too, stand as ``\xNN``."""
+    r"""Return ``text`` escaped in one line: newlines and tabs, too, become ``\xNN``."""
     return _IN_A_LINE.sub(_escape, text)
 
 
 def escaped_json(text: str) -> str:
-    """The same JSON, in which nothing steers: what would stands as JSON escapes it."""
+    """Return the same JSON with steering characters as JSON escapes."""
     return STEERING.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 

@@ -1,4 +1,4 @@
-"""Files that hold what callers did and said: for their owner's eyes only. Shell."""
+"""Creates files that hold what callers did and said, readable by their owner only. Shell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MODE: Final = 0o600
 
 
 def owner_only(path: str, flags: int) -> int:
-    """What ``open`` takes as its ``opener``: a file that is made can be read by its owner alone,
-    whatever the umask allows. One that is there already keeps its mode.
+    """An ``opener`` for ``open``: a file that it creates can be read by its owner only, whatever
+    the umask allows. An existing file keeps its mode.
     """
     return os.open(path, flags, _MODE)

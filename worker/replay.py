@@ -1,8 +1,8 @@
 """Replay of a recording through the partition, deterministic and without a clock. Pure.
 
-Offline, nothing is published before the end of the input, so every metric is exact whatever
-the order of the records. As live, stream time goes by the recording's arrival times, and
-everything is published when the live worker would have published it, late events and all.
+Offline, nothing is published before the end of the input, so every metric is exact whatever the
+order of the records. As live, stream time follows the recording's arrival times, and everything is
+published when the live worker would have published it, including late events.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from worker.stream.record import Record
 
 Item = Record | DamagedLine
 Take = Callable[[Outputs], None]
-"""Where outputs go as they come."""
+"""Receives outputs as they are produced."""
 
 _AT_ONCE: Final = 500
 _COMMIT_EVERY: Final = 40
@@ -34,7 +34,7 @@ class Replay:
     """Offline replay: ``feed`` all items in any order, then ``finish``."""
 
     def __init__(self, rules: Rules, take: Take, platforms: Platforms = PLATFORMS) -> None:
-        # offline every session ever seen is at hand, so no event is too old for it
+        # offline every session ever seen is resident, so no event is too old
         self._partition = Partition(rules._replace(expire_after=None, max_held=None))
         self._take = take
         self._platforms = platforms
@@ -43,11 +43,11 @@ class Replay:
 
     @property
     def counters(self) -> Counter[str]:
-        """The counters of the accounting law, and others, of all that was folded so far."""
+        """The counters of the accounting law, and others, over everything folded so far."""
         return self._partition.counters
 
     def feed(self, item: Item) -> None:
-        """Take in one record, or one damaged line as a dead letter; folded some at a time."""
+        """Add one record, or one damaged line as a dead letter; records are folded in batches."""
         if isinstance(item, DamagedLine):
             self._partition.fold([_dead_letter(item)])
             return
@@ -63,7 +63,7 @@ class Replay:
             self._take(self._partition.outputs())
 
     def finish(self) -> None:
-        """Close all sessions; give out all that is left."""
+        """Close all sessions, and give out everything that is left."""
         self._fold_waiting()
         self._judge_numbers()
         keys = self._partition.keys()
@@ -78,7 +78,7 @@ class Replay:
 
 
 class LiveReplay(Replay):
-    """Replay with the live worker's holds and timers; ``feed`` in order of arrival."""
+    """A replay with the live worker's holds and timers; ``feed`` in order of arrival."""
 
     def __init__(self, rules: Rules, take: Take, platforms: Platforms = PLATFORMS) -> None:
         super().__init__(rules, take, platforms)
@@ -88,7 +88,7 @@ class LiveReplay(Replay):
         self._pruned = 0
 
     def feed(self, item: Item) -> None:
-        """Take in one record after letting stream time come up to its arrival."""
+        """Advance stream time to a record's arrival, then fold the record."""
         if isinstance(item, Record):
             self._partition.tip(_CLOCK, item.arrival)
             self._partition.advance((_CLOCK,))
@@ -100,7 +100,7 @@ class LiveReplay(Replay):
         self._partition.fold_misses(misses, self._load_sessions(misses))
 
     def _judge_numbers(self) -> None:
-        """Nothing: the partition judges as sessions close."""
+        """Do nothing: the partition judges as sessions close."""
 
     def _load_sessions(self, keys: Iterable[SessionKey]) -> dict[SessionKey, EvictedSession]:
         limit = (self._partition.now or 0) - self._rules.keep_closed
@@ -112,7 +112,7 @@ class LiveReplay(Replay):
         }
 
     def _give(self) -> None:
-        """Give out what time has brought, if there is something."""
+        """Give out the outputs that time has produced, if any."""
         if not self._partition.has_outputs:
             return
         outputs = self._partition.outputs()
@@ -140,7 +140,9 @@ def _dead_letter(line: DamagedLine) -> Delivery:
 def run_replay(
     items: Iterable[Item], replay: Replay, progress: Callable[[int], None], every: int
 ) -> None:
-    """Feed all items, then finish; ``progress`` is told their number, each ``every`` items."""
+    """Feed all items, then finish; ``progress`` is called with their number, each ``every``
+    items.
+    """
     for count, item in enumerate(items, 1):
         replay.feed(item)
         if not count % every:

@@ -21,7 +21,7 @@ VALGRIND: Final = shutil.which("valgrind")
 """None where there is none: then nothing can be counted."""
 
 _COLLECTED: Final = re.compile(r"Collected : (\d+)")
-_IN_A_ROW: Final = ("read", "decode", "fold", "tell", "encode")
+_IN_A_ROW: Final = ("read", "decode", "fold", "close", "encode")
 
 
 def instructions(recording: Path, records: int) -> dict[str, float]:

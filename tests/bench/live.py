@@ -55,7 +55,7 @@ class Worker:
         description = describe_stream(api)
         positions = first_positions(description, "trim_horizon")
         store = SqliteStore(state)
-        self.partition = Partition(rules, store.take("bench"))
+        self.partition = Partition(rules, store.acquire("bench"))
         clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
         telemetry = TelemetryCollector(clocks.now, lambda: 0, lambda _reading, _at: None)
         events = EventFanOut(WorkerLog(clocks), telemetry)
@@ -120,6 +120,6 @@ def fetch(endpoint: str, records: int) -> Figures:
     with watch.running():
         reader.start()
         while seen < records:
-            seen += sum(len(batch.records) for batch in reader.take(1.0))
+            seen += sum(len(batch.records) for batch in reader.poll(1.0))
         reader.stop()
     return {"records": seen, "cpu_s": watch.cpu_s, "wall_s": watch.wall_s}

@@ -27,7 +27,7 @@ STAGES: Final = {
     "parse": "JSON of a record parsed by msgspec, untyped: the least that a decoder does",
     "decode": "decode: all occurrences in a record, typed",
     "fold": "fold: into the packed log of its session, repeats found",
-    "tell": "close: the turn rules, samples into minutes, session records",
+    "close": "close: the turn rules, samples into minutes, session records",
     "encode": "encode: minutes to datums, whole requests",
 }
 _AT_ONCE: Final = 500
@@ -46,7 +46,7 @@ def stages(recording: str) -> dict[str, float]:
             deliveries = decode_all(records[start : start + _AT_ONCE])
         with watches["fold"].running():
             partition.fold(deliveries)
-    for outputs in _told(partition, watches["tell"]):
+    for outputs in _outputs_of(partition, watches["close"]):
         with watches["encode"].running():
             _encode(outputs)
     return {stage: watches[stage].cpu_s / len(records) * 1e6 for stage in STAGES}
@@ -74,7 +74,7 @@ def up_to(stage: str, recording: str) -> int:
         return decoded
     if stage == "fold":
         return partition.counters["folded"]
-    told = _told(partition, Stopwatch())
+    told = _outputs_of(partition, Stopwatch())
     return sum(len(_encode(one)) if stage == "encode" else len(one.records) for one in told)
 
 
@@ -91,7 +91,7 @@ def _parse(records: Iterable[Record]) -> None:
         msgspec.json.decode(record.data)
 
 
-def _told(partition: Partition, watch: Stopwatch) -> Iterator[Outputs]:
+def _outputs_of(partition: Partition, watch: Stopwatch) -> Iterator[Outputs]:
     with watch.running():
         keys = partition.keys()
     for start in range(0, len(keys), _AT_ONCE):

@@ -89,7 +89,7 @@ def test_what_can_not_be_sent_in_time_is_sent_by_the_next_start(
         cloudwatch = f"http://127.0.0.1:{never_answers.getsockname()[1]}"
         apart = {"AWS_ENDPOINT_URL_KINESIS": endpoint, "AWS_ENDPOINT_URL_CLOUDWATCH": cloudwatch}
         with working(aws, tmp_path, env={**AWS, **apart}, endpoint_url="", shutdown_s=1) as worker:
-            worker.wait_for(lambda: worker.peek().packed == 5, "all sessions")
+            worker.wait_for(lambda: worker.peek().evicted == 5, "all sessions")
             assert worker.end() == 0
             assert worker.log_lines[-1]["left_in_outbox"] > 0
             out = worker.out
@@ -166,10 +166,10 @@ def test_a_stream_made_anew_under_its_name_is_refused(endpoint: str, tmp_path: P
     with working(aws, tmp_path) as worker:
         worker.wait_for_occurrences(1)
         aws.kinesis.delete_stream(StreamName="anew")
-        worker.wait_for(lambda: '"doubted"' in worker.log, "the stream's absence")
+        worker.wait_for(lambda: '"uncertain"' in worker.log, "the stream's absence")
         aws.kinesis.create_stream(StreamName="anew", ShardCount=1)
         assert worker.process.wait(LONGEST_S) == 4
-        assert "made anew" in worker.log_lines[-1]["error"]
+        assert "created again under" in worker.log_lines[-1]["error"]
     with working(aws, tmp_path) as worker:
         assert worker.process.wait(LONGEST_S) == 4
         assert "holds the state of arn:aws:kinesis:" in worker.log_lines[-1]["error"]
@@ -230,7 +230,7 @@ def test_what_keeps_it_from_starting_is_one_line(endpoint: str, tmp_path: Path) 
         "no region": ({}, keys, 2, "region"),
         "no credentials": ({}, {"AWS_DEFAULT_REGION": REGION}, 2, "credentials"),
         "wrong setting": ({"hold_turn_s": "soon"}, AWS, 2, "hold_turn_s"),
-        "too early": ({"start": "2999-01-01T00:00:00Z"}, AWS, 2, "has not come"),
+        "too early": ({"start": "2999-01-01T00:00:00Z"}, AWS, 2, "is in the future"),
         "no state": ({"state": "no/such/folder/state"}, AWS, 2, "no/such/folder"),
         "no bucket": ({"dead_letters": "s3://nowhere"}, AWS, 2, "dead_letters = s3://nowhere"),
         "no records": (
@@ -269,4 +269,4 @@ def test_it_can_be_ended_while_it_tries_to_reach_the_stream(endpoint: str, tmp_p
         assert worker.end() == 0
         told = [line["event"] for line in worker.log_lines]
         assert set(told[:-1]) == {"stream not reached yet"}
-        assert told[-1] == "stopped before it had begun"
+        assert told[-1] == "stopped before the stream was reached"

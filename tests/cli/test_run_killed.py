@@ -69,7 +69,7 @@ def _sent(worker: Live, _: Counter[Fate]) -> int:
 MOMENTS: Final = (
     Moment(4, lambda worker, _: worker.epoch),
     Moment(4, lambda worker, _: worker.state.counters.get("occurrences", 0)),
-    Moment(5, lambda worker, _: worker.peek().packed),
+    Moment(5, lambda worker, _: worker.peek().evicted),
     Moment(13, _sent),
     # amid a request, before CloudWatch has it and after
     Moment(2, lambda _, met: met["timeout"], "timeout"),

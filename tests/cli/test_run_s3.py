@@ -55,7 +55,7 @@ def test_of_two_workers_on_one_state_the_first_ends_amid_its_work_and_nothing_is
         firsts = {**AWS, "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_CLOUDWATCH": cloudwatch}
         seconds = {**AWS, "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": s3}
         first = stack.enter_context(working_in(kept, aws, tmp_path / "first", env=firsts, **own))
-        first.wait_for(lambda: traffic.more() and first.peek().packed, "some sessions")
+        first.wait_for(lambda: traffic.more() and first.peek().evicted, "some sessions")
         first.wait_for(lambda: traffic.more() and kept.notes(), "something sent")
         # the second is let in while the first reads on and has a request under way
         door.fate = "cut"
@@ -94,7 +94,7 @@ def test_while_s3_is_away_it_reads_no_further_and_then_goes_on_by_itself(
         with working_in(
             kept, aws, tmp_path / "one", env=env, endpoint_url="", namespace="Back"
         ) as worker:
-            worker.wait_for(lambda: traffic.more() and worker.peek().packed, "some sessions")
+            worker.wait_for(lambda: traffic.more() and worker.peek().evicted, "some sessions")
             s3.fate = "cut"
             worker.wait_for(lambda: _commits_failed(worker), "a commit to fail")
             read, calls_so_far = worker.counted("occurrences"), asked["well"]
@@ -134,5 +134,5 @@ def test_told_to_end_while_s3_is_away_it_ends_in_time(endpoint: str, tmp_path: P
             assert worker.end() == 6
             last = worker.log_lines[-1]
             assert last["level"] == "error"
-            assert "told to end while the state could not be reached" in last["error"]
+            assert "asked to stop while the state could not be reached" in last["error"]
             assert "Traceback" not in worker.log

@@ -32,6 +32,6 @@ def test_records_leave_as_whole_lines_in_order_in_blocks_of_a_megabyte() -> None
     assert b"".join(blocks).splitlines() == lines
 
 
-def test_dead_letters_are_occurrences_and_then_sessions_set_aside() -> None:
+def test_dead_letters_are_occurrences_and_then_quarantined_sessions() -> None:
     (block,) = DEAD_LETTER_LINES.requests(Outputs(dead_letters=LETTERS, quarantined=[ASIDE]))
     assert [decode_letter(line) for line in block.splitlines()] == [*LETTERS, ASIDE]

@@ -123,7 +123,7 @@ def test_dead_letters_lie_under_the_hour_of_their_arrival() -> None:
     assert lines == [body]
 
 
-def test_a_session_set_aside_lies_under_the_hour_of_its_latest_arrival() -> None:
+def test_a_quarantined_session_lies_under_the_hour_of_its_latest_arrival() -> None:
     bucket = StrictS3()
     key = SessionKey("twilio", "AC1", "CA1", "VX1")
     body = encode_letter(session_letter("a defect", key, NOON + 2 * HOUR, b"log")) + b"\n"

@@ -40,7 +40,7 @@ def test_events_of_a_list_carry_their_own_bytes() -> None:
     ]
 
 
-def test_a_list_within_an_aggregate_is_told_by_its_sub_record() -> None:
+def test_a_list_within_an_aggregate_is_identified_by_its_sub_record() -> None:
     first, second = cloud_event(0, "dtmf"), cloud_event(5, "digit")
     deliveries = decode(record(aggregate("key", [first, b"[" + second + b", 7]", b""])))
     assert [one.place.sub_sequence for one in deliveries] == [0, 1, 1, 2]

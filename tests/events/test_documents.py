@@ -81,7 +81,7 @@ def test_each_event_of_a_record_carries_its_own_bytes(indent: int | None, betwee
         assert all(isinstance(one.occurrence, Event) for one in found)
 
 
-def test_the_documents_of_a_sub_record_are_told_by_it() -> None:
+def test_the_documents_of_a_sub_record_are_identified_by_it() -> None:
     whole = aggregate("key", [EVENT, EVENT + b"\n" + EVENT])
     found = decode(Record("s", "1", ARRIVAL, whole, "key"))
     assert [one.sub_sequence for one in found] == [0, 1, 1]

@@ -118,7 +118,7 @@ def test_the_envelopes_time_stands_in_for_a_missing_one() -> None:
 
 @pytest.mark.parametrize("text", [None, "", "yesterday", "2026-13-02T12:00:00Z", 5, "2026-10-02"])
 def test_without_a_time_it_is_a_dead_letter(text: object) -> None:
-    assert reason(edited(timestamp=text)) == "timestamp: none, or not RFC 3339"
+    assert reason(edited(timestamp=text)) == "timestamp: missing, or not RFC 3339"
 
 
 def test_an_hour_ahead_of_its_arrival_is_the_limit() -> None:

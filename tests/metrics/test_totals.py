@@ -21,10 +21,10 @@ from worker.metrics.totals import (
     SeriesTotals,
     Totals,
     bucket_of,
-    cell_of,
     cumulative,
+    histogram_cell,
     increment,
-    merge,
+    merge_totals,
     upper_bound,
 )
 from worker.times.minutes import MINUTE
@@ -51,12 +51,12 @@ def told(commits: list[Window]) -> list[Totals]:
         one = increment(now, window)
         if one is not None:
             added.append(one)
-            now = merge(now, one)
+            now = merge_totals(now, one)
     return added
 
 
 def whole(added: list[Totals]) -> Totals | None:
-    return reduce(merge, added, None)
+    return reduce(merge_totals, added, None)
 
 
 @given(st.lists(windows, max_size=5))
@@ -104,7 +104,7 @@ def test_a_series_time_never_stands_still_or_before_what_it_tells(commits: list[
             assert one.time > added.since
             if now is not None and series in now.series:
                 assert one.time > now.series[series].time
-        now = merge(now, added)
+        now = merge_totals(now, added)
 
 
 def test_the_start_is_the_first_minute_and_stays() -> None:
@@ -117,11 +117,19 @@ def test_the_start_is_the_first_minute_and_stays() -> None:
     assert late.series[TURNS].time == 3 * MINUTE + 1
 
 
+def test_a_minute_without_samples_adds_nothing() -> None:
+    empty: Window = {(WAIT, MINUTE): {}}
+    assert increment(None, empty) is None
+    assert increment(None, {(WAIT, 2 * MINUTE): {1: 1}, **empty}) == increment(
+        None, {(WAIT, 2 * MINUTE): {1: 1}}
+    )
+
+
 def test_totals_that_are_switched_on_again_begin_anew() -> None:
     before = increment(None, {(WAIT, MINUTE): {100: 4}})
-    off = merge(before, NONE)
+    off = merge_totals(before, NONE)
     again = increment(off, {(WAIT, 9 * MINUTE): {200: 1}})
-    totals = merge(off, again)
+    totals = merge_totals(off, again)
     assert totals is not None
     assert (totals.since, totals.series[WAIT].count) == (9 * MINUTE, 1)
 
@@ -142,12 +150,12 @@ def test_samples_are_counted_in_the_cells_that_they_belong_to(metric: str) -> No
     instrument = instrument_of(metric)
     edges = [*range(5000), *range(5000, 10**6, 317), *(2**k + d for k in range(48) for d in (0, 1))]
     for sample in edges:
-        cell = cell_of(sample, instrument.divisor, instrument.bounds)
+        cell = histogram_cell(sample, instrument.divisor, instrument.bounds)
         assert _totals(metric, [sample]).cells == {cell: 1}, sample
     for many in (edges, edges * 3):
         assert sum(_totals(metric, many).cells.values()) == len(many)
         assert _totals(metric, many).cells == Counter(
-            cell_of(sample, instrument.divisor, instrument.bounds) for sample in many
+            histogram_cell(sample, instrument.divisor, instrument.bounds) for sample in many
         )
 
 

@@ -18,7 +18,7 @@ from worker.metrics.instruments import LATENCY_BOUNDS
 from worker.monitoring.alarm import Alarm
 from worker.monitoring.alarms import ALARMED_LATENCIES, alarms
 from worker.monitoring.deployment import Deployment, Of
-from worker.monitoring.prometheus_rules import NOBODY, PREFIX, prometheus_rules
+from worker.monitoring.prometheus_rules import ALERT_PREFIX, NOBODY, prometheus_rules
 from worker.monitoring.promql import duration
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
@@ -147,7 +147,9 @@ CASES.extend(of_the_worker(alarm) for name, alarm in ALARMS.items() if name not 
 def rule(name: str) -> dict[str, Any]:
     """An alerting rule of the file."""
     groups = yaml.safe_load(RULES)["groups"]
-    (found,) = (r for group in groups for r in group["rules"] if r.get("alert") == PREFIX + name)
+    (found,) = (
+        r for group in groups for r in group["rules"] if r.get("alert") == ALERT_PREFIX + name
+    )
     assert isinstance(found, dict)
     return found
 
@@ -164,7 +166,7 @@ def scenario(inputs: Inputs, expected: Mapping[str, list[Any]], minute: int = 75
         "interval": "1m",
         "input_series": [{"series": name, "values": value} for name, value in inputs.items()],
         "alert_rule_test": [
-            {"eval_time": f"{minute}m", "alertname": PREFIX + name, "exp_alerts": alerts}
+            {"eval_time": f"{minute}m", "alertname": ALERT_PREFIX + name, "exp_alerts": alerts}
             for name, alerts in expected.items()
         ],
     }
@@ -196,7 +198,7 @@ def test_a_measured_threshold_is_in_seconds_and_tells_somebody(tmp_path: Path) -
         one
         for group in yaml.safe_load(rules)["groups"]
         for one in group["rules"]
-        if one.get("alert") == f"{PREFIX}CallerWaitP95"
+        if one.get("alert") == f"{ALERT_PREFIX}CallerWaitP95"
     )
     assert found["labels"] == {"severity": "ticket"}
 

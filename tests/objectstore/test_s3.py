@@ -140,7 +140,7 @@ def test_a_store_keeps_compacts_and_gives_back_and_only_its_last_owner_writes(
 
 
 @pytest.mark.slow
-def test_a_bucket_that_is_not_there_is_the_operators_to_mend(client: Any) -> None:
+def test_a_bucket_that_is_not_there_is_the_operators_to_fix(client: Any) -> None:
     nowhere = Bucket(client, "never-made", "")
     with pytest.raises(Misconfigured, match=r"s3://never-made/manifest.*NoSuchBucket"):
         store_in(nowhere).acquire(STREAM)

@@ -1,1 +1,1 @@
-"""The worker's traces in a real receiver: Arize Phoenix, fetched by whoever calls ``make otlp-look``."""
+"""Traces in a real receiver, Arize Phoenix, which the caller of ``make otlp-look`` fetches."""

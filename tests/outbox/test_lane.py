@@ -337,7 +337,7 @@ def test_what_takes_an_entrys_place_inherits_when_it_was_made_and_what_nobody_kn
     made = NOON - 7
     (draft,) = metrics(window)
     refusing = Failing(lambda: (DeliveryOutcome.INVALID, "Refused"))
-    with store_with(draft._replace(made=made, ambiguous=ambiguous)) as store:
+    with store_with(draft._replace(created_at=made, ambiguous=ambiguous)) as store:
         lane_of(store, refusing).send_some()
         parts, letters = (store.claim(kind, 9) for kind in ("metrics", "dead_letters"))
     for part in parts:

@@ -171,7 +171,7 @@ class Broken(Exception):
     pass
 
 
-def test_an_exception_in_a_sink_ends_it_and_is_told() -> None:
+def test_an_exception_in_a_sink_ends_it_and_is_kept() -> None:
     def raising() -> tuple[DeliveryOutcome, str]:
         raise Broken
 

@@ -48,7 +48,7 @@ class Live:
         self.partition.fold_misses(misses, loaded)
 
     def until(self, now: int) -> None:
-        """Let time go on, second by second so that it is known when something is told."""
+        """Let time go on, second by second so that it is known when something is emitted."""
         current = (self.partition.now or BASE) - BASE
         for second in range(current - current % SECOND + SECOND, now + 1, SECOND):
             self._tick(second)
@@ -70,7 +70,7 @@ class Live:
                 self.told.append((now, series.metric, minute - BASE, distribution))
 
     def when(self, metric: str) -> list[int]:
-        """The times at which something of a metric was told."""
+        """The times at which something of a metric was emitted."""
         return [now for now, name, _, _ in self.told if name == metric]
 
 

@@ -64,7 +64,7 @@ def test_a_line_of_another_version_is_refused_whatever_else_it_holds(
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[1]", b'{"reason": "no JSON"}', b'{"version": 1}'])
-def test_what_is_no_letter_is_told_from_one_of_another_version(line: bytes) -> None:
+def test_what_is_no_letter_is_distinguished_from_one_of_another_version(line: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_letter(line)
 

@@ -1,4 +1,4 @@
-"""What the worker fails at goes aside by itself; everything else goes on."""
+"""A session that the worker fails at is quarantined alone; everything else goes on."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def unreadable() -> Delta:
     )
 
 
-def test_a_session_that_the_worker_fails_at_goes_aside_and_all_others_end_as_ever() -> None:
+def test_a_session_that_the_worker_fails_at_is_quarantined_and_all_others_end_as_ever() -> None:
     partition = Partition(Rules(), unreadable())
     partition.fold(deliveries())
     partition.tip("s", BASE + 60 * MINUTE)

@@ -40,7 +40,7 @@ def copied(delta: Delta) -> Delta:
 
 
 class Owner:
-    """A partition's owner that keeps commits as bytes and packed sessions by key."""
+    """A partition's owner that keeps commits as bytes and evicted sessions by key."""
 
     def __init__(self) -> None:
         self.partition = Partition(RULES)
@@ -144,11 +144,11 @@ def test_a_shard_that_left_and_came_back_has_only_its_new_clock() -> None:
     assert merged.ended_shards == ["a"]
 
 
-def test_stream_time_is_the_last_that_was_told() -> None:
+def test_stream_time_is_the_last_one_in_any_delta() -> None:
     assert merge([Delta(stream_time=5), Delta(), Delta(stream_time=9), Delta()]).stream_time == 9
 
 
-def test_a_session_that_went_and_came_back_starts_anew() -> None:
+def test_a_session_that_was_removed_and_came_back_starts_over() -> None:
     state = Session(SessionKey("twilio", "AC1", "CA1", "VX1"), 0)
     appended = [SessionChange(1, state, b"a"), SessionChange(1, state, b"b")]
     back = Delta(removed=[1], sessions=[SessionChange(1, state, b"whole")])
@@ -180,7 +180,7 @@ def test_a_state_whose_first_commit_is_missing_is_refused() -> None:
     begun = Delta(sessions=[SessionChange(1, state, b"")])
     goes_on = Delta(appended=[SessionGrowth(1, [pack_event(event, 0)])])
     assert merge_all([begun, goes_on], "the state").sessions[0].state.count == 1
-    with pytest.raises(CorruptState, match="the state: 1 sessions go on"):
+    with pytest.raises(CorruptState, match="the state: 1 sessions continue"):
         merge_all([goes_on], "the state")
 
 

@@ -1,7 +1,7 @@
-"""What is told over time adds up to what the session's events say in the end.
+"""The samples emitted over time add up to those of the session's events in the end.
 
-Whatever arrives when, and whenever the session is asked: told = true in the end + surplus,
-where surplus is what was told and turned out untrue.
+Whatever arrives when, and whenever the session emits: emitted = final + over-emitted, where
+over-emitted samples are those that were emitted and no longer hold.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def events(draw: st.DrawFn) -> Event:
 
 @settings(max_examples=150)
 @given(st.lists(events(), min_size=1, max_size=25), st.integers(0, 10**6), st.booleans())
-def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
+def test_all_emitted_samples_are_those_that_hold_in_the_end_and_the_over_emitted(
     some: list[Event], seed: int, long: bool
 ) -> None:
     rng, series = Random(seed), book()
@@ -142,7 +142,7 @@ def test_all_that_was_told_is_what_is_true_in_the_end_and_the_surplus(
 
 
 @given(st.lists(events(), min_size=1, max_size=15), st.integers(0, 5))
-def test_nothing_of_a_minute_that_is_still_held_is_told(some: list[Event], minutes: int) -> None:
+def test_nothing_of_a_minute_within_its_hold_is_emitted(some: list[Event], minutes: int) -> None:
     resident = held_of()
     for one in some:
         resident.add(one, 50_000)
@@ -154,7 +154,7 @@ def test_nothing_of_a_minute_that_is_still_held_is_told(some: list[Event], minut
 
 
 @given(st.lists(events(), min_size=1, max_size=15))
-def test_told_once_is_told_for_good(some: list[Event]) -> None:
+def test_what_is_emitted_stays_emitted(some: list[Event]) -> None:
     resident, series = held_of(), book()
     for one in some:
         resident.add(one, 50_000)
@@ -182,7 +182,7 @@ def test_a_limit_that_moves_back_takes_nothing_back() -> None:
     assert (later.samples, later.retracted) == (Counter(), 0)
 
 
-def test_the_close_tells_what_only_it_decides() -> None:
+def test_the_close_emits_what_only_it_decides() -> None:
     resident, series = held_of((0, "prompt_sent"), (10, "dtmf")), book()
     telling_of(resident, Hold.TURN, END, series)
     assert not has_to_emit(resident.state, Hold.TURN, by(END))

@@ -16,7 +16,7 @@ from worker.sessions.record import decode_record
 from worker.testing.traffic import Traffic, simulated_records
 
 
-def test_a_complete_turn_minute_is_told_half_a_minute_after_its_end() -> None:
+def test_a_complete_turn_minute_is_emitted_half_a_minute_after_its_end() -> None:
     live = Live()
     turn(live, 10 * SECOND)
     live.arrive(70 * SECOND, 70 * SECOND, "dtmf")
@@ -92,7 +92,7 @@ def test_the_last_minute_waits_as_ever_once_a_number_was_given_up(last: int, tol
     assert live.when("ApplicationLatency") == [390 * SECOND, told * SECOND]
 
 
-def test_a_number_that_turns_out_to_be_missing_below_what_was_told_is_not_waited_for() -> None:
+def test_a_number_that_turns_out_to_be_missing_below_emitted_minutes_is_not_awaited() -> None:
     live = Live()
     live.arrive(1 * SECOND, 0, "configurations", {}, n=5)
     live.number = 5
@@ -132,14 +132,14 @@ def test_a_beginning_is_waited_for_five_minutes() -> None:
     assert live.when("SttLatency") == live.when("SessionsStarted") == [390 * SECOND]
 
 
-def test_a_session_told_by_time_alone_does_not_wait_for_its_beginning() -> None:
+def test_a_session_emitted_by_time_alone_does_not_wait_for_its_beginning() -> None:
     live = Live(Rules(sequence_numbers="sparse"))
     live.arrive(1 * SECOND, 0, "stt_latency", {"latency_ms": 100}, n=7)
     live.until(2 * MINUTE)
     assert live.when("SttLatency") == [90 * SECOND]
 
 
-def test_what_numbers_and_times_disagree_on_is_told_by_time_alone() -> None:
+def test_a_session_whose_numbers_and_times_disagree_is_emitted_by_time_alone() -> None:
     live = Live()
     turn(live, 10 * SECOND)
     live.arrive(70 * SECOND, 69 * SECOND, "dtmf", n=6)

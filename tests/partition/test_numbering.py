@@ -123,7 +123,7 @@ def test_closed_sessions_stay_as_their_records_have_them() -> None:
     assert told_of(driven, "DoubtfulPrompts") == prompts
 
 
-def test_open_sessions_are_read_anew_when_a_stream_is_found_sparse() -> None:
+def test_open_sessions_are_analysed_again_when_a_stream_is_found_sparse() -> None:
     driven = Driven(Rules())
     still = [one for one in arriving(1, 2, 9 * MINUTE) if one.name == PROMPT]
     fold(driven, [*arriving(ENOUGH_SESSIONS, 2), *still], 60 * MINUTE)

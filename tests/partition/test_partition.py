@@ -1,4 +1,4 @@
-"""What time decides: when samples are told, when sessions close, come back and expire."""
+"""What time decides: when samples are emitted, when sessions close, come back and expire."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.partition.rules import Rules
 from worker.stream.record import Record
 
 
-def test_a_direct_minute_is_told_once_whole_half_a_minute_after_its_end() -> None:
+def test_a_direct_minute_is_emitted_once_and_whole_half_a_minute_after_its_end() -> None:
     live = Live()
     live.arrive(1 * SECOND, 500, "stt_latency", {"latency_ms": 100})
     live.arrive(80 * SECOND, 59_999, "stt_latency", {"latency_ms": 200})
@@ -22,7 +22,7 @@ def test_a_direct_minute_is_told_once_whole_half_a_minute_after_its_end() -> Non
     assert told == [(90 * SECOND, "SttLatency", 0, {100: 1, 200: 1})]
 
 
-def test_what_comes_later_is_told_at_most_once_a_minute() -> None:
+def test_what_comes_later_is_emitted_at_most_once_a_minute() -> None:
     live = Live()
     for second in (1, 95, 100, 149, 151):
         live.arrive(second * SECOND, second, "dtmf")
@@ -67,7 +67,7 @@ def test_an_event_after_the_close_makes_a_revision_and_a_repeat_makes_none() -> 
     assert live.partition.counters["late_events"] == 1
 
 
-def test_per_session_metrics_are_told_once_at_the_first_close() -> None:
+def test_per_session_metrics_are_emitted_once_at_the_first_close() -> None:
     live = Live()
     live.arrive(1 * SECOND, 0, "call_wrap_up", {"duration_in_seconds": 7}, n=1)
     live.arrive(2 * HOUR, 500, "dtmf", n=3)
@@ -76,7 +76,7 @@ def test_per_session_metrics_are_told_once_at_the_first_close() -> None:
     assert len(live.when("SessionDuration")) == 1
 
 
-def test_a_late_event_tells_what_is_new_and_counts_what_is_no_longer_true() -> None:
+def test_a_late_event_emits_new_samples_and_counts_retracted_ones() -> None:
     live = Live()
     live.arrive(1 * SECOND, 0, "prompt_sent", n=1)
     live.arrive(2 * SECOND, 2 * SECOND, "first_token_received", n=2)
@@ -91,7 +91,7 @@ def test_a_late_event_tells_what_is_new_and_counts_what_is_no_longer_true() -> N
     assert live.partition.counters["samples_retracted"] == 2
 
 
-def test_what_was_told_and_becomes_true_again_is_not_told_twice() -> None:
+def test_a_retracted_sample_that_holds_again_is_not_emitted_twice() -> None:
     live = Live()
     live.arrive(1 * SECOND, 0, "prompt_sent", n=7)
     live.arrive(2 * SECOND, 2 * SECOND, "first_token_received", n=8)
@@ -106,7 +106,7 @@ def test_what_was_told_and_becomes_true_again_is_not_told_twice() -> None:
     assert sum(sum(distribution.values()) for *_, distribution in told) == 1
 
 
-def test_a_packed_session_leaves_memory_and_comes_back_as_it_was() -> None:
+def test_an_evicted_session_leaves_memory_and_comes_back_as_it_was() -> None:
     live = Live()
     live.arrive(1 * SECOND, 0, "dtmf", n=1)
     live.arrive(2 * SECOND, 1 * SECOND, "call_wrap_up", n=2)
@@ -119,7 +119,7 @@ def test_a_packed_session_leaves_memory_and_comes_back_as_it_was() -> None:
     assert (live.records[-1][1]["dtmf"], live.records[-1][1]["digits"]) == (1, 1)
 
 
-def test_a_session_that_speaks_again_after_it_was_forgotten_goes_on_counting_revisions() -> None:
+def test_a_session_with_events_after_it_was_forgotten_continues_its_revisions() -> None:
     live = Live()
     live.arrive(0, 0, "dtmf", n=1)
     live.arrive(1 * SECOND, SECOND, "call_wrap_up", n=2)
@@ -138,7 +138,7 @@ def test_a_session_that_speaks_again_after_it_was_forgotten_goes_on_counting_rev
     assert live.records[-1][1]["revision"] == 1
 
 
-def test_an_event_too_old_for_any_session_still_held_is_a_dead_letter() -> None:
+def test_an_event_too_old_for_any_session_still_kept_is_a_dead_letter() -> None:
     live = Live()
     live.until(7 * HOUR)
     live.arrive(7 * HOUR + SECOND, 0, "dtmf")
@@ -174,7 +174,7 @@ def test_what_there_is_no_room_for_is_a_dead_letter_and_counts_in_full_once_redr
     assert {**redriven, "revision": 1} == expected
 
 
-def test_a_packed_session_does_not_come_back_while_there_is_no_room() -> None:
+def test_an_evicted_session_does_not_come_back_while_there_is_no_room() -> None:
     full = Live(Rules(max_held=1))
     full.arrive(0, 0, "call_wrap_up", n=1)
     full.until(20 * MINUTE)

@@ -162,7 +162,7 @@ def test_the_accounts_add_up_after_every_step_and_over_all_commits(seed: int) ->
 
 @settings(max_examples=6)
 @given(seeds)
-def test_no_sample_is_told_before_its_hold(seed: int) -> None:
+def test_no_sample_is_emitted_before_its_hold(seed: int) -> None:
     rng, driven = Random(seed), Driven(Rules())
     for batch in batches(traffic(seed), rng):
         advanced(driven, batch)
@@ -224,7 +224,7 @@ def in_all(driven: Driven) -> Counter[Any]:
 @settings(max_examples=5)
 @given(seeds)
 def test_memory_is_bounded_by_what_is_open(seed: int) -> None:
-    """Four hours after the last arrival nothing is held, and all of it is at hand to recall."""
+    """Four hours after the last arrival no session is resident, and all of them can be loaded."""
     driven = Driven(Rules())
     arriving = traffic(seed)
     for batch in batches(arriving, Random(seed)):

@@ -77,7 +77,7 @@ def told(driven: Driven) -> Counter[EmittedSample]:
 
 @st.composite
 def within_the_hold(draw: st.DrawFn) -> list[Part]:
-    """A session on two shards, each event delivered before its minute is first told."""
+    """A session on two shards, each event delivered before its minute is first emitted."""
     rng = Random(draw(st.integers(0, 10**6)))
     names = ["stt_latency", "configurations", PROMPT, "first_token_received", "interrupt"]
     parts = []
@@ -93,7 +93,7 @@ def within_the_hold(draw: st.DrawFn) -> list[Part]:
 
 @settings(max_examples=30, deadline=None)
 @given(within_the_hold(), st.sampled_from([MINUTE // 4, MINUTE, 20 * MINUTE]))
-def test_what_came_within_the_hold_is_told_the_same_however_far_a_shard_is_ahead(
+def test_what_came_within_the_hold_is_emitted_alike_however_far_a_shard_is_ahead(
     parts: list[Part], step: int
 ) -> None:
     calm, skewed = in_step(parts), one_ahead(parts, step)
@@ -101,9 +101,9 @@ def test_what_came_within_the_hold_is_told_the_same_however_far_a_shard_is_ahead
     assert not skewed.partition.counters["samples_retracted"]
 
 
-def test_what_came_after_the_hold_may_be_told_before_its_like_of_a_shard_less_far_is_read() -> None:
-    """Both arrive 5 minutes late: in step they are told together; read ahead, the one is told in
-    a context that the other one takes back. In the end the truth is told, and the rest counted.
+def test_what_came_after_the_hold_may_be_emitted_before_its_like_of_a_shard_behind() -> None:
+    """Both arrive 5 minutes late: in step they are emitted together; read ahead, the one is emitted
+    in a context that the other one changes. In the end what holds is emitted, the rest counted.
     """
     late = 5 * MINUTE
     spanish = {"configurations": {"transcriptionProvider": "deepgram"}}

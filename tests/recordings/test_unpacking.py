@@ -89,7 +89,7 @@ def test_a_line_without_an_end_is_not_gathered() -> None:
     assert len(line) == MIB + 1
 
 
-def test_data_that_breaks_off_tells_what_had_begun() -> None:
+def test_data_that_breaks_off_keeps_the_line_begun() -> None:
     data = packed([b"one\ntw"], "gz")[:-3]
     assert list(lines_in(decompressed([data], "gz"), MIB)) == [
         b"one",

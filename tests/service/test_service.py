@@ -137,7 +137,7 @@ def test_a_session_is_dropped_from_the_store_when_it_can_change_no_more() -> Non
 
 @settings(max_examples=30)
 @given(st.lists(STEP, max_size=8))
-def test_a_source_is_told_of_positions_that_are_durable_and_of_no_others(
+def test_a_source_receives_positions_that_are_durable_and_no_others(
     steps: list[tuple[str, int, bool, bool]],
 ) -> None:
     worker = Worker(positions=dict.fromkeys("abc", HEAD))
@@ -147,14 +147,14 @@ def test_a_source_is_told_of_positions_that_are_durable_and_of_no_others(
         assert worker.source.durable == worker.store.state.positions
 
 
-def test_a_gap_is_counted_and_told() -> None:
+def test_a_gap_is_counted_and_reported() -> None:
     worker = Worker()
     worker.turn_and_commit(worker.batch("a", 0, gap=True))
     assert worker.store.state.counters["input_gaps"] == 1
     assert ("gap", "a") in worker.heard.told
 
 
-def test_the_test_event_is_told_when_it_is_committed() -> None:
+def test_the_test_event_is_reported_when_it_is_committed() -> None:
     worker = Worker()
     event = {"type": "com.twilio.eventstreams.test-event", "data": {"test_id": "T1"}}
     worker.turn(worker.batch("a", 0, json.dumps(event).encode()))
@@ -163,7 +163,7 @@ def test_the_test_event_is_told_when_it_is_committed() -> None:
     assert ("test event", "T1") in worker.heard.told
 
 
-def test_progress_tells_how_many_sessions_have_events_on_several_shards() -> None:
+def test_progress_counts_the_sessions_with_events_on_several_shards() -> None:
     worker = Worker(positions={"a": HEAD, "b": HEAD})
     events = [cloud_event(n, "prompt_sent", None, n) for n in (1, 2)]
     worker.turn_and_commit(worker.batch("a", 0, events[0]), worker.batch("b", 0, events[1]))

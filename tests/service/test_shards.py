@@ -1,4 +1,4 @@
-"""Which shards pause, and what is told of each; over a partition that reads nothing."""
+"""Which shards pause, and the progress of each; over a partition that reads nothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_share_in_which_reading_rests_is_a_share_of_any_two_seconds(
 
 
 @given(TURNS)
-def test_what_pauses_is_told_once_and_so_is_what_goes_on(
+def test_what_pauses_is_returned_once_and_so_is_what_resumes(
     turns: list[tuple[dict[str, int], float, float]],
 ) -> None:
     """However shards come and go in between."""
@@ -71,7 +71,7 @@ def test_what_pauses_is_told_once_and_so_is_what_goes_on(
         assert paused == {name for name, one in shards.progress(at_s).items() if one.paused}
 
 
-def test_a_shard_that_has_ended_neither_pauses_nor_tells() -> None:
+def test_a_shard_that_has_ended_neither_pauses_nor_reports() -> None:
     read = partition({"a": NOW, "b": NOW})
     shards = Shards(read, LEAD)
     shards.answered("a", 7, 0.0)

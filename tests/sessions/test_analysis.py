@@ -29,7 +29,7 @@ def test_every_event_is_read_even_without_its_payload(name: str, payload: Any) -
     assert {kind[0] for _, kind, _ in parts_of(analysis)} <= set(CATALOGUE)
 
 
-def test_an_interruption_is_told_by_its_kind_and_is_unknown_without_a_payload() -> None:
+def test_an_interruption_is_counted_by_its_kind_and_is_unknown_without_a_payload() -> None:
     scene = [(0, "interrupt", Interrupted("DTMF")), (1, "interrupt", None)]
     assert own(analysis_of(*scene), "Interruptions") == ["DTMF", "UNKNOWN"]
 
@@ -50,14 +50,14 @@ def test_an_interruption_is_told_by_its_kind_and_is_unknown_without_a_payload() 
         ("9" * 20, "9" * 20, "9" * 20),
     ],
 )
-def test_an_error_is_told_by_its_code(code: object, kept: object, dimension: str) -> None:
+def test_an_error_is_counted_by_its_code(code: object, kept: object, dimension: str) -> None:
     analysis = analysis_of((70, "error_event", {"error_code": code, "message": 5}))
     assert own(analysis, "Errors") == [dimension]
     (error,) = analysis.direct.errors
     assert (error.code, error.message, error.at) == (kept, "", BASE + 70)
 
 
-def test_all_errors_count_and_the_first_50_are_told() -> None:
+def test_all_errors_count_and_the_first_50_are_listed() -> None:
     analysis = analysis_of(*((n, "error_event", {"error_code": n}) for n in range(MAX_ERRORS + 9)))
     assert len(values(analysis, "Errors")) == MAX_ERRORS + 9
     assert [error.code for error in analysis.direct.errors] == list(range(MAX_ERRORS))

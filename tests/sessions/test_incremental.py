@@ -1,4 +1,4 @@
-"""What a session's events say beyond what was told comes to the same as reading all of them."""
+"""Incremental samples and the emitted ones together are those of a whole analysis."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def events(draw: st.DrawFn) -> Event:
 
 @settings(max_examples=300)
 @given(st.lists(events(), min_size=1, max_size=30), st.integers(0, 10**6), st.booleans())
-def test_what_is_new_and_what_was_told_are_the_whole_or_it_says_that_they_are_not(
+def test_incremental_and_emitted_samples_are_the_whole_or_it_says_that_they_are_not(
     some: list[Event], seed: int, long: bool
 ) -> None:
-    """Also where a kept walk goes on: what has been told of a whole is what is still true of it."""
+    """Also where a kept walk goes on: emitted samples are those of the whole that still hold."""
     rng = Random(seed)
     resident = held_of(*[(0, "dtmf")] * (LONG if long else 0))
     so_far: Counter[tuple[object, int, SampleKey, int]] = Counter()
@@ -93,7 +93,7 @@ def test_a_late_number_in_a_later_minute_that_fills_a_hole_takes_the_whole_anew(
     assert incremental_turn(resident, BASE + 2 * MINUTE, contiguous=False) is not None
 
 
-def test_a_number_after_all_others_leaves_what_was_told() -> None:
+def test_a_number_after_all_others_leaves_emitted_samples_as_they_are() -> None:
     resident = held_of((0, PROMPT), (600, FIRST))
     told(resident, BASE + MINUTE)
     resident.add(event(80_000, "dtmf", None, 9), 50_000)
@@ -113,10 +113,10 @@ def test_where_numbers_mean_nothing_the_numbers_change_nothing(some: list[Event]
 
 
 @pytest.mark.parametrize(("first", "told_to", "starts"), [(0, 0, 1), (1, 0, 1), (0, MINUTE, 0)])
-def test_a_session_starts_in_the_minute_of_its_first_event_told_up_to_it_or_not(
+def test_a_session_starts_in_the_minute_of_its_first_event_emitted_up_to_it_or_not(
     first: int, told_to: int, starts: int
 ) -> None:
-    """Also where it begins on the very instant up to which all has been told."""
+    """Also where it begins on the very instant up to which all has been emitted."""
     resident = held_of((first, PROMPT), (first + MINUTE, PROMPT))
     resident.state.direct = EmitCursor(1, BASE + told_to)
     incremental = incremental_direct(resident, BASE + 2 * MINUTE)

@@ -153,5 +153,5 @@ def test_what_its_numbers_cost_a_session_in_a_minute_is_what_came_in_that_minute
             )
         made = calls_by_name(lambda: resident.runs.frontier(0, begun=True))
         unpacked.append(made["NumberRuns._join"])
-        assert made["unpack"] == 1
+        assert made["unpack_log"] == 1
     assert unpacked == [1] * 10

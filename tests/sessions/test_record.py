@@ -125,7 +125,7 @@ def test_shares_of_talk_are_percent_to_two_decimals_half_up() -> None:
     assert record(*scene)["talk"]["agent_share"] == 33.33
 
 
-def test_the_rate_is_told_in_tokens_a_second() -> None:
+def test_the_rate_is_in_tokens_a_second() -> None:
     per_second = record((0, "first_token_received"), (16_000, *TURN[5][1:]))["tokens"]["per_second"]
     assert (per_second["count"], per_second["p50"], per_second["avg"]) == (1, 0.25, 0.25)
 
@@ -166,12 +166,12 @@ def test_settings_come_from_an_allow_list_as_text() -> None:
     }
 
 
-def test_types_of_interruptions_are_always_told_all_three() -> None:
+def test_all_three_types_of_interruptions_are_always_listed() -> None:
     types = record((0, "dtmf"))["interruptions"]["by_type"]
     assert types == {"SPEECH": 0, "DTMF": 0, "UNKNOWN": 0}
 
 
-def test_completeness_tells_what_was_seen() -> None:
+def test_completeness_says_how_much_was_seen() -> None:
     assert record((0, "dtmf"), (5, "start_of_agent_speech"), (9, "start_of_agent_speech"))[
         "completeness"
     ] == {

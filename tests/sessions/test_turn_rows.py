@@ -86,7 +86,7 @@ def test_prompts_of_an_abandoned_wait_stand_in_its_row() -> None:
     assert outcomes(*scene, (9000, "call_wrap_up")) == [(0, "abandoned")]
 
 
-def test_a_row_tells_the_language_in_force_when_it_came_up() -> None:
+def test_a_row_has_the_language_in_force_when_it_began() -> None:
     first, second = rows(
         (0, "configurations", {"configurations": {"ttsLanguage": "en-US"}}),
         *turn(1000),

@@ -314,7 +314,7 @@ def test_occurrences_are_counted_each() -> None:
     assert result.samples("LanguageChanges") == [1]
 
 
-def test_errors_are_counted_by_code_and_told_in_the_record() -> None:
+def test_errors_are_counted_by_code_and_listed_in_the_record() -> None:
     result = play(
         (0, "error_event", {"error_code": 64107, "message": "m" * 500}),
         (5, "error", None),

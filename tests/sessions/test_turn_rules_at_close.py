@@ -94,7 +94,7 @@ def test_what_is_open_at_the_close_is_stamped_with_the_last_event() -> None:
     assert found["UnansweredPrompts"] == [(900, 1), (900, 1)]
 
 
-def test_before_the_close_nothing_of_it_is_told() -> None:
+def test_nothing_that_the_close_decides_is_sampled_before_it() -> None:
     scene = ((0, PROMPT), (900, "dtmf"))
     assert said(*scene, closing=False) == {}
     assert said(*scene) == {"AbandonedWaits": [(900, 1)], "UnansweredPrompts": [(900, 1)]}

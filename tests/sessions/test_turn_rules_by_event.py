@@ -181,7 +181,7 @@ def test_a_reply_that_begins_within_void_ones_is_void_too() -> None:
     assert "TokenStreamDuration" not in found
 
 
-def test_no_tokens_told_no_rate_and_none_at_all_a_rate_of_none() -> None:
+def test_no_reported_tokens_give_no_rate_and_zero_a_rate_of_zero() -> None:
     assert "TokensPerSecond" not in said((0, FIRST), (50, FINAL))
     zero = said((0, FIRST), (50, FINAL, {"total_tokens": 0}))
     assert zero["TokensPerSecond"] == [(50, 0)]

@@ -182,7 +182,7 @@ def _expected(rules: Rules, calm: Undisturbed, evicted: Iterable[EvictedSession]
         emit_session_samples(ResidentSession(one.state, one.log), told)
         for (series, minute, value), count in one.state.over_emitted:
             told.add((series, minute), {value: count})
-        for (series, minute), distribution in told.take().items():
+        for (series, minute), distribution in told.drain().items():
             counts = expected.setdefault((*series, minute), Counter())
             for value, count in distribution.items():
                 counts[_published(series.metric, value)] += count

@@ -63,7 +63,7 @@ class WatchedStore:
         self._watch.say(
             f"append: time {delta.stream_time}, {len(delta.sessions)} sessions,"
             f" {len(delta.positions)} positions, {len(commit.new_entries)} requests,"
-            f" {len(commit.evicted)} packed"
+            f" {len(commit.evicted)} evicted"
         )
         self._watch.pass_point("after append")
 
@@ -180,7 +180,7 @@ class SteppedSource:
         self._random.shuffle(late)
         for call, outcome in late:
             self._schedule.completed(call, outcome, now)
-        batches = self._schedule.acquire(now)
+        batches = self._schedule.drain_batches(now)
         records = sum(len(batch.records) for batch in batches)
         if records:
             self._watch.say(f"read {records} records of {sorted({b.shard for b in batches})}")

@@ -127,7 +127,7 @@ deltas = st.builds(
         st.builds(Position, st.just("after"), st.text(max_size=5), st.integers(0, 9)),
         max_size=2,
     ),
-    gone=st.lists(_few, max_size=2, unique=True),
+    removed=st.lists(_few, max_size=2, unique=True),
     sessions=st.lists(changes, max_size=3, unique_by=lambda one: one.number),
     series=st.lists(
         st.builds(lambda name: Series(name, (("Language", "en"),)), st.text(max_size=3)),

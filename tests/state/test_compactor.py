@@ -1,4 +1,4 @@
-"""The compactor: compacts again and again, tells what ended it, and ends when told."""
+"""The compactor: compacts repeatedly, keeps the error that ended it, and ends when asked to."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_it_compacts_again_and_again_until_stopped(path: Path) -> None:
     assert same
 
 
-def test_what_ends_it_is_told(path: Path) -> None:
+def test_the_error_that_ends_it_is_kept(path: Path) -> None:
     with closing(Watched(path, 1)) as store:
         store.acquire(STREAM)
         store.append(commit(bulky(1)))

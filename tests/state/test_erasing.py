@@ -150,7 +150,7 @@ def test_what_a_session_that_is_not_there_leaves_is_its_digest(tmp_path: Path) -
         assert store.acquire(STREAM) == Delta(erased=[Erasure("VX-never-met").digest])
 
 
-def test_a_request_that_may_have_been_sent_is_told() -> None:
+def test_a_request_that_may_have_been_sent_is_reported() -> None:
     store = store_in(StrictS3())
     filled(store, ())
     store.claim("records", 1)

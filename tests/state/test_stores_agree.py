@@ -135,7 +135,7 @@ class Stores(RuleBasedStateMachine):
                 id_,
                 outcome,
                 _INSTEAD if outcome is DeliveryOutcome.INVALID else (),
-                note_on(id_) if outcome.ends else None,
+                note_on(id_) if outcome.is_final else None,
             )
             for id_, outcome in zip(chosen, outcomes, strict=True)
         ]

@@ -14,13 +14,13 @@ from worker.metrics.catalogue import CATALOGUE, DEFAULT_DIMENSION_SETS
 from worker.metrics.distribution import of
 from worker.metrics.instruments import instrument_of
 from worker.metrics.series import Series, SeriesRules
-from worker.metrics.totals import SCALE, SeriesTotals, Totals, increment, merge, upper_bound
+from worker.metrics.totals import SCALE, SeriesTotals, Totals, increment, merge_totals, upper_bound
 from worker.partition.rules import Rules
 from worker.telemetry.calls import (
     AUTO_SERIES,
-    PREFIX,
+    CALLS_PREFIX,
     CallsShown,
-    DimensionSets,
+    SetsByMetric,
     call_families,
     families_of,
 )
@@ -58,7 +58,7 @@ COUNTERS: Final[dict[str, Callable[[dict[str, Any]], int]]] = {
 
 
 def families(
-    totals: Totals | None, sets: DimensionSets = SETS, shown: CallsShown = "on"
+    totals: Totals | None, sets: SetsByMetric = SETS, shown: CallsShown = "on"
 ) -> dict[str, Family]:
     return {family.name: family for family in call_families(totals, sets, shown)}
 
@@ -234,17 +234,17 @@ def test_auto_leaves_dimensions_out_where_there_are_too_many_series() -> None:
     many = totals_with(languages(AUTO_SERIES, ["CallerWait", "ResponseLatency"]), [900])
     page = families(many, shown="auto")
     assert [point.labels for point in page["voice_insights_response_seconds"].points][-1] == {}
-    assert page[f"{PREFIX}_calls_series"].points[0].value == 2
-    assert page[f"{PREFIX}_calls_series_left_out"].points[0].value == 2 * AUTO_SERIES - 2
+    assert page[f"{CALLS_PREFIX}_calls_series"].points[0].value == 2
+    assert page[f"{CALLS_PREFIX}_calls_series_left_out"].points[0].value == 2 * AUTO_SERIES - 2
     everything = families(many, shown="on")
-    assert everything[f"{PREFIX}_calls_series"].points[0].value == 2 * AUTO_SERIES
+    assert everything[f"{CALLS_PREFIX}_calls_series"].points[0].value == 2 * AUTO_SERIES
 
 
 def test_auto_shows_none_where_labels_alone_are_too_many() -> None:
     series = [Series("Turns", (("Agent", f"a{n}"),)) for n in range(AUTO_SERIES + 1)]
     page = families(totals_with(series, [1]), shown="auto")
-    assert page.keys() == {f"{PREFIX}_calls_series", f"{PREFIX}_calls_series_left_out"}
-    assert page[f"{PREFIX}_calls_series_left_out"].points[0].value == AUTO_SERIES + 1
+    assert page.keys() == {f"{CALLS_PREFIX}_calls_series", f"{CALLS_PREFIX}_calls_series_left_out"}
+    assert page[f"{CALLS_PREFIX}_calls_series_left_out"].points[0].value == AUTO_SERIES + 1
 
 
 def test_there_is_nothing_without_totals_or_where_it_is_off() -> None:
@@ -258,6 +258,6 @@ def test_every_metric_has_a_name_of_its_own() -> None:
 
 
 def totals_with(series: Iterable[Series], samples: list[int]) -> Totals:
-    totals = merge(None, increment(None, {(one, MINUTE): of(samples) for one in series}))
+    totals = merge_totals(None, increment(None, {(one, MINUTE): of(samples) for one in series}))
     assert totals is not None
     return totals

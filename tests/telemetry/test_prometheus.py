@@ -55,7 +55,7 @@ def test_each_metric_is_explained_once_and_before_its_samples() -> None:
 def test_values_are_in_base_units() -> None:
     lines = page({"CommitTime": 250, "SessionsCrossShard": 25, "StateSize": 4096}, {})
     assert "voice_insights_worker_commit_time_seconds 0.25" in lines
-    assert "voice_insights_worker_sessions_spread_ratio 0.25" in lines
+    assert "voice_insights_worker_sessions_cross_shard_ratio 0.25" in lines
     assert "voice_insights_worker_state_size_bytes 4096.0" in lines
 
 

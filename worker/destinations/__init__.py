@@ -1,1 +1,1 @@
-"""Where entries of the outbox go: CloudWatch, EMF, files and objects."""
+"""The destinations of the outbox's entries: CloudWatch, EMF, files and objects."""

@@ -1,7 +1,7 @@
 """Embedded metric format: metrics as log lines, for CloudWatch Logs to extract.
 
-A line takes at most 100 values a metric and has no bound on duplication: whoever delivers the
-log lines decides how often one counts. Lines stay below 15 KB, for container runtimes split
+A line takes at most 100 values per metric. Duplicates are not bounded: how often a line counts
+depends on how the log lines are delivered. Lines stay below 15 KB, because container runtimes split
 longer ones.
 """
 
@@ -20,7 +20,7 @@ VALUES_PER_LINE: Final = 100
 
 
 def emf_lines(body: bytes, namespace: str) -> bytes:
-    """A metrics entry as lines of EMF, each with a line end."""
+    """Return a metrics entry as lines of EMF, each with a line end."""
     return b"".join(
         msgspec.json.encode(line) + b"\n"
         for group in decode_groups(body)

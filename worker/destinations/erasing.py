@@ -1,7 +1,7 @@
-"""Removing lines from what was written: from files in place, from objects by replacing them.
+"""Removes written lines: from files in place, from objects by replacing them.
 
 A worker may be appending to a file meanwhile, or hold it open, so the file stays the same one: a
-line that is removed is overwritten with spaces, and all others keep their numbers.
+removed line is overwritten with spaces, and all others keep their numbers.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ Covers = Callable[[bytes], bool]
 
 
 class ErasedLines(NamedTuple):
-    """How many lines were removed, from how many files or objects."""
+    """The number of removed lines, and of the files or objects that held them."""
 
     lines: int = 0
     places: int = 0
 
 
 def lines_without(body: bytes, covers: Covers) -> bytes:
-    """Lines, each with its end, but for those to be removed."""
+    """Return the lines, each with its end, except those to be removed."""
     return b"".join(line for line in body.splitlines(keepends=True) if not covers(line))
 
 
 def erase_in_file(path: Path, covers: Covers) -> ErasedLines:
-    """Remove lines from a file; nothing, if there is none. Raises ``BadInput`` if it can't be read
-    or written.
+    """Remove lines from a file, if it exists. Raises ``BadInput`` if it can't be read or
+    written.
     """
     if not path.exists():
         return ErasedLines()
     try:
         with path.open("r+b") as file:
-            spots = list(_spots(file, covers))
-            for start, length in spots:
+            extents = list(_extents(file, covers))
+            for start, length in extents:
                 file.seek(start)
                 file.write(b" " * length)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise BadInput(f"can't write {path}: {error.strerror}") from error
-    return ErasedLines(len(spots), int(bool(spots)))
+    return ErasedLines(len(extents), int(bool(extents)))
 
 
-def _spots(lines: BinaryIO, covers: Covers) -> Iterator[tuple[int, int]]:
-    """Where the lines to be removed begin, and their lengths without the lines' ends."""
+def _extents(lines: BinaryIO, covers: Covers) -> Iterator[tuple[int, int]]:
+    """Yield where the lines to be removed begin, and their lengths without the line ends."""
     start = 0
     for line in lines:
         if not line.isspace() and covers(line):
@@ -62,8 +62,8 @@ def _spots(lines: BinaryIO, covers: Covers) -> Iterator[tuple[int, int]]:
 
 
 def erase_in_folder(at: Access, folder: str, covers: Covers) -> ErasedLines:
-    """Remove lines from the objects at ``at``, a prefix that has ``folder`` or is a part of that
-    folder: an object of which nothing is left is deleted, any other replaced.
+    """Remove lines from the objects at ``at``, a prefix that contains ``folder`` or is a part of
+    that folder: an object of which nothing is left is deleted, any other replaced.
 
     Raises ``BadInput`` for an object that can't be read.
     """
@@ -75,7 +75,7 @@ def erase_in_folder(at: Access, folder: str, covers: Covers) -> ErasedLines:
 
 
 def erase_in_object(at: Access, key: str, covers: Covers) -> int:
-    """Remove lines from one object, if it is there; how many those were."""
+    """Remove lines from one object, if it exists; return their number."""
     while (found := at.read(key)) is not None:
         lines = [line.data for line in lines_of_bytes(f"{at.url}/{key}", found.data)]
         kept = [line for line in lines if not covers(line)]

@@ -1,4 +1,4 @@
-"""Lines into files or standard output: session records, dead letters, EMF."""
+"""Lines in files or on standard output: session records, dead letters, EMF."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class LineSink:
     """Appends entries of lines to a file, or writes them to standard output (``-``).
 
     A file is flushed to disk before an entry counts as applied. A crash or a full disk in between
-    repeats the entry: readers go by a record's key and revision. A line that was torn stays, and
-    gets an end. Once another file lies at the path, or none, entries go into the one that belongs
-    there: so the file can be moved away at any time.
+    repeats the entry: readers go by a record's key and revision. A torn line stays, and gets a line
+    end. If the file at the path is replaced or moved away, entries go into the new one there: so
+    the file can be moved away at any time.
     """
 
     def __init__(self, path: str, today: Callable[[], str] | None = None) -> None:
-        """``today``: gives a date, which becomes a part of the file's name; None: one file for
-        ever. Raises ``Misconfigured`` if the file can't be written.
+        """``today``: returns a date, which becomes a part of the file's name; None: always the same
+        file. Raises ``Misconfigured`` if the file can't be written.
         """
         self._path = path
         self._today = today
@@ -44,9 +44,9 @@ class LineSink:
             raise Misconfigured(f"can't write {self._name()}: {error.strerror}") from error
 
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
-        """Write all lines of an entry; several threads' entries come one after the other.
+        """Write all lines of an entry; the entries of several threads are serialized.
 
-        Raises ``Unreachable`` if whoever read them has gone, and nobody can read any more.
+        Raises ``Unreachable`` if the reader of the lines is gone, and nobody can read any more.
         """
         with self._writing:
             try:
@@ -63,7 +63,8 @@ class LineSink:
                 os.fsync(file.fileno())
         except BrokenPipeError as error:
             where = "standard output" if self._path == STDOUT else self._path
-            raise Unreachable(f"nobody reads {where} any more; what is unsent stays") from error
+            why = f"nobody reads {where} any more; unsent entries stay in the outbox"
+            raise Unreachable(why) from error
         except OSError as error:
             self._torn = self._on_disk and _torn(Path(self._name()))
             return DeliveryOutcome.AMBIGUOUS, f"{self._name()}: {error.strerror}"
@@ -81,7 +82,7 @@ class LineSink:
         return str(path.with_name(f"{path.stem}-{self._today()}{path.suffix}"))
 
     def _file(self) -> BinaryIO:
-        """The file that lies where entries go now, made if there is none."""
+        """Return the file that now lies at the path, created if there is none."""
         if self._path == STDOUT:
             return sys.stdout.buffer
         name = self._name()
@@ -113,7 +114,7 @@ def _identity(name: str) -> tuple[int, int] | None:
 
 def _write(file: BinaryIO, data: bytes) -> None:
     rest = memoryview(data)
-    while rest:  # a file takes what there is room for
+    while rest:  # a write may be partial
         rest = rest[file.write(rest) :]
     file.flush()
 
@@ -121,7 +122,7 @@ def _write(file: BinaryIO, data: bytes) -> None:
 class StdoutRecords:
     """Session records on standard output, each line short enough for container runtimes.
 
-    They split lines at 16 KB; a record that is longer leaves out its last turn rows.
+    They split lines at 16 KB; a longer record leaves out its timeline, and then its last turn rows.
     """
 
     def __init__(self) -> None:

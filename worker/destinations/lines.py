@@ -1,7 +1,7 @@
 """Requests that are lines of JSON: session records, and dead letters. Pure.
 
-Files, standard output and objects of a bucket take them. Whoever reads them knows a line that is
-written twice, so a repeat does no harm, and nothing of them grows too old.
+Files, standard output and objects of a bucket take them. Readers recognize a line that is written
+twice, so repeats do no harm, and lines never grow too old.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _BLOCK_BYTES: Final = 1_000_000
 
 
 class LineBlocks(NamedTuple):
-    """A ``RequestFormat``: blocks of about a megabyte, of the lines that ``lines_of`` gives
+    """A ``RequestFormat``: blocks of about a megabyte, of the lines that ``lines_of`` returns
     without their ends.
     """
 
     lines_of: Callable[[Outputs], Iterable[bytes]]
 
     def requests(self, outputs: Outputs) -> Iterator[bytes]:
-        """Whole lines, in order, in blocks."""
+        """Yield whole lines, in order, in blocks."""
         block = bytearray()
         for line in self.lines_of(outputs):
             block += line + b"\n"
@@ -37,13 +37,13 @@ class LineBlocks(NamedTuple):
             yield bytes(block)
 
     def split(self, body: bytes) -> None:
-        """Nothing: no sink of lines calls any of them invalid."""
+        """Return None: no sink of lines calls any of them invalid."""
 
     def too_old(self, body: bytes) -> None:
-        """Nothing: no sink of lines calls any of them too old."""
+        """Return None: no sink of lines calls any of them too old."""
 
     def counts(self, body: bytes) -> SampleCounts:  # noqa: ARG002
-        """No samples."""
+        """Return no samples."""
         return ()
 
 

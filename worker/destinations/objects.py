@@ -1,7 +1,7 @@
 """Session records and dead letters as objects of a bucket, by day and hour.
 
-An object is named by what is in it, so writing an entry twice is writing it once: whatever
-became of an attempt, the next one finds what is there and adds what isn't.
+An object is named by its contents, so writing an entry twice equals writing it once: whatever the
+outcome of an attempt, the next one finds the objects that exist and adds those that don't.
 """
 
 from __future__ import annotations
@@ -34,20 +34,22 @@ _RECORD: Final = msgspec.json.Decoder(_Record)
 
 
 def record_time(line: bytes) -> str:
-    """When a session of a record ended (RFC 3339, UTC)."""
+    """Return when a record's session ended (RFC 3339, UTC)."""
     return _RECORD.decode(line).ended_at
 
 
 def letter_time(line: bytes) -> str:
-    """When what a dead letter holds arrived (RFC 3339, UTC); of samples, their first minute."""
+    """Return when a dead letter's contents arrived (RFC 3339, UTC); for samples, their first
+    minute.
+    """
     return decode_letter(line).time
 
 
 class ObjectSink:
     """Writes entries of lines into ``folder`` of a bucket, as ``dt=…/hour=…/NAME.jsonl.zst``.
 
-    ``time_of`` gives a line's time, which decides on day and hour: an entry may become several
-    objects. A name has minute and second of the earliest line, then a digest of all of them.
+    ``time_of`` returns a line's time, which determines day and hour: an entry may become several
+    objects. A name has minute and second of the earliest line, then a digest of all lines.
     """
 
     def __init__(self, objects: ObjectStore, folder: str, time_of: Callable[[bytes], str]) -> None:
@@ -56,22 +58,22 @@ class ObjectSink:
         self._time_of = time_of
 
     def bucket_missing(self) -> bool:
-        """Whether it is known that there is no such bucket. Who may only write isn't told."""
+        """Whether the bucket is known not to exist. A role that may only write can't find out."""
         answer = self._objects.keys(f"{self._folder}/")
         return isinstance(answer, StoreFailure) and answer.kind is StoreFailureKind.BUCKET_MISSING
 
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
-        """Write what isn't there yet of an entry. Never ambiguous, for it may be repeated."""
+        """Write the missing objects of an entry. Never ambiguous, because it may be repeated."""
         for key, data in self._contents(body).items():
             answer = self._objects.put(key, zstandard.compress(data, _LEVEL), None)
             if isinstance(answer, StoreFailure) and answer.kind is StoreFailureKind.CHANGED:
-                answer = self._objects.etag(key)  # it is there already
+                answer = self._objects.etag(key)  # it exists already
             if isinstance(answer, StoreFailure):
                 return DeliveryOutcome.NOT_APPLIED, f"{self._objects.url}: {answer.detail}"
         return DeliveryOutcome.APPLIED, ""
 
     def _contents(self, body: bytes) -> dict[str, bytes]:
-        """The objects of an entry, by key."""
+        """Return the objects of an entry, by key."""
         hours: dict[str, list[tuple[str, bytes]]] = {}
         for line in body.splitlines():
             time = self._time_of(line)

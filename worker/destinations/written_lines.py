@@ -1,4 +1,4 @@
-"""Reading back the lines that the worker has written: of files, and of objects in a bucket."""
+"""Reads back the lines that the worker has written: in files, and in objects of a bucket."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from worker.objectstore.retrying import Access
 from worker.recordings.unpacking import CutOff, decompressed, lines_in
 
 WRITTEN_LINE_BYTES: Final = 64 << 20
-"""Bytes of a line: the dead letter of the largest record, or of the largest session by far."""
+"""The most bytes of a line: room for the dead letter of the largest record or session."""
 
 _BLOCK: Final = 1 << 20
 _PART: Final = 8 << 20
 
 
 class WrittenLine(NamedTuple):
-    """A line without its end, by the path or URL of what holds it, and its number there, from 1."""
+    """A line without its end, with the path or URL of its source, and its number there, from 1."""
 
     source: str
     number: int
@@ -27,8 +27,8 @@ class WrittenLine(NamedTuple):
 
 
 def lines_of_file(path: Path) -> Iterator[WrittenLine]:
-    """All lines of a file but blank ones, which stand where lines were removed. Raises ``BadInput``
-    if it can't be read.
+    """Yield all lines of a file except blank ones, which remain where lines were removed. Raises
+    ``BadInput`` if the file can't be read.
     """
     try:
         with path.open("rb", buffering=0) as file:
@@ -41,7 +41,7 @@ def lines_of_file(path: Path) -> Iterator[WrittenLine]:
 
 
 def lines_of_object(at: Access, key: str) -> Iterator[WrittenLine]:
-    """All lines of one object. Raises ``BadInput`` if it isn't there or can't be read."""
+    """Yield all lines of one object. Raises ``BadInput`` if it doesn't exist or can't be read."""
     first = at.read_range(key, 0, _PART)
     if first is None:
         raise BadInput(f"there is no object {at.url}/{key}")
@@ -49,19 +49,20 @@ def lines_of_object(at: Access, key: str) -> Iterator[WrittenLine]:
 
 
 def lines_of_folder(at: Access, folder: str) -> Iterator[WrittenLine]:
-    """All lines of the objects at ``at``, a prefix that has ``folder`` or is a part of that
-    folder, such as a day. In order of days and hours, a part of one object in memory at a time.
+    """Yield all lines of the objects at ``at``, a prefix that contains ``folder`` or is a part of
+    that folder, such as a day. In order of days and hours; a part of one object is in memory at a
+    time.
 
     Raises ``BadInput`` for an object that can't be read.
     """
     for key in keys_of_folder(at, folder):
         first = at.read_range(key, 0, _PART)
-        if first is not None:  # else it was deleted since it was listed
+        if first is not None:  # else it was deleted since the listing
             yield from _unpacked(at, key, first)
 
 
 def keys_of_folder(at: Access, folder: str) -> Iterator[str]:
-    """The objects of lines at ``at``, which is a prefix as ``lines_of_folder`` takes it."""
+    """Yield the keys of the objects of lines at ``at``, a prefix as in ``lines_of_folder``."""
     inside = f"/{folder}/" in f"{at.url}/"
     for key in at.keys("" if inside else f"{folder}/"):
         if key.endswith(SUFFIX) and f"/{folder}/dt=" in f"{at.url}/{key}":
@@ -69,7 +70,7 @@ def keys_of_folder(at: Access, folder: str) -> Iterator[str]:
 
 
 def lines_of_bytes(url: str, data: bytes) -> Iterator[WrittenLine]:
-    """The lines of an object's bytes. Raises ``BadInput`` if they can't be read."""
+    """Return the lines of an object's bytes. Raises ``BadInput`` if they can't be read."""
     return _numbered(url, decompressed((data,), "zst"))
 
 
@@ -78,7 +79,7 @@ def _unpacked(at: Access, key: str, first: bytes) -> Iterator[WrittenLine]:
 
 
 def _parts(at: Access, key: str, first: bytes) -> Iterator[bytes]:
-    """An object from its ``first`` part on. One of this name never changes."""
+    """Yield an object from its ``first`` part on. An object under this name never changes."""
     part, end = first, 0
     while part:
         yield part

@@ -1,1 +1,3 @@
-"""From bytes to canonical events: CloudEvents, KPL aggregates, a folder a platform. Pure."""
+"""Decoding of bytes to canonical events: CloudEvents, KPL aggregates, one folder per platform.
+Pure.
+"""

@@ -1,6 +1,6 @@
-"""CloudEvents as JSON, whatever their platform: elements of a list, types, lenient decoding.
+"""CloudEvents as JSON, of any platform: elements of a list, types, lenient decoding.
 
-What msgspec refuses is read by ``json``, which takes more and gives no other result.
+What msgspec refuses is decoded by ``json``, which accepts more and gives the same results.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def is_list(data: bytes) -> bool:
-    """Whether a user record is a list, of CloudEvents perhaps."""
+    """Whether a user record is a list, perhaps of CloudEvents."""
     return not data.startswith(b"{") and data.lstrip().startswith(b"[")
 
 
 def elements(data: bytes) -> list[bytes]:
-    """The bytes of each element of a list. Raises ``Unreadable``, for an empty one, too."""
+    """Return the bytes of each element of a list. Raises ``Unreadable``, also for an empty list."""
     try:
         found = _LIST.decode(data.decode())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -40,15 +40,17 @@ def elements(data: bytes) -> list[bytes]:
 
 
 def type_of(text: str) -> str:
-    """The type of a CloudEvent. Raises ``Unreadable`` if there is none, or no CloudEvent."""
+    """Return the type of a CloudEvent. Raises ``Unreadable`` if it has none, or isn't a
+    CloudEvent.
+    """
     kind = decode_text(text, _ENVELOPE).type
     if not isinstance(kind, str):
-        raise Unreadable("type: no string")
+        raise Unreadable("type: not a string")
     return kind
 
 
 def decode_text(text: str, decoder: msgspec.json.Decoder[Any]) -> Any:
-    """JSON as the decoder's type. Raises ``Unreadable``."""
+    """Decode JSON as the decoder's type. Raises ``Unreadable``."""
     try:
         text.encode()  # raises for half a surrogate pair
         return decoder.decode(text)
@@ -59,8 +61,8 @@ def decode_text(text: str, decoder: msgspec.json.Decoder[Any]) -> Any:
 
 
 def _second_reading(text: str, kind: Any, first_reason: str) -> Any:
-    """What msgspec refuses and JSON allows: a byte order mark, numbers beyond a double,
-    escapes of half a surrogate pair. Any such thing may stand in a field that isn't even read.
+    """Decode what msgspec refuses and JSON allows: a byte order mark, numbers beyond a double,
+    escapes of half a surrogate pair. Any of these may occur in a field that isn't even used.
     """
     try:
         value = json.loads(
@@ -73,7 +75,9 @@ def _second_reading(text: str, kind: Any, first_reason: str) -> Any:
 
 
 def _integer(digits: str) -> int | float:
-    """Numbers too long for Python to turn into integers are beyond any bound anyway."""
+    """Return an integer, or infinity for one too long for Python to convert: it is beyond any limit
+    anyway.
+    """
     return int(digits) if len(digits) <= _LONGEST_INTEGER else float("inf")
 
 
@@ -82,7 +86,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def parse_failure(error: Exception) -> str:
-    """Why JSON could not be read."""
+    """Return the reason why JSON could not be read."""
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
     if isinstance(error, RecursionError):

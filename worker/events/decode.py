@@ -1,4 +1,4 @@
-"""From a Kinesis record to its occurrences, each with its place in the stream."""
+"""Decoding of a Kinesis record to its occurrences, each with its origin in the stream."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from worker.events.twilio.platform import TWILIO
 from worker.stream.record import Record
 
 MAX_PARTS: Final = 20_000
-"""How many user records an aggregate may have, how many CloudEvents a user record, and all user
-records of an aggregate together. The greatest record of 10 MiB has room for more only if they are
-too short to be call events."""
+"""The most user records of an aggregate, CloudEvents of a user record, and CloudEvents of a whole
+aggregate. The largest record of 10 MiB has room for more only if they are too short to be call
+events.
+"""
 
 
 PLATFORMS: Final = Platforms(TWILIO)
@@ -27,7 +28,7 @@ PLATFORMS: Final = Platforms(TWILIO)
 
 
 class Origin(msgspec.Struct, frozen=True, order=True, gc=False):
-    """Where an occurrence came from. ``sub_sequence``: its user record's index in a KPL
+    """The place that an occurrence came from. ``sub_sequence``: its user record's index in a KPL
     aggregate, None for a plain record. ``arrival`` in epoch ms.
     """
 
@@ -38,8 +39,8 @@ class Origin(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An occurrence, its ``place`` field by field, and its bytes: those of its user record, or of
-    its part if that is a list or several JSON documents.
+    """An occurrence, its origin field by field, and its bytes: those of its user record, or of its
+    part if the user record is a list or several JSON documents.
     """
 
     occurrence: Occurrence
@@ -51,19 +52,19 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def place(self) -> Origin:
-        """Where it came from."""
+        """The origin of the occurrence."""
         return Origin(self.shard, self.sequence_number, self.sub_sequence, self.arrival)
 
 
 def decode(record: Record, platforms: Platforms = PLATFORMS) -> list[Delivery]:
-    """All occurrences in a record, at least one. Never raises: what would is a defect, and its
-    record alone becomes a dead letter.
+    """Return all occurrences in a record, at least one. Never raises: an error is a defect, and
+    only its record becomes a dead letter.
     """
     return decode_all((record,), platforms)
 
 
 def decode_all(records: Iterable[Record], platforms: Platforms = PLATFORMS) -> list[Delivery]:
-    """All occurrences in these records, in their order; as ``decode`` has each."""
+    """Return all occurrences in these records, in order, each the same as from ``decode``."""
     read_quickly = platforms.read_quickly
     deliveries: list[Delivery] = []
     for record in records:
@@ -81,16 +82,20 @@ def decode_all(records: Iterable[Record], platforms: Platforms = PLATFORMS) -> l
 
 
 DEFECT: Final = "a defect of the worker"
-"""What the reasons begin with that no input should ever have."""
+"""The prefix of reasons that no input should ever cause."""
 
 
 def defect_reason(defect: Exception) -> str:
-    """The reason of a dead letter that a defect made; what the error says may hold content."""
+    """Return the reason for a dead letter caused by a defect, without the error's text, which may
+    hold content.
+    """
     return f"{DEFECT}: {type(defect).__name__}"
 
 
 def _slow_path(record: Record, platforms: Platforms) -> list[Delivery]:
-    """The occurrences of a record that isn't one CloudEvent just as its schema says."""
+    """Return the occurrences of a record that isn't a single CloudEvent exactly as in its
+    schema.
+    """
     data = record.data
     if not data.startswith(MAGIC):
         return _deliveries(record, platforms, data, None)
@@ -110,7 +115,7 @@ def _slow_path(record: Record, platforms: Platforms) -> list[Delivery]:
 def _deliveries(
     record: Record, platforms: Platforms, data: bytes, sub_sequence: int | None
 ) -> list[Delivery]:
-    """The occurrences of a user record: one, or those of a list or of several documents."""
+    """Return the occurrences of a user record: one, or those of a list or of several documents."""
     arrival = record.arrival
     try:
         if is_list(data):
@@ -128,7 +133,7 @@ def _deliveries(
 
 
 def _elements(data: bytes) -> list[bytes]:
-    """The elements of a list, or the documents that begin with one."""
+    """Return the elements of a list, or the documents that begin with one."""
     try:
         parts = elements(data)
     except Unreadable as error:
@@ -137,8 +142,8 @@ def _elements(data: bytes) -> list[bytes]:
 
 
 def _several(data: bytes, reason: str) -> list[bytes]:
-    """The JSON documents of a user record. Raises ``Unreadable`` with that reason for fewer than
-    two.
+    """Return the JSON documents of a user record. Raises ``Unreadable`` with that reason if there
+    are fewer than two.
     """
     parts = documents(data, MAX_PARTS)
     if len(parts) < 2:

@@ -1,4 +1,4 @@
-"""What a user record is made of that isn't one JSON document: several of them, or no plain text.
+"""User records that aren't one JSON document: several documents, or other encodings.
 
 Firehose, log shippers and producers that save on requests write several JSON documents into one
 record, one after another, with or without line breaks. Compressed data and UTF-16 are not read;
@@ -23,11 +23,11 @@ _COMPRESSED: Final = (
     *((bytes((0x78, flags)), "zlib") for flags in (0x01, 0x5E, 0x9C, 0xDA)),
 )
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"[\x00", b"\x00{", b"\x00[")
-"""How UTF-16 begins: with a byte order mark, or with JSON's first character."""
+"""The beginnings of UTF-16: a byte order mark, or JSON's first character."""
 
 
 def documents(data: bytes, most: int) -> list[bytes]:
-    """The bytes of each JSON document in ``data``; none if it isn't all JSON.
+    """Return the bytes of each JSON document in ``data``; none if it isn't JSON throughout.
 
     Raises ``Unreadable`` for more than ``most`` documents.
     """
@@ -50,7 +50,9 @@ def documents(data: bytes, most: int) -> list[bytes]:
 
 
 def wrapping(data: bytes) -> str | None:
-    """Why ``data`` can't be plain JSON in UTF-8 if it is compressed or UTF-16; None otherwise."""
+    """Return why ``data`` isn't plain JSON in UTF-8 if it is compressed or UTF-16; None
+    otherwise.
+    """
     for magic, name in _COMPRESSED:
         if data.startswith(magic):
             return f"compressed ({name}): records are read as plain JSON only"
@@ -60,13 +62,15 @@ def wrapping(data: bytes) -> str | None:
 
 
 def _next(text: str, position: int) -> int:
-    """Where the next document begins, or the text ends."""
+    """Return where the next document begins, or the text ends."""
     match = _BLANK.match(text, position)
     return position if match is None else match.end()
 
 
 def _integer(digits: str) -> int | float:
-    """A number too long for Python to turn into an integer; only its end matters here."""
+    """Return an integer, or infinity for one too long for Python to convert; only its end matters
+    here.
+    """
     return int(digits) if len(digits) <= _LONGEST_INTEGER else float("inf")
 
 

@@ -12,7 +12,7 @@ from worker.events.payload import Payload
 
 
 class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
-    """What tells one session from all others; one call can hold several."""
+    """The identity of a session; one call can have several sessions."""
 
     platform: str
     account_sid: str
@@ -20,7 +20,7 @@ class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=Fa
     session_id: str
 
     def shared(self) -> SessionKey:
-        """The same key; what all sessions of an account have alike is in memory once."""
+        """Return the same key, with the texts that sessions of an account share in memory once."""
         return SessionKey(
             intern(self.platform), intern(self.account_sid), self.call_sid, self.session_id
         )
@@ -30,10 +30,10 @@ class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=Fa
 class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=1, gc=False):
     """One event of one session.
 
-    Its identity within the session is ``(timestamp, sequence_number, name)``: a redelivery
-    has the same, two different events never do. ``timestamp`` and ``arrival`` are epoch
-    milliseconds; ``arrival`` is when the record that carried it reached the stream.
-    ``sequence_number`` is in 0..2,147,483,647.
+    Its identity within the session is ``(timestamp, sequence_number, name)``: a redelivery has the
+    same, two different events never do. ``timestamp`` and ``arrival`` are epoch milliseconds;
+    ``arrival`` is when the record that carried it reached the stream. ``sequence_number`` is in
+    0..2,147,483,647.
     """
 
     key: SessionKey
@@ -65,11 +65,11 @@ EVENT_CODES: Final[dict[str, int]] = {
     "stt_latency": 17,
     "tts_latency": 18,
 }
-"""The names of known events, each with the code that stands for it wherever events are stored.
+"""The names of known events, each with the code that represents it wherever events are stored.
 
-Append only: a new name takes the next code, whatever its letter, and no code is ever given to
-another name. An event stored while its name was unknown has the name itself; ``event_log.unpack``
-gives it the code.
+Append only: a new name takes the next code, whatever its place in the alphabet, and no code is ever
+reused. An event stored while its name was unknown has the name itself; ``event_log.unpack_log``
+replaces it by the code.
 """
 
 
@@ -77,6 +77,6 @@ _Step = TypeVar("_Step")
 
 
 def by_code(steps: Mapping[str, _Step]) -> tuple[_Step | None, ...]:
-    """A table of what each known event calls for, by its code; None for names without a step."""
+    """Return a table of the steps by event code; None for names without a step."""
     by_number = {EVENT_CODES[name]: step for name, step in steps.items()}
     return tuple(map(by_number.get, range(len(EVENT_CODES))))

@@ -1,8 +1,8 @@
 """KPL aggregates: several user records in one Kinesis record.
 
-The format is four magic bytes, a protobuf message and the MD5 of that message. Message
-definitions are aws-kinesis-agg's; the loop is our own, so that one bad sub-record never
-takes the rest of its aggregate with it.
+The format is four magic bytes, a protobuf message and the MD5 of that message. Message definitions
+are aws-kinesis-agg's; the loop is our own, so that one bad sub-record never invalidates the rest of
+its aggregate.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from hashlib import md5
 from typing import Final
 
-from aws_kinesis_agg.deaggregator import messages_pb2  # it alone makes its messages importable
+from aws_kinesis_agg.deaggregator import messages_pb2  # the only import path of its messages
 from google.protobuf.message import DecodeError
 
 from worker.errors import Unreadable
@@ -20,10 +20,10 @@ _DIGEST_SIZE: Final = 16
 
 
 def user_records(data: bytes) -> list[bytes] | None:
-    """The sub-records of an aggregate in order; None if ``data`` is no aggregate.
+    """Return the sub-records of an aggregate in order; None if ``data`` isn't an aggregate.
 
-    Partition keys are not looked at: a sub-record whose index points at none is read all the
-    same. Raises ``Unreadable`` for an aggregate that is damaged or empty.
+    Partition keys are ignored: a sub-record whose index points at none is read all the same. Raises
+    ``Unreadable`` for an aggregate that is damaged or empty.
     """
     if not data.startswith(MAGIC):
         return None
@@ -44,5 +44,5 @@ def _digest(message: bytes | memoryview) -> bytes:
 
 
 def sealed(body: bytes) -> bytes:
-    """``body`` between the magic number and the digest that make it an aggregated record."""
+    """Return ``body`` with the magic number and the digest that make it an aggregated record."""
     return MAGIC + body + _digest(body)

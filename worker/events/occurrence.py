@@ -1,4 +1,4 @@
-"""What a user record may turn out to hold, one at a time. Pure."""
+"""The occurrences that a user record may hold. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Ignored(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", ta
 
 
 class SinkTest(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=3):
-    """The event by which a sink is validated; ``test_id`` is what must be posted back."""
+    """The event by which a sink is validated; ``test_id`` must be posted back."""
 
     test_id: str
 
 
 class Damaged(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=4):
-    """An occurrence that can't be read, and why."""
+    """An occurrence that can't be read, with the reason."""
 
     reason: str
 

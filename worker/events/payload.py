@@ -1,10 +1,10 @@
-"""The canonical payloads: what events of any platform say, in the worker's own words.
+"""The canonical payloads: the contents of events of any platform, in the worker's own terms.
 
-A platform translates its fields into these, once, when it decodes. Each stands in a session's log
-as an array of its tag and its fields, in this order: both are for ever.
+A platform translates its fields into these, once, when it decodes. A session's log holds each as an
+array of its tag and its fields, in this order: both are permanent.
 
-``said`` is what the platform kept of the event's fields, as canonical JSON, where the payload
-doesn't say that by itself. It decides between two deliveries of one event that differ.
+``said`` holds the platform's fields of the event, as canonical JSON, where the payload alone
+doesn't determine them. It decides between two deliveries of one event that differ.
 """
 
 from __future__ import annotations
@@ -24,18 +24,22 @@ InterruptionKind = Literal["SPEECH", "DTMF", "UNKNOWN"]
 INTERRUPTION_KINDS: Final[tuple[InterruptionKind, ...]] = get_args(InterruptionKind)
 
 EndStatus = Literal["ended", "hung_up", "failure", "unknown", "other"]
-"""How a session ended: unknown if the platform doesn't say, other if it says something else."""
+"""How a session ended: unknown if the platform doesn't report it, other if it reports another
+status.
+"""
 
 
 class Latency(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
-    """A latency in ms as it was reported; None if that was no integer."""
+    """A latency in ms as reported; None if it isn't an integer."""
 
     ms: int | None = None
     said: str | None = None
 
 
 class Tokens(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
-    """Tokens and words of a reply; None if not reported, -1 if what was reported is no integer."""
+    """Tokens and words of a reply; None if not reported, -1 if the reported value isn't an
+    integer.
+    """
 
     tokens: int | None = None
     words: int | None = None
@@ -43,14 +47,14 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
 
 
 class Interrupted(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):
-    """What broke in: speech, a key, or nobody knows."""
+    """The cause of an interruption: speech, a key, or unknown."""
 
     kind: InterruptionKind = "UNKNOWN"
     said: str | None = None
 
 
 class LanguageSettings(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a session uses for one language; None if the platform doesn't say."""
+    """A session's settings for one language; None if the platform doesn't report them."""
 
     tts_provider: str | None = None
     voice: str | None = None
@@ -59,11 +63,11 @@ class LanguageSettings(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Configured(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
-    """A session's configuration: the languages spoken and heard, what it uses for these, and what
-    for each further language, by its code.
+    """A session's configuration: the languages spoken and heard, the settings for these, and the
+    settings for each further language, by its code.
 
-    ``shown`` are the settings that the session's record shows, in its order.
-    ``omitted_languages``: how many were beyond the platform's bound.
+    ``shown`` are the settings that the session's record shows, in its order. ``omitted_languages``:
+    how many were beyond the platform's limit.
     """
 
     spoken: str = UNKNOWN
@@ -76,8 +80,8 @@ class Configured(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
 
 
 class LanguageChanged(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
-    """The languages spoken and heard from now on, and what the session uses for them; None leaves
-    a language as it is.
+    """The languages spoken and heard from now on, and the session's settings for them; None leaves
+    a language unchanged.
     """
 
     spoken: str | None = None
@@ -95,7 +99,7 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
 
 
 class WrapUp(msgspec.Struct, frozen=True, array_like=True, tag=7, gc=False):
-    """The session's end: its duration in s, and how it ended, as reported and in common terms."""
+    """A session's end: its duration in s, and how it ended, as reported and in common terms."""
 
     seconds: int | None = None
     status: str | None = None
@@ -107,7 +111,8 @@ Payload = Latency | Tokens | Interrupted | Configured | LanguageChanged | Failed
 
 
 def canonical_json(payload: Payload | None) -> str:
-    """What a payload says as canonical JSON: keys sorted, no spaces; ``null`` without a payload.
+    """Return a payload's contents as canonical JSON: keys sorted, no spaces; ``null`` without a
+    payload.
 
     Where two deliveries of one event differ, the one with the greater text wins.
     """
@@ -122,7 +127,7 @@ def canonical_json(payload: Payload | None) -> str:
 
 
 def canonical(value: object) -> str:
-    """Anything that JSON can say, as canonical JSON."""
+    """Return any JSON value as canonical JSON."""
     return _CANONICAL.encode(value)
 
 
@@ -132,7 +137,7 @@ _CANONICAL: Final = json.JSONEncoder(
 
 
 def identifying_values(payload: Payload | None) -> int:
-    """How many texts of a payload that may become values of dimensions identify someone."""
+    """Return how many of a payload's texts that may become dimension values identify someone."""
     if isinstance(payload, Failed):
         return _identifying((str(payload.code),))
     if isinstance(payload, LanguageChanged):
@@ -145,6 +150,6 @@ def identifying_values(payload: Payload | None) -> int:
     return 0
 
 
-@lru_cache(maxsize=1024)  # mostly those of few configurations
+@lru_cache(maxsize=1024)  # mostly the texts of a few configurations
 def _identifying(texts: tuple[str | None, ...]) -> int:
     return sum(text is not None and identifies_someone(text) for text in texts)

@@ -1,4 +1,4 @@
-"""Voice platforms: what turns the CloudEvents of each into canonical events."""
+"""Voice platforms, which convert their CloudEvents to canonical events."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FastPath = Callable[[bytes, int], Occurrence | None]
 class Platform(NamedTuple):
     """One voice platform, by the ``types`` of its CloudEvents.
 
-    ``read`` takes a CloudEvent of one of these as text, and its arrival in epoch ms; it takes
-    whatever can be understood, and raises ``Unreadable`` for the rest.
+    ``read`` decodes a CloudEvent of one of these types, given as text, with its arrival in epoch
+    ms; it accepts whatever can be understood, and raises ``Unreadable`` for the rest.
 
-    ``read_quickly``, if there is one, takes any bytes, and gives what ``read`` would, ``Ignored``
-    for a CloudEvent of a type that isn't the platform's, or None
-    for what only ``read`` can tell. It never raises.
+    ``read_quickly``, if there is one, accepts any bytes, and returns the same as ``read``,
+    ``Ignored`` for a CloudEvent of a type that isn't the platform's, or None where only ``read``
+    can decide. It never raises.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Platforms:
     """The platforms whose events are decoded."""
 
     def __init__(self, *platforms: Platform) -> None:
-        """Raises ``ValueError`` if two of them have a type in common."""
+        """Raises ``ValueError`` if two platforms have a type in common."""
         self._by_type: dict[str, Platform] = {}
         for platform in platforms:
             for kind in platform.types:
@@ -46,14 +46,14 @@ class Platforms:
         ]
         only_one = len(platforms) == len(self._fast) == 1
         self.read_quickly: Final[FastPath] = self._fast[0][0] if only_one else self._quickest
-        """The occurrence in the bytes of one CloudEvent; None for what only ``read`` can tell.
-        ``arrival`` in epoch ms.
+        """Return the occurrence in the bytes of one CloudEvent; None where only ``read`` can
+        decide. ``arrival`` in epoch ms.
         """
 
     def read(self, data: bytes, arrival: int) -> Occurrence:
-        """The occurrence in the bytes of one CloudEvent.
+        """Return the occurrence in the bytes of one CloudEvent, ``Damaged`` if they can't be read.
 
-        ``arrival`` in epoch ms. What can't be read is ``Damaged``.
+        ``arrival`` in epoch ms.
         """
         if not data:
             return Damaged("empty")
@@ -66,7 +66,7 @@ class Platforms:
             return Damaged(parse_failure(error))
 
     def _quickest(self, data: bytes, arrival: int) -> Occurrence | None:
-        """Of several platforms: that of the first which has something to say."""
+        """Return the occurrence of the first platform that recognizes the event."""
         for read_quickly, others in self._fast:
             occurrence = read_quickly(data, arrival)
             if isinstance(occurrence, Ignored) and occurrence.type in others:

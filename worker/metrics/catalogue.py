@@ -1,10 +1,10 @@
-"""Every metric the worker publishes: name, unit, scale, hold and dimensions of its own.
+"""The catalogue of published metrics: name, unit, scale, hold and own dimension.
 
-A sample is an integer: its value times ``scale``, rounded half up, so that sums depend
-neither on order nor on floating point. ``hold`` says how long a minute of the metric waits
-before it is published:
+A sample is an integer: its value times ``scale``, rounded half up, so that sums depend neither on
+order nor on floating point. ``hold`` determines how long a minute of the metric waits before it is
+published:
 
-* ``DIRECT``: one event alone decides the sample;
+* ``DIRECT``: a single event decides the sample;
 * ``TURN``: neighbouring events decide it, and a late one may change it;
 * ``SESSION``: the whole session decides it, once, when the session first closes.
 """
@@ -19,7 +19,7 @@ MILLISECONDS: Final = "Milliseconds"
 
 
 class Hold(Enum):
-    """What decides a sample, and so how long its minute is held back."""
+    """The basis of a sample, which determines how long its minute is held."""
 
     DIRECT = "direct"
     TURN = "turn"
@@ -29,9 +29,9 @@ class Hold(Enum):
 class Metric(NamedTuple):
     """One metric. ``unit`` is a CloudWatch unit; published value = sample / ``scale``.
 
-    ``own_dimension`` is a dimension that only this metric has; the metric is published
-    both with and without it. ``about`` says what one sample is. ``by_event`` names the event
-    that alone gives the sample: its latency if the unit is milliseconds, else one for each.
+    ``own_dimension`` is a dimension that only this metric has; the metric is published both with
+    and without it. ``about`` describes one sample. ``by_event`` names the event that alone gives
+    the sample: its latency if the unit is milliseconds, else 1 for each event.
     """
 
     name: str
@@ -118,7 +118,7 @@ _METRICS: Final = (
 CATALOGUE: Final[dict[str, Metric]] = {metric.name: metric for metric in _METRICS}
 
 OWN_DIMENSION_VALUES: Final = {"Type": 3, "EndStatus": 6}
-"""How many values a metric's own dimension has; of those not named here there may be any number."""
+"""The number of values of a metric's own dimension; one that isn't listed may have any number."""
 
 CONTEXT_DIMENSIONS: Final = (
     "TranscriptionProvider",
@@ -136,4 +136,4 @@ DEFAULT_DIMENSION_SETS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "ResponseLatency": (("Language",),),
     "CallerWait": (("Language",),),
 }
-"""Further dimension sets per metric, beside the one without dimensions."""
+"""The dimension sets of each metric in addition to the one without dimensions."""

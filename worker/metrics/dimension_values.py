@@ -1,7 +1,8 @@
-"""From a text that a platform reports to the value of a dimension. Pure.
+"""Conversion of texts that a platform reports to dimension values. Pure.
 
-A dimension takes printable ASCII, and is seen by more people than a session record. Two texts that
-differ never become one value in silence: what has to be changed ends with a digest of the text.
+A dimension value is printable ASCII, and is seen by more people than a session record. Two texts
+that differ never silently become one value: a value that had to be changed ends with a digest of
+its text.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 from worker.identifying import identifies_someone
 
 OTHER: Final = "other"
-"""The value of all that has none of its own: beyond the caps, or of somebody."""
+"""The value of whatever has no value of its own: beyond the limits, or identifying someone."""
 
 UNKNOWN: Final = "unknown"
 """The value where nothing is reported."""
@@ -26,12 +27,12 @@ _DIGEST_LENGTH: Final = 1 + 2 * _DIGEST_BYTES
 _WITH_DIGEST: Final = re.compile(r"~[0-9a-f]{6}\Z")
 
 
-@lru_cache(maxsize=4096)  # of texts that decoding has bounded, mostly the same few
+@lru_cache(maxsize=4096)  # decoding bounds the texts, which are mostly the same few
 def dimension_value(text: str) -> str:
-    """The value of a dimension for ``text``: printable ASCII, at most 255 characters, never empty.
+    """Return the dimension value of ``text``: printable ASCII, at most 255 characters, never empty.
 
-    ``OTHER`` if it identifies someone. A text that isn't such a value as it is, or that could be
-    taken for what has been changed, ends with ``~`` and 6 hexadecimal digits of its digest.
+    The value is ``OTHER`` if the text identifies someone. A text that isn't a valid value, or that
+    could be taken for a changed one, ends with ``~`` and 6 hexadecimal digits of its digest.
     """
     if identifies_someone(text):
         return OTHER
@@ -42,6 +43,6 @@ def dimension_value(text: str) -> str:
 
 
 def with_digest(value: str, text: str, longest: int) -> str:
-    """``value``, cut so that it has at most ``longest`` characters with the digest of ``text``."""
+    """Return ``value`` with the digest of ``text``, shortened to at most ``longest`` characters."""
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES)
     return f"{value[: longest - _DIGEST_LENGTH].rstrip()}~{digest.hexdigest()}"

@@ -1,7 +1,7 @@
 """Exact distributions: ``{integer sample: count}``.
 
-They merge by addition, in any order, without loss. Only at the edge, where CloudWatch takes
-so many distinct values and no more, is one coarsened, and then by a known error.
+Distributions merge by addition, in any order, without loss. Only for CloudWatch, which limits the
+number of distinct values, is a distribution coarsened, with a known error.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _BELOW: Final = 1 << 41
 class Summary(msgspec.Struct, frozen=True, gc=False):
     """Count and order statistics of some samples; all but ``avg`` are among them.
 
-    Percentiles are by nearest rank: the sample at position ceil(p/100 x count). ``avg`` is
-    exact to 3 decimals, half up.
+    Percentiles are by nearest rank: the sample at position ceil(p/100 x count). ``avg`` is exact to
+    3 decimals, half up.
     """
 
     count: int
@@ -44,7 +44,7 @@ class Summary(msgspec.Struct, frozen=True, gc=False):
 
 
 def of(values: Iterable[int]) -> Distribution:
-    """The distribution of some samples."""
+    """Return the distribution of some samples."""
     counts: Distribution = {}
     for value in values:
         counts[value] = counts.get(value, 0) + 1
@@ -58,12 +58,12 @@ def add(into: Distribution, other: Mapping[int, int]) -> None:
 
 
 def total(distribution: Mapping[int, int]) -> int:
-    """The sum of all samples."""
+    """Return the sum of all samples."""
     return sum(value * count for value, count in distribution.items())
 
 
 def summarise(distribution: Mapping[int, int], scale: int = 1) -> Summary | None:
-    """The summary in published units (samples / ``scale``); None without a sample."""
+    """Return the summary in published units (samples / ``scale``); None without a sample."""
     if not distribution:
         return None
     count = sum(distribution.values())
@@ -73,7 +73,7 @@ def summarise(distribution: Mapping[int, int], scale: int = 1) -> Summary | None
 
 
 def summarise_all(values: Iterable[int], scale: int = 1) -> Summary | None:
-    """The same of samples one by one; the quicker way for a few."""
+    """Return the summary of individual samples; faster than ``summarise`` for a few."""
     ordered = sorted(values)
     if not ordered:
         return None
@@ -83,8 +83,10 @@ def summarise_all(values: Iterable[int], scale: int = 1) -> Summary | None:
 
 @lru_cache(maxsize=1024)
 def _extremes_and_ranks(count: int) -> Callable[[list[int]], Sequence[int]]:
-    """Picks the minimum, the percentiles and the maximum of so many samples in ascending order."""
-    # the one at position ceil(p/100 x count), from 1 on
+    """Return a picker of the minimum, the percentiles and the maximum of ``count`` ascending
+    samples.
+    """
+    # percentiles are at position ceil(p/100 x count), counted from 1
     return itemgetter(0, *((percent * count - 1) // 100 for percent in _PERCENTS), -1)
 
 
@@ -96,23 +98,23 @@ def _summary(count: int, whole: int, ranked: Sequence[int], scale: int) -> Summa
 
 
 def unscaled(value: int, scale: int) -> int | float:
-    """A sample in published units; integers stay integers where the scale is 1."""
+    """Return a sample in published units; integers stay integers if the scale is 1."""
     return value if scale == 1 else value / scale
 
 
 def half_up(dividend: int, divisor: int) -> int:
-    """``dividend / divisor`` rounded half up; ``divisor`` > 0."""
+    """Return ``dividend / divisor`` rounded half up; ``divisor`` > 0."""
     return (2 * dividend + divisor) // (2 * divisor)
 
 
 def coarsen(distribution: Mapping[int, int], most: int) -> Distribution:
-    """The distribution in at most ``most`` distinct values (``most`` >= 8).
+    """Return the distribution in at most ``most`` distinct values (``most`` >= 8).
 
-    Samples fall into the buckets of the finest base-2 exponential scale that fits (bucket
-    bounds are powers of 2**(2**-scale), as in OpenTelemetry's exponential histograms). A
-    bucket stands as its mean; as samples are integers, as the two integers around it, in the
-    proportion that keeps the sum. So count, sum, minimum and maximum stay exact, and any
-    percentile is off by no more than the ratio of a bucket's bounds.
+    Samples fall into the buckets of the finest base-2 exponential scale that fits (bucket bounds
+    are powers of 2**(2**-scale), as in OpenTelemetry's exponential histograms). A bucket is
+    represented by its mean; as samples are integers, by the two integers around it, in the
+    proportion that keeps the sum. So count, sum, minimum and maximum stay exact, and any percentile
+    is off by no more than the ratio of a bucket's bounds.
     """
     if len(distribution) <= most:
         return dict(distribution)
@@ -127,7 +129,7 @@ def coarsen(distribution: Mapping[int, int], most: int) -> Distribution:
     )
     apart = _apart(values)
     ends: Iterable[int] = range(1, len(values))
-    # a bucket takes at least one value, so on finer scales there would be too many
+    # a bucket holds at least one value, so finer scales would have too many buckets
     for coarser in range(sorted(apart)[-most], _FINEST_SCALE - _COARSEST_SCALE + 1):
         ends = [end for end in ends if apart[end - 1] > coarser]
         coarse = _bucketed(before, [0, *ends, len(values)])
@@ -138,18 +140,18 @@ def coarsen(distribution: Mapping[int, int], most: int) -> Distribution:
 
 
 class _Before(NamedTuple):
-    """How many samples there are before each value and after the last, and their sum."""
+    """The number of samples before each value and after the last, and their sum."""
 
     counts: list[int]
     sums: list[int]
 
 
 def _apart(values: list[int]) -> list[int]:
-    """For each two neighbours in ascending order on how many scales, from the finest on, they
-    fall into different buckets.
+    """For each two neighbours in ascending order, return on how many scales, from the finest on,
+    they fall into different buckets.
 
     A bucket's index on a scale is that on the next finer one, halved and rounded down. So two
-    are in one bucket from where all bits in which their finest indices differ are gone.
+    values share a bucket once all bits in which their finest indices differ are shifted out.
     """
     above = bisect_right(values, 0)
     finest = list(map(_low_bucket, values[:above]))
@@ -158,20 +160,22 @@ def _apart(values: list[int]) -> list[int]:
 
 
 def _low_bucket(value: int) -> int:
-    """The finest index of a value up to 0, above it a bit that keeps apart zero, what is below
-    and what is above it on any scale.
+    """Return the finest index of a value up to 0, with a higher bit that separates zero, negative
+    and positive values on any scale.
     """
     return _BELOW | int(log2(-value) * _FINEST_BUCKETS) if value else _ZERO
 
 
 def _bucketed(before: _Before, bounds: list[int]) -> Distribution:
-    """Each bucket as its mean; ``bounds``: where in the values they begin, and the last ends."""
+    """Return each bucket as its mean; ``bounds``: where in the values the buckets begin, and the
+    last ends.
+    """
     coarse: Distribution = {}
     counts, sums = (list(map(some.__getitem__, bounds)) for some in before)
     for count, whole in zip(_steps(counts), _steps(sums), strict=True):
         if count:
             mean, above = divmod(whole, count)
-            # of two buckets, the means and what is next above them differ
+            # the means of two buckets differ, and so do the integers above them
             coarse[mean] = count - above
             if above:
                 coarse[mean + 1] = above

@@ -1,4 +1,4 @@
-"""How each metric of calls is a histogram or a counter of OpenTelemetry and Prometheus. Pure.
+"""Instruments: the metrics of calls as histograms and counters in base units. Pure.
 
 CloudWatch's units and names are the catalogue's. The rest of the world counts in base units:
 seconds, ratios. An instrument follows from the metric's unit, so a new latency or count needs no

@@ -1,8 +1,8 @@
-"""Which series a sample belongs to, and how many there may be.
+"""Series, and the limits of their number.
 
-A series is a metric with one set of dimension values; each costs money, and a hostile or
-merely colourful input could make any number of them. Per dimension set and in all, only so
-many are admitted, first come first served; what comes later counts under ``other``.
+A series is a metric with one set of dimension values; each costs money, and hostile or merely
+varied input could create any number of them. Each dimension set, and the whole, admits a limited
+number, first come first served; later ones count under ``other``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Series(NamedTuple):
 
 
 class EmittedSample(NamedTuple):
-    """A sample as it is told to one series; ``minute`` in epoch ms, ``value`` scaled."""
+    """A sample as emitted to one series; ``minute`` in epoch ms, ``value`` scaled."""
 
     series: Series
     minute: int
@@ -29,8 +29,9 @@ class EmittedSample(NamedTuple):
 
 
 class SeriesRules(NamedTuple):
-    """``sets``: further dimension sets by metric name; ``labels``: fixed dimensions by
-    account_sid, which all series of that account carry; the rest are caps on admission.
+    """``sets``: additional dimension sets by metric name; ``labels``: fixed dimensions by
+    account_sid, which all series of that account carry; ``per_set`` and ``in_all``: the limits of
+    admission.
     """
 
     sets: Mapping[str, tuple[tuple[str, ...], ...]] = DEFAULT_DIMENSION_SETS

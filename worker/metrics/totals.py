@@ -1,15 +1,16 @@
-"""Totals: what each series amounts to since a start, exact where a reader can ask for exactness.
+"""Totals: cumulative counts, sums, extremes and histograms of each series since a start.
 
-Of all samples that were emitted to a series its totals have the count, the sum, the least and the
-greatest, the counts up to fixed bounds, and an exponential histogram. They only grow, and they
-form a monoid: merging what commits add, in order and in any grouping, gives the totals, so they
-are stored as what changed and restored with the rest of a partition. Pure.
+Count, sum, minimum, maximum and the counts at explicit bounds are exact; an exponential histogram
+serves percentiles. Totals form a monoid: merging the increments of commits, in order and in any
+grouping, gives the totals, so a delta stores only what changed, and a restored partition has them
+again. Pure.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
 from math import ceil, log2
@@ -22,7 +23,7 @@ from worker.metrics import distribution
 from worker.metrics.distribution import Distribution
 from worker.metrics.instruments import instrument_of
 from worker.metrics.series import Series
-from worker.times.minutes import MINUTE
+from worker.times.minutes import AFTER_ALL, MINUTE
 
 SCALE: Final = 4
 """The histograms' scale, as OpenTelemetry defines it: bucket i holds the samples above
@@ -35,7 +36,12 @@ _POSITION: Final = (1 << _POSITION_BITS) - 1
 _ZERO: Final = -(1 << 11)
 """The exponential bucket of 0, below all others: a ten-thousandth is in bucket -213."""
 
-_LOOKED_UP: Final = 1 << 17
+_LOOKED_UP: Final = 1 << 20
+"""So many cells at most are remembered of an instrument, or twice as many as its last bound."""
+
+_FEW: Final = 8
+"""Of more values at once, loops in C are quicker."""
+
 _GREATEST: Final = 1 << 32
 """Greater samples, which are hostile ones, count in its bucket: in milliseconds it is 49 days."""
 
@@ -44,9 +50,10 @@ class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The totals of one series, or what one commit adds to them. Nobody changes ``cells``.
 
     ``time``: of the latest commit that added to them, in epoch ms: the end of the latest minute
-    among what it added, later than the time before. ``sum``, ``min`` and ``max`` are in integer
-    samples. ``cells``: counts by exponential and explicit bucket at once, as ``cell_of`` numbers
-    them; empty for a counter.
+    that it added to any series, later than the time of every commit before. So a series that
+    pauses can be repeated at another one's time, and no later point of it is older than that.
+    ``sum``, ``min`` and ``max`` are in integer samples. ``cells``: counts by exponential and
+    explicit bucket at once, as ``histogram_cell`` numbers them; empty for a counter.
     """
 
     time: int
@@ -68,7 +75,7 @@ class SeriesTotals(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def zeros(self) -> int:
-        """How many samples are 0."""
+        """The number of samples that are 0."""
         return self.cells.get(_ZERO << _POSITION_BITS, 0)
 
     @property
@@ -103,31 +110,33 @@ NONE: Final = Totals(since=0, series={}, begins=True)
 def increment(
     before: Totals | None, window: Mapping[tuple[Series, int], Distribution]
 ) -> Totals | None:
-    """What the samples of a commit, by series and minute (epoch ms), add to the totals ``before``
-    it; None if there is no sample. Samples are at least 0.
+    """The increment that a commit's samples, by series and minute (epoch ms), make to the totals
+    ``before`` it; None without a sample. Samples are at least 0.
     """
-    parts: dict[Series, list[tuple[int, Distribution]]] = {}
+    minutes: dict[Series, list[int]] = {}
     for (series, minute), samples in window.items():
-        if series in parts:
-            parts[series].append((minute, samples))
-        elif samples:
-            parts[series] = [(minute, samples)]
-    if not parts:
+        if not samples:
+            continue
+        if series in minutes:
+            minutes[series].append(minute)
+        else:
+            minutes[series] = [minute]
+    if not minutes:
         return None
     begins = before is None or not before.series
     if before is None or begins:
-        before = Totals(min(minute for some in parts.values() for minute, _ in some), {})
-    added = {}
-    for series, some in parts.items():
-        known = before.series.get(series)
-        last = before.since if known is None else known.time
-        minute, samples = some[0] if len(some) == 1 else _together(some)
-        added[series] = _added(series.metric, samples, max(minute + MINUTE, last + 1))
+        before = Totals(min(map(min, minutes.values())), {})
+    last = max((one.time for one in before.series.values()), default=before.since)
+    time = max(max(map(max, minutes.values())) + MINUTE, last + 1)
+    added = {
+        series: _added(series.metric, [window[series, minute] for minute in some], time)
+        for series, some in minutes.items()
+    }
     return Totals(before.since, added, begins)
 
 
-def merge(before: Totals | None, added: Totals | None) -> Totals | None:
-    """What these make together, one after the other."""
+def merge_totals(before: Totals | None, added: Totals | None) -> Totals | None:
+    """The totals after both, ``added`` being the later."""
     if before is None or added is None:
         return before if added is None else added
     if added.begins:
@@ -151,7 +160,7 @@ def upper_bound(bucket: int) -> float:
 
 
 def cumulative(totals: SeriesTotals, bounds: tuple[int, ...]) -> list[int]:
-    """How many samples are no greater than each of the instrument's bounds; then, all of them."""
+    """The numbers of samples up to each of the instrument's bounds; the last one: all samples."""
     counts = []
     within = totals.within
     reached = 0
@@ -161,27 +170,52 @@ def cumulative(totals: SeriesTotals, bounds: tuple[int, ...]) -> list[int]:
     return counts
 
 
-def _added(metric: str, samples: Distribution, time: int) -> SeriesTotals:
-    counts = samples.values()
-    count, whole = sum(counts), sum(map(mul, samples, counts))
-    cells: dict[int, int] = {}
-    if (known := _cells_for(metric)) is not None:
-        below, beyond = known.below, known.beyond
+def _added(metric: str, parts: list[Distribution], time: int) -> SeriesTotals:
+    """The increment of one series by some distributions, none of which is empty."""
+    known = _cells_for(metric)
+    count = whole = greatest = 0
+    least = AFTER_ALL
+    cells: Distribution = {}
+    below = _NO_CELLS if known is None else known.below
+    limit = len(below)
+    for samples in parts:
+        if len(samples) > _FEW:
+            together = sum(samples.values())
+            count += together
+            once = together == len(samples)
+            whole += sum(samples) if once else sum(map(mul, samples, samples.values()))
+            last = max(samples)
+            least, greatest = min(least, min(samples)), max(greatest, last)
+            if known is not None:
+                _count_many(cells, samples, known, plain=once and last < limit)
+            continue
         for sample, times in samples.items():
-            cell = below[sample] if sample < _LOOKED_UP else beyond(sample)
-            cells[cell] = cells.get(cell, 0) + times
-    return SeriesTotals(time, count, whole, min(samples), max(samples), cells)
+            count += times
+            whole += sample * times
+            if sample < least:
+                least = sample
+            if sample > greatest:
+                greatest = sample
+            if known is not None:
+                cell = below[sample] if sample < limit else known.beyond(sample)
+                cells[cell] = cells.get(cell, 0) + times
+    return SeriesTotals(time, count, whole, least, greatest, cells)
 
 
-def _together(parts: list[tuple[int, Distribution]]) -> tuple[int, Distribution]:
-    """The latest of some minutes, and the samples of all of them."""
-    together: Distribution = {}
-    for _, samples in parts:
-        distribution.add(together, samples)
-    return max(minute for minute, _ in parts), together
+def _count_many(cells: Distribution, samples: Distribution, known: _Cells, *, plain: bool) -> None:
+    """Add samples to the counts by cell. ``plain``: each is there once, its cell in ``below``."""
+    below, beyond = known.below, known.beyond
+    limit = len(below)
+    if plain:
+        # nothing counts one by one as quickly as this
+        distribution.add(cells, Counter(map(below.__getitem__, samples)))
+        return
+    for sample, times in samples.items():
+        cell = below[sample] if sample < limit else beyond(sample)
+        cells[cell] = cells.get(cell, 0) + times
 
 
-def cell_of(sample: int, divisor: int, bounds: tuple[int, ...]) -> int:
+def histogram_cell(sample: int, divisor: int, bounds: tuple[int, ...]) -> int:
     """The number of a sample's cell: its exponential bucket, and in the lowest bits its explicit
     one. Samples of one cell are in the same bucket of both kinds.
     """
@@ -189,9 +223,12 @@ def cell_of(sample: int, divisor: int, bounds: tuple[int, ...]) -> int:
     return bucket << _POSITION_BITS | bisect_left(bounds, sample)
 
 
+_NO_CELLS: Final = array("h")
+
+
 class _Cells(NamedTuple):
-    """``below``: the cells of all samples below ``_LOOKED_UP``, by sample; ``beyond`` gives those
-    of the others.
+    """``below``: the cells of samples up to some limit, by sample; ``beyond`` gives those of the
+    others.
     """
 
     below: array[int]
@@ -208,25 +245,23 @@ def _cells_for(metric: str) -> _Cells | None:
 @cache
 def _cells_of(divisor: int, bounds: tuple[int, ...]) -> _Cells:
     """The cells of samples, most of them worked out once: for each anew it would take longer."""
-    last = range(bucket_of(1, divisor), bucket_of(_LOOKED_UP, divisor) + 1)
-    edges = {0, *bounds, *(_last_of(bucket, divisor) for bucket in last)}
+    limit = min(2 * bounds[-1], _LOOKED_UP)
+    last = range(bucket_of(1, divisor), bucket_of(limit, divisor) + 1)
+    # a bound is an integer only where it is a power of 2 base units, which floats have exactly
+    edges = {0, *bounds, *(int(upper_bound(bucket) * divisor) for bucket in last)}
     below = array("h")
-    for edge in sorted(min(edge, _LOOKED_UP - 1) for edge in edges):
-        cell = array("h", [cell_of(edge, divisor, bounds)])
+    for edge in sorted(min(edge, limit - 1) for edge in edges):
+        cell = array("h", [histogram_cell(edge, divisor, bounds)])
         below += cell * (edge + 1 - len(below))
-    return _Cells(below, lambda sample: cell_of(sample, divisor, bounds))
-
-
-def _last_of(bucket: int, divisor: int) -> int:
-    """The greatest sample that isn't above a bucket, of those from 1 on."""
-    near = int(upper_bound(bucket) * divisor)
-    return next(one for one in (near + 1, near, near - 1) if bucket_of(one, divisor) <= bucket)
+    return _Cells(below, lambda sample: histogram_cell(sample, divisor, bounds))
 
 
 def combined(one: SeriesTotals, more: SeriesTotals) -> SeriesTotals:
-    """What these, the latter being the later ones, make together."""
-    cells = dict(one.cells)
-    distribution.add(cells, more.cells)
+    """The totals of one series after both, ``more`` being the later."""
+    cells = one.cells
+    if more.cells:
+        cells = dict(cells)
+        distribution.add(cells, more.cells)
     return SeriesTotals(
         more.time,
         one.count + more.count,

@@ -12,12 +12,12 @@ from typing import Any, Final
 from worker.monitoring.alarm import BAD_AT_LEAST, Alarm, Enough, Share
 from worker.monitoring.alarms import ALARMED_LATENCIES, LATENCY_PERIOD_S, TARGETS, alarms
 from worker.monitoring.deployment import Deployment, MetricQuery, Of
-from worker.monitoring.promql import duration, family_of, statistic, threshold_of
+from worker.monitoring.promql import PromqlStatistics, duration, family_of, threshold_of
 from worker.monitoring.template import RUNBOOK
 from worker.monitoring.yaml_text import to_yaml
 from worker.telemetry.catalogue import TELEMETRY_METRICS
 
-PREFIX: Final = "VoiceInsights"
+ALERT_PREFIX: Final = "VoiceInsights"
 NOBODY: Final = "none"
 """The severity of an alert that nobody is to be told of: its threshold is not measured."""
 
@@ -61,14 +61,14 @@ def _recordings(deployment: Deployment) -> Iterator[dict[str, Any]]:
             level = f"job_platform:{family_of(deployment, metric).sampled_name}"
             yield {
                 "record": f"{level}:{called}_{_WINDOW}",
-                "expr": statistic(deployment, metric, _WINDOW),
+                "expr": PromqlStatistics(deployment).of(metric, _WINDOW),
             }
 
 
 def _alert(deployment: Deployment, alarm: Alarm) -> dict[str, Any]:
     held_s = (alarm.bad - 1) * alarm.period_s
     return {
-        "alert": f"{PREFIX}{alarm.name}",
+        "alert": f"{ALERT_PREFIX}{alarm.name}",
         "expr": _silence(alarm) if alarm.below else _expression(deployment, alarm),
         **({"for": duration(held_s)} if held_s and not alarm.below else {}),
         "labels": {"severity": alarm.urgency.value if alarm.measured else NOBODY},
@@ -77,22 +77,22 @@ def _alert(deployment: Deployment, alarm: Alarm) -> dict[str, Any]:
 
 
 def _expression(deployment: Deployment, alarm: Alarm) -> str:
-    window = duration(alarm.period_s)
+    window, statistics = duration(alarm.period_s), PromqlStatistics(deployment)
     if isinstance(alarm.form, Share):
-        return _share(deployment, alarm.form, window, alarm.threshold)
+        return _share(statistics, alarm.form, window, alarm.threshold)
     if isinstance(alarm.form, Enough):
-        slow = statistic(deployment, alarm.form.statistic, window)
+        slow = statistics.of(alarm.form.statistic, window)
         limit = threshold_of(alarm.form.statistic, alarm.threshold)
-        samples = statistic(deployment, alarm.form.samples, window)
+        samples = statistics.of(alarm.form.samples, window)
         return f"{slow} >= {limit}\nand\n{samples} >= {alarm.form.at_least}"
     (metric,) = alarm.metrics
     limit = threshold_of(metric, alarm.threshold)
-    return f"{statistic(deployment, metric, window)} >= {limit}"
+    return f"{statistics.of(metric, window)} >= {limit}"
 
 
-def _share(deployment: Deployment, share: Share, window: str, threshold: int) -> str:
-    part = statistic(deployment, share.part, window)
-    sums = [statistic(deployment, one, window) for one in share.whole]
+def _share(statistics: PromqlStatistics, share: Share, window: str, threshold: int) -> str:
+    part = statistics.of(share.part, window)
+    sums = [statistics.of(one, window) for one in share.whole]
     whole = sums[0] if len(sums) == 1 else f"({' + '.join(_filled(one, sums) for one in sums)})"
     return (
         f"100 * {part} / {whole} >= {threshold}\n"

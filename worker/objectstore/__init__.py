@@ -1,1 +1,1 @@
-"""Objects in a bucket: the protocol, S3 behind it, retries, and many calls at once."""
+"""Objects in a bucket: the protocol, S3 behind it, retries, and parallel calls."""

@@ -1,4 +1,4 @@
-"""What the S3 store needs of a bucket, as values: what may be asked and what comes back."""
+"""The bucket operations that the S3 store needs, and their results, as values."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import NamedTuple, Protocol
 
 
 class StoreFailureKind(StrEnum):
-    """What a failed call means to the store."""
+    """The meaning of a failed call to the store."""
 
     MISSING = "missing"  # 404: there is no such object
-    CHANGED = "changed"  # 412: the object isn't, or isn't any longer, what the condition says
-    CONFLICT = "conflict"  # 409: another conditional write was under way
+    CHANGED = "changed"  # 412: the object isn't, or is no longer, what the condition says
+    CONFLICT = "conflict"  # 409: another conditional write was in progress
     UNKNOWN = "unknown"  # a timeout, a lost connection, 5xx, a throttle: a write may be applied
-    BUCKET_MISSING = "nowhere"  # there is no such bucket: the operator's, as the next
-    DENIED = "denied"  # 403: permissions, keys; an operator may mend it while one waits
-    REFUSED = "refused"  # whatever else is the operator's
+    BUCKET_MISSING = "nowhere"  # there is no such bucket; the operator must fix it, as the next two
+    DENIED = "denied"  # 403: permissions, keys; an operator may fix it while a call waits
+    REFUSED = "refused"  # all else that the operator must fix
     NO_ROOM = "no room"  # the disk of a state file is full
 
 
 class StoreFailure(NamedTuple):
-    """Why a call gave no answer. ``detail``: one line, without any data."""
+    """The reason why a call failed. ``detail``: one line, without any data."""
 
     kind: StoreFailureKind
     detail: str
@@ -41,32 +41,32 @@ class KeyPage(NamedTuple):
 
 
 class ObjectStore(Protocol):
-    """The objects under one prefix of a bucket, by keys relative to it; for many threads.
+    """The objects under one prefix of a bucket, by keys relative to it. Thread-safe.
 
-    No method raises for what a service or a network does, and none retries.
+    No method raises for a failure of the service or the network, and none retries.
     """
 
     @property
     def url(self) -> str:
-        """Where it lies, for messages: ``s3://bucket/prefix``."""
+        """The prefix, for messages: ``s3://bucket/prefix``."""
         ...
 
     def get(self, key: str) -> Object | StoreFailure:
-        """A whole object."""
+        """Return a whole object."""
         ...
 
     def get_range(self, key: str, start: int, length: int) -> bytes | StoreFailure:
-        """``length`` bytes (at least 1) of an object, fewer or none if it ends before."""
+        """Return ``length`` bytes (at least 1) of an object, fewer or none if it ends before."""
         ...
 
     def etag(self, key: str) -> str | StoreFailure:
-        """An object's tag alone."""
+        """Return an object's tag only."""
         ...
 
     def put(self, key: str, data: bytes, expected: str | None) -> str | StoreFailure:
-        """Replace the object whose tag is ``expected``; None: make one where there is none.
+        """Replace the object whose tag is ``expected``; None: create one where there is none.
 
-        The new tag. A ``CHANGED``, ``CONFLICT`` or ``MISSING`` one was not applied.
+        Return the new tag. A ``CHANGED``, ``CONFLICT`` or ``MISSING`` write was not applied.
         """
         ...
 
@@ -75,5 +75,5 @@ class ObjectStore(Protocol):
         ...
 
     def keys(self, prefix: str, after: str = "") -> KeyPage | StoreFailure:
-        """The first of the keys that begin with ``prefix`` and come after ``after``."""
+        """Return the first of the keys that begin with ``prefix`` and come after ``after``."""
         ...

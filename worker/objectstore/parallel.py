@@ -1,4 +1,4 @@
-"""The same for many things at once, in threads that never keep a process from ending."""
+"""Map a function over items in daemon threads, which never keep a process from ending."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from threading import Lock, Thread
 from typing import TypeVar
 
-T = TypeVar("T")
-R = TypeVar("R")
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
-def each(function: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
-    """What ``function`` returns for each item, in their order; with one thread one by one, in
-    the caller's. Raises what the first call that failed did.
+def each(function: Callable[[_T], _R], items: Sequence[_T], threads: int) -> list[_R]:
+    """Return the result of ``function`` for each item, in order; with one thread the calls run in
+    the caller's thread, one by one. Raises the error of the first call that failed.
     """
-    results: dict[int, R] = {}
+    results: dict[int, _R] = {}
     errors: list[BaseException] = []
     numbers = iter(range(len(items)))
     lock = Lock()

@@ -1,4 +1,4 @@
-"""A bucket as a command uses it: calls are repeated for a while, and then given up. Pure."""
+"""Access to a bucket for commands: calls are retried for a while, and then given up. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _LONGEST_WAIT_S: Final = 30.0
 def patient_access(
     objects: ObjectStore, sleep: Callable[[float], object], random: Callable[[], float]
 ) -> Access:
-    """Calls that are repeated until one has waited 30 s in all, and then raise ``Unreachable``.
+    """Return access whose calls are retried until one has waited 30 s in all, and then raise
+    ``Unreachable``.
 
-    ``sleep`` takes seconds; ``random`` gives numbers in [0, 1).
+    ``sleep`` takes seconds; ``random`` returns numbers in [0, 1).
     """
     patience = _Patience(objects.url, sleep)
     return Access(objects, patience.sleep, random, patience.failed)

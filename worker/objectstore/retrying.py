@@ -1,7 +1,7 @@
-"""Calls to a bucket that go on until they have an answer.
+"""Access to a bucket that retries calls until they have an answer.
 
-While S3 is away a call waits, with full jitter, and tries again: nothing is lost by that, and
-the worker goes on by itself. What ends a wait is what ``sleep`` raises.
+While S3 is unavailable a call waits, with full jitter, and is retried: nothing is lost by that, and
+the worker resumes by itself. Only an error raised by ``sleep`` ends the wait.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from worker.backoff import full_jitter
 from worker.errors import CorruptState, Misconfigured
 from worker.objectstore.api import Object, ObjectStore, StoreFailure, StoreFailureKind
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 10.0
 
 
 class CallFailed(NamedTuple):
-    """A call that will be made again after ``wait_s``; the ``attempt``-th in a row, from 1.
+    """A failed call that will be retried after ``wait_s``; the ``attempt``-th in a row, from 1.
 
-    ``url``: where the objects lie that ``key`` is one of.
+    ``url``: the location that ``key`` is relative to.
     """
 
     operation: str
@@ -35,8 +35,9 @@ class CallFailed(NamedTuple):
 
 
 class Access:
-    """``sleep`` takes seconds; ``random`` gives numbers in [0, 1); ``observer`` is told of
-    failures, by any thread, and must neither block nor raise.
+    """Retries the calls of an ``ObjectStore``. ``sleep`` takes seconds; ``random`` returns numbers
+    in [0, 1); ``observer`` is called with each failure, by any thread, and must neither block nor
+    raise.
     """
 
     def __init__(
@@ -54,25 +55,25 @@ class Access:
         self._outlasts_denials = False
 
     def outlast_denials(self) -> None:
-        """From now on wait, as for a bucket that is away, where it denies a call that it granted
-        before: policies, keys and roles are changed, and mended.
+        """From now on wait on denied calls as on an unavailable bucket, because such calls were
+        granted before: policies, keys and roles get changed, and fixed.
         """
         self._outlasts_denials = True
 
     def read(self, key: str) -> Object | None:
-        """A whole object; None if there is none."""
+        """Return a whole object; None if there is none."""
         return self._answer("get", key, lambda: self._objects.get(key))
 
     def read_range(self, key: str, start: int, length: int) -> bytes | None:
-        """A part of an object; None if there is no such object."""
+        """Return a part of an object; None if there is no such object."""
         return self._answer("get", key, lambda: self._objects.get_range(key, start, length))
 
     def etag(self, key: str) -> str | None:
-        """An object's tag; None if there is none."""
+        """Return an object's tag; None if there is none."""
         return self._answer("head", key, lambda: self._objects.etag(key))
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """The keys that begin with ``prefix``, in ascending order, listed as they are needed."""
+        """Yield the keys that begin with ``prefix``, in ascending order, listed on demand."""
         after = ""
         while True:
             page = self._answer("list", prefix, partial(self._objects.keys, prefix, after))
@@ -88,17 +89,19 @@ class Access:
         self._answer("delete", key, lambda: self._objects.delete(key))
 
     def create(self, key: str, data: bytes) -> None:
-        """Write an object whose key nobody else ever uses."""
+        """Write an object whose key no other writer ever uses."""
         if self.replace(key, data, None) is None:
-            raise CorruptState(f"{self.url}/{key} is there already, and is not what was written")
+            raise CorruptState(
+                f"{self.url}/{key} exists already, with other contents than those written"
+            )
 
     def replace(self, key: str, data: bytes, expected: str | None) -> str | None:
-        """Compare and swap: the new tag, or None if the object has been changed by another.
+        """Compare and swap: return the new tag, or None if the object has been changed by another.
 
-        ``data`` must be unlike any other version's. Where the answer doesn't tell, the object
-        itself does: it is ``data``, so this succeeded; or what it was, so this may be tried
-        again (an attempt that is still on its way and one that repeats it can't both succeed);
-        or neither.
+        ``data`` must differ from any other version's. If the answer is unknown, the object itself
+        decides: it is ``data``, so the write succeeded; or it is unchanged, so the write may be
+        retried (an attempt that is still in flight and one that repeats it can't both succeed); or
+        it is neither.
         """
         attempt = 0
         while True:
@@ -114,7 +117,7 @@ class Access:
             attempt += 1
             self._wait("put", key, answer, attempt)
 
-    def _answer(self, operation: str, key: str, call: Callable[[], T | StoreFailure]) -> T | None:
+    def _answer(self, operation: str, key: str, call: Callable[[], _T | StoreFailure]) -> _T | None:
         attempt = 0
         while True:
             answer = call()

@@ -1,7 +1,7 @@
 """A bucket's objects through boto3. Shell.
 
-boto3 retries nothing here: a conditional write that is repeated unseen would find its own first
-attempt and call it another's.
+boto3's own retries are off: a conditional write that it repeated unseen would find its own first
+attempt and take it for another writer's.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from worker.aws.errors import not_of, one_line, passes, words_of
 from worker.errors import Misconfigured
 from worker.objectstore.api import KeyPage, Object, StoreFailure, StoreFailureKind
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 S3Response = Mapping[str, Any]
 
 
 class S3Client(Protocol):
-    """What is used of boto3's client. Raises what boto3 raises."""
+    """The methods of boto3's client that are used. They raise what boto3 raises."""
 
     def get_object(self, **request: object) -> S3Response:
         """GetObject."""
@@ -67,11 +67,11 @@ def s3_client(
     threads: int,
     session: boto3.Session,
 ) -> S3Client:
-    """A client that makes one attempt a call, by the credentials of ``session``.
+    """Return a client that makes one attempt per call, with the credentials of ``session``.
 
-    ``threads``: how many will call at once. ``region`` and ``endpoint``: None leaves them to
-    boto3's environment and files. Raises Misconfigured if there is no region, or the endpoint is
-    no URL.
+    ``threads``: how many threads will call at once. ``region`` and ``endpoint``: None leaves them
+    to boto3's environment and files. Raises Misconfigured if there is no region, or the endpoint
+    isn't a URL.
     """
     config = no_retry_config(threads, s3=None if endpoint is None else {"addressing_style": "path"})
     with client_errors("S3"):
@@ -82,8 +82,8 @@ def s3_client(
 
 
 def bucket_at(client: S3Client, url: str) -> Bucket:
-    """The objects at ``s3://bucket/prefix``; the prefix may be missing. Raises Misconfigured if
-    ``url`` is none.
+    """Return the objects at ``s3://bucket/prefix``; the prefix may be missing. Raises Misconfigured
+    if ``url`` isn't of that form.
     """
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
@@ -119,7 +119,7 @@ class Bucket:
                 data: bytes = self._client.get_object(**self._at(key), Range=span)["Body"].read()
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") == "InvalidRange":
-                    return b""  # it ends before ``start``
+                    return b""  # the object ends before ``start``
                 raise
             return data
 
@@ -144,7 +144,7 @@ class Bucket:
         return self._answer(call)
 
     def keys(self, prefix: str, after: str = "") -> KeyPage | StoreFailure:
-        """See ``ObjectStore.keys``; a page is of up to 1,000."""
+        """See ``ObjectStore.keys``; a page has up to 1,000 keys."""
         start = {"StartAfter": self._prefix + after} if after else {}
 
         def call() -> KeyPage:
@@ -156,7 +156,7 @@ class Bucket:
 
         return self._answer(call)
 
-    def _answer(self, call: Callable[[], T]) -> T | StoreFailure:
+    def _answer(self, call: Callable[[], _T]) -> _T | StoreFailure:
         try:
             return call()
         except (ClientError, BotoCoreError) as error:
@@ -176,7 +176,7 @@ class Bucket:
 
 
 def failure_of(error: ClientError | BotoCoreError) -> StoreFailure:
-    """What a failed call tells. Whatever may have been applied is ``UNKNOWN``."""
+    """Return the failure that an error means. A call that may have been applied is ``UNKNOWN``."""
     if isinstance(error, BotoCoreError):
         kind = StoreFailureKind.UNKNOWN if passes(error) else StoreFailureKind.REFUSED
         return StoreFailure(kind, f"{type(error).__name__}: {words_of(error)}")

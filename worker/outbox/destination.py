@@ -1,8 +1,8 @@
-"""What the outbox needs of a destination: the format of its requests, and a sink that sends them.
+"""The protocols of a destination: the format of its requests, and a sink that sends them.
 
-The format is pure, so commits, replays and whoever looks into a state can use it without a
-connection. A further destination is one more of these under a name of its own: its entries, its
-lane and its notes in the ledger bear that name, and it gets each sample once.
+The format is pure, so commits, replays and views of a state can use it without a connection. A
+further destination is one more of these under a name of its own: its entries, its lane and its
+notes in the ledger bear that name, and it receives each sample once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from worker.partition.commit_outputs import Outputs
 from worker.partition.dead_letters import DeadLetter
 
 OnAmbiguous = Literal["resend", "drop"]
-"""What becomes of a request after an attempt whose outcome nobody knows."""
+"""The handling of a request after an attempt with an unknown outcome."""
 
 
 class Replacement(NamedTuple):
-    """What takes the place of a request: the ``bodies`` of those that go on, a dead letter of what
-    doesn't, and how many samples that held.
+    """The replacement of a request: the ``bodies`` of smaller requests, a dead letter for the rest,
+    and how many samples that rest held.
     """
 
     bodies: tuple[bytes, ...]
@@ -30,45 +30,48 @@ class Replacement(NamedTuple):
 
 
 class RequestFormat(Protocol):
-    """How a destination's requests look. Pure: the same arguments give the same bytes."""
+    """The format of a destination's requests. Pure: the same arguments give the same bytes."""
 
     def requests(self, outputs: Outputs) -> Iterable[bytes]:
-        """Complete requests for what of a commit's outputs is meant for this destination.
+        """Return complete requests for the part of a commit's outputs that this destination takes.
 
-        All samples of a series' minute are in one of them, for it may be applied more than once.
+        All samples of a series' minute are in one request, because a request may be applied more
+        than once.
         """
         ...
 
     def split(self, body: bytes) -> Replacement | None:
-        """For a request that is invalid as a whole: smaller ones, or, when what is left can't be
-        split, its dead letter. None if the request has to stay as it is, and is tried again.
+        """Split a request that is invalid as a whole: return smaller ones or, when it can't be
+        split further, its dead letter. None if the request must stay as it is, and be retried.
         """
         ...
 
     def too_old(self, body: bytes) -> Replacement | None:
-        """For a request that the destination has refused because all of it is too old: its dead
-        letter. None if the request has to stay as it is, and is tried again.
+        """Replace a request that the destination has refused because all of it is too old: return
+        its dead letter. None if the request must stay as it is, and be retried.
         """
         ...
 
     def counts(self, body: bytes) -> SampleCounts:
-        """How many samples of each series' minute a request holds; nothing if there is no harm in
-        applying it twice.
+        """Return how many samples of each series' minute a request holds; nothing if applying it
+        twice does no harm.
         """
         ...
 
 
 class Sink(Protocol):
-    """The way to a destination."""
+    """The connection to a destination."""
 
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
-        """Make one attempt; its outcome, and why it failed, in one line, or an empty text."""
+        """Make one attempt; return its outcome and the reason of a failure in one line, else an
+        empty text.
+        """
         ...
 
 
 class Destination(NamedTuple):
-    """Where entries of one kind go. ``on_ambiguous`` is ``drop`` only where samples would count
-    twice. ``in_order``: whether no entry may arrive before an older one.
+    """The destination of entries of one kind. ``on_ambiguous`` is ``drop`` only where samples would
+    count twice. ``in_order``: whether no entry may arrive before an older one.
     """
 
     format: RequestFormat
@@ -80,7 +83,9 @@ class Destination(NamedTuple):
 def new_entries(
     formats: Mapping[EntryKind, RequestFormat], outputs: Outputs, created: int
 ) -> list[NewEntry]:
-    """What a commit's outputs, made at ``created`` (epoch ms), have to send to each destination."""
+    """Return the entries of a commit's outputs, created at ``created`` (epoch ms), for each
+    destination.
+    """
     return [
         NewEntry(kind, body, created)
         for kind, of in formats.items()

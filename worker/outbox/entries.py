@@ -1,10 +1,10 @@
-"""The outbox: what is to leave the worker, as complete requests, made only by a commit.
+"""The entries of the outbox: complete requests to be sent, created only by a commit.
 
-An entry is PENDING until an attempt begins, SENDING (durably, before the first byte leaves)
-until its outcome is known, and then gone; or PENDING again, if it wasn't applied or nobody
-knows. An entry found SENDING at a start is one whose outcome nobody knows. Of each entry the
-ambiguous attempts are counted, and what takes its place inherits them: that count bounds by
-how much its destination may have too much. Pure.
+An entry is PENDING until an attempt begins, SENDING (durably, before the first byte leaves) until
+the attempt's outcome is known, and then removed; or PENDING again, if it wasn't applied or the
+outcome is unknown. The outcome of an entry found SENDING at a start is unknown. Each entry's
+ambiguous attempts are counted, and its replacements inherit them: that count bounds by how much its
+destination may have too much. Pure.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from typing import Final, NamedTuple
 from worker.outbox.ledger import Note
 
 EntryKind = str
-"""Which destination an entry is for: the name that wiring gives it. It is kept with the entry, so
-a name that has been used must go on meaning the same store."""
+"""The destination of an entry: the name that wiring gives it. It is stored with the entry, so a
+name that has been used must keep its meaning.
+"""
 
 DEAD_LETTER_KIND: Final[EntryKind] = "dead_letters"
-"""The kind of what no destination takes; wiring has to give a destination this name."""
+"""The kind of entries for what no destination takes; wiring must give a destination this name."""
 
 
 class NewEntry(NamedTuple):
-    """An entry before a commit gives it its place. ``created_at``: when its contents left the
-    partition (epoch ms); ``ambiguous``: attempts of the entry whose place it takes.
+    """An entry before a commit assigns its id. ``created_at``: when its contents left the partition
+    (epoch ms); ``ambiguous``: the ambiguous attempts of the entry that it replaces.
     """
 
     kind: EntryKind
@@ -34,7 +35,7 @@ class NewEntry(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An entry of the outbox. ``attempts`` and ``ambiguous`` count those before the next."""
+    """An entry of the outbox. ``attempts`` and ``ambiguous`` count the attempts so far."""
 
     id: int
     kind: EntryKind
@@ -45,7 +46,7 @@ class Entry(NamedTuple):
 
 
 class DeliveryOutcome(Enum):
-    """What is known of an attempt to send, or why there is to be no other."""
+    """The known outcome of an attempt to send, or the reason why there will be no other."""
 
     APPLIED = "applied"
     NOT_APPLIED = "not applied"
@@ -61,8 +62,8 @@ class DeliveryOutcome(Enum):
 
 
 class Settled(NamedTuple):
-    """An attempt's outcome. ``replacements``: what takes the place of an entry that has ended;
-    ``note``: what the ledger keeps of it.
+    """An attempt's outcome. ``replacements``: the entries that replace an ended one; ``note``: the
+    ledger's note on it.
     """
 
     id: int

@@ -1,10 +1,10 @@
-"""A lane of the outbox: its entries of one kind, on their way to one destination.
+"""A lane of the outbox: the queue of entries of one kind to one destination.
 
-What was not applied is tried again without limit, after a pause with full jitter that grows
-while nothing goes through. What nobody knows about is tried again, too, and counted; or, by
-the destination's other policy, given up at once, so that nothing can count twice. Nothing is given
-up for its age or its contents before the destination has refused it. Each kind has a
-lane of its own, so that a destination that is away holds up nothing but its own entries.
+An entry that was not applied is retried without limit, after a pause with full jitter that grows
+while nothing succeeds. An entry with an unknown outcome is retried, too, and counted; or, by the
+destination's other policy, dropped at once, so that nothing can count twice. No entry is given up
+for its age or its contents before the destination has refused it. Each kind has its own lane, so an
+unavailable destination delays only its own entries.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ class Outbox(Protocol):
 
 
 class DeliveryObserver(Protocol):
-    """Who is told what happens to entries."""
+    """Receives what happens to entries."""
 
     def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
         """An attempt has ended, or will never be made."""
         ...
 
     def noted(self, note: Note) -> None:
-        """The ledger has a note more."""
+        """The ledger has one more note."""
         ...
 
 
 class Lane:
-    """Moves entries of ``kind`` out of ``outbox``. Not safe for threads.
+    """Sends the entries of ``kind`` in ``outbox``. Not thread-safe.
 
-    ``random`` gives numbers in [0, 1).
+    ``random`` returns numbers in [0, 1).
     """
 
     def __init__(
@@ -77,22 +77,22 @@ class Lane:
         self._random = random
         self._failures = 0
         self._drops = destination.on_ambiguous == "drop"
-        # all that is claimed when a worker dies is dropped or sent again then, and all of a round
-        # is tried whatever came of the first: no more than the one at hand
+        # entries claimed when a worker dies are dropped, or sent again after younger ones, and a
+        # round attempts all of its entries whatever became of the first: claim the current one
         self._claim = 1 if self._drops or destination.in_order else CLAIM
 
     def send_some(self, most: Callable[[], int] = lambda: CLAIM) -> bool:
-        """One round of attempts; False if there was nothing to send.
+        """Make one round of attempts; return False if there was nothing to send.
 
-        ``most``: how many attempts the round may make, asked again before each; what was claimed
-        and not begun waits again.
+        ``most`` returns how many attempts the round may make, and is called again before each;
+        claimed entries that were not attempted become pending again.
         """
         entries = self._outbox.claim(self.kind, min(self._claim, most()))
         settled = [
             self._settled(entry)
-            if created_at < most()
+            if attempted < most()
             else Settled(entry.id, DeliveryOutcome.NOT_APPLIED)
-            for created_at, entry in enumerate(entries)
+            for attempted, entry in enumerate(entries)
         ]
         if settled:
             self._outbox.settle(settled)
@@ -102,7 +102,7 @@ class Lane:
         return bool(entries)
 
     def pause_s(self) -> float:
-        """How long to wait before the next round: nothing after a success."""
+        """Return the wait in s before the next round: none after a success."""
         if not self._failures:
             return 0.0
         return full_jitter(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, self._failures, self._random)
@@ -146,7 +146,7 @@ def _replaced(entry: Entry, outcome: DeliveryOutcome, replacement: Replacement) 
 
 
 def _note(entry: Entry, counts: SampleCounts, applied: int) -> Note | None:
-    """None where nothing can have reached the destination."""
+    """Return the note on an ended entry; None if nothing can have reached the destination."""
     if not counts or not applied + entry.ambiguous:
         return None
     return Note(entry.id, entry.kind, applied, applied + entry.ambiguous, counts)

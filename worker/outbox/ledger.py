@@ -1,8 +1,8 @@
-"""The ledger: of each request that has ended, how much it holds and how often that may count.
+"""The ledger: for each request that has ended, its sample counts and how often they may count.
 
-A note is kept with the outcome that ends an entry, so the ledger knows what every series'
-minute must amount to at a destination, and the bound A by which it may be more: the sum of the
-counts of each request over those of its attempts that nobody knows about. Pure.
+A note is kept with the outcome that ends an entry, so the ledger knows what every series' minute
+must amount to at a destination, and the bound A by which it may be more: the sum, over all
+requests, of their counts times their attempts with an unknown outcome. Pure.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from worker.metrics.series import Series
 from worker.partition.commit_outputs import SeriesMinute
 
 SampleCounts = tuple[tuple[Series, int, int], ...]
-"""How many samples of which series and minute (epoch ms); a minute may be named more than once."""
+"""Numbers of samples by series and minute (epoch ms); a minute may occur more than once."""
 
 NoteKey = tuple[str, int]
-"""The location of a state, and the number of an entry in it: two states use the same numbers."""
+"""The location of a state, and the number of an entry in it: different states reuse numbers."""
 
 NOTES_VERSION: Final = 1
 
 NOTES_KEPT_MS: Final = 15 * 86_400_000
 """How long notes are kept (ms), by the minutes in them, and so how far back they can be compared
-with a destination."""
+with a destination.
+"""
 
 
 class Note(msgspec.Struct, array_like=True, frozen=True):
-    """``counts``: of an entry's samples, by series and minute; they count at the destination that
-    the entry's ``kind`` names at least ``min_count`` times (0 or 1), and at most ``max_count`` times.
+    """``counts``: an entry's samples by series and minute. They count at the destination that the
+    entry's ``kind`` names at least ``min_count`` times (0 or 1), and at most ``max_count`` times.
     """
 
     entry: int
@@ -41,12 +42,12 @@ class Note(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def newest(self) -> int:
-        """Its latest minute (epoch ms)."""
+        """The latest minute (epoch ms)."""
         return max(minute for _, minute, _ in self.counts)
 
     @property
     def bound(self) -> int:
-        """A: by how many samples all of its minutes together may be more than they must."""
+        """A: by how many samples all of the note's minutes together may exceed their minimum."""
         return sum(count for _, _, count in self.counts) * (self.max_count - self.min_count)
 
     @property
@@ -57,14 +58,16 @@ class Note(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Tally(NamedTuple):
-    """How many samples of a series' minute a destination must have, and may have."""
+    """The least and the largest number of samples that a destination can hold of a series'
+    minute.
+    """
 
     min_count: int
     max_count: int
 
 
 def tally_of(notes: Iterable[Note]) -> dict[SeriesMinute, Tally]:
-    """What all of the notes, which are of one destination, amount to by series and minute."""
+    """Return the sums of notes of one destination, by series and minute."""
     tally: dict[SeriesMinute, Tally] = {}
     for note in notes:
         for series, minute, count in note.counts:
@@ -76,13 +79,13 @@ def tally_of(notes: Iterable[Note]) -> dict[SeriesMinute, Tally]:
 
 
 def encode_notes(notes: Iterable[Note]) -> bytes:
-    """Notes as bytes: the version in one byte, then the notes (msgpack)."""
+    """Return notes as bytes: the version in one byte, then the notes (msgpack)."""
     return _PREFIX + _ENCODER.encode(list(notes))
 
 
 def decode_notes(data: bytes) -> list[Note]:
-    """Notes from their bytes. Raises ``msgspec.DecodeError`` if they are none of a version that
-    this release reads.
+    """Return the notes that these bytes encode. Raises ``msgspec.DecodeError`` if they aren't notes
+    of a version that this release reads.
     """
     version = data[0] if data else 0
     read = _READERS.get(version)
@@ -96,6 +99,8 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _READERS: Final[dict[int, Callable[[memoryview], list[Note]]]] = {
     1: msgspec.msgpack.Decoder(list[Note]).decode
 }
-"""By version; a release that writes N keeps the reader of N-1, which gives the N that it means."""
+"""Decoders by version. A release that writes version N keeps the decoder of N-1, converting to
+N.
+"""
 
 _KNOWN: Final = " and ".join(map(str, _READERS))

@@ -1,4 +1,4 @@
-"""The sender: lets each lane of the outbox run in a thread of its own until none has any left."""
+"""The sender: runs each lane of the outbox in a thread of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LAST_PAUSE_S: Final = 1.0
 
 
 class _Runner:
-    """A lane in its thread."""
+    """A lane and its thread."""
 
     def __init__(self, lane: Lane, failed: Callable[[BaseException], None]) -> None:
         self.wake = Event()
@@ -50,15 +50,15 @@ class _Runner:
             self._failed(error)
 
     def _most(self) -> int:
-        """Attempts in a round: once it is to stop one by one, so that whenever time is up the
-        outcome of no more than that one is unknown.
+        """Return the attempts allowed in a round: one by one while stopping, so that when the time
+        is up at most one outcome is unknown.
         """
         if self.halted.is_set():
             return 0
         return 1 if self.stopping.is_set() else CLAIM
 
     def _rest(self) -> None:
-        """Pause after a failure; a stop ends the pause and shortens those that follow."""
+        """Pause after a failure; a stop ends the pause and shortens later ones."""
         if self.stopping.is_set():
             self.halted.wait(min(self._lane.pause_s(), _LAST_PAUSE_S))
         else:
@@ -72,11 +72,13 @@ class Sender:
         self.lanes: Final = tuple(lanes)
         self._formats = {lane.kind: lane.format for lane in self.lanes}
         self.error: BaseException | None = None
-        """What ended a lane, if it wasn't ``stop``."""
+        """The error that ended a lane; None if none did."""
         self._runners = [_Runner(lane, self._failed) for lane in self.lanes]
 
     def new_entries(self, outputs: Outputs, created: int) -> list[NewEntry]:
-        """What a commit's outputs, made at ``created`` (epoch ms), have to send by all lanes."""
+        """Return the entries of a commit's outputs, created at ``created`` (epoch ms), for all
+        lanes.
+        """
         return new_entries(self._formats, outputs, created)
 
     def start(self) -> None:
@@ -85,13 +87,13 @@ class Sender:
             runner.thread.start()
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Wake the lanes, because there may be something to send."""
         for runner in self._runners:
             runner.wake.set()
 
     def stop(self, timeout_s: float) -> bool:
-        """Send what is left, for at most ``timeout_s``; whether all is sent. Harmless before
-        ``start``, and again after a stop.
+        """Send what is left, for at most ``timeout_s``; return whether everything was sent.
+        Harmless before ``start``, and when repeated.
         """
         until = monotonic() + timeout_s
         for runner in self._runners:

@@ -19,12 +19,13 @@ ACCOUNTED: Final = (
     "cut",
     "erased",
 )
-"""The counters of the law: occurrences = test_events + ignored + dead_letters + events, and
-events = folded + duplicates + cut + erased."""
+"""The counters of the accounting law: occurrences = test_events + ignored + dead_letters + events,
+and events = folded + duplicates + cut + erased.
+"""
 
 
 def account(counters: Counter[str], occurrences: int, arrivals: Mapping[Arrival, int]) -> None:
-    """Count a batch of so many occurrences; of its events so many came to each of these."""
+    """Count a batch of ``occurrences``, whose events came to the given ``arrivals``."""
     counters["occurrences"] += occurrences
     counters["events"] += sum(arrivals.values())
     counters["folded"] += arrivals["folded"]
@@ -35,7 +36,7 @@ def account(counters: Counter[str], occurrences: int, arrivals: Mapping[Arrival,
 
 
 def account_erased(counters: Counter[str], events: int) -> None:
-    """Count so many occurrences that are events of calls which were erased."""
+    """Count ``events`` occurrences that are events of erased calls."""
     counters["occurrences"] += events
     counters["events"] += events
     counters["erased"] += events

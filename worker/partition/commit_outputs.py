@@ -1,4 +1,4 @@
-"""What a partition gives out with a commit, before anything is encoded for its destination."""
+"""The outputs of a commit, before they are encoded for a destination."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ SeriesMinute = tuple[Series, int]
 """A series and a minute (epoch ms)."""
 
 Window = dict[SeriesMinute, Distribution]
-"""Samples to publish."""
+"""The samples to publish, by series and minute."""
 
 ReleaseReason = Literal["complete", "quiet", "given_up", "closed", "late"]
-"""Why a session's minute left: nothing of it was missing; nothing had come for a while; its missing
-events or quiet were not waited for any longer; the session had closed; or a late event had added
-to a minute that had left already.
+"""Why a session's minute was released: nothing of it was missing; no event had arrived for a while;
+the wait for missing events or for quiet had reached its limit; the session had closed; or a late
+event added to a minute that had been released before.
 """
 
 Waits = Counter[tuple[Hold, ReleaseReason, int]]
-"""How often a session's minute left so many ms after its end, by hold and reason."""
+"""The number of times that a session's minute was released a given number of ms after its end, by
+hold and reason.
+"""
 
 
 class RecordLine(NamedTuple):
-    """A session record: its key, revision and JSON without a line end. ``continued``: the revision
-    of the same key after which the session was forgotten, and began anew; 0 if it wasn't.
+    """A session record: its key, revision and JSON without a line end. ``continued`` is the last
+    revision under the same key before the session was forgotten and began again; 0 if it never was.
     """
 
     key: SessionKey
@@ -42,7 +44,7 @@ class RecordLine(NamedTuple):
 
 
 class EvictedSession(NamedTuple):
-    """A closed session that has told all it had to tell: its state and whole log."""
+    """A closed session that has emitted all its samples: its state and whole log."""
 
     state: Session
     log: bytes
@@ -50,9 +52,9 @@ class EvictedSession(NamedTuple):
 
 @dataclass(slots=True)
 class Outputs:
-    """All that was produced since the last commit. ``evicted`` replaces what a store has under
-    the same key; a late event may ask for any of it back. ``totals``: of all series after the
-    samples in ``window``, None if they aren't kept or nothing was ever given out.
+    """The outputs since the last commit. ``evicted`` replaces what a store has under the same key;
+    a late event may make the partition load any of these sessions again. ``totals``: those of all
+    series after the samples in ``window``; None if they aren't kept or there were no samples yet.
     """
 
     window: Window = field(default_factory=dict)

@@ -1,7 +1,7 @@
-"""Dead letters: what can't be counted, as one line of JSON each.
+"""Dead letters: occurrences, sessions and samples that can't be counted, as one line of JSON each.
 
-A line says of what ``kind`` it is and of which ``version`` of this format, so that whatever reads
-it later knows what it has before it. Bytes are base64. Pure.
+Each line carries its ``kind`` and the ``version`` of this format, so that a later reader knows how
+to interpret the rest. Bytes are base64. Pure.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from worker.times.rfc3339 import format_ms
 LETTER_VERSION: Final = 1
 """The version of the lines that this release writes, and the only one that it reads."""
 
-TOO_LATE: Final = "expired: older than any session still held"
-"""The reason of an event that can be read, and will never be counted any more."""
+TOO_LATE: Final = "expired: older than any session that is still kept"
+"""The reason for an event that is readable but too late ever to be counted."""
 
 OVER_CAPACITY: Final = "too many sessions in memory"
-"""The reason of an event that came when there was no room for its session."""
+"""The reason for an event that arrived when there was no room for its session."""
 
 
 class OccurrenceLetter(
     msgspec.Struct, frozen=True, order=True, tag_field="kind", tag="occurrence", kw_only=True
 ):
-    """An occurrence that can't be counted: why, from where in the stream, when it arrived there
-    (RFC 3339, UTC), and its bytes. ``sub_sequence``: its index in a KPL aggregate, None for a
-    record that is none.
+    """An occurrence that can't be counted: the reason, its origin in the stream, its arrival time
+    there (RFC 3339, UTC), and its bytes. ``sub_sequence`` is its index in a KPL aggregate; None for
+    a record that isn't one.
     """
 
     version: int = LETTER_VERSION
@@ -44,13 +44,13 @@ class OccurrenceLetter(
 
     @property
     def time(self) -> str:
-        """When it arrived (RFC 3339, UTC)."""
+        """The occurrence's arrival time (RFC 3339, UTC)."""
         return self.arrival
 
 
 class SessionLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="session", kw_only=True):
-    """A session that the worker failed at: why, when its latest event arrived (RFC 3339, UTC), its
-    key, and its events as the worker packs them.
+    """A session in which the worker met a defect: the reason, the arrival time of its latest event
+    (RFC 3339, UTC), its key, and its events as the worker packs them.
     """
 
     version: int = LETTER_VERSION
@@ -64,13 +64,13 @@ class SessionLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="session"
 
     @property
     def time(self) -> str:
-        """When its latest event arrived (RFC 3339, UTC)."""
+        """The arrival time of the latest event (RFC 3339, UTC)."""
         return self.arrival
 
 
 class SamplesLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="samples", kw_only=True):
-    """Samples that a destination doesn't take: why, the first minute (RFC 3339, UTC) that they are
-    of, and the data points as the destination would have got them.
+    """Samples that a destination rejects: the reason, their first minute (RFC 3339, UTC), and the
+    data points as the destination would have received them.
     """
 
     version: int = LETTER_VERSION
@@ -107,7 +107,7 @@ DeadLetter = OccurrenceLetter | SessionLetter | SamplesLetter | TraceLetter
 
 
 def occurrence_letter(reason: str, place: Origin, data: bytes) -> OccurrenceLetter:
-    """The dead letter of an occurrence from ``place``, of these bytes."""
+    """Return the dead letter of an occurrence with these bytes from ``place``."""
     return OccurrenceLetter(
         reason=reason,
         shard=place.shard,
@@ -119,14 +119,14 @@ def occurrence_letter(reason: str, place: Origin, data: bytes) -> OccurrenceLett
 
 
 def session_letter(reason: str, key: SessionKey, arrival: int, log: bytes) -> SessionLetter:
-    """The dead letter of a session with this log, whose latest event arrived at ``arrival`` (epoch
-    ms).
+    """Return the dead letter of a session with this log, whose latest event arrived at ``arrival``
+    (epoch ms).
     """
     return SessionLetter(reason=reason, arrival=format_ms(arrival), **asdict(key), events=log)
 
 
 def samples_letter(reason: str, minute: int, datums: list[Any]) -> SamplesLetter:
-    """The dead letter of data points, of which ``minute`` (epoch ms) is the first's."""
+    """Return the dead letter of data points; ``minute`` (epoch ms) is that of the first one."""
     return SamplesLetter(reason=reason, minute=format_ms(minute), datums=datums)
 
 
@@ -136,15 +136,15 @@ def trace_letter(reason: str, key: SessionKey, ended_at: str) -> TraceLetter:
 
 
 def encode_letter(letter: DeadLetter) -> bytes:
-    """A dead letter as a line, without the line's end."""
+    """Return a dead letter as a line, without the line end."""
     return _ENCODER.encode(letter)
 
 
 def decode_letter(line: bytes) -> DeadLetter:
-    """The dead letter of a line.
+    """Return the dead letter that a line holds.
 
     Raises ``BadInput`` for a version that this release doesn't know, and ``msgspec.DecodeError``
-    for what is no dead letter.
+    for a line that isn't a dead letter.
     """
     version = _HEAD.decode(line).version
     if version != LETTER_VERSION:

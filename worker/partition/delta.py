@@ -1,7 +1,7 @@
 """A commit's delta: what changed in a partition since the commit before.
 
-Deltas form a monoid: restoring is merging all of them in order, and so is compaction, of
-a stretch of them. A commit therefore costs what changed, not what is open.
+Deltas form a monoid. Restoring merges all of them in order; compaction merges a consecutive run of
+them. A commit therefore costs as much as what changed, not as much as what is open.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import msgspec
 
 from worker.errors import CorruptState
 from worker.metrics.series import Series
-from worker.metrics.totals import Totals
-from worker.metrics.totals import merge as merge_totals
+from worker.metrics.totals import Totals, merge_totals
 from worker.partition.revisions import RevisionPeriods, kept_revisions
 from worker.sessions.event_log import unpack_log
 from worker.sessions.state import Session
@@ -25,9 +24,9 @@ DELTA_VERSION: Final = 2
 
 
 class SessionChange(msgspec.Struct, array_like=True, gc=False):
-    """A session's state as it now is, and the bytes that its log has grown by.
+    """A session's whole current state, and the bytes appended to its log.
 
-    ``number``: what deltas know the session by, as long as it is in memory; never given twice.
+    ``number`` identifies the session in deltas while it is in memory; numbers are never reused.
     """
 
     number: int
@@ -36,8 +35,8 @@ class SessionChange(msgspec.Struct, array_like=True, gc=False):
 
 
 class SessionGrowth(msgspec.Struct, array_like=True, gc=False):
-    """Events that a session has taken in, each as its log has it; all of them new to it, so that
-    they tell what has become of its state.
+    """The events appended to a session, each as its log encodes it. All of them are new to the
+    session, so its state follows from them.
     """
 
     number: int
@@ -45,15 +44,16 @@ class SessionGrowth(msgspec.Struct, array_like=True, gc=False):
 
 
 class Delta(msgspec.Struct, array_like=True):
-    """``removed`` is taken away first, by number; then ``sessions`` come in; then they have
-    ``appended``. ``numbered``: the highest number given so far.
+    """Applied in this order: sessions in ``removed`` are dropped by number; ``sessions`` are added
+    or replaced; ``appended`` events are added to sessions. ``numbered`` is the highest session
+    number assigned so far.
 
-    ``positions``: how far each shard was read; ``clocks``: per shard epoch ms; for both, an
-    entry in ``ended_shards`` is taken away first. ``counters`` are increments. ``series`` are
-    newly admitted ones in order. ``found_sparse``: the stream's sequence numbers have been found
-    not to follow one another, which is never taken back. ``revisions``: last revisions of closed
-    sessions, to be put behind those of the same period. ``erased``: digests of calls that an
-    operator has had removed. ``totals``: what is added to those of each series.
+    ``positions``: how far each shard was read; ``clocks``: each shard's watermark in epoch ms; from
+    both, the shards in ``ended_shards`` are dropped first. ``counters`` are increments. ``series``
+    are those newly admitted, in order. ``found_sparse``: the stream's sequence numbers have been
+    found not to be contiguous, which is final. ``revisions``: last revisions of closed sessions, to
+    be appended to those of the same period. ``erased``: digests of the calls that an operator has
+    erased. ``totals``: increments of the totals of series.
     """
 
     version: int = DELTA_VERSION
@@ -74,7 +74,7 @@ class Delta(msgspec.Struct, array_like=True):
 
 
 def merge(deltas: Iterable[Delta]) -> Delta:
-    """One delta that does what these do, one after the other."""
+    """Return one delta equivalent to these, applied one after the other."""
     whole = Delta()
     sessions: dict[int, _Merged] = {}
     removed: dict[int, None] = {}
@@ -111,13 +111,13 @@ def merge(deltas: Iterable[Delta]) -> Delta:
     whole.ended_shards = list(ended)
     whole.removed = list(removed)
     for number in sorted(sessions):
-        # one after the other, so that no more than one log is there twice
+        # one by one, so that at most one log is in memory twice
         sessions.pop(number).write_to(number, whole)
     return whole
 
 
 class _Merged:
-    """All that became of one session, in order."""
+    """One session's merged changes, in order."""
 
     __slots__ = ("_copied", "_log", "_state")
 
@@ -127,12 +127,12 @@ class _Merged:
         self._log: list[bytes] = []
 
     def changes(self, change: SessionChange) -> None:
-        """Its whole state was told; of its log what is new."""
+        """Take over the session's whole state; append what is new to its log."""
         self._state, self._copied = change.state, False
         self._log.append(change.log)
 
     def grows(self, growth: SessionGrowth) -> None:
-        """Events were told, and what they make of its state is left to be worked out."""
+        """Append events; if the state is known, bring it up to date with them."""
         if self._state is None:
             self._log += growth.events
             return
@@ -143,7 +143,7 @@ class _Merged:
         self._state.take_in(unpack_log(log, len(growth.events)))
 
     def write_to(self, number: int, whole: Delta) -> None:
-        """Put it into ``whole``: as growth, if its state came before."""
+        """Write the session into ``whole``: as growth if its state is in an earlier delta."""
         if self._state is None:
             whole.appended.append(SessionGrowth(number, self._log))
         else:
@@ -158,27 +158,27 @@ def _merged(sessions: dict[int, _Merged], number: int) -> _Merged:
 
 
 def merge_all(deltas: Iterable[Delta], place: str) -> Delta:
-    """The merge of all deltas from the first on, before which there is nothing to take away.
+    """Return the merge of a complete history of deltas, which has nothing before it to remove.
 
-    Raises ``CorruptState``, which names the ``place``, if the first ones are missing.
+    Raises ``CorruptState``, which names the ``place``, if the first deltas are missing.
     """
     whole = merge(deltas)
     if whole.appended:
         raise CorruptState(
-            f"{place}: {len(whole.appended)} sessions go on that none of the commits has begun"
+            f"{place}: {len(whole.appended)} sessions continue that no commit has begun"
         )
     whole.removed, whole.ended_shards = [], []
     return whole
 
 
 def encode_delta(delta: Delta) -> bytes:
-    """A delta as bytes (msgpack)."""
+    """Return a delta as bytes (msgpack)."""
     return _ENCODER.encode(delta)
 
 
 def decode_delta(data: bytes) -> Delta:
-    """A delta from its bytes. Raises ``msgspec.DecodeError`` if they are no delta of a version
-    that this release reads.
+    """Return the delta that these bytes encode. Raises ``msgspec.DecodeError`` if they aren't a
+    delta of a version that this release reads.
     """
     # an array of up to 15 fields, the version in front and below 128: both take one byte
     version = data[1] if len(data) > 1 and data[0] & 0xF0 == _ARRAY else 0
@@ -191,6 +191,8 @@ def decode_delta(data: bytes) -> Delta:
 _ARRAY: Final = 0x90
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _READERS: Final[dict[int, Callable[[bytes], Delta]]] = {2: msgspec.msgpack.Decoder(Delta).decode}
-"""By version; a release that writes N keeps the reader of N-1, which gives the N that it means."""
+"""Decoders by version. A release that writes version N keeps the decoder of N-1, converting to
+N.
+"""
 
 _KNOWN: Final = " and ".join(map(str, _READERS))

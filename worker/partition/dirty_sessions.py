@@ -1,8 +1,8 @@
-"""What has become of sessions since the last commit, told in as few bytes as will do.
+"""Dirty tracking: what changed in sessions since the last commit, in as few bytes as possible.
 
-Most sessions have just taken in new events: these alone go into the delta. All else that may
-happen to a session (it begins, tells, closes, finds a repeat) takes its whole state along. Events
-are gathered as they come: to look for them at the commit would fetch each session from memory anew.
+Most sessions have only received new events: those events alone go into the delta. Any other change
+to a session (it begins, emits, closes, sees a repeat) writes its whole state. Events are collected
+as they arrive: looking for them at the commit would mean touching every session again.
 """
 
 from __future__ import annotations
@@ -14,54 +14,56 @@ from worker.sessions.resident_session import AppendedEvents, ResidentSession
 
 
 class DirtySessions:
-    """Since one commit, up to the next one. ``appended``: where events go as they come."""
+    """The changes between two commits. ``appended`` receives events as they arrive."""
 
     def __init__(self) -> None:
         self.appended: AppendedEvents = []
         self._events: defaultdict[int, list[bytes]] = defaultdict(list)
-        self._altered: dict[int, ResidentSession] = {}
-        self._gone: dict[int, None] = {}
+        self._changed: dict[int, ResidentSession] = {}
+        self._removed: dict[int, None] = {}
 
     def mark_added(self, resident: ResidentSession) -> None:
-        """It wasn't there at the last commit."""
+        """Mark a session that wasn't in memory at the last commit."""
         if resident.log:
             self.appended.append((resident.number, bytes(resident.log)))
-        self._altered[resident.number] = resident
+        self._changed[resident.number] = resident
 
     def mark_changed(self, resident: ResidentSession) -> None:
-        """It becomes what its events alone don't tell."""
-        self._altered[resident.number] = resident
+        """Mark the session dirty: its next delta must carry the whole state, not only new
+        events.
+        """
+        self._changed[resident.number] = resident
 
     def forget_added(self, resident: ResidentSession) -> None:
-        """It is taken back."""
+        """Forget a session that was added since the last commit."""
         self.order_appended()
         self._events.pop(resident.number, None)
-        self._altered.pop(resident.number, None)
+        self._changed.pop(resident.number, None)
 
     def mark_removed(self, resident: ResidentSession) -> None:
-        """It is in memory no longer."""
+        """Mark a session that has left memory."""
         self.forget_added(resident)
-        self._gone[resident.number] = None
+        self._removed[resident.number] = None
 
     def order_appended(self) -> None:
-        """Put the events that came in order by session, so that the commit finds them so."""
+        """Group the appended events by session, as the commit needs them."""
         events = self._events
         for number, event in self.appended:
             events[number].append(event)
         self.appended.clear()
 
     def write_to(self, delta: Delta) -> None:
-        """Put all of it into a delta."""
+        """Write all changes into a delta."""
         self.order_appended()
-        delta.removed = list(self._gone)
-        for number, resident in self._altered.items():
+        delta.removed = list(self._removed)
+        for number, resident in self._changed.items():
             log = b"".join(self._events.pop(number, ()))
             delta.sessions.append(SessionChange(number, resident.state, log))
         delta.appended = [SessionGrowth(number, events) for number, events in self._events.items()]
 
     def reset(self) -> None:
-        """The commit is made."""
+        """Start again after a commit."""
         self.appended.clear()
         self._events.clear()
-        self._altered.clear()
-        self._gone.clear()
+        self._changed.clear()
+        self._removed.clear()

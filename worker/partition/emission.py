@@ -1,9 +1,9 @@
-"""What a session has to tell since it last told: its new samples, each exactly once.
+"""Emission: a session's new samples since it last emitted, each exactly once.
 
-A late event changes what a session's events say. The session is read anew, and what the new
-set of events has and the told one lacks goes out. What was told and is no longer true can't
-be taken back from CloudWatch: it is counted, and remembered, so that it isn't told twice
-should it become true again.
+A late event can change the samples that a session's events yield. The session is analysed again,
+and the samples of the new set of events that the emitted set lacks are emitted. Emitted samples
+that no longer hold can't be withdrawn from CloudWatch: they are counted as retracted, and
+remembered as over-emitted, so that they aren't emitted twice should they hold again.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _ALL: Final = MinuteSpan(AFTER_ALL, AFTER_ALL)
 
 
 def has_to_emit(state: Session, hold: Hold, due: Due) -> bool:
-    """Whether ``emit`` might find something; cheap, for it is asked of every session often."""
+    """Whether ``emit`` might find something; cheap, because every session is checked often."""
     mark = _mark(state, hold)
     before = max(due.before, mark.before)
     if mark.oldest_new is not None and mark.oldest_new < before:
         return True
-    if mark.closing != _closing(state, hold) or _is_read_anew(mark, hold, due):
+    if mark.closing != _closing(state, hold) or _is_reanalysed(mark, hold, due):
         return True
     if hold is Hold.DIRECT and state.contextual < min(mark.before, due.contextual):
         return True
@@ -49,7 +49,7 @@ def has_to_emit(state: Session, hold: Hold, due: Due) -> bool:
 
 
 def has_emitted_all(state: Session) -> bool:
-    """Whether nothing is left to tell of a closed session unless an event arrives."""
+    """Whether a closed session has nothing left to emit unless an event arrives."""
     direct, turn = state.direct, state.turn
     if not (state.summarised and turn.closing and direct.count == turn.count == state.count):
         return False
@@ -57,16 +57,16 @@ def has_emitted_all(state: Session) -> bool:
 
 
 def emit(resident: ResidentSession, hold: Hold, due: Due, windows: MetricWindows) -> int:
-    """Add what ``resident`` has to tell of the minutes that are ``due`` to ``windows``, and mark it as
-    told. Gives how many told samples turned out untrue.
+    """Add the new samples of a session's minutes that are ``due`` to ``windows``, and move its
+    cursor. Returns how many emitted samples its events now contradict.
 
-    ``hold`` is DIRECT or TURN. What was once told up to some minute stays told up to there.
+    ``hold`` is DIRECT or TURN. Minutes that were once emitted stay emitted.
     """
     state = resident.state
     mark, emitted = _mark(state, hold), _emitted_span(state, hold)
     span = MinuteSpan(max(due.before, emitted.before), max(due.contextual, emitted.contextual))
     incremental = None
-    if not _is_read_anew(mark, hold, due):
+    if not _is_reanalysed(mark, hold, due):
         incremental = _incremental(resident, hold, due, emitted, span, windows.book)
     retracted = 0
     if incremental is not None and not _meet(incremental, _over_emitted(state, hold)):
@@ -84,7 +84,7 @@ def emit(resident: ResidentSession, hold: Hold, due: Due, windows: MetricWindows
 
 
 def _emitted_span(state: Session, hold: Hold) -> MinuteSpan:
-    """The minutes that were told."""
+    """The minutes that have been emitted."""
     if hold is Hold.DIRECT:
         return MinuteSpan(state.direct.before, state.contextual)
     return MinuteSpan(state.turn.before, state.turn.before)
@@ -98,7 +98,7 @@ def _note_waits(
     minutes: set[int],
     windows: MetricWindows,
 ) -> None:
-    """Note how long each of these minutes, if it leaves, has waited."""
+    """Record how long each of these minutes waited, if it is released now."""
     if due.instant is None:
         return
     for minute in minutes:
@@ -109,8 +109,10 @@ def _note_waits(
             windows.waited(hold, reason, due.instant - minute - MINUTE)
 
 
-def _is_read_anew(mark: EmitCursor, hold: Hold, due: Due) -> bool:
-    """Whether what was told took sequence numbers for what they are no more taken for."""
+def _is_reanalysed(mark: EmitCursor, hold: Hold, due: Due) -> bool:
+    """Whether the emitted samples assumed another meaning of absent sequence numbers than holds
+    now.
+    """
     return hold is Hold.TURN and mark.count > 0 and mark.contiguous != due.contiguous
 
 
@@ -122,7 +124,7 @@ def _incremental(
     span: MinuteSpan,
     book: SeriesBook,
 ) -> Samples | None:
-    """The samples to tell, if they can be had without those that were told."""
+    """Return the samples to emit if they can be computed without the emitted ones, else None."""
     if hold is Hold.TURN:
         return _incremental_turn(resident, span.before, contiguous=due.contiguous)
     state, mark = resident.state, resident.state.direct
@@ -134,12 +136,12 @@ def _incremental(
         return incremental_direct(resident, span.before)
     if mark.oldest_new is not None and mark.oldest_new < emitted.before:
         return None
-    # a session whose beginning hasn't come, which lasts no longer than ``hold_hole``
+    # the session's beginning hasn't arrived, a state that lasts for at most ``hold_hole``
     return _beyond(resident.analysis(contiguous=due.contiguous).direct.samples, emitted, book)
 
 
 def _beyond(samples: Samples, emitted: MinuteSpan, book: SeriesBook) -> Samples:
-    """The samples of other minutes than these."""
+    """Return the samples of minutes that haven't been emitted."""
     beyond = Samples()
     for (context, minute), part in samples.parts.items():
         if minute >= emitted.before:
@@ -173,10 +175,11 @@ def _compare(
     span: MinuteSpan,
     windows: MetricWindows,
 ) -> tuple[set[int], int]:
-    """Tell what is so now and was not told; keep what was told and isn't so as surplus. Gives the
-    minutes of the one, and how much the other has grown by.
+    """Emit the samples that hold now and weren't emitted; keep those that were emitted and no
+    longer hold as over-emitted. Return the minutes of the former, and the number of samples newly
+    added to the latter.
 
-    ``incremental``: what is new, if all else that was told still stands.
+    ``incremental``: the new samples, if all emitted ones still hold.
     """
     state = resident.state
     mark, account = _mark(state, hold), state.key.account_sid
@@ -191,27 +194,27 @@ def _compare(
         closing = state.closed is not None
         incremental = _samples(rows, state.base, hold, closing=closing, contiguous=due.contiguous)
         if mark.count:
-            told_rows = rows[: mark.count]
+            emitted_rows = rows[: mark.count]
             before_now = _samples(
-                told_rows, state.base, hold, closing=mark.closing, contiguous=mark.contiguous
+                emitted_rows, state.base, hold, closing=mark.closing, contiguous=mark.contiguous
             )
             once.add_samples(before_now, _emitted_span(state, hold), account)
     now.add_samples(incremental, span, account)
-    emitted, true = once.count(), now.count()
+    emitted, current = once.count(), now.count()
     minutes = set()
-    for place, new in _without(true, emitted):
+    for place, new in _without(current, emitted):
         windows.add(place, new)
         minutes.add(place[1])
-    untrue = Counter(
+    contradicted = Counter(
         {
             EmittedSample(*place, value): count
-            for place, old in _without(emitted, true)
+            for place, old in _without(emitted, current)
             for value, count in old.items()
         }
     )
     others = [one for one in state.over_emitted if _HOLDS[one[0].series.metric] is not hold]
-    state.over_emitted = others + list(untrue.items())
-    return minutes, (untrue - over_emitted).total()
+    state.over_emitted = others + list(contradicted.items())
+    return minutes, (contradicted - over_emitted).total()
 
 
 def _over_emitted(state: Session, hold: Hold) -> Counter[EmittedSample]:
@@ -219,7 +222,7 @@ def _over_emitted(state: Session, hold: Hold) -> Counter[EmittedSample]:
 
 
 def _meet(samples: Samples, over_emitted: Counter[EmittedSample]) -> bool:
-    """Whether there are samples of a minute of a metric that has a surplus there."""
+    """Whether some samples share their metric and minute with an over-emitted sample."""
     if not over_emitted:
         return False
     places = {(one.series.metric, one.minute) for one in over_emitted}
@@ -231,7 +234,7 @@ def _meet(samples: Samples, over_emitted: Counter[EmittedSample]) -> bool:
 
 
 def emit_session_samples(resident: ResidentSession, windows: MetricWindows) -> None:
-    """Add the per-session samples of a closed session, as it was at its first close."""
+    """Add the per-session samples of a closed session, as of its first close."""
     closed = resident.state.closed
     if closed is None:
         return
@@ -246,7 +249,7 @@ def _mark(state: Session, hold: Hold) -> EmitCursor:
 
 
 def _closing(state: Session, hold: Hold) -> bool:
-    """Whether the close has a say in these samples; it has none in direct ones."""
+    """Whether the close affects these samples; it never affects direct ones."""
     return hold is Hold.TURN and state.closed is not None
 
 
@@ -259,10 +262,10 @@ def _samples(
 
 
 def _without(one: Counted, other: Counted) -> Iterator[tuple[SeriesMinute, Counter[int]]]:
-    """What ``one`` has and ``other`` lacks, where there is something."""
+    """Yield the counts that ``one`` has and ``other`` lacks, where there are any."""
     for place, counts in one.items():
         if place not in other:
             yield place, counts
-        # they are mostly equal, which a Counter is slow to find out
+        # most are equal, and a Counter is slow to compare
         elif not dict.__eq__(counts, other[place]) and (rest := counts - other[place]):
             yield place, rest

@@ -1,7 +1,7 @@
-"""Erasure: which sessions and lines are those of a call that an operator has had removed. Pure.
+"""Erasure: recognises the sessions and lines of a call that an operator has had removed. Pure.
 
-A call is named by its call SID, or one session of it by its session id. What stays of it is a
-digest of that name, by which a redelivery is recognised: it is counted, and not folded.
+A call is named by its call SID; a single session of it by its session id. Only a digest of that
+name is kept, by which redelivered events are recognised: they are counted, and not folded.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ class Erasure(NamedTuple):
 
     @property
     def digest(self) -> bytes:
-        """What stays of the name: 16 bytes."""
+        """The 16-byte digest that is kept of the name."""
         return _digest(self.sid)
 
     def covers(self, key: SessionKey) -> bool:
-        """Whether the session of a key is removed."""
+        """Whether the session with this key is to be removed."""
         return self.sid in (key.call_sid, key.session_id)
 
     def covers_record(self, line: bytes) -> bool:
-        """Whether a line is a record of such a session. Of a line that is no record, such as one
-        that a crash tore: whether it has the name anywhere.
+        """Whether a line is the record of such a session. A line that isn't a record, such as one
+        that a crash tore, is covered if the name appears anywhere in it.
         """
         if self.sid.encode() not in line:
             return False
@@ -54,8 +54,8 @@ class Erasure(NamedTuple):
         return self.sid in (record.call_sid, record.session_id)
 
     def covers_letter(self, line: bytes) -> bool:
-        """Whether a line is a dead letter of such a session, or of bytes that have the name
-        anywhere; of a line that is no dead letter, whether it has the name itself.
+        """Whether a line is a dead letter of such a session, or of bytes in which the name appears
+        anywhere. A line that isn't a dead letter is covered if the name appears in it.
         """
         try:
             letter = decode_letter(line)
@@ -68,8 +68,8 @@ class Erasure(NamedTuple):
         return False
 
     def without(self, state: Delta) -> tuple[Delta, int]:
-        """A restored state without the sessions in memory that are removed, and how many those
-        were. The digest is in it, and how many of them were still open is counted.
+        """Return a restored state without the resident sessions to be removed, and their number.
+        The new state holds the digest, and counts those sessions that were still open.
         """
         kept = [one for one in state.sessions if not self.covers(one.state.key)]
         removed = [one.state for one in state.sessions if self.covers(one.state.key)]
@@ -86,25 +86,27 @@ class Erasure(NamedTuple):
 
 
 OPEN_ERASED: Final = "open_sessions_erased"
-"""The counter of sessions that were removed before they had closed."""
+"""The counter of sessions that were erased before they closed."""
 
 
 def erasure_of(sid: str) -> Erasure:
-    """The erasure of a call or session. Raises ``BadInput`` for what can't name one: a text so
-    short that it may stand in lines about others.
+    """Return the erasure of a call or session. Raises ``BadInput`` for a text that can't name one,
+    such as a text so short that it may appear in lines about others.
     """
     if not _SID.fullmatch(sid):
-        raise BadInput(f"{sid!r} is no call SID and no session id: 8 to 255 letters and digits")
+        raise BadInput(
+            f"{sid!r} is neither a call SID nor a session id: 8 to 255 letters and digits"
+        )
     return Erasure(sid)
 
 
 def is_erased(key: SessionKey, digests: Collection[bytes]) -> bool:
-    """Whether the digest of a session's call SID or session id is among these."""
+    """Whether the digest of a session's call SID or session id is among ``digests``."""
     return bool(digests) and not digests_of(key).isdisjoint(digests)
 
 
 def digests_of(key: SessionKey) -> set[bytes]:
-    """The digests by which a session may have been erased."""
+    """Return the digests by which a session may have been erased."""
     return {_digest(key.call_sid), _digest(key.session_id)}
 
 

@@ -1,4 +1,4 @@
-"""Folding: each delivery is counted once, and each event comes into its session."""
+"""Folding: counts each delivery once, and adds each event to its session."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ from worker.sessions.resident_session import ARRIVALS, Arrival, ResidentSession
 from worker.sessions.state import Session
 
 Misses = dict[SessionKey, list[Delivery]]
-"""Events whose sessions aren't in memory, by session: the owner may have kept some of these."""
+"""Events whose sessions aren't in memory, by session; the owner may have some of these stored."""
 
 _WRAP_UP: Final = "call_wrap_up"
 _REPORTING: Final = {"configurations", "language_changed", "language_info", "error_event"}
-"""Names of events whose texts may become values of dimensions."""
+"""Names of the events whose texts may become dimension values."""
 
 _USUAL: Final = frozenset(EVENT_CODES) - _REPORTING - {_WRAP_UP}
-"""Names of which only the session takes notice."""
+"""Names of the events that concern the session alone."""
 
 
 class Folding:
-    """Takes deliveries into the sessions ``sessions``, begins new ones, and buries what can't be
-    read or comes too late. ``erased``: digests of calls of which nothing is taken in.
+    """Adds deliveries to the resident ``sessions``, begins new sessions, and rejects to dead
+    letters what is unreadable or too late. ``erased``: digests of the calls whose events are not
+    folded.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class Folding:
         self._erased = erased
 
     def known(self, deliveries: Sequence[Delivery]) -> Misses:
-        """Count each delivery and take in its event, if it is one; but leave those of strangers."""
+        """Count each delivery and fold its event, if it is one. Return the events of sessions that
+        aren't in memory, uncounted.
+        """
         sessions, most = self._sessions.by_key, self._rules.max_events
         arrivals: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
         misses: Misses = defaultdict(list)
@@ -91,17 +94,17 @@ class Folding:
         return misses
 
     def misses(self, misses: Misses, loaded: Mapping[SessionKey, EvictedSession]) -> None:
-        """Fold what ``known`` has left, now that its sessions are ``loaded`` as far as the owner
-        has them; the others begin.
+        """Fold the events that ``known`` left, now that their sessions are ``loaded`` as far as the
+        owner has stored them; the other sessions begin.
         """
         while misses:
             admitted: list[Delivery] = []
             for of_session in misses.values():
                 admitted += self._admitted(of_session, loaded)
-            misses = self.known(admitted)  # some, if a session's first event was a defect
+            misses = self.known(admitted)  # some are left if a session's first event was a defect
 
     def _note(self, occurrence: Ignored | SinkTest | Damaged, delivery: Delivery) -> None:
-        """An occurrence that is no event."""
+        """Count an occurrence that isn't an event."""
         if isinstance(occurrence, Ignored):
             self._pending.counters["ignored"] += 1
         elif isinstance(occurrence, SinkTest):
@@ -113,8 +116,8 @@ class Folding:
     def _admitted(
         self, events: list[Delivery], loaded: Mapping[SessionKey, EvictedSession]
     ) -> list[Delivery]:
-        """A session's events from the one on that has it in memory; those before are buried. None
-        of a session that was erased.
+        """Return a session's events from the one on that brings it into memory; reject those before
+        to dead letters. Of an erased session there are none.
         """
         first = events[0].occurrence
         if isinstance(first, Event) and is_erased(first.key, self._erased):
@@ -130,7 +133,9 @@ class Folding:
         return []
 
     def _admit(self, event: Event, loaded: Mapping[SessionKey, EvictedSession]) -> str | None:
-        """Have the session of an event in memory, or say why that can't be."""
+        """Bring the session of an event into memory, or return the reason why that is
+        impossible.
+        """
         key = event.key
         if self._sessions.is_full:
             return OVER_CAPACITY
@@ -154,7 +159,9 @@ class Folding:
         return limit is not None and now is not None and event.timestamp < now - limit
 
     def _give_up(self, resident: ResidentSession, defect: Exception, delivery: Delivery) -> None:
-        """Nothing of an event was taken in: it goes aside, and all others go on."""
+        """Reject an event in which the worker met a defect; none of it was folded, and all others
+        go on.
+        """
         if resident.state.count:
             self._sessions.changes.mark_changed(resident)
         else:
@@ -163,7 +170,7 @@ class Folding:
         self._pending.dead_letter(defect_reason(defect), delivery)
 
     def _unusual(self, resident: ResidentSession, event: Event, arrival: Arrival) -> None:
-        """Something is to be noted of an event beyond its being counted."""
+        """Take note of what an event means beyond being counted."""
         counters = self._pending.counters
         if arrival == "duplicate":
             return

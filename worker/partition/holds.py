@@ -1,8 +1,8 @@
-"""Which of a session's minutes may leave at an instant, and why they may. Pure.
+"""Decides which of a session's minutes may be released at an instant, and for which reason. Pure.
 
-A minute leaves when it is complete, not when it is old: numbers that follow one another say that
-nothing of it is missing any more. Where something is missing it waits for that, but not for ever.
-All that decides is the session's events and how far it has been emitted, which a restart restores.
+A minute is released when it is complete, not when it is old: contiguous sequence numbers prove that
+none of its events is missing. A minute with missing events waits for them, up to a limit. The
+decision depends only on the session's events and its emit cursors, which a restart restores.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from worker.times.minutes import AFTER_ALL, BEFORE_ALL, MINUTE, minute_of
 
 
 class Due(NamedTuple):
-    """The minutes that may leave at an ``instant``, None at the end of the input: those that end
-    by ``before``, and of samples that wait for the session's beginning by ``contextual``, which is
-    no later. Those that end by ``complete`` leave as complete, others for a ``reason``. All in
-    epoch ms. ``contiguous``: whether absent sequence numbers are missing events to turn samples.
+    """The minutes that may be released at an ``instant``, None at the end of the input: those that
+    end by ``before`` and, for samples that wait for the session's beginning, by ``contextual``,
+    which is no later. Those that end by ``complete`` are released as complete, the others for
+    ``reason``. All in epoch ms. ``contiguous``: whether turn samples take absent sequence numbers
+    for missing events.
     """
 
     instant: int | None
@@ -40,13 +41,13 @@ class Holds:
         self._numbering = numbering
 
     def everything(self, state: Session) -> Due:
-        """All minutes, at the end of the input."""
+        """Return all minutes, as due at the end of the input."""
         contiguous = state.is_contiguous(stream=self._numbering.contiguous)
         return Due(None, AFTER_ALL, AFTER_ALL, BEFORE_ALL, "closed", contiguous)
 
     def direct(self, resident: ResidentSession, instant: int) -> Due:
-        """Of samples that one event alone decides. Those with a dimension from the context wait
-        until the session's beginning has come.
+        """Return the minutes due for samples that a single event decides. Samples with a dimension
+        from the context wait until the session's beginning has arrived.
         """
         state, contiguous = resident.state, self._numbering.contiguous
         if state.closed is not None:
@@ -54,13 +55,13 @@ class Holds:
         ripe = minute_of(instant - self._rules.hold_direct)
         complete = Due(instant, ripe, ripe, ripe, "complete", contiguous)
         if state.oldest >= ripe or self._by_time(resident) or resident.runs.begun:
-            return complete  # of a session that began later there is nothing that could leave
+            return complete  # a session that began later has nothing to release
         if self._begun(resident, minute_of(instant - self._rules.hold_hole)):
             return Due(instant, ripe, ripe, BEFORE_ALL, "given_up", contiguous)
         return complete._replace(contextual=BEFORE_ALL)
 
     def turn(self, resident: ResidentSession, instant: int) -> Due:
-        """Of samples that neighbouring events decide."""
+        """Return the minutes due for samples that neighbouring events decide."""
         state, rules = resident.state, self._rules
         if state.closed is not None:
             return self._closed(state, instant)
@@ -77,23 +78,24 @@ class Holds:
         return Due(instant, before, before, complete, "given_up", self._numbering.contiguous)
 
     def _frontier(self, resident: ResidentSession, instant: int, given_up: int) -> tuple[int, bool]:
-        """The end of the minutes that are complete, and whether a missing number is waited for
-        after them. What is missing before ``given_up``, or before what was told, is not.
+        """Return the end of the complete minutes, and whether a missing number is awaited after
+        them. Numbers missing before ``given_up``, or before the emitted minutes' end, are no longer
+        awaited.
         """
         state = resident.state
-        told = max(state.turn.before, given_up) - state.base
-        latest, hole = resident.runs.frontier(told, begun=self._begun(resident, given_up))
+        passed = max(state.turn.before, given_up) - state.base
+        latest, hole = resident.runs.frontier(passed, begun=self._begun(resident, given_up))
         ripe = minute_of(instant - self._rules.hold_direct)
         return min(ripe, minute_of(state.base + latest)), hole
 
     def _closed(self, state: Session, instant: int) -> Due:
-        """A closed session waits for nothing."""
+        """Return all minutes of a closed session, which waits for nothing."""
         end = minute_of(state.newest) + MINUTE
         contiguous = state.is_contiguous(stream=self._numbering.contiguous)
         return Due(instant, end, end, BEFORE_ALL, "closed", contiguous)
 
     def _timed(self, state: Session, instant: int, complete: int) -> Due:
-        """By time, beyond what is complete."""
+        """Return the minutes that are due by time, beyond those that are ``complete``."""
         quiet = instant - state.last_arrival >= self._rules.quiet
         before = minute_of(instant - (self._rules.hold_turn if quiet else self._rules.hold_max))
         before = max(before, complete)
@@ -101,10 +103,10 @@ class Holds:
         return Due(instant, before, before, complete, reason, self._numbering.contiguous)
 
     def _begun(self, resident: ResidentSession, given_up: int) -> bool:
-        """Whether the session's beginning has come, or been given up."""
+        """Whether the session's beginning has arrived, or is no longer awaited."""
         state = resident.state
-        told = max(state.contextual, state.turn.before, given_up)
-        return resident.runs.begun or state.oldest < told
+        passed = max(state.contextual, state.turn.before, given_up)
+        return resident.runs.begun or state.oldest < passed
 
     def _by_time(self, resident: ResidentSession) -> bool:
         return not self._numbering.contiguous or resident.runs.unordered

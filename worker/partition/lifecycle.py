@@ -1,4 +1,4 @@
-"""What time does to sessions: they close, tell what they have to tell, and leave memory."""
+"""The lifecycle of sessions in stream time: they close, emit their samples, and are evicted."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from worker.sessions.summary import summary_of
 from worker.times.minutes import MINUTE
 
 _LONG: Final = 5_000
-"""A session tells something each minute; one of n times so many events, every n + 1 minutes."""
+"""A session emits each minute; one of n times as many events only every n + 1 minutes."""
 
 
 class Lifecycle:
-    """Of the sessions ``sessions``, in step with stream ``time``."""
+    """Closes, emits and evicts the resident ``sessions`` as stream ``time`` advances."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Lifecycle:
         self._ticked = time.now
 
     def advance(self, now: int) -> None:
-        """Stream time has come to ``now`` (epoch ms)."""
+        """Act on stream time having reached ``now`` (epoch ms)."""
         rules = self._rules
         if self._ticked is None:
             self._ticked = now
@@ -62,7 +62,7 @@ class Lifecycle:
         self._ticked = now
 
     def finish(self, keys: Iterable[SessionKey]) -> None:
-        """The input has ended: these sessions close and tell everything."""
+        """Close these sessions and emit all their samples, because the input has ended."""
         for key in keys:
             resident = self._sessions.by_key[key]
             with self._quarantine_if_it_fails(resident):
@@ -80,7 +80,7 @@ class Lifecycle:
 
     @contextmanager
     def _quarantine_if_it_fails(self, resident: ResidentSession) -> Iterator[None]:
-        """A session that the worker fails at is a defect; it goes aside, and all others go on."""
+        """Quarantine a session in which the worker meets a defect, so that all others go on."""
         try:
             yield
         except Exception as defect:
@@ -92,7 +92,9 @@ class Lifecycle:
         self._pending.quarantine(resident, defect)
 
     def _note_revision(self, resident: ResidentSession) -> None:
-        """A session leaves memory: if it speaks again, its records go on from its last one."""
+        """Remember the last revision of a session that leaves memory: should it get events again,
+        its records' revisions continue from there.
+        """
         closed, state = resident.state.closed, resident.state
         if closed is not None:
             self._revisions.remember(state.key, closed.at, state.revision)
@@ -121,13 +123,13 @@ class Lifecycle:
         for resident in list(self._sessions.by_key.values()):
             try:
                 self._release_one(resident, instant)
-            except Exception as defect:  # as ``_quarantine_if_it_fails``, which costs more
+            except Exception as defect:  # like ``_quarantine_if_it_fails``, but cheaper
                 self._quarantine(resident, defect)
 
     def _release_one(self, resident: ResidentSession, instant: int) -> None:
         state = resident.state
         if (instant // MINUTE) % (1 + state.count // _LONG):
-            return  # so that what a session costs in a minute is bounded
+            return  # this bounds a session's cost per minute
         direct, turn = self._holds.direct(resident, instant), self._holds.turn(resident, instant)
         if state.closed is None and not (
             has_to_emit(state, Hold.DIRECT, direct) or has_to_emit(state, Hold.TURN, turn)
@@ -159,7 +161,7 @@ class Lifecycle:
             self._pending.counters["samples_retracted"] += retracted
 
     def _evict(self, resident: ResidentSession) -> None:
-        """Let a closed session go once it has told all that it had to tell."""
+        """Evict a closed session once it has emitted all its samples."""
         state = resident.state
         if state.closed is not None and has_emitted_all(state):
             self._note_revision(resident)

@@ -1,4 +1,4 @@
-"""Samples on their way out of the partition: gathered one by one, and counted many at once."""
+"""Open metric windows: samples on their way out of the partition, aggregated in bulk."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Counted = defaultdict[SeriesMinute, Counter[int]]
 
 
 class MinuteSpan(NamedTuple):
-    """The minutes before ``before``, and of contextual metrics those before ``contextual``, which
-    is no later; epoch ms.
+    """The minutes before ``before`` and, for contextual metrics, those before ``contextual``, which
+    is no later. Epoch ms.
     """
 
     before: int
@@ -25,7 +25,9 @@ class MinuteSpan(NamedTuple):
 
 
 class MetricWindows:
-    """Samples by series and minute. ``book`` says which series, in the order in which they come."""
+    """Samples by series and minute. ``book`` assigns their series, in the order in which they
+    come.
+    """
 
     __slots__ = ("_counted", "_parts", "_waits", "book")
 
@@ -39,7 +41,7 @@ class MetricWindows:
         return bool(self._parts or self._counted)
 
     def add_samples(self, samples: Samples, span: MinuteSpan, account: str) -> None:
-        """Add the samples of these minutes to all of their series."""
+        """Add the samples of the minutes in ``span`` to all of their series."""
         before, contextual = span
         for (context, minute), part in samples.parts.items():
             if part and minute < before:
@@ -54,15 +56,17 @@ class MetricWindows:
                         whole[kind] = values.copy()
 
     def waited(self, hold: Hold, reason: ReleaseReason, ms: int) -> None:
-        """A session's minute left so long after its end."""
+        """Count a session's minute that was released ``ms`` after its end."""
         self._waits[hold, reason, ms] += 1
 
     def add(self, place: SeriesMinute, counts: Mapping[int, int]) -> None:
-        """Add samples of one series' minute."""
+        """Add samples of one series' minute, as counts by value."""
         self._counted[place].update(counts)
 
     def count(self) -> Counted:
-        """All samples so far as distributions; they take less memory."""
+        """Aggregate the samples so far into distributions, which take less memory, and return
+        them.
+        """
         for (context, account, minute), part in self._parts.items():
             for kind, values in part.items():
                 for series in self.book.of(*split(kind), context, account):
@@ -71,12 +75,12 @@ class MetricWindows:
         return self._counted
 
     def drain(self) -> Window:
-        """All samples, which are gone from here."""
+        """Drain all samples."""
         window: Window = dict(self.count())
         self._counted.clear()
         return window
 
     def drain_waits(self) -> Waits:
-        """How long minutes waited, which is gone from here."""
+        """Drain the counts of how long minutes waited."""
         waits, self._waits = self._waits, Counter()
         return waits

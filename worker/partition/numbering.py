@@ -1,8 +1,8 @@
-"""Whether the sequence numbers of a stream's sessions follow one another. Pure.
+"""Decides whether the sequence numbers of a stream's sessions are contiguous. Pure.
 
-Nobody documents that they do. While they do, an absent number is an event that is lost or still
-under way; where they don't, it is nothing. So the stream's sessions are asked: if most of those
-that have closed lack much of their numbers, numbers say nothing from there on.
+No documentation says that they are. While they are, an absent number is an event that is lost or
+still in flight; otherwise it means nothing. The stream's own sessions decide: if most of those that
+have closed lack many of their numbers, numbers are ignored from then on.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final
 from worker.partition.rules import SequenceNumbers
 
 ENOUGH_SESSIONS: Final = 50
-"""Closed sessions from which on a stream is judged."""
+"""The least number of closed sessions by which a stream is judged."""
 
 
 class Numbering:
-    """As the setting has it; ``auto`` is contiguous until the stream is ``found_sparse``, which it
-    then stays.
+    """Applies the setting; ``auto`` means contiguous until the stream is ``found_sparse``, which is
+    final.
     """
 
     def __init__(self, setting: SequenceNumbers, *, found_sparse: bool) -> None:
@@ -30,20 +30,20 @@ class Numbering:
 
     @property
     def contiguous(self) -> bool:
-        """Whether an absent number is a missing event."""
+        """Whether an absent number is taken for a missing event."""
         return not (self._always_sparse or (self._auto and self.found_sparse))
 
     def judge(self, closed: int, sparse: int) -> None:
-        """So many sessions have closed, and so many of them were sparse."""
+        """Judge the stream by ``closed`` sessions, ``sparse`` of which lack many numbers."""
         if self._auto and not self._decided:
             self.found_sparse |= closed >= ENOUGH_SESSIONS and 2 * sparse > closed
 
     def decide(self, sessions: int, sparse: int) -> None:
-        """There are no more than so many sessions: judge by all of them, once and for all."""
+        """Judge the stream by all its ``sessions``, once and for all."""
         self.judge(sessions, sparse)
         self._decided = True
 
     def closes(self, counters: Counter[str], *, sparse: bool) -> None:
-        """A session has closed."""
+        """Count a session that closes, and judge the stream again."""
         counters["sparse_sessions"] += sparse
         self.judge(counters["sessions_closed"], counters["sparse_sessions"])

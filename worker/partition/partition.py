@@ -1,9 +1,9 @@
-"""The partition: folds deliveries into sessions, and lets time decide what they tell.
+"""The partition: folds deliveries into sessions, and decides by stream time what they emit.
 
-It does no I/O and knows no clock. Its owner brings deliveries (``fold``), says how far the
-stream's shards have come (``advance``), and takes what has become of it with each ``commit``.
-The order within one turn of the owner's loop is: fold what is known, recall strangers and fold
-what is theirs, advance, commit.
+The partition does no I/O and reads no clock. Its owner brings deliveries (``fold``), says how far
+the stream's shards have come (``advance``), and takes the results with each ``commit``. One turn of
+the owner's loop does in this order: fold events of resident sessions, load the misses from the
+store and fold theirs, advance, commit.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ from worker.stream.position import Position
 
 
 class Partition:
-    """``restored``: the merge of all deltas committed so far. Not safe for threads."""
+    """The unit of consistency. ``restored``: the merge of all deltas committed so far. Not
+    thread-safe.
+    """
 
     def __init__(self, rules: Rules, restored: Delta | None = None) -> None:
         state = restored or Delta()
@@ -66,7 +68,7 @@ class Partition:
 
     @property
     def counters(self) -> Counter[str]:
-        """Of all that has happened: those of the accounting law, and others."""
+        """All counters since the first commit: those of the accounting law, and others."""
         return self._pending.counters
 
     @property
@@ -76,7 +78,9 @@ class Partition:
 
     @property
     def cross_shard(self) -> int:
-        """How many of them have had events of more than one shard since they came to memory."""
+        """How many resident sessions have had events from more than one shard since they were
+        admitted.
+        """
         return self._sessions.cross_shard
 
     @property
@@ -86,39 +90,44 @@ class Partition:
 
     @property
     def found_sparse(self) -> bool:
-        """Whether the stream's sequence numbers have been found not to follow one another."""
+        """Whether the stream's sequence numbers have been found not to be contiguous."""
         return self._numbering.found_sparse
 
     @property
     def has_outputs(self) -> bool:
-        """Whether the next commit gives out anything."""
+        """Whether the next commit has any outputs."""
         return bool(self._pending)
 
     def keys(self) -> list[SessionKey]:
-        """The sessions in memory by their oldest event, whatever the order of arrivals: those
-        next to one another tell of the same minutes, which costs less than to go to and fro.
+        """Return the resident sessions by their oldest event, whatever the order of arrivals:
+        neighbours emit samples of the same minutes, which costs less than alternating between
+        minutes.
         """
         return self._sessions.keys()
 
     # --- what the owner brings
 
     def fold(self, deliveries: Sequence[Delivery]) -> None:
-        """Count each delivery and take in its event, if it is one; nobody has kept any session."""
+        """Count each delivery and fold its event, if it is one, when no session is stored
+        anywhere.
+        """
         self.fold_misses(self.fold_resident(deliveries), {})
 
     def fold_resident(self, deliveries: Sequence[Delivery]) -> Misses:
-        """Count each delivery and take in its event, if it is one; but leave those of strangers."""
+        """Count each delivery and fold its event, if it is one. Return the events of sessions that
+        aren't in memory, uncounted.
+        """
         return self._folding.known(deliveries)
 
     def fold_misses(self, misses: Misses, loaded: Mapping[SessionKey, EvictedSession]) -> None:
-        """Fold what ``fold_resident`` has left, now that its sessions are ``loaded`` as far as the
-        owner has them; the others begin.
+        """Fold the events that ``fold_resident`` left, now that their sessions are ``loaded`` as
+        far as the owner has stored them; the other sessions begin.
         """
         self._folding.misses(misses, loaded)
 
     def move(self, shard: str, position: Position) -> None:
-        """All records of a shard up to that position have been folded, and so all that arrived
-        before the time in it.
+        """Note that all records of a shard up to ``position`` have been folded, and so all that
+        arrived before the time in it.
         """
         if position.seen_to:
             self._time.observe(shard, position.seen_to)
@@ -126,7 +135,7 @@ class Partition:
         self._moved[shard] = None
 
     def tip(self, shard: str, instant: int) -> None:
-        """A shard was read to its tip at that time (epoch ms, the server's)."""
+        """Note that a shard was read to its tip at ``instant`` (epoch ms, the server's)."""
         self._time.observe(shard, instant)
         self._moved[shard] = None
 
@@ -135,39 +144,39 @@ class Partition:
         self._pending.counters["input_gaps"] += 1
 
     def forget_shard(self, shard: str) -> None:
-        """A shard has left the stream."""
+        """Forget a shard that has left the stream."""
         self._time.forget(shard)
         self.positions.pop(shard, None)
         self._ended[shard] = None
         self._moved.pop(shard, None)
 
     def advance(self, shards: Iterable[str]) -> None:
-        """Let time go on as far as these shards, those that can still deliver, allow."""
+        """Advance stream time as far as ``shards``, those that can still deliver, allow."""
         before = self._time.now
         now = self._time.advance(shards)
         if now is not None and now != before:
             self._lifecycle.advance(now)
 
     def judge_numbers(self) -> None:
-        """Decide by all sessions in memory, for good, whether the stream's numbers follow one
-        another.
+        """Decide for good, by all resident sessions, whether the stream's numbers are
+        contiguous.
         """
         sessions = self._sessions.by_key.values()
         contiguous = 0
         for resident in sessions:
             contiguous += not resident.is_sparse()
             if 2 * contiguous >= len(sessions):
-                break  # they do, whatever the other sessions are
+                break  # the other sessions can't change the majority
         self._numbering.decide(len(sessions), len(sessions) - contiguous)
 
     def finish(self, keys: Iterable[SessionKey]) -> None:
-        """The input has ended: these sessions close and tell everything."""
+        """Close these sessions and emit all their samples, because the input has ended."""
         self._lifecycle.finish(keys)
 
     # --- what the owner takes
 
     def commit(self) -> tuple[Delta, Outputs]:
-        """What has changed since the last commit, and what it gives out."""
+        """Return the changes since the last commit, and their outputs."""
         delta = Delta(
             stream_time=self._time.now,
             ended_shards=list(self._ended),
@@ -184,7 +193,9 @@ class Partition:
         return delta, outputs
 
     def outputs(self, *, publish: bool = True) -> Outputs:
-        """What was given out since the last commit, if nobody keeps deltas; samples may wait."""
+        """Drain the outputs since the last commit, for an owner that keeps no deltas. Samples stay
+        unless ``publish``.
+        """
         return self._drain(publish=publish)[0]
 
     def _drain(self, *, publish: bool) -> tuple[Outputs, Totals | None]:

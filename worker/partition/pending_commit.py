@@ -1,4 +1,4 @@
-"""What the next commit gives out and counts."""
+"""The outputs and counters of the next commit."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from worker.sessions.resident_session import ResidentSession
 
 
 class PendingCommit:
-    """``counters``: of all commits so far, and of the next one. ``samples`` and ``outputs`` are
-    the next one's; the window of ``outputs`` is empty until they are taken.
+    """``counters`` are the totals of all commits so far and of the next one. ``samples`` and
+    ``outputs`` are the next one's; the window of ``outputs`` is empty until it is drained.
     """
 
     def __init__(self, counters: Mapping[str, int], book: SeriesBook, *, timeline: bool) -> None:
-        """``timeline``: whether records have one."""
+        """``timeline``: whether records have a timeline."""
         self.counters: Counter[str] = Counter(dict.fromkeys(ACCOUNTED, 0))
         self.counters.update(counters)
         self.samples = MetricWindows(book)
@@ -30,28 +30,28 @@ class PendingCommit:
         self._committed = Counter(self.counters)
 
     def __bool__(self) -> bool:
-        """Whether it gives out anything."""
+        """Whether the next commit has any outputs."""
         out = self.outputs
         return any((self.samples, out.records, out.dead_letters, out.test_ids, out.evicted))
 
     def dead_letter(self, reason: str, delivery: Delivery) -> None:
-        """An occurrence can't be counted as what it is."""
+        """Reject to the dead letters an occurrence that can't be counted."""
         self.counters["dead_letters"] += 1
         self.outputs.dead_letters.append(occurrence_letter(reason, delivery.place, delivery.data))
 
-    def set_aside(self, resident: ResidentSession, defect: Exception) -> None:
-        """The worker failed at a session: all that it would have given out is its log."""
+    def quarantine(self, resident: ResidentSession, defect: Exception) -> None:
+        """Quarantine a session in which the worker met a defect: only its log is given out."""
         state = resident.state
         self.outputs.evicted.pop(state.key, None)
         self.counters["sessions_quarantined"] += 1
-        self.outputs.set_aside.append(
+        self.outputs.quarantined.append(
             session_letter(
                 defect_reason(defect), state.key, state.last_arrival, bytes(resident.log)
             )
         )
 
     def record(self, resident: ResidentSession, *, contiguous: bool) -> None:
-        """A session's record, as it is now. ``contiguous``: whether its numbers are taken to be."""
+        """Add a session's record as of now. ``contiguous``: whether its numbers are taken to be."""
         state = resident.state
         state.recorded = state.count
         analysis = resident.analysis(contiguous=contiguous)
@@ -61,11 +61,13 @@ class PendingCommit:
         )
 
     def counted(self) -> dict[str, int]:
-        """What the next commit adds to the counters."""
+        """Return the increments of the counters since the last commit."""
         return dict(self.counters - self._committed)
 
     def drain(self, *, publish: bool) -> Outputs:
-        """All of it; what is to come is the commit's after. Samples wait unless ``publish``."""
+        """Drain the outputs; later ones belong to the next commit. Samples stay unless
+        ``publish``.
+        """
         outputs, self.outputs = self.outputs, Outputs()
         self._committed = Counter(self.counters)
         self.samples.count()

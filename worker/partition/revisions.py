@@ -1,8 +1,8 @@
 """The last revisions of sessions that have closed within a day, in 24 bytes each. Pure.
 
-A closed session is forgotten long before its call must be over. If it speaks again after that it
-begins anew, and its records go on counting revisions where the earlier ones have ended, so that no
-two records of one key and revision differ.
+A closed session is forgotten long before its call must be over. If events for it arrive after that,
+the session begins again, and its records continue the earlier revisions, so that no two records of
+one key and revision differ.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Final
 from worker.events.event import SessionKey
 
 REVISIONS_KEPT_MS: Final = 86_400_000
-"""For so long (ms) after its close a session's last revision is known: no call lasts longer."""
+"""How long (ms) after its close a session's last revision is kept: no call lasts longer."""
 
 _PERIOD: Final = 14_400_000
-"""Sessions are kept, and dropped, by the period (ms) in which they closed."""
+"""The period (ms) of their close by which entries are kept, and dropped."""
 
 _ENTRY: Final = Struct(">16sII")
 """The key's digest, the revision, and when the session closed, in s."""
@@ -27,13 +27,15 @@ _ENTRY: Final = Struct(">16sII")
 _DIGEST: Final = 16
 
 RevisionPeriods = dict[int, bytes]
-"""Entries, one after the other, by the start of their period (epoch ms). Of two entries of one
-session the later one counts.
+"""Concatenated entries by the start of their period (epoch ms). Of two entries of one session the
+later one counts.
 """
 
 
 class LastRevisions:
-    """``restored``: as commits have it. Sessions may be here that are not forgotten yet."""
+    """Last revisions by period of close. ``restored``: the entries of all commits. Some may be of
+    sessions that are still in memory or in the store.
+    """
 
     def __init__(self, restored: Mapping[int, bytes]) -> None:
         self._periods = {start: _Period(entries) for start, entries in restored.items()}
@@ -42,7 +44,7 @@ class LastRevisions:
         self._new: dict[int, list[bytes]] = {}
 
     def remember(self, key: SessionKey, closed_at: int, revision: int) -> None:
-        """A session that closed at that time (epoch ms) has that last revision."""
+        """Remember the last revision of a session that closed at ``closed_at`` (epoch ms)."""
         start = closed_at - closed_at % _PERIOD
         entry = _ENTRY.pack(_digest(key), revision, closed_at // 1000)
         if start not in self._periods:
@@ -51,8 +53,8 @@ class LastRevisions:
         self._new.setdefault(start, []).append(entry)
 
     def revision(self, key: SessionKey, now: int) -> int:
-        """The last revision of a session that closed within a day before ``now`` (epoch ms); 0 if
-        there is none.
+        """Return the last revision of a session that closed within a day before ``now`` (epoch ms);
+        0 if there is none.
         """
         digest = _digest(key)
         for start in sorted(self._periods, reverse=True):
@@ -63,13 +65,13 @@ class LastRevisions:
         return 0
 
     def drain(self) -> RevisionPeriods:
-        """What was noted since this was last called."""
+        """Drain the entries that were added since the last call."""
         new = {start: b"".join(entries) for start, entries in self._new.items()}
         self._new.clear()
         return new
 
     def _begin(self, start: int) -> None:
-        """A period begins: the earlier ones take as little room as they can, or none."""
+        """Begin a period: drop the earlier ones that are over, and compact the others."""
         for old in list(self._periods):
             if _is_over(old, start):
                 del self._periods[old]
@@ -79,7 +81,7 @@ class LastRevisions:
 
 
 def kept_revisions(periods: Mapping[int, Iterable[bytes]], now: int | None) -> RevisionPeriods:
-    """The entries, joined, of the periods that matter at ``now`` (epoch ms) or later."""
+    """Return the joined entries of the periods that matter at ``now`` (epoch ms) or later."""
     return {
         start: b"".join(entries)
         for start, entries in periods.items()
@@ -93,7 +95,9 @@ def _is_over(start: int, now: int) -> bool:
 
 
 class _Period:
-    """Entries by digest: new ones in a dict, and after ``seal`` all in ascending order."""
+    """Entries by digest: new ones in a dict, and after ``seal`` all of them sorted in one
+    string.
+    """
 
     __slots__ = ("_new", "_sealed")
 

@@ -1,4 +1,4 @@
-"""The numbers that the partition goes by. All times in ms of stream time."""
+"""The limits and times that govern the partition. All times in ms of stream time."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from worker.metrics.series import SeriesRules
 from worker.times.minutes import MINUTE
 
 SequenceNumbers = Literal["auto", "contiguous", "sparse"]
-"""What is taken for granted of sequence numbers: auto is contiguous until they are found not to be.
-"""
+"""The assumption about sequence numbers; auto: contiguous until they are found not to be."""
 
 
 class Rules(NamedTuple):
     """``hold_direct``: how long after its end a complete minute is published.
 
-    ``hold_turn``: for so long a session's turn metrics wait for what may follow the last event,
-    and ``quiet``: until nothing new has arrived for so long, but at most ``hold_max`` after the
-    minute's end. ``hold_hole``: how long a minute waits after its end for events that are missing
-    before its own. ``release_every``: how often something may go out.
+    ``hold_turn``: how long a session's turn metrics wait for events that may follow the last one;
+    ``quiet``: until no event has arrived for this long, but at most ``hold_max`` after the minute's
+    end. ``hold_hole``: how long a minute waits after its end for events that are missing before its
+    own. ``release_every``: how often minutes may be released.
 
-    ``close_after_wrap_up``: a complete session closes so long after its last arrival, one with a
-    wrap-up and missing events ``hold_hole`` after its wrap-up, any other ``close_idle`` after its
-    last arrival. ``keep_closed``: how long a closed one can be brought back by a late event.
-    ``expire_after``: how much older
-    than stream time an event of an unknown session may be; None: any. ``max_events``: the bound
-    on a session's size. ``max_held``: how many sessions may be in memory; None: any number.
-    ``timeline``: whether records have one. ``totals``: whether those of each series are kept.
+    ``close_after_wrap_up``: how long after its last arrival a complete session closes; one with a
+    wrap-up and missing events closes ``hold_hole`` after its wrap-up, any other ``close_idle``
+    after its last arrival. ``keep_closed``: how long a late event can bring a closed session back.
+    ``expire_after``: how much older than stream time an event of an unknown session may be; None:
+    any age. ``max_events``: the limit of a session's events. ``max_held``: how many sessions may be
+    in memory; None: any number. ``timeline``: whether records have a timeline. ``totals``:
+    whether the totals of series are kept.
     """
 
     hold_direct: int = 30_000

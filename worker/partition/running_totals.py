@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.metrics.totals import NONE, Totals, increment, merge
+from worker.metrics.totals import NONE, Totals, increment, merge_totals
 from worker.partition.commit_outputs import Window
 
 
@@ -33,5 +33,5 @@ class RunningTotals:
             ending, self._ends = self._ends, False
             return NONE if ending else None
         added = increment(self._now, window)
-        self._now = merge(self._now, added)
+        self._now = merge_totals(self._now, added)
         return added

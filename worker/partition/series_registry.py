@@ -1,4 +1,4 @@
-"""The series that are admitted, and the way from a sample to its series. Pure."""
+"""The series registry: admits series within limits, and maps samples to them. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from worker.sessions.samples import SampleKey, split
 
 
 class SeriesBook:
-    """Admitted series, and the way from a sample to its series."""
+    """The admitted series, and the mapping of samples to them."""
 
     def __init__(self, rules: SeriesRules, admitted: Iterable[Series] = ()) -> None:
         self._rules = rules
@@ -42,7 +42,9 @@ class SeriesBook:
     def of(
         self, metric: str, own: str | None, context: Context, account: str
     ) -> tuple[Series, ...]:
-        """The series of a sample, each dimension set's one, overflow already applied."""
+        """Return the series of a sample, one for each dimension set, with overflow already
+        applied.
+        """
         key = (metric, own, context, account)
         known = self._known.get(key)
         if known is None:
@@ -83,7 +85,7 @@ class SeriesBook:
             series.metric,
             tuple((name, labels.get(name, OTHER)) for name, _ in series.dimensions),
         )
-        # a series that has nothing but labels is its own overflow: it is always admitted
+        # a series with labels only is its own overflow: it is always admitted
         if series != overflow and not self._room(series):
             return self._admit(overflow, labels)
         self._note(series)

@@ -1,4 +1,4 @@
-"""The sessions in memory, which come and go, and what has become of them since the last commit."""
+"""The table of resident sessions, and their changes since the last commit."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from worker.sessions.state import Session
 
 
 class SessionTable:
-    """Sessions by key, each with a number that no other has had; ``numbered``: how many had one.
+    """Resident sessions by key, each with a number that is never reused; ``numbered``: how many
+    numbers were assigned.
 
-    ``most`` are taken in; None: as many as come.
+    At most ``most`` sessions are resident; None: no limit.
     """
 
     def __init__(self, restored: Iterable[SessionChange], numbered: int, most: int | None) -> None:
@@ -26,7 +27,7 @@ class SessionTable:
         self.by_key: Final = {resident.state.key: resident for resident in sessions}
         self.numbered = numbered
         self.cross_shard = 0
-        """How many of them have had events of more than one shard."""
+        """How many resident sessions have had events from more than one shard."""
         self._most = most
 
     @property
@@ -35,11 +36,11 @@ class SessionTable:
         return self._most is not None and len(self.by_key) >= self._most
 
     def keys(self) -> list[SessionKey]:
-        """Their keys, by their oldest event."""
+        """Return the sessions' keys, by their oldest event."""
         return sorted(self.by_key, key=lambda key: (self.by_key[key].state.oldest, key))
 
     def admit(self, state: Session, log: bytes = b"") -> ResidentSession:
-        """Take a session in."""
+        """Add a session to the table."""
         self.numbered += 1
         resident = self.by_key[state.key] = ResidentSession(
             state, log, self.numbered, self.changes.appended
@@ -48,12 +49,12 @@ class SessionTable:
         return resident
 
     def evict(self, resident: ResidentSession) -> None:
-        """It is in memory no longer; it may be gone already."""
+        """Remove a session from memory; it may have been removed already."""
         self._drop(resident)
         self.changes.mark_removed(resident)
 
     def discard(self, resident: ResidentSession) -> None:
-        """It wasn't there at the last commit, and is as if it had never come."""
+        """Remove a session that was added since the last commit, as if it had never been there."""
         self._drop(resident)
         self.changes.forget_added(resident)
 
@@ -62,7 +63,7 @@ class SessionTable:
             self.cross_shard -= resident.shard is None
 
     def saw_shard(self, resident: ResidentSession, shard: str) -> None:
-        """An event of it came from that shard, which isn't the only one known to bring some."""
+        """Note an event from a shard that isn't the session's only one so far."""
         if resident.shard == "":
             resident.shard = intern(shard)
         else:

@@ -1,4 +1,4 @@
-"""When something is due, in stream time: releases by the minute, and the close of sessions."""
+"""Timers in stream time: when minutes may be released, and when sessions close."""
 
 from __future__ import annotations
 
@@ -12,46 +12,49 @@ from worker.sessions.resident_session import ResidentSession
 
 
 def releases(
-    rules: Rules, after: int, until: int, anything_held: Callable[[], bool]
+    rules: Rules, after: int, until: int, any_resident: Callable[[], bool]
 ) -> Iterator[int]:
-    """The instants after ``after`` up to ``until`` at which something may be released.
+    """Yield the instants after ``after`` up to ``until`` at which a minute may be released.
 
-    They are those at which a minute ended ``hold_direct`` ago, and time is gone through instant by
-    instant, so that of what was folded, what is released when doesn't depend on the steps in which
-    time went on. Ends early when nothing is held any more.
+    At each of these instants a minute ended ``hold_direct`` ago. Time passes through them one by
+    one, so that the steps in which stream time advanced have no influence on when a folded event's
+    samples are released. Ends early when no session is resident any more.
 
-    What has been folded by then does depend on how far each shard was read. All that arrived up
-    to an instant is among it, so what comes within its hold is told the same in any case. Of a
-    shard that is read ahead there may be more: what it completes is then told earlier, and an
-    event that arrived after its minute's hold is told before others that came as late on a shard
-    read less far, and these may change what it said. To wait for stream time to reach a session's
-    last arrival would mend that, and hold up every session that is just speaking.
+    What has been folded by then does depend on how far each shard was read. It includes all that
+    arrived up to an instant, so an event that arrives within its hold yields the same samples in
+    any case. A shard that is read ahead may bring more: the minutes that it completes are then
+    emitted earlier, and an event that arrived after its minute's hold is emitted before others that
+    came as late on a shard read less far, and these may change its samples. Waiting for stream time
+    to reach a session's last arrival would prevent that, but would delay every session that is
+    being spoken in.
     """
     every = rules.release_every
     phase = rules.hold_direct % every
     instant = after - (after - phase) % every + every
-    while instant <= until and anything_held():
+    while instant <= until and any_resident():
         yield instant
         instant += every
 
 
 class CloseTimers:
-    """When open sessions close.
+    """The times at which open sessions close.
 
-    A session stands in the queue with a time before which it doesn't close, and is looked at again
-    when that has come. New arrivals put its close off, or fill its last hole and bring it forward:
-    no further than to ``close_after_wrap_up`` after that arrival.
+    A session is queued under a time before which it doesn't close, and is examined again at that
+    time. New arrivals postpone its close, or fill its last hole and bring it forward: no further
+    than to ``close_after_wrap_up`` after that arrival.
     """
 
     def __init__(self, rules: Rules, numbering: Numbering) -> None:
         self._rules = rules
         self._numbering = numbering
         self._soonest = min(rules.close_after_wrap_up, rules.hold_hole, rules.close_idle)
-        """How soon after the arrival of an event a session with a wrap-up may close."""
+        """The shortest time (ms) after an event's arrival in which a session with a wrap-up may
+        close.
+        """
         self._queue: list[tuple[int, SessionKey]] = []
 
     def schedule(self, resident: ResidentSession) -> None:
-        """A session came into memory."""
+        """Schedule a session that came into memory."""
         state = resident.state
         if state.closed is not None:
             return
@@ -61,7 +64,7 @@ class CloseTimers:
             self.wraps_up(resident, state.key, state.wrap_up_arrival)
 
     def wraps_up(self, resident: ResidentSession, key: SessionKey, arrival: int) -> None:
-        """An event arrived at a session whose wrap-up has come, or is this very event."""
+        """Reschedule a session whose wrap-up has arrived, for an event that arrived now."""
         if arrival + self._soonest < resident.due:
             self._push(resident, key, arrival + self._soonest)
             resident.notable_before = arrival
@@ -69,8 +72,8 @@ class CloseTimers:
     def reached(
         self, instant: int, resident: Mapping[SessionKey, ResidentSession]
     ) -> Iterator[tuple[int, ResidentSession]]:
-        """The sessions to look at by ``instant``, each with its deadline, earliest first: there it
-        closes unless it is ``put_off``.
+        """Yield the sessions to examine by ``instant``, each with its deadline, earliest first: a
+        session closes there unless ``put_off``.
         """
         while self._queue and self._queue[0][0] <= instant:
             deadline, key = heapq.heappop(self._queue)
@@ -79,7 +82,7 @@ class CloseTimers:
                 yield deadline, session
 
     def put_off(self, resident: ResidentSession, deadline: int) -> bool:
-        """Whether a session closes later than at its deadline: then it is looked at again."""
+        """Whether a session closes later than at its deadline; if so, it is queued again."""
         closes_at = self._closes_at(resident)
         if closes_at <= deadline:
             return False

@@ -1,4 +1,4 @@
-"""What can't be read of a recording. Pure."""
+"""Damaged lines of a recording. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class DamagedLine(NamedTuple):
-    """A place of a recording that can't be read as a record.
+    """A line of a recording that can't be read as a record.
 
     ``line`` counts from 1, blank lines included. ``data``: the line's bytes, at most 16 MiB.
     """

@@ -1,4 +1,4 @@
-"""What a recording looks like on disk: one file a shard, plain or compressed, read in blocks."""
+"""The files of a recording: one file per shard, plain or compressed, read in blocks."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ class ShardFile(NamedTuple):
 
 
 def shard_of_file(name: str) -> tuple[str, Compression | None] | None:
-    r"""Shard id and compression that a file's name tells; None if it is no shard file.
+    r"""Return the shard id and compression that a file's name implies; None if it isn't a shard
+    file.
 
-    Bytes of a name that aren't UTF-8 stand in the id as ``\xNN``.
+    Bytes of a name that aren't UTF-8 appear in the id as ``\xNN``.
     """
     for suffix, compression in SUFFIXES.items():
         if name.endswith(suffix) and len(name) > len(suffix) and not name.startswith("."):
@@ -53,9 +54,9 @@ def _as_text(name: str) -> str:
 
 
 def find_shard_files(path: str) -> list[ShardFile]:
-    """The files of the recording at ``path``, by shard id: a folder, one file, or ``-``.
+    """Return the files of the recording at ``path``, by shard id: a folder, one file, or ``-``.
 
-    Raises BadInput if there is nothing at ``path`` that could be read as a recording.
+    Raises BadInput if nothing at ``path`` could be read as a recording.
     """
     if path == STANDARD_INPUT:
         return [ShardFile("stdin", None, None)]
@@ -77,7 +78,7 @@ _KINDS: Final = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-"""What may stand in a folder under a shard's name, and lead out of it."""
+"""Entries of a folder under a shard's name that lead out of the folder."""
 
 
 def _files_in(folder: Path) -> list[ShardFile]:
@@ -88,7 +89,7 @@ def _files_in(folder: Path) -> list[ShardFile]:
         if known is None or stat.S_ISDIR(mode):
             continue
         if not stat.S_ISREG(mode):
-            raise BadInput(f"{place}: no file of its own, but {_KINDS.get(stat.S_IFMT(mode))}")
+            raise BadInput(f"{place}: not a regular file, but {_KINDS.get(stat.S_IFMT(mode))}")
         shard, compression = known
         if shard in files:
             raise BadInput(f"{folder}: shard {shard} is there twice, in {place.name} and another")
@@ -99,9 +100,9 @@ def _files_in(folder: Path) -> list[ShardFile]:
 
 
 def lines_of(file: ShardFile) -> Iterator[bytes | CutOff]:
-    """The lines of ``file``, of LONGEST_LINE bytes at most, as ``lines_in`` gives them.
+    """Yield the lines of ``file``, of at most RECORDING_LINE_BYTES, as ``lines_in`` does.
 
-    Raises BadInput if the file can't be opened or read, or holds something else than records: then
+    Raises BadInput if the file can't be opened or read, or holds something other than records: then
     with the command that converts it.
     """
     try:
@@ -119,7 +120,7 @@ _READERS: Final[dict[Compression | None, str]] = {None: "cat", "zst": "zstd -dc"
 
 
 def _of_recording(blocks: Iterator[bytes], file: ShardFile) -> Iterator[bytes]:
-    """The blocks, without a byte order mark. Raises BadInput if they are no recording's."""
+    """Yield the blocks, without a byte order mark. Raises BadInput if they aren't a recording's."""
     head, cut = b"", None
     try:
         while len(head) < HEAD_BYTES and (block := next(blocks, None)) is not None:
@@ -131,7 +132,7 @@ def _of_recording(blocks: Iterator[bytes], file: ShardFile) -> Iterator[bytes]:
         path = "" if file.path is None else quote(str(file.path))
         source = f"{_READERS[file.compression]} {path} | " if path else ""
         raise BadInput(
-            f"{path or 'standard input'}: {found.kind}, where a recording has a record a line; "
+            f"{path or 'standard input'}: {found.kind}, but a recording has one record per line; "
             f"this converts it: {source}{found.command} > shard.jsonl"
         )
     yield head.removeprefix(BYTE_ORDER_MARK)

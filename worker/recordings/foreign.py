@@ -1,7 +1,9 @@
-"""Files that hold records or events, but not a record a line: which they are, what converts them.
+"""Recognizes files that hold records or events in another form, and names a command to convert
+them.
 
-People have what the AWS CLI prints, what Lambda was given, or the events themselves. None of it
-can be mistaken for a recording, so none has to be read in silence as nothing but damaged lines.
+People have the output of the AWS CLI, the input of a Lambda function, or the events themselves.
+None of these can be mistaken for a recording, so none needs to be read silently as nothing but
+damaged lines.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import re
 from typing import Final, NamedTuple
 
 HEAD_BYTES: Final = 1 << 16
-"""Bytes of a file's beginning that tell."""
+"""The bytes at a file's beginning by which it is recognized."""
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -31,24 +33,24 @@ _EVENTS: Final = (
 
 
 class Foreign(NamedTuple):
-    """What a file is, and the command that makes a recording's file of its content."""
+    """The form of a file, and the command that converts its contents to a recording's file."""
 
     kind: str
     command: str
 
 
 def foreign(head: bytes) -> Foreign | None:
-    """What a file that begins with ``head`` is if it is no recording, as far as that is known."""
+    """Return the form of a file that begins with ``head``; None for a recording, or if unknown."""
     if head.startswith(_UTF_16):
         return Foreign("text in UTF-16", "iconv -f UTF-16 -t UTF-8")
     head = head.removeprefix(BYTE_ORDER_MARK)
     if _RECORDS.match(head):
         if b'"kinesis"' in head:
-            return Foreign("an event of Lambda's", f"jq -c '.Records[] | {_LAMBDA}'")
+            return Foreign("a Lambda event", f"jq -c '.Records[] | {_LAMBDA}'")
         return Foreign("an answer of GetRecords", "jq -c '.Records[]'")
     each = ".[] | " if _LIST.match(head) else ""
     if b'"kinesis"' in head and b'"approximateArrivalTimestamp"' in head:
-        return Foreign("records as Lambda has them", f"jq -c '{each}{_LAMBDA}'")
+        return Foreign("records in Lambda's form", f"jq -c '{each}{_LAMBDA}'")
     if each and _RECORD.match(head.lstrip()[1:]):
         return Foreign("a list of records", "jq -c '.[]'")
     if _RECORD.match(head):

@@ -1,8 +1,9 @@
-"""Recordings of a stream: a folder with one file a shard, a line a record as GetRecords gives it.
+"""Recordings of a stream: a folder with one file per shard, one record per line as GetRecords has
+it.
 
 A line is ``{"SequenceNumber", "ApproximateArrivalTimestamp", "Data", "PartitionKey"}`` with the
-data in base64 and the arrival in epoch seconds or ISO 8601. Data and arrival are needed; other
-keys are ignored, blank lines skipped. What can't be read as a record comes out as a DamagedLine
+data in base64 and the arrival in epoch seconds or ISO 8601. Data and arrival are required; other
+keys are ignored, blank lines skipped. A line that can't be read as a record becomes a DamagedLine
 and never stops the reading.
 """
 
@@ -34,12 +35,13 @@ _decode: Final = msgspec.json.Decoder(_Line).decode
 
 
 def read_recording(path: str) -> Iterator[Record | DamagedLine]:
-    """All records of the recording at ``path``, merged by (arrival, shard, position in its file).
+    """Yield all records of the recording at ``path``, merged by (arrival, shard, position in its
+    file).
 
     ``path`` is a folder, one file, or ``-`` for plain lines on standard input. Only one block of
     each file is in memory. The order within a file is kept whatever the arrivals; a DamagedLine
-    takes the place it has there. A record without a sequence number gets its line number.
-    Raises BadInput, at once, if there is no recording at ``path``; of a pipe, once it is read.
+    keeps its place in it. A record without a sequence number gets its line number. Raises BadInput,
+    at once, if there is no recording at ``path``; for a pipe, once it is read.
     """
     files = find_shard_files(path)
     for file in files:
@@ -54,7 +56,7 @@ def _merged(files: list[ShardFile]) -> Iterator[Record | DamagedLine]:
 
 
 def _placed(n: int, file: ShardFile) -> Iterator[tuple[int, int, int, Record | DamagedLine]]:
-    """Items with their place in the merge, which never falls within a file."""
+    """Yield items with their place in the merge, which never decreases within a file."""
     arrival = 0
     for position, item in enumerate(_read(file)):
         if isinstance(item, Record) and item.arrival > arrival:
@@ -90,7 +92,7 @@ def _record_of(line: bytes, shard: str, number: int) -> Record:
     try:
         fields = _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"no record: {error}") from error
+        raise Unreadable(f"not a record: {error}") from error
     sequence_number = fields.SequenceNumber
     return Record(
         shard,
@@ -102,8 +104,10 @@ def _record_of(line: bytes, shard: str, number: int) -> Record:
 
 
 def _arrival_ms(stamp: float | str) -> int:
-    """Epoch milliseconds, to the nearest; seconds as a double are good for microseconds."""
+    """Return epoch milliseconds, to the nearest; seconds as a double are precise to
+    microseconds.
+    """
     arrival = parse_ms(stamp) if isinstance(stamp, str) else round(stamp * 1000)
     if arrival is None or not 0 <= arrival <= _LAST_ARRIVAL:
-        raise Unreadable("no record: ApproximateArrivalTimestamp is no time")
+        raise Unreadable("not a record: ApproximateArrivalTimestamp isn't a time")
     return arrival

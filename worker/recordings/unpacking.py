@@ -1,7 +1,7 @@
 """Compressed data and long lines, in bounded memory whatever they hold.
 
-Some 60 KB of zstd can hold 2 GB, in one line or in many. Data is unpacked a few megabytes at a
-time, and what unpacks to a thousand times its size is refused; a line ends at a bound.
+Some 60 KB of zstd can hold 2 GB, in one line or in many. Data is decompressed a few megabytes at a
+time, and data that expands to a thousand times its size is refused; lines have a maximum length.
 """
 
 from __future__ import annotations
@@ -17,32 +17,35 @@ from worker.errors import Unreadable
 Compression = Literal["zst", "gz"]
 
 _FED: Final = 512
-"""Bytes of zstd that are unpacked at once: at most 128 blocks, of 128 KiB each."""
+"""Bytes of zstd that are decompressed at once: at most 128 blocks, of 128 KiB each."""
 
 _GIVEN: Final = 1 << 20
-"""Bytes that gzip gives at once."""
+"""The most bytes that gzip returns at once."""
 
 _LARGEST_RATIO: Final = 1_000
 _UNSUSPECTED: Final = 64 << 20
-"""So many bytes may come of anything, however small it is."""
+"""The bytes that any data may expand to, however small it is."""
 
 
 class CutOff(NamedTuple):
-    """Where compressed data ends too early or is damaged: why, and the line that had begun."""
+    """The point where compressed data ends too early or is damaged: the reason, and the line begun
+    there.
+    """
 
     reason: str
     begun: bytes
 
 
 def decompressed(blocks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
-    """Frames (zst) or members (gz) one after another, as either tool's concatenation makes them.
+    """Decompress frames (zst) or members (gz) one after another, as either tool's concatenation
+    makes them.
 
-    Raises ``Unreadable`` where the data is damaged, ends too early, or unpacks to more than 64 MiB
+    Raises ``Unreadable`` where the data is damaged, ends too early, or expands to more than 64 MiB
     and a thousand times its size.
     """
     packed_size = plain_size = 0
-    pieces = _PIECES[compression]
-    for fed, plain in pieces(blocks):
+    chunks = _CHUNKS[compression]
+    for fed, plain in chunks(blocks):
         packed_size += fed
         plain_size += len(plain)
         if plain_size > max(_UNSUSPECTED, _LARGEST_RATIO * packed_size):
@@ -60,11 +63,11 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
 
 
-Pieces = Iterator[tuple[int, bytes]]
-"""How many bytes were fed, and what came of them."""
+Chunks = Iterator[tuple[int, bytes]]
+"""The number of bytes fed, and the bytes that they yielded."""
 
 
-def _zst(blocks: Iterable[bytes]) -> Pieces:
+def _zst(blocks: Iterable[bytes]) -> Chunks:
     frame: zstandard.ZstdDecompressionObj | None = None
     for block in blocks:
         for start in range(0, len(block), _FED):
@@ -83,7 +86,7 @@ def _zst(blocks: Iterable[bytes]) -> Pieces:
         raise Unreadable("compressed data ends too early")
 
 
-def _gz(blocks: Iterable[bytes]) -> Pieces:
+def _gz(blocks: Iterable[bytes]) -> Chunks:
     member: _Decompressor | None = None
     for block in blocks:
         rest, fed = block, len(block)
@@ -101,13 +104,13 @@ def _gz(blocks: Iterable[bytes]) -> Pieces:
         raise Unreadable("compressed data ends too early")
 
 
-_PIECES: Final[dict[Compression, Callable[[Iterable[bytes]], Pieces]]] = {"zst": _zst, "gz": _gz}
+_CHUNKS: Final[dict[Compression, Callable[[Iterable[bytes]], Chunks]]] = {"zst": _zst, "gz": _gz}
 
 
 def lines_in(blocks: Iterable[bytes], longest: int) -> Iterator[bytes | CutOff]:
-    """Lines without their newlines, never more than a block beyond one of them in memory.
+    """Yield lines without their newlines, with at most a block beyond one line in memory.
 
-    A line over ``longest`` bytes comes as its first ``longest`` + 1 bytes. Where ``blocks`` raises
+    A line over ``longest`` bytes is cut to its first ``longest`` + 1 bytes. Where ``blocks`` raises
     ``Unreadable``, a CutOff comes last.
     """
     begun: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Writing recordings: one file a shard, a line a record as GetRecords gives it."""
+"""Writes recordings: one file per shard, one record per line as GetRecords has it."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _encode_into: Final = msgspec.json.Encoder().encode_into
 class RecordingWriter:
     """Writes records into a folder as a recording; a context manager that completes its files.
 
-    Equal records give equal bytes. The folder is made if it isn't there.
-    Raises Misconfigured if it holds a recording already, or can't be written to, and for a shard
-    whose id isn't as Kinesis has them: whatever serves as Kinesis may call a shard a path.
+    Equal records give equal bytes. The folder is created if needed. Raises Misconfigured if it
+    holds a recording already, or can't be written to, and for a shard id that Kinesis wouldn't use:
+    a server in Kinesis's place may name a shard with a path.
     """
 
     def __init__(self, folder: str | Path, compression: Compression | None = None) -> None:
@@ -69,11 +69,11 @@ class RecordingWriter:
                 self._flush(shard)
 
     def begin(self, shard: str) -> None:
-        """Make the shard's file, so that a shard without records is in the recording too."""
+        """Create the shard's file, so that a shard without records is in the recording too."""
         if shard in self._files:
             return
         if not _SHARD_ID.fullmatch(shard):
-            raise Misconfigured(f"{shard!r}: no shard's id, and no name for a file")
+            raise Misconfigured(f"{shard!r}: neither a shard id nor usable as a file name")
         place = self._folder / f"{shard}{_SUFFIX_OF[self._compression]}"
         try:
             self._files[shard] = self._opened(place)
@@ -116,7 +116,7 @@ class RecordingWriter:
 def write_recording(
     folder: str | Path, records: Iterable[Record], compression: Compression | None = None
 ) -> int:
-    """Write ``records`` into ``folder`` as a recording; how many there were."""
+    """Write ``records`` into ``folder`` as a recording; return their number."""
     count = 0
     with RecordingWriter(folder, compression) as writer:
         for record in records:

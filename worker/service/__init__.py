@@ -1,1 +1,1 @@
-"""The worker's loop, and what it asks of its parts and tells them."""
+"""The worker's loop, and the interfaces to its parts."""

@@ -1,7 +1,7 @@
-"""What happens in a worker, as hooks: whoever wants to know overrides those that it needs. Pure.
+"""Hooks for what happens in a worker: a listener overrides those that it needs. Pure.
 
-The reader, the lanes and the state's bucket lie below this room and each name, as a parameter,
-only the hooks that they call; the service names them all.
+The reader, the lanes and the state's bucket lie below this room and each declare, as a parameter,
+only the hooks that they call; the service has all of them.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ from worker.sources.kinesis.reader_events import ReaderEvent
 
 
 class WorkerEvents:
-    """Hooks that do nothing. They are called by the threads of those that report, and must
+    """Hooks that do nothing. They are called by the threads in which the events occur, and must
     neither block nor raise.
     """
 
     def started(self, stream: str, sessions: int) -> None:
-        """A state was taken for ``stream``, and so many open sessions restored with it."""
+        """A state was acquired for ``stream``, and ``sessions`` open sessions were restored with
+        it.
+        """
 
     def stranded(self, kinds: list[EntryKind]) -> None:
-        """Entries of these kinds wait in the outbox of the state that was taken, and no
-        destination has their name.
+        """Entries of these kinds wait in the outbox of the acquired state, and no destination has
+        their name.
         """
 
     def reader_event(self, reader_event: ReaderEvent) -> None:
-        """The reader tells of a shard, or of a call that failed."""
+        """The reader reports a change of a shard, or a call that failed."""
 
     def parsed_slowly(self, answers: int) -> None:
-        """So many answers of Kinesis, so far, had to be parsed by botocore."""
+        """So far, ``answers`` answers of Kinesis had to be parsed by botocore."""
 
     def test_event(self, test_id: str) -> None:
-        """The test event of a Twilio sink came."""
+        """The test event of a Twilio sink has arrived."""
 
     def gap(self, shard: str) -> None:
         """Records of a shard may have been trimmed before they were read."""
@@ -45,14 +47,14 @@ class WorkerEvents:
         """The ledger has one more note."""
 
     def state_call_failed(self, failed: CallFailed) -> None:
-        """A call to the state's bucket failed; it is made again."""
+        """A call to the state's bucket failed; it will be retried."""
 
     def progress(self, progress: WorkerStatus) -> None:
         """A commit was made."""
 
 
 class EventFanOut(WorkerEvents):
-    """Calls the hooks of all ``listeners``, in their order."""
+    """Calls the hooks of all ``listeners``, in order."""
 
     def __init__(self, *listeners: WorkerEvents) -> None:
         self._listeners = listeners

@@ -1,4 +1,4 @@
-"""The values that the service is given and gives out: limits, clocks and progress."""
+"""The service's parameters and results: limits, clocks and status."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from worker.state.store import Backlog
 
 
 class WorkerStatus(NamedTuple):
-    """How the service does. ``backpressure``: the share of time in which nothing is read, because the
-    outbox is so full. ``window``: what the commit gave out to be sent; ``state_size``: bytes.
-    ``cross_shard``: how many of the sessions in memory have had events of more than one shard.
-    ``waits``: how long minutes that it gave out waited. ``found_sparse``: whether the sequence
-    numbers of most sessions have turned out not to follow one another. ``totals``: of all series
-    so far, if they are kept.
+    """The status of the service after a commit. ``backpressure``: the share of time (0 to 1) in
+    which reading pauses because the outbox is nearly full. ``window``: the samples that the commit
+    released; ``state_size``: bytes. ``cross_shard``: how many resident sessions have had events
+    from more than one shard. ``waits``: how long the released minutes waited. ``found_sparse``:
+    whether the sequence numbers of most sessions have been found not to be contiguous. ``totals``:
+    those of all series, if they are kept.
     """
 
     stream_time: int | None
@@ -36,14 +36,15 @@ class WorkerStatus(NamedTuple):
 
     @property
     def behind_ms(self) -> int:
-        """How far behind its tip the shard is that is furthest behind; 0 if none has said so."""
-        told = (shard.behind_ms for shard in self.shards.values())
-        return max((one for one in told if one is not None), default=0)
+        """The largest distance of a shard to its tip in ms; 0 if no shard has reported one."""
+        reported = (shard.behind_ms for shard in self.shards.values())
+        return max((one for one in reported if one is not None), default=0)
 
 
 class Limits(NamedTuple):
     """``commit_every_s``: by the monotonic clock. ``max_shard_skew_ms``: of stream time.
-    ``outbox_bytes``: reading slows from half of it on and rests from nine tenths on.
+    ``outbox_bytes``: reading slows when the outbox is half full, and pauses when it is nine tenths
+    full.
     """
 
     commit_every_s: float
@@ -52,7 +53,7 @@ class Limits(NamedTuple):
 
 
 class Clocks(NamedTuple):
-    """``monotonic`` gives seconds, ``now`` epoch ms."""
+    """``monotonic`` returns seconds, ``now`` epoch ms."""
 
     monotonic: Callable[[], float]
     now: Callable[[], int]

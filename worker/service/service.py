@@ -1,8 +1,8 @@
-"""The long-running worker: one loop that reads, folds, lets time go on, and commits.
+"""The long-running worker: one loop that reads, folds, advances stream time, and commits.
 
-Everything that counts happens in this one thread; fetching, sending and compaction have their
-own and meet it at the reader's queue and in the store. A crash at any point costs nothing: the
-next start goes on from the last commit, which holds positions, sessions and outbox together.
+Everything that counts happens in this one thread; fetching, sending and compaction have their own
+threads and meet it at the reader's queue and in the store. A crash at any point loses nothing: the
+next start continues from the last commit, which holds positions, sessions and outbox together.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from worker.stream.position import Position
 _WAIT_S: Final = 0.2
 
 _FOLDED_AT_MOST: Final = 50_000
-"""Records folded before a commit is made, however little time has passed."""
+"""The records after which a commit is made, however little time has passed."""
 
 
 class Service:
-    """Wires a source, a partition, a store and a sender into one worker. ``partition`` and
-    ``sender`` can be looked at from outside; only its own thread may change them.
+    """Combines a source, a partition, a store and a sender into one worker. ``partition`` and
+    ``sender`` can be inspected from outside; only the service's own thread may change them.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Service:
 
     def run(self, deadline: Callable[[], float | None]) -> Backlog:
         """Work until there is a ``deadline`` (by the monotonic clock), and shut down before it;
-        what could not be sent in time stays. Whatever is raised ends sending and reading at once.
+        return what could not be sent in time. Any error ends sending and reading at once.
         """
         try:
             self.start()
@@ -75,72 +75,75 @@ class Service:
         return self.finish(end)
 
     def start(self) -> None:
-        """Begin to send, to compact and to read; ``begin`` comes before it."""
+        """Begin to send, to compact and to read; call ``begin`` first."""
         self.sender.start()
         self._compactor.start()
         self._source.start()
 
     def finish(self, deadline: float) -> Backlog:
-        """Stop reading, commit, and send what is left until ``deadline`` (by the monotonic
-        clock); what then still waits. Raises what ended the sender or the compactor, if one has.
+        """Stop reading, commit, and send what is left until ``deadline`` (by the monotonic clock);
+        return what then still waits. Raises the error that ended the sender or the compactor, if
+        any.
         """
         self._source.stop()
         self.commit()
         self.sender.stop(max(0.0, deadline - self._monotonic()))
         self._compactor.stop(max(0.0, deadline - self._monotonic()))
-        self._raise_what_ended_a_part()
+        self._raise_part_error()
         backlog = self._store.backlog()
         self._store.close()
         return backlog
 
     def abandon(self) -> None:
-        """Stop at once, without a commit and also before ``start``: nothing leaves any more, for
-        another worker may have the state by now.
+        """Stop at once, without a commit; also valid before ``start``. Nothing is sent any more,
+        because another worker may own the state by now.
         """
         self.sender.stop(0.0)
         self._compactor.stop(0.0)
         self._source.stop()
 
     def begin(self, positions: Mapping[str, Position]) -> None:
-        """Commit where to begin, before anything is read."""
+        """Commit the positions to begin at, before anything is read."""
         for shard, position in positions.items():
             self.partition.move(shard, position)
         self.commit()
 
     def turn(self, wait_s: float) -> None:
-        """One turn of the loop. Raises what ended the sender or the compactor, if one has."""
+        """Run one turn of the loop. Raises the error that ended the sender or the compactor, if
+        any.
+        """
         for batch in self._source.poll(wait_s):
             self._fold(batch)
         for shard in self._source.expired_shards():
             self.partition.forget_shard(shard)
-        self._let_time_go_on()
+        self._advance()
         if self._folded >= _FOLDED_AT_MOST or self._monotonic() >= self._commit_at:
             self.commit()
-        self._raise_what_ended_a_part()
+        self._raise_part_error()
 
     def commit(self) -> None:
-        """Make durable what has happened, and let the sender have what has to leave."""
-        begun = self._monotonic()
+        """Make the changes durable, and wake the sender for new entries."""
+        started = self._monotonic()
         delta, outputs = self.partition.commit()
         now = self.partition.now
-        created_at = self.sender.new_entries(outputs, self._now())
+        new_entries = self.sender.new_entries(outputs, self._now())
         self._store.append(
             Commit(
                 delta,
-                created_at,
+                new_entries,
                 list(outputs.evicted.values()),
                 None if now is None else now - self._rules.keep_closed,
             )
         )
         self._backlog = self._store.backlog()
         self._source.committed(delta.positions)
-        if created_at:
+        if new_entries:
             self.sender.wake()
         self._folded = 0
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:
             self._events.test_event(test_id)
-        self._events.progress(self._progress(self._monotonic() - begun, outputs))
+        self._events.progress(self._progress(self._monotonic() - started, outputs))
 
     def _fold(self, batch: DecodedBatch) -> None:
         partition, shard = self.partition, batch.shard
@@ -157,11 +160,11 @@ class Service:
         self._shards.answered(shard, batch.millis_behind, self._monotonic())
         self._folded += batch.records
 
-    def _let_time_go_on(self) -> None:
+    def _advance(self) -> None:
         self.partition.advance(self._shards.live())
-        pausing, going_on = self._shards.turn(self._backpressure(), self._monotonic())
-        self._source.pause(pausing)
-        self._source.resume(going_on)
+        paused, resumed = self._shards.turn(self._backpressure(), self._monotonic())
+        self._source.pause(paused)
+        self._source.resume(resumed)
 
     def _backpressure(self) -> float:
         return backpressure_share(self._backlog.size, self._limits.outbox_bytes)
@@ -183,7 +186,7 @@ class Service:
             totals=outputs.totals,
         )
 
-    def _raise_what_ended_a_part(self) -> None:
+    def _raise_part_error(self) -> None:
         for part in (self.sender, self._compactor):
             if part.error is not None:
                 raise part.error

@@ -1,8 +1,8 @@
-"""The shards that can still deliver: which of them pause, and how far behind its tip each one is.
+"""Flow control of the shards that can still deliver: which pause, and how far behind each one is.
 
-A shard pauses while it runs ahead of stream time, because its events would have to be held in
-memory until the others come; and all of them pause, for a share of the time or altogether, while
-the outbox is close to its limit. Pure: the service brings its monotonic clock.
+A shard pauses while it runs ahead of stream time, because its events would stay in memory until the
+other shards catch up; and all of them pause, for a share of the time or altogether, while the
+outbox is close to its limit. Pure: the service passes its monotonic clock.
 """
 
 from __future__ import annotations
@@ -13,27 +13,29 @@ from worker.partition.partition import Partition
 
 _SLOW_FROM: Final = 0.5
 _REST_FROM: Final = 0.9
-"""How full the outbox may be before reading slows, and before it rests."""
+"""The fill levels of the outbox from which reading slows, and from which it pauses."""
 
 _REST_PERIOD_S: Final = 2.0
 
 _ANSWERS_WITHIN_S: Final = 60.0
-"""A shard that says nothing for longer is falling behind, whatever it said last."""
+"""A shard without an answer for longer than this is taken to fall behind, whatever its last
+answer.
+"""
 
 
 def backpressure_share(outbox_bytes: int, limit: int) -> float:
-    """The share of time (0 to 1) in which nothing is read, so that an outbox that holds so many
-    bytes stays within its limit while a sink is away.
+    """Return the share of time (0 to 1) in which reading pauses, so that an outbox of
+    ``outbox_bytes`` stays within its ``limit`` while a sink is unavailable.
     """
     filled = outbox_bytes / limit
     return min(1.0, max(0.0, (filled - _SLOW_FROM) / (_REST_FROM - _SLOW_FROM)))
 
 
 class ShardProgress(NamedTuple):
-    """A shard that is not read to its end. ``behind_ms``: behind its tip, by its last answer, and
-    the time since then if that is long; ``clock``: how far it has come (epoch ms); both None before
-    anything was read of it. ``answered_s``: when it last answered, by the monotonic clock; None if
-    it has not yet.
+    """A shard that is not read to its end. ``behind_ms``: its distance to its tip by its last
+    answer, plus the time since then if that is long; ``clock``: how far it has been read (epoch
+    ms); both None before anything was read of it. ``answered_s``: when it last answered, by the
+    monotonic clock; None if it hasn't yet.
     """
 
     behind_ms: int | None
@@ -43,17 +45,19 @@ class ShardProgress(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """``behind_ms``: None where there was none yet. ``at_s``: since when nothing else is known."""
+    """``behind_ms``: None before the first answer. ``at_s``: the time of the answer, or of the
+    first look.
+    """
 
     behind_ms: int | None
     at_s: float
 
 
 class Shards:
-    """Those of a partition, as its positions and clocks have them at each call.
+    """The shards of a partition, by its positions and clocks at each call.
 
-    ``max_skew_ms``: how far one may run ahead of stream time. ``at_s``, everywhere: the monotonic
-    clock, in seconds.
+    ``max_skew_ms``: how far a shard may run ahead of stream time. ``at_s``, everywhere: the
+    monotonic clock, in seconds.
     """
 
     def __init__(self, partition: Partition, max_skew_ms: int) -> None:
@@ -63,17 +67,17 @@ class Shards:
         self._paused: set[str] = set()
 
     def live(self) -> list[str]:
-        """The shards that can still deliver."""
+        """Return the shards that can still deliver."""
         positions = self._partition.positions
         return [shard for shard, position in positions.items() if not position.ended]
 
     def answered(self, shard: str, behind_ms: int, at_s: float) -> None:
-        """A shard has said how far behind its tip it is read."""
+        """Note a shard's distance to its tip, by its latest answer."""
         self._answers[shard] = _Answer(behind_ms, at_s)
 
     def turn(self, backpressure: float, at_s: float) -> tuple[set[str], set[str]]:
-        """The shards that pause from now on, and those that go on. ``backpressure``: the share of time
-        (0 to 1) in which all of them pause.
+        """Return the shards that pause from now on, and those that resume. ``backpressure``: the
+        share of time (0 to 1) in which all of them pause.
         """
         live = self.live()
         resting = at_s % _REST_PERIOD_S < _REST_PERIOD_S * backpressure
@@ -82,7 +86,7 @@ class Shards:
         return self._paused - before, before - self._paused
 
     def progress(self, at_s: float) -> dict[str, ShardProgress]:
-        """How each shard does that can still deliver; the answers of others are forgotten."""
+        """Return the progress of each shard that can still deliver; drop the answers of others."""
         clocks = self._partition.time.clocks
         unheard = _Answer(None, at_s)
         self._answers = {shard: self._answers.get(shard, unheard) for shard in self.live()}
@@ -97,8 +101,8 @@ class Shards:
         }
 
     def _running_ahead(self, live: list[str]) -> set[str]:
-        """The shards to pause. None while a shard of which nothing was read holds time back: it
-        may be waiting for the end of one that runs ahead.
+        """Return the shards to pause. None while an unread shard holds time back: it may be waiting
+        for the end of one that runs ahead.
         """
         time = self._partition.time
         behind = time.behind(live)
@@ -108,6 +112,6 @@ class Shards:
 
 
 def _behind_ms(answer: _Answer, at_s: float) -> int | None:
-    told, since = answer
+    behind_ms, since = answer
     silent_s = at_s - since
-    return told if silent_s <= _ANSWERS_WITHIN_S else (told or 0) + int(1000 * silent_s)
+    return behind_ms if silent_s <= _ANSWERS_WITHIN_S else (behind_ms or 0) + int(1000 * silent_s)

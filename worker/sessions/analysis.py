@@ -1,8 +1,8 @@
-"""Reading a session: from the set of its events to samples, turn rows and facts.
+"""The analysis of a session: turns the set of its events into samples, turn rows and facts.
 
-A reading is a function of the set of events alone: delivery order, duplication and shards
-leave no trace in it. Metrics and the session record are both made from it, so that what
-CloudWatch shows and what a record says can't disagree.
+An analysis is a function of the set of events alone: delivery order, duplication and shards leave
+no trace in it. Metrics and the session record are both made from it, so that CloudWatch and a
+record can't disagree.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from worker.sessions.turn_rules import TurnWalk
 
 
 class SessionAnalysis:
-    """What a session's events say, up to the last of them. Times in epoch ms.
+    """The facts that a session's events establish, up to the last of them. Times in epoch ms.
 
-    Each of the two walks is gone when it is first asked for: some ask for one of them only.
+    Each of the two walks runs on first access: some callers need only one of them.
     """
 
     __slots__ = (
-        *("_base", "_closing", "_direct", "_numbers", "_pairs", "_spoken"),
+        *("_base", "_closing", "_direct", "_numbers", "_pairs", "_conversation"),
         *("contiguous", "first", "last", "ordered"),
     )
 
@@ -39,7 +39,7 @@ class SessionAnalysis:
         self._closing = closing
         self.contiguous = contiguous
         self._direct: EventWalk | None = None
-        self._spoken: ConversationWalk | None = None
+        self._conversation: ConversationWalk | None = None
         self._numbers: NumberSpan | None = None
         self.ordered: Ordered = in_order(rows)
         self._pairs = Pairs(self.ordered.rows[0])
@@ -48,30 +48,32 @@ class SessionAnalysis:
 
     @property
     def direct(self) -> EventWalk:
-        """What each event says by itself."""
+        """The walk of single events, run to the last event."""
         if self._direct is None:
             self._direct = _direct(self.ordered.rows, self._base)
         return self._direct
 
     @property
     def conversation(self) -> ConversationWalk:
-        """What events say together."""
-        if self._spoken is None:
+        """The walk of the turn rules, run to the last event."""
+        if self._conversation is None:
             rows, holes = self.ordered.rows, self.holes
-            walk = self._spoken = ConversationWalk(Samples(), self._base)
+            walk = self._conversation = ConversationWalk(Samples(), self._base)
             walk.turns.pairs = self._pairs
             _walk_through(walk, rows, holes, closing=self._closing)
-        return self._spoken
+        return self._conversation
 
     @property
     def timeline(self) -> Timeline:
-        """Who spoke when, when the caller waited, and for what."""
+        """The timeline: who spoke when, when the caller waited, and for what."""
         holes = self.conversation.turns.holes is not None
         return timeline_of(self._pairs, self.ordered.rows, holes=holes)
 
     @property
     def holes(self) -> Holes | None:
-        """Where numbers are missing; None if none is, or if that means nothing."""
+        """The holes in the sequence numbers; None if none is missing, or if a missing one means
+        nothing.
+        """
         return holes_of(self.ordered.rows) if self.contiguous and self.numbers.missing else None
 
     @property
@@ -88,7 +90,7 @@ class SessionAnalysis:
 
     @property
     def context(self) -> Context:
-        """The context at the end."""
+        """The context at the session's end."""
         return self.direct.context.current
 
     @property
@@ -98,18 +100,18 @@ class SessionAnalysis:
 
     @property
     def rows_omitted(self) -> int:
-        """How many turn rows there would be beyond those kept."""
+        """The number of turn rows beyond those kept."""
         return self.conversation.rows.omitted
 
     @property
     def duration_s(self) -> int | None:
-        """The session's duration in s as its wrap-up gives it."""
+        """The session's duration in s as its wrap-up reports it; None if it doesn't."""
         wrap_up = self.direct.wrap_up
         return None if wrap_up is None else count_of(wrap_up.seconds)
 
     @property
     def longest_silence(self) -> int:
-        """The longest stretch in which neither side speaks, in ms."""
+        """The longest time in ms in which neither side speaks."""
         turns = self.turns
         return turns.silence.longest_up_to(self.ordered.rows[-1], turns.holes)
 
@@ -120,23 +122,23 @@ _AT: Final = attrgetter("at")
 def analyse(
     rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool = True
 ) -> SessionAnalysis:
-    """Read a session from its rows in any order; ``base`` in epoch ms, at least one row.
+    """Analyse a session from its rows in any order; ``base`` in epoch ms, at least one row.
 
-    With ``closing``, also what their end decides. ``contiguous``: whether the stream's sequence
-    numbers are, so that a missing one is a hole.
+    ``closing``: include the samples that the session's end decides. ``contiguous``: whether the
+    stream's sequence numbers are, so that a missing one is a hole.
     """
     return SessionAnalysis(rows, base, closing=closing, contiguous=contiguous)
 
 
 def direct_samples(rows: list[LoggedEvent], base: int) -> Samples:
-    """The samples that one event alone decides; as ``analyse`` has them."""
+    """Return the samples that a single event decides, the same as those of ``analyse``."""
     return _direct(in_order(rows).rows, base).samples
 
 
 def turn_samples(
     rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool = True
 ) -> Samples:
-    """The samples that neighbouring events decide; as ``analyse`` has them."""
+    """Return the samples that neighbouring events decide, the same as those of ``analyse``."""
     holes = holes_of(rows) if contiguous else None
     walk = ConversationWalk(Samples(), base)
     _walk_through(walk, in_order(rows).rows, holes, closing=closing)

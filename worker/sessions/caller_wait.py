@@ -1,10 +1,11 @@
 """The caller's wait: since when the caller waits for the agent, and whether that is proven.
 
-A wait begins with a prompt, or with the end of the utterance that it carries, and ends with the
-agent's next audio. The span that proves it may begin earlier, with the last speech before the
-prompt: an end of the customer's speech that is lost must not make a wait look short. A span with
-a hole proves nothing, but for one case: a single missing number can't hide both the beginning
-and the end of an utterance. Had anybody spoken unseen, the other one would be there alone.
+A wait begins with a prompt, or with the end of the utterance that the prompt carries, and ends with
+the agent's next audio. The span that proves a wait may begin earlier, with the last speech before
+the prompt: a lost end of the customer's speech must not make a wait look short. A span with a hole
+proves nothing, with one exception: a single missing number can't hide both the beginning and the
+end of an utterance. Had anybody spoken unseen, one of the two would have been seen without the
+other.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from worker.sessions.sequence_numbers import Holes
 
 
 class CallerWait:
-    """``since``: the event since which the caller waits, None if nobody does. ``speech_ms``: how
-    long the customer has spoken in the wait, up to the last end or the wait's.
+    """``since``: the event since which the caller waits; None if the caller doesn't. ``speech_ms``:
+    how long the customer has spoken during the wait, up to the last end of speech or the wait's
+    end.
     """
 
     __slots__ = ("_last_speech", "_span", "_unpaired", "since", "speech_ms")
@@ -23,7 +25,7 @@ class CallerWait:
     def __init__(self) -> None:
         self.since: LoggedEvent | None = None
         self._span = 0
-        """The sequence number with which the span begins that proves the wait."""
+        """The sequence number at which the span begins that proves the wait."""
         self.speech_ms = 0
         self._unpaired = False
         """Whether a start or an end of speech since the span began lacks its partner. A span may
@@ -32,15 +34,15 @@ class CallerWait:
         self._last_speech: LoggedEvent | None = None
 
     def speech(self, now: LoggedEvent, *, paired: bool) -> None:
-        """A side starts or ends to speak. Not ``paired``: an end without its start, or a start
-        that shows that the end before it is lost.
+        """Note that a side starts or stops speaking. Not ``paired``: an end without its start, or a
+        start that shows that the end before it is lost.
         """
         self._last_speech = now
         if not paired:
             self._unpaired = True
 
     def customer_ends(self, now: LoggedEvent, since: LoggedEvent | None) -> None:
-        """The customer has spoken since that event; None if it is lost."""
+        """Note that the customer, who spoke since the given event (None if it is lost), stops."""
         self._last_speech = now
         if self.since is None:
             self._unpaired = False
@@ -50,7 +52,7 @@ class CallerWait:
             self.speech_ms += now.timestamp - max(since.timestamp, self.since.timestamp)
 
     def begin(self, prompt: LoggedEvent, customer_end: LoggedEvent | None) -> None:
-        """The caller waits since the end of the customer's speech, failing that the prompt."""
+        """Begin a wait at the end of the customer's speech or, without one, at the prompt."""
         self.speech_ms = 0
         if customer_end is not None:
             self.since = customer_end
@@ -63,9 +65,11 @@ class CallerWait:
     def end(
         self, now: LoggedEvent, speaking_since: LoggedEvent | None, holes: Holes | None
     ) -> int | None:
-        """The agent starts to speak: how long the caller sat through silence, None if in doubt.
+        """End a wait because the agent starts to speak. Return how long (ms) the caller sat through
+        silence; None if that is in doubt.
 
-        ``speaking_since``: the event since which the customer speaks, if so. Somebody waits.
+        ``speaking_since``: the event since which the customer speaks, if so. A wait must be in
+        progress.
         """
         since, self.since = self.since, None
         self._last_speech = now
@@ -76,7 +80,9 @@ class CallerWait:
         return now.timestamp - since.timestamp - self.speech_ms
 
     def is_abandoned(self, last: LoggedEvent, holes: Holes | None) -> bool:
-        """Whether nobody can have answered up to the session's last event. Somebody waits."""
+        """Whether it is certain that nobody answered up to the session's last event. A wait must be
+        in progress.
+        """
         return holes is None or not holes.between(self._span, last.sequence_number)
 
     def _is_proven(

@@ -14,7 +14,7 @@ from worker.metrics.dimension_values import UNKNOWN
 
 
 class Context(NamedTuple):
-    """What was in force, as reported; ``unknown`` where the events don't tell."""
+    """The configuration in force, as reported; ``unknown`` where the events don't say."""
 
     tts_language: str = UNKNOWN
     transcription_language: str = UNKNOWN
@@ -25,12 +25,12 @@ class Context(NamedTuple):
 
     @property
     def language(self) -> str:
-        """The language spoken, failing that the language heard."""
+        """The language spoken or, if unknown, the language heard."""
         return self.transcription_language if self.tts_language == UNKNOWN else self.tts_language
 
 
 NOWHERE: Final = Context()
-"""Before any configuration."""
+"""The context before any configuration."""
 
 
 class ContextWalk:
@@ -49,10 +49,10 @@ class ContextWalk:
         self.current = _context(spoken, heard, own, self._language(spoken), self._language(heard))
 
     def language_changed(self, payload: LanguageChanged) -> None:
-        """Take over a ``language_changed`` or ``language_info`` event.
+        """Apply a ``language_changed`` or ``language_info`` event.
 
-        A side whose language stays keeps what it has; one whose language changes has what
-        the event or the table says of the new language, and nothing of the old one.
+        A side whose language stays keeps its settings; one whose language changes takes the event's
+        or the table's settings of the new language, and none of the old one's.
         """
         now = self.current
         spoken = payload.spoken or now.tts_language
@@ -78,7 +78,7 @@ def _context(
     speaking: LanguageSettings | Context,
     hearing: LanguageSettings | Context,
 ) -> Context:
-    """What an event itself says goes before what is known of each side's language."""
+    """Combine settings; the event's own precede those known of each side's language."""
     return Context(
         spoken,
         heard,

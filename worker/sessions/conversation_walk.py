@@ -1,4 +1,4 @@
-"""What events say together: the turn rules over a session's events, in their context."""
+"""The conversation walk: applies the turn rules to events, with the configuration in force."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
 
 
 class ConversationWalk:
-    """Goes through events in order. ``samples`` are those that neighbouring events and the close
-    decide.
+    """Applies the turn rules to events in order. ``samples`` are those that neighbouring events and
+    the close decide.
     """
 
     __slots__ = ("_base", "_context", "_last", "_until", "rows", "samples", "turns")
 
     def __init__(self, samples: Samples, base: int) -> None:
-        """``base``: the session's, in epoch ms."""
+        """``base``: the session's base in epoch ms."""
         self.samples = samples
         self._context = ContextWalk()
         self.rows = TurnRows()
@@ -37,8 +37,8 @@ class ConversationWalk:
         self._until = BEFORE_ALL
 
     def walk(self, rows: Sequence[LoggedEvent], holes: Holes | None) -> None:
-        """Go on through events in order, from the session's first one. ``holes``: those in the
-        numbers of all of its events, None if there are none or if they mean nothing.
+        """Continue with events in order, beginning with the session's first one. ``holes``: those
+        in the numbers of all of its events, None if there are none or if they mean nothing.
         """
         if not rows:
             return
@@ -60,14 +60,14 @@ class ConversationWalk:
                     step(self, row, row.payload)
 
     def drain(self) -> Samples:
-        """The samples so far, which are gone from here, as are the turn rows."""
-        taken, self.samples = self.samples, Samples(self._context.current)
+        """Drain the samples so far, and discard the turn rows."""
+        drained, self.samples = self.samples, Samples(self._context.current)
         self.turns.part = defaultdict(list)
         self.rows.rows.clear()
-        return taken
+        return drained
 
     def close(self) -> None:
-        """The session is over; its last event is the last one of the walk."""
+        """Close the session; its last event is the last one of the walk."""
         last = self._last
         if last is not None:
             self.turns.part = self.samples.at(self._base + last.timestamp)

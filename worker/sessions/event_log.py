@@ -1,9 +1,9 @@
-"""A session's events, packed: a few bytes each, in the order in which they arrived.
+"""A session's packed events: a few bytes each, in the order of their arrival.
 
-The same bytes are what memory holds, what a commit appends and what the store keeps. An
-event is a msgpack array ``[time since base, sequence number, name, payload, delay]``: times
-in ms, ``delay`` from the event to its arrival, ``name`` a code of ``EVENT_CODES`` or, for a name
-that was unknown when the event was packed, the name itself.
+The same bytes are kept in memory, appended by a commit and kept by the store. An event is a msgpack
+array ``[time since base, sequence number, name, payload, delay]``: times in ms; ``delay`` from the
+event to its arrival; ``name`` a code of ``EVENT_CODES`` or, if the name was unknown when the event
+was packed, the name itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from worker.events.payload import Payload, canonical_json
 
 
 class LoggedEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One unpacked event; ``timestamp`` in ms since the session's base."""
+    """An unpacked event; ``timestamp`` in ms since the session's base."""
 
     timestamp: int
     sequence_number: int
@@ -32,25 +32,27 @@ class LoggedEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class _CodedEvent(LoggedEvent, array_like=True, frozen=True, gc=False):
-    """A row as nearly all are stored: under its code."""
+    """A row under its code, as nearly all rows are stored."""
 
     name: int
 
 
 Identity = tuple[int, int, int | str]
-"""What tells an event from all others of its session: time, sequence number, name."""
+"""The key that distinguishes an event from all others of its session: time, sequence number,
+name.
+"""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _DECODER: Final = msgspec.msgpack.Decoder(list[LoggedEvent])
 _CODED: Final = cast(
-    "msgspec.msgpack.Decoder[list[Row]]", msgspec.msgpack.Decoder(list[_CodedEvent])
+    "msgspec.msgpack.Decoder[list[LoggedEvent]]", msgspec.msgpack.Decoder(list[_CodedEvent])
 )
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD
 
 
 def logged_event(event: Event, base: int) -> LoggedEvent:
-    """The row of an event."""
+    """Return the row of an event."""
     return LoggedEvent(
         event.timestamp - base,
         event.sequence_number,
@@ -61,7 +63,7 @@ def logged_event(event: Event, base: int) -> LoggedEvent:
 
 
 def pack_event(event: Event, base: int) -> bytes:
-    """An event as it stands in a log: its row, without making one."""
+    """Return an event as its log encodes it, without making a row."""
     timestamp, name = event.timestamp, event.name
     code = EVENT_CODES.get(name, name)
     delay = event.arrival - timestamp
@@ -69,11 +71,11 @@ def pack_event(event: Event, base: int) -> bytes:
 
 
 def unpack_log(log: bytes | bytearray, count: int) -> list[LoggedEvent]:
-    """The ``count`` rows of a whole log, in the order in which they arrived.
+    """Return the ``count`` rows of a whole log, in the order of their arrival.
 
-    A name that was unknown when its event was packed, and has a code by now, becomes the code: so
-    an event has one identity, whichever release packed it. Raises ``msgspec.DecodeError`` for
-    bytes that aren't a log of so many rows.
+    A name that was unknown when its event was packed, and has a code by now, becomes the code, so
+    that an event has the same identity whichever release packed it. Raises ``msgspec.DecodeError``
+    for bytes that aren't a log of ``count`` rows.
     """
     array = _ARRAY_HEADER(_ARRAY32, count) + log
     try:
@@ -89,8 +91,8 @@ def _under_its_code(row: LoggedEvent) -> LoggedEvent:
 
 
 class LogRange(msgspec.Struct, frozen=True, gc=False):
-    """Rows of a log next to one another: from the ``first`` up to the ``last``, which is not one
-    of them, and the bytes that they take.
+    """Consecutive rows of a log, from ``first`` up to but excluding ``last``, and their bytes from
+    ``start`` to ``end``.
     """
 
     first: int = 0
@@ -99,7 +101,9 @@ class LogRange(msgspec.Struct, frozen=True, gc=False):
     end: int = 0
 
     def left_out(self, log: bytes | bytearray, count: int) -> list[LoggedEvent]:
-        """The other rows of a log of ``count``, in the order in which they arrived."""
+        """Return the rows outside this range of a log of ``count`` rows, in the order of their
+        arrival.
+        """
         return unpack_log(log[: self.start] + log[self.end :], count - self.last + self.first)
 
     def extended(
@@ -109,8 +113,9 @@ class LogRange(msgspec.Struct, frozen=True, gc=False):
         until: int,
         stay: Container[int | str],
     ) -> LogRange:
-        """The stretch from behind the last row with a name that is to ``stay`` up to the first
-        row from ``until`` on. This one ends no later; ``others`` are the rows without it.
+        """Return this range extended: from after the last row whose name is to ``stay`` up to the
+        first row at or after ``until``. It never ends before this one; ``others`` are the rows
+        outside this range.
         """
         opening, ending = self.first, len(others)
         for index in range(self.first, len(others)):
@@ -122,7 +127,7 @@ class LogRange(msgspec.Struct, frozen=True, gc=False):
                 opening = index + 1
         after = _packed(others[ending:])
         end = len(log) - len(after)
-        if not log.endswith(after):  # a row in there was packed under its text
+        if not log.endswith(after):  # one of these rows was packed under its text
             return self
         first, start, passed = self.first, self.start, self.last - self.first
         if opening > first:
@@ -134,17 +139,17 @@ class LogRange(msgspec.Struct, frozen=True, gc=False):
 
 
 def _packed(rows: list[LoggedEvent]) -> bytes:
-    """The rows as they stand in a log."""
+    """Return the rows as the log encodes them."""
     return b"".join(map(_encode, rows))
 
 
 def identity(row: LoggedEvent) -> Identity:
-    """A row's identity within its session."""
+    """Return a row's identity within its session."""
     return row.timestamp, row.sequence_number, row.name
 
 
 class Ordered(NamedTuple):
-    """A session's distinct events in order, and what had to be settled to get there."""
+    """A session's distinct events in order, and the conflicts that were resolved to get there."""
 
     rows: list[LoggedEvent]
     conflicts: int
@@ -152,11 +157,11 @@ class Ordered(NamedTuple):
 
 
 def in_order(rows: list[LoggedEvent]) -> Ordered:
-    """Rows by ``(timestamp, sequence number, name)``, one an identity.
+    """Sort rows by ``(timestamp, sequence number, name)``, and keep one per identity.
 
-    Of payloads that differ under one identity the greater by its canonical JSON stays, each
-    other one is a conflict, and the earliest arrival counts. An order conflict is a neighbour
-    with a smaller sequence number.
+    If payloads differ under one identity, the one with the greatest canonical JSON is kept, each
+    other one is a conflict, and the earliest arrival counts. An order conflict is a row whose
+    sequence number is smaller than its predecessor's.
     """
     ordered = _sorted(rows)
     order_conflicts = 0
@@ -169,21 +174,21 @@ def in_order(rows: list[LoggedEvent]) -> Ordered:
             if before > number:
                 order_conflicts += 1
             elif time == row.timestamp:
-                return _settled(ordered)
+                return _deduplicated(ordered)
         time = row.timestamp
     return Ordered(ordered, 0, order_conflicts)
 
 
 def _sorted(rows: list[LoggedEvent]) -> list[LoggedEvent]:
-    """Rows by time and number; those that share both stay in their order."""
+    """Sort rows by time and number; rows that share both keep their order."""
     ordered = sorted(rows, key=_NUMBER)
-    ordered.sort(key=_TIME)  # quicker than by pairs of both
+    ordered.sort(key=_TIME)  # faster than sorting by pairs
     return ordered
 
 
-def _settled(rows: list[LoggedEvent]) -> Ordered:
-    """The same for rows of which some share both time and number. Only those that share their
-    number may share their identity, and these are few.
+def _deduplicated(rows: list[LoggedEvent]) -> Ordered:
+    """Order rows of which some share both time and number. Only rows that share their number can
+    share their identity, and those are few.
     """
     numbers = Counter(map(_NUMBER, rows))
     repeated = {number for number, count in numbers.items() if count > 1}
@@ -209,7 +214,7 @@ def _settled(rows: list[LoggedEvent]) -> Ordered:
 
 
 def name_of(code: int | str) -> str:
-    """The name behind a row's code."""
+    """Return the name of a row's code."""
     return _NAMES[code] if isinstance(code, int) else code
 
 

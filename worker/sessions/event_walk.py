@@ -1,4 +1,4 @@
-"""What each event says by itself, in the context in which it stands."""
+"""The event walk: derives samples from each single event, in the context in force."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_UNKNOWN_NAMES: Final = 50
 
 
 class SessionError(NamedTuple):
-    """An error the session reported; ``at`` in epoch ms."""
+    """An error that the session reported; ``at`` in epoch ms."""
 
     code: int | str | None
     message: str
@@ -39,7 +39,7 @@ class SessionError(NamedTuple):
 
 
 class EventWalk:
-    """Goes through events in order. ``samples`` are those that one event alone decides."""
+    """Goes through events in order. ``samples`` are those that a single event decides."""
 
     __slots__ = (
         *("_part", "_until", "configuration", "context", "cut", "errors"),
@@ -56,25 +56,27 @@ class EventWalk:
         self.configuration: dict[str, str] = {}
         self.tokens = self.words = self.replies = 0
         self.cut = 0
-        """Names and languages that are beyond what a session may have of them."""
+        """The number of names and languages beyond a session's limits."""
         self._part: MinuteSamples = defaultdict(list)
         self._until = BEFORE_ALL
-        """Where samples of the current minute and context go, and until when (epoch ms)."""
+        """``_part`` receives the samples of the current minute and context until this time (epoch
+        ms).
+        """
 
     def begin(self, t: int) -> None:
-        """The session's first event is at ``t`` (epoch ms)."""
+        """Begin a session whose first event is at ``t`` (epoch ms)."""
         self.samples.at(t)["SessionsStarted"].append(1)
 
     def walk(self, rows: Iterable[LoggedEvent], base: int, since: int = BEFORE_ALL) -> None:
-        """Go on through events in order. Of a configuration event before ``since`` (epoch ms)
-        all was told: it only sets the context.
+        """Continue with events in order. The samples of configuration events before ``since``
+        (epoch ms) have been emitted: such an event only sets the context.
         """
         delays: list[int] = []
         self._until = BEFORE_ALL
         for row in rows:
             name, t = row.name, base + row.timestamp
             if t < since and name in CONFIGURING:
-                self._pass_by(row)
+                self._set_context(row)
                 continue
             if t >= self._until:
                 self._part = self.samples.at(t)
@@ -86,7 +88,7 @@ class EventWalk:
             elif (step := _STEPS[name]) is not None:
                 step(self, t, row.payload)
 
-    def _pass_by(self, row: LoggedEvent) -> None:
+    def _set_context(self, row: LoggedEvent) -> None:
         if row.name == _CONFIGURATIONS:
             self._configure(row.payload)
         else:
@@ -104,7 +106,7 @@ class EventWalk:
             self._enter()
 
     def _enter(self) -> None:
-        """The context has changed."""
+        """Enter a changed context."""
         self.samples.enter(self.context.current)
         self._until = BEFORE_ALL
 
@@ -158,13 +160,15 @@ class EventWalk:
 
 
 def latency_of(payload: Payload | None) -> int | None:
-    """A reported latency in ms; None if it is invalid."""
+    """Return a reported latency in ms; None if it is invalid."""
     value = payload.ms if isinstance(payload, Latency) else None
     return value if value is not None and 0 <= value <= MAX_LATENCY_MS else None
 
 
 def count_of(value: int | None) -> int | None:
-    """A count that was reported, if it is from 0 up to 2**53, which a double holds exactly."""
+    """Return a reported count if it is from 0 up to 2**53, which a double holds exactly; else
+    None.
+    """
     return value if value is not None and 0 <= value <= MAX_COUNT else None
 
 
@@ -206,6 +210,6 @@ _BY_NAME: Final[dict[str, _Step]] = {
 CONFIGURING: Final = frozenset(
     EVENT_CODES[name] for name in ("configurations", "language_changed", "language_info")
 )
-"""The names of events that change the context of those after them."""
+"""The codes of events that change the context of later events."""
 _CONFIGURATIONS: Final = EVENT_CODES["configurations"]
 _STEPS: Final = by_code(_BY_NAME)

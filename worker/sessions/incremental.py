@@ -1,9 +1,9 @@
-"""What a session's events say beyond what was told of them, without reading all of them anew.
+"""Incremental samples: those that new events add to the emitted ones, without a whole analysis.
 
-Samples are told by the minute: all of the first so many events to arrive, up to ``since``. What
-arrives later mostly adds to that, and only what it adds needs to be worked out; where it changes
-what was told, the whole has to be compared. Times in epoch ms; ``since`` and ``before`` are
-starts of minutes.
+Samples are emitted by the minute: all those of the first ``count`` events to arrive whose minutes
+lie before the cursor's ``before``. Later arrivals mostly add to these, and only the addition is
+computed here; where they change an emitted sample, the caller must compare whole analyses. Times in
+epoch ms; each ``before`` is the start of a minute.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from worker.times.minutes import minute_of
 
 
 def incremental_direct(resident: ResidentSession, before: int) -> Samples | None:
-    """The direct samples before ``before`` that were not told; None if some told one changes.
+    """Return the direct samples before ``before`` that weren't emitted; None if an emitted one
+    changes.
 
-    Of two rows with one identity it must not be that one was told and the other was not. All
-    that is told by ``before`` must be told at once: the next time the session leaves it out.
+    Two rows with one identity must not be such that one was emitted and the other wasn't. The
+    caller must emit all samples before ``before`` at once: the next call leaves their rows out.
     """
     state = resident.state
     base, mark = state.base, state.direct
     rows, left_out = resident.rows_to_emit()
     resident.mark_rows_emitted(rows, before)
     low, high, newcomer = mark.before - base, before - base, mark.oldest_new
-    first, first_told = state.oldest - base, state.oldest - base
+    first, first_emitted = state.oldest - base, state.oldest - base
     if newcomer == state.oldest:
         emitted = (resident.rows() if left_out else rows)[: mark.count]
-        first_told = min((row.timestamp for row in emitted), default=high)
+        first_emitted = min((row.timestamp for row in emitted), default=high)
     late: list[LoggedEvent] = []
     if newcomer is not None and newcomer < mark.before:
         late = [row for row in rows[mark.count - left_out :] if row.timestamp < low]
         if any(row.name in CONFIGURING for row in late):
             return None
-    started = first_told < low
-    if started and minute_of(base + first) < minute_of(base + first_told):
-        return None  # the session began in another minute than was told
+    started = first_emitted < low
+    if started and minute_of(base + first) < minute_of(base + first_emitted):
+        return None  # the session began in another minute than the emitted one
     walk = EventWalk(Samples())
     if not started and first < high:
         walk.begin(base + first)
@@ -57,9 +58,11 @@ def incremental_direct(resident: ResidentSession, before: int) -> Samples | None
 def incremental_turn(
     resident: ResidentSession, before: int, *, contiguous: bool = True
 ) -> Samples | None:
-    """The turn samples before ``before`` that were not told; None if a told one may change.
+    """Return the turn samples before ``before`` that weren't emitted; None if an emitted one may
+    change.
 
-    Nothing may have come since that belongs to a time which was told. ``contiguous``: see ``read``.
+    No event may have arrived since that belongs to an emitted minute. ``contiguous``: see
+    ``analyse``.
     """
     walk = _walk(resident, before, contiguous=contiguous)
     if walk is None:
@@ -73,7 +76,9 @@ def incremental_turn(
 def incremental_turn_of_closed(
     resident: ResidentSession, before: int, *, contiguous: bool = True
 ) -> Samples | None:
-    """The same, and what the close decides if ``before`` is after the last event."""
+    """Return the same as ``incremental_turn``, for a closed session: with the samples that the
+    close decides if ``before`` is after the last event.
+    """
     walk = _walk(resident, before, contiguous=contiguous)
     if walk is None:
         return None
@@ -83,7 +88,7 @@ def incremental_turn_of_closed(
 
 
 def _walk(resident: ResidentSession, before: int, *, contiguous: bool) -> ConversationWalk | None:
-    """A walk that ends at ``before``, and has the samples of all events since those told of."""
+    """Return a walk that ends at ``before``, with the samples of all events not yet emitted."""
     state, rows = resident.state, resident.rows()
     low, high = state.turn.before - state.base, before - state.base
     kept, resident.turn_walk = resident.turn_walk, None
@@ -103,7 +108,7 @@ def _walk(resident: ResidentSession, before: int, *, contiguous: bool) -> Conver
 
 
 def _fills_a_hole(new: list[LoggedEvent], emitted: list[LoggedEvent]) -> bool:
-    """Whether a span between told events may have lost a hole by what is new since."""
+    """Whether new events may have filled a hole between emitted ones."""
     if not new or not emitted:
         return False
     lowest = min(row.sequence_number for row in new)
@@ -111,6 +116,6 @@ def _fills_a_hole(new: list[LoggedEvent], emitted: list[LoggedEvent]) -> bool:
 
 
 _LONG: Final = 250
-"""A session of so many events keeps its walk, which takes half the memory of its log or less, and
-goes on from there; a shorter one goes through what it has told anew.
+"""A session of at least so many events keeps its walk, which takes at most half the memory of its
+log, and continues it; for a shorter one the walk is repeated over the emitted events.
 """

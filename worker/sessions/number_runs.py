@@ -1,9 +1,9 @@
-"""What is known of a session's sequence numbers: runs without a gap between them. Pure.
+"""Runs of a session's sequence numbers without a gap between them. Pure.
 
 Each number follows the one before it, so a number that is absent between two others is an event
-that is lost or still under way. Up to the first such number a session is complete: whatever
-arrives later comes after it. That holds only while order by number and order by time agree, and
-no number stands for two events; where they don't, or the runs are too many, numbers say nothing.
+that is lost or still in flight. Up to the first such number a session is complete: whatever arrives
+later comes after it. That holds only while order by number and order by time agree, and no number
+stands for two events; otherwise, or if there are too many runs, the numbers are ignored.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from worker.sessions.event_log import LoggedEvent, identity
 from worker.times.minutes import BEFORE_ALL
 
 MOST_RUNS: Final = 256
-"""Runs of one session at most; beyond them its numbers are given up."""
+"""The most runs kept of one session; beyond them its numbers are ignored."""
 
 
 class Run(NamedTuple):
-    """Numbers without a gap. ``earliest`` and ``latest``: times in ms since the session's base."""
+    """Consecutive numbers. ``earliest`` and ``latest``: times in ms since the session's base."""
 
     first: int
     last: int
@@ -34,7 +34,7 @@ class Run(NamedTuple):
 
 class Frontier(NamedTuple):
     """``latest``: the time, in ms since the session's base, of the latest event below the first
-    missing number that is waited for. ``hole``: whether there is such a number.
+    missing number that is still awaited. ``hole``: whether there is such a number.
     """
 
     latest: int
@@ -42,41 +42,43 @@ class Frontier(NamedTuple):
 
 
 class NumberRuns:
-    """The runs of the events taken in so far. Whatever the portions in which they are taken in,
-    the same events in the same order make the same runs.
+    """The runs of the events added so far. The same events in the same order make the same runs, in
+    whatever portions they are added.
     """
 
     __slots__ = ("_configured", "_runs", "_wrap_up", "repeated", "unordered")
 
     def __init__(self) -> None:
-        self._runs = array("q")  # four numbers a run, which takes a quarter of the room of objects
+        self._runs = array("q")  # four numbers per run, in a quarter of the memory of objects
         self._configured = False
         self._wrap_up: int | None = None
         self.unordered = False
-        """Whether numbers say nothing of this session, for good."""
+        """Whether this session's numbers are ignored, for good."""
         self.repeated = _NONE
-        """Numbers that have stood for an event more than once; see ``resolve``."""
+        """Numbers that have occurred more than once; see ``resolve``."""
 
     @property
     def runs(self) -> list[Run]:
-        """The runs in ascending order; none of a session that is ``unordered``."""
+        """The runs in ascending order; empty if the session is ``unordered``."""
         return [Run(*self._runs[at : at + _SIZE]) for at in range(0, len(self._runs), _SIZE)]
 
     @property
     def begun(self) -> bool:
-        """Whether the session's beginning has come: its configurations, or a number of 0 or 1."""
+        """Whether the session's beginning has arrived: its configurations, or a number of 0 or
+        1.
+        """
         return self._configured or (bool(self._runs) and self._runs[0] <= 1)
 
     @property
     def complete(self) -> bool:
-        """Whether no number is missing from the beginning to the wrap-up, which has come."""
+        """Whether the wrap-up has arrived, and no number from the beginning up to it is missing."""
         runs, wrap_up = self._runs, self._wrap_up
         return self.begun and wrap_up is not None and bool(runs) and runs[1] >= wrap_up
 
     def frontier(self, given_up: int, *, begun: bool) -> Frontier:
-        """How far the session is complete. Missing numbers that precede an event before
-        ``given_up`` (ms since the session's base) are not waited for, nor is its beginning if it
-        has ``begun``.
+        """Return how far the session is complete. Missing numbers that precede an event before
+        ``given_up`` (ms since the session's base) are not awaited, nor is the session's beginning
+        if it has ``begun``.
         """
         latest, waits = BEFORE_ALL, not begun
         for earliest, run_latest in zip(self._runs[2::_SIZE], self._runs[3::_SIZE], strict=True):
@@ -86,8 +88,8 @@ class NumberRuns:
         return Frontier(latest, hole=False)
 
     def resolve(self, rows: Iterable[LoggedEvent]) -> None:
-        """Find out among all events whether those that share a number are one event, which stands
-        in a log again for another payload or an earlier arrival.
+        """Find out from all events whether those that share a number are one event, which a log has
+        more than once for another payload or an earlier arrival.
         """
         events = {identity(row) for row in rows if row.sequence_number in self.repeated}
         if len(events) > len(self.repeated):
@@ -95,11 +97,11 @@ class NumberRuns:
         self.repeated = _NONE
 
     def take_in(self, rows: Sequence[LoggedEvent]) -> None:
-        """Take in events in the order of their arrival."""
+        """Add events in the order of their arrival."""
         self._note_names(rows)
         start = 0
         while start < len(rows):
-            # no more at once than can't make too many runs in any order
+            # few enough at once that they can't make too many runs in any order
             end = start + max(1, MOST_RUNS - len(self._runs) // _SIZE)
             self._take(rows[start:end])
             start = end
@@ -127,7 +129,7 @@ class NumberRuns:
         self._join(numbers[start:], times[start:])
 
     def _join(self, numbers: list[int], times: list[int]) -> None:
-        """Take in numbers that follow one another, with their times in ascending order."""
+        """Add consecutive numbers, with their times in ascending order."""
         if self.unordered:
             return
         runs, first, last, earliest, latest = (
@@ -156,7 +158,7 @@ class NumberRuns:
             self._give_up()
 
     def _join_each(self, numbers: list[int], times: list[int]) -> None:
-        """Take in numbers of which some are known."""
+        """Add numbers of which some are known."""
         if len(numbers) == 1:
             self.repeated |= {numbers[0]}
             return

@@ -1,4 +1,4 @@
-"""What the turn rules tell of what they pair, for whoever draws a call. Pure."""
+"""The interface through which the turn rules report what they pair, for drawing a call. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from worker.sessions.turn_rows import TurnRow
 
 
 class Pairing:
-    """What the turn rules tell of what they pair; this one is told in vain."""
+    """Receives what the turn rules pair; this implementation ignores it."""
 
     __slots__ = ()
 
     def spoke(self, since: LoggedEvent | None, until: LoggedEvent | None) -> None:
-        """The customer spoke; None for an end that was never seen."""
+        """The customer spoke; None for a start or an end that was never seen."""
 
     def prompted(self, sent: LoggedEvent, first_token: LoggedEvent | None, *, sure: bool) -> None:
         """A prompt's reply begins, or there will be none."""
@@ -24,12 +24,16 @@ class Pairing:
         """The reply that began last, the only one in progress, is complete."""
 
     def agent_begins(self, now: LoggedEvent, row: TurnRow | None) -> None:
-        """The agent begins to speak; ``row``: what that answers, which may change until it ends."""
+        """The agent begins to speak; ``row`` is the turn answered, which may change until the
+        end.
+        """
 
     def agent_ends(self, now: LoggedEvent, *, begun: bool) -> None:
-        """The agent falls silent. ``begun``: whether its begin was seen."""
+        """The agent falls silent. ``begun``: whether the start was seen."""
 
     def waited(
         self, since: LoggedEvent, audio: LoggedEvent | None, speech_ms: int, *, doubtful: bool
     ) -> None:
-        """The caller waited, ``speech_ms`` of that speaking, up to the agent's audio if it came."""
+        """The caller waited, speaking for ``speech_ms`` of it, up to the agent's audio if that
+        came.
+        """

@@ -1,4 +1,4 @@
-"""The session record, made from a reading of the session's events."""
+"""The session record, made from the analysis of a session's events."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _DECODER: Final = msgspec.json.Decoder(SessionRecord)
 
 
 def to_record(state: Session, analysis: SessionAnalysis, *, timeline: bool = True) -> SessionRecord:
-    """The record of a closed session from a reading of all its events, with its ``timeline`` if
-    that is wanted.
+    """Return the record of a closed session from the analysis of all its events, with its
+    ``timeline`` if requested.
     """
     by_kind = _by_kind(analysis)
 
@@ -116,18 +116,18 @@ def to_record(state: Session, analysis: SessionAnalysis, *, timeline: bool = Tru
 
 
 def encode_record(record: SessionRecord) -> bytes:
-    """The record as one line of JSON, without a line end; equal records, equal bytes."""
+    """Return the record as one line of JSON, without a line end; equal records give equal bytes."""
     return _ENCODER.encode(record)
 
 
 def decode_record(line: bytes) -> SessionRecord:
-    """A record from its line. Raises ``msgspec.DecodeError`` for bytes that are none."""
+    """Return the record of a line. Raises ``msgspec.DecodeError`` for bytes that aren't one."""
     return _DECODER.decode(line)
 
 
 def encode_within(line: bytes, most: int) -> bytes:
-    """An encoded record in at most ``most`` bytes, if leaving out its timeline, and after that
-    turn rows, can achieve that.
+    """Return an encoded record in at most ``most`` bytes, if leaving out its timeline, and then its
+    last turn rows, can achieve that.
     """
     if len(line) <= most:
         return line
@@ -135,7 +135,7 @@ def encode_within(line: bytes, most: int) -> bytes:
     line = encode_record(record)
     rows = record.turn_rows
     while rows and len(line) > most:
-        # rows are of about one size: leave out what is too much, at least one
+        # rows are of similar size: leave out the excess, at least one row
         rows = rows[: min(len(rows) - 1, len(rows) * most // len(line))]
         omitted = record.turn_rows_omitted + len(record.turn_rows) - len(rows)
         line = encode_record(replace(record, turn_rows=rows, turn_rows_omitted=omitted))
@@ -143,13 +143,13 @@ def encode_within(line: bytes, most: int) -> bytes:
 
 
 def agent_share(analysis: SessionAnalysis) -> int | None:
-    """The agent's share of the talking in hundredths of a percent; None if nobody talked."""
+    """Return the agent's share of the talking in hundredths of a percent; None if nobody talked."""
     agent, both = analysis.turns.agent_ms, analysis.turns.agent_ms + analysis.turns.customer_ms
     return half_up(agent * 10_000, both) if both else None
 
 
 def _by_kind(analysis: SessionAnalysis) -> MinuteSamples:
-    """All samples; of a kind, in any order."""
+    """Return all samples by kind, in any order."""
     found: MinuteSamples = defaultdict(list)
     for samples in (analysis.direct.samples, analysis.conversation.samples):
         for part in samples.parts.values():

@@ -1,4 +1,4 @@
-"""A session as the worker holds it: its state, its packed events, and a search for repeats."""
+"""A session in memory: its state, its packed events, and the detection of repeats."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from worker.sessions.state import Closed, Session
 from worker.times.minutes import AFTER_ALL, BEFORE_ALL
 
 Arrival = Literal["folded", "duplicate", "earlier", "conflict", "cut"]
-"""What became of an event that arrived. An earlier one is a duplicate that is read later than its
-like, and arrived before it.
+"""The result of adding an event. An earlier one is a duplicate that is read after, and arrived
+before, the event that it repeats.
 """
 ARRIVALS: Final[tuple[Arrival, ...]] = get_args(Arrival)
 
 
 class _Index:
-    """What a log has, by identity: the payloads, and the earliest arrival's delay in ms."""
+    """A log's contents by identity: the payloads, and the delay in ms of the earliest arrival."""
 
     __slots__ = ("_delays", "_payloads")
 
@@ -44,13 +44,13 @@ class _Index:
             self.note(row)
 
     def note(self, row: LoggedEvent) -> None:
-        """The log has this row, too."""
+        """Add a row of the log."""
         one = identity(row)
         self._delays[one] = min(self._delays.get(one, row.delay), row.delay)
         self._payloads.add((one, canonical_json(row.payload)))
 
     def find(self, row: LoggedEvent) -> Arrival:
-        """Folded for an identity that is new, else whether its payload is known, too."""
+        """Return "folded" for a new identity, else how the row relates to those known."""
         one = identity(row)
         delay = self._delays.get(one)
         if delay is None:
@@ -61,19 +61,19 @@ class _Index:
 
 
 AppendedEvents = list[tuple[int, bytes]]
-"""Events that sessions have taken in: whose number it has, and the event as its log has it."""
+"""Events appended to sessions: the session's number, and the event as its log encodes it."""
 
 
 class ResidentSession:
-    """A session in memory: its state, its log, and what finds repeats in it quickly.
+    """A session in memory: its state, its log, and the means to find repeats quickly.
 
-    An event is put into the log at once, but what it brings to the state is worked out when that
-    is next looked at: of many events together, and in one piece of memory where it can be.
+    An event is appended to the log at once, but the state is brought up to date only when it is
+    next read: for many events together, and in contiguous memory where possible.
     """
 
     __slots__ = (
-        *("_base", "_counted", "_events", "_grown", "_index", "_reading", "_runs", "_seen"),
-        *("_state", "_told", "due", "log", "notable_before", "number", "open", "resettled"),
+        *("_base", "_counted", "_events", "_appended", "_analysis", "_index", "_runs", "_seen"),
+        *("_state", "_emitted", "due", "log", "notable_before", "number", "open", "resettled"),
         *("shard", "summary", "turn_walk"),
     )
 
@@ -82,48 +82,57 @@ class ResidentSession:
         state: Session,
         log: bytes | bytearray = b"",
         number: int = 0,
-        grown: AppendedEvents | None = None,
+        appended: AppendedEvents | None = None,
     ) -> None:
         self._state = state
         state.key = state.key.shared()
         self._base = state.base
         self._events = state.count
-        """How many the log has."""
+        """The number of events in the log."""
         self._counted = 0
-        """How many bytes of the log the state has been told of, once it can take events in."""
-        self._grown: AppendedEvents = [] if grown is None else grown
-        """Where its events go for the next commit to tell."""
+        """The bytes of the log that the state accounts for, once events can be added."""
+        self._appended: AppendedEvents = [] if appended is None else appended
+        """Receives the session's new events, for the next commit."""
         self.number = number
-        """What deltas know it by."""
+        """The session's number in deltas."""
         self.open = state.closed is None
-        """As the state has it, which folding need not fetch for that."""
+        """The state's openness, which folding can read without touching the state."""
         self.notable_before = BEFORE_ALL if self.open else AFTER_ALL
-        """What arrives before that (epoch ms) matters to more than the session: nothing while it is
-        open without a wrap-up, then what may bring its close forward, and all once it has closed.
+        """An event that arrives before this time (epoch ms) matters to more than the session: none
+        while the session is open without a wrap-up, then any that may bring its close forward, and
+        all once it has closed.
         """
         self.due = AFTER_ALL
-        """When its close is looked at next (epoch ms)."""
+        """When the session's close is checked next (epoch ms)."""
         self.shard: str | None = ""
-        """The shard that its events came from; empty before one came, None if they are several."""
+        """The shard of the session's events; empty before the first one, None if there are
+        several.
+        """
         self.log = log or bytearray()
-        """As it was given until an event comes: a restored log isn't copied for nothing."""
+        """The log object as given until an event arrives: a restored log isn't copied
+        needlessly.
+        """
         self._index: _Index | None = None
         self._seen: int | None = None if log else 0
         self._analysis: SessionAnalysis | None = None
-        self._told = _NOTHING
-        """Events that direct samples no longer need: they were told, and set no context."""
+        self._emitted = _NOTHING
+        """Events that direct samples no longer need: they were emitted, and set no context."""
         self.resettled = bool(log)
-        """Whether a told event may have changed since direct samples were told last."""
+        """Whether an emitted event may have changed since direct samples were last emitted."""
         self.summary: Samples | None = None
-        """The per-session samples of its first close, if they have been worked out."""
+        """The per-session samples of the first close, once computed."""
         self._runs: NumberRuns | None = None
-        """Of its sequence numbers; None until asked for, which no offline replay does."""
+        """The runs of the sequence numbers; None until first needed, which is never in an offline
+        replay.
+        """
         self.turn_walk: tuple[int, ConversationWalk] | None = None
-        """A walk through all events before a time (epoch ms), none of which has come since."""
+        """A walk through all events before a time (epoch ms), before which no event has arrived
+        since.
+        """
 
     @property
     def state(self) -> Session:
-        """Its state after all of its events."""
+        """The session's state after all of its events."""
         if self._events != self._state.count:
             self._analysis = None
             new = unpack_log(self.log[self._counted :], self._events - self._state.count)
@@ -135,23 +144,23 @@ class ResidentSession:
 
     @property
     def runs(self) -> NumberRuns:
-        """What is known of the sequence numbers of all of its events."""
+        """The runs of the sequence numbers of all events."""
         runs = self._runs
         if runs is None:
             runs = self._runs = NumberRuns()
             if self._state.count:
                 runs.take_in(self.rows()[: self._state.count])
-        _ = self.state  # which takes in what is new
+        _ = self.state  # brings the runs up to date
         if runs.repeated:
             runs.resolve(self.rows())
         return runs
 
     def is_sparse(self) -> bool:
-        """Whether so many of its numbers are absent that they can't follow one another."""
+        """Whether so many numbers are absent that they can't be contiguous."""
         return numbers_of(self.rows()).sparse
 
     def close(self, closed: Closed) -> None:
-        """It closes for the first time."""
+        """Close the session for the first time."""
         state = self.state
         state.closed = closed
         state.revision = state.continued + 1
@@ -159,23 +168,27 @@ class ResidentSession:
         self._analysis = self._runs = None
 
     def rows(self) -> list[LoggedEvent]:
-        """All events, in the order of their arrival."""
+        """Return all events, in the order of their arrival."""
         return unpack_log(self.log, self._events)
 
     def rows_to_emit(self) -> tuple[list[LoggedEvent], int]:
-        """The events that may still matter to direct samples, in the order of their arrival, and
-        how many are left out.
+        """Return the events that may still matter to direct samples, in the order of their arrival,
+        and the number of those left out.
         """
-        told = self._told
-        return told.left_out(self.log, self.state.count), told.last - told.first
+        emitted = self._emitted
+        return emitted.left_out(self.log, self.state.count), emitted.last - emitted.first
 
     def mark_rows_emitted(self, rows: list[LoggedEvent], before: int) -> None:
-        """All samples of the ``rows_to_emit`` before that time (epoch ms) are told now."""
-        self._told = self._told.grown(self.log, rows, before - self.state.base, CONFIGURING)
+        """Note that all direct samples of ``rows`` before that time (epoch ms) are being emitted;
+        ``rows`` are those of ``rows_to_emit``.
+        """
+        self._emitted = self._emitted.extended(
+            self.log, rows, before - self.state.base, CONFIGURING
+        )
 
     def analysis(self, *, contiguous: bool = True) -> SessionAnalysis:
-        """All events, read as they now stand; kept until ``forget_analysis``. ``contiguous``: see
-        ``analyse``.
+        """Return the analysis of all events as of now, kept until ``forget_analysis``.
+        ``contiguous``: see ``analyse``.
         """
         state, kept = self.state, self._analysis
         if kept is None or kept.contiguous != contiguous:
@@ -185,58 +198,62 @@ class ResidentSession:
         return kept
 
     def analysis_of(self, count: int, *, closing: bool, contiguous: bool = True) -> SessionAnalysis:
-        """The first ``count`` events to arrive, read with or without the close."""
+        """Return the analysis of the first ``count`` events to arrive, with or without the
+        close.
+        """
         if count == self.state.count and closing == (self.state.closed is not None):
             return self.analysis(contiguous=contiguous)
         rows = self.rows()[:count]
         return analyse(rows, self.state.base, closing=closing, contiguous=contiguous)
 
     def forget_analysis(self) -> None:
-        """Let go of the kept reading: it is many times the size of the log."""
+        """Drop the kept analysis: it is many times the size of the log."""
         self._analysis = None
 
     def add(self, event: Event, most: int) -> Arrival:
-        """Take in an event that arrived, unless it is known or the session holds ``most``."""
+        """Append an event that arrived, unless it is known or the session already has ``most``
+        events.
+        """
         seen = self._seen
         if seen is None:
-            seen = self._woken()
+            seen = self._prepare()
         bit = 1 << (event.sequence_number & _BITS)
         known = self._find(event) if seen & bit else "folded"
         if known == "duplicate":
             return known
         log, packed = self.log, pack_event(event, self._base)
         if self._events >= most or len(log) + len(packed) > MAX_LOG_BYTES:
-            return self._turned_away(known)
+            return self._refuse(known)
         if known != "folded":
             self._repeated(known, event)
         log += packed
-        self._grown.append((self.number, packed))
+        self._appended.append((self.number, packed))
         self._seen = seen | bit
         self._events += 1
         if self._index is not None:
             self._index.note(logged_event(event, self._base))
         return known
 
-    def _turned_away(self, known: Arrival) -> Arrival:
-        """There is no room for an event."""
+    def _refuse(self, known: Arrival) -> Arrival:
+        """Refuse an event for which there is no room."""
         if known == "earlier":
             return "duplicate"
         self.state.cut += 1
         return "cut"
 
     def _repeated(self, known: Arrival, event: Event) -> None:
-        """The event has the identity of one before it."""
+        """Note an event that has the identity of an earlier one."""
         state = self.state
         if event.timestamp < state.direct.before:
             self.resettled = True
         if known == "earlier":
-            # no record says when an event arrived: this one makes no revision, and a record that
-            # is up to date stays so
+            # no record shows arrival times: this event makes no revision, and a record that is up
+            # to date remains so
             state.revision -= state.closed is not None
             state.recorded += state.recorded == state.count
 
-    def _woken(self) -> int:
-        """Make a restored session ready for events; gives the bits of its sequence numbers."""
+    def _prepare(self) -> int:
+        """Prepare a restored session for new events; return the bits of its sequence numbers."""
         self.log = bytearray(self.log)
         self._counted = len(self.log)
         seen = 0
@@ -259,10 +276,10 @@ class ResidentSession:
 _NOTHING: Final = LogRange()
 
 MAX_LOG_BYTES: Final = 4 << 20
-"""The bound on a session's packed events; what they may come to at their usual size is less."""
+"""The limit on a session's packed events, in bytes; ``max_events`` of usual size take less."""
 
 _BITS: Final = 4095
-"""Sequence numbers are told apart by so many of their low bits first."""
+"""Sequence numbers are first compared by these low bits."""
 
 _SCANNED: Final = 256
-"""Up to so many events a repeat is looked for by unpacking; beyond, by an index."""
+"""Up to this many events a repeat is found by unpacking the log; beyond, by an index."""

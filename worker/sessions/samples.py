@@ -1,4 +1,4 @@
-"""Samples: what events give to the metrics, before anyone decides where it is told."""
+"""Samples: the values that events contribute to metrics, before they are assigned to series."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MinuteSamples = defaultdict[SampleKey, list[int]]
 
 
 def split(kind: SampleKey) -> tuple[str, str | None]:
-    """The metric of a kind, and the value of its own dimension."""
+    """Return a key's metric, and the value of its own dimension."""
     return kind if isinstance(kind, tuple) else (kind, None)
 
 
 class Samples:
     """Samples by context and minute (epoch ms); a part may be empty.
 
-    All samples of a part go to the same series, so a part is told at once.
+    All samples of a part under one key go to the same series.
     """
 
     __slots__ = ("_context", "parts")
@@ -32,11 +32,13 @@ class Samples:
         self._context = context
 
     def enter(self, context: Context) -> None:
-        """The context of all samples that follow."""
+        """Set the context of all samples that follow."""
         self._context = context
 
     def at(self, time: int) -> MinuteSamples:
-        """Where samples of an instant (epoch ms) go, and of its minute while the context stays."""
+        """Return the part for samples of an instant (epoch ms), valid for its minute while the
+        context stays the same.
+        """
         place = self._context, minute_of(time)
         part = self.parts.get(place)
         if part is None:
@@ -44,5 +46,5 @@ class Samples:
         return part
 
     def count(self, metric: str) -> int:
-        """How many samples there are of a metric without a dimension of its own."""
+        """Return the number of samples of a metric without a dimension of its own."""
         return sum(len(part.get(metric, ())) for part in self.parts.values())

@@ -1,7 +1,7 @@
-"""What a session record is: one JSON object that says all about a closed session.
+"""The session record's schema: one JSON object with everything known about a closed session.
 
-Its JSON schema is published with the project (``voice-insights schema``) and versioned by
-``schema_version``; fields are only ever added within a version.
+The JSON schema is published with the project (``voice-insights schema``) and versioned by
+``schema_version``; within a version, fields are only ever added.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ Rfc3339Text = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds")]
 ReportedText = Annotated[
     str,
     Meta(
-        description="text as the platform reports it, within bounds: it may hold anything, "
-        "personal data too"
+        description="text as the platform reports it, within limits: it may contain anything, "
+        "including personal data"
     ),
 ]
 
 
 class _Part(msgspec.Struct, frozen=True, gc=False):
-    """Fields stand in a record's line in the order in which they are declared here. A reader
-    passes over fields that it doesn't know: a later release may have added them.
+    """Fields appear in a record's line in the order of their declaration here. A reader ignores
+    unknown fields: a later release may have added them.
     """
 
 
 class ContextPart(_Part, frozen=True):
-    """Languages, providers, voice and model at the session's end; ``unknown`` if not told."""
+    """Languages, providers, voice and model at the session's end; ``unknown`` if not reported."""
 
     tts_language: ReportedText
     transcription_language: ReportedText
@@ -63,7 +63,7 @@ class LatencyPart(_Part, frozen=True):
 
 
 class TypePart(_Part, frozen=True):
-    """Interruptions by the type that was reported."""
+    """Interruptions by their reported type."""
 
     SPEECH: int
     DTMF: int
@@ -89,7 +89,7 @@ class TokenPart(_Part, frozen=True):
 
 
 class TalkPart(_Part, frozen=True):
-    """Who talked how long; ``agent_share`` in percent, null if nobody did."""
+    """How long each side talked; ``agent_share`` in percent, null if nobody talked."""
 
     customer_ms: Ms
     agent_ms: Ms
@@ -106,8 +106,8 @@ class ErrorPart(_Part, frozen=True):
 
 
 class RowPart(_Part, frozen=True):
-    """One turn, greeting, unanswered prompt or abandoned wait; ``doubtful`` where events are
-    missing that may have said otherwise.
+    """One turn, greeting, unanswered prompt or abandoned wait; ``doubtful`` where missing events
+    may have changed the outcome.
     """
 
     n: int
@@ -124,11 +124,10 @@ class RowPart(_Part, frozen=True):
 
 
 class CompletenessPart(_Part, frozen=True):
-    """How much of the session was seen. ``missing``: sequence numbers absent between the
-    first and the last; ``sparse``: whether these are more than a quarter of twenty or more, as
-    they are where numbers don't follow one another; ``cut``: what was beyond a bound: events of a
-    session that is too great, names nobody knows beyond the first 50 (counted under ``other``),
-    languages.
+    """How much of the session was seen. ``missing``: sequence numbers absent between the first and
+    the last; ``sparse``: whether more than a quarter of at least twenty numbers are absent, as
+    happens where numbers aren't contiguous; ``cut``: whatever exceeded a limit: events of a session
+    that is too large, unknown names beyond the first 50 (counted under ``other``), languages.
     """
 
     events: int
@@ -143,9 +142,9 @@ class CompletenessPart(_Part, frozen=True):
 
 
 class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
-    """A closed session. Of records with one key, the one with the highest revision holds; but a
-    session that speaks again after it was forgotten has further ones, ``continued``, of what came
-    after that.
+    """A closed session. Of several records with one key, the one with the highest revision is
+    valid. A session that gets events again after it was forgotten has further records,
+    ``continued``, which describe only those later events.
     """
 
     schema_version: int
@@ -186,10 +185,10 @@ class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
     doubtful_waits: int
     doubtful_turns: int
     doubtful_prompts: int
-    turn_rows_omitted: Annotated[int, Meta(description="rows left out to bound the record")]
+    turn_rows_omitted: Annotated[int, Meta(description="rows left out to limit the record's size")]
     completeness: CompletenessPart
     continued: Annotated[
-        bool, Meta(description="only there, and true, where earlier events were forgotten")
+        bool, Meta(description="present, and true, only if earlier events were forgotten")
     ] = False
     timeline: Annotated[
         Timeline | None, Meta(description="times in ms since started_at; left out if too long")
@@ -197,6 +196,6 @@ class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of the session record."""
+    """Return the JSON schema of the session record."""
     parts = msgspec.json.schema(SessionRecord)["$defs"]
     return {**parts.pop(SessionRecord.__name__), "$defs": parts}

@@ -1,10 +1,10 @@
-"""What a session's sequence numbers say: which are missing, and which spans have a hole. Pure.
+"""A session's sequence numbers: which are missing, and which spans have a hole. Pure.
 
-A platform numbers a session's events one after another. Where a number is missing, an event is
-lost or has yet to come, and nobody knows what it says. The span from one event to another has a
-hole, and proves nothing, if an event between them by number, the later one included, lacks its
-predecessor. The predecessor is the number less one; for a platform whose events name theirs,
-``Holes`` would be given the breaks that follow from that, and nothing else would change.
+A platform numbers a session's events consecutively. Where a number is missing, an event is lost or
+still in flight, and its content is unknown. The span from one event to another has a hole, and
+proves nothing, if an event between them by number, the later one included, lacks its predecessor.
+The predecessor is the number less one; for a platform whose events name their predecessors,
+``Holes`` would be given the breaks that follow from those, and nothing else would change.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from typing import Final, NamedTuple
 from worker.sessions.event_log import LoggedEvent
 
 Break = tuple[int, int]
-"""A number that lacks its predecessor, and how many numbers are missing right below it."""
+"""A number that lacks its predecessor, and how many numbers are missing directly below it."""
 
 _SPARSE_FROM: Final = 20
-"""A session of fewer numbers, those missing included, is too short to be called sparse."""
+"""A session with a span of fewer numbers, missing ones included, is too short to be called
+sparse.
+"""
 
 
 class Holes:
-    """Where numbers are missing. ``breaks``: at least one, in ascending order of the numbers."""
+    """Missing numbers. ``breaks``: at least one, in ascending order of the numbers."""
 
     __slots__ = ("_after", "_missing")
 
@@ -36,15 +38,15 @@ class Holes:
             self._missing.append(self._missing[-1] + missing)
 
     def between(self, one: int, other: int) -> int:
-        """How many numbers are missing between two of the session's, in either order."""
+        """Return how many numbers are missing between two of the session's, in either order."""
         missing, after = self._missing, self._after
         many = missing[bisect_right(after, other)] - missing[bisect_right(after, one)]
         return many if many > 0 else -many
 
 
 class NumberSpan(NamedTuple):
-    """A session's sequence numbers. ``missing``: those absent between the first and the last, at
-    least so many events are lost.
+    """A session's sequence numbers. ``missing``: the count of those absent between the first and
+    the last; at least that many events are missing.
     """
 
     first: int
@@ -53,18 +55,20 @@ class NumberSpan(NamedTuple):
 
     @property
     def sparse(self) -> bool:
-        """Whether more than a quarter is missing, of enough numbers for that to mean something."""
+        """Whether more than a quarter is missing, of enough numbers for that to be significant."""
         span = self.last - self.first + 1
         return span >= _SPARSE_FROM and 4 * self.missing > span
 
 
 def numbers_of(rows: Iterable[LoggedEvent]) -> NumberSpan:
-    """The numbers of at least one event, in any order."""
+    """Return the span of the numbers of at least one event, in any order."""
     return _numbers(_ascending(rows))
 
 
 def holes_of(rows: Iterable[LoggedEvent]) -> Holes | None:
-    """The holes in the numbers of at least one event, in any order; None if there is none."""
+    """Return the holes in the numbers of at least one event, in any order; None if there are
+    none.
+    """
     ascending = _ascending(rows)
     return Holes(_breaks(ascending)) if _numbers(ascending).missing else None
 

@@ -1,4 +1,4 @@
-"""Silence: the longest stretch in which neither side speaks, of those that are proven."""
+"""Silence: the longest proven time in which neither side speaks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from worker.sessions.sequence_numbers import Holes
 
 
 class Silence:
-    """``longest``: in ms, of the stretches that are over; one with a hole inside is left out,
-    since somebody may have spoken in it.
+    """``longest``: in ms, of the silences that are over; one with a hole inside is left out,
+    because somebody may have spoken in it.
     """
 
     __slots__ = ("_since", "longest")
@@ -18,18 +18,18 @@ class Silence:
         self._since: LoggedEvent | None = None
 
     def begin(self, now: LoggedEvent) -> None:
-        """Neither side speaks from this event on, or it was so before."""
+        """Note that neither side speaks from this event on, unless a silence has begun before."""
         if self._since is None:
             self._since = now
 
     def end(self, now: LoggedEvent, holes: Holes | None) -> None:
-        """A side speaks from this event on."""
+        """Note that a side speaks from this event on."""
         if self._since is not None:
             self.longest = self.longest_up_to(now, holes)
             self._since = None
 
     def longest_up_to(self, last: LoggedEvent, holes: Holes | None) -> int:
-        """The longest stretch in ms if this is the session's last event."""
+        """Return the longest silence in ms if ``last`` is the session's last event."""
         since = self._since
         if since is None:
             return self.longest

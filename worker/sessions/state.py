@@ -1,8 +1,8 @@
-"""The state of a session: how many events it has, how far they have been told, how it ended.
+"""The state of a session: how many events it has, how far they have been emitted, how it ended.
 
-A session is *open* until its events say that it has ended, or stop coming; then it is
-*closed*: its record has gone out. It stays at hand until all that it has to tell has been
-told, and is packed away after that; an event that still arrives brings it back.
+A session is *open* until its events say that it has ended, or stop coming; then it is *closed*, and
+its record has been given out. It stays resident until all its samples have been emitted, and is
+then evicted; an event that still arrives brings it back.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ CloseReason = Literal["wrap_up", "idle", "end_of_input"]
 
 
 class EmitCursor(msgspec.Struct, array_like=True, gc=False):
-    """How far one kind of metrics has been told: all samples of the first ``count`` events
-    whose minutes lie before ``before`` (epoch ms), read with or without ``closing``, and with or
-    without taking absent sequence numbers for missing events (``contiguous``).
+    """The extent to which metrics of one hold have been emitted: all samples of the first ``count``
+    events whose minutes lie before ``before`` (epoch ms), analysed with or without ``closing``, and
+    with or without taking absent sequence numbers for missing events (``contiguous``).
 
     ``oldest_new``: the time of the oldest event since (epoch ms), None if there is none.
     """
@@ -37,8 +37,8 @@ class EmitCursor(msgspec.Struct, array_like=True, gc=False):
 
 
 class Closed(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The first close: the number of events that the session then had, why, and when; and whether
-    absent sequence numbers were then taken for missing events.
+    """The first close: the session's number of events then, the reason, the time (epoch ms), and
+    whether absent sequence numbers were then taken for missing events.
     """
 
     count: int
@@ -48,15 +48,15 @@ class Closed(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Session(msgspec.Struct, array_like=True, gc=False):
-    """A session's state; all of it but the log is small. Times in epoch ms.
+    """A session's state; small, apart from the log. Times in epoch ms.
 
-    ``revision`` is 0 while the session is open, one more than ``continued`` at its close, and
-    grows by one with each event that arrives after that. ``recorded`` is how many events its last
-    record told of, ``oldest`` and ``newest`` the times of its first and its latest event.
+    ``revision`` is 0 while the session is open, ``continued`` + 1 at its close, and grows by one
+    with each event that arrives after that. ``recorded`` is the number of events in its last
+    record, ``oldest`` and ``newest`` the times of its first and its latest event.
 
-    ``continued``: the last revision of a session of the same key that was forgotten; 0 if there
-    is none. ``contextual``: direct samples that wait for the session's beginning are emitted of
-    the minutes before that.
+    ``continued``: the last revision of a forgotten session of the same key; 0 if there is none.
+    ``contextual``: direct samples that wait for the session's beginning have been emitted for the
+    minutes before this time.
     """
 
     key: SessionKey
@@ -74,25 +74,25 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     direct: EmitCursor = msgspec.field(default_factory=EmitCursor)
     turn: EmitCursor = msgspec.field(default_factory=EmitCursor)
     over_emitted: list[tuple[EmittedSample, int]] = []
-    """Samples told that the session's events no longer have."""
+    """Emitted samples that the session's events no longer yield."""
     contextual: int = BEFORE_ALL
     continued: int = 0
 
     def is_contiguous(self, *, stream: bool) -> bool:
-        """Whether absent sequence numbers are taken for missing events: as they are in the
-        ``stream`` now, and in a closed session as they were when it closed, so that its later
+        """Whether absent sequence numbers are taken for missing events: in an open session as they
+        are in the ``stream`` now; in a closed one as they were when it closed, so that its later
         samples and records agree with its first.
         """
         return stream if self.closed is None else self.closed.contiguous
 
     def copy(self) -> Session:
-        """One that can be changed without this one."""
+        """Return a copy that can be changed independently."""
         direct, turn = msgspec.structs.replace(self.direct), msgspec.structs.replace(self.turn)
         return msgspec.structs.replace(self, direct=direct, turn=turn)
 
     def take_in(self, rows: Sequence[LoggedEvent]) -> None:
-        """The log has grown by these, at least one, in the order in which they arrived; all of
-        them are new to it.
+        """Update the state with rows that the log has gained: at least one, all new to the session,
+        in the order of their arrival.
         """
         if self.closed is not None:
             self.revision += len(rows)

@@ -1,4 +1,6 @@
-"""The per-session samples: what a whole session gives to the metrics, once, when it closes."""
+"""The per-session samples: those that a whole session contributes to the metrics, once, at its
+close.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from worker.sessions.samples import SampleKey, Samples
 
 
 def summary_of(analysis: SessionAnalysis) -> Samples:
-    """The per-session samples of a reading."""
+    """Return the per-session samples of an analysis."""
     samples = Samples(analysis.context)
     part = samples.at(analysis.last)
     for kind, value in _session_values(analysis):

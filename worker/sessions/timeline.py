@@ -1,8 +1,8 @@
 """The timeline of a call: who spoke when, when the caller waited, and for what. Pure.
 
-The turn rules tell ``Pairs`` what they pair while they walk; nothing here pairs a second time, so
-a picture of the call and its metrics can't disagree. What one event says alone, and where events
-are missing, is read from the events themselves. Times are in ms since the session's first event.
+The turn rules report to ``Pairs`` what they pair while they walk; nothing here pairs a second time,
+so a picture of the call and its metrics can't disagree. Facts of single events, and where events
+are missing, are read from the events themselves. Times are in ms since the session's first event.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from worker.sessions.pairing import Pairing
 from worker.sessions.turn_rows import RowOutcome, TurnRow
 
 MAX_ENTRIES: Final = 2_000
-"""A timeline has so many entries at most; the earliest are kept."""
+"""The most entries of a timeline; the earliest are kept."""
 
 What = Literal[
     "interrupt", "preempted", "dtmf", "digit", "play_media", "language_changed", "error_event"
@@ -31,15 +31,15 @@ What = Literal[
 
 
 class Speech(NamedTuple):
-    """The customer speaks; None for an end that was never seen."""
+    """The customer speaks; None for a start or an end that was never seen."""
 
     start: int | None
     end: int | None
 
 
 class Utterance(NamedTuple):
-    """The agent speaks; None for an end that was never seen. ``outcome``: of the turn row that it
-    belongs to, None if it answers nobody. ``response_ms``: only of a turn beyond doubt.
+    """The agent speaks; None for a start or an end that was never seen. ``outcome`` is that of its
+    turn row, None if it answers nobody. ``response_ms``: only of a turn beyond doubt.
     """
 
     start: int | None
@@ -50,7 +50,7 @@ class Utterance(NamedTuple):
 
 class Wait(NamedTuple):
     """The caller waits, up to the agent's audio; None if that never came. ``speech_ms``: how long
-    the caller speaks in it. ``doubtful``: 1 if a missing event may have ended it.
+    the caller speaks meanwhile. ``doubtful``: 1 if a missing event may have ended the wait.
     """
 
     since: int
@@ -60,8 +60,8 @@ class Wait(NamedTuple):
 
 
 class Prompt(NamedTuple):
-    """A prompt and the first token of its reply; None without a reply. ``sure``: 1 if nothing
-    else can have been answered by it.
+    """A prompt and the first token of its reply; None without a reply. ``sure``: 1 if the pairing
+    is beyond doubt.
     """
 
     sent: int
@@ -70,7 +70,7 @@ class Prompt(NamedTuple):
 
 
 class ReplyStream(NamedTuple):
-    """A reply's tokens; the end and the count are None where they can't be told."""
+    """A reply's tokens; the end and the count are None where they are unknown."""
 
     first_token: int
     final_token: int | None
@@ -85,7 +85,7 @@ class ReportedLatency(NamedTuple):
 
 
 class TimelineMark(NamedTuple):
-    """Something that happens; ``detail``: what broke in, the new language, or the error's code."""
+    """A point in time; ``detail``: what broke in, the new language, or the error's code."""
 
     at: int
     what: What
@@ -93,7 +93,9 @@ class TimelineMark(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Missing sequence numbers: between the times of which two events, and how many."""
+    """Missing sequence numbers: the times of the two events around them, and how many are
+    missing.
+    """
 
     after: int
     before: int
@@ -101,7 +103,7 @@ class Gap(NamedTuple):
 
 
 class InForce(NamedTuple):
-    """A context, and since when it is in force."""
+    """A context, and the time since which it is in force."""
 
     since: int
     tts_language: str
@@ -113,7 +115,9 @@ class InForce(NamedTuple):
 
 
 class Timeline(msgspec.Struct, frozen=True, gc=False):
-    """All entries of each kind by time. ``omitted``: how many are left out to bound it."""
+    """All entries of each kind by time. ``omitted``: the number of entries left out to limit its
+    size.
+    """
 
     customer: list[Speech]
     agent: list[Utterance]
@@ -129,7 +133,7 @@ class Timeline(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pairs(Pairing):
-    """Keeps what is paired; ``first``: the session's first event."""
+    """Collects what is paired; ``first`` is the session's first event."""
 
     __slots__ = ("_first", "_utterances", "customer", "prompts", "replies", "waits")
 
@@ -142,28 +146,28 @@ class Pairs(Pairing):
         self._utterances: list[tuple[int | None, int | None, TurnRow | None]] = []
 
     def spoke(self, since: LoggedEvent | None, until: LoggedEvent | None) -> None:
-        """One utterance of the customer."""
+        """Add an utterance of the customer."""
         self.customer.append(Speech(self._time(since), self._time(until)))
 
     def prompted(self, sent: LoggedEvent, first_token: LoggedEvent | None, *, sure: bool) -> None:
-        """One prompt."""
+        """Add a prompt."""
         self.prompts.append(Prompt(self._at(sent), self._time(first_token), int(sure)))
 
     def reply_begins(self, first_token: LoggedEvent) -> None:
-        """One reply, so far."""
+        """Add a reply in progress."""
         self.replies.append(ReplyStream(self._at(first_token), None, None))
 
     def reply_ends(self, final_token: LoggedEvent, tokens: int | None) -> None:
-        """The last reply, as a whole."""
+        """Complete the last reply."""
         began = self.replies[-1].first_token
         self.replies[-1] = ReplyStream(began, self._at(final_token), tokens)
 
     def agent_begins(self, now: LoggedEvent, row: TurnRow | None) -> None:
-        """One utterance of the agent, so far."""
+        """Add an utterance of the agent in progress."""
         self._utterances.append((self._at(now), None, row))
 
     def agent_ends(self, now: LoggedEvent, *, begun: bool) -> None:
-        """The last utterance, as a whole, or the end of one."""
+        """Complete the last utterance, or add the end of one whose start was never seen."""
         if begun:
             start, _, row = self._utterances[-1]
             self._utterances[-1] = start, self._at(now), row
@@ -173,11 +177,11 @@ class Pairs(Pairing):
     def waited(
         self, since: LoggedEvent, audio: LoggedEvent | None, speech_ms: int, *, doubtful: bool
     ) -> None:
-        """One wait."""
+        """Add a wait."""
         self.waits.append(Wait(self._at(since), self._time(audio), speech_ms, int(doubtful)))
 
     def agent(self) -> list[Utterance]:
-        """The agent's utterances."""
+        """Return the agent's utterances."""
         return [
             Utterance(start, end, None, None)
             if row is None
@@ -193,8 +197,8 @@ class Pairs(Pairing):
 
 
 def timeline_of(pairs: Pairs, ordered: list[LoggedEvent], *, holes: bool) -> Timeline:
-    """The timeline of a session from what was paired and all of its events in order, at least
-    one. ``holes``: whether any are missing.
+    """Return the timeline of a session from its pairs and all of its events in order, at least one.
+    ``holes``: whether any numbers are missing.
     """
     return _bounded(
         Timeline(
@@ -214,7 +218,7 @@ def timeline_of(pairs: Pairs, ordered: list[LoggedEvent], *, holes: bool) -> Tim
 
 
 def _begin(entry: tuple[int | None, int | str | None, *tuple[object, ...]]) -> int:
-    """When an entry begins; where nobody saw that, when it ends."""
+    """Return when an entry begins; if that was never seen, when it ends."""
     begin, end = entry[:2]
     if begin is not None:
         return begin
@@ -271,7 +275,7 @@ def _gaps(ordered: list[LoggedEvent]) -> list[Gap]:
 
 
 def _contexts(ordered: list[LoggedEvent]) -> list[InForce]:
-    """Those that follow one another; there is none before the first configuration."""
+    """Return the successive contexts; there is none before the first configuration."""
     walk, first, found = ContextWalk(), ordered[0].timestamp, list[InForce]()
     for row in ordered:
         if row.name not in CONFIGURING:

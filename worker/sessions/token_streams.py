@@ -1,8 +1,8 @@
-"""Replies in progress: from a reply's first token to its final one, where that can be told.
+"""Replies in progress: from a reply's first token to its final one, where the two can be paired.
 
 First and final tokens are paired only while a single reply is in progress. A reply that begins
-across a hole may follow one whose final token is lost: what was in progress is forgotten then,
-and the new one isn't measured, since that final token may still come.
+across a hole may follow one whose final token is lost: then what was in progress is dropped, and
+the new reply isn't measured, because that final token may still come.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from worker.sessions.sequence_numbers import Holes
 
 
 class ReplyInProgress(msgspec.Struct, frozen=True, gc=False):
-    """A reply that has begun but wasn't heard yet; ``sure`` if its prompt is beyond doubt."""
+    """A reply that has begun and hasn't been heard yet; ``sure`` if its prompt is beyond doubt."""
 
     begun: int
     sure: bool
 
 
 class TokenStreams:
-    """``first_token`` (F): the begin of the one reply in progress; None if there is none."""
+    """``first_token`` (F): the start of the one reply in progress; None if there is none."""
 
     __slots__ = ("_count", "_void", "first_token")
 
@@ -31,7 +31,7 @@ class TokenStreams:
         self._void = False
 
     def begin(self, now: LoggedEvent, holes: Holes | None) -> None:
-        """A reply begins."""
+        """Note that a reply begins."""
         since = self.first_token
         if since is None:
             self.first_token = now
@@ -43,7 +43,7 @@ class TokenStreams:
         self._count += 1
 
     def end(self, now: LoggedEvent, holes: Holes | None) -> int | None:
-        """A reply is complete: how long it took in ms, None if that can't be told."""
+        """Note that a reply is complete; return how long it took in ms, None if that is unknown."""
         since = self.first_token
         if since is None:
             return None

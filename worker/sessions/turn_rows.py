@@ -1,10 +1,10 @@
-"""The rows of a call, turn by turn: what a person reads to see where a caller waited.
+"""The turn rows of a call: a turn-by-turn view of where a caller waited.
 
 A row is an agent utterance that answers the customer, the greeting, a prompt that stayed
-unanswered, or the wait in which the caller gave up. It is doubtful where events are missing that
-may have said otherwise. Measurements that precede an utterance
-(the transcript's latency, the application's, the synthesis's, the reply's tokens) stand in
-its row; tokens that arrive while it is spoken are added to it.
+unanswered, or the wait in which the caller gave up. It is doubtful where missing events may have
+changed the outcome. Measurements that precede an utterance (the transcript's latency, the
+application's, the synthesis's, the reply's tokens) belong to its row; tokens that arrive while it
+is spoken are added to it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ RowOutcome = Literal[
     "answered", "ambiguous", "interrupted", "unanswered", "abandoned", "greeting", "doubtful"
 ]
 TurnOutcome = Literal["answered", "ambiguous", "doubtful"]
-"""What is known of an utterance that answers the customer when it begins."""
+"""The knowledge of an utterance that answers the customer, at its start."""
 
 _Measured = tuple[int | None, int | None, int | None, int | None]
 """A row's ``application_ms``, ``stt_ms``, ``tts_ms`` and ``tokens``."""
 
 
 class TurnRow(msgspec.Struct, gc=False):
-    """One row. ``at``: the customer's end (a turn), the audio's start (the greeting), the
-    prompt (unanswered) or the begin of the wait (abandoned), in epoch ms. Durations in ms.
+    """One row. ``at``: the customer's end (a turn), the audio's start (the greeting), the prompt
+    (unanswered) or the start of the wait (abandoned), in epoch ms. Durations in ms.
     """
 
     at: int
@@ -61,60 +61,66 @@ class TurnRows:
         self._tokens: int | None = None
         self._reply_ahead = False
         self._measured: _Measured = None, None, None, None
-        """What preceded the current utterance."""
+        """The measurements that preceded the current utterance."""
         self.current: TurnRow | None = None
-        """That of the current utterance, if it has one."""
+        """The current utterance's row, if it has one."""
         self._waited_since: int | None = None
-        """When the wait at the session's end began."""
+        """When the wait at the session's end began (epoch ms)."""
 
     def reply_begins(self, latency: int | None) -> None:
-        """A reply begins, after that many ms where its prompt is known."""
+        """Note that a reply begins, ``latency`` ms after its prompt if that is known."""
         self._reply_ahead = True
         if latency is not None:
             self._application_ms = latency
 
     def tokens(self, count: int) -> None:
-        """Tokens of a reply: of the current utterance's unless a newer reply has begun."""
+        """Add a reply's tokens to the current utterance, or to the next one if a newer reply has
+        begun.
+        """
         if self._reply_ahead:
             self._tokens = (self._tokens or 0) + count
         elif self.current is not None:
             self.current.tokens = (self.current.tokens or 0) + count
 
     def utterance(self) -> None:
-        """The agent begins to speak; what was measured since it last did belongs to this."""
+        """Note that the agent begins to speak; the measurements since it last did belong to
+        this.
+        """
         self._measured = self._application_ms, self.stt_ms, self.tts_ms, self._tokens
         self._application_ms = self.stt_ms = self.tts_ms = self._tokens = None
         self._reply_ahead = False
         self.current = None
 
     def turn(self, at: int, outcome: TurnOutcome, wait: int | None, response: int | None) -> None:
-        """An utterance that answers the customer, with what is known of the wait and its time."""
+        """Add an utterance that answers the customer, with its wait and response time (ms) if
+        known.
+        """
         self._open(at, outcome, wait, response)
 
     def greeting(self, at: int) -> None:
-        """The first utterance of the agent, before any reply."""
+        """Add the first utterance of the agent, before any reply."""
         if self.current is None:
             self._open(at, "greeting", None, None)
 
     def reply(self, duration: int | None) -> None:
-        """The current utterance has ended, after that many ms where that is sure."""
+        """End the current utterance, after ``duration`` ms if that is certain."""
         if self.current is not None:
             self.current.reply_ms = duration
             self.current = None
 
     def interrupted(self) -> None:
-        """The current utterance was broken into."""
+        """Mark the current utterance as interrupted."""
         if self.current is not None and self.current.outcome != "greeting":
             self.current.outcome = "interrupted"
 
     def unanswered(self, prompt: int, *, doubtful: bool) -> None:
-        """A prompt that no reply answered, as far as is known."""
+        """Add a prompt that no reply answered, as far as is known."""
         if self._waited_since is None or prompt < self._waited_since:
             self._keep(TurnRow(prompt, "doubtful" if doubtful else "unanswered", self.language))
 
     def waited(self, since: int, *, abandoned: bool) -> None:
-        """The caller waited until the session's end, as far as is known, or ``abandoned`` it for
-        sure; the prompts of that get no rows of their own.
+        """Add a wait that lasted until the session's end; ``abandoned`` if that is certain. Prompts
+        since its start get no rows of their own.
         """
         self._waited_since = since
         self._keep(TurnRow(since, "abandoned" if abandoned else "doubtful", self.language))

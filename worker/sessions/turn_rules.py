@@ -1,12 +1,12 @@
 """The turn rules: which audio answers which words, and how long a caller waited for it.
 
-No event links a prompt to its reply, or a reply to its audio. The rules pair only what can't
-be mistaken, and count the rest. They walk a session's events in order, one method an event.
-A sample is stamped with the event that completes it: it goes to ``part``, which whoever feeds
-the events sets to where samples of the event's time go. Each turn goes to ``rows``.
+No event links a prompt to its reply, or a reply to its audio. The rules pair only what can't be
+mistaken, and count the rest. They walk a session's events in order, one method per event. A sample
+is stamped with the event that completes it: it goes to ``part``, which the caller sets to the
+samples of the event's minute. Each turn goes to ``rows``.
 
-A span with a hole in its sequence numbers proves nothing: it gives no sample, and a wait, a turn
-or a prompt that lies across one is counted as doubtful, apart from what is ambiguous.
+A span with a hole in its sequence numbers proves nothing: it gives no sample, and a wait, a turn or
+a prompt that spans one is counted as doubtful, apart from what is ambiguous.
 
 State, as events unless said otherwise; their times are in ms since the session's base:
 
@@ -17,7 +17,7 @@ State, as events unless said otherwise; their times are in ms since the session'
 * ``unheard``: replies begun since the agent last began to speak, each sure or not;
 * ``doubt``, a flag: more than one prompt was owed at once, so replies can't be attributed;
 * ``muddled``, a flag: the customer spoke again while a prompt was owed;
-* ``streams``, with ``first_token`` (F): the begin of the one reply in progress.
+* ``streams``, with ``first_token`` (F): the start of the one reply in progress.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class TurnWalk:
     """The rules' state. Feed it the session's events in order, then ``close`` it.
 
     ``holes``: those in the numbers of all of the session's events, not only of those walked; None
-    if there are none, or if they mean nothing. Set it before the walk goes on. ``pairs`` is told
-    what is paired.
+    if there are none, or if they mean nothing. Set it before continuing the walk. ``pairs``
+    receives what is paired.
     """
 
     __slots__ = (
@@ -52,7 +52,7 @@ class TurnWalk:
     )
 
     def __init__(self, rows: TurnRows, base: int) -> None:
-        """``base``: the session's, which its rows' times are told by (epoch ms)."""
+        """``base``: the session's base (epoch ms), to which the rows' times are relative."""
         self.part: MinuteSamples = defaultdict(list)
         self.holes: Holes | None = None
         self.pairs = Pairing()
@@ -71,7 +71,7 @@ class TurnWalk:
         self._configured: LoggedEvent | None = None
         self._ended_since_prompt = False
         self._utterance = 0
-        """The time of the customer's current or last utterance's start."""
+        """The time at which the customer's current or last utterance began."""
         self._utterance_over_agent = False
         # what belongs to the agent's current utterance
         self._answers: LoggedEvent | None = None
@@ -115,7 +115,7 @@ class TurnWalk:
         if self.customer_since is not None:
             self.customer_ms += now.timestamp - self.customer_since.timestamp
         else:
-            # nobody knows when this utterance began, so nobody knows that it was over the agent
+            # this utterance's start is unknown, and so is whether it was over the agent
             self._utterance_over_agent = False
         self.customer_since = self.customer_end = None
         if self.agent_since is None:
@@ -123,7 +123,7 @@ class TurnWalk:
             self.silence.begin(now)
 
     def prompt_sent(self, now: LoggedEvent) -> None:
-        """What the customer said goes to the application."""
+        """The customer's words go to the application."""
         self.owed.append(now)
         if len(self.owed) > 1:
             self.doubt = True
@@ -153,7 +153,7 @@ class TurnWalk:
         self.streams.begin(now, self.holes)
 
     def final_token_received(self, now: LoggedEvent, tokens: int | None) -> None:
-        """A reply is complete, with that many tokens (None: not told)."""
+        """A reply is complete, with that many tokens (None: not reported)."""
         duration = self.streams.end(now, self.holes)
         if duration is not None:
             self.part["TokenStreamDuration"].append(duration)
@@ -198,7 +198,7 @@ class TurnWalk:
             self.silence.begin(now)
 
     def interrupt(self, now: LoggedEvent) -> None:
-        """One party broke in; prompts owed from before the customer did so are void."""
+        """One party interrupts; prompts owed from before the customer did so are void."""
         began = now.timestamp
         if self._utterance_over_agent:
             began = self._utterance
@@ -212,7 +212,7 @@ class TurnWalk:
         self.doubt = len(self.owed) > 1
 
     def close(self, last: LoggedEvent) -> None:
-        """The session is over; ``last`` is its last event."""
+        """Close the session; ``last`` is its last event."""
         if self.customer_since is not None:
             self.pairs.spoke(self.customer_since, None)
         if self.wait.since is not None:
@@ -227,7 +227,7 @@ class TurnWalk:
         return holes is not None and bool(holes.between(one.sequence_number, other.sequence_number))
 
     def _turn(self, now: LoggedEvent, customer_end: LoggedEvent, wait: int | None) -> None:
-        """Does this utterance answer the customer, and is that beyond doubt?"""
+        """Decide whether this utterance answers the customer, and whether that is beyond doubt."""
         replies = self.unheard  # in order of time, as they came
         begun_since = bool(replies) and replies[-1].begun >= customer_end.timestamp
         clear = not (self.doubt or self.muddled)

@@ -1,1 +1,1 @@
-"""Where decoded batches come from."""
+"""Sources of decoded batches."""

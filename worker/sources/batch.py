@@ -1,4 +1,4 @@
-"""A batch of one shard as the service takes it in, its records decoded. Pure."""
+"""A batch of one shard with its records decoded, as a source delivers it. Pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from worker.stream.position import Position
 
 
 class DecodedBatch(msgspec.Struct, frozen=True):
-    """What a source has read of one shard, in the shard's order.
+    """A batch of one shard's records, decoded, in the shard's order.
 
-    ``records``: how many records the batch has; ``deliveries``: all occurrences in them.
+    ``records``: the number of records in the batch; ``deliveries``: all occurrences in them.
     ``position``: how far the shard is read with this batch; to be committed with its effects.
     ``clock``: epoch ms before which nothing can arrive in the shard any more; None if unknown.
-    ``millis_behind``: how far the batch ends behind the shard's tip.
-    ``gap``: records before this batch may have been trimmed unread.
-    ``children``: with the shard's last batch, where the shards that came from it begin.
+    ``millis_behind``: how far (ms) the batch ends behind the shard's tip. ``gap``: records before
+    this batch may have been trimmed unread. ``children``: with the shard's last batch, the
+    positions at which its child shards begin.
     """
 
     shard: str

@@ -1,8 +1,8 @@
-"""What an engine must do to be the worker's source of records. Pure: protocols and values.
+"""The protocols that an engine implements to be the worker's source of records. Pure.
 
-An engine may fetch records itself (``sources.kinesis`` does), or have them pushed to it by a
-consumer library that also keeps checkpoints. Either way the store's positions are the truth: an
-engine goes on from them, and what it keeps of its own follows ``Source.committed``.
+An engine may fetch records itself (as ``sources.kinesis`` does), or have them pushed to it by a
+consumer library that also keeps checkpoints. Either way the store's positions are authoritative: an
+engine continues from them, and its own checkpoints follow ``Source.committed``.
 """
 
 from __future__ import annotations
@@ -15,48 +15,52 @@ from worker.stream.position import Position
 
 
 class Source(Protocol):
-    """Decoded batches of a stream. All methods are for the service's thread."""
+    """Decoded batches of a stream. All methods are called by the service's thread."""
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Begin delivery."""
         ...
 
     def poll(self, timeout_s: float) -> Iterable[DecodedBatch]:
-        """The batches that are ready, in each shard's order; waits up to ``timeout_s`` for one."""
+        """Return the batches that are ready, in each shard's order; wait up to ``timeout_s`` for
+        one.
+        """
         ...
 
     def committed(self, positions: Mapping[str, Position]) -> None:
-        """These positions, and all that was read before them, are durable.
+        """Note that these positions, and everything read before them, are durable.
 
-        Called after each commit with the positions that it moved, also before ``start``: a
-        pushed engine acknowledges or checkpoints here, and never earlier.
+        Called after each commit with the positions that it moved, also before ``start``: a pushed
+        engine acknowledges or checkpoints here, and never earlier.
         """
         ...
 
     def pause(self, shards: Iterable[str]) -> None:
-        """Deliver nothing more of these shards, apart from what is ready or under way.
+        """Deliver nothing more of these shards, apart from what is ready or in flight.
 
-        A pushed engine that can't pause a shard holds its callback back instead.
+        A pushed engine that can't pause a shard blocks in its callback instead.
         """
         ...
 
     def resume(self, shards: Iterable[str]) -> None:
-        """Go on with these shards."""
+        """Continue with these shards."""
         ...
 
     def expired_shards(self) -> list[str]:
-        """Ended shards that have left the stream, each named once: their positions can go."""
+        """Return ended shards that have left the stream, each once: their positions can be
+        dropped.
+        """
         ...
 
     def stop(self) -> None:
-        """End delivery within about a second; harmless before ``start``."""
+        """Stop delivery within about a second; harmless before ``start``."""
         ...
 
 
 class Opening(NamedTuple):
-    """A stream opened where a state left it.
+    """A stream opened at a state's positions.
 
-    ``positions``: of every shard known at the start; committed before anything is read.
+    ``positions``: those of every shard known at the start; to be committed before anything is read.
     """
 
     source: Source
@@ -68,9 +72,11 @@ class Engine(Protocol):
 
     @property
     def identity(self) -> str:
-        """Names the stream and its creation: a state belongs to one identity for good."""
+        """The name of the stream and its creation: a state belongs to one identity for good."""
         ...
 
     def open(self, stored: Mapping[str, Position]) -> Opening:
-        """Go on from the ``stored`` positions; if there are none, from the configured start."""
+        """Continue from the ``stored`` positions; if there are none, begin at the configured
+        start.
+        """
         ...

@@ -1,1 +1,1 @@
-"""Where commits go: the store protocol and its implementations. Shell."""
+"""The store protocol and its implementations, which make commits durable. Shell."""

@@ -1,7 +1,7 @@
-"""A closed session as bytes, as every store keeps it, under a version of its own. Pure.
+"""The encoding of a closed session, the same in every store, with a version of its own. Pure.
 
-The version stands in front of what it describes: stores move these bytes from place to place
-unread, so they may be older than the file or segment that they lie in.
+The version precedes what it describes: stores move these bytes from place to place unread, so they
+may be older than the file or segment that contains them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ CLOSED_SESSION_VERSION: Final = 1
 
 
 def encode_closed(session: EvictedSession) -> bytes:
-    """The version in one byte, then state and log (msgpack)."""
+    """Return the version in one byte, then state and log (msgpack)."""
     return _PREFIX + _ENCODER.encode(session)
 
 
 def decode_closed(data: bytes) -> EvictedSession:
-    """A closed session from its bytes. Raises ``msgspec.DecodeError`` if they are none of a
-    version that this release reads.
+    """Return the closed session that these bytes encode. Raises ``msgspec.DecodeError`` if they
+    aren't one of a version that this release reads.
     """
     version = data[0] if data else 0
     read = _READERS.get(version)
@@ -37,6 +37,8 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _READERS: Final[dict[int, Callable[[memoryview], EvictedSession]]] = {
     1: msgspec.msgpack.Decoder(EvictedSession).decode
 }
-"""By version; a release that writes N keeps the reader of N-1, which gives the N that it means."""
+"""Decoders by version. A release that writes version N keeps the decoder of N-1, converting to
+N.
+"""
 
 _KNOWN: Final = " and ".join(map(str, _READERS))

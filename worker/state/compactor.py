@@ -8,8 +8,8 @@ from worker.state.store import Store
 
 
 class Compactor:
-    """Lets ``store`` compact at once, for the sake of a worker that always dies soon, and then
-    every ``interval_s``, until stopped.
+    """Compacts ``store`` at once, for the sake of a worker that always dies soon, and then every
+    ``interval_s``, until stopped.
     """
 
     def __init__(self, store: Store, interval_s: float) -> None:
@@ -18,14 +18,14 @@ class Compactor:
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="compactor", daemon=True)
         self.error: BaseException | None = None
-        """What ended the thread, if it wasn't ``stop``."""
+        """The error that ended the thread; None if none did."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """End, after a compaction that is under way. Harmless before ``start``."""
+        """Stop, after a compaction in progress. Harmless before ``start``."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)

@@ -1,4 +1,4 @@
-"""What a store must do for the worker: keep commits whole, in order, and for one owner only."""
+"""The protocol of a store: it keeps commits whole, in order, and for a single owner."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from worker.partition.erasure import Erasure
 
 
 class Commit(NamedTuple):
-    """All that becomes durable at once. ``forget_before``: closed sessions that closed earlier
-    than that (epoch ms of stream time) are dropped; it never falls from commit to commit.
+    """The changes that become durable at once. ``forget_before``: closed sessions that closed
+    earlier than that (epoch ms of stream time) are dropped; it never decreases from commit to
+    commit.
     """
 
     delta: Delta
@@ -24,9 +25,9 @@ class Commit(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """What waits in the outbox, in entries and about so many bytes. ``ambiguous``: attempts so
-    far whose outcome nobody knows; ``oldest``: when the first of it was made (epoch ms), None if
-    there is none.
+    """The entries waiting in the outbox, and their approximate bytes. ``ambiguous``: attempts so
+    far with an unknown outcome; ``oldest``: when the oldest was created (epoch ms), None if there
+    is none.
     """
 
     entries: int
@@ -36,14 +37,16 @@ class Backlog(NamedTuple):
 
 
 Edit = Callable[[EntryKind, bytes], bytes]
-"""What is left of the body of an entry of a kind: all of it, or nothing."""
+"""Given an entry's kind and body, returns the part of the body to keep: all of it, some, or
+nothing.
+"""
 
 
 class ErasedState(NamedTuple):
-    """What was removed from a state: sessions in memory, closed sessions, and requests of which
-    something, or all, was removed. ``maybe_sent``: of these requests, those that may have been
-    sent, or be on their way still. ``cleared``: whether what was removed is gone from the file or
-    the bucket, too; False if that is left to the next owner, or to the next attempt.
+    """The result of an erasure: the numbers of erased resident sessions, of closed sessions, and of
+    requests that lost some or all of their contents. ``maybe_sent``: those of these requests that
+    may have been sent, or may still be in flight. ``cleared``: whether the erased data is gone from
+    the file or the bucket, too; False if that is left to the next owner, or to the next attempt.
     """
 
     resident: int
@@ -56,30 +59,30 @@ class ErasedState(NamedTuple):
 class Store(Protocol):
     """One partition's state. All methods may be called from any thread.
 
-    Every method that writes raises ``Fenced``, and changes nothing, once another owner has
-    taken the partition; those that only read may, too. All but ``close`` raise ``CorruptState``
-    for what can't be read back, and ``Misconfigured`` if where the state lies can't be used (any
+    Every method that writes raises ``Fenced``, and changes nothing, once another owner has acquired
+    the partition; those that only read may, too. All but ``close`` raise ``CorruptState`` for data
+    that can't be read back, and ``Misconfigured`` if the state's location can't be used (any
     longer).
     """
 
     def acquire(self, stream: str) -> Delta:
-        """Become the owner, of state that belongs to ``stream``: all commits so far, merged.
+        """Become the owner of the state of ``stream``; return the merge of all commits so far.
 
         ``stream`` names the stream and its creation; raises ``StreamReplaced`` if the state is
-        another's.
+        another stream's.
         """
         ...
 
     def append(self, commit: Commit) -> None:
-        """Make a commit durable; when this returns it is."""
+        """Make a commit durable; it is when this returns."""
         ...
 
     def load_sessions(self, keys: Iterable[SessionKey]) -> dict[SessionKey, EvictedSession]:
-        """Those of the sessions that were packed away and are still kept."""
+        """Return those of the sessions that were evicted and are still kept."""
         ...
 
     def claim(self, kind: EntryKind, most: int) -> list[Entry]:
-        """The oldest entries of a kind in the outbox, durably marked as being sent."""
+        """Return the oldest entries of a kind in the outbox, durably marked as being sent."""
         ...
 
     def settle(self, settled: Iterable[Settled]) -> None:
@@ -87,31 +90,31 @@ class Store(Protocol):
         ...
 
     def waiting_kinds(self) -> set[EntryKind]:
-        """The kinds of the entries in the outbox."""
+        """Return the kinds of the entries in the outbox."""
         ...
 
     def backlog(self) -> Backlog:
-        """How much waits to be sent."""
+        """Return how much waits to be sent."""
         ...
 
     def size(self) -> int:
-        """About how many bytes the state takes where it is kept."""
+        """Return about how many bytes the state takes in its location."""
         ...
 
     def compact(self) -> None:
-        """Merge commits so that the next start reads less; beside other calls if need be."""
+        """Merge commits so that the next start reads less; may run beside other calls."""
         ...
 
     def close(self) -> None:
-        """Let go of all resources."""
+        """Release all resources."""
         ...
 
 
 class Erasable(Store, Protocol):
-    """A store from which a call can be removed."""
+    """A store from which a call can be erased."""
 
     def erase(self, erasure: Erasure, edit: Edit) -> ErasedState:
-        """Remove what ``erasure`` covers, and of requests that wait what ``edit`` takes away, for
-        good. For an owner that does nothing else; safe to repeat.
+        """Erase for good what ``erasure`` covers, and what ``edit`` removes from waiting requests.
+        For an owner that does nothing else; safe to repeat.
         """
         ...

@@ -1,4 +1,4 @@
-"""What can be seen of a state from outside, while its owner may be at work. Pure: a protocol."""
+"""The protocol of a read-only view of a state, while its owner may be running. Pure."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class LedgerNotes(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """The stream that a state belongs to, and how many times it has been taken."""
+    """The stream that a state belongs to, and how many times it has been acquired."""
 
     stream: str
     epoch: int
 
 
 class WaitingEntries(NamedTuple):
-    """Entries of one kind in the outbox: how many, of how many bytes, and when the first was made
+    """Entries of one kind in the outbox: their number, their bytes, and when the oldest was created
     (epoch ms).
     """
 
@@ -38,11 +38,12 @@ class WaitingEntries(NamedTuple):
 
 
 class StateContents(NamedTuple):
-    """What a state holds.
+    """The contents of a state.
 
-    ``stream``: whose it is, None if it was never taken; ``epoch``: how many times it was taken;
-    ``commits``: the number of the last one; ``whole``: what all commits amount to; ``size``: bytes
-    where it is kept; ``is_whole``: False if its latest commits are known to be missing.
+    ``stream``: the one it belongs to, None if it was never acquired; ``epoch``: how many times it
+    was acquired; ``commits``: the number of the last one; ``whole``: the merge of all commits;
+    ``size``: bytes in its location; ``is_whole``: False if its latest commits are known to be
+    missing.
     """
 
     stream: str | None
@@ -56,37 +57,37 @@ class StateContents(NamedTuple):
 
 
 class StateView(Protocol):
-    """A state, read only: nothing is taken and nothing written, so its owner isn't disturbed.
+    """A read-only view of a state: it acquires and writes nothing, so the owner isn't disturbed.
 
-    All methods raise ``CorruptState`` for what can't be read, and ``BadInput`` if there is no
+    All methods raise ``CorruptState`` for data that can't be read, and ``BadInput`` if there is no
     state.
     """
 
     location: str
-    """Where the state is, which tells its notes from another state's."""
+    """The state's location, which distinguishes its notes from another state's."""
 
     def taken(self) -> Taken:
-        """Whose state it is."""
+        """Return the stream and epoch of the state."""
         ...
 
     def find_sessions(self, sid: str | None) -> list[EvictedSession]:
-        """The sessions, open or closed, whose session_id or call_sid is ``sid``, as they are; all
-        of them if it is None.
+        """Return the sessions, open or closed, whose session_id or call_sid is ``sid``, as they are
+        now; all sessions if it is None.
         """
         ...
 
     def found_sparse(self) -> bool:
-        """Whether the stream's sequence numbers have been found not to follow one another."""
+        """Return whether the stream's sequence numbers have been found not to be contiguous."""
         ...
 
     def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:
-        """The notes on entries of these kinds that can hold a minute at or after ``since`` (epoch
-        ms); ``formats`` say what an entry that waits holds.
+        """Return the notes on entries of these kinds that can hold a minute at or after ``since``
+        (epoch ms); ``formats`` tell what a waiting entry holds.
 
         An entry that ends meanwhile may be in both lists.
         """
         ...
 
     def contents(self) -> StateContents:
-        """All that the state holds, but for the contents of closed sessions and notes."""
+        """Return all that the state contains, except the contents of closed sessions and notes."""
         ...

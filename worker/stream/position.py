@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 Start = Literal["trim_horizon", "latest"] | int
-"""Where a stream is begun that has no stored positions; an int is epoch milliseconds, UTC."""
+"""Where to begin a stream without stored positions; an int is epoch milliseconds, UTC."""
 
 
 class Position(NamedTuple):
-    """How far one shard has been read; what a consumer commits and starts from again.
+    """How far one shard has been read; a consumer commits it and continues from it.
 
     ``value``: the last record's sequence number (after), epoch milliseconds (at_timestamp), or "".
-    ``seen_to``: epoch ms; whatever arrived in the shard before it has been handed over or is not
-    wanted. 0 if nothing is known. For a shard not begun it is how far its parents were read.
+    ``seen_to``: epoch ms; everything that arrived in the shard before it has been handed over or is
+    not wanted. 0 if nothing is known. For a shard not begun it is how far its parents were read.
     """
 
     kind: Literal["after", "at_timestamp", "trim_horizon", "ended"]
@@ -35,9 +35,11 @@ SECOND: Final = 1000
 """Milliseconds."""
 
 HEAD: Final = Position("trim_horizon")
-"""The oldest record that the stream still has of a shard."""
+"""The oldest record of a shard that the stream still has."""
 
 
 def at_time(stamp: int, seen_to: int) -> Position:
-    """The first record that arrived at ``stamp`` or later. Whole seconds: the API takes no less."""
+    """Return the position of the first record that arrived at ``stamp`` or later, in whole seconds:
+    the API has no finer resolution.
+    """
     return Position("at_timestamp", str(stamp - stamp % SECOND), seen_to)

@@ -1,8 +1,8 @@
-"""What the worker tells Prometheus of calls: the metrics of the catalogue, from their totals. Pure.
+"""The metrics of calls as Prometheus's families, made from their totals. Pure.
 
-Of one metric no sample is in two series of one family, so that a sum over a family is right. So a
-family has the series by one set of dimensions, and those by further sets are families of their
-own: ``voice_insights_caller_wait_seconds`` has a label ``language`` by default, and
+No sample is in two series of one family, so that a sum over a family is right: a family has the
+series of one dimension set, and further sets have families of their own.
+``voice_insights_caller_wait_seconds`` has a label ``language`` by default, and
 ``voice_insights_caller_wait_by_voice_seconds`` would be there beside it. The series without
 dimensions is left out where there are others: it is their sum.
 """
@@ -18,20 +18,20 @@ from worker.metrics.series import Series
 from worker.metrics.totals import SeriesTotals, Totals, combined, cumulative
 from worker.telemetry.families import Family, Point, label_name, labels_of
 
-PREFIX: Final = "voice_insights"
+CALLS_PREFIX: Final = "voice_insights"
 CallsShown = Literal["auto", "on", "off"]
-"""Whether /metrics has the metrics of calls; auto: as long as they are few."""
+"""The setting whether /metrics has the metrics of calls; auto: as long as they are few."""
 
 AUTO_SERIES: Final = 200
 """So many series ``auto`` shows at most; a histogram counts as one."""
 
-DimensionSets = Mapping[str, Sequence[Sequence[str]]]
+SetsByMetric = Mapping[str, Sequence[Sequence[str]]]
 """Further dimension sets by metric, as the settings have them."""
 
 _CONTEXT: Final = frozenset(CONTEXT_DIMENSIONS)
 _UNITS: Final = {"Milliseconds": "seconds", "Seconds": "seconds", "Percent": "ratio"}
-_SHOWN: Final = f"{PREFIX}_calls_series"
-_LEFT_OUT: Final = f"{PREFIX}_calls_series_left_out"
+_SHOWN: Final = f"{CALLS_PREFIX}_calls_series"
+_LEFT_OUT: Final = f"{CALLS_PREFIX}_calls_series_left_out"
 
 
 class CallFamily(NamedTuple):
@@ -48,7 +48,7 @@ class CallFamily(NamedTuple):
         return self.name if instrument_of(self.metric).is_histogram else f"{self.name}_total"
 
 
-def families_of(metric: str, sets: DimensionSets) -> list[CallFamily]:
+def families_of(metric: str, sets: SetsByMetric) -> list[CallFamily]:
     """The families that a metric can have, the one that bears its plain name first."""
     own = CATALOGUE[metric].own_dimension
     by_context = (sorted(_CONTEXT.intersection(names)) for names in sets.get(metric, ()))
@@ -57,9 +57,7 @@ def families_of(metric: str, sets: DimensionSets) -> list[CallFamily]:
     return [_family(metric, one, plain=one == found[0]) for one in found]
 
 
-def call_families(
-    totals: Totals | None, sets: DimensionSets, shown: CallsShown
-) -> Iterator[Family]:
+def call_families(totals: Totals | None, sets: SetsByMetric, shown: CallsShown) -> Iterator[Family]:
     """The families of all series that are ``shown``, each from the same start. ``auto`` shows up to
     ``AUTO_SERIES``; of more only those without dimensions, and of more of these, none.
     """
@@ -78,7 +76,7 @@ def call_families(
 _Groups = dict[CallFamily, dict[Series, SeriesTotals]]
 
 
-def _grouped(totals: Totals, sets: DimensionSets | None) -> _Groups:
+def _grouped(totals: Totals, sets: SetsByMetric | None) -> _Groups:
     """The series by family; those that are in none are left out, being the sum of others. None:
     only those without dimensions.
     """
@@ -115,7 +113,7 @@ def _whole(metric: str) -> CallFamily:
 def _family(metric: str, dimensions: tuple[str, ...], *, plain: bool) -> CallFamily:
     by = "" if plain else f"_by_{'_'.join(map(label_name, dimensions))}"
     unit = _UNITS.get(CATALOGUE[metric].unit, "")
-    name = f"{PREFIX}_{instrument_of(metric).name}{by}{f'_{unit}' if unit else ''}"
+    name = f"{CALLS_PREFIX}_{instrument_of(metric).name}{by}{f'_{unit}' if unit else ''}"
     return CallFamily(metric, dimensions, name, unit)
 
 

@@ -21,8 +21,8 @@ class Point(NamedTuple):
 
 
 class Family(NamedTuple):
-    """All values of one metric. ``name``: without ``_total``; its ``unit``, if it has one, ends
-    it. ``about``: the help text.
+    """One metric with all its values. ``name``: without ``_total``; it ends in the ``unit``, if
+    there is one. ``about``: the help text.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The worker's metrics about itself, and about its process, as Prometheus has them. Pure."""
+"""The telemetry of the worker and of its process as Prometheus's metric families. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOTAL: Final = "_total"
 
 
 def own_families(snapshot: TelemetrySnapshot | None) -> Iterator[Family]:
-    """All metrics that have a value; none before the first commit."""
+    """The families of the worker's telemetry that have a value; none before the first commit."""
     if snapshot is None:
         return
     for metric in TELEMETRY_METRICS.values():
@@ -29,7 +29,7 @@ def own_families(snapshot: TelemetrySnapshot | None) -> Iterator[Family]:
 
 
 def process_families(facts: ProcessFacts) -> Iterator[Family]:
-    """Which worker it is, and its process under the names that Prometheus's own clients use."""
+    """The build's version, and the process's metrics by the names of Prometheus's own clients."""
     for name, kind, unit, about, value in _of_process(facts):
         if value is not None:
             suffix = _TOTAL if kind == "counter" else ""

@@ -1,4 +1,4 @@
-"""Instants in epoch milliseconds and the minutes that they lie in. Pure."""
+"""Instants in epoch milliseconds and the minutes that they belong to. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ MINUTE: Final = 60_000
 """Milliseconds."""
 
 BEFORE_ALL: Final = -(1 << 62)
-"""Before any instant."""
+"""An instant before any other."""
 
 AFTER_ALL: Final = 1 << 62
-"""After any instant."""
+"""An instant after any other."""
 
 
 def minute_of(instant: int) -> int:
-    """The start of an instant's minute."""
+    """Return the start of an instant's minute."""
     return instant - instant % MINUTE

@@ -1,7 +1,7 @@
-"""RFC 3339 timestamps to epoch milliseconds and back, exactly.
+"""Exact conversion of RFC 3339 timestamps to epoch milliseconds and back.
 
-Any offset is read; none means UTC; fractions of a millisecond are cut off, never rounded;
-a leap second (``:60``) is the first instant of the next minute.
+Any offset is accepted; none means UTC; fractions of a millisecond are truncated, never rounded; a
+leap second (``:60``) is the first instant of the next minute.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _LAST: Final = 253_402_300_799_999
 
 
 def parse_ms(text: str) -> int | None:
-    """Epoch milliseconds of an RFC 3339 date-time; None if ``text`` is none."""
-    # nearly all are like 2026-10-02T12:00:00.000Z, and many share their second
+    """Return the epoch milliseconds of an RFC 3339 date-time; None if ``text`` isn't one."""
+    # nearly all texts are like 2026-10-02T12:00:00.000Z, and many share their second
     second, millis = _SECONDS[text[:20]], _MILLIS.get(text[20:])
     return _parse_any(text) if second is None or millis is None else second + millis
 
 
 def format_ms(ms: int) -> str:
-    """``2026-10-02T12:00:00.000Z`` for an instant in epoch milliseconds."""
+    """Return ``2026-10-02T12:00:00.000Z`` for an instant in epoch milliseconds."""
     second, millis = divmod(ms, 1000)
     return _text_of_second(second) + _MILLIS_TEXTS[millis]
 
@@ -65,7 +65,7 @@ def _parse_any(text: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _minute(text: str) -> int | None:
-    """Epoch milliseconds of ``2026-10-02T12:00``; None if there is no such minute."""
+    """Return the epoch milliseconds of ``2026-10-02T12:00``; None if there is no such minute."""
     # fromisoformat alone would read week dates and, in later Pythons, 24:00
     if _MINUTE.fullmatch(text) is None or text[11:13] > "23":
         return None

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from worker.destinations.cloudwatch.requests import (
     DATUMS,
     OLDEST,
-    REQUEST_BYTES,
-    REQUEST_DATUMS,
+    PUT_METRIC_DATA_BYTES,
+    PUT_METRIC_DATA_DATUMS,
     all_too_old,
     decode_groups,
     encode_groups,
@@ -133,7 +133,7 @@ def test_a_request_is_filled_up_to_the_limits_but_never_beyond(
     bodies = requests(plain_window(singles, doubles))
     sizes = [sum(len(group) for group in decode_groups(body)) for body in bodies]
     assert sum(sizes) == singles + 2 * doubles
-    assert all(size <= REQUEST_DATUMS for size in sizes)
+    assert all(size <= PUT_METRIC_DATA_DATUMS for size in sizes)
     if datums is not None:
         assert sizes == datums
 
@@ -150,15 +150,15 @@ def test_a_request_is_closed_only_when_the_next_series_minute_would_not_fit(
         for n in range(count * 50)
     }
     bodies = requests(window)
-    assert all(len(body) <= REQUEST_BYTES + REQUEST_DATUMS + 2 for body in bodies)
+    assert all(len(body) <= PUT_METRIC_DATA_BYTES + PUT_METRIC_DATA_DATUMS + 2 for body in bodies)
     for body, following in pairwise(bodies):
         first = encode_groups(decode_groups(following)[:1])
         datums = sum(len(group) for group in decode_groups(body))
-        assert len(body) + len(first) > REQUEST_BYTES or datums + 2 > REQUEST_DATUMS
+        assert len(body) + len(first) > PUT_METRIC_DATA_BYTES or datums + 2 > PUT_METRIC_DATA_DATUMS
 
 
 def test_the_limit_leaves_room_for_how_botocore_writes_json() -> None:
-    assert REQUEST_BYTES * 3 // 2 + 1000 < SERVICE_BYTES
+    assert PUT_METRIC_DATA_BYTES * 3 // 2 + 1000 < SERVICE_BYTES
 
 
 def test_the_order_of_samples_changes_no_byte_of_a_request() -> None:

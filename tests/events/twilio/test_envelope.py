@@ -129,7 +129,7 @@ def test_an_event_cut_off_anywhere_is_damage(cut: int) -> None:
     assert kinds(GOOD[:cut]) == [Damaged]
 
 
-def test_a_type_is_told_in_at_most_128_characters() -> None:
+def test_a_type_is_shortened_to_at_most_128_characters() -> None:
     assert read_user_record(json.dumps({"type": "x" * 1000}).encode(), ARRIVAL) == [
         Ignored("x" * 128)
     ]

@@ -87,7 +87,7 @@ def test_records_that_are_none_are_no_answer_of_kinesis(fields: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("call", ["describe_stream_summary", "list_shards"])
-def test_a_survey_needs_both_of_its_answers(call: str) -> None:
+def test_a_description_needs_both_of_its_answers(call: str) -> None:
     failure = kinesis(**{call: {}}).describe()
     assert isinstance(failure, StreamFailure)
     assert failure.kind is StreamFailureKind.UNAVAILABLE
@@ -100,7 +100,7 @@ def test_an_iterator_is_a_text() -> None:
 
 
 @pytest.mark.parametrize("defect", [TypeError, ValueError, KeyError, AttributeError])
-def test_a_defect_of_who_is_told_is_raised_and_not_tried_again(defect: type[Exception]) -> None:
+def test_a_defect_of_the_observer_is_raised_and_not_retried(defect: type[Exception]) -> None:
     def fails(_answers: int) -> None:
         raise defect("of ours")
 

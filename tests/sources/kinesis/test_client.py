@@ -68,7 +68,7 @@ def fetch(kinesis: Kinesis, position: Position) -> list[bytes]:
 
 
 @pytest.mark.slow
-def test_a_survey_tells_creation_retention_date_and_lineage(endpoint: str) -> None:
+def test_a_description_has_creation_retention_date_and_lineage(endpoint: str) -> None:
     client = make_stream(endpoint, "surveyed", 2, 0)
     middle = str(1 << 126)
     client.split_shard(StreamName="surveyed", ShardToSplit=SHARD, NewStartingHashKey=middle)
@@ -306,7 +306,7 @@ def test_an_iterator_is_asked_for_where_the_position_says(
         ("ServiceUnavailable", 503, StreamFailureKind.UNAVAILABLE),
     ],
 )
-def test_every_error_of_the_service_is_told_once_by_what_it_means(
+def test_every_error_of_the_service_is_reported_once_by_its_meaning(
     code: str, status: int, kind: StreamFailureKind
 ) -> None:
     with scripted(an_error(code, status)) as (script, endpoint):

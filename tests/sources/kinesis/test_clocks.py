@@ -63,7 +63,7 @@ class Stub:
 
 
 def read_once(kinesis: Kinesis) -> tuple[int, list[ReaderEvent]]:
-    """How far a shard has come after an empty answer at its tip, and what was told of it."""
+    """How far a shard has come after an empty answer at its tip, and the reader events of that."""
     description = kinesis.describe()
     assert isinstance(description, StreamDescription)
     positions = {"a": Position("after", "1", NOON - DAY)}
@@ -85,7 +85,9 @@ def read_once(kinesis: Kinesis) -> tuple[int, list[ReaderEvent]]:
 
 
 @pytest.mark.parametrize("apart", [-20 * DAY, -AGREE_WITHIN - 1000, AGREE_WITHIN + 1000, DAY])
-def test_at_a_shards_tip_time_stands_while_the_clocks_differ_and_both_are_told(apart: int) -> None:
+def test_at_a_shards_tip_time_stands_while_the_clocks_differ_and_both_are_reported(
+    apart: int,
+) -> None:
     kinesis = Kinesis(Stub(NOON + apart), "s", now=lambda: NOON)
     seen_to, told = read_once(kinesis)
     assert seen_to == NOON - DAY
@@ -120,7 +122,7 @@ def test_latest_is_refused_while_nobody_knows_what_time_it_is() -> None:
     assert first_positions(doubted, "trim_horizon") == {"a": Position("trim_horizon")}
 
 
-def test_no_shard_is_forgotten_by_a_date_in_doubt() -> None:
+def test_no_shard_expires_by_a_date_in_doubt() -> None:
     long_ended = {"z": Position("ended", "", NOON - 30 * DAY)}
     assert expired_shards(long_ended, a_survey(NOON)) == {"z"}
     assert expired_shards(long_ended, a_survey(None, ClockDoubt(NOON + DAY, NOON))) == frozenset()

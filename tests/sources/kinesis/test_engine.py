@@ -17,7 +17,7 @@ def engine(description: StreamDescription = SURVEY, start: Start = "trim_horizon
     return KinesisEngine(StrictKinesis(lambda: CREATED), description, start, lambda _notice: None)
 
 
-def test_a_stream_made_anew_under_its_name_has_another_identity() -> None:
+def test_a_stream_created_again_under_its_name_has_another_identity() -> None:
     assert engine().identity == engine(start="latest").identity
     assert engine().identity != engine(SURVEY._replace(created=CREATED + 1)).identity
     assert engine().identity != engine(SURVEY._replace(arn="arn:others")).identity

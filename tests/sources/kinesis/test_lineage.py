@@ -57,7 +57,7 @@ def test_a_child_begins_once_every_listed_parent_has_handed_over_its_end() -> No
     assert may_begin(MERGED, known, {"p", "o"})
 
 
-def test_a_parent_that_the_stream_has_forgotten_holds_no_child_back() -> None:
+def test_a_parent_that_the_stream_has_trimmed_holds_no_child_back() -> None:
     assert may_begin(CHILD, {"c"}, set())
 
 

@@ -127,7 +127,7 @@ def test_taking_gives_nothing_when_nothing_comes_in_time() -> None:
     assert reader.poll(0.01) == []
 
 
-def test_a_stream_made_anew_reaches_the_consumer_as_its_error() -> None:
+def test_a_stream_created_again_reaches_the_consumer_as_its_error() -> None:
     kinesis = StrictKinesis(wall_clock, 1)
     reader = Reader(kinesis, {}, kinesis.created - 1, ignore)
     reader.start()
@@ -146,7 +146,7 @@ def test_a_bug_in_a_thread_reaches_the_consumer() -> None:
         reader.poll(PATIENCE)
 
 
-def test_the_observer_is_told_of_stages_and_failures() -> None:
+def test_the_observer_receives_stages_and_failures() -> None:
     failures = [StreamFailure(StreamFailureKind.THROTTLED, "once")]
 
     def faults(operation: str, shard: str) -> StreamFailure | None:
@@ -181,7 +181,7 @@ def test_a_paused_shard_gives_nothing_until_it_is_resumed() -> None:
     reader.stop()
 
 
-def test_an_ended_shard_that_the_stream_has_trimmed_is_told_to_be_forgotten() -> None:
+def test_an_ended_shard_that_the_stream_has_trimmed_is_reported_as_expired() -> None:
     kinesis = StrictKinesis(wall_clock, 1)
     positions = {
         "shardId-gone": Position("ended", "", 1),

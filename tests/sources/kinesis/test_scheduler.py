@@ -113,7 +113,7 @@ def test_a_quiet_shard_is_polled_every_two_seconds() -> None:
     assert len(simulation.calls) - calls <= 2 * SYNC_EVERY // 2000 + 2
 
 
-def test_throttling_is_backed_off_from_without_end_and_told() -> None:
+def test_throttling_is_backed_off_from_without_end_and_reported() -> None:
     simulation = Simulation(1)
     simulation.run(1000)
     simulation.write(1)
@@ -184,7 +184,7 @@ def test_a_slow_consumer_stops_the_fetching() -> None:
         simulation.now += 1000
     (view,) = simulation.schedule.views()
     assert view.undelivered == 1
-    assert simulation.schedule.wake_at() is not None  # the next survey
+    assert simulation.schedule.wake_at() is not None  # the next shard sync
     simulation.read_out()
     assert simulation.all_records() == simulation.put
 
@@ -225,7 +225,7 @@ def test_children_are_not_asked_for_until_their_parents_end_was_taken() -> None:
     assert asked >= {"shardId-000000000001", "shardId-000000000002"}
 
 
-def test_a_merges_child_waits_for_a_parent_that_no_survey_has_told_of_yet() -> None:
+def test_a_merges_child_waits_for_a_parent_that_no_sync_has_listed_yet() -> None:
     simulation = Simulation(2)
     simulation.run(1000)
     quiet, split = simulation.kinesis.open_shards()
@@ -242,7 +242,7 @@ def test_a_merges_child_waits_for_a_parent_that_no_survey_has_told_of_yet() -> N
     assert len(simulation.all_records()) == 50
 
 
-def test_a_survey_begun_before_a_shard_ended_does_not_tell_its_children() -> None:
+def test_a_sync_begun_before_a_shard_ended_does_not_resolve_its_children() -> None:
     simulation = Simulation(1, names_children=False)
     simulation.run(SYNC_EVERY - 1500)
     while DescribeStream() not in [call for call, _ in simulation.under_way]:
@@ -263,7 +263,7 @@ def test_a_survey_begun_before_a_shard_ended_does_not_tell_its_children() -> Non
     assert end.children.keys() == {"shardId-000000000001", "shardId-000000000002"}
 
 
-def test_a_closed_shards_last_answer_tells_no_time() -> None:
+def test_a_closed_shards_last_answer_gives_no_clock() -> None:
     simulation = Simulation(1)
     simulation.run(MINUTE)
     simulation.kinesis.split("shardId-000000000000")
@@ -288,7 +288,7 @@ def test_the_clock_of_an_empty_tip_is_the_servers_date() -> None:
     assert batch.clock is None
 
 
-def test_an_answer_empty_on_the_way_to_the_tip_tells_no_time() -> None:
+def test_an_answer_empty_on_the_way_to_the_tip_gives_no_clock() -> None:
     simulation = Simulation(1)
     simulation.write(1)
     simulation.faults = lambda operation, shard: "empty"

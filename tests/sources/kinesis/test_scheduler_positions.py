@@ -1,4 +1,4 @@
-"""Where shards are begun and gone on with: starts, restarts, trimming, and what surveys tell."""
+"""Where shards begin and continue: starts, restarts, trimming, and what shard syncs find."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_grandchildren_that_came_while_nobody_read_are_read_with_a_gap() -> None
     }
 
 
-def test_an_ended_shard_is_forgotten_once_the_stream_has_trimmed_it() -> None:
+def test_an_ended_shard_expires_once_the_stream_has_trimmed_it() -> None:
     simulation = Simulation(1, retention=HOUR)
     simulation.write(5)
     simulation.split()
@@ -144,7 +144,7 @@ def test_a_refusal_waits_for_proof_that_the_stream_is_still_the_same() -> None:
     simulation.restart()
     description = simulation.kinesis.describe()
     assert isinstance(description, StreamDescription)
-    assert simulation.issue()  # the first survey
+    assert simulation.issue()  # the first shard sync
     simulation.complete()
     assert simulation.issue()  # the iterator, which is refused
     simulation.complete()
@@ -155,14 +155,14 @@ def test_a_refusal_waits_for_proof_that_the_stream_is_still_the_same() -> None:
         )
 
 
-def test_nothing_is_read_before_the_first_survey() -> None:
+def test_nothing_is_read_before_the_first_shard_sync() -> None:
     simulation = Simulation(2)
     assert simulation.issue()
     assert not simulation.issue()
     assert [call for _, call in simulation.calls] == [DescribeStream()]
 
 
-def test_failing_surveys_are_backed_off_from_and_reading_goes_on() -> None:
+def test_failing_shard_syncs_back_off_and_reading_goes_on() -> None:
     simulation = Simulation(1)
     simulation.run(1000)
     gone = StreamFailure(StreamFailureKind.GONE, "injected")
@@ -177,12 +177,12 @@ def test_failing_surveys_are_backed_off_from_and_reading_goes_on() -> None:
     assert [n for n in simulation.notices if isinstance(n, FoundAgain)] == [FoundAgain(len(told))]
 
 
-def test_a_shard_known_to_be_closed_tells_no_time_even_before_its_last_answer() -> None:
+def test_a_shard_known_to_be_closed_has_no_clock_even_before_its_last_answer() -> None:
     simulation = Simulation(1)
     simulation.run(MINUTE)
     simulation.kinesis.split("shardId-000000000000")
     simulation.faults = lambda operation, shard: "empty"
-    simulation.run(MINUTE)  # by now a survey has told of the children
+    simulation.run(MINUTE)  # by now a shard sync has found the children
     told = len(simulation.taken)
     simulation.run(MINUTE)
     later = simulation.taken[told:]

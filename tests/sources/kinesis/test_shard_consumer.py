@@ -89,7 +89,7 @@ def test_only_a_sequence_number_can_be_refused_for_good() -> None:
     assert shard.stage is ShardStage.SEEKING
 
 
-def test_a_stage_that_waits_for_a_survey_can_be_left_by_one_only() -> None:
+def test_a_stage_that_waits_for_a_sync_can_be_left_by_one_only() -> None:
     by_survey = {Cause.LISTED, Cause.UNLISTED, Cause.SURVEYED}
     for stage, cause in TRANSITIONS:
         assert shard_in(stage).unresolved == (cause in by_survey)

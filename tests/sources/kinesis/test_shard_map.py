@@ -1,4 +1,4 @@
-"""Which shards are known: the children of one that ends, from its last answer or from a survey."""
+"""Which shards are known: the children of an ended one, from its last answer or a shard sync."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ended(shards: ShardMap, name: str, *children: ShardInfo) -> Shard:
     return shard
 
 
-def test_children_that_a_shards_end_names_are_known_without_a_survey() -> None:
+def test_children_that_a_shards_end_names_are_known_without_a_sync() -> None:
     shards = known("a", "b")
     children = (ShardInfo("c", ("a",)), ShardInfo("d", ("a", "b")))
     assert ended(shards, "a", *children).stage is ShardStage.ENDED
@@ -37,7 +37,7 @@ def test_children_that_a_shards_end_names_are_known_without_a_survey() -> None:
     assert not shards.unresolved()
 
 
-def test_a_child_whose_other_parent_is_unknown_is_left_to_a_survey() -> None:
+def test_a_child_whose_other_parent_is_unknown_is_left_to_a_sync() -> None:
     shards = known("a")
     assert ended(shards, "a", ShardInfo("d", ("a", "b"))).stage is ShardStage.ENDING
     assert list(shards.by_id) == ["a"]

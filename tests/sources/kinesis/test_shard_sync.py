@@ -16,19 +16,19 @@ THROTTLED = StreamFailure(StreamFailureKind.THROTTLED, "injected")
 
 
 def described(*, awaited: bool = False) -> ShardSyncPacing:
-    """After a first survey, which came at ``NOW``."""
+    """After a first sync, which came at ``NOW``."""
     pacing = ShardSyncPacing()
     pacing.begin()
     pacing.succeeded(awaited, NOW)
     return pacing
 
 
-def test_the_first_survey_is_due_at_once() -> None:
+def test_the_first_sync_is_due_at_once() -> None:
     assert ShardSyncPacing().due() <= 0
 
 
 @given(st.lists(TIMES))
-def test_while_a_survey_is_under_way_none_is_due_whatever_waits_for_one(waits: list[int]) -> None:
+def test_while_a_sync_is_in_flight_none_is_due_whatever_waits_for_one(waits: list[int]) -> None:
     pacing = described()
     pacing.begin()
     for now in waits:
@@ -37,12 +37,12 @@ def test_while_a_survey_is_under_way_none_is_due_whatever_waits_for_one(waits: l
 
 
 @pytest.mark.parametrize(("awaited", "wait"), [(False, SYNC_EVERY), (True, SYNC_AGAIN)])
-def test_a_survey_follows_another_sooner_if_a_shard_still_waits(awaited: bool, wait: int) -> None:
+def test_a_sync_follows_another_sooner_if_a_shard_still_waits(awaited: bool, wait: int) -> None:
     assert described(awaited=awaited).due() == NOW + wait
 
 
 @given(TIMES)
-def test_a_shard_that_comes_to_wait_brings_a_survey_forward_but_not_close_upon_the_last(
+def test_a_shard_that_comes_to_wait_brings_a_sync_forward_but_not_close_upon_the_last(
     now: int,
 ) -> None:
     pacing = described()
@@ -52,7 +52,7 @@ def test_a_shard_that_comes_to_wait_brings_a_survey_forward_but_not_close_upon_t
     assert pacing.due() <= max(now, NOW + SYNC_AGAIN)
 
 
-def test_a_survey_under_way_is_not_the_next_one() -> None:
+def test_a_sync_in_flight_is_not_the_next_one() -> None:
     pacing = ShardSyncPacing()
     awaited = pacing.next_number()
     pacing.begin()
@@ -61,7 +61,7 @@ def test_a_survey_under_way_is_not_the_next_one() -> None:
 
 
 @given(st.integers(1, 20), st.floats(0, 1, exclude_max=True))
-def test_failed_surveys_back_off_and_are_counted_until_one_succeeds(
+def test_failed_syncs_back_off_and_are_counted_until_one_succeeds(
     failures: int, fraction: float
 ) -> None:
     pacing = ShardSyncPacing()

@@ -103,7 +103,7 @@ def test_this_release_reads_what_it_writes_and_what_the_one_before_wrote_and_no_
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"{}\n", b"voice-insights-state x 0\n", b"\xff" * 9])
 def test_what_is_no_manifest_is_said_to_be_none(data: bytes) -> None:
-    with pytest.raises(CorruptState, match="no manifest"):
+    with pytest.raises(CorruptState, match="isn't a manifest"):
         decode_manifest(data)
 
 

@@ -53,7 +53,7 @@ def test_delta_bodies_and_sessions_come_back_each_from_its_place(
 
 
 @given(deltas, bodies, sessions, st.data())
-def test_a_tail_that_is_damaged_anywhere_is_refused(
+def test_a_footer_that_is_damaged_anywhere_is_refused(
     delta: Delta, outgoing: list[bytes], numbers: list[int], data: st.DataObject
 ) -> None:
     segment = build_segment(
@@ -70,7 +70,7 @@ def test_a_tail_that_is_damaged_anywhere_is_refused(
 
 
 @given(st.binary(max_size=60), st.data())
-def test_a_piece_that_is_damaged_anywhere_is_refused(body: bytes, data: st.DataObject) -> None:
+def test_a_block_that_is_damaged_anywhere_is_refused(body: bytes, data: st.DataObject) -> None:
     block = to_block(body)
     at = data.draw(st.integers(0, len(block) - 1))
     flipped = bytearray(block)
@@ -81,12 +81,12 @@ def test_a_piece_that_is_damaged_anywhere_is_refused(body: bytes, data: st.DataO
 
 
 @given(st.binary(max_size=40))
-def test_what_is_no_packed_session_is_refused_whatever_its_checksum(body: bytes) -> None:
+def test_what_is_no_evicted_session_is_refused_whatever_its_checksum(body: bytes) -> None:
     with pytest.raises(CorruptState):
         unpack_session(to_block(b"\x01\xc1" + body))
 
 
-def test_a_packed_session_of_an_unknown_version_is_refused() -> None:
+def test_an_evicted_session_of_an_unknown_version_is_refused() -> None:
     data = from_block(pack_session(evicted(1)).block)
     assert unpack_session(to_block(data)) == evicted(1)
     with pytest.raises(CorruptState, match=r"of version 2, .* reads 1"):

@@ -164,7 +164,7 @@ def test_a_fault_at_any_call_changes_no_answer_and_no_state(name: str, fault: S3
         assert set(needed_in(bucket)) <= set(bucket.objects)
 
 
-def test_what_is_denied_at_the_start_is_told_and_leaves_all_of_it_or_nothing() -> None:
+def test_what_is_denied_at_the_start_is_reported_and_leaves_all_of_it_or_nothing() -> None:
     _, before, after, calls = undisturbed(acquire)
     for n in range(calls):
         bucket, _ = prepared()

@@ -56,9 +56,9 @@ class Dying(list):
         yield draft(2)
         os._exit(9)
 store = SqliteStore(Path(sys.argv[1]))
-store.take(STREAM)
-store.append(commit(Delta(counters={"n": 1}), [draft(1)], [packed(1)]))
-store.append(commit(Delta(counters={"n": 1}), [], [packed(2)])._replace(drafts=Dying()))
+store.acquire(STREAM)
+store.append(commit(Delta(counters={"n": 1}), [draft(1)], [evicted(1)]))
+store.append(commit(Delta(counters={"n": 1}), [], [evicted(2)])._replace(new_entries=Dying()))
 """
 
 _COMMITS_FOR_EVER: Final = """
@@ -68,9 +68,9 @@ from pathlib import Path
 from tests.state.commits import *
 from worker.state.sqlite.store import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
-store.take(STREAM)
+store.acquire(STREAM)
 for n in count(1):
-    store.append(commit(Delta(counters={"n": 1}), [draft(n)] * 3, [packed(n)]))
+    store.append(commit(Delta(counters={"n": 1}), [draft(n)] * 3, [evicted(n)]))
     print(n, flush=True)
 """
 
@@ -134,10 +134,10 @@ def failed(call):
     print(call.operation, call.key, call.failure.kind, call.attempt)
 limit(int(sys.argv[2]))
 store = SqliteStore(Path(sys.argv[1]), observer=failed, sleep=sleep)
-store.take(STREAM)
-store.append(commit(Delta(counters={"n": 1}), [draft(1)], [packed(1)]))
+store.acquire(STREAM)
+store.append(commit(Delta(counters={"n": 1}), [draft(1)], [evicted(1)]))
 limit(1_000_000)
-store.append(commit(bulky(2), [draft(2)] * 5, [packed(2)]))
+store.append(commit(bulky(2), [draft(2)] * 5, [evicted(2)]))
 store.append(commit(Delta(counters={"n": 1})))
 print("end", len(waits))
 """

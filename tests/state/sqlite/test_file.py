@@ -110,7 +110,11 @@ def _emptied(path: Path) -> None:
         (_emptied, CorruptState, "has no tables"),
         (lambda path: execute(path, "CREATE TABLE notes (n)"), Misconfigured, "another program"),
         (lambda path: execute(path, "CREATE TABLE outbox (n)"), Misconfigured, "another program"),
-        (lambda path: path.write_text("a letter to a friend"), Misconfigured, "no state file"),
+        (
+            lambda path: path.write_text("a letter to a friend"),
+            Misconfigured,
+            "neither a state file",
+        ),
         (lambda path: path.write_bytes(b"SQLite format 3\0"), VoiceInsightsError, ""),
     ],
 )

@@ -1,9 +1,9 @@
-"""From distributions to CloudWatch datums: one series, one minute, Values and Counts.
+"""Conversion of distributions to CloudWatch datums: one series, one minute, Values and Counts.
 
-A datum takes at most 150 distinct values. Up to 300 go as two datums of one group; beyond,
-the distribution is coarsened. A group is never split over requests: should a request be
-applied twice, the whole minute of a series counts twice, which moves its sum and count, but
-neither its average nor any percentile.
+A datum takes at most 150 distinct values. Up to 300 are sent as two datums of one group; beyond,
+the distribution is coarsened. A group is never split over requests: should a request be applied
+twice, the whole minute of a series counts twice, which changes its sum and count, but neither its
+average nor any percentile.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Datum = dict[str, Any]
 
 
 def to_datums(series: Series, minute: int, distribution: Mapping[int, int]) -> list[Datum]:
-    """The one or two datums of a series' minute (epoch ms); values in published units."""
+    """Return the one or two datums of a series' minute (epoch ms); values in published units."""
     metric = CATALOGUE[series.metric]
     coarse = coarsen(distribution, VALUES_PER_DATUM * DATUMS_PER_GROUP)
     samples = sorted(coarse)
@@ -46,9 +46,9 @@ def to_datums(series: Series, minute: int, distribution: Mapping[int, int]) -> l
 
 
 def groups(window: Mapping[tuple[Series, int], Distribution]) -> Iterator[list[Datum]]:
-    """The datums of each series' minute, by minute and series."""
+    """Yield the datums of each series' minute, by minute and series."""
     places = sorted(window)
-    places.sort(key=_MINUTE)  # stable; quicker than by pairs turned round
+    places.sort(key=_MINUTE)  # stable; faster than sorting by reversed pairs
     for series, minute in places:
         yield to_datums(series, minute, window[series, minute])
 

@@ -1,7 +1,7 @@
 """CloudWatch's requests: groups of datums within the limits of PutMetricData.
 
-A body is a list of groups, each with the one or two datums of a series' minute; they stay apart
-in it, for a group is never split. It is sent as one call, or as lines of EMF. Pure.
+A body is a list of groups, each with the one or two datums of a series' minute; groups are kept
+apart in it, because a group is never split. It is sent as one call, or as lines of EMF. Pure.
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ from worker.partition.commit_outputs import Outputs, SeriesMinute
 from worker.partition.dead_letters import samples_letter
 
 METRIC_KIND: Final = "metrics"
-"""The kind of CloudWatch's entries. It is one store, however requests get there: entries that
-were made for EMF can be sent as calls by the next start, and the other way round."""
+"""The kind of CloudWatch's entries. It is one destination, however requests get there: entries that
+were created for EMF can be sent as calls after the next start, and vice versa.
+"""
 
-REQUEST_DATUMS: Final = 1000
-"""Datums that one PutMetricData request takes."""
+PUT_METRIC_DATA_DATUMS: Final = 1000
+"""The most datums of one PutMetricData request."""
 
-REQUEST_BYTES: Final = 640_000
-"""Bytes of a request in compact JSON. The limit is 1 MB before compression; botocore's own
-JSON has a space after each comma and colon, which adds at most a half."""
+PUT_METRIC_DATA_BYTES: Final = 640_000
+"""The most bytes of a request in compact JSON. The limit is 1 MB before compression; botocore's own
+JSON has a space after each comma and colon, which adds at most a half.
+"""
 
 OLDEST: Final = 14 * 86_400_000 - 300_000
-"""How old (ms) a stamp that CloudWatch has refused was, if that was why: it takes two weeks, less
-a margin for the way there and for the clocks of its servers, which differ a little."""
+"""The age (ms) from which a timestamp that CloudWatch has refused is taken to be too old: it
+accepts two weeks, less a margin for transit and for its servers' clocks, which differ a little.
+"""
 
 Group = list[Datum]
 
@@ -41,13 +44,14 @@ class DatumRequests:
     """The ``RequestFormat`` of CloudWatch."""
 
     def requests(self, outputs: Outputs) -> Iterator[bytes]:
-        """Requests that are each as full as the limits allow, by minute and series."""
+        """Yield requests that are each as full as the limits allow, by minute and series."""
         request: list[bytes] = []
         datums = size = 0
         for group in groups(outputs.window):
             encoded = _encode(group)
             if request and (
-                datums + len(group) > REQUEST_DATUMS or size + len(encoded) > REQUEST_BYTES
+                datums + len(group) > PUT_METRIC_DATA_DATUMS
+                or size + len(encoded) > PUT_METRIC_DATA_BYTES
             ):
                 yield _joined(request)
                 request, datums, size = [], 0, 0
@@ -58,7 +62,7 @@ class DatumRequests:
             yield _joined(request)
 
     def split(self, body: bytes) -> Replacement:
-        """The two halves of a request, or, of a single series' minute, a dead letter."""
+        """Return the two halves of a request or, of a single series' minute, a dead letter."""
         request = decode_groups(body)
         if len(request) == 1:
             return _samples_letter(request, "CloudWatch calls it invalid")
@@ -78,22 +82,24 @@ DATUMS: Final = DatumRequests()
 
 
 def encode_groups(request: list[Group]) -> bytes:
-    """The body of a request."""
+    """Return the body of a request."""
     return _joined(map(_encode, request))
 
 
 def decode_groups(body: bytes) -> list[Group]:
-    """The groups of a request."""
+    """Return the groups of a request."""
     return _GROUPS.decode(body)
 
 
 def all_too_old(request: Iterable[Group], now: int) -> bool:
-    """Whether CloudWatch takes none of these groups at ``now`` (epoch ms), for their age."""
+    """Whether CloudWatch accepts none of these groups at ``now`` (epoch ms), because of their
+    age.
+    """
     return all(group[0]["Timestamp"] * 1000 < now - OLDEST for group in request)
 
 
 def series_minute_of(datum: Datum) -> SeriesMinute:
-    """The series and minute (epoch ms) that a datum belongs to."""
+    """Return the series and minute (epoch ms) that a datum belongs to."""
     dimensions = sorted((one["Name"], one["Value"]) for one in datum["Dimensions"])
     return Series(datum["MetricName"], tuple(dimensions)), datum["Timestamp"] * 1000
 

@@ -1,8 +1,8 @@
-"""CloudWatch: one PutMetricData call an attempt, and what is known when it has ended.
+"""The CloudWatch sink: one PutMetricData call per attempt, and the classification of its outcome.
 
-boto3 retries timeouts and server errors by default, and each silent retry of a request that
-was applied after all counts its minute twice. So its retries are off; the sender's own know
-what they do.
+By default boto3 retries timeouts and server errors, and each silent retry of a request that was
+applied after all counts its minute twice. So its retries are off; the sender's own retries keep
+account of what they do.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ _BEFORE_SENDING: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyCon
 
 
 class MetricsApi(Protocol):
-    """What is needed of a CloudWatch client."""
+    """The method of a CloudWatch client that is used."""
 
     def put_metric_data(self, **arguments: Any) -> object:
-        """One request. Raises what boto3 raises."""
+        """Make one request. Raises what boto3 raises."""
         ...
 
 
@@ -68,10 +68,10 @@ def cloudwatch_client(
     session: boto3.Session,
     timeout_s: float,
 ) -> MetricsApi:
-    """A client that makes exactly one attempt a call.
+    """Return a client that makes exactly one attempt per call.
 
-    ``session``: whose credentials it uses. ``timeout_s``: for the connection, and again for the
-    answer. Raises Misconfigured if there can be none.
+    ``session``: the one whose credentials it uses. ``timeout_s``: for the connection, and again for
+    the answer. Raises Misconfigured if no client can be made.
     """
     config = Config(
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -94,7 +94,9 @@ class CloudWatchSink:
         self._address = endpoint_of(client)
 
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
-        """See ``Sink.send``. What CloudWatch calls invalid is too old if its own date says so."""
+        """See ``Sink.send``. A request that CloudWatch calls invalid is too old if its own date
+        says so.
+        """
         groups = decode_groups(body)
         datums = [datum for group in groups for datum in group]
         try:
@@ -127,13 +129,13 @@ def _refused_for_age(error: Exception, groups: list[Group]) -> bool:
 
 
 def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> DeliveryOutcome:
-    """What a failed call tells of the request.
+    """Return what a failed call reveals about the request.
 
-    A 4xx but 408, or a failure before the request was sent: not applied. A timeout, a
-    connection lost after sending, 408 or 5xx: nobody knows.
+    A 4xx other than 408, or a failure before the request was sent: not applied. A timeout, a
+    connection lost after sending, 408 or 5xx: unknown.
     """
     if isinstance(error, ClientError):
-        if error.operation_name != "PutMetricData":  # a call for credentials, made before it
+        if error.operation_name != "PutMetricData":  # a call for credentials, made before this one
             return DeliveryOutcome.NOT_APPLIED
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = str(error.response.get("Error", {}).get("Code", ""))
@@ -157,7 +159,7 @@ def outcome_of(error: ClientError | BotoCoreError | ResponseParserError) -> Deli
 
 
 def _by_status(status: int) -> DeliveryOutcome:
-    """What a status alone tells, whoever it was that answered; 0: none is known."""
+    """Return what a status alone reveals, whoever answered; 0: no status is known."""
     if status == _TOO_LARGE:
         return DeliveryOutcome.INVALID
     refused = _REFUSED_FROM <= status < _OUT_OF_ORDER and status != _TIMED_OUT
@@ -165,8 +167,8 @@ def _by_status(status: int) -> DeliveryOutcome:
 
 
 def _distrusts(error: BaseException) -> bool:
-    """Whether the server's certificate was refused, so that no request was sent. Any other
-    failure of TLS may as well have come while the answer was read.
+    """Whether the server's certificate was refused, so that no request was sent. Any other TLS
+    failure may have occurred while the answer was read.
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, SSLCertVerificationError):

@@ -1,1 +1,1 @@
-"""Twilio's call events: fast path, slow path, and payloads in canonical terms. Pure."""
+"""Twilio's call events: fast path, slow path, and translation of payloads. Pure."""

@@ -1,8 +1,8 @@
-"""A gateway call event: the session and the moment that its ConversationRelay event belongs to.
+"""A gateway call event: the session and the time that its ConversationRelay event belongs to.
 
-Lenient by need. Real events leave ``edge``, ``level`` and the nested name out, carry fields
-that the published schema forbids, and, in Twilio's own reference example, every payload at
-once. Only what makes an event impossible to place is refused.
+Decoding is lenient by necessity. Real events omit ``edge``, ``level`` and the nested name, carry
+fields that the published schema forbids, and, in Twilio's own reference example, every payload at
+once. Only an event that can't be assigned to a session and a time is refused.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ RELAY_GROUP: Final = "conversation_relay"
 """The ``group`` of the call events that carry ConversationRelay events."""
 
 MAX_AHEAD_MS: Final = 3_600_000
-"""How far an event's time may lie ahead of its arrival before it can't be believed."""
+"""The most by which an event's time may be ahead of its arrival to be credible."""
 
 MAX_BEHIND_MS: Final = 31 * 86_400_000
-"""How far an event's time may lie before its arrival before it can't be believed."""
+"""The most by which an event's time may be before its arrival to be credible."""
 
 MAX_SEQUENCE_NUMBER: Final = (1 << 31) - 1
-"""Sequence numbers run from 0 up to this one."""
+"""The largest sequence number; they begin at 0."""
 
 ID_LENGTH: Final = 256
 
 Loose = str | int | float | bool | None | list[Any]
-"""What may stand where an object belongs."""
+"""Any value that may occur where an object belongs."""
 
 
 class RelayData(msgspec.Struct, gc=False):
@@ -53,7 +53,7 @@ class RelayData(msgspec.Struct, gc=False):
 
 
 class CallEvent(msgspec.Struct, gc=False):
-    """``data`` of a gateway call event, as far as it is read."""
+    """``data`` of a gateway call event; only the fields used."""
 
     timestamp: Any = None
     account_sid: Any = None
@@ -65,15 +65,15 @@ class CallEvent(msgspec.Struct, gc=False):
 
 
 def to_event(call: CallEvent, envelope_time: object, arrival: int) -> Event | None:
-    """The canonical event of a gateway call event; None if it isn't a ConversationRelay one.
+    """Return the canonical event of a gateway call event; None if it isn't a ConversationRelay one.
 
-    Raises ``Unreadable`` for a relay event that can't be placed in a session or in time.
+    Raises ``Unreadable`` for a relay event that can't be assigned to a session or a time.
     """
     relay = call.conversation_relay_data
     if not isinstance(relay, RelayData):
         if relay is None and call.group != RELAY_GROUP:
             return None
-        raise Unreadable("conversation_relay_data: no object in an event of conversation_relay")
+        raise Unreadable("conversation_relay_data: not an object in an event of conversation_relay")
     name = _name(relay, call)
     read_payload = PAYLOADS.get(name)
     return Event(
@@ -103,7 +103,7 @@ def _name(relay: RelayData, call: CallEvent) -> str:
 
 def _session_id(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise Unreadable("session_id: empty or no string")
+        raise Unreadable("session_id: empty or not a string")
     if len(value) > ID_LENGTH:
         raise Unreadable(f"session_id: longer than {ID_LENGTH} characters")
     return value
@@ -113,14 +113,14 @@ def _optional_id(field: str, value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > ID_LENGTH:
-        raise Unreadable(f"{field}: no string of at most {ID_LENGTH} characters")
+        raise Unreadable(f"{field}: not a string of at most {ID_LENGTH} characters")
     return value
 
 
 def _sequence_number(value: object) -> int:
-    # bool is a subclass of int, and a sequence number of true is no number
+    # bool is a subclass of int, and true isn't a sequence number
     if type(value) is not int:
-        raise Unreadable("sequence_number: no integer")
+        raise Unreadable("sequence_number: not an integer")
     if not 0 <= value <= MAX_SEQUENCE_NUMBER:
         raise Unreadable(f"sequence_number: not in 0..{MAX_SEQUENCE_NUMBER}")
     return value
@@ -131,7 +131,7 @@ def _timestamp(own: object, envelope: object, arrival: int) -> int:
     if instant is None and isinstance(envelope, str):
         instant = parse_ms(envelope)
     if instant is None:
-        raise Unreadable("timestamp: none, or not RFC 3339")
+        raise Unreadable("timestamp: missing, or not RFC 3339")
     if instant - arrival > MAX_AHEAD_MS:
         raise Unreadable("timestamp: more than 1 h ahead of its arrival")
     if arrival - instant > MAX_BEHIND_MS:

@@ -1,7 +1,6 @@
-"""The slow path: Twilio's CloudEvents, read as far as they can be understood.
+"""The slow path: Twilio's CloudEvents, decoded as far as they can be understood.
 
-``data`` may be an object or a string that holds JSON. Most records never come here
-(``fast_path``).
+``data`` may be an object or a string that holds JSON. Most records are decoded by ``fast_path``.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from worker.events.occurrence import TYPE_LENGTH, Ignored, Occurrence, SinkTest
 from worker.events.twilio.call_event import CallEvent, Loose, to_event
 
 GATEWAY_TYPE: Final = "com.twilio.voice.insights.call-event.gateway"
+SDK_TYPE: Final = "com.twilio.voice.insights.call-event.sdk"
 TEST_TYPE: Final = "com.twilio.eventstreams.test-event"
 
 
@@ -30,7 +30,7 @@ _CALL_EVENT: Final = msgspec.json.Decoder(CallEvent)
 
 
 def read_cloud_event(text: str, arrival: int) -> Occurrence:
-    """The occurrence in a CloudEvent of one of Twilio's two types.
+    """Return the occurrence in a CloudEvent of one of Twilio's two types.
 
     ``arrival`` in epoch milliseconds. Raises ``Unreadable``.
     """
@@ -44,7 +44,7 @@ def read_cloud_event(text: str, arrival: int) -> Occurrence:
         except Unreadable as error:
             raise Unreadable(f"data: a string that isn't JSON: {error}") from None
     if not isinstance(call, CallEvent):
-        raise Unreadable("data: no object")
+        raise Unreadable("data: not an object")
     return to_event(call, envelope.time, arrival) or Ignored(GATEWAY_TYPE)
 
 

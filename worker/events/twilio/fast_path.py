@@ -1,8 +1,8 @@
-"""The fast path: nearly every user record is a call event just as its schema says.
+"""The fast path, for the great majority of user records: call events exactly as in their schema.
 
-It takes one typed decode (two where ``data`` is a string) and a few look-ups. Whatever isn't
-plainly so is left to the slow path (``envelope``). What is read here, is read there with the
-same outcome; a test holds that.
+It takes one typed decode (two where ``data`` is a string) and a few look-ups. Anything else is left
+to the slow path (``envelope``), which gives the same result for every record that is decoded here;
+a test holds that.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class _Interrupt(msgspec.Struct, gc=False):
 
 
 class _Relay(msgspec.Struct, gc=False, kw_only=True):
-    """``conversation_relay_data``, in the order in which its fields come; the payloads that come
-    with each turn are typed.
+    """``conversation_relay_data``, with fields in the order in which they come; the payloads that
+    come with each turn are typed.
     """
 
     session_id: _Id
@@ -87,12 +87,13 @@ _OTHER_CALL_EVENT: Final = Ignored(GATEWAY_TYPE)
 
 
 def read_quickly(data: bytes, arrival: int) -> Event | Ignored | None:
-    """The occurrence in the bytes of one CloudEvent; None for what only the slow path can tell.
+    """Return the occurrence in the bytes of one CloudEvent; None where only the slow path can
+    decide.
 
     ``arrival`` in epoch milliseconds.
     """
     try:
-        # msgspec looks at the encoding of what it keeps only, and all of it must be UTF-8
+        # msgspec checks the encoding only of what it keeps, and everything must be UTF-8
         envelope = _envelope(data if data.isascii() else data.decode())
         kind, call = envelope.type, envelope.data
         if kind != GATEWAY_TYPE:
@@ -166,10 +167,10 @@ _TYPED: Final[dict[str, ReadPayload]] = {
     "final_token_received": _tokens,
     "interrupt": _interrupted,
 }
-"""The payloads that are typed here, as far as they say just what their schema does."""
+"""Readers of the payloads that are typed here, as long as they conform to their schema."""
 
 _NAMES: Final[dict[str, tuple[str, ReadPayload | None]]] = {
     said: (name, _TYPED.get(name) or PAYLOADS.get(name))
     for said, name in (*zip(EVENT_CODES, EVENT_CODES, strict=True), *ALIASES.items())
 }
-"""By what a known event is called: its name, and what reads its payload."""
+"""A known event's name and the reader of its payload, by each name that the event may have."""

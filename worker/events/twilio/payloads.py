@@ -1,4 +1,4 @@
-"""Twilio's payloads: which of their fields are kept, and what they say in canonical terms."""
+"""Twilio's payloads: the fields that are kept, and their translation to canonical payloads."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SHOWN_SETTINGS: Final = (
     "eagerEotThreshold",
     "backgroundNoiseReduction",
 )
-"""The settings of a session that its record shows; no other leaves the worker."""
+"""The settings of a session that its record shows; no other setting leaves the worker."""
 
 _CONTEXT_SETTINGS: Final = (
     *("speechProvider", "transcriptionLanguage", "transcriptionProvider"),
@@ -67,7 +67,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "call_wrap_up": ("duration_in_seconds", "end_status"),
     "error_event": ("error_code", "message"),
 }
-"""The fields that are kept of each event's payload; all others are ignored."""
+"""The fields kept of each event's payload; all others are ignored."""
 
 _ENDINGS: Final[dict[object, EndStatus]] = {
     None: "unknown",
@@ -80,7 +80,7 @@ _CODE: Final = re.compile(r"0|[1-9][0-9]{0,14}")
 _TUNING: Final = re.compile(r"-\d+\.\d+_\d+\.\d+_\d+\.\d+\Z", re.ASCII)
 
 KeptFields = dict[str, Any]
-"""Known fields of a payload, values as they came (scalars)."""
+"""Known fields of a payload, with their original values (scalars)."""
 
 
 def _fields(value: object, names: tuple[str, ...]) -> KeptFields | None:
@@ -90,9 +90,10 @@ def _fields(value: object, names: tuple[str, ...]) -> KeptFields | None:
 
 
 def _scalar(name: str, value: object) -> object:
-    """A scalar as it is, within bounds; anything else counts as absent.
+    """Return a scalar unchanged, within limits; anything else counts as absent.
 
-    A message that is too long ends there; any other text then ends with a digest of the whole.
+    A message that is too long is truncated; any other such text then ends with a digest of the
+    whole.
     """
     if isinstance(value, str):
         kept = value[:TEXT_LENGTH]
@@ -108,7 +109,7 @@ def _integer(value: object) -> int | None:
 
 
 def _count(value: object) -> int | None:
-    """A count as it was reported; none if there is none, and -1 if it is no integer."""
+    """Return a reported count; None if there is none, and -1 if it isn't an integer."""
     return value if value is None or type(value) is int else _NO_COUNT
 
 
@@ -129,7 +130,7 @@ def _tokens(kept: KeptFields) -> Payload:
 
 
 def interruption_kind(reported: object) -> InterruptionKind:
-    """What Twilio's ``type`` of an interruption stands for."""
+    """Return the meaning of Twilio's ``type`` of an interruption."""
     return reported if reported == "SPEECH" or reported == "DTMF" else "UNKNOWN"
 
 
@@ -154,8 +155,8 @@ def _wrap_up(kept: KeptFields) -> Payload:
     return _said(payload, kept, _WRAP_UP_NAMES)
 
 
-# of each payload, Twilio's names and the canonical ones, which sort alike: of two payloads the
-# same is the greater by its canonical JSON
+# for each payload, Twilio's names and the canonical ones. Both sort alike, so two payloads compare
+# alike by canonical JSON under either
 _LATENCY_NAMES: Final = {"latency_ms": "ms"}
 _TOKENS_NAMES: Final = {"total_tokens": "tokens", "total_words": "words"}
 _INTERRUPT_NAMES: Final = {"type": "kind"}
@@ -164,7 +165,7 @@ _WRAP_UP_NAMES: Final = {"duration_in_seconds": "seconds", "end_status": "status
 
 
 def _said(payload: Payload, kept: KeptFields, names: dict[str, str]) -> Payload:
-    """The payload, with what was kept where it doesn't say just that."""
+    """Return the payload, with the kept fields in ``said`` where they don't follow from it."""
     for name, canonical_name in names.items():
         meant, value = getattr(payload, canonical_name), kept.get(name)
         if type(meant) is not type(value) or meant != value or (meant is None and name in kept):
@@ -201,7 +202,7 @@ def _configurations(value: object) -> Payload | None:
 
 @lru_cache(maxsize=128)
 def _configured(said: str) -> Configured:
-    """What was kept of a configuration, which mostly is that of many sessions."""
+    """Return the payload of a kept configuration, which many sessions usually share."""
     kept: KeptFields = json.loads(said)
     own: KeptFields = kept.get("configurations", {})
     languages: dict[str, KeptFields] = kept.get("languages", {})
@@ -235,7 +236,7 @@ def _language_settings(kept: KeptFields) -> LanguageSettings:
 
 
 def _reported(value: object, normalised: Callable[[str], str] = str) -> str | None:
-    """A text, normalised; None if nothing was reported, and unknown if it was no text."""
+    """Return a text, normalised; None if nothing was reported, and unknown if it isn't a text."""
     if not value:
         return None
     return normalised(value) if isinstance(value, str) else UNKNOWN
@@ -243,13 +244,13 @@ def _reported(value: object, normalised: Callable[[str], str] = str) -> str | No
 
 @lru_cache(maxsize=1024)
 def provider(text: str) -> str:
-    """A provider in lower case, without the prefix of Twilio's own building blocks."""
+    """Return a provider in lower case, without the prefix of Twilio's own building blocks."""
     return text.lower().removeprefix("block_") or UNKNOWN
 
 
 @lru_cache(maxsize=1024)
 def voice(text: str) -> str:
-    """A voice as it is, but for a tuning suffix (``-1.0_0.7_0.8``)."""
+    """Return a voice without its tuning suffix (``-1.0_0.7_0.8``), otherwise unchanged."""
     return _TUNING.sub("", text) or UNKNOWN
 
 
@@ -257,7 +258,9 @@ ReadPayload = Callable[[Any], Payload | None]
 
 
 def _of(key: str, name: str, translated: Callable[[KeptFields], Payload]) -> ReadPayload:
-    """Reads the known fields of the payload under that key, and translates them."""
+    """Return a function that reads the known fields of the payload under ``key``, and translates
+    them.
+    """
     payload, names = attrgetter(key), FIELDS[name]
 
     def read(relay: Any) -> Payload | None:
@@ -272,7 +275,7 @@ def _language_info(relay: Any) -> Payload | None:
     return None if kept is None else _language_changed(kept)
 
 
-# the payload that belongs to the name; all others are ignored
+# an event's payload is the one that belongs to its name; any others are ignored
 PAYLOADS: Final[dict[str, ReadPayload]] = {
     "stt_latency": _of("stt_latency", "stt_latency", _latency),
     "tts_latency": _of("tts_latency", "tts_latency", _latency),

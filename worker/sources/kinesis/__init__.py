@@ -1,1 +1,1 @@
-"""The Kinesis source: shards, their lineage and their schedule, and the reader."""
+"""The Kinesis source: the reader, and the shards with their lineage and schedule."""

@@ -1,8 +1,8 @@
-"""From answers of Kinesis, read and checked, to what the reader takes. Pure.
+"""Conversion of Kinesis's answers, once checked, to the reader's values. Pure.
 
-Whether an answer is one of Kinesis's at all is settled before: by the typed pass of
-``typed_answers``, or by ``checked`` for what botocore has parsed, which trusts every field to be
-there and of its type. What fails here is a defect of the worker.
+Whether an answer is Kinesis's at all has been decided before: by the typed pass of
+``typed_answers``, or by ``checked`` for an answer that botocore parsed, which takes every field to
+be there and of its type. A failure here is a defect of the worker.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from worker.stream.record import Record
 
 KinesisResponse = Mapping[str, Any]
 Dated = int | ClockDoubt | None
-"""The time of an answer (epoch ms), the clocks that contradict each other, or None undated."""
+"""The time of an answer (epoch ms), the clocks that contradict each other, or None if undated."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _whole: Final = float.__round__
-"""``round``, which looks this up at each call: a quarter of what it costs to make a Record."""
+"""The method that ``round`` looks up at each call; the look-up is a quarter of the cost of making a
+Record.
+"""
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class StreamSummary(msgspec.Struct):
-    """A stream of DescribeStreamSummary, as far as it is read."""
+    """The stream in an answer of DescribeStreamSummary; only the fields used."""
 
     StreamARN: str
     StreamCreationTimestamp: _Instant
@@ -46,7 +48,7 @@ class SummaryAnswer(msgspec.Struct):
 
 
 class ListedShard(msgspec.Struct):
-    """A shard of ListShards, as far as it is read."""
+    """A shard of ListShards; only the fields used."""
 
     ShardId: str
     ParentShardId: str | None = None
@@ -54,7 +56,7 @@ class ListedShard(msgspec.Struct):
 
     @property
     def info(self) -> ShardInfo:
-        """The shard and those that it came from."""
+        """The shard and its parents."""
         parents = (self.ParentShardId, self.AdjacentParentShardId)
         return ShardInfo(self.ShardId, tuple(parent for parent in parents if parent))
 
@@ -73,7 +75,7 @@ class IteratorAnswer(msgspec.Struct):
 
 
 class ParsedRecord(msgspec.Struct):
-    """A record of GetRecords as botocore has parsed it."""
+    """A record of GetRecords as parsed by botocore."""
 
     SequenceNumber: str
     ApproximateArrivalTimestamp: _Instant
@@ -82,7 +84,7 @@ class ParsedRecord(msgspec.Struct):
 
 
 class ParsedAnswer(msgspec.Struct):
-    """An answer of GetRecords as botocore has parsed it."""
+    """An answer of GetRecords as parsed by botocore."""
 
     Records: list[ParsedRecord]
     NextShardIterator: str | None = None
@@ -90,15 +92,17 @@ class ParsedAnswer(msgspec.Struct):
     ChildShards: list[TypedChild] | None = None
 
 
-def checked(fields: KinesisResponse, kind: type[T]) -> T:
-    """What botocore has parsed, as a ``kind``. Raises ``msgspec.ValidationError`` if it is none."""
+def checked(fields: KinesisResponse, kind: type[_T]) -> _T:
+    """Convert fields that botocore parsed to a ``kind``. Raises ``msgspec.ValidationError`` if they
+    don't fit.
+    """
     return msgspec.convert(fields, kind)
 
 
 def description_of(
     summary: StreamSummary, date: Dated, shards: list[ListedShard]
 ) -> StreamDescription:
-    """The stream as it is now."""
+    """Return the stream's description from its summary and shards."""
     doubt = date if isinstance(date, ClockDoubt) else None
     return StreamDescription(
         summary.StreamARN,
@@ -111,7 +115,7 @@ def description_of(
 
 
 def answer_of_typed(shard: str, answer: TypedAnswer, date: Dated) -> RecordsAnswer:
-    """An answer of the typed pass."""
+    """Return the answer that the typed pass decoded."""
     records = [
         Record(
             shard,
@@ -126,7 +130,7 @@ def answer_of_typed(shard: str, answer: TypedAnswer, date: Dated) -> RecordsAnsw
 
 
 def answer_of_parsed(shard: str, answer: ParsedAnswer, date: Dated) -> RecordsAnswer:
-    """An answer that botocore has parsed."""
+    """Return the answer that botocore parsed."""
     records = [
         Record(
             shard,
@@ -156,5 +160,5 @@ def _answer(
 
 
 def epoch_ms(stamp: datetime) -> int:
-    """A time as epoch milliseconds."""
+    """Return a time as epoch milliseconds."""
     return round(stamp.timestamp() * 1000)

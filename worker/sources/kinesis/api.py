@@ -1,4 +1,4 @@
-"""The few calls that reading a stream takes, as values: what may be asked and what comes back."""
+"""The API calls that reading a stream takes, and their results, as values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.stream.record import Record
 
 
 class DescribeStream(NamedTuple):
-    """Call: the stream's summary and shards. It is of no shard."""
+    """Call: the stream's summary and shards. It belongs to no shard."""
 
     shard: str = ""
 
@@ -32,18 +32,18 @@ class GetRecords(NamedTuple):
 
 
 class StreamFailureKind(StrEnum):
-    """What a failed call means to the reader."""
+    """The meaning of a failed call to the reader."""
 
     THROTTLED = "throttled"  # too many calls or bytes, ours or another reader's
     UNAVAILABLE = "unavailable"  # 5xx, no connection, timeout
     EXPIRED = "expired"  # the iterator can't be used any more
     REFUSED = "refused"  # an argument is no longer, or not yet, valid
     GONE = "gone"  # no such stream or shard
-    DENIED = "denied"  # permissions, credentials, keys, and whatever else is the operator's
+    DENIED = "denied"  # permissions, credentials, keys, and all else that the operator must fix
 
 
 class StreamFailure(NamedTuple):
-    """Why a call gave no answer. ``detail``: one line, without the caller's data."""
+    """The reason why a call failed. ``detail``: one line, without the caller's data."""
 
     kind: StreamFailureKind
     detail: str
@@ -52,10 +52,10 @@ class StreamFailure(NamedTuple):
 class RecordsAnswer(NamedTuple):
     """One GetRecords answer.
 
-    ``next_iterator``: None at the end of a closed shard. ``millis_behind``: of the shard's tip.
-    ``server_date``: epoch ms by the answer's Date header (whole seconds), None without one and
-    where ``doubt`` tells that no clock supports it. ``size``: bytes of data and partition keys.
-    ``children``: named at a shard's end, by some servers.
+    ``next_iterator``: None at the end of a closed shard. ``millis_behind``: the distance to the
+    shard's tip. ``server_date``: epoch ms by the answer's Date header (whole seconds), None without
+    one and where ``doubt`` says that no clock supports it. ``size``: bytes of data and partition
+    keys. ``children``: the child shards, which some servers name at a shard's end.
     """
 
     records: list[Record]
@@ -69,24 +69,26 @@ class RecordsAnswer(NamedTuple):
 
 StreamCall = DescribeStream | GetIterator | GetRecords
 CallResult = StreamDescription | str | RecordsAnswer | StreamFailure
-"""What a call came to; a str is an iterator."""
+"""The result of a call; a str is an iterator."""
 
 
 class KinesisApi(Protocol):
-    """One stream. No method raises for what a service or a network does, and none retries."""
+    """One stream. No method raises for a failure of the service or the network, and none
+    retries.
+    """
 
     def describe(self) -> StreamDescription | StreamFailure:
-        """The stream's summary and all its shards."""
+        """Return the stream's summary and all its shards."""
 
     def shard_iterator(self, shard: str, position: Position) -> str | StreamFailure:
-        """An iterator for what follows ``position``, which is not ended."""
+        """Return an iterator for the records after ``position``, which must not be ended."""
 
     def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
-        """The next records of ``shard``, perhaps none."""
+        """Return the next records of ``shard``, perhaps none."""
 
 
 def carry_out(call: StreamCall, api: KinesisApi) -> CallResult:
-    """Ask ``api`` what ``call`` says."""
+    """Make ``call`` through ``api``."""
     if isinstance(call, DescribeStream):
         return api.describe()
     if isinstance(call, GetIterator):

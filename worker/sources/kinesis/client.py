@@ -1,7 +1,7 @@
 """The Kinesis API through boto3. Shell.
 
-boto3 retries nothing here: the reader paces its calls itself, and a retry unseen by it would
-break the pace that a shard allows.
+boto3's own retries are off: the reader paces its calls itself, and retries that it doesn't see
+would exceed the rate that a shard allows.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from worker.stream.position import Position
 
 
 class KinesisClient(Protocol):
-    """What is used of boto3's client."""
+    """The methods of boto3's client that are used."""
 
     def describe_stream_summary(self, **request: object) -> KinesisResponse:
         """DescribeStreamSummary."""
@@ -60,7 +60,7 @@ _KINDS: Final = {
     **dict.fromkeys(THROTTLED, StreamFailureKind.THROTTLED),
     "ExpiredIteratorException": StreamFailureKind.EXPIRED,
     "ExpiredNextTokenException": StreamFailureKind.UNAVAILABLE,  # the listing took too long
-    "ResourceInUseException": StreamFailureKind.UNAVAILABLE,  # the stream is being made
+    "ResourceInUseException": StreamFailureKind.UNAVAILABLE,  # the stream is being created
     "InvalidArgumentException": StreamFailureKind.REFUSED,
     "ResourceNotFoundException": StreamFailureKind.GONE,
 }
@@ -71,7 +71,7 @@ _ITERATOR_TYPES: Final = {
 }
 _NO_ANSWER: Final = (*MALFORMED_RESPONSE, msgspec.ValidationError)
 _FAILURES: Final = (BotoCoreError, ClientError, ResponseParserError, *_NO_ANSWER)
-"""What a call, and the look whether its answer is one, may raise; nothing else goes inside."""
+"""The errors of a call and of the check of its answer; nothing else runs inside the ``try``."""
 
 
 def open_stream(
@@ -84,12 +84,11 @@ def open_stream(
     now: Callable[[], int] | None,
     parsed_slowly: Callable[[int], None] = lambda _: None,
 ) -> Kinesis:
-    """The stream of that name or ARN, by the credentials of ``session``.
+    """Open the stream of that name or ARN with the credentials of ``session``.
 
-    ``threads``: how many will call at once.
-    ``region`` and ``endpoint``: None leaves them to boto3's environment and files.
-    ``now`` and ``parsed_slowly``: see Kinesis.
-    Raises Misconfigured if there is no region, or the endpoint is no URL.
+    ``threads``: how many threads will call at once. ``region`` and ``endpoint``: None leaves them
+    to boto3's environment and files. ``now`` and ``parsed_slowly``: see Kinesis. Raises
+    Misconfigured if there is no region, or the endpoint isn't a URL.
     """
     with client_errors("Kinesis"):
         client = session.client(
@@ -100,11 +99,11 @@ def open_stream(
 
 
 class Kinesis:
-    """One stream as the reader's KinesisApi; ``stream`` is its name or ARN. For many threads.
+    """One stream as the reader's KinesisApi; ``stream`` is its name or ARN. Thread-safe.
 
-    ``parsed_slowly`` is told the number of answers, so far, that botocore has parsed itself.
-    ``now``: this machine's clock (epoch ms), which has to support the dates of answers; without
-    it each date is believed. ``address``: where the service is, for messages.
+    ``parsed_slowly`` is called with the number of answers, so far, that botocore has parsed itself.
+    ``now``: this machine's clock (epoch ms), which has to support the dates of answers; without it
+    each date is believed. ``address``: the service's address, for messages.
     """
 
     def __init__(
@@ -122,11 +121,11 @@ class Kinesis:
         self._parsed_slowly = parsed_slowly
         self._slow = count(1)
         self._stream = {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
-        # GetRecords needs no more than the iterator, but finds an account's own endpoint by ARN.
+        # GetRecords needs only the iterator, but finds an account's own endpoint by ARN.
         self._arn = {key: value for key, value in self._stream.items() if key == "StreamARN"}
 
     def describe(self) -> StreamDescription | StreamFailure:
-        """DescribeStreamSummary, then ListShards, page by page."""
+        """Call DescribeStreamSummary, then ListShards, page by page."""
         try:
             fields = self._client.describe_stream_summary(**self._stream)
             summary = checked(fields, SummaryAnswer).StreamDescriptionSummary
@@ -137,7 +136,7 @@ class Kinesis:
         return description_of(summary, date, shards)
 
     def shard_iterator(self, shard: str, position: Position) -> str | StreamFailure:
-        """GetShardIterator."""
+        """Call GetShardIterator."""
         request: dict[str, object] = {"ShardIteratorType": _ITERATOR_TYPES[position.kind]}
         if position.kind == "after":
             request["StartingSequenceNumber"] = position.value
@@ -150,7 +149,7 @@ class Kinesis:
             return self._failure(error)
 
     def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
-        """GetRecords. What fails once the answer is known to be Kinesis's is raised."""
+        """Call GetRecords. A failure after the answer is known to be Kinesis's is raised."""
         try:
             fields = self._client.get_records(ShardIterator=iterator, **self._arn)
             answer = typed_answer(fields) or checked(fields, ParsedAnswer)
@@ -177,12 +176,12 @@ class Kinesis:
             request = {"NextToken": page.NextToken}
 
     def _dated(self, stamp: str) -> int | ClockDoubt:
-        """The time of an answer, by its date, as far as that can be believed."""
+        """Return the time of an answer by its date, as far as that can be believed."""
         server = epoch_ms(parsedate_to_datetime(stamp))
         return server if self._now is None else supported(server, self._now())
 
     def _failure(self, error: Exception) -> StreamFailure:
-        kind, words = _told(error)
+        kind, words = _classified(error)
         known = not self._address or self._address in words
         return StreamFailure(kind, words if known else f"{words} (at {self._address})")
 
@@ -192,7 +191,7 @@ def _headers(answer: KinesisResponse) -> Mapping[str, str]:
     return headers
 
 
-def _told(error: Exception) -> tuple[StreamFailureKind, str]:
+def _classified(error: Exception) -> tuple[StreamFailureKind, str]:
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]

@@ -1,8 +1,8 @@
-"""By whose clock time goes on where a shard has nothing to read. Pure.
+"""Decides which clock is believed where a shard has nothing to read. Pure.
 
-The date of an answer is the server's, and nothing that lies behind it arrives any more; but a
-server that is wrong about the time, or a proxy that dates its answers itself, would move stream
-time for good. So a date counts only as far as this machine's clock supports it.
+The date of an answer is the server's, and nothing older arrives any more; but a server with a wrong
+clock, or a proxy that dates its answers itself, would move stream time for good. So a date is
+believed only as far as this machine's clock supports it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from typing import Final, NamedTuple
 from worker.times.rfc3339 import format_ms
 
 AGREE_WITHIN: Final = 300_000
-"""ms by which two clocks may differ. At 5 min AWS refuses this machine's signatures anyway."""
+"""The difference (ms) that two clocks may have. At 5 min AWS refuses this machine's signatures
+anyway.
+"""
 
 
 class ClockDoubt(NamedTuple):
-    """The server's date and this machine's clock as an answer came (epoch ms), too far apart for
+    """The server's date and this machine's clock when an answer came (epoch ms), too far apart for
     either to be believed.
     """
 
@@ -25,7 +27,7 @@ class ClockDoubt(NamedTuple):
 
     @property
     def apart(self) -> int:
-        """By how much they differ, in ms."""
+        """The difference in ms."""
         return abs(self.server - self.machine)
 
     def __str__(self) -> str:
@@ -36,6 +38,6 @@ class ClockDoubt(NamedTuple):
 
 
 def supported(server: int, machine: int) -> int | ClockDoubt:
-    """The earlier of both times (epoch ms) if they agree."""
+    """Return the earlier of both times (epoch ms) if they agree, else the doubt."""
     doubt = ClockDoubt(server, machine)
     return doubt if doubt.apart > AGREE_WITHIN else min(server, machine)

@@ -1,4 +1,4 @@
-"""An end for closed shards where the service gives none. Pure."""
+"""Ends closed shards where the service doesn't. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from worker.stream.position import Position
 
 
 class ClosedShardsEnd:
-    """A stream whose closed shards come to an end where they have nothing more to read.
+    """A stream whose closed shards end once they have nothing more to read.
 
-    Kinesis ends them itself; moto's server gives another iterator for ever, so that the shards
-    that came from one would never be read.
+    Kinesis ends them itself; moto's server returns another iterator for ever, so that their child
+    shards would never be read.
     """
 
     def __init__(self, api: KinesisApi) -> None:
@@ -20,10 +20,10 @@ class ClosedShardsEnd:
 
     def describe(self) -> StreamDescription | StreamFailure:
         """See ``KinesisApi.describe``."""
-        describe = self._api.describe()
-        if isinstance(describe, StreamDescription):
-            self._shards = describe.shards
-        return describe
+        description = self._api.describe()
+        if isinstance(description, StreamDescription):
+            self._shards = description.shards
+        return description
 
     def shard_iterator(self, shard: str, position: Position) -> str | StreamFailure:
         """See ``KinesisApi.shard_iterator``."""

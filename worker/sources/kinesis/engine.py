@@ -1,4 +1,6 @@
-"""A Kinesis stream as an engine: described once at the start, then opened for a state. Shell."""
+"""A Kinesis stream as an engine: described once at the start, then opened at a state's positions.
+Shell.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from worker.times.rfc3339 import format_ms
 
 
 class KinesisEngine:
-    """An ``Engine``. ``describe``: the stream as ``survey_stream`` found it, of which a state
-    without positions begins at ``start``. ``observer``: see ``Reader``.
+    """An ``Engine``. ``description``: the stream as ``describe_stream`` found it; a state without
+    positions begins at ``start``. ``observer``: see ``Reader``.
     """
 
     def __init__(
@@ -26,17 +28,17 @@ class KinesisEngine:
         observer: ReaderObserver,
     ) -> None:
         self._api = api
-        self._survey = description
+        self._description = description
         self._start = start
         self._observer = observer
 
     @property
     def identity(self) -> str:
         """The stream's ARN and creation time."""
-        return f"{self._survey.arn}, created {format_ms(self._survey.created)}"
+        return f"{self._description.arn}, created {format_ms(self._description.created)}"
 
     def open(self, stored: Mapping[str, Position]) -> Opening:
         """See ``Engine.open``."""
-        positions = stored or first_positions(self._survey, self._start)
-        reader = Reader(self._api, positions, self._survey.created, self._observer)
+        positions = stored or first_positions(self._description, self._start)
+        reader = Reader(self._api, positions, self._description.created, self._observer)
         return Opening(InlineSource(reader), positions)

@@ -1,4 +1,4 @@
-"""A Kinesis reader as the service's source: batches are decoded in the thread that polls. Shell."""
+"""A Kinesis reader as the service's source: the polling thread decodes the batches. Shell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.stream.position import Position
 
 
 def decode_batch(batch: Batch) -> DecodedBatch:
-    """The batch with its records decoded."""
+    """Return the batch with its records decoded."""
     return DecodedBatch(
         batch.shard,
         len(batch.records),
@@ -26,7 +26,7 @@ def decode_batch(batch: Batch) -> DecodedBatch:
 
 
 class InlineSource:
-    """A ``Source`` over ``reader``, which keeps no checkpoints: the store's positions suffice."""
+    """A ``Source`` over ``reader``. It keeps no checkpoints: the store's positions suffice."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -37,8 +37,10 @@ class InlineSource:
         self.stop = reader.stop
 
     def poll(self, timeout_s: float) -> Iterator[DecodedBatch]:
-        """See ``Source.poll``. Raises ``StreamReplaced`` if the stream was made anew."""
+        """See ``Source.poll``. Raises ``StreamReplaced`` if the stream was deleted and created
+        again.
+        """
         return map(decode_batch, self._reader.poll(timeout_s))
 
     def committed(self, positions: Mapping[str, Position]) -> None:
-        """Nothing to do: the next start is given the store's positions."""
+        """Do nothing: the next start is given the store's positions."""

@@ -1,9 +1,9 @@
-"""Which shards of a stream may be read now, from where, and which may be forgotten. Pure.
+"""The rules of shard lineage: which shards may be read, from where, and which have expired. Pure.
 
-- A shard is read only when every parent of it that the stream still lists has been read to its
-  end, and that end has been handed over.
-- A shard that nothing is known of starts at TRIM_HORIZON; LATEST is a time, fixed once.
-- A shard that has been read to its end stays known until the stream has trimmed it away.
+* A shard is read only when every parent of it that the stream still lists has been read to its end,
+  and that end has been handed over.
+* A shard without a position starts at TRIM_HORIZON; LATEST is a time, fixed once.
+* A shard that has been read to its end stays known until the stream has trimmed it away.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from worker.stream.position import HEAD, SECOND, Position, Start, at_time
 
 
 class ShardInfo(NamedTuple):
-    """A shard and the one (split) or two (merge) that it came from."""
+    """A shard and its parents: one after a split, two after a merge."""
 
     shard: str
     parents: tuple[str, ...] = ()
@@ -26,9 +26,9 @@ class ShardInfo(NamedTuple):
 class StreamDescription(NamedTuple):
     """A stream at one moment.
 
-    ``arn``: its name in all of AWS, however it was asked for. ``created``, ``server_date``: epoch
-    ms, the latter by the server's clock, at or before the listing; None where ``doubt`` tells that
-    no clock supports it. ``retention``: how long the stream keeps records, ms.
+    ``arn``: its name in all of AWS, whether it was named so or not. ``created``, ``server_date``:
+    epoch ms, the latter by the server's clock, at or before the listing; None where ``doubt`` says
+    that no clock supports it. ``retention``: how long the stream keeps records, ms.
     """
 
     arn: str
@@ -40,9 +40,9 @@ class StreamDescription(NamedTuple):
 
 
 def first_positions(description: StreamDescription, start: Start) -> dict[str, Position]:
-    """A position for every listed shard. To be committed before anything is read.
+    """Return a position for every listed shard, to be committed before anything is read.
 
-    Raises ``Misconfigured`` if they depend on what time it is, and that is in doubt.
+    Raises ``Misconfigured`` if they depend on the current time, and that is in doubt.
     """
     if start == "trim_horizon":
         position = HEAD
@@ -56,22 +56,23 @@ def first_positions(description: StreamDescription, start: Start) -> dict[str, P
 
 
 def child_position(parents: Iterable[Position]) -> Position:
-    """Where a shard starts whose parents stand at ``parents``."""
+    """Return where a shard starts whose parents are at ``parents``."""
     return HEAD._replace(seen_to=max((parent.seen_to for parent in parents), default=0))
 
 
 def children_of(shard: str, shards: Iterable[ShardInfo]) -> tuple[ShardInfo, ...]:
-    """Those of ``shards`` that came from ``shard``."""
+    """Return those of ``shards`` that are children of ``shard``."""
     return tuple(info for info in shards if shard in info.parents)
 
 
 def may_begin(info: ShardInfo, known: Collection[str], handed_over: Collection[str]) -> bool:
-    """Whether each parent is unknown (trimmed away) or has handed its end over."""
+    """Whether each parent is unknown (trimmed away) or has handed over its end."""
     return all(parent in handed_over or parent not in known for parent in info.parents)
 
 
 def trim_horizon(description: StreamDescription, now: int) -> int:
-    """The arrival time (epoch ms) before which the stream may have dropped records by ``now``.
+    """Return the arrival time (epoch ms) before which the stream may have dropped records by
+    ``now``.
 
     0 while the stream is younger than its retention.
     """
@@ -80,15 +81,17 @@ def trim_horizon(description: StreamDescription, now: int) -> int:
 
 
 def may_have_lost(position: Position, horizon: int) -> bool:
-    """Whether records that were to be read next may have been trimmed away."""
+    """Whether the records to be read next may have been trimmed."""
     return not position.ended and 0 < position.seen_to < horizon
 
 
 def after_refusal(position: Position, horizon: int) -> tuple[Position, bool]:
-    """Where to go on when the stream takes a sequence number no more, and whether with a gap.
+    """Return where to continue when the stream no longer accepts a sequence number, and whether
+    that leaves a gap.
 
-    A shard seen to be empty to within the retention has lost nothing although its last record is
-    gone: it goes on a minute before that time, since clocks of servers differ a little.
+    A shard seen to be empty up to a time within the retention has lost nothing although its last
+    record is gone: it continues a minute before that time, because the servers' clocks differ a
+    little.
     """
     if position.seen_to > horizon:
         return at_time(max(position.seen_to - 60 * SECOND, 0), position.seen_to), False
@@ -98,9 +101,11 @@ def after_refusal(position: Position, horizon: int) -> tuple[Position, bool]:
 def expired_shards(
     positions: Mapping[str, Position], description: StreamDescription
 ) -> frozenset[str]:
-    """Ended shards whose marks can go: no longer listed, and old enough to have been trimmed.
+    """Return the ended shards whose positions can be dropped: no longer listed, and old enough to
+    have been trimmed.
 
-    Both, because a listing that misses a shard once would have it read again from its beginning.
+    Both are required, because otherwise a listing that once misses a shard would have it read again
+    from its beginning.
     """
     if description.server_date is None:
         return frozenset()

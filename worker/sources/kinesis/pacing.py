@@ -1,8 +1,8 @@
-"""When a shard may be asked again. Pure.
+"""The pace of calls: when a shard may be called again. Pure.
 
-The stream allows 5 GetRecords a second and shard, and 2 MiB a second and shard. Waits count from
-the answer, so what the server sees is never closer together than they say. A call costs as much
-as some hundred records of its answer, so fewer and fuller answers are fetched than could be.
+The stream allows 5 GetRecords per second and shard, and 2 MiB per second and shard. Waits count
+from the answer, so the server never sees calls closer together than that. A call costs as much as a
+hundred or so records of its answer, so fewer and fuller answers are fetched than would be possible.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Random = Callable[[], float]
 
 
 class Pace(NamedTuple):
-    """``gap``: ms until the next call while all is well. ``failures``: in a row, so far."""
+    """``gap``: ms until the next call while all is well. ``failures``: consecutive ones, so far."""
 
     gap: int = FLOWING
     failures: int = 0
@@ -33,12 +33,16 @@ STEADY: Final = Pace()
 
 
 def after_answer(pace: Pace, records: int, size: int, millis_behind: int) -> tuple[Pace, int]:
-    """The pace after an answer of ``records`` records and ``size`` bytes, and the wait in ms."""
+    """Return the pace after an answer of ``records`` records and ``size`` bytes, and the wait in
+    ms.
+    """
     gap = FLOWING if records or millis_behind else min(pace.gap * 2, QUIET)
     return Pace(gap), max(gap, -(-size * 1000 // _BYTES_A_SECOND))
 
 
 def after_failure(pace: Pace, random: Random) -> tuple[Pace, int]:
-    """The pace after a failed call and the wait in ms: full jitter, over the least gap."""
+    """Return the pace after a failed call and the wait in ms: full jitter on top of the least
+    gap.
+    """
     jitter = full_jitter(FLOWING, LONGEST_BACKOFF, pace.failures, random)
     return Pace(FLOWING, pace.failures + 1), FLOWING + int(jitter)

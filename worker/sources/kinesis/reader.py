@@ -1,7 +1,7 @@
-"""Reading a live stream with a few threads: the schedule, carried out. Shell.
+"""The reader of a live stream: carries out the schedule with a few threads. Shell.
 
-One thread asks the schedule what is due, the fetch threads carry the calls out, and the
-consumer's thread takes what came. All of them share one lock, held only around the schedule.
+One thread asks the schedule what is due, the fetch threads make the calls, and the consumer's
+thread takes the results. All of them share one lock, held only around the schedule.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from worker.sources.kinesis.shard_consumer import Batch
 from worker.stream.position import Position
 
 ReaderObserver = Callable[[ReaderEvent], None]
-"""Told what happens, by any of the reader's threads; must neither block nor raise."""
+"""Called with each event, by any of the reader's threads; must neither block nor raise."""
 
 THREADS: Final = 8
 _MAX_BYTES: Final = 64 << 20
-"""Of records not yet taken; the answer of each thread may exceed it once."""
+"""The limit of records not yet taken; each thread's answer may exceed it once."""
 
 _FIRST_ATTEMPTS: Final = 8
 _STOP_WITHIN: Final = 1.0  # seconds
@@ -39,11 +39,11 @@ def describe_stream(
     random: Random = randomness.random,
     observer: ReaderObserver = lambda _: None,
 ) -> StreamDescription:
-    """The stream as it is now: what a start needs for its first positions.
+    """Return the stream's description, which a start needs for its first positions.
 
-    Tries again for some time, sleeping in seconds, if the service doesn't answer; ``observer`` is
-    told before each of these pauses.
-    Raises Misconfigured if there is no such stream or no access to it, else Unreachable.
+    Retries for some time, sleeping in seconds, if the service doesn't answer; ``observer`` is
+    called before each of these pauses. Raises Misconfigured if there is no such stream or no access
+    to it, else Unreachable.
     """
     pace = STEADY
     while True:
@@ -62,8 +62,8 @@ def describe_stream(
 class Reader:
     """Reads all shards of one stream. Its methods are for one thread, the consumer's.
 
-    ``positions``: for each shard where to go on; a shard without one starts at its beginning.
-    ``created``: the stream's creation time (epoch ms) that belongs to them.
+    ``positions``: where each shard continues; a shard without one starts at its beginning.
+    ``created``: the creation time (epoch ms) of the stream that they belong to.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class Reader:
             thread.start()
 
     def poll(self, timeout_s: float) -> list[Batch]:
-        """All batches that are ready, in order; waits for one up to ``timeout_s``.
+        """Return all batches that are ready, in order; wait up to ``timeout_s`` for one.
 
-        Empty when the time is over and after stop. Raises StreamReplaced if the stream was made
-        anew under its name while it was read.
+        Empty when the time is over and after stop. Raises StreamReplaced if the stream was deleted
+        and created again under its name while it was read.
         """
         deadline = time.monotonic() + timeout_s
         with self._lock:
@@ -117,28 +117,32 @@ class Reader:
                 self._ready.wait(left)
 
     def pause(self, shards: Iterable[str]) -> None:
-        """Ask for nothing more from ``shards``; what is under way or ready still comes."""
+        """Fetch nothing more from ``shards``; what is in flight or ready is still delivered."""
         with self._lock:
             self._schedule.pause(shards)
 
     def resume(self, shards: Iterable[str]) -> None:
-        """Go on with ``shards``."""
+        """Continue with ``shards``."""
         with self._lock:
             self._schedule.resume(shards)
             self._changed.notify()
 
     def expired(self) -> list[str]:
-        """Ended shards, each told once, that the stream no longer has: drop their positions."""
+        """Return ended shards that the stream no longer has, each once: their positions can be
+        dropped.
+        """
         with self._lock:
             return self._schedule.expired()
 
     def shards(self) -> list[ShardView]:
-        """All shards known, by id. May be called by any thread."""
+        """Return all known shards, by id. May be called by any thread."""
         with self._lock:
             return self._schedule.views()
 
     def stop(self) -> None:
-        """Stop within about a second, calls under way or not. What wasn't taken is dropped."""
+        """Stop within about a second, whether or not calls are in flight. Batches not taken are
+        dropped.
+        """
         with self._lock:
             self._stopping = True
             self._changed.notify()
@@ -176,10 +180,10 @@ class Reader:
                 if self._stopping:
                     return
                 self._idle += 1
-                notices = self._schedule.completed(call, outcome, _now())
+                reader_events = self._schedule.completed(call, outcome, _now())
                 self._changed.notify()
                 self._ready.notify()
-            for reader_event in notices:
+            for reader_event in reader_events:
                 self._observer(reader_event)
 
 

@@ -1,4 +1,4 @@
-"""What a reader tells its observer of a stream, as it happens. Pure."""
+"""The events that a reader reports to its observer as they happen. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from worker.sources.kinesis.shard_consumer import Shard, ShardStage
 
 
 class StageChanged(NamedTuple):
-    """Notice: a shard has come to another stage of its life."""
+    """Event: a shard has entered another stage of its lifecycle."""
 
     shard: str
     stage: ShardStage
 
 
 class BackedOff(NamedTuple):
-    """Notice: a call failed, ``attempt`` in a row; the next in ``wait`` ms. Shard "": a survey."""
+    """Event: a call failed, the ``attempt``-th in a row; the next follows in ``wait`` ms. Shard "":
+    a shard sync.
+    """
 
     shard: str
     failure: StreamFailure
@@ -26,13 +28,13 @@ class BackedOff(NamedTuple):
 
 
 class FoundAgain(NamedTuple):
-    """Notice: a survey has succeeded, after so many failed ones."""
+    """Event: a shard sync has succeeded after ``attempts`` failed ones."""
 
     attempts: int
 
 
 class ClocksDiffer(NamedTuple):
-    """Notice: the date of an answer was not believed. Shard "": a survey's."""
+    """Event: the date of an answer was not believed. Shard "": that of a shard sync."""
 
     shard: str
     doubt: ClockDoubt
@@ -42,10 +44,10 @@ ReaderEvent = StageChanged | BackedOff | FoundAgain | ClocksDiffer
 
 
 def clock_doubts(shard: str, doubt: ClockDoubt | None) -> list[ReaderEvent]:
-    """That an answer had such a date, if it had."""
+    """Return the event of an answer's doubtful date, if it had one."""
     return [] if doubt is None else [ClocksDiffer(shard, doubt)]
 
 
 def stage_changes(shard: Shard, before: ShardStage) -> list[ReaderEvent]:
-    """That ``shard`` has left the stage ``before``, if it has."""
+    """Return the event of ``shard`` having left the stage ``before``, if it has."""
     return [] if shard.stage is before else [StageChanged(shard.info.shard, shard.stage)]

@@ -1,20 +1,20 @@
-"""The life of one shard in the reader. Pure: it is told what happened and when.
+"""The lifecycle of one shard in the reader. Pure: events and times are passed in.
 
-    WAITING ── parents handed over ───► SEEKING
-    SEEKING ── iterator ──────────────► READING
-    SEEKING ── refused ───────────────► DOUBTED
-    SEEKING ── gone ──────────────────► DOUBTED
-    READING ── expired ───────────────► SEEKING
-    READING ── gone ──────────────────► SEEKING
-    READING ── end, children known ───► ENDED
-    READING ── end, children unknown ─► ENDING
-    DOUBTED ── still listed ──────────► SEEKING
-    DOUBTED ── listed no more ────────► ENDED
-    ENDING ─── surveyed ──────────────► ENDED
+    WAITING ─── parents handed over ───► SEEKING
+    SEEKING ─── iterator ──────────────► READING
+    SEEKING ─── refused ───────────────► UNCERTAIN
+    SEEKING ─── gone ──────────────────► UNCERTAIN
+    READING ─── expired ───────────────► SEEKING
+    READING ─── gone ──────────────────► SEEKING
+    READING ─── end, children known ───► ENDED
+    READING ─── end, children unknown ─► ENDING
+    UNCERTAIN ─ still listed ──────────► SEEKING
+    UNCERTAIN ─ no longer listed ──────► ENDED
+    ENDING ──── synced ────────────────► ENDED
 
-- At most one call is under way, so records come in order, each once.
-- DOUBTED and ENDING wait for a survey begun after them: it shows whether the stream is still the
-  same, whether the shard still exists, and what its children are.
+* At most one call is in flight, so records come in order, each once.
+* UNCERTAIN and ENDING wait for a shard sync begun after them: it shows whether the stream is still
+  the same, whether the shard still exists, and what its children are.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ from worker.stream.record import Record
 
 
 class ShardStage(StrEnum):
-    """Where a shard is in its life."""
+    """A stage of a shard's lifecycle."""
 
     WAITING = "waiting"
     SEEKING = "seeking"
     READING = "reading"
-    UNCERTAIN = "doubted"
+    UNCERTAIN = "uncertain"
     ENDING = "ending"
     ENDED = "ended"
 
 
 class Cause(StrEnum):
-    """What takes a shard from one stage to another."""
+    """The cause of a shard's change of stage."""
 
     PARENTS_DONE = "parents handed over"
     ITERATOR = "iterator"
@@ -58,8 +58,8 @@ class Cause(StrEnum):
     END_KNOWN = "end, children known"
     END_UNKNOWN = "end, children unknown"
     LISTED = "still listed"
-    UNLISTED = "listed no more"
-    SURVEYED = "surveyed"
+    UNLISTED = "no longer listed"
+    SURVEYED = "synced"
 
 
 TRANSITIONS: Final = {
@@ -75,8 +75,8 @@ TRANSITIONS: Final = {
     (ShardStage.UNCERTAIN, Cause.UNLISTED): ShardStage.ENDED,
     (ShardStage.ENDING, Cause.SURVEYED): ShardStage.ENDED,
 }
-"""All that can happen to a shard's stage. Any other pair is a defect of the reader; but a failed
-call whose kind is of no consequence to the stage leaves the shard where it is.
+"""All changes of a shard's stage. Any other pair is a defect of the reader, except that a failed
+call whose kind doesn't concern the stage leaves the shard in it.
 """
 
 _CAUSES: Final = {
@@ -87,13 +87,13 @@ _CAUSES: Final = {
 
 
 class Batch(NamedTuple):
-    """What one answer added to a shard, in order within the shard.
+    """The records that one answer added to a shard, in order within the shard.
 
-    ``position``: to be committed with whatever the batch brought about.
-    ``clock``: the server's date (epoch ms) when the shard was empty at its tip, else None.
-    ``gap``: records may be missing before this batch; the stream had trimmed them.
-    ``children``: with the end of a shard, where the shards that came from it start; to be
-    committed too, so that each shard not ended always has a position that holds stream time.
+    ``position``: to be committed with the batch's effects. ``clock``: the server's date (epoch ms)
+    when the shard was empty at its tip, else None. ``gap``: records may be missing before this
+    batch, because the stream had trimmed them. ``children``: with the end of a shard, where its
+    child shards start; to be committed too, so that each shard not ended always has a position that
+    holds stream time.
     """
 
     shard: str
@@ -112,7 +112,7 @@ class Batch(NamedTuple):
 
 @dataclass(slots=True)
 class Shard:
-    """One shard. Times are monotonic milliseconds, but for positions'."""
+    """One shard. Times are monotonic milliseconds, except those in positions."""
 
     info: ShardInfo
     position: Position
@@ -123,17 +123,17 @@ class Shard:
     undelivered: int = 0  # batches made and not yet taken
     millis_behind: int | None = None
     failure: StreamFailure | None = None
-    gap: bool = False  # to be told with the next batch
-    sync_awaited: int = 0  # number of the first survey that can settle DOUBTED or ENDING
+    gap: bool = False  # to be reported with the next batch
+    sync_awaited: int = 0  # number of the first sync that can resolve UNCERTAIN or ENDING
     _iterator: str = ""
 
     @property
     def unresolved(self) -> bool:
-        """Whether it waits for a survey."""
+        """Whether the shard waits for a shard sync."""
         return self.stage is ShardStage.UNCERTAIN or self.stage is ShardStage.ENDING
 
     def call(self) -> GetIterator | GetRecords | None:
-        """What to ask the stream when it is due, if anything."""
+        """Return the call to make when it is due, if any."""
         if self.stage is ShardStage.SEEKING:
             return GetIterator(self.info.shard, self.position)
         if self.stage is ShardStage.READING:
@@ -141,13 +141,13 @@ class Shard:
         return None
 
     def begin(self, position: Position, now: int) -> None:
-        """All parents are done: read from ``position``."""
+        """Begin to read from ``position``, because all parents are done."""
         self.position = position
         self._move(Cause.PARENTS_DONE)
         self.due = now
 
     def iterator_came(self, iterator: str, horizon: int, now: int) -> None:
-        """Read on with ``iterator``. Streams step over what was trimmed without a word."""
+        """Continue with ``iterator``. Streams silently skip what was trimmed."""
         self._iterator = iterator
         self._move(Cause.ITERATOR)
         self.due = now
@@ -157,7 +157,9 @@ class Shard:
     def answer_came(
         self, answer: RecordsAnswer, children: tuple[ShardInfo, ...], sync_number: int, now: int
     ) -> Batch:
-        """Take ``answer`` in. At a shard's end ``children``, if none, are left to ``describe``."""
+        """Process ``answer``. Without ``children`` at a shard's end, they are left to
+        ``described``.
+        """
         self.pace, wait = after_answer(
             self.pace, len(answer.records), answer.size, answer.millis_behind
         )
@@ -176,12 +178,12 @@ class Shard:
         return self._batch(answer.records, clock, children)
 
     def failed(self, failure: StreamFailure, sync_number: int, random: Random, now: int) -> int:
-        """Note a failed call; the wait in ms until the next one."""
+        """Note a failed call; return the wait in ms until the next one."""
         self.pace, wait = after_failure(self.pace, random)
         self.due = now + wait
         self.failure = failure
         cause = _CAUSES.get(failure.kind)
-        # a time or the horizon is never at fault: what refuses them will take them again
+        # a time or the horizon is never at fault: a server that refuses them accepts them later
         harmless = cause is Cause.REFUSED and not self.position.started
         if cause is not None and not harmless and (self.stage, cause) in TRANSITIONS:
             self._move(cause)
@@ -190,7 +192,9 @@ class Shard:
         return wait
 
     def listed(self, horizon: int) -> None:
-        """The stream is the same and still has the shard, so only the position was at fault."""
+        """Seek again: the stream is the same and still has the shard, so only the position was at
+        fault.
+        """
         if self.failure is not None and self.failure.kind is StreamFailureKind.REFUSED:
             self.position, lost = after_refusal(self.position, horizon)
             if lost:
@@ -198,22 +202,22 @@ class Shard:
         self._move(Cause.LISTED)
 
     def described(self, children: tuple[ShardInfo, ...]) -> Batch:
-        """The last batch of a shard read to its end whose children are known now."""
+        """Return the last batch of a shard read to its end whose children are now known."""
         self._end(Cause.SURVEYED)
         return self._batch([], None, children)
 
     def unlisted(self, children: tuple[ShardInfo, ...]) -> Batch:
-        """The last batch of a shard that the stream has dropped with what was still to be read."""
+        """Return the last batch of a shard that the stream has dropped, with its unread records."""
         self._end(Cause.UNLISTED)
         self.note_gap(0)
         return self._batch([], None, children)
 
     def taken(self) -> None:
-        """One of its batches has been taken."""
+        """Note that one of the shard's batches has been taken."""
         self.undelivered -= 1
 
     def note_gap(self, horizon: int) -> None:
-        """Note a gap: what arrived before ``horizon`` (epoch ms) can't be read any more."""
+        """Note a gap: records that arrived before ``horizon`` (epoch ms) can't be read any more."""
         self.gap = True
         self.position = self.position._replace(seen_to=max(self.position.seen_to, horizon))
 
@@ -235,7 +239,7 @@ class Shard:
 
 
 def _tip_clock(answer: RecordsAnswer) -> int | None:
-    """The server's date, if nothing can arrive before it any more.
+    """Return the server's date, if nothing can arrive before it any more.
 
     Not at the end of a closed shard: its children may hold records from long before.
     """

@@ -1,8 +1,8 @@
-"""When the stream is surveyed. Pure; ``now`` is monotonic milliseconds.
+"""The pacing of shard syncs. Pure; ``now`` is monotonic milliseconds.
 
-- One survey is under way at most; they are numbered from 1 in the order of their beginnings.
-- A shard in suspense is settled only by a survey begun after it got there: one already under
-  way may have listed the stream as it was before. Hence it notes the number of the next one.
+* At most one sync is in flight; syncs are numbered from 1 in the order in which they begin.
+* An unresolved shard is resolved only by a sync begun after it became so: one already in flight may
+  have listed the stream as it was before. Hence the shard notes the number of the next one.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ SYNC_AGAIN: Final = 1_000  # ms, while a shard waits for a later one
 
 
 class ShardSyncPacing:
-    """When the next survey is due, by what became of those before it. The first is due at once."""
+    """The time of the next sync, by the results of those before it. The first is due at once."""
 
     def __init__(self) -> None:
         self.begun = 0
-        """How many surveys were begun, so the number of the last one."""
-        self._under_way = False
+        """The number of syncs begun, and so the number of the last one."""
+        self._in_flight = False
         self._due = 0
         self._succeeded_at = 0
         self._pace = STEADY
 
     def due(self) -> int:
-        """When the next survey is to begin; ``AFTER_ALL`` while one is under way."""
-        return AFTER_ALL if self._under_way else self._due
+        """Return when the next sync is due; ``AFTER_ALL`` while one is in flight."""
+        return AFTER_ALL if self._in_flight else self._due
 
     def next_number(self) -> int:
-        """The number of the first survey that begins from now on."""
+        """Return the number of the first sync that begins from now on."""
         return self.begun + 1
 
     def begin(self) -> None:
-        """A survey is under way from here on."""
-        self._under_way = True
+        """Note that a sync is in flight from here on."""
+        self._in_flight = True
         self.begun += 1
 
     def request_soon(self, now: int) -> None:
-        """A shard has come to wait for a survey: don't let it wait for long."""
+        """Bring the next sync forward, because a shard waits for it."""
         self._due = min(self._due, max(now, self._succeeded_at + SYNC_AGAIN))
 
     def succeeded(self, awaited: bool, now: int) -> list[ReaderEvent]:
-        """The survey under way has come. ``awaited``: a shard waits for one more."""
+        """Note that the sync in flight succeeded. ``awaited``: a shard waits for another one."""
         failures = self._pace.failures
-        self._under_way = False
+        self._in_flight = False
         self._pace = STEADY
         self._succeeded_at = now
         self._due = now + (SYNC_AGAIN if awaited else SYNC_EVERY)
         return [FoundAgain(failures)] if failures else []
 
     def failed(self, failure: StreamFailure, random: Random, now: int) -> BackedOff:
-        """The survey under way has failed: the next one backs off."""
-        self._under_way = False
+        """Note that the sync in flight failed: the next one backs off."""
+        self._in_flight = False
         self._pace, wait = after_failure(self._pace, random)
         self._due = now + wait
         return BackedOff("", failure, self._pace.failures, wait)

@@ -1,1 +1,1 @@
-"""The production store: the state in a bucket, which needs no server and fences its owners."""
+"""The production store: the state in a bucket, with fencing and without a server."""

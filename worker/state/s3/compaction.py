@@ -1,8 +1,8 @@
-"""Compaction of a stretch of the log: one delta instead of many, and an archive. Pure.
+"""Compaction of consecutive log segments: one delta instead of many, and an archive. Pure.
 
-Only fresh segments hold closed sessions and bodies. Those that are still kept are copied, as
-they are, to one archive, and never again; deltas are merged anew as the log grows, each byte a
-number of times that grows with the logarithm of the state.
+Only fresh segments hold closed sessions and bodies. Those that are still kept are copied unchanged
+to one archive, and never again; deltas are merged again as the log grows, each byte a number of
+times that grows with the logarithm of the state.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LocateBlock = Callable[[bytes], Extent | None]
 
 
 class CompactionInput(NamedTuple):
-    """A segment of the stretch: its bytes from ``start`` on, and its tail."""
+    """A segment to be compacted: its bytes from ``start`` on, and its footer."""
 
     segment: LogSegment
     start: int
@@ -27,8 +27,8 @@ class CompactionInput(NamedTuple):
 
 
 class Compacted(NamedTuple):
-    """``moves``: of sessions in the archive the digests, and from where they were copied;
-    ``bodies``: the ids of the entries whose bodies are there.
+    """``moves``: the digests of the sessions in the archive, and the extents they were copied from;
+    ``bodies``: the ids of the entries whose bodies are in the archive.
     """
 
     merged: Segment
@@ -39,8 +39,9 @@ class Compacted(NamedTuple):
 
 
 def due(log: Sequence[LogSegment], commits: int, size: int) -> Sequence[LogSegment]:
-    """The end of the log that is to be merged: none of it before so many fresh commits have
-    come, or so many bytes in them; then with them whatever isn't larger than all after it.
+    """Return the end of the log that is to be merged: nothing before there are ``commits`` fresh
+    commits, or ``size`` bytes in them; then those, and each segment before that isn't larger than
+    all after it.
     """
     start = len(log)
     while start and log[start - 1].fresh:
@@ -62,8 +63,8 @@ def compacted(
     outbox: Sequence[OutboxEntryRef],
     locate: LocateBlock,
 ) -> Compacted:
-    """What takes the place of ``parts``, whose first may be the first of all. ``locate`` finds
-    the sessions that are still kept.
+    """Return the replacement of ``parts``, whose first may be the first of the log. ``locate``
+    finds the sessions that are still kept.
     """
     deltas = (part.footer.delta for part in parts if part.footer.delta is not None)
     delta = merge_all(deltas, "the log") if from_the_first else merge(deltas)

@@ -1,7 +1,7 @@
-"""A state in a bucket copied to another place, while its owner may be at work.
+"""Copies a state in a bucket to another place, while its owner may be running.
 
-Segments never change, so what one manifest names is a whole state. Compaction may take segments
-away meanwhile; then the manifest of that moment is begun with.
+Segments never change, so the segments that one manifest names are a whole state. If compaction
+deletes segments meanwhile, copying starts again with the manifest of that moment.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from worker.state.s3.restoring import look
 
 
 def copy_objects(source: Access, target: Access) -> None:
-    """Copy a state and its ledger to where there is none. The manifest is written last.
+    """Copy a state and its ledger to a place without a state. The manifest is written last.
 
     Raises ``BadInput`` if there is no state at ``source``, ``Misconfigured`` if there is one at
-    ``target``, and ``CorruptState`` if it isn't whole.
+    ``target``, and ``CorruptState`` if the state isn't whole.
     """
     if look(target) is not None:
         raise Misconfigured(f"there is a state at {target.url} already: name another prefix")
@@ -31,7 +31,7 @@ def copy_objects(source: Access, target: Access) -> None:
         manifest = again
     for key in source.keys(LEDGER):
         found = source.read(key)
-        if found is not None:  # else it was forgotten meanwhile
+        if found is not None:  # else it expired meanwhile
             target.create(key, found.data)
     target.create(MANIFEST, manifests.encode_manifest(manifest))
 
@@ -44,7 +44,7 @@ def _manifest(source: Access) -> Manifest:
 
 
 def _copy_segments(manifest: Manifest, source: Access, target: Access) -> str | None:
-    """The name of a segment that isn't there any more; None if all are copied."""
+    """Copy all segments; return the name of one that no longer exists, or None."""
     for ref in manifest.refs():
         found = source.read(ref.name)
         if found is None:

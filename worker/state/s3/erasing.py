@@ -1,4 +1,4 @@
-"""Erasure in a bucket: segments that hold what is removed are written anew, and the old deleted."""
+"""Erasure in a bucket: rewrites the segments that hold erased data, and deletes the old ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from worker.objectstore.parallel import each
 from worker.objectstore.retrying import Access
 from worker.partition.delta import merge_all
 from worker.partition.erasure import Erasure
+from worker.state.s3.compaction import LocateBlock
 from worker.state.s3.index import EvictedIndex
 from worker.state.s3.manifest import (
     SEGMENTS,
@@ -36,11 +37,9 @@ from worker.state.s3.segment import (
 )
 from worker.state.store import Edit, ErasedState
 
-LocateBlock = Callable[[bytes], Extent | None]
-
 
 class Whole(NamedTuple):
-    """A segment's bytes, those before its tail only where it can hold sessions and bodies."""
+    """A segment's bytes, those before its footer only if it can hold sessions and bodies."""
 
     ref: SegmentRef
     data: bytes
@@ -48,9 +47,10 @@ class Whole(NamedTuple):
 
 
 class KeptBlocks(NamedTuple):
-    """What of a segment is kept, as pieces, with the old places of sessions and the ids of bodies'
-    entries; and what isn't: sessions by digest, those still found among them, and entries of which
-    something was removed. ``touched``: whether the segment has anything that is removed.
+    """The blocks of a segment to keep, with the old extents of sessions and the entry ids of
+    bodies; and what isn't kept: the digests of sessions, the number of those that were still
+    findable, and the entries that lost some of their contents. ``touched``: whether the segment
+    holds anything to erase.
     """
 
     evicted: list[tuple[EvictedBlock, Extent]]
@@ -68,9 +68,9 @@ def kept_of(
     edit: Edit,
     locate: LocateBlock,
 ) -> KeptBlocks:
-    """What is kept of a segment. ``locate`` finds the sessions that are still kept. Pure.
+    """Return what to keep of a segment. ``locate`` finds the sessions that are still kept. Pure.
 
-    Raises ``CorruptState`` for a piece that can't be read.
+    Raises ``CorruptState`` for a block that can't be read.
     """
     kept = KeptBlocks([], [], [], 0, [], touched=False)
     found, touched = 0, False
@@ -100,7 +100,9 @@ def kept_of(
 
 
 class Eraser:
-    """For one thread, of an owner that does nothing else. ``readers``: segments read at once."""
+    """Erases in a bucket. For one thread, of an owner that does nothing else. ``readers``: segments
+    read at once.
+    """
 
     def __init__(self, access: Access, owner: Ownership, readers: int) -> None:
         self._access = access
@@ -165,7 +167,7 @@ class Eraser:
     def _clear(self) -> bool:
         """Delete what the manifest doesn't name; False if that is left to another owner.
 
-        Ownership is confirmed after the listing: all that was listed is this owner's or an
+        Ownership is confirmed after the listing, so that everything listed is this owner's or an
         earlier one's.
         """
         listed = list(self._access.keys(SEGMENTS))
@@ -182,7 +184,7 @@ class Eraser:
 
 
 class _Change:
-    """What becomes of a manifest."""
+    """The changes to a manifest."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
@@ -194,7 +196,7 @@ class _Change:
         self._bodies: dict[int, Extent] = {}
 
     def replace(self, kept: Sequence[KeptBlocks], write: Callable[[Segment], SegmentRef]) -> None:
-        """These segments' sessions and bodies lie in one archive from now on."""
+        """Move the sessions and bodies of these segments to one archive."""
         evicted = [one for part in kept for one in part.evicted]
         bodies = [one for part in kept for one in part.bodies]
         for part in kept:
@@ -215,7 +217,7 @@ class _Change:
             self.moves.append((block.digest, old, Extent(ref.number, new.start, new.length)))
 
     def outbox(self) -> tuple[OutboxEntryRef, ...]:
-        """The entries of which something is left, where their bodies now are."""
+        """Return the entries that keep some contents, with the new extents of their bodies."""
         edited = {one.id for one in self.edited}
         return tuple(
             replace(one, place=self._bodies[one.id]) if one.id in self._bodies else one

@@ -1,7 +1,7 @@
-"""Where each packed session lies, in memory, at some 60 bytes a session.
+"""The index of evicted sessions: where each lies, in memory, at some 60 bytes per session.
 
-A Python dict of as much would take thrice the room; a table of SQLite's in memory does not, and
-it replaces, moves and prunes many rows at once without holding up other threads.
+A Python dict would take three times the memory. A table in an in-memory SQLite database doesn't,
+and it replaces, moves and prunes many rows at once without blocking other threads.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from worker.state.s3.manifest import Extent
 from worker.state.s3.segment import EvictedExtent
 
 _SCHEMA: Final = """
-CREATE TABLE packed (
+CREATE TABLE evicted (
   digest BLOB PRIMARY KEY, closed_at INTEGER, number INTEGER, start INTEGER, length INTEGER
 ) WITHOUT ROWID
 """
 _MOVE: Final = (
-    "UPDATE packed SET number = ?, start = ? WHERE digest = ? AND number = ? AND start = ?"
+    "UPDATE evicted SET number = ?, start = ? WHERE digest = ? AND number = ? AND start = ?"
 )
 
 
 class EvictedIndex:
-    """From digests of session keys to places. Safe for threads."""
+    """Maps digests of session keys to extents. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -35,42 +35,44 @@ class EvictedIndex:
         self._db.execute(_SCHEMA)
 
     def add(self, number: int, evicted: Iterable[EvictedExtent]) -> None:
-        """The segment ``number`` holds these; the latest of a session is the one that counts."""
+        """Add the sessions in the segment ``number``; for each session the latest addition
+        counts.
+        """
         rows = [(one.digest, one.closed_at, number, one.start, one.length) for one in evicted]
-        self._change("INSERT OR REPLACE INTO packed VALUES (?, ?, ?, ?, ?)", rows)
+        self._change("INSERT OR REPLACE INTO evicted VALUES (?, ?, ?, ?, ?)", rows)
 
     def forget(self, before: int | None) -> None:
-        """Find none that closed before that (epoch ms) any more."""
+        """Stop finding sessions that closed before that (epoch ms)."""
         self._before = before
 
     def find(self, digest: bytes) -> Extent | None:
-        """Where a session lies, if it is still kept."""
+        """Return where a session lies, if it is still kept."""
         with self._lock:
             row = self._db.execute(
-                "SELECT number, start, length FROM packed WHERE digest = ?"
+                "SELECT number, start, length FROM evicted WHERE digest = ?"
                 " AND closed_at >= coalesce(?, closed_at)",
                 (digest, self._before),
             ).fetchone()
         return None if row is None else Extent(*row)
 
     def move(self, moves: Iterable[tuple[bytes, Extent, Extent]]) -> None:
-        """Sessions were copied, by their digests from one place to another. One that has been
-        packed anew since stays where it is.
+        """Move sessions, by digest, from one extent to another. A session that has been evicted
+        again since stays where it is.
         """
         self._change(
             _MOVE, [(new.number, new.start, key, old.number, old.start) for key, old, new in moves]
         )
 
     def drop(self, digests: Iterable[bytes]) -> None:
-        """These sessions were removed."""
-        self._change("DELETE FROM packed WHERE digest = ?", [(one,) for one in digests])
+        """Drop these sessions."""
+        self._change("DELETE FROM evicted WHERE digest = ?", [(one,) for one in digests])
 
     def prune(self) -> None:
-        """Make room: drop what is not to be found any more."""
-        self._change("DELETE FROM packed WHERE closed_at < ?", [(self._before,)])
+        """Free the memory of sessions that are no longer found."""
+        self._change("DELETE FROM evicted WHERE closed_at < ?", [(self._before,)])
 
     def close(self) -> None:
-        """Let go of the memory."""
+        """Release the memory."""
         with self._lock:
             self._db.close()
 

@@ -1,8 +1,8 @@
 """The ledger in a bucket: notes as objects of their own, by day, beside the state.
 
-Notes are written before the swap that ends their entries. So an entry may have several, if its
-owner died in between or was fenced: of those the last owner's counts, which the epoch in the
-key tells. Nothing of it is needed to go on; it is there to be compared with a destination.
+Notes are written before the swap that ends their entries. So an entry may have several notes, if
+its owner died in between or was fenced: the last owner's counts, identified by the epoch in the
+key. Recovery doesn't need the ledger; it exists to be compared with a destination.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from worker.outbox.ledger import Note
 from worker.state.s3.segment import from_block, to_block
 
 LEDGER: Final = "ledger/"
-"""What the keys of all notes begin with."""
+"""The prefix of the keys of all notes."""
 
 
 class NoteStore:
-    """Keeps notes until their minutes are ``KEPT`` old."""
+    """Keeps notes until their minutes are ``NOTES_KEPT_MS`` old."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
         self._newest = 0
-        self._forgotten = ""
+        self._expired_until = ""
 
     def keep(self, notes: Sequence[Note], epoch: int) -> None:
-        """Write notes that have become due together, under the owner's epoch."""
+        """Write notes that were settled together, under the owner's epoch."""
         if notes:
             newest = max(note.newest for note in notes)
             name = f"{_day(newest)}/{min(note.entry for note in notes):012d}-{epoch:08d}"
@@ -42,24 +42,24 @@ class NoteStore:
     def forget(self) -> None:
         """Delete, once a day, the notes of days that are too old."""
         oldest = _day(self._newest - ledger.NOTES_KEPT_MS)
-        if not self._newest or oldest == self._forgotten:
+        if not self._newest or oldest == self._expired_until:
             return
         for key in self._access.keys(LEDGER):
             if key.removeprefix(LEDGER).partition("/")[0] < oldest:
                 self._access.delete(key)
-        self._forgotten = oldest
+        self._expired_until = oldest
 
 
 def notes_since(access: Access, since: int) -> list[Note]:
-    """The notes that can hold a minute at or after ``since`` (epoch ms), one an entry.
+    """Return the notes that can hold a minute at or after ``since`` (epoch ms), one per entry.
 
-    Raises ``CorruptState`` for one that can't be read.
+    Raises ``CorruptState`` for a note that can't be read.
     """
     found: dict[int, tuple[int, Note]] = {}
     keys = [key for key in access.keys(LEDGER) if key.split("/")[1] >= _day(since)]
     for key in keys:
         data = access.read(key)
-        if data is None:  # forgotten meanwhile
+        if data is None:  # expired meanwhile
             continue
         epoch = int(key.rpartition("-")[2])
         for note in _decoded(access.url, key, data.data):

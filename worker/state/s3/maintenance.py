@@ -17,9 +17,9 @@ from worker.state.s3.segment import read_footer
 
 
 class MaintenanceSchedule(NamedTuple):
-    """When to merge: after so many commits, or so many bytes in them; and at which of the calls
-    to sweep. What two sweeps in a row find unnamed is deleted, so a reader from outside has that
-    long to read what its manifest named.
+    """The schedule of compaction, after this many ``commits`` or ``size`` bytes in them, and of
+    sweeps, at every ``sweep_every``-th call. A sweep deletes what it and the one before found
+    unnamed, so an outside reader has the time between two sweeps to read what its manifest names.
     """
 
     commits: int = 64
@@ -28,7 +28,9 @@ class MaintenanceSchedule(NamedTuple):
 
 
 class Maintainer:
-    """``maintain`` is for one thread at a time. ``readers``: segments read at once."""
+    """Compacts and sweeps. ``maintain`` is for one thread at a time. ``readers``: segments read at
+    once.
+    """
 
     def __init__(
         self, access: Access, owner: Ownership, schedule: MaintenanceSchedule, readers: int
@@ -41,7 +43,7 @@ class Maintainer:
         self._unnamed: set[str] = set()
 
     def maintain(self, index: EvictedIndex) -> None:
-        """Do what is due."""
+        """Compact and sweep if they are due."""
         log = self._owner.manifest.log
         segment = due(log, self._schedule.commits, self._schedule.size)
         if segment:
@@ -83,8 +85,8 @@ class Maintainer:
     def _sweep(self) -> None:
         """Delete what this sweep and the one before found unnamed.
 
-        Ownership is confirmed after the listing: all that was listed is this owner's or an
-        earlier one's, and what those don't name by now nobody ever will.
+        Ownership is confirmed after the listing, so that everything listed is this owner's or an
+        earlier one's, and what these don't name by now will never be named.
         """
         listed = set(self._access.keys(SEGMENTS))
         with self._owner.lock:
@@ -98,7 +100,7 @@ class Maintainer:
 def _places(
     result: Compacted, archive: Archive | None
 ) -> tuple[dict[int, Extent], list[tuple[bytes, Extent, Extent]]]:
-    """Where the archive has bodies, by entry, and sessions: from where and to where they went."""
+    """Return where the archive has bodies, by entry, and where sessions moved from and to."""
     if archive is None or result.archive is None:
         return {}, []
     number = archive.ref.number

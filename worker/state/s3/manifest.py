@@ -1,9 +1,9 @@
-"""The manifest: the one small object that says what an S3 state consists of. Pure.
+"""The manifest: the one small object that defines what an S3 state consists of. Pure.
 
-It names the segments whose deltas, in order, are the state, and the archives that closed
-sessions and outbox bodies were moved to; it holds the epoch of the owner and the marks of the
-outbox. Everything that changes a state makes a new manifest out of the one before, by one of
-the methods below, and a nonce makes its bytes unlike those of any other.
+The manifest names the segments whose deltas, in order, are the state, and the archives that closed
+sessions and outbox bodies were moved to; it holds the owner's epoch and the status of the outbox's
+entries. Every change of a state derives a new manifest from the one before, by one of the methods
+below, and a nonce makes its bytes different from those of any other.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from worker.state.store import Backlog
 
 MANIFEST_VERSION: Final = 1
 SEGMENTS: Final = "segments/"
-"""What all segments' names begin with."""
+"""The prefix of all segments' names."""
 
 _MAGIC: Final = "voice-insights-state"
 
 
 class SegmentRef(msgspec.Struct, array_like=True, frozen=True):
-    """A segment. ``number`` is its own within a manifest; ``footer``: where its tail begins."""
+    """A segment. ``number`` is unique within a manifest; ``footer``: the offset of its footer."""
 
     number: int
     nonce: str
@@ -36,12 +36,12 @@ class SegmentRef(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def name(self) -> str:
-        """The object's key; in ascending order of numbers."""
+        """The object's key; keys ascend with the numbers."""
         return f"{SEGMENTS}{self.number:012d}-{self.nonce}"
 
 
 class LogSegment(msgspec.Struct, array_like=True, frozen=True):
-    """A segment whose delta counts: of the commits ``first`` to ``last``."""
+    """A segment whose delta is part of the state: that of the commits ``first`` to ``last``."""
 
     ref: SegmentRef
     first: int
@@ -49,12 +49,12 @@ class LogSegment(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def fresh(self) -> bool:
-        """Whether a commit wrote it; only then can it hold sessions and bodies."""
+        """Whether a commit wrote the segment; only then can it hold sessions and bodies."""
         return self.ref.number == self.first
 
     @property
     def weight(self) -> int:
-        """Bytes that a start reads."""
+        """The bytes that a start reads."""
         return self.ref.size - self.ref.footer
 
 
@@ -68,7 +68,7 @@ class Archive(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Extent(NamedTuple):
-    """A piece of the segment ``number``, in bytes."""
+    """A range of bytes in the segment ``number``."""
 
     number: int
     start: int
@@ -76,7 +76,7 @@ class Extent(NamedTuple):
 
 
 class OutboxEntryRef(msgspec.Struct, array_like=True, frozen=True):
-    """An entry of the outbox; its body is the piece at ``place``."""
+    """An entry of the outbox; its body is the block at ``place``."""
 
     id: int
     kind: EntryKind
@@ -88,7 +88,7 @@ class OutboxEntryRef(msgspec.Struct, array_like=True, frozen=True):
 
 
 class PlacedEntry(NamedTuple):
-    """A draft whose body has been written."""
+    """A new entry whose body has been written."""
 
     kind: EntryKind
     place: Extent
@@ -97,9 +97,9 @@ class PlacedEntry(NamedTuple):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """``forget_before``: closed sessions that closed earlier (epoch ms) count as gone. ``log``
-    is in the order of the commits, ``archives`` in that of their making, and all older than any
-    fresh one of the log; ``outbox`` is in the order of the ids.
+    """``forget_before``: closed sessions that closed earlier (epoch ms) count as dropped. ``log``
+    is in the order of the commits; ``archives`` in that of their creation, and all are older than
+    any fresh segment of the log; ``outbox`` is in the order of the ids.
     """
 
     stream: str
@@ -113,20 +113,20 @@ class Manifest(msgspec.Struct, frozen=True):
     outbox: tuple[OutboxEntryRef, ...] = ()
 
     def refs(self) -> list[SegmentRef]:
-        """All segments that are needed."""
+        """Return all live segments."""
         return [*(one.ref for one in self.archives), *(one.ref for one in self.log)]
 
     def pending(self, kind: EntryKind, most: int) -> list[OutboxEntryRef]:
-        """The oldest entries of a kind that nobody is sending."""
+        """Return the oldest entries of a kind that aren't being sent."""
         pending = (one for one in self.outbox if one.kind == kind and not one.sending)
         return [one for one, _ in zip(pending, range(most), strict=False)]
 
     def place_of(self, id_: int) -> Extent | None:
-        """Where an entry's body is; None if it isn't in the outbox any more."""
+        """Return where an entry's body is; None if the entry has left the outbox."""
         return next((one.place for one in self.outbox if one.id == id_), None)
 
     def backlog(self) -> Backlog:
-        """How much waits in the outbox."""
+        """Return how much waits in the outbox."""
         return Backlog(
             len(self.outbox),
             sum(one.place.length for one in self.outbox),
@@ -135,7 +135,7 @@ class Manifest(msgspec.Struct, frozen=True):
         )
 
     def taken(self, nonce: str) -> Manifest:
-        """With a new owner. What was being sent then has an outcome that nobody knows."""
+        """Return the manifest with a new owner. Attempts that were in flight become ambiguous."""
         outbox = tuple(
             replace(one, sending=False, ambiguous=one.ambiguous + 1) if one.sending else one
             for one in self.outbox
@@ -149,7 +149,7 @@ class Manifest(msgspec.Struct, frozen=True):
         new_entries: Iterable[PlacedEntry],
         forget_before: int | None,
     ) -> Manifest:
-        """With one more commit."""
+        """Return the manifest with one more commit."""
         horizons = [one for one in (self.forget_before, forget_before) if one is not None]
         return replace(
             self._logged(ref)._enqueued(new_entries),
@@ -158,7 +158,7 @@ class Manifest(msgspec.Struct, frozen=True):
         )
 
     def claimed(self, nonce: str, ids: Iterable[int]) -> Manifest:
-        """With these entries as being sent."""
+        """Return the manifest with these entries marked as being sent."""
         claimed = set(ids)
         outbox = tuple(
             replace(one, sending=True, attempts=one.attempts + 1) if one.id in claimed else one
@@ -173,17 +173,17 @@ class Manifest(msgspec.Struct, frozen=True):
         ref: SegmentRef | None,
         replacements: Iterable[PlacedEntry],
     ) -> Manifest:
-        """With these outcomes; ``replacements``: what takes the place of entries that have ended, and
-        has been written to the segment ``ref``.
+        """Return the manifest with these outcomes. ``replacements`` replace entries that have
+        ended; their bodies are in the segment ``ref``.
         """
         entries = {one.id: one for one in self.outbox}
         for one in settled:
             if one.outcome.is_final:
                 entries.pop(one.id, None)
             elif one.id in entries:
-                held = entries[one.id]
+                entry = entries[one.id]
                 more = one.outcome is DeliveryOutcome.AMBIGUOUS
-                entries[one.id] = replace(held, sending=False, ambiguous=held.ambiguous + more)
+                entries[one.id] = replace(entry, sending=False, ambiguous=entry.ambiguous + more)
         changed = replace(self, nonce=nonce, outbox=tuple(entries.values()))
         return changed if ref is None else changed._logged(ref)._enqueued(replacements)
 
@@ -195,9 +195,9 @@ class Manifest(msgspec.Struct, frozen=True):
         archive: Archive | None,
         bodies: Mapping[int, Extent],
     ) -> Manifest:
-        """With ``merged`` in the place of a stretch of the log, and what else its segments held
-        in ``archive``: of the outbox the bodies of entries by id. Archives that nobody can need
-        any more go.
+        """Return the manifest with ``merged`` in place of consecutive log segments, and with the
+        other contents of these segments in ``archive``: ``bodies`` has the new extents of outbox
+        bodies, by entry. Archives that are no longer needed are dropped.
         """
         whole = LogSegment(merged, replaced[0].first, replaced[-1].last)
         at = self.log.index(replaced[0])
@@ -223,7 +223,9 @@ class Manifest(msgspec.Struct, frozen=True):
         archives: tuple[Archive, ...],
         outbox: tuple[OutboxEntryRef, ...],
     ) -> Manifest:
-        """With ``merged`` for the whole log, and these archives and entries for all there were."""
+        """Return the manifest with ``merged`` in place of the whole log, and with these archives
+        and entries in place of all others.
+        """
         first = self.log[0].first if self.log else merged.number
         last = self.log[-1].last if self.log else merged.number
         numbers = [merged.number, *(one.ref.number for one in archives)]
@@ -251,25 +253,27 @@ class Manifest(msgspec.Struct, frozen=True):
     def _enqueued(self, new_entries: Iterable[PlacedEntry]) -> Manifest:
         new = tuple(
             OutboxEntryRef(
-                id_, draft.kind, draft.place, draft.created_at, ambiguous=draft.ambiguous
+                id_, entry.kind, entry.place, entry.created_at, ambiguous=entry.ambiguous
             )
-            for id_, draft in enumerate(new_entries, self.next_entry)
+            for id_, entry in enumerate(new_entries, self.next_entry)
         )
         return replace(self, next_entry=self.next_entry + len(new), outbox=self.outbox + new)
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """A line with the version and a checksum, and a line of JSON."""
+    """Return a line with the version and a checksum, then a line of JSON."""
     body = _ENCODER.encode(manifest)
     return b"%s %d %08x\n%s\n" % (_MAGIC.encode(), MANIFEST_VERSION, crc32(body), body)
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """A manifest from its bytes. Raises ``CorruptState``, for an unknown version, too."""
+    """Return the manifest that these bytes encode. Raises ``CorruptState``, also for an unknown
+    version.
+    """
     head, _, body = data.partition(b"\n")
     words = head.decode("ascii", "replace").split(" ")
     if len(words) != 3 or words[0] != _MAGIC or not words[1].isdecimal():
-        raise CorruptState("it is no manifest")
+        raise CorruptState("it isn't a manifest")
     decoder = _DECODERS.get(int(words[1]))
     if decoder is None:
         raise CorruptState(f"it is of version {words[1]}, this release reads {_KNOWN}")
@@ -284,6 +288,6 @@ def decode_manifest(data: bytes) -> Manifest:
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODERS: Final = {1: msgspec.json.Decoder(Manifest)}
-"""By version; a release that writes N keeps the decoder of N-1."""
+"""Decoders by version. A release that writes version N keeps the decoder of N-1."""
 
 _KNOWN: Final = " and ".join(map(str, _DECODERS))

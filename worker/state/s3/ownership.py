@@ -1,4 +1,4 @@
-"""Who owns a state in a bucket, and the swaps that only the owner can make."""
+"""Ownership of a state in a bucket, and the swaps that only the owner can make."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class _Owned(NamedTuple):
 
 
 class Ownership:
-    """``lock`` is held around each swap and whatever must agree with it.
+    """Guards a state's manifest. ``lock`` is held around each swap and whatever must agree with it.
 
-    Once fenced, or once nobody knows whether a swap was made, it is over: all that asks for the
-    manifest is told so, without a call.
+    Ownership is over once it is fenced, or once the result of a swap is unknown: every use of the
+    manifest then raises that error, without a call.
     """
 
     def __init__(self, access: Access, nonce: Callable[[], str]) -> None:
@@ -38,26 +38,26 @@ class Ownership:
         self.nonce = nonce
         self._access = access
         self._owned: _Owned | None = None
-        self._over: VoiceInsightsError = Fenced(f"{access.url} has not been taken")
+        self._over: VoiceInsightsError = Fenced(f"{access.url} has not been acquired")
         self._numbers = count(1)
         self._writing: dict[str, None] = {}
 
     @property
     def manifest(self) -> Manifest:
-        """The state as it is. Raises ``Fenced`` if it is another's by now, as far as is known."""
+        """The current state. Raises ``Fenced`` if it is known to be another owner's by now."""
         return self._mine().manifest
 
     def name(self, number: int) -> str | None:
-        """The name of a segment; None if it is no longer needed."""
+        """Return the name of a segment; None if it is no longer live."""
         return self._mine().names.get(number)
 
     def own(self, manifest: Manifest, etag: str) -> None:
-        """This manifest, under that tag, is this owner's. The lock is held."""
+        """Take this manifest, under that tag, as this owner's. The lock is held."""
         self._numbers = count(manifest.next_number)
         self._set(manifest, etag)
 
     def swap(self, new: Manifest) -> None:
-        """Make ``new``, which came of ``manifest``, the state. The lock is held."""
+        """Make ``new``, derived from ``manifest``, the state. The lock is held."""
         etag = self._mine().etag
         try:
             swapped = self._access.replace(MANIFEST, manifests.encode_manifest(new), etag)
@@ -65,21 +65,25 @@ class Ownership:
             self._end(error)
             raise
         except BaseException:
-            self._end(Unreachable(f"{self._access.url}: a commit was given up, made or not"))
+            self._end(
+                Unreachable(f"{self._access.url}: a commit was abandoned, and may have been made")
+            )
             raise
         if swapped is None:
             raise self._lost(self._access.etag(MANIFEST))
         self._set(new, swapped)
 
     def confirm(self) -> None:
-        """Raise ``Fenced`` if another has changed the manifest. The lock is held."""
+        """Raise ``Fenced`` if another owner has changed the manifest. The lock is held."""
         found = self._access.etag(MANIFEST)
         if found != self._mine().etag:
             raise self._lost(found)
 
     @contextmanager
     def written(self, segment: Segment) -> Iterator[SegmentRef]:
-        """Write a segment, to be named by a swap within; meanwhile it counts as needed."""
+        """Write a segment, to be named by a swap in the block; until then protect it from the
+        sweep.
+        """
         self._mine()
         ref = SegmentRef(next(self._numbers), self.nonce(), len(segment.data), segment.footer)
         self._writing[ref.name] = None
@@ -90,11 +94,13 @@ class Ownership:
             del self._writing[ref.name]
 
     def live(self) -> set[str]:
-        """The names of all segments that count or will. The lock is held."""
+        """Return the names of all segments that are live or being written. The lock is held."""
         return {*self._mine().names.values(), *list(self._writing)}
 
     def missing(self, name: str) -> CorruptState:
-        """What to raise for a segment that isn't there; or ``Fenced``, if that is why."""
+        """Return the error for a segment that doesn't exist; raises ``Fenced`` if that is the
+        reason.
+        """
         with self.lock:
             self.confirm()
             return corrupt(self._access.url, self.manifest, name, "it is missing")
@@ -109,13 +115,15 @@ class Ownership:
         self._owned = _Owned(manifest, etag, {ref.number: ref.name for ref in manifest.refs()})
 
     def _lost(self, found: str | None) -> VoiceInsightsError:
-        """What to raise where the manifest isn't this owner's any more. ``found``: its tag."""
+        """Return the error for a manifest that is no longer this owner's. ``found``: its tag
+        now.
+        """
         url, epoch = self._access.url, self._mine().manifest.epoch
         error: VoiceInsightsError = Fenced(f"another worker has taken {url}, ending epoch {epoch}")
         if found is None:
             error = CorruptState(
-                f"{url}/{MANIFEST} was deleted while this worker used it: bring it back before the "
-                "next start, which would begin anew if nothing else is there either"
+                f"{url}/{MANIFEST} was deleted while this worker used it: restore it before the "
+                "next start, which would begin an empty state if nothing else is there either"
             )
         self._end(error)
         return error
@@ -126,18 +134,18 @@ class Ownership:
 
 
 def corrupt(url: str, manifest: Manifest, name: str, why: object) -> CorruptState:
-    """What to raise for a segment that can't be read: it is named, and the last good commit."""
+    """Return the error for a segment that can't be read, with its name and the last good commit."""
     good = 0
-    for stretch in manifest.log:
-        if stretch.ref.name == name:
+    for segment in manifest.log:
+        if segment.ref.name == name:
             break
-        good = stretch.last
+        good = segment.last
     last = f"the last good commit is {good}" if good else "there is no good commit before it"
     return CorruptState(f"{url}/{name} can't be read ({why}); {last}")
 
 
 def last_in(names: list[str]) -> str:
-    """What to say of the commits beside a manifest that can't be read."""
+    """Return a description of the commits beside a manifest that can't be read."""
     if not names:
         return "there are no commits beside it"
     number = names[-1].removeprefix(SEGMENTS).partition("-")[0].lstrip("0")

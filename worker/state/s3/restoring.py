@@ -1,4 +1,4 @@
-"""Reading a state back from its manifest: the tails of its segments, several at once."""
+"""Restores a state from its manifest: reads the footers of its segments, several at once."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from worker.state.s3.segment import EvictedExtent, Footer, read_footer
 
 
 class FoundManifest(NamedTuple):
-    """A manifest as it was found; without a tag, the one that there would be first."""
+    """A manifest as found; without a tag, the first one to be written."""
 
     manifest: Manifest
     etag: str | None
 
 
 class Restoring:
-    """The tails of segments by name, each read once, while the manifest may still change."""
+    """The footers of segments by name, each read once, while the manifest may still change."""
 
     def __init__(self, access: Access, readers: int) -> None:
         self._access = access
@@ -32,7 +32,8 @@ class Restoring:
         self._footers: dict[str, Footer] = {}
 
     def read(self, manifest: Manifest) -> str | None:
-        """Read what is needed and wasn't read yet; the name of a segment that is missing.
+        """Read the live footers that weren't read yet; return the name of a missing segment, or
+        None.
 
         Raises ``CorruptState``, with the last good commit, if one can't be read.
         """
@@ -47,22 +48,22 @@ class Restoring:
         return None
 
     def whole(self, manifest: Manifest) -> Delta:
-        """What all commits amount to. All must have been read."""
-        footers = (self._footers[stretch.ref.name] for stretch in manifest.log)
+        """Return the merge of all commits. All footers must have been read."""
+        footers = (self._footers[segment.ref.name] for segment in manifest.log)
         deltas = (footer.delta for footer in footers if footer.delta is not None)
         return merge_all(deltas, self._access.url)
 
     def index(self, manifest: Manifest) -> EvictedIndex:
-        """Where the packed sessions lie. All must have been read."""
+        """Return the index of the evicted sessions. All footers must have been read."""
         index = EvictedIndex()
         index.forget(manifest.forget_before)
-        for ref in manifest.refs():  # archives first: what is in the log is newer
+        for ref in manifest.refs():  # archives first: sessions in the log are newer
             index.add(ref.number, self._footers[ref.name].evicted)
         index.prune()
         return index
 
     def evicted(self, ref: SegmentRef) -> list[EvictedExtent]:
-        """Where a segment, which must have been read, has packed sessions."""
+        """Return where a segment, which must have been read, has evicted sessions."""
         return self._footers[ref.name].evicted
 
     def _fetch(self, ref: SegmentRef) -> bytes | None:
@@ -70,9 +71,9 @@ class Restoring:
 
 
 def find(access: Access, stream: str) -> FoundManifest:
-    """The manifest, or a first one if nothing was ever kept here.
+    """Return the manifest, or a first one if no state was ever kept here.
 
-    Raises ``CorruptState`` if it can't be read or has gone, ``StreamReplaced`` if it belongs to
+    Raises ``CorruptState`` if it can't be read or is gone, ``StreamReplaced`` if it belongs to
     another stream.
     """
     found = look(access)
@@ -81,22 +82,22 @@ def find(access: Access, stream: str) -> FoundManifest:
     if found.manifest.stream != stream:
         raise StreamReplaced(
             f"{access.url} holds the state of {found.manifest.stream}, not of {stream}: name "
-            "another prefix, or move this one away to start anew"
+            "another prefix, or move this one away to start an empty one"
         )
     return found
 
 
 def look(access: Access) -> FoundManifest | None:
-    """The manifest, whatever stream it belongs to; None if nothing was ever kept here.
+    """Return the manifest, whatever stream it belongs to; None if no state was ever kept here.
 
-    Raises ``CorruptState`` if it can't be read or has gone.
+    Raises ``CorruptState`` if it can't be read or is gone.
     """
     found = access.read(MANIFEST)
     if found is None:
         names = list(access.keys(SEGMENTS))
         if not names:
             return None
-        found = access.read(MANIFEST)  # another may have begun it before the names were asked for
+        found = access.read(MANIFEST)  # another worker may have written it before the listing
         if found is None:
             raise CorruptState(f"{access.url}/{MANIFEST} is missing; {last_in(names)}")
     try:
@@ -109,8 +110,8 @@ def look(access: Access) -> FoundManifest | None:
 def find_readable(
     find: Callable[[], FoundManifest], access: Access, restoring: Restoring
 ) -> FoundManifest:
-    """The manifest, all that it names having been read. Its owner may be at work meanwhile:
-    what compaction has taken away is looked for anew.
+    """Return the manifest after reading all that it names. Its owner may be running meanwhile: if
+    compaction has deleted a segment, the manifest is read again.
     """
     found = find()
     while (missing := restoring.read(found.manifest)) is not None:

@@ -1,12 +1,12 @@
-"""Segments: the immutable objects that hold what was committed. Pure.
+"""Segments: the immutable objects that hold committed data. Pure.
 
-A segment is a row of *pieces*, each compressed and checked by itself, and a tail::
+A segment is a sequence of *blocks*, each compressed and checksummed separately, and a footer::
 
-    outbox bodies | packed sessions | delta | index | trailer
-                                    '------- tail --------'
+    outbox bodies | evicted sessions | delta | index | trailer
+                                     '------- footer -------'
 
-The tail is what a start reads: the delta, and the index that says where each packed session
-lies. Any one piece can be fetched alone by its place. An archive is a segment without a delta.
+A start reads the footer: the delta, and the index that tells where each evicted session lies. Any
+block can be fetched alone by its extent. An archive is a segment without a delta.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _LEVEL: Final = 3
 
 
 class BlockExtent(NamedTuple):
-    """Where a piece lies within its segment, in bytes."""
+    """The bytes of a block within its segment."""
 
     start: int
     length: int
 
 
 class EvictedExtent(NamedTuple):
-    """Where a packed session lies, by its key's digest; ``closed_at`` in epoch ms."""
+    """The bytes of an evicted session, by its key's digest; ``closed_at`` in epoch ms."""
 
     digest: bytes
     closed_at: int
@@ -53,7 +53,7 @@ class EvictedExtent(NamedTuple):
 
 
 class EvictedBlock(NamedTuple):
-    """A packed session as a piece."""
+    """An evicted session as a block."""
 
     digest: bytes
     closed_at: int
@@ -61,7 +61,7 @@ class EvictedBlock(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A segment to be written. ``footer``: where its tail begins."""
+    """A segment to be written. ``footer``: the offset of its footer."""
 
     data: bytes
     footer: int
@@ -70,25 +70,25 @@ class Segment(NamedTuple):
 
 
 class Footer(NamedTuple):
-    """A segment's tail, read. ``delta`` is None in one that changes no state."""
+    """A segment's footer, decoded. ``delta`` is None in a segment that changes no state."""
 
     delta: Delta | None
     evicted: list[EvictedExtent]
 
 
 def digest(key: SessionKey) -> bytes:
-    """What stands for a session's key in an index: 16 bytes."""
+    """Return the 16-byte digest of a session's key, used in indexes."""
     return blake2b(msgspec.msgpack.encode(key), digest_size=16).digest()
 
 
 def to_block(data: bytes) -> bytes:
-    """Bytes as a piece: a checksum, then the bytes compressed."""
+    """Return bytes as a block: a checksum, then the bytes compressed."""
     compressed = zstandard.ZstdCompressor(_LEVEL).compress(data)
     return _SUM.pack(crc32(compressed)) + compressed
 
 
 def from_block(block: bytes) -> bytes:
-    """The bytes in a piece. Raises ``CorruptState`` if it isn't what was written."""
+    """Return the bytes in a block. Raises ``CorruptState`` if it isn't as it was written."""
     if len(block) < _SUM.size or _SUM.unpack_from(block)[0] != crc32(block[_SUM.size :]):
         raise CorruptState("its checksum is wrong")
     try:
@@ -98,14 +98,16 @@ def from_block(block: bytes) -> bytes:
 
 
 def pack_session(evicted: EvictedSession) -> EvictedBlock:
-    """A closed session as a piece."""
+    """Return a closed session as a block."""
     closed = evicted.state.closed
     block = to_block(closed_session.encode_closed(evicted))
     return EvictedBlock(digest(evicted.state.key), 0 if closed is None else closed.at, block)
 
 
 def unpack_session(block: bytes) -> EvictedSession:
-    """The closed session in a piece. Raises ``CorruptState``, for an unknown version, too."""
+    """Return the closed session in a block. Raises ``CorruptState``, also for an unknown
+    version.
+    """
     data = from_block(block)
     try:
         return closed_session.decode_closed(data)
@@ -116,43 +118,43 @@ def unpack_session(block: bytes) -> EvictedSession:
 def build_segment(
     delta: Delta | None, bodies: Iterable[bytes] = (), evicted: Iterable[EvictedBlock] = ()
 ) -> Segment:
-    """A segment of a delta and pieces."""
+    """Return a segment of a delta and blocks."""
     bodies, evicted = list(bodies), list(evicted)
     blocks = [*bodies, *(one.block for one in evicted)]
     extents = list(_extents(blocks))
-    packed_spots = [
+    evicted_extents = [
         EvictedExtent(one.digest, one.closed_at, *extent)
         for one, extent in zip(evicted, extents[len(bodies) :], strict=True)
     ]
-    delta_piece = b"" if delta is None else to_block(deltas.encode_delta(delta))
-    index_piece = to_block(_INDEX_ENCODER.encode(packed_spots))
-    trailer = _TRAILER.pack(len(delta_piece), len(index_piece), SEGMENT_VERSION, _MAGIC)
-    data = b"".join(chain(blocks, (delta_piece, index_piece, trailer)))
-    footer = len(data) - len(trailer) - len(index_piece) - len(delta_piece)
-    return Segment(data, footer, extents[: len(bodies)], packed_spots)
+    delta_block = b"" if delta is None else to_block(deltas.encode_delta(delta))
+    index_block = to_block(_INDEX_ENCODER.encode(evicted_extents))
+    trailer = _TRAILER.pack(len(delta_block), len(index_block), SEGMENT_VERSION, _MAGIC)
+    data = b"".join(chain(blocks, (delta_block, index_block, trailer)))
+    footer = len(data) - len(trailer) - len(index_block) - len(delta_block)
+    return Segment(data, footer, extents[: len(bodies)], evicted_extents)
 
 
 def read_footer(data: bytes) -> Footer:
-    """What a segment's tail says. Raises ``CorruptState``, for an unknown version, too."""
+    """Decode a segment's footer. Raises ``CorruptState``, also for an unknown version."""
     if len(data) < _TRAILER.size:
-        raise CorruptState("it is cut short")
+        raise CorruptState("it is truncated")
     delta_size, index_size, version, magic = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)
     if magic != _MAGIC:
-        raise CorruptState("it is no segment")
+        raise CorruptState("it isn't a segment")
     read = _READERS.get(version)
     if read is None:
         raise CorruptState(f"it is of version {version}, this release reads {_KNOWN}")
     if delta_size + index_size + _TRAILER.size != len(data):
-        raise CorruptState("its parts don't fit together")
+        raise CorruptState("its sizes don't add up")
     return read(data[:delta_size], data[delta_size : delta_size + index_size])
 
 
-def _read_1(delta_piece: bytes, index_piece: bytes) -> Footer:
+def _read_1(delta_block: bytes, index_block: bytes) -> Footer:
     try:
-        evicted = _INDEX.decode(from_block(index_piece))
-        if not delta_piece:
+        evicted = _INDEX.decode(from_block(index_block))
+        if not delta_block:
             return Footer(None, evicted)
-        delta = deltas.decode_delta(from_block(delta_piece))
+        delta = deltas.decode_delta(from_block(delta_block))
     except msgspec.DecodeError as error:
         raise CorruptState(str(error)) from error
     return Footer(delta, evicted)
@@ -166,7 +168,7 @@ def _extents(blocks: Iterable[bytes]) -> Iterable[BlockExtent]:
 
 
 _READERS: Final = {1: _read_1}
-"""By version; a release that writes N keeps the reader of N-1."""
+"""Decoders by version. A release that writes version N keeps the decoder of N-1."""
 
 _KNOWN: Final = " and ".join(map(str, _READERS))
 _INDEX_ENCODER: Final = msgspec.msgpack.Encoder()

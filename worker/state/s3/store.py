@@ -1,9 +1,9 @@
 """The production store: one prefix of an S3 bucket, with fencing and without a server.
 
 A commit writes a segment under a name that is never used again, then compares and swaps the
-manifest, which names all segments that count and holds the outbox's marks and the owner's
-epoch. Only a swap changes a state; whoever finds the manifest changed by another has been
-fenced. What a swap no longer names is deleted later, by a sweep.
+manifest, which names all live segments and holds the status of the outbox's entries and the owner's
+epoch. Only a swap changes a state; an owner that finds the manifest changed by another has been
+fenced. Segments that a swap no longer names are deleted later, by a sweep.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ from worker.state.store import Backlog, Commit, Edit, ErasedState
 
 READERS: Final = 8
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class S3Store:
-    """A ``Store`` in a bucket. For many threads: swaps come one after the other, while bodies
-    and sessions are read and written beside them.
+    """A ``Store`` in a bucket. Thread-safe: swaps are serialized, while bodies and sessions are
+    read and written beside them.
 
-    ``sleep`` (seconds) waits between attempts while S3 is away; what it raises ends the call,
-    and the ownership, if nobody knows then whether a swap was made. ``random`` gives numbers in
-    [0, 1), ``nonce`` texts that are never the same twice. ``readers``: calls made at once.
+    ``sleep`` (seconds) waits between attempts while S3 is unavailable; an error that it raises ends
+    the call, and also the ownership, if the result of a swap is unknown then. ``random`` returns
+    numbers in [0, 1), ``nonce`` texts that are never repeated. ``readers``: calls made at once.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class S3Store:
     ) -> None:
         self._access = Access(objects, sleep, random, observer)
         self._owner = Ownership(self._access, nonce)
-        self._upkeeper = Maintainer(self._access, self._owner, schedule, readers)
+        self._maintainer = Maintainer(self._access, self._owner, schedule, readers)
         self._readers = readers
         self._compacting = Lock()
         self._index = EvictedIndex()
@@ -79,8 +79,8 @@ class S3Store:
     def acquire(self, stream: str) -> Delta:
         """See ``Store.acquire``.
 
-        All is read once before the epoch is raised, so that what can't be read changes nothing
-        and the owner so far goes on meanwhile; what it still commits is read after that.
+        Everything is read once before the epoch is raised, so that unreadable data changes nothing
+        and the current owner continues meanwhile; its later commits are read after that.
         """
         with self._compacting, self._owner.lock:
             restoring = Restoring(self._access, self._readers)
@@ -102,7 +102,7 @@ class S3Store:
 
     def append(self, commit: Commit) -> None:
         """See ``Store.append``."""
-        bodies = (to_block(draft.body) for draft in commit.new_entries)
+        bodies = (to_block(entry.body) for entry in commit.new_entries)
         segment = build_segment(commit.delta, bodies, map(pack_session, commit.evicted))
         owner = self._owner
         with owner.written(segment) as ref, owner.lock:
@@ -121,8 +121,8 @@ class S3Store:
         return {digests[one]: evicted for one, evicted in loaded if evicted is not None}
 
     def claim(self, kind: EntryKind, most: int) -> list[Entry]:
-        """See ``Store.claim``. Bodies are read before they are marked: what can't be read isn't
-        being sent.
+        """See ``Store.claim``. Bodies are read before their entries are marked, so an entry that
+        can't be read isn't marked as being sent.
         """
         owner = self._owner
         bodies: dict[int, bytes] = {}
@@ -141,15 +141,17 @@ class S3Store:
                     return [_entry(one, bodies[one.id]) for one in pending]
 
     def settle(self, settled: Iterable[Settled]) -> None:
-        """See ``Store.settle``. One swap for all of them, after their notes have been written."""
+        """See ``Store.settle``. One swap records all outcomes, after their notes have been
+        written.
+        """
         outcomes = list(settled)
-        new_entries = [draft for one in outcomes for draft in one.replacements]
+        new_entries = [entry for one in outcomes for entry in one.replacements]
         owner = self._owner
         self._ledger.keep(
             [one.note for one in outcomes if one.note is not None], owner.manifest.epoch
         )
         if new_entries:
-            segment = build_segment(None, (to_block(draft.body) for draft in new_entries))
+            segment = build_segment(None, (to_block(entry.body) for entry in new_entries))
             with owner.written(segment) as ref, owner.lock:
                 self._settle(outcomes, ref, _placed(new_entries, ref, segment))
         else:
@@ -168,17 +170,19 @@ class S3Store:
         return self._owner.manifest.backlog()
 
     def size(self) -> int:
-        """See ``Store.size``. Segments that nothing needs any more don't count."""
+        """See ``Store.size``. Segments that are no longer live don't count."""
         return sum(ref.size for ref in self._owner.manifest.refs())
 
     def compact(self) -> None:
-        """See ``Store.compact``. Reads and writes beside commits; only the swap is among them."""
+        """See ``Store.compact``. Reads and writes run beside commits; only the swap is serialized
+        with them.
+        """
         with self._compacting:
-            self._upkeeper.maintain(self._index)
+            self._maintainer.maintain(self._index)
             self._ledger.forget()
 
     def erase(self, erasure: Erasure, edit: Edit) -> ErasedState:
-        """See ``Store.erase``. Old versions of objects, where a bucket keeps them, stay."""
+        """See ``Store.erase``. Old versions of objects, where a bucket keeps them, remain."""
         with self._compacting:
             eraser = Eraser(self._access, self._owner, self._readers)
             return eraser.erase(self._index, erasure, edit)
@@ -199,9 +203,9 @@ class S3Store:
     def _body(self, entry: OutboxEntryRef) -> bytes | None:
         return self._block(lambda: self._owner.manifest.place_of(entry.id), from_block)
 
-    def _block(self, locate: Callable[[], Extent | None], read: Callable[[bytes], T]) -> T | None:
-        """What a piece holds; None if it is no longer anywhere. Compaction may move it while it
-        is looked for.
+    def _block(self, locate: Callable[[], Extent | None], read: Callable[[bytes], _T]) -> _T | None:
+        """Return the contents of a block; None if it no longer exists. Compaction may move it
+        during the search.
         """
         place = locate()
         while place is not None:
@@ -210,28 +214,28 @@ class S3Store:
                 block = self._access.read_range(name, place.start, place.length)
                 if block is not None:
                     return self._read(name, block, read)
-            with self._owner.lock:  # a swap and the index's change are one
+            with self._owner.lock:  # a swap and the index's change are atomic under the lock
                 moved = locate()
             if moved == place:
                 raise self._owner.missing(name or f"the segment {place.number}")
             place = moved
         return None
 
-    def _read(self, name: str, block: bytes, read: Callable[[bytes], T]) -> T:
+    def _read(self, name: str, block: bytes, read: Callable[[bytes], _T]) -> _T:
         try:
             return read(block)
         except CorruptState as error:
             raise corrupt(self._access.url, self._owner.manifest, name, error) from error
 
 
-def _entry(held: OutboxEntryRef, body: bytes) -> Entry:
-    return Entry(held.id, held.kind, body, held.created_at, held.attempts, held.ambiguous)
+def _entry(ref: OutboxEntryRef, body: bytes) -> Entry:
+    return Entry(ref.id, ref.kind, body, ref.created_at, ref.attempts, ref.ambiguous)
 
 
 def _placed(
     new_entries: Iterable[NewEntry], ref: SegmentRef, segment: Segment
 ) -> list[PlacedEntry]:
     return [
-        PlacedEntry(draft.kind, Extent(ref.number, *extent), draft.created_at, draft.ambiguous)
-        for draft, extent in zip(new_entries, segment.bodies, strict=True)
+        PlacedEntry(entry.kind, Extent(ref.number, *extent), entry.created_at, entry.ambiguous)
+        for entry, extent in zip(new_entries, segment.bodies, strict=True)
     ]

@@ -1,6 +1,6 @@
-"""Looking into a state in a bucket from outside, while its owner may be at work.
+"""A read-only view of a state in a bucket, while its owner may be running.
 
-Nothing is taken and nothing written, so its owner isn't disturbed.
+The view acquires and writes nothing, so the owner isn't disturbed.
 """
 
 from __future__ import annotations
@@ -72,11 +72,12 @@ class S3View:
 
 
 def find_sessions(access: Access, sid: str | None) -> list[EvictedSession]:
-    """The sessions, open or closed, whose session_id or call_sid is ``sid``; None: all of them.
+    """Return the sessions, open or closed, whose session_id or call_sid is ``sid``; None: all of
+    them.
 
-    A session that a late event brought back is found as it now is. The closed ones lie in
-    segments that only their owner can find them in by key, so all of these are read, one at a
-    time. Raises ``BadInput`` if there is no state here, ``CorruptState`` if it can't be read.
+    A session that a late event brought back is returned as it is now. Without the owner's index of
+    keys, all segments with closed sessions are read, one at a time. Raises ``BadInput`` if there is
+    no state here, ``CorruptState`` if it can't be read.
     """
     while True:
         restoring = Restoring(access, READERS)
@@ -85,8 +86,8 @@ def find_sessions(access: Access, sid: str | None) -> list[EvictedSession]:
             closed = _closed(access, manifest, restoring, index, sid)
         if closed is not None:
             break
-    held = restoring.whole(manifest).sessions
-    found = [*closed, *(EvictedSession(change.state, change.log) for change in held)]
+    resident = restoring.whole(manifest).sessions
+    found = [*closed, *(EvictedSession(change.state, change.log) for change in resident)]
     named = [
         one for one in found if sid in (None, one.state.key.session_id, one.state.key.call_sid)
     ]
@@ -96,35 +97,35 @@ def find_sessions(access: Access, sid: str | None) -> list[EvictedSession]:
 def ledger_since(
     access: Access, since: int, formats: Mapping[EntryKind, RequestFormat]
 ) -> LedgerNotes:
-    """The notes on entries that have ended and can hold a minute at or after ``since`` (epoch ms),
-    and those on entries that wait; one that ends meanwhile may be in both. Raises ``BadInput`` if
-    there is no state here.
+    """Return the notes on entries that have ended and can hold a minute at or after ``since``
+    (epoch ms), and those on waiting entries; one that ends meanwhile may be in both. Raises
+    ``BadInput`` if there is no state here.
     """
     waiting = waiting_notes(access, formats)
     ended = notes_since(access, since)
-    # notes are written first: an owner that died before its swap left one, and the entry waits on
-    waits = {held.id for held in _look(access).manifest.outbox}
+    # notes are written first: an owner that died before its swap leaves one for a waiting entry
+    waits = {entry.id for entry in _look(access).manifest.outbox}
     done = [note for note in ended if note.kind in formats and note.entry not in waits]
     return LedgerNotes(done, waiting)
 
 
 def waiting_notes(access: Access, formats: Mapping[EntryKind, RequestFormat]) -> list[Note]:
-    """What the ledger would say of each entry in the outbox that has one of these formats: nothing
-    of it must have counted, and all of it may have, as often as nobody knows what became of it.
-    Raises ``BadInput`` if there is no state here.
+    """Return a note on each outbox entry in one of these formats, as if it had ended now: it has
+    counted at least 0 times, and at most as often as it has attempts with an unknown outcome, one
+    in flight included. Raises ``BadInput`` if there is no state here.
     """
     while True:
         manifest = _look(access).manifest
         names = {ref.number: ref.name for ref in manifest.refs()}
         notes = []
-        for held in manifest.outbox:
-            if held.kind in formats:
-                number, start, length = held.place
+        for entry in manifest.outbox:
+            if entry.kind in formats:
+                number, start, length = entry.place
                 block = access.read_range(names[number], start, length)
                 if block is None:
                     break
-                counts = formats[held.kind].counts(from_block(block))
-                notes.append(Note(held.id, held.kind, 0, held.ambiguous + held.sending, counts))
+                counts = formats[entry.kind].counts(from_block(block))
+                notes.append(Note(entry.id, entry.kind, 0, entry.ambiguous + entry.sending, counts))
         else:
             return notes
         if _look(access).manifest == manifest:
@@ -146,7 +147,7 @@ def _look(access: Access) -> FoundManifest:
 def _closed(
     access: Access, manifest: Manifest, restoring: Restoring, index: EvictedIndex, sid: str | None
 ) -> list[EvictedSession] | None:
-    """The packed sessions that may be meant; None if compaction has taken a segment away."""
+    """Return the evicted sessions that may match; None if compaction has deleted a segment."""
     found: list[EvictedSession] = []
     for ref in manifest.refs():
         extents = [one for one in restoring.evicted(ref) if _counts(index, ref, one)]

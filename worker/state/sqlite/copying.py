@@ -1,4 +1,4 @@
-"""A state file copied as a whole, by SQLite's own backup, while its owner may be at work."""
+"""Copies a state file as a whole, by SQLite's own backup, while its owner may be running."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from worker.state.sqlite.file import (
 
 
 def copy_file(source: Path, target: Path, *, without_wal: bool) -> None:
-    """Copy a state into one file that is whole by itself and nobody else can read.
+    """Copy a state into one file that is whole by itself and that nobody else can read.
 
-    ``without_wal``: copy what is left of one that has lost its ``-wal``, too. Raises ``BadInput``
-    if there is no state at ``source``, ``Misconfigured`` if ``target`` is there already or can't be
-    written, and ``CorruptState`` if the state isn't whole.
+    ``without_wal``: copy also what is left of a state that has lost its ``-wal``. Raises
+    ``BadInput`` if there is no state at ``source``, ``Misconfigured`` if ``target`` exists already
+    or can't be written, and ``CorruptState`` if the state isn't whole.
     """
     if target.exists():
         raise Misconfigured(f"{target} is there already: name a file that isn't")
@@ -51,7 +51,7 @@ def copy_file(source: Path, target: Path, *, without_wal: bool) -> None:
 def _back_up(of: sqlite3.Connection, partial: Path) -> None:
     with closing(sqlite3.connect(partial.resolve(), isolation_level=None)) as into:
         of.backup(into)
-        into.execute("PRAGMA journal_mode=DELETE")  # all of it is in the one file then
+        into.execute("PRAGMA journal_mode=DELETE")  # puts everything in the one file
         into.execute("UPDATE meta SET value = 0 WHERE name = 'wal'")
         ((found,),) = into.execute("PRAGMA quick_check(1)").fetchall()
         if found != "ok":
@@ -60,8 +60,8 @@ def _back_up(of: sqlite3.Connection, partial: Path) -> None:
 
 @contextmanager
 def _readable(source: Path, folder: Path) -> Iterator[Path]:
-    """The state where SQLite can read it: in its place, or, with files beside it that SQLite would
-    have to write where it can't, copied into ``folder``.
+    """Yield the state where SQLite can read it: in its place, or, if SQLite would have to write
+    beside it and can't, copied into ``folder``.
     """
     if not has_wal(source) or os.access(source.resolve().parent, os.W_OK):
         yield source

@@ -1,4 +1,4 @@
-"""Erasing a call from the rows of a state file, and from the pages that they leave behind."""
+"""Erases a call from the rows of a state file, and from the pages that they leave behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.state.store import Edit, ErasedState
 
 
 def erased(path: Path, db: sqlite3.Connection, erasure: Erasure, edit: Edit) -> ErasedState:
-    """Erase within a transaction; ``cleared`` is False until the file is written anew."""
+    """Erase within a transaction; ``cleared`` is False until the file is rewritten."""
     (last,) = db.execute("SELECT coalesce(max(n), 1) FROM deltas").fetchone()
     state, resident = erasure.without(whole_state(path, db))
     db.execute("DELETE FROM deltas")
@@ -25,7 +25,7 @@ def erased(path: Path, db: sqlite3.Connection, erasure: Erasure, edit: Edit) -> 
 
 
 def written_anew(db: sqlite3.Connection) -> bool:
-    """Write a file anew, without what was deleted; False if others use it, or there is no room."""
+    """Rewrite a file without its deleted rows; False if others use it, or there is no room."""
     try:
         db.execute("VACUUM")
         (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -35,7 +35,7 @@ def written_anew(db: sqlite3.Connection) -> bool:
 
 
 def _edit_outbox(db: sqlite3.Connection, edit: Edit) -> list[int]:
-    """Of each entry that was changed, how many of its attempts may have been applied."""
+    """Return, for each changed entry, how many of its attempts may have been applied."""
     changed = []
     for id_, kind, body, ambiguous in db.execute("SELECT id, kind, body, ambiguous FROM outbox"):
         left = edit(kind, body)

@@ -1,10 +1,10 @@
 """The state file as a file: whether it is one, whole and usable, and how SQLite opens it.
 
-The latest commits lie in a file of their own, ``NAME-wal``, until a checkpoint takes them over. So
-that a state which was copied without that file isn't taken for a whole one, ``meta`` has a row
-``wal``: the commit before each checkpoint sets it to 1, the one after it back to 0. So the main
-file by itself says 1 while the state is in use; together with its ``-wal``, or after SQLite has
-closed it in good order, it says 0.
+The latest commits lie in a separate file, ``NAME-wal``, until a checkpoint moves them. So that a
+state copied without that file isn't taken for a whole one, ``meta`` has a row ``wal``: the commit
+before each checkpoint sets it to 1, the one after it back to 0. So the main file by itself says 1
+while the state is in use; together with its ``-wal``, or after SQLite has closed it cleanly, it
+says 0.
 """
 
 from __future__ import annotations
@@ -55,17 +55,17 @@ _NO_ROOM: Final = frozenset(
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_IOERR_WRITE,  # beyond a quota or the size that a file may have
         sqlite3.SQLITE_IOERR_SHMSIZE,
-        sqlite3.SQLITE_IOERR_FSYNC,  # where room is found only when it is flushed
+        sqlite3.SQLITE_IOERR_FSYNC,  # where space is allocated only on flush
     }
 )
 
 
 class NoRoom(Misconfigured):
-    """The disk's: it, or a quota, is full. Nothing was written, and it can be tried again."""
+    """The disk or a quota is full. Nothing was written, and the call can be retried."""
 
 
 def has_wal(path: Path) -> bool:
-    """Whether commits lie beside the file. A reader may have left a ``-wal`` that is empty."""
+    """Whether commits lie beside the file. A reader may have left an empty ``-wal``."""
     wal = Path(f"{path}-wal")
     try:
         return wal.stat().st_size > 0
@@ -77,14 +77,14 @@ def holds_state(path: Path) -> bool:
     """Whether there is a state at ``path``; False if there is nothing yet, or an empty file.
 
     Nothing is written, and a file that nobody has open is read without locks. Raises
-    ``Misconfigured`` for what is no file of this worker's or can't be read, ``CorruptState`` for
-    one that has lost its tables.
+    ``Misconfigured`` for a file that isn't this worker's or can't be read, ``CorruptState`` for one
+    that has lost its tables.
     """
     head = _head(path)
     if not head:
         return False
     if not head.startswith(_MAGIC):
-        raise Misconfigured(f"{path} is no state file, nor any file of SQLite's: name another one")
+        raise Misconfigured(f"{path} is neither a state file nor any SQLite file: name another one")
     with usable(path), closing(connect_to_read(path)) as db:
         rows = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     tables = {name for (name,) in rows if not name.startswith("sqlite_")}
@@ -96,7 +96,7 @@ def holds_state(path: Path) -> bool:
     if len(tables & _TABLES) > 1:
         missing = ", ".join(sorted(_TABLES - tables))
         raise CorruptState(f"{path} has lost tables of its state ({missing}): take a backup of it")
-    raise Misconfigured(f"{path} is another program's database and no state: name another file")
+    raise Misconfigured(f"{path} is another program's database, not a state: name another file")
 
 
 def is_whole(path: Path) -> bool:
@@ -117,8 +117,8 @@ def require_whole(path: Path) -> None:
 def _lost_wal(path: Path, why: str) -> CorruptState:
     return CorruptState(
         f"{path} is not whole: its latest commits were in {path}-wal, which isn't there ({why}); "
-        "put that file beside it, or copy the state anew with `voice-insights state copy`, which "
-        "also says how to go on with what is left"
+        "put that file beside it, or copy the state again with `voice-insights state copy`, which "
+        "also says how to continue with what is left"
     )
 
 
@@ -136,15 +136,15 @@ def require_writable(path: Path) -> None:
 
 
 def connect_to_write(path: Path) -> sqlite3.Connection:
-    """Open a state to write into it; made, for its owner's eyes only, if there is none."""
+    """Open a state for writing; create it, readable by its owner only, if there is none."""
     path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
-    place = path.resolve()  # for some names alone mean something else to SQLite
+    place = path.resolve()  # some relative names mean something else to SQLite
     db = sqlite3.connect(place, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             db.executescript(_SCHEMA)
         db.execute("PRAGMA journal_mode=WAL")
-        # FULL: a commit outlives the machine, not only the process
+        # FULL: a commit survives a crash of the machine, not only of the process
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA wal_autocheckpoint=0")  # the store makes its own
     except BaseException:
@@ -154,10 +154,10 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open a state to read only, while its owner may be at work.
+    """Open a state read-only, while its owner may be running.
 
     Without a ``-wal`` nobody has it open, and SQLite needs no files beside it: so it can be read
-    where nothing can be written, too.
+    even where nothing can be written.
     """
     in_use = has_wal(path) or Path(f"{path}-journal").exists()
     mode = "mode=ro" if in_use else "mode=ro&immutable=1"
@@ -166,7 +166,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """A transaction that writes; undone if the block raises."""
+    """Run a writing transaction; roll it back if the block raises."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield db
@@ -181,7 +181,9 @@ Files = tuple[tuple[int, int] | None, ...]
 
 
 def files_of(path: Path) -> Files:
-    """Which files lie at ``path`` and at its ``-wal``, by device and inode; None: there is none."""
+    """Return the files at ``path`` and at its ``-wal``, by device and inode; None where there is
+    none.
+    """
     return tuple(map(_identity, (path, Path(f"{path}-wal"))))
 
 
@@ -205,8 +207,8 @@ def _head(path: Path) -> bytes:
 
 @contextmanager
 def usable(path: Path) -> Iterator[None]:
-    """Says what SQLite finds wrong in the worker's own errors: a disk that is full (``NoRoom``), a
-    file that can't be used (``Misconfigured``), or one that is damaged (``CorruptState``).
+    """Translate SQLite's errors into the worker's own: a disk that is full (``NoRoom``), a file
+    that can't be used (``Misconfigured``), or one that is damaged (``CorruptState``).
     """
     try:
         yield

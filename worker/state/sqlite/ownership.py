@@ -1,4 +1,4 @@
-"""Becoming the owner of a state file, within a transaction."""
+"""Acquires a state file for a new owner, within a transaction."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from worker.state.sqlite.file import FORMAT
 
 
 def raise_epoch(path: Path, db: sqlite3.Connection, stream: str) -> int:
-    """Take the state for ``stream``; the new epoch. A send that was under way when the owner before
-    ended becomes ambiguous, since nobody knows what became of it.
+    """Acquire the state for ``stream``; return the new epoch. Attempts that were in flight when the
+    previous owner ended become ambiguous, because their outcome is unknown.
 
     Raises ``CorruptState`` for a format that this release doesn't read, ``StreamReplaced`` if the
     state is another stream's.
@@ -22,7 +22,7 @@ def raise_epoch(path: Path, db: sqlite3.Connection, stream: str) -> int:
     if meta.get("stream", stream) != stream:
         raise StreamReplaced(
             f"{path} holds the state of {meta['stream']}, not of {stream}: name "
-            "another state file, or move this one away to start anew"
+            "another state file, or move this one away to start an empty one"
         )
     epoch = int(meta.get("epoch", 0)) + 1
     db.executemany(

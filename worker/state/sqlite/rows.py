@@ -1,4 +1,4 @@
-"""Rows of the state file, and what they mean."""
+"""The rows of the state file, and their encoding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEVEL: Final = 1
 
 
 def whole_state(path: Path, db: sqlite3.Connection, last: int | None = None) -> Delta:
-    """What all commits, or those up to ``last``, amount to.
+    """Return the merge of all commits, or of those up to ``last``.
 
     Raises ``CorruptState``, with the last good commit, if one can't be read.
     """
@@ -43,8 +43,8 @@ def _decoded(path: Path, rows: Iterable[tuple[int, bytes]]) -> Iterator[Delta]:
 
 
 def closed_session_of(path: Path, session_id: str, data: bytes) -> EvictedSession:
-    """The closed session in a row of ``closed_sessions``. Raises ``CorruptState``, for an unknown
-    version, too.
+    """Return the closed session in a row of ``closed_sessions``. Raises ``CorruptState``, also for
+    an unknown version.
     """
     try:
         return closed_session.decode_closed(zstandard.decompress(data))
@@ -54,22 +54,22 @@ def closed_session_of(path: Path, session_id: str, data: bytes) -> EvictedSessio
         ) from error
 
 
-def enqueue(db: sqlite3.Connection, created_at: Iterable[NewEntry]) -> None:
-    """Put new entries into the outbox."""
+def enqueue(db: sqlite3.Connection, new_entries: Iterable[NewEntry]) -> None:
+    """Insert new entries into the outbox."""
     db.executemany(
-        "INSERT INTO outbox (kind, body, made, ambiguous) VALUES (?, ?, ?, ?)", created_at
+        "INSERT INTO outbox (kind, body, made, ambiguous) VALUES (?, ?, ?, ?)", new_entries
     )
 
 
 def keep(db: sqlite3.Connection, note: Note) -> None:
-    """Keep a note of the ledger, and forget those that have become too old."""
+    """Keep a note of the ledger, and delete those that have become too old."""
     row = note.entry, note.newest, compress(ledger.encode_notes([note]))
     db.execute("INSERT INTO ledger VALUES (?, ?, ?)", row)
     db.execute("DELETE FROM ledger WHERE newest < ?", (note.newest - ledger.NOTES_KEPT_MS,))
 
 
 def closed_session_row(evicted: EvictedSession) -> tuple[object, ...]:
-    """A closed session as a row of ``closed_sessions``."""
+    """Return a closed session as a row of ``closed_sessions``."""
     state = evicted.state
     closed_at = 0 if state.closed is None else state.closed.at
     data = compress(closed_session.encode_closed(evicted))
@@ -77,7 +77,9 @@ def closed_session_row(evicted: EvictedSession) -> tuple[object, ...]:
 
 
 def compress(data: bytes) -> bytes:
-    """With a checksum, so that damage is noticed and not read as something else."""
+    """Compress with a checksum, so that damage is detected rather than decoded as something
+    else.
+    """
     return zstandard.ZstdCompressor(_LEVEL, write_checksum=True).compress(data)
 
 
@@ -97,5 +99,5 @@ def apply(db: sqlite3.Connection, settled: Iterable[Settled]) -> None:
 
 
 def mark_wal(db: sqlite3.Connection, in_wal: int) -> None:
-    """Let the file say whether commits that aren't in it yet lie in the ``-wal`` beside it."""
+    """Record in the file whether commits that aren't in it yet lie in the ``-wal`` beside it."""
     db.execute("UPDATE meta SET value = ? WHERE name = 'wal'", (in_wal,))

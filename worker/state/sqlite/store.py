@@ -1,10 +1,10 @@
 """The embedded store: one SQLite file, which a person can also query.
 
-Commits are rows of ``deltas``, appended in order; compaction merges a stretch of them into its
-last row. The outbox and closed sessions have tables of their own, written in the transaction
-of the commit that made them. ``meta`` holds the format's version, the stream that the state
-belongs to, and the epoch: taking the partition raises it, and every later transaction of an
-earlier owner finds that out and changes nothing.
+Commits are rows of ``deltas``, appended in order; compaction merges a run of them into its last
+row. The outbox and closed sessions have tables of their own, written in the transaction of their
+commit. ``meta`` holds the format's version, the stream that the state belongs to, and the epoch:
+acquiring the partition raises the epoch, and every later transaction of an earlier owner finds that
+and changes nothing.
 """
 
 from __future__ import annotations
@@ -56,23 +56,26 @@ _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 10.0
 _CHECKPOINT_EVERY: Final = 4 << 20
 _BYTES_A_TRANSACTION: Final = 16 << 10
-"""About what a transaction writes into the ``-wal`` beside its data."""
+"""About how many bytes a transaction writes into the ``-wal`` besides its data."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Compaction(NamedTuple):
-    """When to merge commits: after so many, or so many bytes, but not less than are merged."""
+    """The schedule of compaction: after this many commits, or this many bytes, but at least as many
+    bytes as are merged already.
+    """
 
     commits: int = 500
     size: int = 8_000_000
 
 
 class SqliteStore:
-    """A ``Store`` in one file. Safe for threads: one transaction at a time.
+    """A ``Store`` in one file. Thread-safe: one transaction at a time.
 
-    While the disk is full a call waits and is made again: ``sleep`` (seconds) waits, and what it
-    raises ends the call; ``random`` gives numbers in [0, 1); ``observer`` is told of each attempt.
+    While the disk is full a call waits and is retried: ``sleep`` (seconds) waits, and an error that
+    it raises ends the call; ``random`` returns numbers in [0, 1); ``observer`` is called with each
+    failed attempt.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class SqliteStore:
         random: Callable[[], float] = randomness.random,
     ) -> None:
         """Nothing is written yet. Raises ``Misconfigured`` if there can be no state at ``path``,
-        ``CorruptState`` if what is there isn't a whole one.
+        ``CorruptState`` if the one there isn't whole.
         """
         self._path = path
         self._compaction = compaction
@@ -179,7 +182,7 @@ class SqliteStore:
             return int(pages * self._db.execute("PRAGMA page_size").fetchone()[0])
 
     def compact(self) -> None:
-        """See ``Store.compact``. Merges on a connection of its own, so that commits go on."""
+        """See ``Store.compact``. Merges on a separate connection, so that commits continue."""
         with self._compacting:
             self._require_files()
             with usable(self._path), closing(connect_to_read(self._path)) as db:
@@ -202,8 +205,8 @@ class SqliteStore:
             self._unmerged_bytes += len(whole)
 
     def erase(self, erasure: Erasure, edit: Edit) -> ErasedState:
-        """See ``Store.erase``. The file is written anew at the end, for SQLite leaves what it
-        deletes in pages that it may use again.
+        """See ``Store.erase``. The file is rewritten at the end, because SQLite leaves deleted data
+        in pages for reuse.
         """
         with self._compacting:
             done = self._write("erase", lambda db: erased(self._path, db, erasure, edit))
@@ -220,7 +223,7 @@ class SqliteStore:
 
     @property
     def _db(self) -> sqlite3.Connection:
-        """The connection, made when it is first needed. The lock is held."""
+        """The connection, opened when it is first needed. The lock is held."""
         if self._connection is None:
             self._connection = connect_to_write(self._path)
         return self._connection
@@ -228,29 +231,27 @@ class SqliteStore:
     def _acquire(self, stream: str) -> Delta:
         with self._lock, usable(self._path), transaction(self._db) as db:
             self._epoch = raise_epoch(self._path, db, stream)
-            # still within the transaction, so that what can't be read changes nothing
+            # still within the transaction, so that an unreadable commit changes nothing
             whole = whole_state(self._path, db)
         self._files = files_of(self._path)
         return whole
 
     def _checkpoint(self) -> None:
-        """Take the commits over into the main file, which says of itself that more will follow
-        beside it.
-        """
+        """Move the commits into the main file, and mark that more will follow beside it."""
         self._unmerged_bytes = 0
         self._write("checkpoint", lambda db: mark_wal(db, 1))
         try:
             with self._lock, usable(self._path):
                 self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except NoRoom:
-            pass  # all is in the -wal still; the next checkpoint takes it over
+            pass  # everything is still in the -wal; the next checkpoint moves it
         finally:
             self._write("checkpoint", lambda db: mark_wal(db, 0))
 
-    def _write(self, operation: str, change: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, operation: str, change: Callable[[sqlite3.Connection], _T]) -> _T:
         """Make a change in a transaction that only the owner may make."""
 
-        def once() -> T:
+        def once() -> _T:
             with self._lock, self._owned() as db:
                 return change(db)
 
@@ -258,8 +259,8 @@ class SqliteStore:
         self._unmerged_bytes += _BYTES_A_TRANSACTION
         return done
 
-    def _waiting(self, operation: str, attempt: Callable[[], T]) -> T:
-        """The same again and again while the disk is full; other calls go on in between."""
+    def _waiting(self, operation: str, attempt: Callable[[], _T]) -> _T:
+        """Retry while the disk is full; other calls run in between."""
         attempts = 0
         while True:
             try:
@@ -273,7 +274,7 @@ class SqliteStore:
 
     @contextmanager
     def _owned(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that only the owner may make. The lock is held."""
+        """Run a transaction that only the owner may make. The lock is held."""
         self._require_files()
         with usable(self._path), transaction(self._db) as db:
             (epoch,) = db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
@@ -282,10 +283,10 @@ class SqliteStore:
             yield db
 
     def _require_files(self) -> None:
-        """SQLite would go on writing into files that are no longer there."""
+        """Raise if the files are gone, because SQLite would continue to write into deleted ones."""
         if self._files is not None and files_of(self._path) != self._files:
             raise CorruptState(
                 f"{self._path}, or the -wal beside it, was deleted, moved or replaced while this "
                 "worker used it: put it, or a backup of it, back before the next start, which "
-                "would begin anew without it"
+                "would begin an empty state without it"
             )

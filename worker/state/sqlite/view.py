@@ -1,4 +1,4 @@
-"""Looking into a state file from outside, while its owner may be at work."""
+"""A read-only view of a state file, while its owner may be running."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SqliteView:
 
     def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:
         """See ``StateView.ledger_since``."""
-        # before the others: what ends meanwhile is in both
+        # before the others: an entry that ends meanwhile is in both
         waiting = waiting_notes(self._path, formats)
         ended = [note for note in notes_since(self._path, since) if note.kind in formats]
         return LedgerNotes(ended, waiting)
@@ -55,7 +55,7 @@ class SqliteView:
     def contents(self) -> StateContents:
         """See ``StateView.contents``."""
         with _reading(self._path) as db:
-            db.execute("BEGIN")  # one view of all tables
+            db.execute("BEGIN")  # one snapshot of all tables
             meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
             if meta["format"] != FORMAT:
                 raise CorruptState(
@@ -84,56 +84,59 @@ class SqliteView:
 
 
 class Peek(NamedTuple):
-    """How many sessions have told all they had to tell, and how much waits to be sent."""
+    """The number of sessions that have emitted everything and left memory, and of entries waiting
+    to be sent.
+    """
 
-    packed: int
+    evicted: int
     outbox: int
 
 
 def peek(path: Path) -> Peek:
-    """A glance at a state file; zeros if there is none yet."""
+    """Return a quick summary of a state file; zeros if there is none yet."""
     try:
         with _reading(path) as db:
-            (packed,) = db.execute("SELECT count(*) FROM closed_sessions").fetchone()
+            (evicted,) = db.execute("SELECT count(*) FROM closed_sessions").fetchone()
             (outbox,) = db.execute("SELECT count(*) FROM outbox").fetchone()
-    except VoiceInsightsError:  # its owner is just making it
+    except VoiceInsightsError:  # its owner is just creating it
         return Peek(0, 0)
-    return Peek(packed, outbox)
+    return Peek(evicted, outbox)
 
 
 class Folded(NamedTuple):
-    """How many occurrences were counted by the last commit, and how many sessions are in memory."""
+    """The number of occurrences counted by the last commit, and of sessions in memory."""
 
     occurrences: int
-    held: int
+    resident: int
 
 
 def folded(path: Path) -> Folded:
-    """How far the owner of a state file has come; zeros if there is none yet."""
+    """Return the progress of a state file's owner; zeros if there is no state yet."""
     try:
         with _reading(path) as db:
             state = whole_state(path, db)
-    except VoiceInsightsError:  # its owner is just making it
+    except VoiceInsightsError:  # its owner is just creating it
         return Folded(0, 0)
     return Folded(state.counters.get("occurrences", 0), len(state.sessions))
 
 
 def find_sessions(path: Path, sid: str | None) -> list[EvictedSession]:
-    """The sessions, open or closed, whose session_id or call_sid is ``sid``; None: all of them.
+    """Return the sessions, open or closed, whose session_id or call_sid is ``sid``; None: all of
+    them.
 
-    A session that a late event brought back is found as it now is. Raises ``CorruptState`` if
-    it can't be read.
+    A session that a late event brought back is returned as it is now. Raises ``CorruptState`` if
+    the state can't be read.
     """
     with _reading(path) as db:
-        db.execute("BEGIN")  # one view of both tables: a session may be on its way between
+        db.execute("BEGIN")  # one snapshot of both tables: a session may be moving between them
         closed = db.execute(
             "SELECT session_id, data FROM closed_sessions"
             " WHERE ?1 IS NULL OR session_id = ?1 OR call_sid = ?1",
             (sid,),
         ).fetchall()
-        held = whole_state(path, db).sessions
+        resident = whole_state(path, db).sessions
     found = [closed_session_of(path, *row) for row in closed]
-    found += [EvictedSession(change.state, change.log) for change in held]
+    found += [EvictedSession(change.state, change.log) for change in resident]
     named = [
         one for one in found if sid in (None, one.state.key.session_id, one.state.key.call_sid)
     ]
@@ -141,9 +144,9 @@ def find_sessions(path: Path, sid: str | None) -> list[EvictedSession]:
 
 
 def notes_since(path: Path, since: int) -> list[Note]:
-    """The ledger's notes that can hold a minute at or after ``since`` (epoch ms), by entry.
+    """Return the ledger's notes that can hold a minute at or after ``since`` (epoch ms), by entry.
 
-    Raises ``CorruptState`` if it can't be read.
+    Raises ``CorruptState`` if one can't be read.
     """
     try:
         with _reading(path) as db:
@@ -158,9 +161,9 @@ def notes_since(path: Path, since: int) -> list[Note]:
 
 
 def taken_by(path: Path) -> Taken | None:
-    """Whose state a file holds; None if nobody's yet.
+    """Return the stream and epoch of a file's state; None if it was never acquired.
 
-    Raises ``CorruptState`` if it can't be read, ``Misconfigured`` if the file is none of ours.
+    Raises ``CorruptState`` if it can't be read, ``Misconfigured`` if the file isn't a state's.
     """
     if not holds_state(path):
         return None
@@ -170,15 +173,15 @@ def taken_by(path: Path) -> Taken | None:
 
 
 def committed(path: Path) -> Delta:
-    """What all commits in a file amount to. Raises ``CorruptState`` if they can't be read."""
+    """Return the merge of all commits in a file. Raises ``CorruptState`` if they can't be read."""
     with _reading(path) as db:
         return whole_state(path, db)
 
 
 def waiting_notes(path: Path, formats: Mapping[EntryKind, RequestFormat]) -> list[Note]:
-    """What the ledger would say of each entry in the outbox that has one of these formats: nothing
-    of it must have counted, and all of it may have, as often as nobody knows what became of it.
-    Raises ``CorruptState`` if it can't be read.
+    """Return a note on each outbox entry in one of these formats, as if it had ended now: it has
+    counted at least 0 times, and at most as often as it has attempts with an unknown outcome, one
+    in flight included. Raises ``CorruptState`` if the state can't be read.
     """
     with _reading(path) as db:
         return [
@@ -194,7 +197,7 @@ def waiting_notes(path: Path, formats: Mapping[EntryKind, RequestFormat]) -> lis
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A look at a state. Raises ``BadInput`` if there is none yet."""
+    """Open a state to read it. Raises ``BadInput`` if there is none yet."""
     if not holds_state(path):
         raise BadInput(f"there is no state in {path} yet")
     with usable(path), closing(connect_to_read(path)) as db:
