@@ -17,7 +17,7 @@ from worker.destinations.otlp.names import MetricNames
 from worker.destinations.otlp.receivers import Place, receiver_of
 from worker.destinations.otlp.resource import resource_of
 from worker.destinations.otlp.sink import MetricSink, TraceSink
-from worker.destinations.otlp.traces import TRACE_KIND, Selection, TraceRequests
+from worker.destinations.otlp.traces import TRACE_KIND, TraceRequests, TraceSelection
 from worker.logs.redaction import mask_credentials
 from worker.outbox.destination import Destination
 from worker.outbox.entries import EntryKind
@@ -83,15 +83,15 @@ def further_of(
     return of
 
 
-def selection_of(settings: Settings) -> Selection:
+def selection_of(settings: Settings) -> TraceSelection:
     """Which closed sessions become traces."""
     match settings.traces:
         case "slow":
-            return Selection(slow_ms=settings.traces_slow_ms)
+            return TraceSelection(slow_ms=settings.traces_slow_ms)
         case "all" | "off":
-            return Selection()
+            return TraceSelection()
         case share:
-            return Selection(share)
+            return TraceSelection(share)
 
 
 def _place(settings: Settings, endpoint: str, headers: Mapping[str, str]) -> Place:

@@ -114,7 +114,7 @@ def test_the_start_is_the_first_minute_and_stays() -> None:
     late = increment(first, {(TURNS, 2 * MINUTE): {1: 1}})
     assert late is not None
     assert (late.since, late.begins) == (3 * MINUTE, False)
-    assert late.series[TURNS].time == 3 * MINUTE + 1
+    assert late.series[TURNS].time == 6 * MINUTE + 1  # later than any of the commit before
 
 
 def test_a_minute_without_samples_adds_nothing() -> None:

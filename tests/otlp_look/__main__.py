@@ -25,7 +25,7 @@ from worker.destinations.otlp.resource import resource_of
 from worker.destinations.otlp.signing import OwnHeaders
 from worker.destinations.otlp.sink import TraceSink
 from worker.destinations.otlp.spans import trace_of
-from worker.destinations.otlp.traces import Selection, TraceRequests
+from worker.destinations.otlp.traces import TraceRequests, TraceSelection
 from worker.outbox.entries import DeliveryOutcome
 from worker.partition.commit_outputs import Outputs
 from worker.partition.rules import Rules
@@ -89,11 +89,11 @@ def look(endpoint: str, folder: Path, sessions: int, seed: int) -> bool:
     for record in simulated_records(Traffic(sessions=sessions, delay_median_s=5.0), seed):
         replay.feed(record)
     replay.finish()
-    bodies = [body for one in commits for body in TraceRequests(Selection()).requests(one)]
+    bodies = [body for one in commits for body in TraceRequests(TraceSelection()).requests(one)]
     traces = [trace_of(decode_record(line)) for body in bodies for line in body.splitlines()]
     distinct = {(trace.trace_id, span.span_id) for trace in traces for span in trace.spans}
     wanted = len({trace.trace_id for trace in traces}), len(distinct)
-    print(f"sent: {wanted[0]} traces, {wanted[1]} distinct spans in {len(bodies)} requests")
+    click.echo(f"sent: {wanted[0]} traces, {wanted[1]} distinct spans in {len(bodies)} requests")
     receiver = HttpReceiver(url_of(endpoint, "traces"), OwnHeaders({}), "gzip", 10.0)
     resource = resource_of({"service.name": "voice-insights"})
     sink = TraceSink(receiver, resource, "chat", time.monotonic, str)
@@ -102,10 +102,10 @@ def look(endpoint: str, folder: Path, sessions: int, seed: int) -> bool:
         for body in bodies:
             outcome, words = sink.send(body)
             if outcome is not DeliveryOutcome.APPLIED:
-                print(f"{outcome.value}: {words}")
+                click.echo(f"{outcome.value}: {words}")
                 same = False
         found = _settled(folder, wanted)
-        print(f"after the {nth} time Phoenix has {found[0]} traces, {found[1]} spans")
+        click.echo(f"after the {nth} time Phoenix has {found[0]} traces, {found[1]} spans")
         same = same and found == wanted
     return same
 
@@ -131,14 +131,14 @@ def main(program: Path, folder: Path, sessions: int, seed: int, stay: bool) -> N
     """Show the worker's traces in Phoenix."""
     with phoenix(program, folder) as endpoint:
         same = look(endpoint, folder, sessions, seed)
-        print("nothing is there twice" if same else "this is not what was sent")
+        click.echo("nothing is there twice" if same else "this is not what was sent")
         if stay:
-            print(f"look at {endpoint} (project default); Ctrl-C ends it", flush=True)
+            click.echo(f"look at {endpoint} (project default); Ctrl-C ends it")
             try:
                 while True:
                     time.sleep(60)
             except KeyboardInterrupt:
-                print()
+                click.echo()
         sys.exit(0 if same else 1)
 
 

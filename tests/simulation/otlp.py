@@ -14,7 +14,7 @@ from worker.destinations.otlp.names import MetricNames, attributes_of
 from worker.destinations.otlp.resource import resource_of
 from worker.destinations.otlp.sink import MetricSink, TraceSink
 from worker.destinations.otlp.spans import trace_of
-from worker.destinations.otlp.traces import TRACE_KIND, Selection, TraceRequests
+from worker.destinations.otlp.traces import TRACE_KIND, TraceRequests, TraceSelection
 from worker.metrics.catalogue import CATALOGUE, DEFAULT_DIMENSION_SETS
 from worker.metrics.instruments import instrument_of
 from worker.metrics.series import Series
@@ -22,12 +22,12 @@ from worker.outbox.destination import Destination
 from worker.outbox.entries import EntryKind
 from worker.sessions.record import decode_record
 from worker.testing.strict_otlp import METRICS, TRACES, StrictOtlp, StrictReceiver
-from worker.testing.strict_points import Attributes, KeptPoint
+from worker.testing.strict_points import KeptPoint, PointAttributes
 
 NAMES: Final = MetricNames(DEFAULT_DIMENSION_SETS)
 _RESOURCE: Final = resource_of({"service.instance.id": "the partition"})
 
-_Place = tuple[str, Attributes]
+_Place = tuple[str, PointAttributes]
 _Samples = Mapping[tuple[str, tuple[tuple[str, str], ...], int], Mapping[float, int]]
 """By a metric's name, its dimensions and a minute: how often each published value."""
 
@@ -57,7 +57,7 @@ def ways(strict: StrictOtlp) -> dict[EntryKind, Destination]:
             in_order=True,
         ),
         TRACE_KIND: Destination(
-            TraceRequests(Selection()),
+            TraceRequests(TraceSelection()),
             TraceSink(StrictReceiver(strict, TRACES), _RESOURCE, "chat", monotonic, str),
         ),
     }

@@ -15,20 +15,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.partition.rules import SequenceNumbers
 from worker.settings.otlp import OtlpSettings
+from worker.settings.telemetry import TelemetrySettings
 from worker.settings.values import (
     Address,
     DimensionsSetting,
     FileRotation,
-    Host,
     IdleClock,
     Labels,
     Location,
-    LogFormat,
-    LogLevel,
     Namespace,
     OnAmbiguousSetting,
-    OwnMetrics,
-    PrometheusCalls,
     Region,
     ReleasePeriod,
     Sinks,
@@ -36,8 +32,6 @@ from worker.settings.values import (
     StreamName,
     Switch,
 )
-from worker.telemetry.calls import AUTO_SERIES
-from worker.telemetry.catalogue import DEFAULT_NAMESPACE
 
 ENV_PREFIX: Final = "VOICE_INSIGHTS_"
 
@@ -52,7 +46,7 @@ _ASCENDING: Final = (
 
 
 class _WorkerSettings(BaseSettings):
-    """The settings that don't concern OTLP alone."""
+    """The settings of the worker's own task, from the stream to CloudWatch."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
@@ -226,39 +220,8 @@ class _WorkerSettings(BaseSettings):
         description="metric -> further dimension sets; replaces the whole default",
     )
 
-    log_level: LogLevel = Field(
-        default="info", description="least severe level of log lines to write"
-    )
-    log_format: LogFormat = Field(
-        default="auto", description="format of log lines; auto is pretty on a terminal, else json"
-    )
-    health_port: int | None = Field(
-        default=None,
-        ge=0,
-        le=65_535,
-        description="port of /healthz, /readyz and /metrics; off if unset; 0 picks a free port",
-    )
-    health_host: Host = Field(
-        default="127.0.0.1",
-        description="address to serve the health port at; 0.0.0.0 lets other machines connect",
-    )
-    prometheus_calls: PrometheusCalls = Field(
-        default="auto",
-        description="whether /metrics has the metrics of calls, too: on, off, or auto, which shows "
-        f"at most {AUTO_SERIES} series; those without dimensions where there are more",
-    )
-    own_metrics: OwnMetrics = Field(
-        default="auto",
-        description="the worker's telemetry as EMF among the log lines: emf, off, or auto, which "
-        "is emf if log lines are JSON",
-    )
-    own_namespace: Namespace = Field(
-        default=DEFAULT_NAMESPACE,
-        description="CloudWatch namespace of the worker's telemetry",
-    )
 
-
-class Settings(OtlpSettings, _WorkerSettings):
+class Settings(OtlpSettings, TelemetrySettings, _WorkerSettings):
     """The operator's settings. Durations are seconds of stream time unless stated otherwise.
 
     ``start`` is ``trim_horizon``, ``latest`` or an instant in epoch milliseconds.

@@ -31,9 +31,9 @@ from worker.destinations.otlp.answers import Answer
 from worker.destinations.otlp.http import NoAnswer
 from worker.testing.strict_points import StrictPoints
 
-MAX_POINTS: Final = 1_000
+RECEIVER_POINTS: Final = 1_000
 MAX_METRIC_BYTES: Final = 1_000_000
-MAX_SPANS: Final = 10_000
+RECEIVER_SPANS: Final = 10_000
 MAX_TRACE_BYTES: Final = 5_000_000
 MAX_SPAN_BYTES: Final = 200_000
 MAX_RANGE_NS: Final = 24 * 3_600 * 10**9
@@ -55,7 +55,7 @@ class OtlpFault(Enum):
     NO_CONNECTION = "no connection"
 
 
-APPLIES: Final = frozenset({OtlpFault.UNAVAILABLE_AFTER, OtlpFault.RESET_AFTER})
+OTLP_APPLIES: Final = frozenset({OtlpFault.UNAVAILABLE_AFTER, OtlpFault.RESET_AFTER})
 
 
 class StrictOtlp:
@@ -83,7 +83,7 @@ class StrictOtlp:
         self.requests.append(path)
         if fault is None:
             return self._answer(path, body)
-        if fault in APPLIES:
+        if fault in OTLP_APPLIES:
             self._answer(path, body)
         match fault:
             case OtlpFault.THROTTLED:
@@ -115,7 +115,7 @@ class StrictOtlp:
             for metric in scope.metrics
         ]
         points = sum(len(getattr(m, str(m.WhichOneof("data"))).data_points) for _, m in metrics)
-        if points > MAX_POINTS:
+        if points > RECEIVER_POINTS:
             return Answer(400, {}, f"{points} data points".encode())
         self.received += points
         why: list[str] = []
@@ -154,7 +154,7 @@ class StrictOtlp:
 
 
 def _wrong_with(spans: list[Span]) -> Iterator[str]:
-    if len(spans) > MAX_SPANS:
+    if len(spans) > RECEIVER_SPANS:
         yield f"{len(spans)} spans"
     ids = {(span.trace_id, span.span_id) for span in spans}
     if len(ids) < len(spans):

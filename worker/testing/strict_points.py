@@ -21,7 +21,7 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,254}")
 _DELTA: Final = encoded.AGGREGATION_TEMPORALITY_DELTA
 _CUMULATIVE: Final = encoded.AGGREGATION_TEMPORALITY_CUMULATIVE
 
-Attributes = tuple[tuple[str, str], ...]
+PointAttributes = tuple[tuple[str, str], ...]
 
 _Encoded = encoded.ExponentialHistogramDataPoint | encoded.NumberDataPoint
 
@@ -29,9 +29,9 @@ _Encoded = encoded.ExponentialHistogramDataPoint | encoded.NumberDataPoint
 class SeriesKey(NamedTuple):
     """What tells series apart: the resource's attributes, the metric's name, the point's."""
 
-    resource: Attributes
+    resource: PointAttributes
     name: str
-    attributes: Attributes
+    attributes: PointAttributes
 
 
 class KeptPoint(NamedTuple):
@@ -173,7 +173,7 @@ def _added(known: KeptPoint, point: KeptPoint) -> KeptPoint:
     )
 
 
-def _attributes(attributes: Iterable[KeyValue]) -> Attributes:
+def _attributes(attributes: Iterable[KeyValue]) -> PointAttributes:
     found = tuple((one.key, one.value.string_value) for one in attributes)
     if len(dict(found)) < len(found):
         raise Rejected("an attribute is repeated")

@@ -18,7 +18,7 @@ from worker.destinations.otlp.metrics import (
 from worker.destinations.otlp.names import MetricNames
 from worker.destinations.otlp.resource import resource_of
 from worker.destinations.otlp.sink import MetricSink, TraceSink
-from worker.destinations.otlp.traces import TRACE_KIND, Selection, TraceRequests
+from worker.destinations.otlp.traces import TRACE_KIND, TraceRequests, TraceSelection
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.outbox.destination import Destination
 from worker.outbox.entries import DEAD_LETTER_KIND, EntryKind
@@ -65,7 +65,7 @@ class Sending:
     def destinations(self) -> dict[EntryKind, Destination]:
         return {
             self.kind: Destination(self.format, self.sink, in_order=True),
-            TRACE_KIND: Destination(TraceRequests(Selection()), self.trace_sink),
+            TRACE_KIND: Destination(TraceRequests(TraceSelection()), self.trace_sink),
             DEAD_LETTER_KIND: Destination(DEAD_LETTER_LINES, self.dead),
         }
 

@@ -40,7 +40,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Verdict(NamedTuple):
+class OtlpVerdict(NamedTuple):
     """What is known of a request, in words why it failed, and for how long (s) to ask no more.
     ``rejected``: how many points or spans of a request that was taken in part.
     """
@@ -51,7 +51,7 @@ class Verdict(NamedTuple):
     rejected: int = 0
 
 
-def verdict_of(answer: Answer, response: Response) -> Verdict:
+def verdict_of(answer: Answer, response: Response) -> OtlpVerdict:
     """A 200 is read whole, for it may have taken a part only, and is invalid then. 400 and 413:
     invalid. Any other 3xx and 4xx, 408 and 429 among them: not applied. A 5xx, or a 200 that no
     receiver of OTLP gives: nobody knows.
@@ -60,15 +60,15 @@ def verdict_of(answer: Answer, response: Response) -> Verdict:
         return _of_200(answer, response)
     words = f"HTTP {answer.status}{_told(answer)}"
     if answer.status in _INVALID:
-        return Verdict(DeliveryOutcome.INVALID, words)
+        return OtlpVerdict(DeliveryOutcome.INVALID, words)
     if answer.status in _REFUSED:
         if answer.status not in _THROTTLED:
             words = f"{words}: see otlp_endpoint and otlp_auth"
-        return Verdict(DeliveryOutcome.NOT_APPLIED, words, pause_s(answer))
-    return Verdict(DeliveryOutcome.AMBIGUOUS, words, pause_s(answer))
+        return OtlpVerdict(DeliveryOutcome.NOT_APPLIED, words, asked_pause_s(answer))
+    return OtlpVerdict(DeliveryOutcome.AMBIGUOUS, words, asked_pause_s(answer))
 
 
-def pause_s(answer: Answer) -> float:
+def asked_pause_s(answer: Answer) -> float:
     """For how long (s) an answer asks for nothing more: by Retry-After, in seconds or as a date
     beside the answer's own.
     """
@@ -84,19 +84,19 @@ def _until(date: str, now: str) -> float:
     return (parsedate_to_datetime(date) - parsedate_to_datetime(now)).total_seconds()
 
 
-def _of_200(answer: Answer, response: Response) -> Verdict:
+def _of_200(answer: Answer, response: Response) -> OtlpVerdict:
     partial: ExportTracePartialSuccess | object
     try:
         partial = _read(answer, response).partial_success
     except (DecodeError, ParseError, UnicodeDecodeError):
         what = f"what answers is no receiver of OTLP: HTTP 200{_shown(answer.body)}"
-        return Verdict(DeliveryOutcome.AMBIGUOUS, what)
+        return OtlpVerdict(DeliveryOutcome.AMBIGUOUS, what)
     rejected = getattr(partial, _REJECTED[response])
     if rejected <= 0:
-        return Verdict(DeliveryOutcome.APPLIED)
+        return OtlpVerdict(DeliveryOutcome.APPLIED)
     message = escaped_line(getattr(partial, "error_message", ""))[:_SHOWN]
     words = f"{rejected} of it rejected: {message}"
-    return Verdict(DeliveryOutcome.INVALID, words, rejected=rejected)
+    return OtlpVerdict(DeliveryOutcome.INVALID, words, rejected=rejected)
 
 
 def _read(

@@ -22,7 +22,7 @@ from worker.aws.errors import short_line, words_of
 from worker.destinations.otlp.answers import Answer
 from worker.destinations.otlp.signing import Signer
 
-Compression = Literal["gzip", "none"]
+RequestCompression = Literal["gzip", "none"]
 
 _LONGEST_ANSWER: Final = 1 << 20
 _BEFORE_SENDING: Final = (ConnectTimeoutError, NewConnectionError, ProxyError)
@@ -52,7 +52,7 @@ class HttpReceiver:
     """A receiver over HTTP/1.1. ``timeout_s``: for the connection, and again for the answer."""
 
     def __init__(
-        self, url: str, signer: Signer, compression: Compression, timeout_s: float
+        self, url: str, signer: Signer, compression: RequestCompression, timeout_s: float
     ) -> None:
         self._url = url
         self._signer = signer

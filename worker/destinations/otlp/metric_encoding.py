@@ -12,7 +12,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from worker.destinations.otlp.metrics import Temporality
 from worker.destinations.otlp.names import MetricNames, attributes_of
-from worker.destinations.otlp.points import Exemplar, Point
+from worker.destinations.otlp.points import Exemplar, OtlpPoint
 from worker.destinations.otlp.resource import NANOS, SCOPE, key_values
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import unscaled
@@ -25,10 +25,10 @@ _TEMPORALITIES = {
 
 
 def encode_metrics(
-    points: Iterable[Point], names: MetricNames, resource: Resource, temporality: Temporality
+    points: Iterable[OtlpPoint], names: MetricNames, resource: Resource, temporality: Temporality
 ) -> bytes:
     """The protobuf of some points, which have names: a metric for each name, in order."""
-    by_name: dict[str, list[Point]] = {}
+    by_name: dict[str, list[OtlpPoint]] = {}
     for point in points:
         name = names.of(point.series)
         if name is not None:  # else its dimension set is no longer in force
@@ -41,7 +41,7 @@ def encode_metrics(
     return request.SerializeToString(deterministic=True)
 
 
-def _metric(name: str, points: list[Point], temporality: Temporality) -> encoded.Metric:
+def _metric(name: str, points: list[OtlpPoint], temporality: Temporality) -> encoded.Metric:
     metric = points[0].metric
     instrument, kind = instrument_of(metric), _TEMPORALITIES[temporality]
     described = encoded.Metric(name=name, unit=instrument.unit, description=CATALOGUE[metric].about)
@@ -56,7 +56,7 @@ def _metric(name: str, points: list[Point], temporality: Temporality) -> encoded
     return described
 
 
-def _histogram(point: Point, instrument: Instrument) -> encoded.ExponentialHistogramDataPoint:
+def _histogram(point: OtlpPoint, instrument: Instrument) -> encoded.ExponentialHistogramDataPoint:
     divisor = instrument.divisor
     return encoded.ExponentialHistogramDataPoint(
         attributes=key_values(attributes_of(point.series)),
@@ -73,7 +73,7 @@ def _histogram(point: Point, instrument: Instrument) -> encoded.ExponentialHisto
     )
 
 
-def _number(point: Point, instrument: Instrument) -> encoded.NumberDataPoint:
+def _number(point: OtlpPoint, instrument: Instrument) -> encoded.NumberDataPoint:
     value = unscaled(point.sum, instrument.divisor)
     return encoded.NumberDataPoint(
         attributes=key_values(attributes_of(point.series)),

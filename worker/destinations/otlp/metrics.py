@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from worker.destinations.otlp.names import MetricNames
-from worker.destinations.otlp.points import Point, cumulative_point, delta_point
+from worker.destinations.otlp.points import OtlpPoint, cumulative_point, delta_point
 from worker.metrics import distribution
 from worker.metrics.distribution import Distribution
 from worker.metrics.series import Series
@@ -38,10 +38,10 @@ one is told by ``stranded``."""
 
 Temporality = Literal["cumulative", "delta"]
 
-MAX_POINTS: Final = 1_000
+REQUEST_POINTS: Final = 1_000
 """Data points that CloudWatch takes in a request."""
 
-MAX_BYTES: Final = 640_000
+METRIC_REQUEST_BYTES: Final = 640_000
 """Bytes of a request before it is protobuf, which has names and attributes once more; CloudWatch
 takes 1 MB."""
 
@@ -67,7 +67,9 @@ class MetricRequests(NamedTuple):
         request: list[bytes] = []
         size = 0
         for encoded in map(_encode, points):
-            if request and (len(request) >= MAX_POINTS or size + len(encoded) > MAX_BYTES):
+            if request and (
+                len(request) >= REQUEST_POINTS or size + len(encoded) > METRIC_REQUEST_BYTES
+            ):
                 yield _joined(request)
                 request, size = [], 0
             request.append(encoded)
@@ -90,13 +92,13 @@ class MetricRequests(NamedTuple):
         """How many samples delta points hold; of cumulative ones, nothing."""
         return () if self.temporality == "cumulative" else _counts(decode_points(body))
 
-    def _cumulative(self, totals: Totals) -> Iterator[Point]:
+    def _cumulative(self, totals: Totals) -> Iterator[OtlpPoint]:
         time = _latest(totals)
         for series, one in sorted(totals.series.items()):
             if one.time > time - REPEATED and self.names.of(series) is not None:
                 yield cumulative_point(series, totals.since, time, one)
 
-    def _delta(self, outputs: Outputs, totals: Totals) -> Iterator[Point]:
+    def _delta(self, outputs: Outputs, totals: Totals) -> Iterator[OtlpPoint]:
         time = _latest(totals)
         minutes: dict[Series, dict[int, Distribution]] = {}
         for (series, minute), samples in outputs.window.items():
@@ -117,30 +119,30 @@ def _latest(totals: Totals) -> int:
     return max(one.time for one in totals.series.values())
 
 
-def encode_points(points: Iterable[Point]) -> bytes:
+def encode_points(points: Iterable[OtlpPoint]) -> bytes:
     """The body of a request."""
     return _joined(map(_encode, points))
 
 
-def decode_points(body: bytes) -> list[Point]:
+def decode_points(body: bytes) -> list[OtlpPoint]:
     """The points of a request."""
     return _POINTS.decode(body)
 
 
-def newer(points: Iterable[Point], sent: Mapping[Series, int]) -> list[Point]:
+def newer(points: Iterable[OtlpPoint], sent: Mapping[Series, int]) -> list[OtlpPoint]:
     """The points that are no older than what was ``sent`` last of their series (epoch ms): a newer
     cumulative point says all that an older one does.
     """
     return [point for point in points if point.time >= sent.get(point.series, point.time)]
 
 
-def _buried(points: list[Point]) -> Replacement:
+def _buried(points: list[OtlpPoint]) -> Replacement:
     reason = "the receiver of OpenTelemetry's metrics calls it invalid"
     shown = [msgspec.to_builtins(asdict(point)) for point in points]
     return Replacement((), samples_letter(reason, points[0].time, shown), _counts(points))
 
 
-def _counts(points: Iterable[Point]) -> SampleCounts:
+def _counts(points: Iterable[OtlpPoint]) -> SampleCounts:
     return tuple(
         (point.series, minute, count) for point in points for minute, count in point.minutes
     )
@@ -150,5 +152,5 @@ def _joined(encoded: Iterable[bytes]) -> bytes:
     return b"[%b]" % b",".join(encoded)
 
 
-_encode: Final[Callable[[Point], bytes]] = msgspec.json.Encoder().encode
-_POINTS: Final = msgspec.json.Decoder(list[Point])
+_encode: Final[Callable[[OtlpPoint], bytes]] = msgspec.json.Encoder().encode
+_POINTS: Final = msgspec.json.Decoder(list[OtlpPoint])

@@ -16,7 +16,7 @@ from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.metrics.instruments import instrument_of
 from worker.metrics.series import Series
 
-DimensionSets = Mapping[str, Sequence[Sequence[str]]]
+DimensionSetsByMetric = Mapping[str, Sequence[Sequence[str]]]
 """Further dimension sets by metric, as the settings have them."""
 
 _PREFIX: Final = "voice_insights."
@@ -40,7 +40,7 @@ _ATTRIBUTES: Final = {
 class MetricNames:
     """``sets``: the dimension sets in force."""
 
-    def __init__(self, sets: DimensionSets) -> None:
+    def __init__(self, sets: DimensionSetsByMetric) -> None:
         self._names = {
             (metric, names): _PREFIX + instrument_of(metric).name + suffix
             for metric in CATALOGUE
@@ -57,7 +57,7 @@ def attributes_of(series: Series) -> list[tuple[str, str]]:
     return sorted((_ATTRIBUTES.get(name, name), value) for name, value in series.dimensions)
 
 
-def _families(metric: str, sets: DimensionSets) -> list[tuple[tuple[str, ...], str]]:
+def _families(metric: str, sets: DimensionSetsByMetric) -> list[tuple[tuple[str, ...], str]]:
     """The sets of dimensions that a metric is published by, each with what its name ends with."""
     own = CATALOGUE[metric].own_dimension
     found: list[tuple[str, ...]] = [] if own is None else [(own,)]

@@ -31,7 +31,7 @@ class Exemplar(msgspec.Struct, array_like=True, frozen=True):
     trace_id: bytes
 
 
-class Point(msgspec.Struct, array_like=True, frozen=True):
+class OtlpPoint(msgspec.Struct, array_like=True, frozen=True):
     """A data point of a series, from ``start`` to ``time`` (epoch ms).
 
     ``sum``, ``min`` and ``max`` are integer samples. Of a histogram, ``buckets`` are the counts by
@@ -60,10 +60,10 @@ class Point(msgspec.Struct, array_like=True, frozen=True):
         return Series(self.metric, self.dimensions)
 
 
-def cumulative_point(series: Series, since: int, time: int, totals: SeriesTotals) -> Point:
+def cumulative_point(series: Series, since: int, time: int, totals: SeriesTotals) -> OtlpPoint:
     """All samples of a series from ``since`` to ``time``."""
     scale, buckets = _within(totals_of.SCALE, sorted(totals.buckets.items()))
-    return Point(
+    return OtlpPoint(
         *series,
         start=since,
         time=time,
@@ -79,7 +79,7 @@ def cumulative_point(series: Series, since: int, time: int, totals: SeriesTotals
 
 def delta_point(
     series: Series, start: int, time: int, samples: Mapping[int, int], minutes: Mapping[int, int]
-) -> Point:
+) -> OtlpPoint:
     """Some samples (at least one, none below 0) of a series; ``minutes``: how many of each."""
     scale, zeros = totals_of.SCALE, 0
     buckets: list[tuple[int, int]] = []
@@ -90,10 +90,10 @@ def delta_point(
         scale = finest_scale(min(above), max(above)) if above else 0
         counts: dict[int, int] = {}
         for value, times in above.items():
-            index = bucket_at(scale, value)
+            index = bucket_on_scale(scale, value)
             counts[index] = counts.get(index, 0) + times
         buckets = sorted(counts.items())
-    return Point(
+    return OtlpPoint(
         *series,
         start=start,
         time=time,
@@ -111,12 +111,12 @@ def delta_point(
 def finest_scale(least: float, greatest: float) -> int:
     """The finest scale on which values between these (> 0) lie in few enough buckets."""
     scale = _FINEST_SCALE
-    while bucket_at(scale, greatest) - bucket_at(scale, least) >= BUCKETS_AT_MOST:
+    while bucket_on_scale(scale, greatest) - bucket_on_scale(scale, least) >= BUCKETS_AT_MOST:
         scale -= 1
     return scale
 
 
-def bucket_at(scale: int, value: float) -> int:
+def bucket_on_scale(scale: int, value: float) -> int:
     """The index of the bucket of a value above 0: (base**index, base**(index + 1)], where the base
     is 2**(2**-scale).
     """

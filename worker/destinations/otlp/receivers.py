@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import boto3
 
-from worker.destinations.otlp.http import Compression, HttpReceiver
+from worker.destinations.otlp.http import HttpReceiver, RequestCompression
 from worker.destinations.otlp.signing import OwnHeaders, SignatureV4, Signer, is_of_aws
 from worker.errors import Misconfigured
 
@@ -30,7 +30,7 @@ class Place(NamedTuple):
     endpoint: str
     headers: Mapping[str, str] = {}
     auth: Literal["auto", "sigv4", "headers", "none"] = "auto"
-    compression: Compression = "gzip"
+    compression: RequestCompression = "gzip"
     timeout_s: float = 10.0
 
 

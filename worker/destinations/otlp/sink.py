@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from worker.destinations.otlp.answers import Response, Verdict, verdict_of
+from worker.destinations.otlp.answers import OtlpVerdict, Response, verdict_of
 from worker.destinations.otlp.http import NoAnswer, Receiver
 from worker.destinations.otlp.metric_encoding import encode_metrics
 from worker.destinations.otlp.metrics import Temporality, decode_points, newer
@@ -42,21 +42,21 @@ class _Attempts:
         self._masked = masked
         self._not_before = 0.0
 
-    def make(self, body: bytes) -> Verdict:
+    def make(self, body: bytes) -> OtlpVerdict:
         """One attempt, or what takes its place."""
         left = self._not_before - self._monotonic()
         if left > 0:
             words = f"it asked for a pause, of which {left:.0f} s are left"
-            return self._located(Verdict(DeliveryOutcome.NOT_APPLIED, words))
+            return self._located(OtlpVerdict(DeliveryOutcome.NOT_APPLIED, words))
         answer = self._receiver.post(body)
         if isinstance(answer, NoAnswer):
             unknown, known = DeliveryOutcome.AMBIGUOUS, DeliveryOutcome.NOT_APPLIED
-            return self._located(Verdict(unknown if answer.was_sent else known, answer.words))
+            return self._located(OtlpVerdict(unknown if answer.was_sent else known, answer.words))
         verdict = verdict_of(answer, self._response)
         self._not_before = self._monotonic() + verdict.pause_s
         return self._located(verdict)
 
-    def _located(self, verdict: Verdict) -> Verdict:
+    def _located(self, verdict: OtlpVerdict) -> OtlpVerdict:
         if not verdict.words:
             return verdict
         return verdict._replace(words=self._masked(f"{verdict.words} (at {self._receiver.url})"))

@@ -21,7 +21,7 @@ from worker.sessions.timeline import InForce, ReportedLatency, Timeline
 from worker.times.rfc3339 import parse_ms
 
 Attribute = str | int | float | bool
-Attributes = dict[str, Attribute]
+SpanAttributes = dict[str, Attribute]
 ApplicationOperation = Literal["off", "chat"]
 """Whether the customer's application counts as a language model: then its spans are chats."""
 
@@ -33,7 +33,7 @@ class SpanEvent(NamedTuple):
 
     at: int
     name: str
-    attributes: Attributes
+    attributes: SpanAttributes
 
 
 class Span(NamedTuple):
@@ -46,7 +46,7 @@ class Span(NamedTuple):
     name: str
     start: int
     end: int
-    attributes: Attributes
+    attributes: SpanAttributes
     error: str | None = None
     is_client: bool = False
     events: tuple[SpanEvent, ...] = ()
@@ -86,7 +86,7 @@ class _Spans:
         self.last = parse_ms(record.ended_at) or 0
         self.trace_id: Final = trace_id_of(key)
         self.made: list[Span] = []
-        self._common: Attributes = {
+        self._common: SpanAttributes = {
             "gen_ai.conversation.id": key.session_id,
             "session.id": key.session_id,
         }
@@ -124,12 +124,12 @@ class _Parents:
         return self._root
 
 
-def _span(name: str, start: int, end: int, attributes: Attributes, error: str | None) -> Span:
+def _span(name: str, start: int, end: int, attributes: SpanAttributes, error: str | None) -> Span:
     return Span(b"", b"", name, start, max(start, end), attributes, error)
 
 
 def _root(record: SessionRecord, first: int, last: int) -> Span:
-    attributes: Attributes = {
+    attributes: SpanAttributes = {
         "gen_ai.operation.name": "invoke_agent",
         f"{PREFIX}platform": record.platform,
         f"{PREFIX}call_sid": record.call_sid,
@@ -162,10 +162,15 @@ def is_failure(record: SessionRecord) -> bool:
 
 def _events(timeline: Timeline, first: int) -> Iterator[SpanEvent]:
     for at, what, detail in timeline.marks:
-        named: Attributes = {} if detail is None else {f"{PREFIX}detail": dimension_value(detail)}
+        named: SpanAttributes = (
+            {} if detail is None else {f"{PREFIX}detail": dimension_value(detail)}
+        )
         yield SpanEvent(first + at, what, named)
     for after, before, missing in timeline.gaps:
-        told: Attributes = {f"{PREFIX}missing_events": missing, f"{PREFIX}until_s": before / 1000}
+        told: SpanAttributes = {
+            f"{PREFIX}missing_events": missing,
+            f"{PREFIX}until_s": before / 1000,
+        }
         yield SpanEvent(first + after, "gap", told)
 
 
@@ -177,7 +182,7 @@ _FAILED_TURNS: Final = {
 
 def _turn(turn: Turn) -> Span:
     row = turn.row
-    attributes: Attributes = {
+    attributes: SpanAttributes = {
         "turn.number": row.n,
         "turn.outcome": row.outcome,
         "turn.was_interrupted": row.outcome == "interrupted",
@@ -202,7 +207,7 @@ def _parts(
     context = _Contexts(record, timeline)
     for one in timeline.stt:
         in_force = context.at(one.at)
-        told: Attributes = {}
+        told: SpanAttributes = {}
         _add_known(told, "gen_ai.provider.name", in_force.transcription_provider)
         _add_known(told, "gen_ai.request.model", in_force.speech_model)
         yield first + one.at, _derived("speech_to_text", one, first, told)
@@ -222,7 +227,7 @@ def _speech(
         at = start if start is not None else end
         if at is None:
             continue
-        attributes: Attributes = {}
+        attributes: SpanAttributes = {}
         if start is None or end is None:
             attributes[f"{PREFIX}incomplete"] = True
         until = at if end is None else end
@@ -244,7 +249,7 @@ def _utterances(
         yield at, span
 
 
-def _derived(name: str, reported: ReportedLatency, first: int, attributes: Attributes) -> Span:
+def _derived(name: str, reported: ReportedLatency, first: int, attributes: SpanAttributes) -> Span:
     """A latency that an event reports, as the time before the event."""
     at = first + reported.at
     attributes |= {"gen_ai.operation.name": name, f"{PREFIX}derived": True}
@@ -259,14 +264,14 @@ def _applications(
     for sent, token, sure in timeline.prompts:
         if token is None:
             continue
-        attributes: Attributes = {f"{PREFIX}ambiguous": not sure}
+        attributes: SpanAttributes = {f"{PREFIX}ambiguous": not sure}
         if application == "chat":
             attributes["gen_ai.operation.name"] = "chat"
         span = _span("application", first + sent, first + token, attributes, None)
         reply = finals.get(token)
         events: tuple[SpanEvent, ...] = ()
         if reply is not None and reply.final_token is not None:
-            told: Attributes = {} if reply.tokens is None else {f"{PREFIX}tokens": reply.tokens}
+            told: SpanAttributes = {} if reply.tokens is None else {f"{PREFIX}tokens": reply.tokens}
             events = (SpanEvent(first + reply.final_token, "final_token", told),)
         yield first + sent, span._replace(is_client=True, events=events)
 
@@ -289,7 +294,7 @@ class _Contexts:
         return self._changes[latest] if latest >= 0 else self._last
 
 
-def _add_known(attributes: Attributes, name: str, value: str) -> None:
+def _add_known(attributes: SpanAttributes, name: str, value: str) -> None:
     """Add what is known, as the value of a dimension: nothing that identifies someone."""
     if value and value != UNKNOWN:
         attributes[name] = dimension_value(value)

@@ -24,17 +24,17 @@ from worker.times.rfc3339 import parse_ms
 
 TRACE_KIND: Final[EntryKind] = "traces"
 
-MAX_SPANS: Final = 10_000
+REQUEST_SPANS: Final = 10_000
 """Spans that X-Ray takes in a request."""
 
-MAX_BYTES: Final = 1_000_000
+TRACE_REQUEST_BYTES: Final = 1_000_000
 """Bytes of records in a request: their spans have some twice as many, and X-Ray takes 5 MB."""
 
 MAX_RANGE: Final = 24 * 3_600_000
 """How far apart (ms) the times of a request may be for X-Ray."""
 
 
-class Selection(NamedTuple):
+class TraceSelection(NamedTuple):
     """Which sessions become traces: a ``share`` (0 to 1) of them or, if ``slow_ms`` is given, those
     that failed and those whose longest wait is longer than so many ms.
     """
@@ -53,7 +53,7 @@ class Selection(NamedTuple):
 class TraceRequests(NamedTuple):
     """The ``RequestFormat`` of traces."""
 
-    selection: Selection
+    selection: TraceSelection
 
     def requests(self, outputs: Outputs) -> Iterator[bytes]:
         """Whole sessions, in the order in which they closed, as many as the limits allow."""
@@ -100,8 +100,8 @@ class _Block:
         if self.lines:
             started, ended = min(started, self._earliest), max(ended, self._latest)
             if (
-                self._bytes + size > MAX_BYTES
-                or self._spans + spans > MAX_SPANS
+                self._bytes + size > TRACE_REQUEST_BYTES
+                or self._spans + spans > REQUEST_SPANS
                 or ended - started > MAX_RANGE
             ):
                 return False
