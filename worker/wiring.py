@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import boto3
@@ -177,18 +178,26 @@ def _kinesis(
     return KinesisEngine(api, description, settings.start, events.reader_event)
 
 
+@contextmanager
+def otlp_package() -> Iterator[None]:
+    """Raise ``Misconfigured`` if the block imports the package of OTLP's messages in vain."""
+    try:
+        yield
+    except ImportError as error:
+        raise Misconfigured(
+            "OTLP needs the package opentelemetry-proto: in a checkout, pip install '.[otlp]'"
+        ) from error
+
+
 def _further(
     settings: Settings, session: boto3.Session, clocks: Clocks
 ) -> Callable[[str], Mapping[EntryKind, Destination]]:
-    """The ways over OTLP, which needs a package of its own."""
+    """The destinations over OTLP, which need a package of their own."""
     if "otlp" not in settings.sink and settings.traces == "off":
         return lambda _instance: {}
-    try:
+    with otlp_package():
         from worker.otlp import further_of
-    except ImportError as error:
-        raise Misconfigured(
-            "OTLP needs the package opentelemetry-proto: install voice-insights-worker[otlp]"
-        ) from error
+
     return further_of(settings, session, clocks.monotonic)
 
 
