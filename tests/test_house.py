@@ -89,6 +89,7 @@ LAYERS: Final = (
         "settings",
         "testing",
         "opening",
+        "otlp",
         "wiring",
         "doctor",
         "cli",
@@ -111,7 +112,7 @@ CLOCKS: Final = {
     for call in ("now", "utcnow", "today")
 }
 STREAMS: Final = {"sys.stdin", "sys.stdout", "sys.stderr"}
-PURE_LIBRARIES: Final = {"aws_kinesis_agg", "google", "msgspec", "zstandard"}
+PURE_LIBRARIES: Final = {"aws_kinesis_agg", "google", "msgspec", "opentelemetry", "zstandard"}
 """All that pure modules import from outside the standard library; ``google`` is protobuf."""
 LINES_AT_MOST: Final = {"worker": 300, "tests": 400, "localstack": 300}
 

@@ -67,7 +67,7 @@ def test_credentials_are_masked() -> None:
 def test_the_json_form_says_the_same() -> None:
     told: dict[str, Any] = json.loads(_printed("--json", SINK="emf"))
     assert list(told["settings"]) == list(Settings.model_fields)
-    assert told["settings"]["sink"] == {"value": "emf", "source": "env VOICE_INSIGHTS_SINK"}
+    assert told["settings"]["sink"] == {"value": ["emf"], "source": "env VOICE_INSIGHTS_SINK"}
     assert told["settings"]["stream"] == {"value": None, "source": "default"}
     series = told["series"]
     assert series["base"] == len(CATALOGUE) < series["at_most"]

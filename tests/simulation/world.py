@@ -21,6 +21,7 @@ from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.strict_cloudwatch import StrictCloudWatch
 from worker.testing.strict_kinesis import StrictKinesis
+from worker.testing.strict_otlp import StrictOtlp
 from worker.testing.strict_s3 import StrictS3
 from worker.testing.traffic import simulated_records
 
@@ -94,6 +95,7 @@ class World:
         self.stream: KinesisApi = LateEnds(self.kinesis) if rng.random() < 0.5 else self.kinesis
         """What readers read."""
         self.cloudwatch = StrictCloudWatch(lambda: self._instant, self.faults.sends())
+        self.otlp = StrictOtlp(self.faults.otlp())
         self._coming = _coming(plan)
         self._reshards = sorted(
             (plan.traffic.start_ms + one.at, one) for one in plan.faults if isinstance(one, Reshard)

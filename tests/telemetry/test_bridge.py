@@ -26,7 +26,7 @@ from worker.pinecall.notices import (
 from worker.telemetry.bridge import LISTED_WITHIN, PUT_WITHIN, BridgeTelemetry
 from worker.telemetry.bridge_catalogue import BRIDGE_METRICS
 from worker.telemetry.emf import emf_fields
-from worker.telemetry.prometheus import prometheus_page
+from worker.telemetry.prometheus import own_families
 from worker.telemetry.snapshot import TelemetrySnapshot
 
 AWAY = Failure(FailureKind.AWAY, "503: it is out of order")
@@ -95,8 +95,9 @@ def test_every_metric_has_a_value_once_the_bridge_stands() -> None:
     assert found.values.keys() == BRIDGE_METRICS.keys()
     assert found.values["BridgeListAge"] == 1000
     assert found.values["BridgeLogLinesDropped"] == 7
-    page = prometheus_page(found, BRIDGE_METRICS)
-    assert "voice_insights_worker_bridge_calls_followed 3\n" in page
+    families = {one.name: one for one in own_families(found, BRIDGE_METRICS)}
+    followed = families["voice_insights_worker_bridge_calls_followed"]
+    assert [point.value for point in followed.points] == [3]
     line = emf_fields(found, found.values, 2000, "Own", BRIDGE_METRICS)
     assert line["BridgeHeartbeat"] == 1
 

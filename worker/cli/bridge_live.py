@@ -65,7 +65,9 @@ def _work(settings: Settings, stream: str, account: str, pump: LogPump) -> int:
     signals = Signals(settings.shutdown_s)
     pulse = Liveness(monotonic)
     process = facts_of_this_process(time())
-    pages = Pages(pulse, telemetry.snapshot, telemetry.unready, process, monotonic, BRIDGE_METRICS)
+    pages = Pages(
+        pulse, telemetry.snapshot, telemetry.unready, process, tuple, monotonic, BRIDGE_METRICS
+    )
     turn = pulse.on_turn(signals.deadline)
     try:
         with _served(settings, log, pages):

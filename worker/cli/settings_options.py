@@ -24,7 +24,10 @@ CONFIG_HELP: Final = (
 _PLACES: Final = frozenset(
     {"state", "records", "dead_letters", "pinecall_checkpoint", "pinecall_expired"}
 )
-_MAPPINGS: Final = frozenset({"labels", "dimensions"})  # set in the file, or as JSON in a variable
+_MAPPINGS: Final = frozenset(
+    {"labels", "dimensions", "otlp_headers", "otlp_traces_headers", "otlp_resource"}
+)
+"""Settings for the file, or as JSON in a variable: other users can read a command line."""
 
 
 def settings_options(command: Command) -> Command:
@@ -67,6 +70,8 @@ def metavar_of(name: str) -> str:
         return f"[{'|'.join((*choices, 'TIME') if name == 'start' else choices)}]"
     if name.endswith("_s"):
         return "SECONDS"
+    if name.endswith("_ms"):
+        return "MILLISECONDS"
     return "NUMBER" if name.startswith("max_") else "VALUE"
 
 
@@ -95,5 +100,6 @@ def completions_of(name: str) -> Complete:
 
 def _help(field: FieldInfo) -> str:
     text = str(field.description)
-    default = "" if field.default is None else f"  [default: {field.default}]"
+    usual = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    default = "" if usual is None else f"  [default: {usual}]"
     return f"{text[0].upper()}{text[1:]}.{default}"

@@ -19,6 +19,7 @@ from typing import Final
 from worker.monitoring.alarm import (
     BAD_AT_LEAST,
     Alarm,
+    Enough,
     Missing,
     Urgency,
     evaluation_periods,
@@ -151,6 +152,7 @@ def _slow(deployment: Deployment, name: str, threshold: int | None) -> Alarm:
         3,
         evaluation_periods(3, LATENCY_PERIOD_S, (delay_s(deployment, one) for one in metrics)),
         measured=threshold is not None,
+        form=Enough(*metrics, SAMPLES_AT_LEAST),
     )
 
 
