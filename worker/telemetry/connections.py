@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 CONNECTIONS: Final = 32
-"""So many at a time; the oldest gives way to a new one."""
+"""So many at a time. To a new one the oldest gives way of those whose request is not complete; if
+all are, the oldest.
+"""
 
 REQUEST_BYTES: Final = 8192
 """Of the request's line and headers, the empty line included."""
@@ -52,9 +54,10 @@ class OpenConnections:
         self._open: dict[BoundedConnection, None] = {}
 
     def add(self, connection: BoundedConnection) -> None:
-        """Take in a connection, for which the oldest ones give way."""
+        """Take in a connection, for which another may have to give way."""
         while len(self._open) >= CONNECTIONS:
-            next(iter(self._open)).abort()
+            oldest = next(iter(self._open))
+            next((one for one in self._open if one.idle), oldest).abort()
         self._open[connection] = None
 
     def discard(self, connection: BoundedConnection) -> None:
