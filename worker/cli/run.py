@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from random import random
@@ -23,14 +23,17 @@ from worker.service.hooks import EventFanOut
 from worker.service.ports import Clocks
 from worker.settings.model import Settings
 from worker.settings.readable import readable
+from worker.settings.rules import page_is_served
 from worker.settings.sources import load_settings
 from worker.telemetry.collector import Report, TelemetryCollector
 from worker.telemetry.emf_lines import TelemetryLines
 from worker.telemetry.http import HttpServer
 from worker.telemetry.liveness import Liveness
-from worker.telemetry.pages import Pages
+from worker.telemetry.pages import TEXT, Page, Pages
 from worker.telemetry.process import facts_of_this_process
 from worker.telemetry.readiness import Readiness
+from worker.telemetry.status_page import STATUS_PATH, status_page
+from worker.telemetry.views import ViewAt
 from worker.telemetry.worker_log import WorkerLog
 from worker.wiring import build_worker
 
@@ -83,6 +86,13 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     liveness = Liveness(monotonic)
     process = facts_of_this_process(time())
     pages = Pages(liveness, telemetry.snapshot, readiness.unready, process, monotonic)
+
+    def view(path: str, _query: Mapping[str, str]) -> Page:
+        if path == STATUS_PATH:
+            sent = telemetry.last_sent()
+            return status_page(telemetry.snapshot(), sent, readiness.unready(), _now())
+        return Page(404, TEXT, "no such view\n")
+
     waiting = liveness.on_wait(signals.sleep)
 
     def wait(seconds: float) -> None:
@@ -95,7 +105,7 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
 
     try:
         session = open_session(credentials)
-        with _served(settings, log, pages):
+        with _served(settings, log, pages, view):
             service = build_worker(settings, stream, session, events, clocks, random, wait)
             signals.begun()
             log.stopped(service.run(liveness.on_turn(deadline)))
@@ -113,14 +123,16 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
 
 
 @contextmanager
-def _served(settings: Settings, log: WorkerLog, pages: Pages) -> Iterator[None]:
-    """Health and metrics at the port that the settings name, if they name one."""
+def _served(settings: Settings, log: WorkerLog, pages: Pages, view: ViewAt) -> Iterator[None]:
+    """Health, metrics and the page at the port that the settings name, if they name one."""
     if settings.health_port is None:
         yield
         return
-    server = HttpServer(pages, settings.health_host, settings.health_port)
+    page = page_is_served(settings)
+    host, port = settings.health_host, settings.health_port
+    server = HttpServer(pages, host, port, view if page else None, log.page_failed)
     server.start()
-    log.served(server.port)
+    log.served(server.port, page, settings.page)
     try:
         yield
     finally:

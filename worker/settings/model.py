@@ -27,6 +27,7 @@ from worker.settings.values import (
     Namespace,
     OnAmbiguousSetting,
     OwnMetrics,
+    PageSetting,
     Region,
     ReleasePeriod,
     SinkSetting,
@@ -213,11 +214,23 @@ class Settings(BaseSettings):
         default=None,
         ge=0,
         le=65_535,
-        description="port of /healthz, /readyz and /metrics, off if unset; 0 is any free one",
+        description="port of the page, /healthz, /readyz and /metrics, off if unset; 0 is any free "
+        "one",
     )
     health_host: Host = Field(
         default="127.0.0.1",
         description="address to serve them at; 0.0.0.0 lets other machines ask",
+    )
+    page: PageSetting = Field(
+        default="auto",
+        description="whether the page of calls is served there, without authentication: on, off, "
+        "or auto, which is on where health_host is this machine's own loopback",
+    )
+    page_hours: int = Field(
+        default=6, ge=1, le=24, description="hours that the page shows, kept in memory (64 MiB)"
+    )
+    page_calls: int = Field(
+        default=5_000, ge=0, le=20_000, description="closed calls that the page shows at most"
     )
     own_metrics: OwnMetrics = Field(
         default="auto",

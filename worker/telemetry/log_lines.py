@@ -24,5 +24,6 @@ class LogLine(StrEnum):
     MAY_COUNT_TWICE = "metrics may count more than once"
     GIVEN_UP = "metrics given up"
     STRANDED = "the outbox has entries for which there is no destination"
+    PAGE_FAILED = "a view of the page failed"
     STOPPED = "stopped"
     CRASHED = "crashed"

@@ -153,9 +153,15 @@ class WorkerLog(WorkerEvents):
         """See ``WorkerEvents.stranded``."""
         self._warning(LogLine.STRANDED, None, kinds=kinds)
 
-    def served(self, port: int) -> None:
-        """Where health and metrics can be asked for."""
-        self._log.info("health served", port=port)
+    def served(self, port: int, page: bool, page_setting: str) -> None:
+        """Where health and metrics can be asked for, and the page, or what would turn it on."""
+        on_request = not page and page_setting == "auto"
+        fields = {"to_see_it": "set page to on; it has no authentication"} if on_request else {}
+        self._log.info("health served", port=port, page="on" if page else "off", **fields)
+
+    def page_failed(self, path: str) -> None:
+        """A view of the page could not be made, with the exception that is being handled."""
+        self._error(LogLine.PAGE_FAILED, path, path=path, exc_info=True)
 
     def stopped(self, backlog: Backlog) -> None:
         """The end, in good order."""
