@@ -62,9 +62,12 @@ def test_whatever_else_a_host_says_it_is_not_answered(host: str) -> None:
 
 
 def test_at_another_address_that_and_the_machines_name_are_answered() -> None:
-    assert hosts_answered("10.1.2.3", "Box") == {"10.1.2.3", "box"}
-    assert hosts_answered("fd00::1", "box") == {"[fd00::1]", "box"}
-    assert hosts_answered("127.0.0.2", "box") == {"127.0.0.2", "127.0.0.1", "localhost", "[::1]"}
+    for address, names in (
+        ("10.1.2.3", ["10.1.2.3", "box"]),
+        ("fd00::1", ["[fd00::1]", "box"]),
+        ("127.0.0.2", ["127.0.0.1", "127.0.0.2", "[::1]", "localhost"]),
+    ):
+        assert sorted(hosts_answered(address, "Box") or ()) == names
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
@@ -90,9 +93,8 @@ def test_a_browser_is_told_to_let_nothing_in_and_nothing_out(page: Page) -> None
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     names = {name.lower() for name in headers}
-    assert not {one for one in names if one.startswith("access-control-")} | (
-        {"set-cookie"} & names
-    )
+    assert "set-cookie" not in names
+    assert not [one for one in names if one.startswith("access-control-")]
 
 
 def test_nothing_is_stored_but_what_says_so() -> None:
