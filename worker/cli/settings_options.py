@@ -60,7 +60,8 @@ def metavar_of(name: str) -> str:
         return f"[{'|'.join((*choices, 'TIME') if name == 'start' else choices)}]"
     if name.endswith("_s"):
         return "SECONDS"
-    return "NUMBER" if name.startswith("max_") else "VALUE"
+    counted = name.startswith("max_") or name.endswith(("_hours", "_calls", "_port"))
+    return "NUMBER" if counted else "VALUE"
 
 
 def choices_of(name: str) -> tuple[str, ...]:
