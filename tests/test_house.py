@@ -25,8 +25,9 @@ ROOT: Final = Path(__file__).parent.parent
 TOP_LEVEL: Final = {
     *("worker", "infra", "tests", "localstack", "docs", ".ci"),
     *("Makefile", "pyproject.toml", "requirements.lock"),
-    *("README.md", "CHANGELOG.md", "LICENSE"),
+    *("README.md", "CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "SECURITY.md"),
     *(".gitignore", ".gitattributes", ".editorconfig", ".dockerignore", ".github"),
+    ".pre-commit-config.yaml",
 }
 JUDGING: Final = (
     "access",

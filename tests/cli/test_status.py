@@ -47,10 +47,10 @@ def test_it_tells_when_requests_were_sent_and_of_a_worker_without_a_page_how_man
 ) -> None:
     with serving(200, STATUS) as port:
         lines = status(port, tmp_path / "none.sqlite").stdout.splitlines()
-    assert "  requests      applied 3.0 s ago, refused, tried again 10 min ago" in lines
+    assert "  requests      applied 3.0 s ago, refused, retried 10 min ago" in lines
     with serving(200, METRICS) as port:
         lines = status(port, tmp_path / "none.sqlite").stdout.splitlines()
-    assert "  requests      7 refused, tried again" in lines
+    assert "  requests      7 refused, retried" in lines
 
 
 def test_it_says_why_a_worker_is_not_ready_and_that_it_has_not_committed(tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ from worker.testing.traffic import Traffic, simulated_records
 BUSY = Habits(barge_ins=0.3, key_presses=0.2, coughs=0.3, errors=0.3, silences=0.4, digits=0.2)
 TRAFFIC = Traffic(sessions=20, spread_s=100, lost=0.02, habits=BUSY)
 
-NOT_IN_RECORDS = {"DeliveryDelay", "TimeToFirstAudio"}
+NOT_IN_RECORDS = {
+    "DeliveryDelay",
+    "TimeToFirstAudio",
+}
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_every_metric_of_the_page_is_read_with_its_label_in_base_units() -> None
 def test_of_a_calm_worker_every_line_is_fine() -> None:
     found = status({"Occurrences": 10, "Folded": 8, "Duplicates": 2, "RequestsApplied": 3})
     assert all(line.fine for line in found.values())
-    assert found["occurrences"].text == "10 read, 8 new events, 2 repeated"
+    assert found["occurrences"].text == "10 read, 8 new events, 2 duplicates"
     assert found["requests"].text == "3 applied"
     assert found["lag"].text == "0 ms behind the tip"
 
@@ -57,12 +57,12 @@ def test_what_somebody_should_look_at_is_not_fine() -> None:
         assert [one for one, line in status(values).items() if not line.fine] == [name]
     late = status(lag=BEHIND)["lag"]
     assert not late.fine
-    assert late.text == 'shard "7"\\n furthest behind'.join(("90.0 s behind the tip, ", ""))
+    assert late.text == 'shard "7"\\n is furthest behind'.join(("90.0 s behind the tip, ", ""))
 
 
 def test_numbers_have_units_that_are_read_at_a_glance() -> None:
     found = status({"OutboxEntries": 4, "OutboxAge": 180_000, "OutboxSize": 2_500_000})
-    assert found["outbox"].text == "4 requests, 2.5 MB, the oldest for 3 min"
+    assert found["outbox"].text == "4 requests, 2.5 MB, the oldest 3 min old"
 
 
 def requests_line(last_sent: Mapping[str, int]) -> StatusLine:

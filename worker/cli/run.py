@@ -43,19 +43,20 @@ _LAST_LINES_S: Final = 2.0
 @click.command()
 @settings_options
 def run(config_file: Path | None, **options: str | None) -> None:
-    """Consume a stream until told to stop.
+    """Consume a stream until stopped.
 
-    Reads all shards of the stream, parents before children, from the stored position, else from
-    --start. Metrics go to CloudWatch (or out as EMF), session records to standard output, a file
-    or an S3 bucket, what can't be read to the dead letters, in a file or a bucket. State is one
-    SQLite file, or a prefix of a bucket (--state s3://bucket/prefix): after a crash or a stop,
-    start again with the same and nothing is lost or counted twice. Of two workers with one state
-    the later one goes on, and the earlier one exits with 3.
+    The worker reads all shards of the stream, parents before children, each from its stored
+    position, else from --start. It sends metrics to CloudWatch (or writes them as EMF), session
+    records to standard output, a file or an S3 bucket, and occurrences that can't be counted to
+    the dead letters, a file or a bucket. Its state is one SQLite file, or a prefix in a bucket
+    (--state s3://bucket/prefix). After a crash or a stop, start it again with the same state:
+    nothing is lost or counted twice. If two workers are started with the same state, the later
+    one takes over and the earlier one exits with code 3.
 
-    SIGTERM or Ctrl-C ends it: it stops reading, commits, sends what is due and exits 0 within
-    --shutdown-s; what could not be sent stays in the outbox for the next start. If S3 doesn't
-    answer by then it exits with 6, and what is not committed is read again. A second signal
-    ends it at once, which is safe too.
+    SIGTERM or Ctrl-C stops the worker: it stops reading, commits, sends what is due and exits
+    with 0 within --shutdown-s seconds; unsent requests stay in the outbox for the next start. If
+    S3 doesn't answer in that time, the worker exits with 6, and reads again later whatever is not
+    committed. A second signal ends it immediately, which is also safe.
 
     \b
     Examples:
@@ -75,7 +76,7 @@ def run(config_file: Path | None, **options: str | None) -> None:
 
 
 def _work(settings: Settings, stream: str, pump: LogPump) -> int:
-    """Work to the end; the exit code. What ends it is told as a log line, and only there."""
+    """Run the worker and return its exit code. An error that ends it is only logged."""
     clocks = Clocks(monotonic, _now)
     log = WorkerLog(clocks)
     readiness = Readiness(monotonic)
@@ -124,7 +125,7 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
 
 @contextmanager
 def _served(settings: Settings, log: WorkerLog, pages: Pages, view: ViewAt) -> Iterator[None]:
-    """Health, metrics and the page at the port that the settings name, if they name one."""
+    """Serve health, metrics and the page at the settings' port, if they name one."""
     if settings.health_port is None:
         yield
         return

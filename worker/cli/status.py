@@ -1,4 +1,4 @@
-"""``voice-insights status``: how the worker beside it stands, and its worst calls."""
+"""``voice-insights status``: show the worker on this machine, and its worst calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from worker.telemetry.status_page import STATUS_PATH, status_view
 _LONGEST: Final = 1_000_000
 _EVERY_S: Final = 5.0
 _CALLS_EVERY: Final = 12
-"""While it watches, it reads the calls so many times less often than the metrics."""
+"""With --watch, the calls are read at every twelfth reading of the metrics."""
 _HOUR_MS: Final = 3_600_000
 _WORST: Final = 5
 
@@ -39,14 +39,14 @@ _WORST: Final = 5
 def status(
     watch: bool, health_port: str | None, health_host: str | None, config_file: Path | None
 ) -> None:
-    """Show how the worker on this machine stands.
+    """Show the state of the worker on this machine.
 
-    Lag, shards, stream time, what became of what was read, the outbox and when requests were last
-    sent, from the worker; and the calls of the last hour whose callers waited longest, from its
-    state. Give it the environment or the settings file that the worker has. A line that begins
-    with ! needs somebody to look; the runbook says what to do. Exits 1 if nothing answers.
+    Shows lag, shards, stream time, counts of the records read, the outbox and when requests were
+    last sent, from the worker; and the calls of the last hour whose callers waited longest, from
+    its stored state. Give the command the worker's environment or settings file. A line that begins
+    with ! needs attention; the runbook says what to do. The exit code is 1 if nothing answers.
 
-    With page = off the worker tells how often requests were sent, but not when.
+    A worker with page = off tells how often requests were sent, but not when.
 
     \b
     Examples:
@@ -75,7 +75,7 @@ def _watch(
 
 
 def _show(settings: Settings, calls: list[SessionRecord]) -> bool:
-    """Print all of it; gives whether the worker answers."""
+    """Print the status; return whether the worker answers."""
     answers, lines = _status(settings)
     for line in lines:
         click.echo(line)
@@ -111,7 +111,7 @@ def _lines(status: list[StatusLine]) -> list[str]:
 
 
 def _calls(settings: Settings) -> list[SessionRecord]:
-    """The worst calls that had an event within the last hour; none if the state can't be read."""
+    """The worst calls with an event within the last hour; none if the state can't be read."""
     try:
         view = Locations(settings.region, settings.endpoint_url).view(settings.state)
         found = records_of_state(view, None, settings.sequence_numbers)

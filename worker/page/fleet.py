@@ -1,6 +1,6 @@
-"""The fleet's numbers from session records: by bins of time, by configuration, and in one line.
+"""The fleet's numbers from session records: by bins of time, by configuration, and in total. Pure.
 
-Pure. What it gives is the JSON that the page draws; all latencies in ms, all instants epoch ms.
+The results are JSON for the page to draw; latencies are in ms, instants in epoch ms.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PERCENTS: Final = (50, 95, 99)
 
 
 class Breakdown(NamedTuple):
-    """A latency by the configuration in force; ``dimensions``: of a ``Context``."""
+    """A latency by the configuration in force; ``dimensions``: fields of a ``Context``."""
 
     title: str
     metric: str
@@ -36,7 +36,7 @@ BREAKDOWNS: Final = (
 
 
 class FleetSamples:
-    """All samples of some records."""
+    """The samples, end statuses and error codes of some records."""
 
     def __init__(self, records: Iterable[SessionRecord]) -> None:
         self.samples: dict[str, list[RecordSample]] = defaultdict(list)
@@ -52,7 +52,7 @@ class FleetSamples:
                 self.samples[sample.metric].append(sample)
 
     def bins(self) -> Bins:
-        """The bins that cover all samples."""
+        """Bins that cover all samples."""
         times = [one.at for some in self.samples.values() for one in some]
         return bins_over(min(times), max(times)) if times else Bins(0, 1, 1)
 
@@ -78,7 +78,7 @@ def fleet_of(gathered: FleetSamples, bins: Bins) -> dict[str, Any]:
 
 
 def totals_of(gathered: FleetSamples) -> dict[str, Any]:
-    """The numbers of the whole span."""
+    """The fleet's totals over the whole span."""
     counts = {name: len(gathered.samples[name]) for name in COUNTS}
     return {
         "sessions": gathered.sessions,
@@ -145,7 +145,7 @@ def _counts(samples: list[RecordSample], bins: Bins) -> list[int]:
 
 
 def _heat(waits: list[RecordSample], bins: Bins) -> list[list[tuple[int, int]]]:
-    """Of each bin, how many waits fall into which cell."""
+    """For each bin, the cells that have waits and how many."""
     found: list[Counter[int]] = [Counter() for _ in range(bins.number)]
     for one in waits:
         found[bins.of(one.at)][cell_of(one.value)] += 1

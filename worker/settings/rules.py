@@ -1,4 +1,4 @@
-"""From settings in seconds to the rules and limits of the parts, in their units."""
+"""The parts' rules and limits, in their own units, from the settings in seconds."""
 
 from __future__ import annotations
 

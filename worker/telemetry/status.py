@@ -1,4 +1,4 @@
-"""How a worker stands, in a few lines, from its metrics page. Pure."""
+"""A worker's status in a few lines, from its metrics page. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.snapshot import TelemetrySnapshot
 
 ScrapedValues = Mapping[str, Mapping[str, float]]
-"""Of each metric, by the catalogue's name, its values by label; the label is empty without one."""
+"""Values by metric (the catalogue's name) and label; the label is empty for a metric without."""
 
 _LINE: Final = re.compile(r'(\w+)(?:\{\w+="((?:[^"\\]|\\.)*)"\})? (\S+)')
 _NAMES: Final = {metric.prometheus_name: metric.name for metric in TELEMETRY_METRICS.values()}
@@ -20,7 +20,7 @@ _REQUESTS: Final = "requests"
 _APPLIED, _REFUSED = "RequestsApplied", "RequestsRefused"
 _OUTCOMES: Final = (
     (_APPLIED, "applied"),
-    (_REFUSED, "refused, tried again"),
+    (_REFUSED, "refused, retried"),
     ("RequestsAmbiguous", "unknown"),
     ("RequestsInvalid", "invalid"),
     ("RequestsTooOld", "too old"),
@@ -29,7 +29,7 @@ _OUTCOMES: Final = (
 
 
 def values_of(page: str) -> ScrapedValues:
-    """The values of a metrics page; in Prometheus's base units, so times are in s."""
+    """Parse a metrics page. Values are in Prometheus's base units, so times are in s."""
     found: dict[str, dict[str, float]] = {}
     for line in page.splitlines():
         match = _LINE.fullmatch(line)
@@ -51,7 +51,7 @@ def values_of_snapshot(snapshot: TelemetrySnapshot) -> ScrapedValues:
 
 
 class StatusLine(msgspec.Struct, frozen=True):
-    """A line of the status; ``fine`` is False where somebody should look."""
+    """A line of the status; ``fine`` is False if it needs attention."""
 
     name: str
     text: str
@@ -61,9 +61,9 @@ class StatusLine(msgspec.Struct, frozen=True):
 def status_of(
     values: ScrapedValues, last_sent: Mapping[str, int] | None = None, now: int = 0
 ) -> list[StatusLine]:
-    """The status: can the numbers be believed, and are they sent? ``last_sent``: when an attempt to
-    send last ended in each way, by the metric that counts it; None if only counts are known.
-    ``now``: both in epoch ms.
+    """The status: whether the numbers can be trusted, and whether output is being sent.
+    ``last_sent``: when an attempt to send last ended in each outcome, by the metric that counts it;
+    None if only counts are known. Both this and ``now`` in epoch ms.
     """
     lines = [of(values) for of in _LINES]
     if last_sent is None:
@@ -79,14 +79,14 @@ def _lag(values: ScrapedValues) -> StatusLine:
     by_shard = values.get("MillisBehindLatest", {})
     lag = max(by_shard.values(), default=0)
     shard = max(by_shard, key=lambda one: by_shard[one], default="")
-    behind = f", {shard} furthest behind" if lag else ""
+    behind = f", {shard} is furthest behind" if lag else ""
     return StatusLine("lag", f"{_seconds(lag)} behind the tip{behind}", lag < _LAG_S)
 
 
 def _shards(values: ScrapedValues) -> StatusLine:
     live, paused = _one(values, "ShardsLive"), _one(values, "ShardsPaused")
     backpressure = _one(values, "Backpressure")
-    resting = f", reading rests {backpressure:.0%} of the time" if backpressure else ""
+    resting = f", backpressure {backpressure:.0%}" if backpressure else ""
     return StatusLine("shards", f"{live:.0f} live, {paused:.0f} paused{resting}", not backpressure)
 
 
@@ -102,7 +102,7 @@ def _time(values: ScrapedValues) -> StatusLine:
 def _occurrences(values: ScrapedValues) -> StatusLine:
     read, lost = _one(values, "Occurrences"), _one(values, "Unaccounted")
     folded, repeated = _one(values, "Folded"), _one(values, "Duplicates")
-    text = f"{read:,.0f} read, {folded:,.0f} new events, {repeated:,.0f} repeated"
+    text = f"{read:,.0f} read, {folded:,.0f} new events, {repeated:,.0f} duplicates"
     return StatusLine(
         "occurrences", text if not lost else f"{text}, {lost:,.0f} unaccounted", not lost
     )
@@ -110,22 +110,22 @@ def _occurrences(values: ScrapedValues) -> StatusLine:
 
 def _dead_letters(values: ScrapedValues) -> StatusLine:
     dead, aside = _one(values, "DeadLetters"), _one(values, "SessionsQuarantined")
-    text = f"{dead:,.0f} occurrences" + (f", {aside:,.0f} sessions set aside" if aside else "")
+    text = f"{dead:,.0f} occurrences" + (f", {aside:,.0f} sessions quarantined" if aside else "")
     return StatusLine("dead letters", text, not dead and not aside)
 
 
 def _outbox(values: ScrapedValues) -> StatusLine:
     entries, size = _one(values, "OutboxEntries"), _one(values, "OutboxSize")
     age = _one(values, "OutboxAge")
-    oldest = f", the oldest for {_seconds(age)}" if entries else ""
+    oldest = f", the oldest {_seconds(age)} old" if entries else ""
     return StatusLine("outbox", f"{entries:,.0f} requests, {_bytes(size)}{oldest}", age < _AGE_S)
 
 
 def _sends(values: ScrapedValues) -> StatusLine:
-    told = [(_one(values, name), text) for name, text in _OUTCOMES]
-    shown = [f"{count:,.0f} {text}" for count, text in told if count]
+    counts = [(_one(values, name), text) for name, text in _OUTCOMES]
+    shown = [f"{count:,.0f} {text}" for count, text in counts if count]
     return StatusLine(
-        _REQUESTS, ", ".join(shown) or "none", not any(count for count, _ in told[2:])
+        _REQUESTS, ", ".join(shown) or "none", not any(count for count, _ in counts[2:])
     )
 
 
