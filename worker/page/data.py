@@ -81,7 +81,7 @@ def data_of(records: Iterable[SessionRecord], scope: ReportScope) -> Data:
     bins = gathered.bins()
     full = worst_first(shown)[: scope.calls]
     place = {id(one): n for n, one in enumerate(full)}
-    rows = [{**summary_row(one, bins), "place": place.get(id(one), -1)} for one in shown]
+    rows = [{**summary_row(one), "place": place.get(id(one), -1)} for one in shown]
     whole = {
         "title": scope.title,
         "source": scope.source,
