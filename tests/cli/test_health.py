@@ -27,7 +27,7 @@ def health(*options: object, env: dict[str, str] | None = None) -> Result:
 
 @contextmanager
 def serving(status: int, text: str | None = None) -> Iterator[int]:
-    def page(path: str) -> Page:
+    def page(path: str, accept: str) -> Page:
         return Page(status, TEXT, f"told at {path}\n" if text is None else text)
 
     server = HttpServer(page, "127.0.0.1", 0)

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 import pytest
 
 from worker.errors import Misconfigured
-from worker.telemetry.http import CONNECTIONS, REQUEST_BYTES, HttpServer
+from worker.telemetry.connections import CONNECTIONS, REQUEST_BYTES
+from worker.telemetry.http import HttpServer
 from worker.telemetry.pages import TEXT, Page
 
 LONG_S = 60.0
@@ -19,7 +20,7 @@ HOST = "127.0.0.1"
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    server = HttpServer(lambda path: Page(200, TEXT, f"this is {path}\n"), HOST, 0)
+    server = HttpServer(lambda path, accept: Page(200, TEXT, f"this is {path}\n"), HOST, 0)
     server.start()
     yield server.port
     server.stop(LONG_S)
@@ -54,7 +55,7 @@ def test_head_has_no_body(port: int) -> None:
 def test_nothing_can_be_changed(port: int) -> None:
     for method in ("POST", "PUT", "DELETE"):
         assert ask(port, method)[0] == 405
-        answer = say(port, b"%s / HTTP/1.1\r\n\r\n" % method.encode())
+        answer = say(port, b"%s / HTTP/1.1\r\nHost: localhost\r\n\r\n" % method.encode())
         assert b"\r\nAllow: GET, HEAD\r\n" in answer.partition(b"\r\n\r\n")[0] + b"\r\n"
 
 
@@ -87,4 +88,4 @@ def test_one_that_says_nothing_is_cut_off(port: int) -> None:
 
 def test_a_port_in_use_is_told_by_the_setting(port: int) -> None:
     with pytest.raises(Misconfigured, match=f"^health_port: can't listen on .* port {port}: "):
-        HttpServer(lambda path: Page(200, TEXT, path), HOST, port)
+        HttpServer(lambda path, accept: Page(200, TEXT, path), HOST, port)

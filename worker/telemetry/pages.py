@@ -15,11 +15,22 @@ _KEPT_S: Final = 1.0
 
 
 class Page(NamedTuple):
-    """An answer: its HTTP status and what it holds."""
+    """An answer: its HTTP status and what it holds. ``headers``: further ones."""
 
     status: int
     content_type: str
-    text: str
+    body: str | bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body if isinstance(self.body, str) else self.body.decode()
+
+    @property
+    def encoded(self) -> bytes:
+        """The body as bytes."""
+        return self.body if isinstance(self.body, bytes) else self.body.encode()
 
 
 class Pages:
@@ -44,8 +55,8 @@ class Pages:
         self._metrics = Page(200, CONTENT_TYPE, "")
         self._metrics_until = monotonic()
 
-    def __call__(self, path: str) -> Page:
-        """The page at ``path``. For one thread."""
+    def __call__(self, path: str, accept: str = "") -> Page:  # noqa: ARG002
+        """The page at ``path``, for a request with this Accept header. For one thread."""
         if path == "/healthz":
             return self._health()
         if path == "/readyz":
