@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from worker.page.fleet import FleetSamples, breakdowns_of, fleet_of, totals_of
+from worker.page.pipeline import replay_pipeline
 from worker.page.samples import instant
 from worker.page.summary import columns_of, longest_wait, summary_row
 from worker.sessions.schema import SessionRecord
@@ -73,8 +74,14 @@ def redacted(record: SessionRecord) -> SessionRecord:
     )
 
 
-def data_of(records: Iterable[SessionRecord], scope: ReportScope) -> Data:
-    """The data; equal records and wishes give equal data, whatever the records' order."""
+def data_of(
+    records: Iterable[SessionRecord],
+    scope: ReportScope,
+    counters: Mapping[str, int] | None = None,
+) -> Data:
+    """The data; equal records and wishes give equal data, whatever the records' order.
+    ``counters``: of the replay that has made the records, if one has.
+    """
     everything = list(map(redacted, records) if scope.redact else records)
     shown = in_span(everything, scope.span)
     gathered = FleetSamples(shown)
@@ -89,6 +96,7 @@ def data_of(records: Iterable[SessionRecord], scope: ReportScope) -> Data:
         "at_once": _AT_ONCE,
         "fleet": fleet_of(gathered, bins),
         "sessions": columns_of(rows),
+        "pipeline": None if counters is None else replay_pipeline(counters),
     }
     if scope.against is not None:
         other = FleetSamples(in_span(everything, scope.against))

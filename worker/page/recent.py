@@ -219,10 +219,9 @@ class Recent:
             if sid in one.sids and one.line
         ]
 
-    def view(self) -> dict[str, Any]:
-        """What is kept of dead letters, and since when anything is."""
+    def letters_view(self) -> dict[str, Any]:
+        """The dead letters by reason, and the origins of the latest ones."""
         return {
-            "since": self.since,
             "reasons": dict(sorted(self.reasons.items(), key=lambda one: (-one[1], one[0]))),
             "letters": [one._asdict() for one in reversed(self.letters)],
         }

@@ -118,6 +118,10 @@ function virtualTable(found, filter) {
     body.replaceChildren(above, ...found.slice(at, at + AT_MOST).map((i, n) => sessionRow(i, at + n)), below);
   };
   box.addEventListener('scroll', draw, { passive: true });
+  box.scrollToRow = (href, by) => {
+    const n = found.findIndex(i => href === `#call/${DATA.sessions.sid[i]}`);
+    if (n >= 0) { box.scrollTop = n * ROW - by; draw(); }
+  };
   box.printed = () => body.replaceChildren(...found.slice(0, PRINTED).map(sessionRow));
   draw();
   return box;
@@ -127,7 +131,7 @@ function virtualTable(found, filter) {
 const csvText = value => `"${String(value ?? '').replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
 
 function download(found) {
-  const names = ['sid', 'call', 'began', 'lasted', 'longest', 'median', 'response', 'turns', 'sure', 'interruptions', 'tokens', 'end', 'language', 'setup', 'codes', 'abandoned', 'unanswered', 'missing', 'doubtful'];
+  const names = ['sid', 'call', 'platform', 'began', 'lasted', 'longest', 'median', 'response', 'turns', 'sure', 'interruptions', 'tokens', 'end', 'language', 'setup', 'codes', 'abandoned', 'unanswered', 'missing', 'doubtful'];
   const value = (name, i) => name === 'began' ? new Date(DATA.sessions.began[i]).toISOString() : DATA.sessions[name][i];
   const rows = found.map(i => names.map(name => typeof value(name, i) === 'number' ? value(name, i) : csvText(value(name, i))).join(','));
   const url = URL.createObjectURL(new Blob([[names.join(','), ...rows].join('\r\n'), '\r\n'], { type: 'text/csv' }));
@@ -152,9 +156,10 @@ function showSessions(main, query) {
       where ? $('a', { class: 'button', href: '#sessions', text: 'All sessions' }) : null,
       $('button', { type: 'button', class: 'button', onclick: () => download(found), text: 'CSV' }),
       $('button', { type: 'button', class: 'button', onclick: event => copy(event.target, found.slice(0, 50).map(i => command(DATA.sessions.sid[i])).join('\n')), text: 'Copy commands' })),
-    $('p', { class: 'sub', role: 'status', text: `${grouped.format(found.length)} of ${plural(all, 'session')}${where ? `, ${where}` : ''}. Filter by SID, language, provider, voice, model, error code, end, “gave up”, “missing”.` }),
+    $('p', { class: 'sub', role: 'status', text: `${grouped.format(found.length)} of ${plural(all, 'session')}${where ? `, ${where}` : ''}. Filter by SID, platform, language, provider, voice, model, error code, end, “gave up”, “missing”.` }),
     $('section', { class: 'card flush' }, box));
   main.printed = box.printed;
+  main.scrollToRow = box.scrollToRow;
 }
 
 const command = sid => `voice-insights session ${sid}`;
