@@ -50,14 +50,18 @@ PAGE: Final = (
     "bins",
     "data",
     "fleet",
+    "live_fleet",
+    "pipeline",
+    "recent",
     "report",
     "samples",
     "selection",
     "statistics",
     "summary",
+    "trend",
     "verdict",
 )
-"""The modules of ``worker.page`` that make it; the other one reads its static files."""
+"""The modules of ``worker.page`` that make it; the others read its static files, and serve it."""
 
 CORE: Final = (
     *("worker.backoff", "worker.printable", "worker.identifying"),
@@ -76,9 +80,10 @@ LAYERS: Final = (
     *("errors", "backoff", "printable", "identifying", "private_files", "times", "logs"),
     *("stream", "metrics", "recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
-    *("outbox", "destinations", "replay", "reports", "page", "state", "service"),
+    *("outbox", "destinations", "replay", "reports", "state", "service"),
     *(
         "telemetry",
+        "page",
         "monitoring",
         "settings",
         "testing",

@@ -6,12 +6,11 @@ from msgspec.structs import replace
 
 from tests.page.calls import records
 from worker.page.bins import cell_of
-from worker.page.fleet import FleetSamples
 from worker.page.samples import instant, samples_of
 from worker.page.summary import STRIP, columns_of, longest_wait, summary_row
+from worker.times.minutes import MINUTE, minute_of
 
 LETTER = 0x100
-BINS = FleetSamples(records()).bins()
 
 
 def test_the_longest_wait_is_the_greatest_sample_or_one_that_the_caller_gave_up() -> None:
@@ -40,7 +39,7 @@ def test_without_a_timeline_it_is_the_same_but_for_what_is_spoken_in_it() -> Non
 def test_a_strip_has_every_part_that_has_both_ends_in_its_place() -> None:
     for one in records():
         assert one.timeline is not None
-        strip = summary_row(one, BINS)["strip"]
+        strip = summary_row(one)["strip"]
         kinds = strip[::3]
         whole = [speech for speech in one.timeline.customer if None not in speech]
         assert kinds.count("c") == len(whole)
@@ -53,14 +52,17 @@ def test_a_strip_has_every_part_that_has_both_ends_in_its_place() -> None:
 
 def test_its_cells_are_those_of_its_waits() -> None:
     for one in records():
-        cells = summary_row(one, BINS)["cells"]
+        cells = summary_row(one)["cells"]
         waits = [sample for sample in samples_of(one) if sample.metric == "CallerWait"]
-        assert [ord(letter) - LETTER for letter in cells[::2]] == [BINS.of(s.at) for s in waits]
+        began = minute_of(instant(one.started_at))
+        assert [began + (ord(letter) - LETTER) * MINUTE for letter in cells[::2]] == [
+            minute_of(s.at) for s in waits
+        ]
         assert [ord(letter) - LETTER for letter in cells[1::2]] == [cell_of(s.value) for s in waits]
 
 
 def test_columns_are_the_rows_turned() -> None:
-    rows = [summary_row(one, BINS) for one in records()]
+    rows = [summary_row(one) for one in records()]
     columns = columns_of(rows)
     assert {len(values) for values in columns.values()} == {len(rows)}
     assert columns["began"] == [instant(one.started_at) for one in records()]

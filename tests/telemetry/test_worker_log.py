@@ -15,6 +15,7 @@ from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.partition.accounting import ACCOUNTED
+from worker.service.letter_news import LetterNews
 from worker.service.ports import Clocks, WorkerStatus
 from worker.service.shards import ShardProgress
 from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
@@ -41,6 +42,8 @@ PROGRESS = WorkerStatus(
     window={},
     waits=Counter(),
     found_sparse=False,
+    records=[],
+    letters=LetterNews(Counter(), []),
 )
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from worker.page.bins import Bins, cell_of
+from worker.page.bins import cell_of
 from worker.page.samples import instant, samples_of
 from worker.sessions.schema import SessionRecord
 from worker.sessions.timeline import Timeline
+from worker.times.minutes import MINUTE, minute_of
 
 STRIP: Final = 180
 """The length of a call's strip, in units."""
 _LETTER: Final = 0x100
 """The code point that encodes 0 in a strip; a number is added to it to give one character."""
+_MINUTES_AT_MOST: Final = 50_000
+"""More minutes don't fit into a character below the surrogates."""
 
 
 def longest_wait(record: SessionRecord) -> tuple[int, bool] | None:
@@ -26,9 +29,9 @@ def longest_wait(record: SessionRecord) -> tuple[int, bool] | None:
     return max(waits, default=None)
 
 
-def summary_row(record: SessionRecord, bins: Bins) -> dict[str, Any]:
-    """The row; instants in epoch ms, durations in ms. ``cells``: the bins of time and the cells of
-    length of its waits.
+def summary_row(record: SessionRecord) -> dict[str, Any]:
+    """The row; instants in epoch ms, durations in ms. ``cells``: of each wait, how many minutes
+    after the minute of the beginning it ended, and in which cell of length it is.
     """
     began, latency, context = instant(record.started_at), record.latency_ms, record.context
     longest = longest_wait(record)
@@ -36,6 +39,7 @@ def summary_row(record: SessionRecord, bins: Bins) -> dict[str, Any]:
     return {
         "sid": record.session_id,
         "call": record.call_sid,
+        "platform": record.platform,
         "began": began,
         "lasted": instant(record.ended_at) - began,
         "longest": longest and longest[0],
@@ -61,11 +65,16 @@ def summary_row(record: SessionRecord, bins: Bins) -> dict[str, Any]:
         "doubtful": record.doubtful_waits,
         "strip": "" if record.timeline is None else _strip(record.timeline, _lasted(record)),
         "cells": "".join(
-            chr(_LETTER + bins.of(one.at)) + chr(_LETTER + cell_of(one.value))
+            _minute_letter(one.at, began) + chr(_LETTER + cell_of(one.value))
             for one in samples_of(record)
             if one.metric == "CallerWait"
         ),
     }
+
+
+def _minute_letter(at: int, began: int) -> str:
+    minutes = (minute_of(at) - minute_of(began)) // MINUTE
+    return chr(_LETTER + min(max(minutes, 0), _MINUTES_AT_MOST))
 
 
 def columns_of(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:

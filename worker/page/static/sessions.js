@@ -14,7 +14,7 @@ function searched() {
   if (texts) return texts;
   const s = DATA.sessions;
   texts = s.sid.map((sid, i) => [
-    sid, s.call[i], s.language[i], s.setup[i], s.end[i], s.codes[i].join(' '),
+    sid, s.call[i], s.platform[i], s.language[i], s.setup[i], s.end[i], s.codes[i].join(' '),
     s.abandoned[i] ? 'gave up' : '', s.missing[i] ? 'missing' : '', s.doubtful[i] ? 'doubt' : '',
     s.unanswered[i] ? 'unanswered' : ''].join(' ').toLowerCase());
   return texts;
@@ -26,8 +26,7 @@ const valueOf = (name, i) => name === 'coverage'
 /** The sessions that a filter leaves, in its order; what has no value comes last. */
 function filtered(filter) {
   const wanted = filter.q.toLowerCase().split(/\s+/).filter(Boolean), all = searched();
-  const inCell = filter.bin === null ? null : String.fromCharCode(LETTER + filter.bin, LETTER + filter.cell);
-  const holds = i => wanted.every(word => all[i].includes(word)) && (inCell === null || hasCell(DATA.sessions.cells[i], inCell));
+  const holds = i => wanted.every(word => all[i].includes(word)) && (filter.bin === null || hasCell(i, filter.bin, filter.cell));
   const found = [...all.keys()].filter(holds);
   const value = new Map(found.map(i => [i, valueOf(filter.sort, i)]));
   const sign = filter.down ? -1 : 1;
@@ -38,8 +37,15 @@ function filtered(filter) {
   });
 }
 
-function hasCell(cells, wanted) {
-  for (let i = 0; i < cells.length; i += 2) if (cells.startsWith(wanted, i)) return true;
+/** Whether one of a session's waits is in a cell of the heat map. */
+function hasCell(i, bin, cell) {
+  const { start: from, width, count } = DATA.fleet, cells = DATA.sessions.cells[i];
+  const began = Math.floor(DATA.sessions.began[i] / 60000) * 60000;
+  for (let n = 0; n < cells.length; n += 2) {
+    if (cells.charCodeAt(n + 1) - LETTER !== cell) continue;
+    const at = began + (cells.charCodeAt(n) - LETTER) * 60000;
+    if (Math.max(0, Math.min(Math.floor((at - from) / width), count - 1)) === bin) return true;
+  }
   return false;
 }
 
@@ -112,6 +118,10 @@ function virtualTable(found, filter) {
     body.replaceChildren(above, ...found.slice(at, at + AT_MOST).map((i, n) => sessionRow(i, at + n)), below);
   };
   box.addEventListener('scroll', draw, { passive: true });
+  box.scrollToRow = (href, by) => {
+    const n = found.findIndex(i => href === `#call/${DATA.sessions.sid[i]}`);
+    if (n >= 0) { box.scrollTop = n * ROW - by; draw(); }
+  };
   box.printed = () => body.replaceChildren(...found.slice(0, PRINTED).map(sessionRow));
   draw();
   return box;
@@ -121,7 +131,7 @@ function virtualTable(found, filter) {
 const csvText = value => `"${String(value ?? '').replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
 
 function download(found) {
-  const names = ['sid', 'call', 'began', 'lasted', 'longest', 'median', 'response', 'turns', 'sure', 'interruptions', 'tokens', 'end', 'language', 'setup', 'codes', 'abandoned', 'unanswered', 'missing', 'doubtful'];
+  const names = ['sid', 'call', 'platform', 'began', 'lasted', 'longest', 'median', 'response', 'turns', 'sure', 'interruptions', 'tokens', 'end', 'language', 'setup', 'codes', 'abandoned', 'unanswered', 'missing', 'doubtful'];
   const value = (name, i) => name === 'began' ? new Date(DATA.sessions.began[i]).toISOString() : DATA.sessions[name][i];
   const rows = found.map(i => names.map(name => typeof value(name, i) === 'number' ? value(name, i) : csvText(value(name, i))).join(','));
   const url = URL.createObjectURL(new Blob([[names.join(','), ...rows].join('\r\n'), '\r\n'], { type: 'text/csv' }));
@@ -146,9 +156,10 @@ function showSessions(main, query) {
       where ? $('a', { class: 'button', href: '#sessions', text: 'All sessions' }) : null,
       $('button', { type: 'button', class: 'button', onclick: () => download(found), text: 'CSV' }),
       $('button', { type: 'button', class: 'button', onclick: event => copy(event.target, found.slice(0, 50).map(i => command(DATA.sessions.sid[i])).join('\n')), text: 'Copy commands' })),
-    $('p', { class: 'sub', role: 'status', text: `${grouped.format(found.length)} of ${plural(all, 'session')}${where ? `, ${where}` : ''}. Filter by SID, language, provider, voice, model, error code, end, “gave up”, “missing”.` }),
+    $('p', { class: 'sub', role: 'status', text: `${grouped.format(found.length)} of ${plural(all, 'session')}${where ? `, ${where}` : ''}. Filter by SID, platform, language, provider, voice, model, error code, end, “gave up”, “missing”.` }),
     $('section', { class: 'card flush' }, box));
   main.printed = box.printed;
+  main.scrollToRow = box.scrollToRow;
 }
 
 const command = sid => `voice-insights session ${sid}`;
