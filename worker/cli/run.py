@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from random import random
 from time import monotonic, time
@@ -14,6 +12,7 @@ from typing import Final
 import click
 
 from worker.aws.sessions import RenewableCredentials, open_session
+from worker.cli.serving import served_page, serving
 from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
 from worker.errors import VoiceInsightsError
@@ -23,17 +22,13 @@ from worker.service.hooks import EventFanOut
 from worker.service.ports import Clocks
 from worker.settings.model import Settings
 from worker.settings.readable import readable
-from worker.settings.rules import page_is_served
 from worker.settings.sources import load_settings
 from worker.telemetry.collector import Report, TelemetryCollector
 from worker.telemetry.emf_lines import TelemetryLines
-from worker.telemetry.http import HttpServer
 from worker.telemetry.liveness import Liveness
-from worker.telemetry.pages import TEXT, Page, Pages
+from worker.telemetry.pages import Pages
 from worker.telemetry.process import facts_of_this_process
 from worker.telemetry.readiness import Readiness
-from worker.telemetry.status_page import STATUS_PATH, status_page
-from worker.telemetry.views import ViewAt
 from worker.telemetry.worker_log import WorkerLog
 from worker.wiring import build_worker
 
@@ -82,17 +77,13 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     readiness = Readiness(monotonic)
     credentials = RenewableCredentials()
     telemetry = TelemetryCollector(_now, pump.dropped, _report(settings, pump))
-    events = EventFanOut(log, telemetry, readiness)
+    page = served_page(settings, clocks, telemetry, readiness)
+    live = [] if page is None else [page.live]
+    events = EventFanOut(log, telemetry, readiness, *live)
     signals = Signals(settings.shutdown_s)
     liveness = Liveness(monotonic)
     process = facts_of_this_process(time())
     pages = Pages(liveness, telemetry.snapshot, readiness.unready, process, monotonic)
-
-    def view(path: str, _query: Mapping[str, str]) -> Page:
-        if path == STATUS_PATH:
-            sent = telemetry.last_sent()
-            return status_page(telemetry.snapshot(), sent, readiness.unready(), _now())
-        return Page(404, TEXT, "no such view\n")
 
     waiting = liveness.on_wait(signals.sleep)
 
@@ -106,7 +97,7 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
 
     try:
         session = open_session(credentials)
-        with _served(settings, log, pages, view):
+        with serving(settings, log, pages, page):
             service = build_worker(settings, stream, session, events, clocks, random, wait)
             signals.begun()
             log.stopped(service.run(liveness.on_turn(deadline)))
@@ -121,23 +112,6 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     finally:
         signals.over()
     return 0
-
-
-@contextmanager
-def _served(settings: Settings, log: WorkerLog, pages: Pages, view: ViewAt) -> Iterator[None]:
-    """Serve health, metrics and the page at the settings' port, if they name one."""
-    if settings.health_port is None:
-        yield
-        return
-    page = page_is_served(settings)
-    host, port = settings.health_host, settings.health_port
-    server = HttpServer(pages, host, port, view if page else None, log.page_failed)
-    server.start()
-    log.served(server.port, page, settings.page)
-    try:
-        yield
-    finally:
-        server.stop(_LAST_LINES_S)
 
 
 def _report(settings: Settings, pump: LogPump) -> Report:
