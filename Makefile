@@ -52,8 +52,8 @@ localstack: $(READY) ## LocalStack on 127.0.0.1:4566, in the background (needs N
 	@localstack/host.sh setup $(PY)
 	@localstack/host.sh start
 
-localstack-run: localstack ## The worker against LocalStack, fed by the simulator, until Ctrl-C
-	@localstack/run.sh
+localstack-run: localstack ## The worker and its page against LocalStack, fed by the simulator (PORT=8080)
+	@PORT=$(PORT) localstack/run.sh
 
 localstack-stop: ## End what make localstack has started
 	@localstack/host.sh stop

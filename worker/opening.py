@@ -1,7 +1,7 @@
-"""From a location that a setting or an argument names to what lies there. Shell.
+"""Opening of the locations that settings and arguments name. Shell.
 
-A location is the path of a file, ``s3://bucket/prefix``, or ``-`` for standard output. Only here
-is it asked which of them it is.
+A location is the path of a file, ``s3://bucket/prefix``, or ``-`` for standard output. Only this
+module distinguishes them.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ from worker.state.store import Erasable
 from worker.state.view import StateView
 
 _THREADS: Final = READERS + 5
-"""Connections kept to S3, which all buckets share: for the readers of one state, the service, its
-three lanes and its compactor. A caller for whom there is none makes one of its own.
+"""Size of the pool of connections to S3, which all buckets share: for the readers of one state,
+the service, its three lanes and its compactor. A caller beyond that opens its own connection.
 """
 
 
@@ -64,8 +64,8 @@ class Locations:
     """Opens locations; all buckets share one client, made when the first is opened.
 
     ``region`` and ``endpoint``: None leaves them to boto3's environment and files. ``session``:
-    whose credentials are used; None opens one for the first bucket. Whatever opens a bucket raises
-    ``Misconfigured`` if there is no region, or the location is no URL of a bucket.
+    the source of credentials; None opens one for the first bucket. Every method that opens a
+    bucket raises ``Misconfigured`` if no region is set, or the location is not a bucket's URL.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Locations:
         self._session = session
 
     def bucket(self, location: str) -> Bucket | None:
-        """The objects at a location; None if it is not in a bucket."""
+        """The bucket and prefix of a location; None if it is not in a bucket."""
         return bucket_at(self._client, location) if is_s3(location) else None
 
     def store(
@@ -89,14 +89,14 @@ class Locations:
         sleep: Callable[[float], object],
         random: Callable[[], float],
     ) -> Erasable:
-        """The state at a location, not taken yet. The callables: see ``Access``."""
+        """The store at a location, not acquired yet. For the callables see ``Access``."""
         bucket = self.bucket(location)
         if bucket is None:
             return SqliteStore(Path(location), observer=call_failed, sleep=sleep, random=random)
         return S3Store(bucket, observer=call_failed, sleep=sleep, random=random)
 
     def view(self, location: str) -> StateView:
-        """The state at a location, read only. Raises ``BadInput`` if there is no such file."""
+        """A read-only view of the state at a location. Raises ``BadInput`` if there is no file."""
         bucket = self.bucket(location)
         if bucket is not None:
             return S3View(_patiently(bucket))
@@ -105,8 +105,8 @@ class Locations:
         return SqliteView(Path(location))
 
     def copy_state(self, source: str, target: str, *, without_wal: bool) -> None:
-        """Copy the state at a location to another one of the same kind; see ``copy_file`` and
-        ``copy_objects``. Raises ``Misconfigured`` for two kinds.
+        """Copy the state at a location to another location of the same kind; see ``copy_file`` and
+        ``copy_objects``. Raises ``Misconfigured`` if the kinds differ.
         """
         one, other = self.bucket(source), self.bucket(target)
         if one is not None and other is not None:
@@ -115,14 +115,14 @@ class Locations:
             copy_file(Path(source), Path(target), without_wal=without_wal)
         else:
             raise Misconfigured(
-                "a state file can't become a state in a bucket, nor the other way round: stop the "
-                "worker, let a new state begin at the time to which the old one has read "
+                "a state file can't be copied to a bucket, nor a bucket's state to a file: stop "
+                "the worker, and start a new state at the time up to which the old one has read "
                 "(`voice-insights state show`, --start)"
             )
 
     def records(self, location: str, today: Callable[[], str] | None = None) -> Sink:
-        """Where session records go. ``today``: gives the date, for a file a day; None: one file.
-        Raises ``Misconfigured`` if they can't be written there.
+        """The sink of session records. ``today``: returns the date, for one file a day; None for
+        one file. Raises ``Misconfigured`` if the location can't be written to.
         """
         bucket = self.bucket(location)
         if bucket is not None:
@@ -133,17 +133,17 @@ class Locations:
             return StdoutRecords()
 
     def dead_letters(self, location: str, today: Callable[[], str] | None = None) -> Sink:
-        """The same for dead letters."""
+        """The sink of dead letters; see ``records``."""
         bucket = self.bucket(location)
         if bucket is not None:
             return _existing("dead_letters", bucket, ObjectSink(bucket, DEAD_LETTERS, letter_time))
         return _file("dead_letters", location, today)
 
     def lines(self, location: str, folder: str) -> Iterator[WrittenLine]:
-        """The lines written to a location: a file; an object; a prefix that has ``folder``; or a
-        part of that folder, such as a day.
+        """The lines written to a location: a file; an object; a prefix that contains ``folder``;
+        or a part of that folder, such as a day.
 
-        Raises ``BadInput`` for a file or an object that isn't there or can't be read.
+        Raises ``BadInput`` for a file or an object that doesn't exist or can't be read.
         """
         if not is_s3(location):
             return lines_of_file(Path(location))
@@ -155,8 +155,8 @@ class Locations:
     def erase_lines(
         self, location: str, folder: str, covers: Callable[[bytes], bool]
     ) -> ErasedLines:
-        """Remove lines written to a location, which is one as ``lines`` takes it; none, if nothing
-        is there. Raises ``BadInput`` for a file or an object that can't be read or written.
+        """Remove the lines that ``covers`` selects from a location as in ``lines``; none if nothing
+        exists there. Raises ``BadInput`` for a file or object that can't be read or written.
         """
         if not is_s3(location):
             return erase_in_file(Path(location), covers)
@@ -180,7 +180,7 @@ class Locations:
 
 
 def check_state(location: str) -> None:
-    """Raises ``Misconfigured`` if a state on this machine can neither be read nor made."""
+    """Raise ``Misconfigured`` if a state file can be neither opened nor created."""
     if is_s3(location):
         return
     path = Path(location)
@@ -197,7 +197,7 @@ def check_state(location: str) -> None:
 
 
 def is_one_file(location: str) -> bool:
-    """Whether a location names a file or one object, whose lines have numbers of their own."""
+    """Whether a location names a file or one object, in which line numbers are unique."""
     return not is_s3(location) or location.endswith(SUFFIX)
 
 

@@ -1,4 +1,4 @@
-"""From the settings to the parts of the worker."""
+"""The construction of the worker's parts from the settings."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ _COMPACT_EVERY_S: Final = 30.0
 
 
 class SharedParts(NamedTuple):
-    """What all partitions of a process share, made once.
+    """The parts that all partitions of a process share, made once.
 
-    ``stream``: its name in the log. ``open_store`` gives the state at a location, not taken yet.
+    ``stream``: the stream's name in the log. ``open_store`` returns the store at a location, not
+    acquired yet.
     """
 
     stream: str
@@ -62,11 +63,11 @@ def shared_parts(
     random: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> SharedParts:
-    """The shared clients, sinks and rules.
+    """Make the shared clients, sinks and rules.
 
-    ``sleep``: seconds, while a state is out of reach, in any thread; what it raises ends the
-    attempts. Raises ``Misconfigured`` if records or dead letters are to go where nothing can be
-    written.
+    ``sleep``: called with seconds, in any thread, while a state is unreachable; an exception from
+    it ends the retries. Raises ``Misconfigured`` if the location of records or dead letters can't
+    be written to.
     """
     locations = Locations(settings.region, settings.endpoint_url, session)
     records, letters = settings.records, settings.dead_letters
@@ -98,9 +99,9 @@ def partition_of(
     identity: str,
     open_source: Callable[[Mapping[str, Position]], Opening],
 ) -> Service:
-    """The service of the state at ``location``, which is acquired, and its beginning committed.
+    """Acquire the state at ``location`` and commit the beginning of its service.
 
-    ``identity``: the stream that the state must belong to; see ``Store.acquire`` for its errors.
+    ``identity``: the stream that the state must belong to; see ``Store.acquire`` for errors.
     ``open_source``: see ``Engine.open``.
     """
     store = shared.open_store(location)
@@ -138,15 +139,15 @@ def build_worker(
     random: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> Service:
-    """The worker for ``stream``, its state taken and its beginning committed.
+    """Make the worker for ``stream``, acquire its state and commit its beginning.
 
-    What lies on this machine is looked at before anybody is asked. The state is taken last: a
-    worker that can't start doesn't end the one at work. Raises ``Misconfigured`` if it is to
-    begin at a time that has not come, or to write where nothing can be written.
-    ``sleep``: seconds, while stream or state are out of reach; what it raises ends the attempts.
+    Local files are checked before any request is made. The state is acquired last, so that a
+    worker that can't start doesn't end the one that is running. Raises ``Misconfigured`` if the
+    setting ``start`` is in the future, or a location can't be written to. ``sleep``: called with
+    seconds while stream or state are unreachable; an exception from it ends the retries.
     """
     if isinstance(settings.start, int) and settings.start > clocks.now():
-        raise Misconfigured(f"start: {format_ms(settings.start)} has not come yet")
+        raise Misconfigured(f"start: {format_ms(settings.start)} is in the future")
     check_state(settings.state)
     shared = shared_parts(settings, stream, session, events, clocks, random, sleep)
     engine = _kinesis(settings, stream, session, shared, sleep)

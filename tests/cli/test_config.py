@@ -80,7 +80,10 @@ def test_the_number_of_series_and_their_cost_are_stated_as_an_estimate() -> None
     assert (
         f"CloudWatch series: {count} without further dimensions, at most {count + 210}" in printed
     )
-    assert f"Estimate at the list price of $0.30 a series a month: ${count * 0.3:.2f} to" in printed
+    assert (
+        f"Estimate at the list price of $0.30 per series and month: ${count * 0.3:.2f} to"
+        in printed
+    )
 
 
 def test_a_wrong_setting_is_refused() -> None:

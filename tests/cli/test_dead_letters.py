@@ -124,7 +124,7 @@ def test_a_line_torn_by_a_crash_is_told_of_and_hides_no_other(file: Path) -> Non
     result = CliRunner().invoke(dead_letters, ["list", str(file)])
     assert result.exit_code == 0
     assert "2 dead letters" in result.stdout
-    assert f"{file}, line 2: no dead letter" in result.stderr
+    assert f"{file}, line 2: not a dead letter" in result.stderr
 
 
 @pytest.mark.parametrize("command", [["list"], ["redrive", "--into", "s", "--region", REGION]])

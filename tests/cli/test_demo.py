@@ -60,7 +60,7 @@ def test_it_shows_the_whole_worker_at_work_and_can_be_run_again(tmp_path: Path) 
     done = run("demo", "--sessions", SESSIONS, cwd=tmp_path, env=FOREIGN)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    for title in ("What CloudWatch holds", "had it worst", "Written:"):
+    for title in ("What CloudWatch holds", "went worst", "Written:"):
         assert title in done.stdout
         assert title not in done.stderr
     for metric in ("CallerWait", "ResponseLatency", "SessionsEnded", "DeliveryDelay"):

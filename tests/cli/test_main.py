@@ -95,7 +95,7 @@ def test_as_a_process_it_ends_as_its_commands_say(tmp_path: Path) -> None:
     [
         (["--what"], "No such option '--what' (see `voice-insights --help`)"),
         (["simulate"], "give either --out FOLDER or --into STREAM"),
-        (["simulate", "--out", "r", "--lost", "2"], "'--lost': '2' is no rate of 0 to 1"),
+        (["simulate", "--out", "r", "--lost", "2"], "'--lost': '2' is not a rate from 0 to 1"),
         (["record", "s"], "Missing option '--out' (see `voice-insights record --help`)"),
         (["infra", "sizing", "many"], "(see `voice-insights infra sizing --help`)"),
     ],

@@ -191,6 +191,10 @@ def test_the_tip_is_where_every_shard_is_handed_over(one: ShardView, expected: b
     assert at_tip([view(ShardStage.READING), one]) is expected
 
 
+def test_a_stream_that_lists_no_shard_is_not_read_to_its_tip() -> None:
+    assert not at_tip([])
+
+
 @pytest.mark.parametrize(
     ("shard", "kind", "attempt", "expected"),
     [

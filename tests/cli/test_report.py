@@ -134,4 +134,4 @@ def test_it_writes_no_page_onto_a_terminal(records: Path, tmp_path: Path) -> Non
     os.close(ours)
     os.close(terminal)
     assert asked.returncode == 2
-    assert said.decode() == "voice-insights: say -o FILE or -o -\n"
+    assert said.decode() == "voice-insights: give -o FILE or -o -\n"

@@ -230,7 +230,7 @@ def test_what_keeps_it_from_starting_is_one_line(endpoint: str, tmp_path: Path) 
         "no region": ({}, keys, 2, "region"),
         "no credentials": ({}, {"AWS_DEFAULT_REGION": REGION}, 2, "credentials"),
         "wrong setting": ({"hold_turn_s": "soon"}, AWS, 2, "hold_turn_s"),
-        "too early": ({"start": "2999-01-01T00:00:00Z"}, AWS, 2, "has not come"),
+        "too early": ({"start": "2999-01-01T00:00:00Z"}, AWS, 2, "is in the future"),
         "no state": ({"state": "no/such/folder/state"}, AWS, 2, "no/such/folder"),
         "no bucket": ({"dead_letters": "s3://nowhere"}, AWS, 2, "dead_letters = s3://nowhere"),
         "no records": (
@@ -269,4 +269,4 @@ def test_it_can_be_ended_while_it_tries_to_reach_the_stream(endpoint: str, tmp_p
         assert worker.end() == 0
         told = [line["event"] for line in worker.log_lines]
         assert set(told[:-1]) == {"stream not reached yet"}
-        assert told[-1] == "stopped before it had begun"
+        assert told[-1] == "stopped before the stream was reached"

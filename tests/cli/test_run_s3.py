@@ -134,5 +134,5 @@ def test_told_to_end_while_s3_is_away_it_ends_in_time(endpoint: str, tmp_path: P
             assert worker.end() == 6
             last = worker.log_lines[-1]
             assert last["level"] == "error"
-            assert "told to end while the state could not be reached" in last["error"]
+            assert "asked to stop while the state could not be reached" in last["error"]
             assert "Traceback" not in worker.log

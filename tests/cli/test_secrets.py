@@ -175,7 +175,7 @@ def test_it_is_named_at_once_and_it_is_the_operators(
         return
     assert one.code == 2
     (line,) = [line for line in one.told.splitlines() if named in line]
-    assert "has a line break in it" in line
+    assert "contains a line break" in line
     if case[0].startswith("run"):
         assert json.loads(line)["level"] == "error"
         assert len(one.told.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""A worker that was told to end ends in time, whatever it waits for."""
+"""A worker that is asked to stop ends in time, whatever it waits for."""
 
 from __future__ import annotations
 

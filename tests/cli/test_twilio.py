@@ -97,7 +97,7 @@ def test_a_call_that_never_comes_is_told_unless_it_may_be_missing(tmp_path: Path
     ("arguments", "told"),
     [
         ((), "give either the SIDs of calls, or --from"),
-        (("CA123",), "is no call's SID"),
+        (("CA123",), "is not a call's SID"),
         (("--to", "2026-10-02T12:00:00Z"), "give either"),
         (("CA" + "0" * 32, "--to", "2026-10-02T12:00:00Z"), "--to goes with --from"),
         (("CA" + "0" * 32, "--from", "2026-10-02T12:00:00Z"), "give either"),
@@ -227,7 +227,7 @@ def stream(endpoint: str) -> Iterator[tuple[str, TwilioAccount]]:
 def test_a_stream_by_name_is_not_enough_for_a_sink(command: str) -> None:
     done = run(account(), "sink", command, "--stream-arn", "my-stream")
     assert done.exit_code == 2
-    assert "no ARN of a Kinesis stream" in done.output
+    assert "not the ARN of a Kinesis stream" in done.output
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
         probed("s3:PutObject", ProbeOutcome.UNREACHABLE),
         "s3:PutObject of s3://bucket",
         FAIL,
-        "network's way to s3",
+        "network path to s3",
     ),
     (
         probed("s3:PutObject", ProbeOutcome.OTHER),
@@ -143,7 +143,7 @@ BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
         probed("cloudwatch:GetMetricData", ProbeOutcome.DENIED),
         "cloudwatch:GetMetricData of calls",
         NOT_KNOWN,
-        "the worker needs no",
+        "the worker doesn't need",
     ),
     ({"clocks": ClockReadings(NOW + 8_000, NOW)}, "clock", WARN, "time service"),
     ({"clocks": ClockReadings(NOW, NOW + 290_000)}, "clock", FAIL, "time service"),
@@ -169,8 +169,8 @@ BROKEN: Final[list[tuple[dict[str, Any], str, Verdict, str]]] = [
     ({"load": LOAD._replace(bytes_s=3.9e6)}, "shards", WARN, "on-demand"),
     (sample(unreadable=3), "events", WARN, "dead-letters"),
     (sample(relay=0), "Advanced Features", WARN, "turn on"),
-    (sample(schemas={"3": 580, "2": 10}), "schema version", WARN, "make it anew"),
-    (sample(schemas={"1": 590}), "schema version", WARN, "make it anew"),
+    (sample(schemas={"3": 580, "2": 10}), "schema version", WARN, "sink validate"),
+    (sample(schemas={"1": 590}), "schema version", WARN, "sink validate"),
     (sample(seen=3), "sessions by shard", NOT_KNOWN, "under traffic"),
     (sample(delays={12_000: 50}), "holds", NOT_KNOWN, "under traffic"),
     (sample(delays={12_000: 400, 95_000: 100}), "holds", WARN, "hold_direct_s = 100"),
@@ -221,7 +221,7 @@ def test_without_the_streams_metrics_the_sample_tells_the_load() -> None:
     findings = judge(HEALTHY._replace(load=None), WANTED)
     (shards,) = (one for one in findings if one.check == "shards")
     assert shards.verdict is Verdict.OK
-    assert "by the sample" in shards.detail
+    assert "from the sample" in shards.detail
 
 
 def test_an_on_demand_stream_is_given_time_not_shards() -> None:

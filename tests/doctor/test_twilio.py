@@ -58,8 +58,8 @@ def test_a_sink_that_is_not_active_is_a_failure(status: str) -> None:
 @pytest.mark.parametrize(
     ("types", "detail"),
     [
-        ({EVENT_TYPE: 1}, "call events come at schema version 1"),
-        ({"other": 3}, "it is to other events than calls'"),
+        ({EVENT_TYPE: 1}, "call events arrive at schema version 1"),
+        ({"other": 3}, "it lacks call events"),
     ],
 )
 def test_a_subscription_that_falls_short_is_a_failure(types: dict[str, int], detail: str) -> None:

@@ -61,8 +61,8 @@ def test_every_check_is_answered(examined: LocalStack, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "check", "told"),
     [
-        ({"stream": "missing"}, "kinesis:DescribeStreamSummary of missing", "not there"),
-        ({"region": "eu-west-1"}, "kinesis:DescribeStreamSummary of examined", "not there"),
+        ({"stream": "missing"}, "kinesis:DescribeStreamSummary of missing", "doesn't exist"),
+        ({"region": "eu-west-1"}, "kinesis:DescribeStreamSummary of examined", "doesn't exist"),
         ({"endpoint-url": NOWHERE}, "kinesis:DescribeStreamSummary of examined", "reached"),
         ({"state": "s3://missing/state"}, "state", "NoSuchBucket"),
     ],

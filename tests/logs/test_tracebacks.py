@@ -36,7 +36,7 @@ def test_the_words_of_a_library_are_left_out_wherever_they_stand_in_the_chain() 
         send_and_fail()
     told = caught(failed.value)
     assert SECRET not in told
-    assert "ValueError: (what a library says is left out)" in told
+    assert "ValueError: (a library's message, left out)" in told
     assert "RuntimeError" in told
     assert "in send_a_bad_header" in told
     assert "client.py" in told

@@ -54,7 +54,7 @@ def test_a_condition_on_a_text_compares_the_whole() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("language", "no condition"),
+        ("language", "not a condition"),
         ("colour=red", "there is no colour"),
         ("language>de", "is a text"),
         ("errors>some", "is a number"),

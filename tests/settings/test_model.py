@@ -39,7 +39,7 @@ def test_every_setting_is_described_on_one_line() -> None:
 
 def test_every_duration_has_its_unit_in_its_name_and_every_number_its_bounds() -> None:
     for name, low, high in NUMBERS:
-        assert name.endswith("_s") or name.startswith("max_"), name
+        assert name.endswith(("_s", "_hours", "_calls")) or name.startswith("max_"), name
         assert low < high, name
 
 
@@ -138,10 +138,13 @@ def test_any_metric_takes_any_set_of_context_dimensions(metric: str, names: list
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
-        ({"Turn": [["Language"]]}, "'Turn' is no metric; did you mean 'Turns'?"),
-        ({"Turns": [["Langage"]]}, "'Langage' is no dimension; did you mean 'Language'?"),
-        ({"Turns": [["CallSid"]]}, "'CallSid' is no dimension; there are Language, SpeechModel"),
-        ({"Turns": [["Type"]]}, "'Type' is no dimension"),
+        ({"Turn": [["Language"]]}, "'Turn' is not a metric; did you mean 'Turns'?"),
+        ({"Turns": [["Langage"]]}, "'Langage' is not a dimension; did you mean 'Language'?"),
+        (
+            {"Turns": [["CallSid"]]},
+            "'CallSid' is not a dimension; dimensions are Language, SpeechModel",
+        ),
+        ({"Turns": [["Type"]]}, "'Type' is not a dimension"),
         ({"Turns": [[]]}, "one or more different dimensions"),
         ({"Turns": [["Voice", "Voice"]]}, "one or more different dimensions"),
     ],
@@ -153,19 +156,19 @@ def test_a_dimension_set_of_unknown_names_is_refused(sets: object, message: str)
 def test_labels_are_dimensions_for_sets() -> None:
     labels = {"AC1": {"Environment": "production", "Agent": "Billing 2"}}
     Settings(labels=labels, dimensions={"Turns": (("Agent", "Language"),)})
-    _refused("'Agent' is no dimension", dimensions={"Turns": (("Agent",),)})
+    _refused("'Agent' is not a dimension", dimensions={"Turns": (("Agent",),)})
 
 
 @pytest.mark.parametrize(
     ("label", "message"),
     [
-        ({"Language": "en"}, "a dimension of the worker's own"),
-        ({"EndStatus": "x"}, "a dimension of the worker's own"),
+        ({"Language": "en"}, "one of the worker's own dimensions"),
+        ({"EndStatus": "x"}, "one of the worker's own dimensions"),
         ({":x": "1"}, "takes dimension names"),
         ({"": "1"}, "takes dimension names"),
         ({"é": "1"}, "takes dimension names"),
-        ({"_aws": "x"}, "something else"),
-        ({"Turns": "x"}, "something else"),
+        ({"_aws": "x"}, "has another meaning"),
+        ({"Turns": "x"}, "has another meaning"),
         ({"CallSid": "x"}, "would identify"),
         ({"session_id": "x"}, "would identify"),
         ({"Agent": ""}, "takes values"),

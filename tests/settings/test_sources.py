@@ -110,7 +110,7 @@ def test_toml_has_timestamps_of_its_own(tmp_path: Path) -> None:
         (
             {"NAMESPACE": "AWS/X", "REGION": "X"},
             "region = 'X' (env VOICE_INSIGHTS_REGION): takes a region like eu-west-1"
-            " (and 1 more wrong setting)",
+            " (and 1 more invalid setting)",
         ),
         (
             {"HOLDDIRECT_S": "1"},

@@ -103,7 +103,7 @@ def test_a_worker_at_rest_is_not_ready_and_says_so() -> None:
     scene.paused, scene.backpressure = set(SHARDS), 1.0
     told = scene.passes(READ_WITHIN_S + 2, *SHARDS, failing=False)
     assert told is not None
-    assert told.endswith("a for 62 s: at rest, the outbox is full")
+    assert told.endswith("a for 62 s: backpressure, the outbox is full")
 
 
 def test_while_no_commit_is_made_it_says_what_for() -> None:

@@ -85,7 +85,7 @@ def test_progress_carries_time_lag_backlog_and_every_counter(lines: list[Any]) -
             "outbox": 3,
             "outbox_bytes": 70,
             "ambiguous": 1,
-            "resting": 0.25,
+            "backpressure": 0.25,
             "lines_left_out": 0,
             **PROGRESS.counters,
         }
@@ -238,7 +238,7 @@ def test_metrics_that_may_count_twice_or_were_given_up_are_told_with_their_bound
     assert [
         (one["event"], one["samples_at_most"], one["of_one_minute_at_most"]) for one in lines
     ] == [
-        ("metrics may count more than once", 14, 10),
+        ("metrics may be counted more than once", 14, 10),
         ("metrics given up", 7, 5),
     ]
 

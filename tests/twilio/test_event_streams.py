@@ -132,7 +132,7 @@ class Answering:
 def test_results_that_are_not_good_are_no_success() -> None:
     sink = EventStreams(AccountRest(TwilioAccount({}))).create(WANTED)
     for body in (b"{}", b'{"result": "other"}'):
-        with pytest.raises(Unreachable, match="not submitted"):
+        with pytest.raises(Unreachable, match="did not submit"):
             EventStreams(Answering(body)).send_test(sink)
         with pytest.raises(Misconfigured, match="test id"):
             EventStreams(Answering(body)).validate(sink, "1")

@@ -60,14 +60,14 @@ def test_another_request_does_not_go_on_with_it(tmp_path: Path) -> None:
 
 def test_a_recording_is_not_written_over(tmp_path: Path) -> None:
     begun(tmp_path).finish("zst")
-    with pytest.raises(Misconfigured, match="holds a recording already"):
+    with pytest.raises(Misconfigured, match="already holds a recording"):
         Journal(tmp_path, ASKED)
 
 
 def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     begun(tmp_path)
     (tmp_path / ".twilio" / "plan.json").write_bytes(b"{")
-    with pytest.raises(BadInput, match="delete it and begin again"):
+    with pytest.raises(BadInput, match="delete it and start again"):
         Journal(tmp_path, ASKED)
 
 
@@ -88,6 +88,6 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("call", ["../../evil", "/etc/evil", "..", "", "CA1/x"])
 def test_a_call_that_is_named_like_a_path_makes_no_file(tmp_path: Path, call: str) -> None:
     journal = Journal(tmp_path / "a" / "b", JournalledRequest([call], None, None, "carrier_edge"))
-    with pytest.raises(BadInput, match="no SID"):
+    with pytest.raises(BadInput, match="not the SID"):
         journal.keep(call, [row(1)])
     assert [place for place in tmp_path.rglob("*") if place.is_file()] == []

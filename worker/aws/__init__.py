@@ -1,1 +1,1 @@
-"""Sessions and clients of AWS, and what its errors mean to a command."""
+"""AWS sessions and clients, and the classification of their errors."""

@@ -1,7 +1,7 @@
-"""Whether an answer is the service's at all, or that of something on the way to it.
+"""Detection of answers that don't come from the AWS service but from something on the way to it.
 
-A proxy's sign-in page, a load balancer's error or a server at the wrong port answers with any
-status, 200 and 404 among them. botocore reads some of these as an empty result, or as a success.
+A proxy's sign-in page, a load balancer's error or a server at the wrong port may answer with any
+status, including 200 and 404. botocore reads some of these as an empty result or a success.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ _BEGINNINGS: Final = {
     "query": (b"<",),
     "rest-xml": (b"<",),
 }
-"""What a body that isn't empty begins with, by the protocol of the service. Of others nothing is
-known."""
+"""The beginnings of a nonempty body, by the service's protocol; other protocols are not checked."""
 
 _NAMES: Final = {
     "kinesis": "Kinesis",
@@ -37,15 +36,15 @@ _SHOWN: Final = 60
 
 
 class NotTheService(ResponseParserError):  # type: ignore[misc]  # botocore is untyped
-    """What answers is something else. ``status``: of HTTP, as it was answered."""
+    """An answer that is not the service's. ``status``: its HTTP status."""
 
-    def __init__(self, service: str, status: int, told: str) -> None:
-        super().__init__(f"what answers is not {service}: status {status}, {told}")
+    def __init__(self, service: str, status: int, problem: str) -> None:
+        super().__init__(f"what answers is not {service}: status {status}, {problem}")
         self.status: Final = status
 
 
 def refuse_other_answers(events: ClientEvents) -> None:
-    """Have calls raise ``NotTheService`` where their answer is none of the service's."""
+    """Make calls raise ``NotTheService`` if their answer is not the service's."""
     events.register("before-parse", _before_parse)
 
 
@@ -62,10 +61,10 @@ def _before_parse(**told: Any) -> None:
 
 
 def _problem(response: Mapping[str, Any], protocol: str, method: str) -> str | None:
-    """What the answer is instead; None if it may be the service's."""
+    """A description of an answer that is not the service's; None if it may be."""
     status, body = int(response["status_code"]), response.get("body")
     kind = str(response.get("headers", {}).get("content-type", "")).partition(";")[0].lower()
-    if not isinstance(body, bytes):  # a stream, which only a success has
+    if not isinstance(body, bytes):  # a stream, which only a successful answer has
         return "a web page" if kind == "text/html" else None
     if _PAGE.match(body):
         return "a web page"

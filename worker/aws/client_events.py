@@ -1,4 +1,4 @@
-"""The events of boto3's clients, as far as they are used. Pure: a protocol."""
+"""The used part of the events of boto3's clients. Pure: a protocol."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class ClientEvents(Protocol):
-    """The part of a botocore session's events, or of a client's ``meta.events``, that is used."""
+    """The used part of a botocore session's events, or of a client's ``meta.events``."""
 
     def register(self, event_name: str, handler: Any) -> None:
-        """Have ``handler`` called at each event of that name."""
+        """Call ``handler`` at each event with that name."""

@@ -1,4 +1,4 @@
-"""What all clients of AWS have in common here: no silent retries, and who can mend an error."""
+"""The common ground of all AWS clients: no silent retries, and errors by who can fix them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from worker.errors import Misconfigured
 _CONNECT_TIMEOUT_S: Final = 5
 _READ_TIMEOUT_S: Final = 10
 _USER_AGENT: Final = f"voice-insights-worker/{__version__} Boto3/{boto3.__version__}"
-"""Given as a whole: botocore would put its own together anew at each call, a twentieth of it."""
+"""The whole user agent; botocore would build its own at each call, a twentieth of a call's time."""
 
 THROTTLED: Final = frozenset(
     {
@@ -27,7 +27,7 @@ THROTTLED: Final = frozenset(
         *("RequestLimitExceeded", "TooManyRequestsException"),
     }
 )
-"""Codes of errors: too much was asked of AWS just now."""
+"""Error codes of throttled requests."""
 
 MALFORMED_RESPONSE: Final = (
     AttributeError,
@@ -37,17 +37,17 @@ MALFORMED_RESPONSE: Final = (
     TypeError,
     ValueError,
 )
-"""What botocore raises, besides its own errors, for a body that is no answer of AWS's, such as a
-proxy's page: it trusts every field to be there and of its type.
+"""The exceptions, besides its own errors, that botocore raises for a body that is not AWS's, such
+as a proxy's page: it expects every field to exist and to have its type.
 """
 _USER_IN_ADDRESS: Final = re.compile(r"(?<=://)[^/?#\s@]+@")
 """A name, and perhaps a password, in a URL."""
 
 
 def no_retry_config(threads: int, **more: Any) -> Config:
-    """A client's configuration for calls that are paced, counted and repeated by the caller.
+    """A client's configuration for a caller that paces, counts and retries its calls itself.
 
-    ``threads``: how many will call at once; ``more``: further fields of botocore's ``Config``.
+    ``threads``: the number of concurrent calls; ``more``: further fields of botocore's ``Config``.
     """
     return Config(
         retries={"mode": "standard", "total_max_attempts": 1},
@@ -61,14 +61,14 @@ def no_retry_config(threads: int, **more: Any) -> Config:
 
 
 def endpoint_of(client: object) -> str:
-    """The address that a client calls, for messages; empty for what is no client of boto3's."""
+    """The address that a client calls, for messages; empty if it is not a boto3 client."""
     address = str(getattr(getattr(client, "meta", None), "endpoint_url", ""))
     return _USER_IN_ADDRESS.sub("", address)
 
 
 @contextmanager
 def client_errors(service: str) -> Iterator[None]:
-    """Turns why there can be no client of ``service`` into ``Misconfigured``."""
+    """Raise ``Misconfigured`` for botocore's errors in making a client of ``service``."""
     try:
         yield
     except NoRegionError as error:

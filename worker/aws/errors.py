@@ -1,4 +1,4 @@
-"""What AWS answers to a command and isn't what was asked for: whose fault that is, in one line."""
+"""AWS's errors as errors of one line that say whose fault they are."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ _ON_THE_WAY: Final = (
     FlexibleChecksumError,
     MetadataRetrievalError,
 )
-"""Errors of botocore's own that the network or the service may stop by itself."""
+"""Errors raised by botocore itself that may pass without an operator."""
 
 EXPIRED_TOKEN_CODES: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
-"""Codes of errors: these credentials are over for good."""
+"""Error codes of credentials that have expired for good."""
 
 _SIGN_IN: Final = (LoginError, SSOError, TokenRetrievalError)
 
 _PASSING: Final = frozenset({408, 429})
 _OUT_OF_ORDER: Final = 500  # HTTP's statuses from here on
 _LONGEST: Final = 300
-"""Of what anybody may have answered; what AWS says is told whole."""
+"""The longest text of an answer that may come from anywhere; AWS's own messages are kept whole."""
 
 
 @contextmanager
 def aws_errors(stream: str = "") -> Iterator[None]:
-    """Turns what botocore raises into an error of one line.
+    """Turn botocore's exceptions into errors of one line.
 
-    Raises ``Misconfigured`` for what AWS refuses and for what keeps it from being asked, and
-    ``Unreachable`` where it can't be reached, is out of order, or was asked too much.
+    Raises ``Misconfigured`` if AWS refuses the request or it can't be made, and ``Unreachable`` if
+    AWS can't be reached, fails, or throttles the request.
     """
     try:
         yield
@@ -68,9 +68,7 @@ def aws_errors(stream: str = "") -> Iterator[None]:
 
 @contextmanager
 def expecting_an_answer(service: str, client: object = None) -> Iterator[None]:
-    """Around requests of ``client`` and a look at their answers: one that isn't AWS's is
-    ``Unreachable``.
-    """
+    """Raise ``Unreachable`` if an answer to a request of ``client`` in the block isn't AWS's."""
     address = endpoint_of(client)
     where = f" (at {address})" if address else ""
     try:
@@ -92,21 +90,21 @@ def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
 
 
 def passes(error: BotoCoreError) -> bool:
-    """Whether an error of botocore's own may pass by itself; else an operator has to mend it:
-    credentials, a profile, a configuration.
+    """Whether an error raised by botocore itself may pass; otherwise an operator must fix its
+    cause: credentials, a profile, a configuration.
     """
     return isinstance(error, _ON_THE_WAY)
 
 
 def not_of(service: str, error: Exception) -> str:
-    """That an answer is none of the service's; ``error`` is what reading it came to."""
+    """The message for an answer that is not the service's; ``error`` was raised by reading it."""
     missing = f", it has no {error.args[0]}" if isinstance(error, KeyError) else ""
     return f"what answers is not {service} ({type(error).__name__}{missing})"
 
 
 def words_of(error: Exception) -> str:
-    """What may be passed on of an error in one line: AWS's own words, and the beginning of
-    botocore's, but none that may quote a header or a password.
+    """The part of an error's text that may be shown, in one line: AWS's message whole, and the
+    beginning of botocore's, but never one that may quote a header or a password.
     """
     told = one_line(error) if isinstance(error, ClientError) else short_line(error)
     if (
@@ -118,11 +116,11 @@ def words_of(error: Exception) -> str:
 
 
 def one_line(text: object) -> str:
-    """A text without its line ends, or what may be told of an error; no credentials in it."""
+    """A text without line breaks, or the safe words of an error; without credentials."""
     told = safe_words(text) if isinstance(text, BaseException) else without_credentials(str(text))
     return " ".join(told.split())
 
 
 def short_line(text: object) -> str:
-    """The beginning of it, 300 characters at most."""
+    """The first 300 characters of ``one_line``."""
     return one_line(text)[:_LONGEST]

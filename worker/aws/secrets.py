@@ -1,8 +1,9 @@
-"""What of a library's errors may be passed on, and credentials that can't be sent.
+"""Error texts of libraries without credentials, and credentials that can't be sent.
 
-An HTTP client quotes the header that it can't send, a service the request that it can't verify, a
-provider of credentials what it was answered: all of them may hold credentials. So of an error only
-its kind is told, and its words where they are known to hold names and addresses alone.
+An HTTP client quotes the header that it can't send, a service quotes the request that it can't
+verify, a credential provider quotes the answer that it got: all of these may contain credentials.
+So only an error's type is shown, and its text only if it is known to have names and addresses
+alone.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _QUOTING: Final = (
     of_botocore.SSOTokenLoadError,
     of_botocore.TokenRetrievalError,
 )
-"""Errors of botocore's whose words may quote what was sent or answered."""
+"""botocore's errors whose text may quote a request or an answer."""
 _NAMING: Final = (
     of_botocore.ConnectTimeoutError,
     of_botocore.ConnectionClosedError,
@@ -35,17 +36,17 @@ _NAMING: Final = (
     of_botocore.ProxyConnectionError,
     of_botocore.ReadTimeoutError,
 )
-"""Those among them whose words hold an address alone."""
+"""Those of them whose text has only an address."""
 
 _SIGNATURE: Final = re.compile(r".*(Signature|AuthorizationHeader).*")
-"""Codes of errors with which AWS quotes the request's headers."""
+"""Error codes with which AWS quotes the request's headers."""
 
 _UNSENDABLE: Final = re.compile(r"[^!-~]")
 _LINE_BREAK: Final = re.compile(r"[\r\n]")
 
 
 def safe_words(error: BaseException) -> str:
-    """What may be told of an error."""
+    """The part of an error's text that may be shown."""
     if isinstance(error, VoiceInsightsError):
         return without_credentials(str(error))
     if isinstance(error, ClientError):
@@ -62,13 +63,13 @@ def safe_words(error: BaseException) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """What led to it: the kind alone, and of whom credentials were asked."""
+    """The error's cause: only its type, and the credential provider's name."""
     kwargs = getattr(error, "kwargs", {})
     if isinstance(error, HTTPClientError) and isinstance(kwargs.get("error"), ValueError):
-        return ": a header can't be sent, as where a credential has a line break in it"
+        return ": a header can't be sent, as when a credential contains a line break"
     provider = kwargs.get("provider")
     if isinstance(provider, str):
-        return f": credentials can't be had from {provider}"
+        return f": can't load credentials from {provider}"
     address = kwargs.get("endpoint_url")
     if isinstance(address, str):
         return f": {without_credentials(address)}"
@@ -77,13 +78,13 @@ def _cause(error: BaseException) -> str:
 
 
 class UnsendableCredential(BotoCoreError):  # type: ignore[misc]  # botocore is untyped
-    """A credential that no header can carry, or that AWS can't know."""
+    """A credential that no header can carry, or that can't be AWS's."""
 
-    fmt = "{name}, found by {method}, has {fault} in it: set it anew"
+    fmt = "{name}, found by {method}, contains {fault}: set it again"
 
 
 class Keys(Protocol):
-    """Credentials as botocore freezes them."""
+    """botocore's frozen credentials."""
 
     @property
     def access_key(self) -> Any:
@@ -99,8 +100,8 @@ class Keys(Protocol):
 
 
 def require_sendable(keys: Keys, method: str) -> None:
-    """Raise ``UnsendableCredential``, which names the one and doesn't show it, if a key or the
-    token has a line break or anything else in it that none has. ``method``: how they were found.
+    """Raise ``UnsendableCredential``, which names a credential without showing it, if a key or the
+    token contains a line break or another impossible character. ``method``: how they were found.
     """
     named = (
         ("AWS_ACCESS_KEY_ID", keys.access_key),
@@ -110,5 +111,5 @@ def require_sendable(keys: Keys, method: str) -> None:
     for name, value in named:
         if isinstance(value, str) and _UNSENDABLE.search(value):
             breaks = _LINE_BREAK.search(value)
-            fault = "a line break" if breaks else "a space or another character that none has"
+            fault = "a line break" if breaks else "a space or another impossible character"
             raise UnsendableCredential(name=name, method=method, fault=fault)

@@ -1,7 +1,7 @@
-"""Sessions of AWS whose credentials are loaded anew once AWS refuses those in use.
+"""AWS sessions that reload their credentials once AWS rejects those in use.
 
-boto3 reads a profile's keys once and keeps them, and a token's cache likewise, so a process that
-outlives them would go on with expired ones for ever, whatever has been written beside it since.
+boto3 reads a profile's keys once and keeps them, and likewise a token's cache. A process that
+outlives them would use expired credentials forever, even if the files have been renewed since.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ REFUSED: Final = EXPIRED_TOKEN_CODES | {
     *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken"),
     *("UnrecognizedClientException", "TokenRefreshRequired"),
 }
-"""Codes of errors: AWS doesn't know these credentials, or not any more."""
+"""Error codes of credentials that AWS doesn't know, or no longer accepts."""
 
 AGAIN_S: Final = 5.0
-"""Credentials are loaded anew at most this often, however many calls are refused."""
+"""The least time between reloads of credentials, however many calls are rejected."""
 
 _OF_THE_PROCESS: Final = frozenset({"env", "explicit"})
-"""Methods of finding credentials that give the same ones for as long as the process lives."""
+"""Methods that find the same credentials for as long as the process lives."""
 
 
 class RenewableCredentials:
-    """What botocore takes for credentials: those that ``load`` gives. Safe for threads.
+    """Credentials by botocore's protocol, as loaded by ``load``. Safe for threads.
 
-    ``load`` looks in all the usual places each time and may raise what botocore raises; so may
-    each call that has to be signed. ``monotonic`` gives seconds.
+    ``load`` searches all the usual places each time and may raise botocore's errors; so may each
+    call that must be signed. ``monotonic`` gives seconds.
     """
 
     def __init__(
@@ -53,18 +53,18 @@ class RenewableCredentials:
         self._refused: str | None = None
         self._loaded_at = 0.0
         self.over: str | None = None
-        """Why this process can never be accepted again, and what to renew; None: it may be."""
+        """The reason why AWS can never accept this process again, and what to renew; or None."""
 
     @property
     def method(self) -> str | None:
-        """How they are found; None if there are none. Raises what botocore raises."""
+        """The method that found the credentials; None without any. Raises botocore's errors."""
         with self._lock:
             found = self._in_use()
         return None if found is None else str(found.method)
 
     def get_frozen_credentials(self) -> Any:
-        """The keys as they are now, by botocore's protocol. Raises ``UnsendableCredential`` for
-        those that no header can carry.
+        """The current keys, by botocore's protocol. Raises ``UnsendableCredential`` if no header
+        can carry them.
         """
         with self._lock:
             found = self._in_use()
@@ -75,16 +75,16 @@ class RenewableCredentials:
         return keys
 
     def get_deferred_property(self, name: str) -> Callable[[], Any]:
-        """A property to be read when it is needed, by botocore's protocol."""
+        """A function that reads a property when it is needed, by botocore's protocol."""
         return lambda: getattr(self._current, name, None)
 
     def check(self) -> None:
-        """Raises ``Misconfigured`` once AWS can never accept this process again."""
+        """Raise ``Misconfigured`` once AWS can never accept this process again."""
         if self.over is not None:
             raise Misconfigured(self.over)
 
     def answered(self, **told: Any) -> None:
-        """Botocore's event after each call: whether AWS has refused the credentials."""
+        """Handle botocore's event after each call: note whether AWS rejected the credentials."""
         code = str((told.get("parsed") or {}).get("Error", {}).get("Code", ""))
         if code in REFUSED:
             with self._lock:
@@ -105,14 +105,14 @@ class RenewableCredentials:
             same = _keys(before) == _keys(self._current)
             if same and self._current.method in _OF_THE_PROCESS:
                 self.over = (
-                    f"AWS says {refused}: the credentials in this process's environment are over; "
-                    "renew AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and "
-                    "start again"
+                    f"AWS says {refused}: the credentials in this process's environment have "
+                    "expired; renew AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+                    "AWS_SESSION_TOKEN, and start again"
                 )
 
 
 class _Provider:
-    """What a botocore session asks for its credentials."""
+    """A credential provider for botocore sessions."""
 
     def __init__(self, credentials: RenewableCredentials) -> None:
         self._credentials = credentials
@@ -122,9 +122,10 @@ class _Provider:
 
 
 def open_session(credentials: RenewableCredentials | None = None) -> boto3.Session:
-    """A session by the usual environment and files, whose clients refuse others' answers.
+    """Open a session by the usual environment and files; its clients reject answers that are not
+    the service's.
 
-    Raises ``Misconfigured`` for a profile that isn't there, or a file that can't be parsed.
+    Raises ``Misconfigured`` for a profile that doesn't exist, or a file that can't be parsed.
     """
     found = credentials or RenewableCredentials()
     core = botocore.session.Session()

@@ -1,4 +1,4 @@
-"""Asking the worker on this machine, at the port at which it answers."""
+"""HTTP requests to the worker on this machine, at its health port."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OPTIONS: Final = (
     click.option(
         "--health-host",
         metavar="ADDRESS",
-        help="Address that they are served at.  [default: the setting health_host, else 127.0.0.1]",
+        help="Address that serves them.  [default: the setting health_host, else 127.0.0.1]",
     ),
     click.option(
         "--config",
@@ -40,19 +40,19 @@ _OPTIONS: Final = (
 
 
 class LocalAnswer(NamedTuple):
-    """An HTTP status and what came with it; None, and why, without an answer."""
+    """An HTTP status and its body; without an answer, None and the reason."""
 
     status: int | None
     text: str
 
     @property
     def ok(self) -> bool:
-        """Whether the worker says that all is well."""
+        """Whether the worker answered with a status of success."""
         return self.status == http.client.OK
 
 
 def beside_options(command: _Command) -> _Command:
-    """The options that say where the worker answers."""
+    """Add the options that name the worker's health port and address."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -61,16 +61,16 @@ def beside_options(command: _Command) -> _Command:
 def settings_beside(
     health_port: str | None, health_host: str | None, config_file: Path | None
 ) -> Settings:
-    """The settings, which the worker has too. Raises ``Misconfigured`` without a port."""
+    """Load the worker's settings. Raises ``Misconfigured`` if they name no health port."""
     given = {"health_port": health_port, "health_host": health_host}
     settings = load_settings(given, os.environ, config_file).settings
     if not settings.health_port:
-        raise Misconfigured("health_port is not set: give the port that the worker serves at")
+        raise Misconfigured("health_port is not set: give the port of the worker's health pages")
     return settings
 
 
 def ask_worker(settings: Settings, path: str, longest: int) -> LocalAnswer:
-    """What the worker answers at a path, up to so many bytes of it."""
+    """Request a path from the worker; the answer's body is cut at ``longest`` bytes."""
     host = _ANYWHERE.get(settings.health_host, settings.health_host)
     connection = http.client.HTTPConnection(host, settings.health_port, timeout=_WITHIN_S)
     try:

@@ -29,7 +29,7 @@ class Where(click.ParamType[Condition]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Condition:
-        """The condition itself."""
+        """Parse the condition."""
         found = value if isinstance(value, Condition) else condition(str(value))
         if isinstance(found, str):
             self.fail(found, param, ctx)
@@ -58,7 +58,7 @@ Examples:
     default=20,
     show_default=True,
     metavar="N",
-    help="How many calls.",
+    help="How many calls to show.",
 )
 @click.option(
     "--by",
@@ -66,28 +66,30 @@ Examples:
     default="caller_wait",
     show_default=True,
     metavar="NUMBER",
-    help="What they are ranked by: the longest wait, the p95 of a latency, or a count.",
+    help="What to rank them by: the longest wait, the p95 of a latency, or a count.",
 )
 @click.option(
-    "--from", "since", type=InstantParameter(), help="Only calls that began at or after it."
+    "--from", "since", type=InstantParameter(), help="Only calls that began at or after this time."
 )
-@click.option("--to", "until", type=InstantParameter(), help="Only calls that began before it.")
+@click.option(
+    "--to", "until", type=InstantParameter(), help="Only calls that began before this time."
+)
 @click.option(
     "--where",
     "conditions",
     type=Where(),
     multiple=True,
     metavar="CONDITION",
-    help="Only calls that it holds for; several must all hold.",
+    help="Only calls that meet this condition; given several times, all must be met.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the records, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON, one per line.")
 @some_settings_options("region", "endpoint_url")
 def calls(places: tuple[str, ...], config_file: Path | None, **options: Any) -> None:
-    """Rank the calls at each PLACE by what their callers sat through.
+    """Rank the calls at each PLACE by how badly they went for their callers.
 
-    PLACE is as for `report`: session records in a file or a bucket, a recording, or a worker's
-    state. A wait in which events are missing proves nothing and never counts as a call's longest;
-    one in which the caller gave up counts up to the session's end.
+    PLACE is the same as for `report`: session records in a file or a bucket, a recording, or a
+    worker's state. A wait during which events are missing proves nothing and never counts as a
+    call's longest; a wait that ended with the caller hanging up counts up to the session's end.
     """
     wishes = {name: options.pop(name) for name in ("most", "by", "since", "until", "conditions")}
     as_json = options.pop("as_json")

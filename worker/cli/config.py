@@ -1,4 +1,4 @@
-"""``voice-insights config``: the settings in force, where each came from, and what series cost."""
+"""``voice-insights config``: the settings in force, their sources, and what the series cost."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class _Row(NamedTuple):
 def config(as_json: bool, config_file: Path | None, **options: str | None) -> None:
     """Show the settings in force and where each came from.
 
-    Below, each setting is explained. NAME is taken from the option --NAME, else the
-    environment variable VOICE_INSIGHTS_NAME, else the TOML file, else its default. `labels`
-    and `dimensions` are mappings, for the file, or as JSON in a variable. Credentials are
-    masked.
+    The options below explain each setting. A setting NAME is taken from the option --NAME, else
+    from the environment variable VOICE_INSIGHTS_NAME, else from the TOML file, else it has its
+    default. `labels` and `dimensions` are mappings: write them as tables in the file, or as JSON
+    in the environment variable. Credentials are masked in the output.
 
     \b
     Examples:
@@ -65,7 +65,7 @@ def _rows(loaded: Loaded) -> Iterator[_Row]:
 
 
 def _shown(name: str, value: Any) -> object:
-    """The value as JSON has it, written as a user would write it, and masked."""
+    """The value as a JSON value, written as a user would write it, with credentials masked."""
     if name == "start" and isinstance(value, int):
         return format_ms(value)
     return mask_secrets(name, value)
@@ -105,7 +105,7 @@ def _table(rows: list[_Row]) -> Table:
 
 
 def _plain(rows: list[_Row]) -> str:
-    """Columns aligned; values, which may be long, stand last and whole."""
+    """Aligned columns; the values, which may be long, come last and are not shortened."""
     names = max(len(row.name) for row in rows)
     sources = max(len(row.source) for row in rows)
     return "\n".join(
@@ -118,6 +118,6 @@ def _about_series(series: Estimate) -> str:
     return (
         f"CloudWatch series: {series.base} without further dimensions, at most {series.at_most} "
         f"with all dimension sets at their caps.\n"
-        f"Estimate at the list price of ${SERIES_MONTH:.2f} a series a month: "
+        f"Estimate at the list price of ${SERIES_MONTH:.2f} per series and month: "
         f"${series.base_usd:,.2f} to ${series.at_most_usd:,.2f} a month."
     )

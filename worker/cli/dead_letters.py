@@ -1,4 +1,4 @@
-"""``voice-insights dead-letters``: what could not be read, and giving it another chance."""
+"""``voice-insights dead-letters``: occurrences that could not be counted, and their redrive."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from worker.stream.record import Record
 
 
 class FoundLetter(NamedTuple):
-    """A letter, by its file or object and the line there, and that line."""
+    """A dead letter, its file or object, its line number there, and the line's bytes."""
 
     file: str
     number: int
@@ -39,7 +39,7 @@ class FoundLetter(NamedTuple):
 
 
 class _Latest(NamedTuple):
-    """Where the latest letter of a reason is, without its bytes."""
+    """Where the latest dead letter with a reason is, without its bytes."""
 
     file: str
     number: int
@@ -49,28 +49,27 @@ class _Latest(NamedTuple):
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Look at dead letters, and put them back once they can be read.
+    """Look at dead letters, and put them back into a stream once they can be read.
 
-    A dead letter is an occurrence that can't be counted: no JSON, no session, no time, or of a
-    session long gone. It is kept with its reason, its place in the stream and its bytes. The
-    bytes are as the platform sent them, so treat them as you treat the stream.
+    A dead letter is an occurrence that can't be counted: it is not JSON, names no session, has
+    no time, or belongs to a session that the worker no longer keeps. It is stored with its
+    reason, its position in the stream and its bytes. The bytes are exactly what the platform
+    sent, so protect them as you protect the stream.
 
-    PLACE is the file that the worker writes them to, or s3://bucket/prefix, which may go on to
-    a day or an hour: s3://bucket/prefix/dead-letters/dt=2026-10-02/hour=12. What is of several
-    objects is read one at a time.
+    PLACE is the file that the worker writes dead letters to, or s3://bucket/prefix, which may be
+    narrowed to a day or an hour: s3://bucket/prefix/dead-letters/dt=2026-10-02/hour=12. Objects
+    are read one at a time.
     """
 
 
-@dead_letters.command(
-    "list", short_help="Count letters by reason, and where the latest is.", no_args_is_help=True
-)
+@dead_letters.command("list", short_help="Count dead letters by reason.", no_args_is_help=True)
 @click.argument("place")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 @aws_options
 def list_letters(
     place: str, *, as_json: bool, endpoint_url: str | None, region: str | None
 ) -> None:
-    """Count the letters at PLACE by reason, with where the latest of each is."""
+    """Count the dead letters at PLACE by reason, and show where the latest with each reason is."""
     counts: Counter[str] = Counter()
     latest: dict[str, _Latest] = {}
     for file, number, letter, _ in _letters(place, region, endpoint_url):
@@ -90,23 +89,25 @@ def list_letters(
         table.add_row(f"{count:,}", *told)
     console(sys.stdout).print(table)
     if not is_one_file(place):
-        click.echo("\nThe latest of each, by object and line, as `show` takes them:")
+        click.echo("\nThe latest with each reason, by object and line, as `show` takes them:")
         for reason, _ in counts.most_common():
             click.echo(escaped_line(f"{latest[reason].file} {latest[reason].number}  {reason}"))
 
 
-@dead_letters.command(short_help="Show one letter in full.", no_args_is_help=True)
+@dead_letters.command(short_help="Show one dead letter in full.", no_args_is_help=True)
 @click.argument("file")
 @click.argument("line", type=click.IntRange(1))
 @aws_options
 def show(file: str, line: int, endpoint_url: str | None, region: str | None) -> None:
-    """Show the letter in line LINE of FILE in full, its bytes with what isn't text escaped.
+    """Show the dead letter in line LINE of FILE in full; bytes that aren't text are escaped.
 
-    FILE is a file, or an object of a bucket: s3://... as `list` names it. A letter may have
-    10 MiB, so end the command with `| less` if you want it page by page.
+    FILE is a file, or an object in a bucket: s3://... as `list` names it. A dead letter may be
+    as large as 10 MiB: pipe the output through `less` to read it page by page.
     """
     if not is_one_file(file):
-        raise BadInput(f"{file} is no object; `dead-letters list {file}` names some")
+        raise BadInput(
+            f"{file} is not an object; `dead-letters list {file}` names the objects below it"
+        )
     for found in _letters(file, region, endpoint_url):
         if found.number == line:
             _show(found)
@@ -114,22 +115,32 @@ def show(file: str, line: int, endpoint_url: str | None, region: str | None) -> 
     raise BadInput(f"{file} has no dead letter in line {line}")
 
 
-@dead_letters.command(no_args_is_help=True)
+@dead_letters.command(short_help="Put dead letters back into a stream.", no_args_is_help=True)
 @click.argument("place")
-@click.option("--into", metavar="STREAM", required=True, help="The stream that the worker reads.")
-@click.option("--reason", metavar="TEXT", default="", help="Only letters whose reason has TEXT.")
-@click.option("--all", "every", is_flag=True, help="Also what is unreadable still, or expired.")
+@click.option(
+    "--into",
+    metavar="STREAM",
+    required=True,
+    help="Stream to put them into: the one that the worker reads.",
+)
+@click.option(
+    "--reason", metavar="TEXT", default="", help="Only dead letters whose reason contains TEXT."
+)
+@click.option(
+    "--all", "every", is_flag=True, help="Also dead letters that are still unreadable, or expired."
+)
 @aws_options
 def redrive(
     place: str, into: str, reason: str, every: bool, endpoint_url: str | None, region: str | None
 ) -> None:
-    """Put the letters at PLACE that can now be read back into a stream.
+    """Put the dead letters at PLACE that can be read by now back into a stream.
 
-    After an upgrade whose decoder reads more, or after a repair of a file. Safe to repeat: an
-    event that was counted already is recognised by its identity. Letters of the same bytes go
-    once, and those that have expired not at all, for they would expire again. One that the stream
-    doesn't take, such as one that is too large for it, is named and left out, and the exit code
-    is 1 then. The letters are not changed.
+    Use it after an upgrade whose decoder reads more, or after repairing a file. It is safe to
+    repeat: the worker recognises an event that it has counted by the event's identity. Of dead
+    letters with the same bytes only one is put; those that have expired are left out, because
+    they would expire again. A dead letter that the stream refuses, for example because it is too
+    large, is named and left out, and the exit code is then 1. The dead letters themselves are
+    not changed.
     """
     left: Counter[str] = Counter()
     seen: dict[bytes, str] = {}
@@ -150,7 +161,7 @@ def redrive(
                 yield _record(letter)
 
     def refused(record: Record, why: str) -> None:
-        left[f"that {into} doesn't take"] += 1
+        left[f"refused by {into}"] += 1
         click.echo(escaped_line(f"{seen[_digest(record.data)]}: left out: {why}"), err=True)
 
     done = reingest(
@@ -172,7 +183,7 @@ def _digest(data: bytes) -> bytes:
 
 
 def _as_json(counts: Counter[str], latest: dict[str, _Latest]) -> str:
-    """By reason, the most frequent first; of the latest letter where it is and what it is."""
+    """The reasons as JSON, the most frequent first, each with its latest dead letter."""
     rows = []
     for reason, count in counts.most_common():
         file, number, arrived, shard = latest[reason]
@@ -195,15 +206,16 @@ def _show(found: FoundLetter) -> None:
 
 
 def _as_text(data: bytes) -> str:
-    r"""Text that is safe to print; bytes that aren't text stand as ``\xNN``."""
+    r"""Text that is safe to print; bytes that aren't text are written as ``\xNN``."""
     return escaped(data.decode("utf-8", "backslashreplace"))
 
 
 def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[FoundLetter]:
-    """The letters with their places. A line that a crash tore is reported and skipped; if the
-    first one is no letter, none is expected to be.
+    """The dead letters of a place. A line that is not one, such as a line torn by a crash, is
+    reported and skipped; if the first line is not one, nothing in the place is taken to be.
 
-    Raises ``BadInput``, which names the line, for a letter of a version that is not known here.
+    Raises ``BadInput``, which names the line, for such a first line, and for a dead letter of a
+    version that this release doesn't know.
     """
     any_yet = False
     for file, number, line in Locations(region, endpoint).lines(place, DEAD_LETTERS):
@@ -212,17 +224,17 @@ def _letters(place: str, region: str | None, endpoint: str | None) -> Iterator[F
         except BadInput as error:
             raise BadInput(f"{file}, line {number}: {error}") from error
         except msgspec.DecodeError as error:
-            why = f"{file}, line {number}: no dead letter ({error})"
+            why = f"{file}, line {number}: not a dead letter ({error})"
             if not any_yet:
                 raise BadInput(why) from error
-            click.echo(escaped_line(f"{why}; passed over"), err=True)
+            click.echo(escaped_line(f"{why}; skipped"), err=True)
             continue
         any_yet = True
         yield FoundLetter(file, number, letter, line)
 
 
 def _why_not(letter: OccurrenceLetter) -> str | None:
-    """Why a letter would only come back; None if it would not."""
+    """The reason why the worker would only reject a dead letter again; None if it would not."""
     if letter.reason == TOO_LATE:
         return "expired"
     arrival = int(time() * 1000)

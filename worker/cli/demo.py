@@ -1,4 +1,4 @@
-"""``voice-insights demo``: the whole worker at work, with nothing but this machine."""
+"""``voice-insights demo``: the whole worker, run against an AWS embedded on this machine."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ from worker.times.minutes import MINUTE
 _STREAM: Final = "voice-insights-demo"
 _SHARDS: Final = 4
 _SPEED: Final = 40
-_STEP_S: Final = 5.0  # by which time goes on, at least
-_LENGTH_MS: Final = 15 * MINUTE  # the few repeats that come later would only be waited for
-_BEFORE_NOW_MS: Final = 180 * MINUTE  # when the calls begin, so that none lies in the future
-_MINUTES_AFTERWARDS: Final = 120  # for the timers, once everything has arrived
+_STEP_S: Final = 5.0  # the least step by which the embedded AWS's time advances
+_LENGTH_MS: Final = 15 * MINUTE  # waiting for the few repeats that arrive later isn't worth it
+_BEFORE_NOW_MS: Final = 180 * MINUTE  # the calls begin so long ago that none lies in the future
+_MINUTES_AFTERWARDS: Final = 120  # for the worker's timers, once everything has arrived
 _A_MINUTE_IN_S: Final = 0.25
 _PATIENCE_S: Final = 240
 _END_S: Final = 30
@@ -67,21 +67,22 @@ _EVERYTHING: Final = ReportScope(TimeSpan(None, None), None, None, "records", re
     type=click.IntRange(1, 500),
     help="How many calls to make.",
 )
-@click.option("--seed", default=1, show_default=True, help="Other seeds make other calls.")
+@click.option("--seed", default=1, show_default=True, help="Different seeds make different calls.")
 @click.option(
     "--out",
     default="demo-output",
     show_default=True,
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Where to write; what an earlier demo wrote there is replaced.",
+    help="Where to write; the files of an earlier demo there are replaced.",
 )
 def demo(sessions: int, seed: int, out: Path) -> None:
-    """See the whole worker at work against an embedded AWS; takes about half a minute.
+    """Run the whole worker against an embedded AWS; takes about half a minute.
 
-    Starts an AWS of its own on this machine, puts simulated traffic on a Kinesis stream there,
-    runs the real worker against it, and shows what CloudWatch then holds, the sessions whose
-    callers had it worst, and one call turn by turn. Needs no account and no network.
+    The demo starts an AWS emulator on this machine, puts simulated traffic into a Kinesis stream
+    there, runs the real worker against it, and shows what CloudWatch then holds, the sessions
+    that went worst for their callers, and one call turn by turn. It needs no AWS account and no
+    network.
     """
     folder = _fresh(out)
     traffic = Traffic(
@@ -94,8 +95,10 @@ def demo(sessions: int, seed: int, out: Path) -> None:
         aggregates=0.05,
     )
     records = list(_records(traffic, seed))
-    click.echo(f"An embedded AWS where time runs {_SPEED} times as fast as here.", err=True)
-    click.echo(f"{sessions} calls; the worker's holds and timers are the usual ones.", err=True)
+    click.echo(
+        f"Starting an embedded AWS, whose time runs {_SPEED} times as fast as real time.", err=True
+    )
+    click.echo(f"{sessions} calls; the worker runs with its usual holds and timers.", err=True)
     with away_from_aws(), embedded_aws() as endpoint:
         client = partial(client_of, endpoint=endpoint)
         began = time.time_ns() // 1_000_000 - _BEFORE_NOW_MS
@@ -112,8 +115,8 @@ def _records(traffic: Traffic, seed: int) -> Iterator[Record]:
 
 
 class _Feed:
-    """Puts the records into the stream, each when it arrives by the embedded AWS's clock, and
-    then lets that clock go on, faster, past all of the worker's timers.
+    """Puts each record into the stream at its arrival time by the embedded AWS's clock, and
+    then advances that clock, faster, past all of the worker's timers.
     """
 
     def __init__(self, records: list[Record], clock: Driver, kinesis: Any) -> None:
@@ -157,7 +160,7 @@ def _show(cloudwatch: Any, folder: Path) -> None:
     out.print(_counts(beside(rows, records)), soft_wrap=True)
     out.print()
     worst = worst_sessions(records, 5)
-    print_table(out, sessions_table(worst, "The sessions whose callers had it worst (ms)"))
+    print_table(out, sessions_table(worst, "The sessions that went worst for their callers (ms)"))
     if worst:
         print_table(out, call_table(worst[0]))
         for line in (*call_bars(worst[0]), *call_notes(worst[0])):
@@ -169,12 +172,12 @@ def _show(cloudwatch: Any, folder: Path) -> None:
         out.print(f"  {path}  ({path.stat().st_size:,} bytes)")
     out.print(f"\nAny other call: voice-insights session SID --records {folder / 'sessions.jsonl'}")
     out.print(
-        f"To look at all of them, open {page} in a browser{_to_see(records)}.", soft_wrap=True
+        f"To look at all the calls, open {page} in a browser{_to_see(records)}.", soft_wrap=True
     )
 
 
 def _to_see(records: list[SessionRecord]) -> str:
-    """Where to look first: the longest wait of all."""
+    """A hint at the longest wait of all, to look at first."""
     for record in worst_first(records)[:1]:
         parts = longest(record)
         if parts is not None:
@@ -183,7 +186,7 @@ def _to_see(records: list[SessionRecord]) -> str:
 
 
 def _counts(found: list[Beside]) -> str:
-    """A line that lays what CloudWatch has beside what the session records add up to."""
+    """A line that compares CloudWatch's counts with the sums of the session records."""
     same = [f"{one.metric} {one.published:,}" for one in found if one.published == one.recorded]
     other = [
         f"{one.metric} {one.published:,} in CloudWatch, {one.recorded:,} in the records"
@@ -195,13 +198,13 @@ def _counts(found: list[Beside]) -> str:
 
 
 def _watch(worker: subprocess.Popen[bytes], folder: Path, sessions: int, occurrences: int) -> None:
-    """Show how far the worker is, until all that was put is counted, told and sent."""
+    """Show the worker's progress until all occurrences are counted, emitted and sent."""
     state = folder / "state.sqlite"
     deadline = time.monotonic() + _PATIENCE_S
     with _progress(sessions) as show:
         while time.monotonic() < deadline:
             if worker.poll() is not None:
-                raise VoiceInsightsError(f"the worker ended early; see {folder / 'worker.log'}")
+                raise VoiceInsightsError(f"the worker ended too early; see {folder / 'worker.log'}")
             seen, read = peek(state), folded(state)
             show(seen.evicted, f"{seen.evicted} of {sessions} sessions, {seen.outbox} to send")
             if read == (occurrences, 0) and seen.evicted >= sessions and not seen.outbox:
@@ -212,26 +215,26 @@ def _watch(worker: subprocess.Popen[bytes], folder: Path, sessions: int, occurre
 
 @contextmanager
 def _progress(sessions: int) -> Iterator[Callable[[int, str], None]]:
-    """A bar on a terminal, a line now and then elsewhere."""
+    """A progress bar on a terminal, an occasional line elsewhere."""
     if not sys.stderr.isatty():
-        told = [""]
+        printed = [""]
 
         def line(done: int, state: str) -> None:
-            if state != told[0] and (done % 5 == 0 or done == sessions):
-                told[0] = state
-                click.echo(f"told: {state}", err=True)
+            if state != printed[0] and (done % 5 == 0 or done == sessions):
+                printed[0] = state
+                click.echo(f"emitted: {state}", err=True)
 
         yield line
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
     with Progress(*columns, TimeElapsedColumn(), console=console(sys.stderr)) as bar:
-        task = bar.add_task("sessions told", total=sessions, state="")
+        task = bar.add_task("sessions emitted", total=sessions, state="")
         yield lambda done, state: bar.update(task, completed=done, state=state)
 
 
 @contextmanager
 def _worker(endpoint: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The real worker as a process of its own, stopped as an orchestrator would stop it."""
+    """Run the real worker as its own process, and stop it as an orchestrator would."""
     settings: Mapping[str, object] = {
         "stream": _STREAM,
         "region": REGION,
@@ -241,8 +244,8 @@ def _worker(endpoint: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "dead_letters": folder / "dead-letters.jsonl",
         "log_format": "json",
         "commit_every_s": _COMMIT_EVERY_S,
-        "idle_clock": "server",  # time runs otherwise there than here
-        "config": os.devnull,  # and no settings file that may be here
+        "idle_clock": "server",  # the embedded AWS's time runs faster than ours
+        "config": os.devnull,  # ignore a settings file in this folder
     }
     own = {f"VOICE_INSIGHTS_{name.upper()}": str(value) for name, value in settings.items()}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("VOICE_INSIGHTS_")}
@@ -273,7 +276,7 @@ def _make_stream(kinesis: Any) -> None:
 
 
 def _fresh(folder: Path) -> Path:
-    """The folder, without what an earlier demo left there; anything else is not touched."""
+    """Make the folder and remove an earlier demo's files from it, and no others."""
     try:
         if folder.is_dir():
             for name in ("sessions.jsonl", "dead-letters.jsonl", "worker.log", "report.html"):

@@ -1,4 +1,4 @@
-"""``voice-insights doctor``: examines a deployment, before and after."""
+"""``voice-insights doctor``: examine a deployment, before the first start and later."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _WIDTH: Final = max(map(len, Verdict))
     type=click.IntRange(1, 1440),
     default=15,
     show_default=True,
-    help="How far back to look into the stream.",
+    help="How far back to read the stream.",
 )
 @click.option(
     "--survive",
@@ -54,13 +54,13 @@ _WIDTH: Final = max(map(len, Verdict))
     type=click.IntRange(1, 8760),
     default=24,
     show_default=True,
-    help="The longest outage of the worker that nothing may be lost by.",
+    help="The longest outage of the worker that must not lose data.",
 )
 @click.option(
     "--twilio",
     "with_twilio",
     is_flag=True,
-    help="Ask Twilio, too: sink, subscription, Advanced Features (see `twilio --help`).",
+    help="Check Twilio, too: sink, subscription, Advanced Features (see `twilio --help`).",
 )
 @settings_options
 def doctor(
@@ -74,14 +74,14 @@ def doctor(
     """Examine a deployment: permissions, stream, traffic, clock and state.
 
     Run it with the worker's settings and in the worker's role, before the first start and
-    whenever something seems wrong. Each check is one line: ok, warn, fail, or not known where it
-    could not be found out, with a line of advice where something is to be done. It exits with 1
-    if a check fails, else 0.
+    whenever something seems wrong. Each check prints one line: ok, warn, fail, or not known if
+    the answer could not be found out; a line of advice follows where there is something to do.
+    The exit code is 1 if a check fails, else 0.
 
-    It leaves nothing behind: permission to write is asked for by requests that can't succeed (of
-    buckets for records and dead letters, by an empty object that it takes away again). It
-    disturbs no worker, but a look into the stream costs read quota: of the 5 GetRecords a second
-    that a shard allows it takes at most one, for up to 5 s, of up to 8 shards.
+    It leaves nothing behind: it tests permissions to write with requests that can't succeed, and
+    buckets for records and dead letters with an empty object that it deletes again. It does not
+    disturb a running worker, but reading the stream costs read quota: at most one of the
+    5 GetRecords a second that a shard allows, for up to 5 s, on up to 8 shards.
 
     \b
     Examples:
@@ -136,7 +136,7 @@ def _as_json(findings: list[Finding]) -> str:
 
 
 def lines(findings: Iterable[Finding], columns: int | None) -> Iterator[str]:
-    """Folded to ``columns`` under the finding's own words, if there is such a bound."""
+    """The lines to print, wrapped at ``columns`` and indented, unless that is None."""
     for one in findings:
         detail = _folded(f"{one.check}: {one.detail}", columns)
         verdict = click.style(f"{one.verdict:{_WIDTH}}", fg=_COLOURS[one.verdict])

@@ -1,4 +1,4 @@
-"""``voice-insights forget``: removes a call from all that the worker keeps."""
+"""``voice-insights forget``: remove a call from everything that the worker stores."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _ATTEMPTS: Final = 5
 
 BEYOND_REACH: Final = (
     "the stream, which keeps its records for its retention",
-    "what CloudWatch has: samples without any id, and log lines",
-    "what Twilio keeps of the call itself",
-    "recordings, and what was given out on standard output",
-    "old versions of objects, snapshots, backups, and other copies of what is named above",
-    "reports and tables that were made of records, and records that others have copied",
-    "dead letters that can't be searched: of bytes that are packed, the call's name is not found",
+    "CloudWatch: samples, which carry no ids, and log lines",
+    "Twilio's own data about the call",
+    "recordings, and anything written to standard output",
+    "old versions of objects, snapshots, backups, and other copies of the places named above",
+    "reports and tables made from records, and records that others have copied",
+    "dead letters that can't be searched: the SID is not found within compressed bytes",
 )
-"""What holds something of a call and can't be reached from here."""
+"""Places that may hold data of a call and that the command can't reach."""
 
 
 class _Forgotten(NamedTuple):
-    """What was removed; of lines None where there are none to be reached."""
+    """What was removed; None for lines on standard output, which can't be reached."""
 
     state: ErasedState
     records: ErasedLines | None
@@ -50,23 +50,24 @@ class _Forgotten(NamedTuple):
 
 @click.command(no_args_is_help=True)
 @click.argument("sid")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 @some_settings_options("state", "records", "dead_letters", "region", "endpoint_url")
 def forget(
     sid: str, *, yes: bool, as_json: bool, config_file: Path | None, **options: str | None
 ) -> None:
-    """Remove the call or session SID (CA..., VX...) from all that the worker keeps.
+    """Remove the call or session SID (CA..., VX...) from everything that the worker stores.
 
-    From its state (open and closed sessions, requests that wait to be sent), from session records
-    and from dead letters, in files and in buckets, as the settings say where they are. Give it
-    the settings that the worker has, and again the place of any other file or bucket that records
-    were once written to. What stays is a digest of SID, so that an event of the call that is
-    delivered again is counted as erased and not taken in.
+    Removes it from the state (open and closed sessions, requests waiting to be sent), from
+    session records and from dead letters, in files and in buckets, wherever the settings say that
+    they are. Give the command the worker's settings, and repeat it with the place of any other
+    file or bucket that records were once written to. Only a digest of SID is kept, so that an
+    event of the call that is delivered again is counted as erased and not taken in.
 
-    It takes the state as another worker would: a worker that is running ends with exit code 3,
-    and its supervisor starts it again. It is safe to repeat; do so if the report says that
-    something may still be on its way. The report also says what can't be reached from here.
+    The command acquires the state as another worker would: a running worker ends with exit
+    code 3, and its supervisor must start it again. The command is safe to repeat; repeat it if
+    its report says that a request may still be in flight. The report also names what the command
+    can't reach.
 
     \b
     Examples:
@@ -81,12 +82,12 @@ def forget(
         click.echo(
             f"{sid} will be removed for good from the state {settings.state}, the records in "
             f"{settings.records} and the dead letters in {settings.dead_letters}.\n"
-            "The state is taken for that: a worker that is running ends with exit code 3, and has "
-            "to be started again, as its supervisor does.",
+            "This acquires the state: a running worker ends with exit code 3, and its supervisor "
+            "must start it again.",
             err=True,
         )
-        click.confirm("Go on?", abort=True, err=True)
-    # the state first: whatever a worker that starts after it sends has nothing of the call
+        click.confirm("Continue?", abort=True, err=True)
+    # The state comes first: a worker that starts after that sends nothing of the call.
     state = _from_state(locations, settings.state, stream, erasure)
     forgotten = _Forgotten(
         state,
@@ -100,9 +101,9 @@ def forget(
 
 
 def _from_state(locations: Locations, location: str, stream: str, erasure: Erasure) -> ErasedState:
-    """Remove it from the state, which a worker that starts meanwhile may take away once more.
+    """Remove the call from the state; retry if a worker that starts meanwhile acquires the state.
 
-    Raises ``Fenced`` if that has happened too often.
+    Raises ``Fenced`` after ``_ATTEMPTS`` such attempts.
     """
 
     def edit(kind: EntryKind, body: bytes) -> bytes:
@@ -132,10 +133,10 @@ def _from_records(locations: Locations, location: str, erasure: Erasure) -> Eras
 
 def _report(sid: str, settings: Settings, forgotten: _Forgotten) -> Iterator[str]:
     state = forgotten.state
-    yield f"{sid} is removed, and stays known by a digest only"
+    yield f"{sid} is removed; only a digest of it is kept"
     yield (
         f"  state         {settings.state}: {state.resident:,} sessions in memory, "
-        f"{state.closed:,} closed ones, {state.requests:,} requests that waited"
+        f"{state.closed:,} closed ones, {state.requests:,} waiting requests"
     )
     yield f"  records       {settings.records}: {_lines(forgotten.records)}"
     yield f"  dead letters  {settings.dead_letters}: {_lines(forgotten.dead_letters)}"
@@ -155,13 +156,14 @@ def _lines(erased: ErasedLines | None) -> str:
 def _advice(state: ErasedState) -> Iterator[str]:
     if state.maybe_sent:
         yield (
-            f"{state.maybe_sent:,} requests that had it may be on their way still: repeat this "
-            "in a few minutes"
+            f"{state.maybe_sent:,} requests that contained it may still be in flight: repeat this "
+            "command in a few minutes"
         )
     if not state.cleared:
         yield (
-            "its bytes are still where the state lies, though no worker reads them: in a file "
-            "until this is repeated, in a bucket until the worker has swept, some 10 minutes"
+            "its bytes are still in the state's file or bucket, though no worker reads them: in a "
+            "file until this command is repeated, in a bucket until the worker's next sweep, about "
+            "10 minutes"
         )
 
 

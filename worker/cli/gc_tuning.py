@@ -1,4 +1,4 @@
-"""How often Python looks through what there is for cycles of garbage. Shell."""
+"""Tuning of Python's cyclic garbage collector. Shell."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import gc
 
 
 def tune_collector() -> None:
-    """Look at the newest 50,000 containers at a time, and seldom at older ones.
+    """Collect after every 50,000 new containers, and older generations seldom.
 
-    What records, sessions and samples are kept in makes no cycles, so nearly nothing is ever found
-    among it, and Python's own thresholds go through it all again each time it has grown by a
-    quarter: a tenth of a replay of 10^6 records.
+    The structures of records, sessions and samples form no cycles, so a collection finds nearly
+    nothing. Python's default thresholds scan all of them each time they have grown by a quarter,
+    which takes a tenth of the time of replaying 10^6 records.
     """
     gc.set_threshold(50_000, 20, 10)

@@ -1,4 +1,4 @@
-"""``voice-insights health``: asks the worker beside it whether it is alive."""
+"""``voice-insights health``: ask the worker on this machine whether it is alive."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LONGEST: Final = 200
 @click.command()
 @beside_options
 def health(health_port: str | None, health_host: str | None, config_file: Path | None) -> None:
-    """Ask the worker on this machine whether it is alive.
+    """Check whether the worker on this machine is alive.
 
-    For a container's health check: give it the environment or the settings file that the worker
-    has, and it finds the port by itself. It asks /healthz, prints the answer, and exits 0 if the
-    worker's loop turns, 1 if it stands still or nothing answers, and 2 without a port or with a
-    wrong setting. How far behind the worker is, and whether AWS answers, has no say in it. It
-    writes nothing and needs no credentials.
+    Made for a container's health check: with the worker's environment or settings file it finds
+    the port itself. It requests /healthz, prints the answer, and exits with 0 if the worker's
+    loop is running, 1 if the loop is stuck or nothing answers, and 2 if no port is set or a
+    setting is wrong. The worker's lag and the health of AWS don't matter here. The command writes
+    nothing and needs no credentials.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``voice-insights infra``: what is deployed, as far as it follows from the worker's own code."""
+"""``voice-insights infra``: CloudFormation templates and sizes that follow from the code."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ _SHOWN_LINES: Final = 40
 
 @click.group()
 def infra() -> None:
-    """What is deployed beside the worker: dashboard and alarms, and what all of it takes.
+    """Write the CloudFormation templates, and estimate size and cost.
 
-    The templates are in the folder infra/ of a checkout; where the worker was installed without
-    one, `service` and `render` write them. After a change of the metrics, or once CloudWatch has a
-    fortnight of your own traffic to take thresholds from, render the watch anew.
+    A checkout has the templates in its folder infra/; in an installation without a checkout,
+    `service` and `render` write them. Render the monitoring template again after a change of the
+    metrics, and once CloudWatch holds two weeks of your own traffic to take thresholds from.
     """
 
 
-@infra.command()
+@infra.command(short_help="Write the template of the dashboard and the alarms.")
 @click.option(
     "--out",
     metavar="FILE",
@@ -60,12 +60,12 @@ def infra() -> None:
     "--baseline",
     metavar="DURATION",
     type=Duration(),
-    help="Measure the thresholds of latency alarms over so long, such as 14d.",
+    help="Derive the latency alarms' thresholds from this much history, such as 14d.",
 )
 @click.option(
     "--account",
     metavar="SID",
-    help="Watch the series that carry this account's labels (the setting labels).",
+    help="Monitor the series that carry this account's labels (the setting labels).",
 )
 @some_settings_options(
     *("namespace", "own_namespace", "region", "endpoint_url"),
@@ -83,14 +83,14 @@ def render(
 ) -> None:
     """Write the CloudFormation template of the dashboard and the alarms.
 
-    It is made from the catalogues of metrics and the worker's settings: namespaces, dimension
-    sets, and the holds, which decide over how many periods an alarm must look. Give it the
-    settings that the worker has.
+    The template follows from the metrics' catalogues and from the worker's settings: namespaces,
+    dimension sets, and the holds, which decide how many periods an alarm must evaluate. Give it
+    the worker's settings.
 
-    Without --baseline it asks nobody: alarms of latencies have the limits that Twilio publishes
-    for their thresholds, and tell nobody. With --baseline they get thresholds from what
-    CloudWatch holds (cloudwatch:GetMetricStatistics; 1d to 63d), and actions; a metric of which
-    too little is known keeps its fallback, which standard error says.
+    Without --baseline nothing is looked up: the latency alarms' thresholds are the limits that
+    Twilio publishes, and these alarms notify nobody. With --baseline the thresholds come from
+    the history in CloudWatch (cloudwatch:GetMetricStatistics; 1d to 63d), and the alarms notify;
+    a metric with too little history keeps its fallback, which is reported on standard error.
 
     \b
     Examples:
@@ -121,9 +121,9 @@ def render(
 def service(out: str) -> None:
     """Write the CloudFormation template of the worker itself.
 
-    As it came with this release: stream, Twilio's role, bucket, log group, a Fargate task;
-    docs/deployment.md deploys it. In a checkout it is there already. A file of other contents is
-    left alone.
+    This release's template makes the stream, Twilio's role, a bucket, a log group and a Fargate
+    task; docs/deployment.md shows how to deploy it. A checkout has it already. A file with other
+    contents is not overwritten.
 
     \b
     Examples:
@@ -135,12 +135,12 @@ def service(out: str) -> None:
         click.echo(template, nl=False)
         return
     if Path(out).exists() and Path(out).read_bytes() != template.encode():
-        raise BadInput(f"--out {out}: it is there already, and differs; name another file")
+        raise BadInput(f"--out {out}: a different file is already there; name another one")
     _write(out, template)
 
 
 def service_template() -> str:
-    """The template of the service: in an installed package among its files, in a checkout beside
+    """The service's template, from the installed package's files, or from the checkout around
     the package.
     """
     package = files("worker")
@@ -152,7 +152,7 @@ def service_template() -> str:
 
 
 def _write(out: str, template: str) -> None:
-    """Write a template, and the folder that it is to be in."""
+    """Write a template, and make the folder for it if there is none."""
     try:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         Path(out).write_text(template, encoding="utf-8")
@@ -205,7 +205,7 @@ def _period_before(now: datetime) -> datetime:
 
 
 def _differs(path: Path, template: str) -> int:
-    """0 if the file holds the template, else 1; what differs goes to standard error."""
+    """0 if the file holds the template, else 1 after a diff on standard error."""
     try:
         there = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -225,10 +225,10 @@ def _differs(path: Path, template: str) -> int:
 @click.argument("calls_a_day", nargs=-1, type=click.IntRange(1, 100_000_000))
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 def sizing(calls_a_day: tuple[int, ...], *, as_json: bool) -> None:
-    """Print what a deployment needs and costs by CALLS_A_DAY.
+    """Estimate what a deployment needs and costs for CALLS_A_DAY.
 
-    Shards, task, sessions in memory, series, and dollars a month at list prices, Twilio's first.
-    The assumptions are in docs/runbook.md; it asks nobody.
+    Prints shards, task size, sessions in memory, series, and dollars a month at list prices,
+    Twilio's first. docs/runbook.md states the assumptions; nothing is looked up.
 
     \b
     Example:
@@ -241,7 +241,7 @@ def sizing(calls_a_day: tuple[int, ...], *, as_json: bool) -> None:
 
 
 def _sizing_as_json(calls_a_day: tuple[int, ...]) -> str:
-    """Null for the task's processor and memory where one processor is too small."""
+    """The sizes as JSON; a task's processor and memory are null if one processor is too small."""
     sizes = []
     for calls in calls_a_day:
         cost = cost_of(calls)

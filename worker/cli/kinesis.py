@@ -1,4 +1,4 @@
-"""The Kinesis client of the commands that put records into streams, and the options of AWS."""
+"""The Kinesis client of the commands that put records into streams, and its options."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from worker.producer.put_records import StreamWriter
 
 
 def kinesis_client(endpoint_url: str | None, region: str | None) -> StreamWriter:
-    """A client by the usual AWS settings, but for what is given here.
+    """Make a client from the usual AWS configuration, except for the arguments given.
 
-    Raises Misconfigured if no region is set anywhere.
+    Raises ``Misconfigured`` if no region is configured anywhere.
     """
     config = Config(retries={"mode": "standard", "total_max_attempts": 8})
     with client_errors("Kinesis"):
@@ -30,19 +30,19 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def aws_options(command: _Command) -> _Command:
-    """The options ``--endpoint-url`` and ``--region`` of a command."""
+    """Add the options ``--endpoint-url`` and ``--region`` to a command."""
     region = click.option(
         "--region",
         metavar="NAME",
         envvar="VOICE_INSIGHTS_REGION",
         show_envvar=True,
-        help="AWS region, else as AWS is set up.",
+        help="AWS region.  [default: from the AWS configuration]",
     )
     endpoint = click.option(
         "--endpoint-url",
         metavar="URL",
         envvar="VOICE_INSIGHTS_ENDPOINT_URL",
         show_envvar=True,
-        help="Another AWS, such as an emulator's.",
+        help="URL to use instead of AWS, such as an emulator's.",
     )
     return endpoint(region(command))

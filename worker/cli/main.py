@@ -1,4 +1,4 @@
-"""The command group. A subcommand's module is imported when it is asked for, not before."""
+"""The command group, which imports a subcommand's module only when that is used."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from worker.printable import escaped_line
 _COMMANDS: Final = {
     "run": "Consume a stream: the long-running worker.",
     "replay": "Run a recording through the worker's core, or back into a stream.",
-    "record": "Write the shards of a live stream into a folder.",
+    "record": "Record the shards of a live stream into a folder.",
     "simulate": "Make realistic traffic, as a recording or into a stream.",
-    "report": "Write calls and the fleet as one HTML file to look at.",
-    "calls": "Rank calls by what their callers sat through.",
+    "report": "Write calls and the fleet as one HTML page.",
+    "calls": "Rank calls by how badly they went for their callers.",
     "session": "Show one call turn by turn.",
-    "state": "Show what the worker's state holds, and copy it.",
-    "dead-letters": "Look at what could not be read, and put it back.",
-    "forget": "Remove a call from all that the worker keeps.",
-    "reconcile": "Compare what was sent with what CloudWatch has.",
-    "twilio": "Read calls back from Twilio, verify against it, set up its sink.",
+    "state": "Show or copy the worker's state.",
+    "dead-letters": "Look at what could not be counted, and put it back.",
+    "forget": "Remove a call from everything that the worker stores.",
+    "reconcile": "Compare the samples sent with those that CloudWatch has.",
+    "twilio": "Read calls back from Twilio, verify records, set up the sink.",
     "config": "Show the settings in force and where each came from.",
     "doctor": "Examine a deployment: permissions, stream, traffic, clock, state.",
-    "health": "Ask the worker beside it whether it is alive.",
-    "status": "Show how the worker beside it stands, and its worst calls.",
-    "infra": "Make dashboard and alarms; tell size and cost.",
-    "demo": "See the whole worker at work against an embedded AWS.",
+    "health": "Check whether the worker on this machine is alive.",
+    "status": "Show the worker on this machine, and its worst calls.",
+    "infra": "Write the deployment's templates; estimate size and cost.",
+    "demo": "Run the whole worker against an embedded AWS.",
     "schema": "Print the JSON schema of the session record.",
 }
 
@@ -68,7 +68,7 @@ def cli() -> None:
     \b
     See it work:            voice-insights demo
     Try your own records:   voice-insights replay FOLDER --sessions sessions.jsonl
-    Run it:                 VOICE_INSIGHTS_STREAM=my-stream voice-insights run
+    Run the worker:         VOICE_INSIGHTS_STREAM=my-stream voice-insights run
 
     Settings are environment variables (VOICE_INSIGHTS_...) or a file voice-insights.toml;
     `voice-insights config` explains each of them.
@@ -76,7 +76,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a command; what it raises on purpose ends it with one line and its exit code."""
+    """Run a command. An expected error ends it with one line and the error's exit code."""
     tune_collector()
     prepare_streams()
     sys.excepthook = _tell_defect

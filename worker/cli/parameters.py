@@ -1,4 +1,4 @@
-"""Kinds of values that options of several commands take."""
+"""Parameter types that several commands use."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.ASCII)
 
 
 class Duration(click.ParamType[float]):
-    """Seconds: a number, or one with a unit, as in ``90``, ``90s``, ``10m``, ``1.5h``, ``2d``."""
+    """A duration: seconds, or with a unit, as in ``90``, ``90s``, ``10m``, ``1.5h``, ``2d``."""
 
     name = "duration"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The duration in seconds, 0 or more."""
+        """Parse the duration, in seconds, 0 or more."""
         if isinstance(value, int | float):
             return float(value)
         match = _DURATION.fullmatch(str(value).strip())
         if match is None:
-            self.fail(f"{value!r} is no duration; write 90, 90s, 10m or 1.5h", param, ctx)
+            self.fail(f"{value!r} is not a duration; write 90, 90s, 10m or 1.5h", param, ctx)
         return float(match[1]) * _UNITS[match[2]]
 
 
@@ -40,30 +40,30 @@ class InstantParameter(click.ParamType[int]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
-        """The instant in epoch milliseconds."""
+        """Parse the instant, in epoch milliseconds."""
         if isinstance(value, int):
             return value
         instant = parse_ms(str(value).strip())
         if instant is None:
-            self.fail(f"{value!r} is no time; write 2026-10-02T12:00:00Z", param, ctx)
+            self.fail(f"{value!r} is not a time; write 2026-10-02T12:00:00Z", param, ctx)
         return instant
 
 
 class Rate(click.ParamType[float]):
-    """A share of 0 to 1."""
+    """A rate from 0 to 1."""
 
     name = "rate"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The rate itself."""
+        """Parse the rate."""
         try:
             rate = float(str(value))
         except ValueError:
             rate = math.nan
         if not 0 <= rate <= 1:
-            self.fail(f"{value!r} is no rate of 0 to 1", param, ctx)
+            self.fail(f"{value!r} is not a rate from 0 to 1", param, ctx)
         return rate
 
 
@@ -74,10 +74,10 @@ compress_option = click.option(
     type=click.Choice(["zst", "gz", "none"]),
     default="zst",
     show_default=True,
-    help="How to pack the files of the recording.",
+    help="How to compress the recording's files.",
 )
 
 
 def compression_of(name: CompressionName) -> Compression | None:
-    """The compression that an option names."""
+    """Return the compression that the option names, or None."""
     return None if name == "none" else name

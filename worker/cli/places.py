@@ -1,4 +1,4 @@
-"""Session records from a place of any kind: records, a recording of a stream, or a state."""
+"""Session records from a place of any kind: records, a stream's recording, or a state."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _PROGRESS_EVERY: Final = 10_000
 
 
 class PlacesRead(NamedTuple):
-    """What a place holds: of each session its last record, and where these came from.
-    ``counters``: of the replay, if it is a recording.
+    """Each session's last record, and the kind of place that they came from. ``counters``: of
+    the replay, if it is a recording.
     """
 
     source: PlaceSource
@@ -42,8 +42,10 @@ class PlacesRead(NamedTuple):
 
 
 def read_places(places: Sequence[str], settings: Settings) -> PlacesRead:
-    """The records of several places, of each session the last revision; a recording is replayed
-    with the worker's settings. Raises ``BadInput`` for a place that is none of them.
+    """Read the last revision of each session's record from several places.
+
+    A recording is replayed with the worker's settings. Raises ``BadInput`` for a place that holds
+    neither records, nor a recording, nor a state.
     """
     locations = Locations(settings.region, settings.endpoint_url)
     read = [_read(place, locations, settings) for place in places]

@@ -1,4 +1,4 @@
-"""How far a command is, and what it leaves out, on standard error."""
+"""A command's progress, and records that it leaves out, on standard error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worker.stream.record import Record
 
 
 class Progress:
-    """Tells a count at most every ``interval_s`` seconds, and the first one at once."""
+    """Prints a count at most every ``interval_s`` seconds, and the first one at once."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Progress:
         self._next: float | None = None
 
     def __call__(self, count: int) -> None:
-        """``count`` so far; told or not, as time has passed."""
+        """Print the ``count`` so far if enough time has passed."""
         now = self._clock()
         if count and (self._next is None or now >= self._next):
             click.echo(f"{count:,} {self._noun} {self._verb}", err=True)
@@ -35,6 +35,6 @@ class Progress:
 
 
 def tell_refused(record: Record, why: str) -> None:
-    """Name a record that a stream doesn't take."""
+    """Report a record that a stream refused."""
     place = f"{record.shard}, sequence number {record.sequence_number}"
     click.echo(f"{place}: left out: {why}", err=True)

@@ -1,4 +1,4 @@
-"""``voice-insights reconcile``: what was sent against what CloudWatch has."""
+"""``voice-insights reconcile``: compare the samples sent with those that CloudWatch has."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from worker.times.rfc3339 import format_ms
 
 _SHOWN: Final = 50
 _FORMATS: Final = {METRIC_KIND: DATUMS}
-"""Of the entries that count in CloudWatch."""
+"""The format of each kind of entry that counts in CloudWatch."""
 
 Notes = dict[NoteKey, Note]
 
@@ -46,16 +46,22 @@ Notes = dict[NoteKey, Note]
     type=InstantParameter(),
     help="First minute to compare, in ISO 8601.  [default: --last before --until]",
 )
-@click.option("--until", type=InstantParameter(), help="Minute to stop before.  [default: now]")
+@click.option(
+    "--until",
+    type=InstantParameter(),
+    help="End of the span; this minute is not included.  [default: now]",
+)
 @click.option(
     "--last",
     type=Duration(),
     default="3h",
     show_default=True,
-    help="How far back, without --since.",
+    help="Length of the span, without --since.",
 )
-@click.option("--all", "show_all", is_flag=True, help="Show minutes that are exact, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line and minute.")
+@click.option("--all", "show_all", is_flag=True, help="Show exact minutes, too.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line, one for each minute."
+)
 @some_settings_options("state", "namespace", "region", "endpoint_url")
 def reconcile(
     since: int | None,
@@ -66,16 +72,17 @@ def reconcile(
     config_file: Path | None,
     **options: str | None,
 ) -> None:
-    """Compare what was sent with what CloudWatch has, minute by minute.
+    """Compare the samples sent with those that CloudWatch has, minute by minute.
 
-    The worker's state keeps, for 15 days, a note on every request to CloudWatch that has ended:
-    how many samples of which series and minute it held, and how often it may have counted. Here
-    that is laid beside CloudWatch's SampleCount. A series' minute is exact; or it is above by
-    no more than the bound A, the samples of requests of which nobody knows whether an attempt
-    arrived; or something is wrong. The worker may be running. New minutes, and late ones most
-    of all, take CloudWatch some time to show: data that is 3 to 24 hours old up to 2 hours.
+    For every request to CloudWatch that has ended, the worker's state keeps a note for 15 days:
+    how many samples of which series and minute the request held, and how many times it may have
+    been counted. This command compares the notes with CloudWatch's SampleCount. A minute of a
+    series is exact; or above, by at most the bound A: the samples of requests with an attempt
+    whose arrival is uncertain; or it has too few or too many samples. The worker may be running.
+    CloudWatch takes some time to show new minutes, and longer to show late ones: up to 2 hours
+    for data that is 3 to 24 hours old.
 
-    Exit code 1 if a minute has less than it must, or more than its bound allows.
+    The exit code is 1 if a minute has fewer samples than it must, or more than its bound allows.
 
     \b
     Examples:
@@ -107,7 +114,7 @@ def _series(notes: Sequence[Note]) -> list[Series]:
 
 
 def _ledger(state: StateView, since: int) -> tuple[Notes, Notes]:
-    """Notes on requests that have ended, and on those that wait; one may be in both."""
+    """The notes on requests that have ended, and on those waiting; a note may be in both."""
     ended, waiting = state.ledger_since(since, _FORMATS)
     return _keyed(state, ended), _keyed(state, waiting)
 
@@ -129,16 +136,16 @@ def _found(
 
 
 def _show(rows: Sequence[ReconciledMinute], *, show_all: bool, as_json: bool) -> None:
-    told = [row for row in rows if show_all or row.verdict != "exact"]
+    selected = [row for row in rows if show_all or row.verdict != "exact"]
     if as_json:
-        for row in told:
+        for row in selected:
             click.echo(json.dumps(_fields(row)))
         return
-    if told:
-        shown = told if show_all else told[:_SHOWN]
+    if selected:
+        shown = selected if show_all else selected[:_SHOWN]
         console(sys.stdout).print(_table(shown))
-        if len(shown) < len(told):
-            click.echo(f"and {len(told) - len(shown)} more; see them all with --json")
+        if len(shown) < len(selected):
+            click.echo(f"and {len(selected) - len(shown)} more; --json prints them all")
 
 
 def _fields(row: ReconciledMinute) -> dict[str, object]:
@@ -181,13 +188,13 @@ def _summary(
 ) -> str:
     span = f"{format_ms(begin)[:16]} to {format_ms(end)[:16]}"
     if not rows:
-        return f"{span}: nothing was sent, and nothing waits"
+        return f"{span}: nothing was sent, and nothing is waiting"
     counts = ", ".join(
         f"{verdicts[name]:,} {name}" for name in get_args(MinuteVerdict) if verdicts[name]
     )
     waiting = sum(row.waiting for row in rows)
     return (
         f"{span}: {len(rows):,} series' minutes: {counts}; CloudWatch has "
-        f"{sum(row.found for row in rows):,} samples of {sum(row.must for row in rows):,} that it "
-        f"must have, {waiting:,} wait to be sent"
+        f"{sum(row.found for row in rows):,} samples and must have "
+        f"{sum(row.must for row in rows):,}, {waiting:,} are waiting to be sent"
     )

@@ -1,4 +1,4 @@
-"""``voice-insights record``: a live stream into a recording."""
+"""``voice-insights record``: record a live stream."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from worker.times.rfc3339 import parse_ms
 
 _LOOK_EVERY_S: Final = 0.2
 _DENIED_ATTEMPTS: Final = 3
-"""After the first, credentials that have expired are looked for anew."""
+"""After the first one, expired credentials are looked up again."""
 
 _ATTEMPTS: Final = 8
-"""Failed calls in a row, of one shard, after which the stream counts as out of reach."""
+"""Consecutive failed calls of one shard after which the stream counts as unreachable."""
 
 
 class StartPosition(click.ParamType[Start]):
@@ -47,7 +47,7 @@ class StartPosition(click.ParamType[Start]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Start:
-        """Where to begin to read."""
+        """Parse the position to begin reading at."""
         word = str(value).strip()
         if word.lower() == "trim_horizon":
             return "trim_horizon"
@@ -65,7 +65,7 @@ class StartPosition(click.ParamType[Start]):
 
 _EPILOG = """\b
 Examples:
-  # all that the stream still holds
+  # everything that the stream still holds
   voice-insights record my-stream --out calls --until-tip
   # ten minutes from now on
   voice-insights record my-stream --out calls --from latest --seconds 600
@@ -76,7 +76,9 @@ Examples:
 
 @click.command("record", epilog=_EPILOG)
 @click.argument("stream")
-@click.option("--out", required=True, metavar="FOLDER", help="The recording's folder, a new one.")
+@click.option(
+    "--out", required=True, metavar="FOLDER", help="The recording's folder, which must be new."
+)
 @click.option(
     "--from",
     "start",
@@ -85,10 +87,10 @@ Examples:
     show_default=True,
     metavar=metavar_of("start"),
     shell_complete=completions_of("start"),
-    help="Where to begin: trim_horizon, latest (this second), or a time like 2026-10-02T12:00:00Z.",
+    help="Where to begin: trim_horizon, latest (now), or a time like 2026-10-02T12:00:00Z.",
 )
-@click.option("--until-tip", is_flag=True, help="End when every shard is read up to its tip.")
-@click.option("--seconds", type=Duration(), metavar="DURATION", help="End after so long.")
+@click.option("--until-tip", is_flag=True, help="End once every shard is read up to its tip.")
+@click.option("--seconds", type=Duration(), metavar="DURATION", help="End after this time.")
 @compress_option
 @aws_options
 def record(
@@ -101,11 +103,11 @@ def record(
     endpoint_url: str | None,
     region: str | None,
 ) -> None:
-    """Write the records of a live STREAM (name or ARN) into a folder, one file a shard.
+    """Record a live STREAM (name or ARN) into a folder, one file per shard.
 
-    Records are written as they are, aggregates unopened, and other readers of the stream are not
-    disturbed but for the read limits they share. Ends by Ctrl-C, with complete files, unless it
-    is told when. `voice-insights replay` reads what it wrote.
+    Records are written unchanged; aggregated records stay aggregated. Other readers of the stream
+    are not disturbed, but share its read limits. Recording ends at Ctrl-C, with complete files,
+    or as --until-tip or --seconds say. `voice-insights replay` reads the recording.
     """
     kinesis = open_stream(
         stream,
@@ -131,7 +133,7 @@ def record(
 def _recorded(
     api: KinesisApi, start: Start, writer: RecordingWriter, stop: _Stop, *, until_tip: bool
 ) -> Iterator[int]:
-    """Write what the stream has into the files of its shards; how many records, time and again.
+    """Write the stream's records into one file per shard; yield the number of each batch.
 
     Raises ``Misconfigured``, ``Unreachable`` and ``StreamReplaced``.
     """
@@ -149,7 +151,7 @@ def _recorded(
             batches = reader.poll(min(left_s, _LOOK_EVERY_S))
             for batch in batches:
                 if batch.gap:
-                    gap = f"{batch.shard}: the stream had dropped records to be read"
+                    gap = f"{batch.shard}: gap: the stream dropped records before they were read"
                     click.echo(escaped_line(gap), err=True)
                 for one in batch.records:
                     writer.write(one)
@@ -167,7 +169,7 @@ def _recorded(
 
 
 def positions(description: StreamDescription, start: Start) -> dict[str, Position]:
-    """Where each shard is begun; from the latest on a shard with children has nothing to read."""
+    """The first position of each shard; from ``latest``, a shard with children is at its end."""
     found = first_positions(description, start)
     if start == "latest":
         for name in found:
@@ -177,19 +179,23 @@ def positions(description: StreamDescription, start: Start) -> dict[str, Positio
 
 
 def at_tip(views: Iterable[ShardView]) -> bool:
-    """Whether all of every shard has been handed over, up to its tip or its end."""
-    return all(
+    """Whether every shard's records have been handed over, up to its tip or its end.
+
+    A stream always has shards: an emulator under load has listed none.
+    """
+    done = [
         not view.undelivered
         and (
             view.stage is ShardStage.ENDED
             or (view.stage is ShardStage.READING and view.millis_behind == 0)
         )
         for view in views
-    )
+    ]
+    return bool(done) and all(done)
 
 
 def final_failure(reader_event: ReaderEvent) -> VoiceInsightsError | None:
-    """The error that a recording ends with, if trying again may not help or has not for long."""
+    """The error to end the recording with, if a retry can't help or retries failed too often."""
     if not isinstance(reader_event, BackedOff):
         return None
     kind, detail = reader_event.failure
@@ -202,18 +208,18 @@ def final_failure(reader_event: ReaderEvent) -> VoiceInsightsError | None:
 
 
 class _Stop:
-    """When a recording ends: by the time (``time.monotonic``), or by a signal."""
+    """The end of a recording: a deadline (``time.monotonic``), or a signal."""
 
     def __init__(self, deadline_s: float | None) -> None:
         self._deadline_s = float("inf") if deadline_s is None else deadline_s
-        self._asked = False  # no Event: the handler runs amid any line, and may wait for no lock
+        self._asked = False  # no Event: a handler interrupts any line and must not wait for a lock
 
     def left_s(self) -> float:
-        """Seconds until the end, 0 or less if it has come."""
+        """Seconds until the end; 0 or less once it has come."""
         return 0.0 if self._asked else self._deadline_s - time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass. Raises ``Stopped`` when the end comes."""
+        """Sleep. Raises ``Stopped`` when the end comes."""
         until = time.monotonic() + seconds
         while (left_s := until - time.monotonic()) > 0 and self.left_s() > 0:
             time.sleep(min(left_s, self.left_s(), _LOOK_EVERY_S))
@@ -222,7 +228,7 @@ class _Stop:
 
     @contextmanager
     def by_signal(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end the reading with complete files, a second one at once."""
+        """End at Ctrl-C or SIGTERM with complete files, and at a second signal immediately."""
         handled = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(number, self._end) for number in handled]
         try:

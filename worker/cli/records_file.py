@@ -1,7 +1,8 @@
 """Session records from lines, the last revision of each.
 
-A session that spoke again after the worker had forgotten it has records of two kinds under one
-key: those of what came before, and ``continued`` ones of what came after. Each kind has its last.
+A session whose events went on after the worker had expired it has records of two kinds under one
+key: those of the events before, and ``continued`` ones of the events after. The last revision of
+each kind is kept.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from worker.state.view import StateView
 
 
 def read_records(path: Path, sid: str | None = None) -> list[SessionRecord]:
-    """The records in a file; with ``sid``, only those of that session or call.
+    """Read the records in a file; with ``sid``, only those of that session or call.
 
-    Raises ``BadInput`` for a file that can't be read or a line that is no session record.
+    Raises ``BadInput`` for a file that can't be read or a line that is not a session record.
     """
     return records_in(lines_of_file(path), sid)
 
 
 def records_in(lines: Iterable[WrittenLine], sid: str | None) -> list[SessionRecord]:
-    """The records in lines that come with the name and the number of their place."""
+    """Decode the records in lines, each given with its file or object and its number there."""
     last: dict[tuple[str | bool, ...], SessionRecord] = {}
     for place, number, line in lines:
         if sid is not None and sid.encode() not in line:
@@ -38,7 +39,7 @@ def records_in(lines: Iterable[WrittenLine], sid: str | None) -> list[SessionRec
         try:
             record = decode_record(line)
         except DecodeError as error:
-            raise BadInput(f"{place}, line {number}: no session record ({error})") from error
+            raise BadInput(f"{place}, line {number}: not a session record ({error})") from error
         session = record.platform, record.account_sid, record.call_sid, record.session_id
         key = *session, record.continued
         if sid in (None, record.call_sid, record.session_id) and (
@@ -51,8 +52,8 @@ def records_in(lines: Iterable[WrittenLine], sid: str | None) -> list[SessionRec
 def records_of_state(
     state: StateView, sid: str | None, setting: SequenceNumbers
 ) -> list[SessionRecord]:
-    """The records of a state's sessions, read as the worker reads them; ``sid``: only those of that
-    session or call.
+    """Build the records of a state's sessions by the worker's rules; with ``sid``, only those of
+    that session or call.
     """
     found = state.find_sessions(sid)
     stream = Numbering(setting, found_sparse=state.found_sparse()).contiguous

@@ -1,4 +1,4 @@
-"""``voice-insights replay``: a recording through the core, or back into a stream."""
+"""``voice-insights replay``: run a recording through the core, or put it back into a stream."""
 
 from __future__ import annotations
 
@@ -31,22 +31,24 @@ _PUT_BACK: Final = ("speed", "shift_to_now", "endpoint_url", "region")
 
 @click.command(no_args_is_help=True)
 @click.argument("path")
-@click.option("--sessions", metavar="FILE", help="Write the session records, one a line.")
-@click.option("--metrics", metavar="FILE", help="Write the datums as CloudWatch would get them.")
-@click.option("--dead-letters", metavar="FILE", help="Write what can't be read, and why.")
-@click.option("--counters", metavar="FILE", help="Write the counters of the run, one object.")
+@click.option("--sessions", metavar="FILE", help="Write the session records, one per line.")
+@click.option(
+    "--metrics", metavar="FILE", help="Write the metric datums that CloudWatch would get."
+)
+@click.option("--dead-letters", metavar="FILE", help="Write the dead letters, with reasons.")
+@click.option("--counters", metavar="FILE", help="Write the run's counters as one JSON object.")
 @click.option(
     "--as-live",
     is_flag=True,
-    help="Publish when the live worker would have, going by the recording's arrival times: "
-    "with late events, revisions and retracted samples.",
+    help="Publish when the live worker would have, by the recording's arrival times: with late "
+    "events, revisions and retracted samples.",
 )
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help=CONFIG_HELP)
 @click.option("--into", metavar="STREAM", help="Put the records back into a Kinesis stream.")
 @click.option(
     "--speed",
     type=click.FloatRange(min=0),
-    help="With --into: 1 as recorded, 10 ten times as fast, 0 flat out.  [default: 0]",
+    help="With --into: 1 is as recorded, 10 ten times as fast, 0 at full speed.  [default: 0]",
 )
 @click.option("--shift-to-now", is_flag=True, help="With --into: move the events' times to now.")
 @aws_options
@@ -58,12 +60,12 @@ def replay(path: str, into: str | None, **options: Any) -> None:
     standard output.
 
     Without --into nothing is sent anywhere. At the end of the input all sessions close and all
-    minutes are published, into the files that you name; the result does not depend on the
-    order, the repetition or the sharding of the records. Settings that shape metrics
-    (namespace, dimensions, labels, holds) are those of the worker.
+    minutes are published into the files that you name; the result does not depend on the order,
+    the repetition or the sharding of the records. The settings that shape metrics (namespace,
+    dimensions, labels, holds) apply as in the worker.
 
-    With --into, a record that the stream doesn't take, such as one that is too large for it, is
-    named and left out, and the exit code is 1 then.
+    With --into, a record that the stream refuses, for example because it is too large, is named
+    and left out, and the exit code is then 1.
 
     \b
     Examples:
@@ -79,8 +81,8 @@ def replay(path: str, into: str | None, **options: Any) -> None:
 
 
 def _refuse(names: tuple[str, ...], why: str) -> None:
-    """An option is out of place only if it was given: the worker's settings may stand in the
-    environment.
+    """Refuse options that were given on the command line; the environment may hold any of the
+    worker's settings.
     """
     context = click.get_current_context()
     for name in names:
@@ -98,15 +100,15 @@ def _replay(path: str, config: Path | None, as_live: bool, options: dict[str, An
         files.finish(replay.counters)
     click.echo(_summary(replay.counters), err=True)
     if 0 < replay.counters["occurrences"] == replay.counters["dead_letters"]:
-        kept = paths.dead_letters or "FILE, kept by --dead-letters FILE"
-        raise BadInput(f"{path}: nothing in it can be read; see `dead-letters list {kept}`")
+        kept = paths.dead_letters or "FILE, written by --dead-letters FILE"
+        raise BadInput(f"{path}: no record in it can be read; see `dead-letters list {kept}`")
 
 
 @contextmanager
 def _full_disks_told() -> Iterator[None]:
     try:
         yield
-    except BrokenPipeError:  # whoever read has read enough
+    except BrokenPipeError:  # the reader has read enough
         raise
     except OSError as error:
         raise VoiceInsightsError(f"can't write the results: {error.strerror}") from error
@@ -116,7 +118,7 @@ def _summary(counters: Mapping[str, int]) -> str:
     shown = (
         ("occurrences", "occurrences"),
         ("events", "events"),
-        ("duplicates", "of them repeated"),
+        ("duplicates", "of them duplicates"),
         ("ignored", "of other types"),
         ("test_events", "test events"),
         ("dead_letters", "dead letters"),
@@ -148,6 +150,6 @@ def _put_back(
         refused=tell_refused,
     )
     damaged = f", {done.damaged:,} damaged lines left out" if done.damaged else ""
-    refused = f", {done.refused:,} left out that it doesn't take" if done.refused else ""
+    refused = f", {done.refused:,} refused records left out" if done.refused else ""
     click.echo(f"{done.put:,} records put into {stream}{damaged}{refused}", err=True)
     sys.exit(1 if done.refused else 0)

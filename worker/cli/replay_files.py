@@ -1,4 +1,4 @@
-"""The files that a replay writes."""
+"""The output files of a replay."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from worker.times.rfc3339 import format_ms
 
 
 class Paths(NamedTuple):
-    """Where each output goes: a path, ``-`` for standard output, None for nowhere."""
+    """The destination of each output: a path, ``-`` for standard output, None for nowhere."""
 
     sessions: str | None
     metrics: str | None
@@ -33,11 +33,10 @@ class Paths(NamedTuple):
 
 
 class ReplayFiles:
-    """The files a replay writes; all are opened before anything is read.
+    """The output files of a replay; all are opened before anything is read.
 
-    What a file holds already is written over only when all could be opened. Raises
-    ``Misconfigured`` if one can't be, would take the place of a file of ``recording`` or become
-    one, or is named twice.
+    An existing file is overwritten only after all could be opened. Raises ``Misconfigured`` if a
+    file can't be opened, would overwrite a file of ``recording`` or become one, or is named twice.
     """
 
     def __init__(self, namespace: str, paths: Paths, recording: str) -> None:
@@ -80,7 +79,7 @@ class ReplayFiles:
         return file
 
     def take(self, outputs: Outputs) -> None:
-        """Write datums and dead letters; keep records until no revision can come."""
+        """Write datums and dead letters; keep records until no further revision can come."""
         if self._sessions is not None:
             for record in outputs.records:
                 self._last[record.key, record.continued] = record.line
@@ -117,7 +116,7 @@ def _refuse_clashes(paths: Paths, recording: str) -> None:
             continue
         place = Path(str(path)).resolve()
         if place.exists() and not place.is_file():
-            continue  # a device or a pipe takes what comes
+            continue  # a device or a pipe can take several outputs
         if place in taken:
             raise Misconfigured(f"{path}: named for two outputs")
         if recording != STANDARD_INPUT and _is_of(place, Path(recording).resolve()):
@@ -126,7 +125,7 @@ def _refuse_clashes(paths: Paths, recording: str) -> None:
 
 
 def _is_of(place: Path, recording: Path) -> bool:
-    """Whether a file is one of the recording's, or would be at the next reading."""
+    """Whether a file is part of the recording, or would be at the next replay of it."""
     if recording.is_dir():
         return place.parent == recording and shard_of_file(place.name) is not None
     return place == recording

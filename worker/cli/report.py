@@ -1,4 +1,4 @@
-"""``voice-insights report``: calls and the fleet as one HTML file to look at."""
+"""``voice-insights report``: calls and the fleet as one HTML page."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ class CallCount(click.ParamType[int | None]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | None:
-        """The number, 0 or more."""
+        """Parse the number, 0 or more."""
         text = str(value)
         if value is not None and text != "all" and not (text.isascii() and text.isdecimal()):
-            self.fail(f"{value!r} is no number; write 500 or all", param, ctx)
+            self.fail(f"{value!r} is not a number; write 500 or all", param, ctx)
         return None if value is None or text == "all" else int(text)
 
 
 class Spans(click.ParamType[TimeSpan]):
-    """A span, ``FROM..TO``, as two times; TO is not in it."""
+    """A span, ``FROM..TO``, of two times; TO is not included."""
 
     name = "span"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> TimeSpan:
-        """The span in epoch milliseconds."""
+        """Parse the span, in epoch milliseconds."""
         if isinstance(value, TimeSpan):
             return value
         since, _, until = str(value).partition("..")
         ends = parse_ms(since.strip()), parse_ms(until.strip())
         if None in ends:
             self.fail(
-                f"{value!r} is no span; write 2026-10-02T12:00:00Z..2026-10-02T13:00:00Z",
+                f"{value!r} is not a span; write 2026-10-02T12:00:00Z..2026-10-02T13:00:00Z",
                 param,
                 ctx,
             )
@@ -66,30 +66,32 @@ class Spans(click.ParamType[TimeSpan]):
 @click.argument("places", metavar="PLACE...", nargs=-1, required=True)
 @click.option("-o", "--out", metavar="FILE", help="Where to write; - for standard output.")
 @click.option(
-    "--from", "since", type=InstantParameter(), help="Only calls that began at or after it."
+    "--from", "since", type=InstantParameter(), help="Only calls that began at or after this time."
 )
-@click.option("--to", "until", type=InstantParameter(), help="Only calls that began before it.")
+@click.option(
+    "--to", "until", type=InstantParameter(), help="Only calls that began before this time."
+)
 @click.option(
     "--calls",
     type=CallCount(),
     default=_CALLS,
     show_default=True,
     metavar="N|all",
-    help="How many calls in full, the worst first; the others as rows and strips.",
+    help="How many calls to show in full, the worst first; the others become rows and strips.",
 )
 @click.option(
     "--against",
     type=Spans(),
     metavar="FROM..TO",
-    help="Lay the calls that began in another span beside these.",
+    help="Compare with the calls that began in another span.",
 )
-@click.option("--title", metavar="TEXT", help="A title beside the span of time.")
+@click.option("--title", metavar="TEXT", help="A title, shown beside the span of time.")
 @click.option(
     "--redact",
     is_flag=True,
-    help="Without account and call ids and error messages; SIDs as digests.",
+    help="Leave out account and call ids and error messages; show SIDs as digests.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write the data alone, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Write only the data, as JSON.")
 @some_settings_options("region", "endpoint_url")
 def report(
     places: tuple[str, ...],
@@ -97,13 +99,13 @@ def report(
     config_file: Path | None,
     **options: Any,
 ) -> None:
-    """Write the calls and the fleet at each PLACE as one HTML file.
+    """Write the calls and the fleet at each PLACE as one HTML page.
 
-    PLACE is a file of session records or s3://bucket/prefix of them; a recording (a folder or a
-    file), which is replayed with the worker's settings; or a worker's state, with the sessions
-    that are open or closed within the last hours. The file needs no network and no other file:
-    open it in a browser. It holds SIDs, error messages and configuration, no numbers of callers
-    and no transcripts.
+    PLACE is a file of session records, or s3://bucket/prefix of them; a recording (a folder or a
+    file), which is replayed with the worker's settings; or a worker's state, which holds the open
+    sessions and those that closed within the last hours. Open the page in a browser; it needs
+    neither a network nor other files. It contains SIDs, error messages and configuration, but no
+    callers' numbers and no transcripts.
 
     \b
     Examples:
@@ -112,7 +114,7 @@ def report(
       voice-insights report sessions.jsonl --redact --calls 50 -o for-others.html
     """
     if out is None and sys.stdout.isatty():
-        raise Misconfigured("say -o FILE or -o -")
+        raise Misconfigured("give -o FILE or -o -")
     wishes = {name: options.pop(name) for name in _WISHES}
     settings = load_settings(options, os.environ, config_file).settings
     read = read_places(places, settings)
@@ -133,7 +135,7 @@ _WISHES: Final = ("since", "until", "calls", "title", "redact", "against", "as_j
 
 
 def html(data: Data) -> str:
-    """The report itself."""
+    """Render the report."""
     return html_of(static_files(), INDEX, msgspec.json.encode(data.whole), data.calls)
 
 
@@ -160,7 +162,7 @@ def _write(out: str, data: bytes) -> int:
         else:
             with open(out, "wb", opener=owner_only) as file:
                 file.write(data)
-    except BrokenPipeError:  # whoever read has read enough
+    except BrokenPipeError:  # the reader has read enough
         raise
     except OSError as error:
         raise VoiceInsightsError(f"can't write {out}: {error.strerror}") from error

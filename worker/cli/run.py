@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import random
 from time import monotonic, time
@@ -14,6 +12,7 @@ from typing import Final
 import click
 
 from worker.aws.sessions import RenewableCredentials, open_session
+from worker.cli.serving import served_page, serving
 from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
 from worker.errors import VoiceInsightsError
@@ -26,7 +25,6 @@ from worker.settings.readable import readable
 from worker.settings.sources import load_settings
 from worker.telemetry.collector import Report, TelemetryCollector
 from worker.telemetry.emf_lines import TelemetryLines
-from worker.telemetry.http import HttpServer
 from worker.telemetry.liveness import Liveness
 from worker.telemetry.pages import Pages
 from worker.telemetry.process import facts_of_this_process
@@ -40,19 +38,20 @@ _LAST_LINES_S: Final = 2.0
 @click.command()
 @settings_options
 def run(config_file: Path | None, **options: str | None) -> None:
-    """Consume a stream until told to stop.
+    """Consume a stream until stopped.
 
-    Reads all shards of the stream, parents before children, from the stored position, else from
-    --start. Metrics go to CloudWatch (or out as EMF), session records to standard output, a file
-    or an S3 bucket, what can't be read to the dead letters, in a file or a bucket. State is one
-    SQLite file, or a prefix of a bucket (--state s3://bucket/prefix): after a crash or a stop,
-    start again with the same and nothing is lost or counted twice. Of two workers with one state
-    the later one goes on, and the earlier one exits with 3.
+    The worker reads all shards of the stream, parents before children, each from its stored
+    position, else from --start. It sends metrics to CloudWatch (or writes them as EMF), session
+    records to standard output, a file or an S3 bucket, and occurrences that can't be counted to
+    the dead letters, a file or a bucket. Its state is one SQLite file, or a prefix in a bucket
+    (--state s3://bucket/prefix). After a crash or a stop, start it again with the same state:
+    nothing is lost or counted twice. If two workers are started with the same state, the later
+    one takes over and the earlier one exits with code 3.
 
-    SIGTERM or Ctrl-C ends it: it stops reading, commits, sends what is due and exits 0 within
-    --shutdown-s; what could not be sent stays in the outbox for the next start. If S3 doesn't
-    answer by then it exits with 6, and what is not committed is read again. A second signal
-    ends it at once, which is safe too.
+    SIGTERM or Ctrl-C stops the worker: it stops reading, commits, sends what is due and exits
+    with 0 within --shutdown-s seconds; unsent requests stay in the outbox for the next start. If
+    S3 doesn't answer in that time, the worker exits with 6, and reads again later whatever is not
+    committed. A second signal ends it immediately, which is also safe.
 
     \b
     Examples:
@@ -72,17 +71,20 @@ def run(config_file: Path | None, **options: str | None) -> None:
 
 
 def _work(settings: Settings, stream: str, pump: LogPump) -> int:
-    """Work to the end; the exit code. What ends it is told as a log line, and only there."""
+    """Run the worker and return its exit code. An error that ends it is only logged."""
     clocks = Clocks(monotonic, _now)
     log = WorkerLog(clocks)
     readiness = Readiness(monotonic)
     credentials = RenewableCredentials()
     telemetry = TelemetryCollector(_now, pump.dropped, _report(settings, pump))
-    events = EventFanOut(log, telemetry, readiness)
+    page = served_page(settings, clocks, telemetry, readiness)
+    live = [] if page is None else [page.live]
+    events = EventFanOut(log, telemetry, readiness, *live)
     signals = Signals(settings.shutdown_s)
     liveness = Liveness(monotonic)
     process = facts_of_this_process(time())
     pages = Pages(liveness, telemetry.snapshot, readiness.unready, process, monotonic)
+
     waiting = liveness.on_wait(signals.sleep)
 
     def wait(seconds: float) -> None:
@@ -95,7 +97,7 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
 
     try:
         session = open_session(credentials)
-        with _served(settings, log, pages):
+        with serving(settings, log, pages, page):
             service = build_worker(settings, stream, session, events, clocks, random, wait)
             signals.begun()
             log.stopped(service.run(liveness.on_turn(deadline)))
@@ -110,21 +112,6 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     finally:
         signals.over()
     return 0
-
-
-@contextmanager
-def _served(settings: Settings, log: WorkerLog, pages: Pages) -> Iterator[None]:
-    """Health and metrics at the port that the settings name, if they name one."""
-    if settings.health_port is None:
-        yield
-        return
-    server = HttpServer(pages, settings.health_host, settings.health_port)
-    server.start()
-    log.served(server.port)
-    try:
-        yield
-    finally:
-        server.stop(_LAST_LINES_S)
 
 
 def _report(settings: Settings, pump: LogPump) -> Report:

@@ -11,10 +11,10 @@ from worker.sessions.schema import json_schema
 
 @click.command()
 def schema() -> None:
-    """Print the JSON schema of the session record, for those who read the records.
+    """Print the JSON schema of the session record, for programs that read the records.
 
-    Every line that `run` and `replay` write as a session record keeps to it. Within one
-    schema_version fields are only ever added.
+    Every session record that `run` and `replay` write conforms to it. Within one schema_version,
+    fields are only added.
 
     \b
     Example:

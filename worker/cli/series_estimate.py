@@ -1,4 +1,4 @@
-"""How many CloudWatch series the settings lead to, and what those cost. Pure."""
+"""An estimate of the CloudWatch series that the settings lead to, and of their cost. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from worker.monitoring.sizing import SERIES_MONTH
 
 
 class Estimate(NamedTuple):
-    """``base``: series without further dimensions, which always come.
+    """The number of series.
 
-    ``at_most``: all series, when every dimension set is filled up to its cap.
+    ``base``: the series without further dimensions, which always exist.
+    ``at_most``: all series, if every dimension set is filled up to its cap.
     """
 
     base: int
@@ -22,12 +23,12 @@ class Estimate(NamedTuple):
 
     @property
     def base_usd(self) -> float:
-        """What the base series cost a month."""
+        """The monthly cost of the base series."""
         return self.base * SERIES_MONTH
 
     @property
     def at_most_usd(self) -> float:
-        """What all series cost a month, when every cap is reached."""
+        """The monthly cost of all series if every cap is reached."""
         return self.at_most * SERIES_MONTH
 
 
@@ -39,15 +40,16 @@ def estimate(rules: SeriesRules) -> Estimate:
     admitted = always + sum(min(one.series, rules.per_set) for one in capped)
     at_most = admitted + sum(one.labellings for one in capped if one.series > rules.per_set)
     if at_most > rules.in_all:
-        # beyond the cap come only series of labels alone, and one overflow a set and labelling
+        # Beyond the cap there are only series of labels alone, and one overflow series for each
+        # set and labelling.
         overflows = sum(one.labellings for one in capped)
         at_most = min(admitted, rules.in_all + always) + overflows
     return Estimate(len(CATALOGUE) * max(1, len(_label_sets(rules)) - 1), int(at_most))
 
 
 class _Set(NamedTuple):
-    """A metric with the same dimension names: with how many different ``labellings`` it comes,
-    and how many combinations of ``values`` its other dimensions can have.
+    """The series of a metric with the same dimension names: the number of different
+    ``labellings``, and the number of combinations of its other dimensions' ``values``.
     """
 
     labellings: int
@@ -84,5 +86,5 @@ def _name_sets(rules: SeriesRules, labels: dict[str, str]) -> Iterator[tuple[str
 
 
 def _label_sets(rules: SeriesRules) -> set[tuple[tuple[str, str], ...]]:
-    """The different labels of accounts, and none, which an account may have too."""
+    """The distinct label sets of accounts, and the empty one, which an account may have too."""
     return {(), *(tuple(sorted(one.items())) for one in rules.labels.values())}

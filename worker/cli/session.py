@@ -1,4 +1,4 @@
-"""``voice-insights session``: one call, turn by turn."""
+"""``voice-insights session``: show one call turn by turn."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from worker.settings.sources import load_settings
 @click.option(
     "--records",
     metavar="PLACE",
-    help="Look in session records instead of the worker's state: a file, or s3://bucket/prefix.",
+    help="Search session records instead of the worker's state: a file, or s3://bucket/prefix.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
 @some_settings_options("state", "sequence_numbers", "region", "endpoint_url")
@@ -38,10 +38,10 @@ def session(
 ) -> None:
     """Show the call or session SID (CA..., VX...) turn by turn.
 
-    From the worker's state: sessions that are open, and closed ones for as long as a late event
-    may change them. The worker may be running; its settings tell where the state is. From
-    session records (--records): any session in them, its last revision. In a bucket all records
-    below the prefix are read, so name the day or the hour if you can.
+    By default the session comes from the worker's state, which holds open sessions, and closed
+    ones for as long as a late event may change them. The settings say where the state is; the
+    worker may be running. With --records the session's last revision comes from session records.
+    In a bucket all records below the prefix are read, so name the day or the hour if you can.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def session(
     else:
         found = records_in(locations.lines(records, RECORDS), sid)
     if not found:
-        raise BadInput(f"no session {sid} in {records or settings.state}")
+        raise BadInput(f"no call or session {sid} in {records or settings.state}")
     for record in found:
         if as_json:
             click.echo(escaped_json(encode_record(record).decode()).encode())

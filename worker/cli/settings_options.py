@@ -1,4 +1,4 @@
-"""Command-line options for the settings, made from their descriptions."""
+"""Command-line options for the settings, generated from their descriptions."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 CONFIG_HELP: Final = (
-    f"TOML file of settings.  [default: ${FILE_VARIABLE}, else {DEFAULT_FILE} if there]"
+    f"TOML file of settings.  [default: ${FILE_VARIABLE}, else {DEFAULT_FILE} if it exists]"
 )
 
 _PLACES: Final = frozenset({"state", "records", "dead_letters"})
-_MAPPINGS: Final = frozenset({"labels", "dimensions"})  # for the file, or a variable of JSON
+_MAPPINGS: Final = frozenset({"labels", "dimensions"})  # set in the file, or as JSON in a variable
 
 
 def settings_options(command: Command) -> Command:
     """Give a command ``--config FILE`` as ``config_file``, and an option for every setting.
 
-    Their values are None where not given; what they hold is checked by `load_settings`.
+    An option that is not given is None; `load_settings` validates the values.
     """
     return some_settings_options(*Settings.model_fields)(command)
 
 
 def some_settings_options(*names: str) -> Callable[[Command], Command]:
-    """The same for some of the settings; the others still come from file and environment."""
+    """Like `settings_options`, with options for ``names`` only; the other settings still come
+    from the file and the environment.
+    """
     return lambda command: _with_options(command, names)
 
 
@@ -54,17 +56,18 @@ def _with_options(command: Command, names: Iterable[str]) -> Command:
 
 
 def metavar_of(name: str) -> str:
-    """How a setting's value is shown in help: by its words, if it takes such."""
+    """The metavar of a setting's option: its choices, if it has any."""
     choices = choices_of(name)
     if choices:
         return f"[{'|'.join((*choices, 'TIME') if name == 'start' else choices)}]"
     if name.endswith("_s"):
         return "SECONDS"
-    return "NUMBER" if name.startswith("max_") else "VALUE"
+    counted = name.startswith("max_") or name.endswith(("_hours", "_calls", "_port"))
+    return "NUMBER" if counted else "VALUE"
 
 
 def choices_of(name: str) -> tuple[str, ...]:
-    """The words that a setting takes; () if it isn't about words."""
+    """The choices of a setting; () if its values aren't choices."""
     annotation = Settings.model_fields[name].annotation
     for one in (annotation, *get_args(annotation)):
         if get_origin(one) is Literal:
@@ -73,7 +76,7 @@ def choices_of(name: str) -> tuple[str, ...]:
 
 
 def completions_of(name: str) -> Complete:
-    """What the shell offers for a setting: its words; files, where it takes the path of one."""
+    """Shell completion for a setting: its choices, or files if it takes a path."""
     choices = choices_of(name)
 
     def complete(

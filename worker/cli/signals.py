@@ -1,4 +1,4 @@
-"""SIGTERM, SIGINT and SIGHUP, and by when a worker that was told to end will have ended."""
+"""SIGTERM, SIGINT and SIGHUP, and the deadline of a worker that was asked to stop."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _LAST_S: Final = 3.0
 
 
 class Stopped(Exception):
-    """Told to end before there was anything to end."""
+    """Raised if the worker is asked to stop before it has begun to work."""
 
 
 class Signals:
-    """The first signal asks the worker to end within ``shutdown_s``, a second one ends it.
+    """The first signal asks the worker to stop within ``shutdown_s``; a second one ends it.
 
-    Whatever a thread is in the midst of when the time is up, the process ends: to the state that
-    is a crash, and safe. A plain attribute tells of the signal: a handler runs amid any line of
-    the main thread, and a lock that this thread holds at that moment would never come free.
+    When the time is up the process exits, whatever its threads are doing: to the state that is a
+    crash, which is safe. The signal is recorded in a plain attribute: a handler interrupts any
+    line of the main thread, and would wait forever for a lock that this thread holds.
     """
 
     def __init__(self, shutdown_s: float) -> None:
@@ -38,26 +38,26 @@ class Signals:
         signal.signal(signal.SIGHUP, self._end if sys.stderr.isatty() else self._reopen)
 
     def begun(self) -> None:
-        """From now on there is something to end in good order."""
+        """Note that work has begun, which a signal must let finish."""
         self._begun = True
 
     def deadline(self) -> float | None:
-        """Once asked to end: when the last work is to be over (``time.monotonic``), some time
-        before ``shutdown_s`` have passed.
+        """After a signal, the time (``time.monotonic``) by which work should finish, somewhat
+        before ``shutdown_s`` have passed; None before a signal.
         """
         if self._told_at is None:
             return None
         return self._told_at + self._shutdown_s - min(_LAST_S, self._shutdown_s / 2)
 
     def over(self) -> None:
-        """All work has ended."""
+        """Note that all work has ended, and cancel the forced exit."""
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass, in any thread, before something that didn't answer is asked again.
+        """Sleep, in any thread, before retrying a service that didn't answer.
 
-        Raises ``Stopped`` soon after a signal if nothing has begun; else ``Unreachable`` when
-        half the time to end has passed, so that what was waiting can still say so.
+        After a signal, raises ``Stopped`` soon if no work has begun; else raises ``Unreachable``
+        once half of the time to stop has passed, so that the caller can still report it.
         """
         until = monotonic() + seconds
         while (left := until - monotonic()) > 0:
@@ -72,8 +72,8 @@ class Signals:
             raise Stopped
         if monotonic() - self._told_at >= self._shutdown_s / 2:
             raise Unreachable(
-                "told to end while the state could not be reached; what isn't committed will be "
-                "read again"
+                "asked to stop while the state could not be reached; whatever isn't committed "
+                "will be read again"
             )
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
@@ -83,8 +83,8 @@ class Signals:
         signal.setitimer(signal.ITIMER_REAL, self._shutdown_s)
 
     def _reopen(self, _number: int, _frame: FrameType | None) -> None:
-        """Sent where a terminal isn't what hangs up, so that files are opened anew. They are: each
-        entry goes into the file that lies at its path by then.
+        """Ignore SIGHUP without a terminal, where it asks to reopen files: every entry is written
+        to the file that is at its path at that time anyway.
         """
 
     def _time_is_up(self, _number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""``voice-insights simulate``: realistic traffic into a recording or a stream."""
+"""``voice-insights simulate``: make realistic traffic, as a recording or into a stream."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def _rate(name: str, default: float, text: str) -> Callable[[_Command], _Command
 
 
 _EPILOG: Final = """\b
-A rate is a share of 0 to 1; a duration is 90, 90s, 10m or 1.5h.
+A rate is a number from 0 to 1; a duration is 90, 90s, 10m or 1.5h.
 \b
 Examples:
-  # a recording of 200 sessions, the same one each time
+  # a recording of 200 sessions, the same one every time
   voice-insights simulate --sessions 200 --seed 7 --out calls
-  # a hard one: everything twice, in any order, with damage
+  # a hard case: everything twice, in any order, with damage
   voice-insights simulate --duplicates 1 --delay-median 20m --delay-sigma 1.5 \\
       --malformed 0.05 --aggregates 0.3 --out hard
-  # an hour of traffic into a stream, as it would happen
+  # an hour of traffic into a stream, in real time
   voice-insights simulate --spread 1h --sessions 600 --into my-stream --speed 1
 """
 
@@ -80,7 +80,7 @@ Examples:
     default=_DEFAULTS.shards,
     show_default=True,
     metavar="N",
-    help="Shards of the recording; a stream has its own.",
+    help="Shards of the recording. A stream has its own.",
 )
 @click.option(
     "--seed",
@@ -88,26 +88,26 @@ Examples:
     default=1,
     show_default=True,
     metavar="N",
-    help="Equal seeds and options give equal records.",
+    help="Equal seeds and options make equal records.",
 )
 @click.option(
     "--start",
     type=InstantParameter(),
-    help="When the first session may start; 2026-10-02T12:00:00Z if not given.",
+    help="The earliest start of a session.  [default: 2026-10-02T12:00:00Z]",
 )
 @click.option(
     "--spread",
     type=Duration(),
     default="10m",
     show_default=True,
-    help="The time over which the sessions start.",
+    help="The time over which the sessions' starts are spread.",
 )
 @click.option(
     "--delay-median",
     type=Duration(),
     default="60s",
     show_default=True,
-    help="How long events take to arrive, lognormally; 0 delivers them as they happen.",
+    help="Median of the events' lognormal delivery delay; 0 delivers them as they happen.",
 )
 @click.option(
     "--delay-sigma",
@@ -115,7 +115,7 @@ Examples:
     default=_DEFAULTS.delay_sigma,
     show_default=True,
     metavar="N",
-    help="How much delays differ: 0 not at all, 0.5 mostly by half or twofold. Never over 4 h.",
+    help="Spread of the delays: 0 none, 0.5 mostly between half and double. At most 4 h.",
 )
 @_rate("--stragglers", _DEFAULTS.stragglers, "Events that take between 5 min and 4 h to arrive.")
 @_rate("--duplicates", _DEFAULTS.duplicates, "Events delivered again later, byte for byte.")
@@ -132,13 +132,13 @@ Examples:
     default=None,
     show_default="0",
     metavar="N",
-    help="Into a stream: 1 as it would happen, 10 ten times faster, 0 as fast as it goes.",
+    help="Into a stream: 1 is real time, 10 ten times as fast, 0 at full speed.",
 )
 @click.option(
     "--shift-to-now/--keep-times",
     default=None,
-    help="Into a stream: move all times so that the last record arrives now, or keep them. "
-    "Moved by default, unless --start is given.",
+    help="Into a stream: move all times so that the last record arrives now, or keep them.  "
+    "[default: move, unless --start is given]",
 )
 def simulate(
     out: str | None,
@@ -153,9 +153,10 @@ def simulate(
 ) -> None:
     """Make realistic ConversationRelay traffic, as Twilio's Event Streams puts it on Kinesis.
 
-    Sessions have turns, barge-ins, coughs, tool delays, silences, errors and language changes;
-    their events arrive late, twice, never, damaged, or among others, each by a rate. Give either
-    --out, for a recording that `voice-insights replay` reads, or --into, for a live stream.
+    Sessions have turns, barge-ins, coughs, tool delays, silences, errors and language changes.
+    Their events arrive late, twice, never, damaged, or among other events, each at a rate that an
+    option sets. Give either --out, for a recording that `voice-insights replay` reads, or --into,
+    for a live stream.
     """
     if (out is None) == (into is None):
         raise click.UsageError("give either --out FOLDER or --into STREAM")
@@ -179,7 +180,9 @@ def simulate(
             progress=Progress("put", time.monotonic),
             refused=tell_refused,
         )
-        click.echo(f"{done.put:,} records of {traffic.sessions:,} sessions put", err=True)
+        click.echo(
+            f"{done.put:,} records of {traffic.sessions:,} sessions put into {into}", err=True
+        )
         sys.exit(1 if done.refused else 0)
 
 

@@ -1,4 +1,4 @@
-"""``voice-insights state``: what a state holds, and copies of it."""
+"""``voice-insights state``: show or copy the worker's state."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from worker.times.rfc3339 import format_ms
 
 @click.group()
 def state() -> None:
-    """See what the worker's state holds, and copy it.
+    """Show or copy the worker's state.
 
-    The worker may be running; nothing is taken from it.
+    Both commands only read it, and the worker may be running.
     """
 
 
@@ -28,8 +28,8 @@ def state() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @some_settings_options("state", "region", "endpoint_url")
 def show(as_json: bool, config_file: Path | None, **options: str | None) -> None:
-    """Show whose state it is, how far each shard was read, how many sessions it holds, what waits
-    to be sent, and the counters.
+    """Show the state's stream, how far each shard is read, the number of sessions, the requests
+    waiting to be sent, and the counters.
 
     \b
     Examples:
@@ -51,8 +51,8 @@ def show(as_json: bool, config_file: Path | None, **options: str | None) -> None
 @click.option(
     "--without-wal",
     is_flag=True,
-    help="Copy what is left of a file whose -wal is gone for good. What was committed since its "
-    "last checkpoint is missing then, and will be counted a second time.",
+    help="Copy a file whose -wal is lost for good. The copy lacks the commits since the file's "
+    "last checkpoint; their events will be counted a second time.",
 )
 @some_settings_options("region", "endpoint_url")
 def copy(
@@ -60,11 +60,11 @@ def copy(
 ) -> None:
     """Copy the state FROM to TO: a file to a file, or s3://bucket/prefix to another.
 
-    The copy is whole, of one moment, and the worker may go on meanwhile. A file is copied by
-    SQLite's own backup, with what is in the -wal beside it. TO must not be there yet.
+    The copy is a consistent snapshot, and the worker may be running. A file is copied by SQLite's
+    own backup, including the -wal beside it. TO must not exist.
 
-    To move a state, stop the worker first, and start it with the copy. Never let two workers go on
-    from copies of one state: both would count what comes from then on.
+    To move a state, stop the worker first, then start it with the copy. Never run two workers
+    with copies of one state: both would count every event from then on.
 
     \b
     Examples:
@@ -82,8 +82,8 @@ def _lines(location: str, found: StateContents) -> Iterator[tuple[str, str]]:
     whole = found.whole
     yield "state", f"{location}, {found.size:,} bytes"
     if not found.is_whole:
-        yield "", "NOT WHOLE: its latest commits were in a -wal that isn't beside it"
-    yield "stream", found.stream or "none yet: it was never taken"
+        yield "", "INCOMPLETE: its latest commits were in a -wal that isn't beside it"
+    yield "stream", found.stream or "none yet: no worker has acquired it"
     yield "taken", f"{found.epoch:,} times; {found.commits:,} commits"
     stream_time = whole.stream_time
     yield "stream time", "none yet" if stream_time is None else format_ms(stream_time)

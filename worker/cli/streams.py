@@ -1,8 +1,8 @@
-"""Standard streams that any command can use, whatever it was started with.
+"""Standard streams that any command can use, however it was started.
 
-A stream may be closed, and its encoding may lack most characters. The number of a closed one is
-given to nothing: the next file that is opened must not take its place, or what is meant for a
-terminal would be written into it.
+A stream may be closed, and its encoding may lack most characters. A closed stream's descriptor is
+kept occupied: otherwise the next file opened would get its number, and text meant for a terminal
+would be written into that file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from worker.errors import Misconfigured
 
 
 class ClosedOutput(io.TextIOBase):
-    """Standard output that nobody opened: writing to it is the operator's error."""
+    """A standard output that was closed at the start: writing to it is the operator's error."""
 
     encoding = "utf-8"
 
@@ -35,15 +35,15 @@ def _refuse() -> NoReturn:
 
 
 def prepare_streams() -> None:
-    """Make all three standard streams usable, and keep their numbers from other files.
+    """Make all three standard streams usable, and keep their descriptors occupied.
 
-    What an encoding lacks is escaped. What is written to a closed standard error is lost.
+    Characters that an encoding lacks are escaped. Output to a closed standard error is discarded.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this stream's
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     if sys.stdout is None:

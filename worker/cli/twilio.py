@@ -1,4 +1,4 @@
-"""``voice-insights twilio``: calls read back, checked against Twilio's summaries; sinks."""
+"""``voice-insights twilio``: read calls back, verify records, and set up the sink."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from worker.cli.twilio_verify import verify
 
 @click.group()
 def twilio() -> None:
-    """Ask Twilio's own interfaces: read calls back, verify records, set up the sink.
+    """Use Twilio's APIs: read calls back, verify records, set up the sink.
 
-    These are an operator's commands; the worker needs none of them. They need the extra
-    `twilio` (in a checkout: pip install '.[twilio]') and credentials: an API key in
-    TWILIO_API_KEY and TWILIO_API_SECRET, or TWILIO_SECRET_ID, the name or ARN of a secret in AWS
-    Secrets Manager that has both as a JSON object. The secret is never an argument: whatever is
-    typed stays in the shell's history.
+    These commands are for operators; the worker needs none of them. They need the extra `twilio`
+    (in a checkout: pip install '.[twilio]') and credentials: an API key in TWILIO_API_KEY and
+    TWILIO_API_SECRET, or TWILIO_SECRET_ID with the name or ARN of a secret in AWS Secrets Manager
+    that holds both as a JSON object. The API secret is never an argument, because arguments stay
+    in the shell's history.
 
     \b
     Set up a sink:         voice-insights twilio sink create --help

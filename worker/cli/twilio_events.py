@@ -1,4 +1,4 @@
-"""``voice-insights twilio events``: calls read back from Twilio, into a recording or a stream."""
+"""``voice-insights twilio events``: read calls back, into a recording or a stream."""
 
 from __future__ import annotations
 
@@ -47,32 +47,32 @@ _SHOWN: Final = 5
 _EDGES: Final = ("carrier_edge", "client_edge", "sip_edge", "sdk_edge", "unknown_edge", ANY_EDGE)
 
 
-@click.command("events", no_args_is_help=True)
+@click.command("events", short_help="Read the events of calls back.", no_args_is_help=True)
 @click.argument("calls", nargs=-1, metavar="[CALL_SID]...")
 @click.option(
-    "--from", "since", type=InstantParameter(), help="All calls that began from this time on."
+    "--from", "since", type=InstantParameter(), help="All calls that began at or after this time."
 )
 @click.option(
-    "--to", "until", type=InstantParameter(), help="... and before this one.  [default: now]"
+    "--to", "until", type=InstantParameter(), help="... and before this time.  [default: now]"
 )
 @click.option("-o", "--out", metavar="RECORDING", help="Write a recording into this folder.")
-@click.option(
-    "--into", metavar="STREAM", help="Put the events into a stream, of recent calls only."
-)
+@click.option("--into", metavar="STREAM", help="Put the events into a stream; recent calls only.")
 @click.option(
     "--wait",
     type=Duration(),
     default="15m",
     show_default=True,
-    help="How long to wait for calls that Twilio doesn't have ready.",
+    help="How long to wait for calls whose events Twilio doesn't have ready yet.",
 )
-@click.option("--allow-missing", is_flag=True, help="Finish without calls that never come.")
+@click.option(
+    "--allow-missing", is_flag=True, help="Finish without the calls whose events don't come."
+)
 @click.option(
     "--edge",
     type=click.Choice(_EDGES),
     default="carrier_edge",
     show_default=True,
-    help="Whose events to ask for; ConversationRelay's are the carrier edge's.",
+    help="The edge whose events to read; ConversationRelay's are on the carrier edge.",
 )
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help=CONFIG_HELP)
 @compress_option
@@ -95,15 +95,15 @@ def events(
 ) -> None:
     """Read the events of calls back from Twilio, as Event Streams sends them.
 
-    Of the calls named, or of all that began in a span of time. Twilio keeps them for 30 days. An
-    event that is read back is the same to the worker as the one that came over the stream: a
-    call that is there in part is completed, and nothing counts twice.
+    Reads the events of the calls named, or of all calls that began in a span of time. Twilio keeps
+    them for 30 days. To the worker, an event that is read back is the same as the one that came
+    through the stream: a call that it has in part is completed, and nothing is counted twice.
 
-    Into a recording (-o), which `voice-insights replay` turns into records and metrics. An
-    interrupted command goes on where it was when it is given once more.
+    With -o the events go into a recording, which `voice-insights replay` turns into records and
+    metrics. Repeat an interrupted command to resume it.
 
-    Into a stream (--into), for the running worker. It takes a call only while the call's first
-    event is younger than its setting expire_after_s (6 h), less an hour to be safe.
+    With --into the events go into a stream, for the running worker. A call is accepted only while
+    its first event is younger than the setting expire_after_s (6 h), less an hour for safety.
 
     \b
     Examples:
@@ -138,7 +138,9 @@ def _check(calls: Sequence[str], since: int | None, until: int | None, now: int)
         raise click.UsageError("give either the SIDs of calls, or --from and perhaps --to")
     for call_sid in calls:
         if not is_call_sid(call_sid):
-            raise click.UsageError(f"{call_sid!r} is no call's SID: CA and 32 hexadecimal digits")
+            raise click.UsageError(
+                f"{call_sid!r} is not a call's SID: CA and 32 hexadecimal digits"
+            )
     if since is None:
         if until is not None:
             raise click.UsageError("--to goes with --from")
@@ -169,7 +171,7 @@ def _fetch(
     waiting: WaitingCall,
     allow_missing: bool,
 ) -> Contents:
-    """Read all that is asked for into the journal; what is in it."""
+    """Read all requested events into the journal, and return its contents."""
     if journal.calls is None:
         calls = request.calls
         if request.since is not None:
@@ -183,7 +185,8 @@ def _fetch(
         raise BadInput(
             f"Twilio has no events of {shown}{more}: not ready after {waiting.longest_s:g} s of "
             f"waiting, older than {KEPT_DAYS} days, of another account, or without Advanced "
-            "Features; what was read is kept: run the command again, or with --allow-missing"
+            "Features; the events read so far are kept: repeat the command, or add "
+            "--allow-missing"
         )
     return journal.contents()
 
@@ -194,8 +197,8 @@ def _refuse_expired(oldest: int | None, expire_after_s: int) -> None:
     limit_ms = max(0, expire_after_s - _MARGIN_S) * 1000
     if oldest < int(time() * 1000) - limit_ms:
         raise Misconfigured(
-            f"the worker would not take these calls any more: they begin at {format_ms(oldest)}, "
-            f"more than expire_after_s less an hour ago ({limit_ms / 3_600_000:g} h); read them "
+            f"the worker would no longer accept these calls: they begin at {format_ms(oldest)}, "
+            f"longer ago than expire_after_s less an hour ({limit_ms / 3_600_000:g} h); read them "
             "into a recording (-o) and run `voice-insights replay` on it"
         )
 

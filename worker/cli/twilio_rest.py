@@ -1,4 +1,4 @@
-"""How the commands of the group ``twilio`` reach Twilio: options, credentials, clients."""
+"""Options, credentials and clients of the commands in the group ``twilio``."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Bases(NamedTuple):
-    """The addresses of Voice Insights and of Event Streams."""
+    """The base addresses of Voice Insights and of Event Streams."""
 
     insights: str = "https://insights.twilio.com"
     events: str = "https://events.twilio.com"
 
 
 class Twilio(NamedTuple):
-    """The two interfaces."""
+    """Clients of the two APIs."""
 
     insights: Rest
     events: Rest
 
 
 def address_option(interface: Literal["insights", "events"]) -> Callable[[_Command], _Command]:
-    """The option ``--insights-url`` or ``--events-url`` of a command."""
+    """Add the option ``--insights-url`` or ``--events-url`` to a command."""
     return click.option(
         f"--{interface}-url",
         metavar="URL",
@@ -47,16 +47,16 @@ def address_option(interface: Literal["insights", "events"]) -> Callable[[_Comma
         show_default=True,
         envvar=f"TWILIO_{interface.upper()}_URL",
         show_envvar=True,
-        help="Another address than Twilio's, such as a mock server's.",
+        help="Address to use instead of Twilio's, such as a mock server's.",
     )
 
 
 @contextmanager
 def connected(bases: Bases, region: str | None, endpoint_url: str | None) -> Iterator[Twilio]:
-    """Twilio's interfaces, with credentials from the environment or from AWS Secrets Manager.
+    """Connect to Twilio's APIs, with credentials from the environment or AWS Secrets Manager.
 
-    Raises ``Misconfigured`` without httpx, without credentials, and for an address that would
-    send them in the clear.
+    Raises ``Misconfigured`` without httpx, without credentials, and for an address to which the
+    credentials would be sent unencrypted.
     """
     if find_spec("httpx") is None:
         raise Misconfigured(
@@ -85,7 +85,7 @@ def _require_private(base: str) -> None:
     ):
         return
     raise Misconfigured(
-        "an address of Twilio's is https://HOST, or http://127.0.0.1:PORT for a mock server here"
+        "Twilio's address must be https://HOST, or http://127.0.0.1:PORT for a local mock server"
     )
 
 

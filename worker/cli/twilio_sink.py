@@ -37,12 +37,12 @@ from worker.twilio.sink_tests import reading_from_now
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(short_help="Make, test and validate the Kinesis sink.")
 def sink() -> None:
-    """Make, test and validate the Kinesis sink that Twilio fills the stream through.
+    """Make, test and validate the Kinesis sink through which Twilio fills the stream.
 
-    Each command looks at what there is and does only what is missing, so any of them can be
-    given again.
+    Each command looks at what exists and does only what is missing, so all of them are safe to
+    repeat.
 
     \b
     1. choose an external id:  openssl rand -hex 16
@@ -59,16 +59,16 @@ _ARN = re.compile(
 
 
 class StreamArn(click.ParamType[str]):
-    """The ARN of a Kinesis stream: a sink is made with it, so a name will not do."""
+    """The ARN of a Kinesis stream; a sink needs the ARN, not the name."""
 
     name = "arn"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
-        """The ARN itself."""
+        """Check the ARN."""
         if _ARN.fullmatch(str(value)) is None:
-            self.fail(f"{value!r} is no ARN of a Kinesis stream", param, ctx)
+            self.fail(f"{value!r} is not the ARN of a Kinesis stream", param, ctx)
         return str(value)
 
 
@@ -78,7 +78,7 @@ def _stream_option(command: _Command) -> _Command:
         type=StreamArn(),
         required=True,
         metavar="ARN",
-        help="The stream: output StreamArn of the stack.",
+        help="The stream: the stack's output StreamArn.",
     )(command)
 
 
@@ -92,9 +92,9 @@ def _wait_option(command: _Command) -> _Command:
     )(command)
 
 
-@sink.command()
+@sink.command(short_help="Make the sink, or find the existing one.")
 @_stream_option
-@click.option("--role-arn", metavar="ARN", help="The role: output TwilioRoleArn of the stack.")
+@click.option("--role-arn", metavar="ARN", help="The role: the stack's output TwilioRoleArn.")
 @click.option("--external-id", metavar="ID", help="The stack's parameter TwilioExternalId.")
 @click.option("--description", default="voice-insights", show_default=True, metavar="TEXT")
 @address_option("events")
@@ -108,7 +108,7 @@ def create(
     endpoint_url: str | None,
     region: str | None,
 ) -> None:
-    """Make the sink, or find the one there is; subscribe it if it is active."""
+    """Make the sink, or find the existing one; subscribe it if it is active."""
     if role_arn is None or external_id is None:
         proposed = external_id or secrets.token_hex(16)
         raise Misconfigured(
@@ -130,7 +130,7 @@ def create(
         click.echo(f"next: voice-insights twilio sink validate --stream-arn {stream_arn}")
 
 
-@sink.command("test")
+@sink.command("test", short_help="Have Twilio send its test event.")
 @_stream_option
 @_wait_option
 @address_option("events")
@@ -142,18 +142,20 @@ def send_test(
     endpoint_url: str | None,
     region: str | None,
 ) -> None:
-    """Have Twilio send the test event, and wait for it on the stream; print its test id.
+    """Have Twilio send its test event, wait for it on the stream, and print its test id.
 
-    Proves the whole way from Twilio to the stream, whatever state the sink is in.
+    This tests the whole way from Twilio to the stream, whatever the sink's status is.
     """
     with _streams(events_url, region, endpoint_url) as streams:
         found = _require(streams.look(stream_arn), stream_arn)
         click.echo(_tested(streams, found, wait, endpoint_url))
 
 
-@sink.command()
+@sink.command(short_help="Validate the sink, and subscribe it.")
 @_stream_option
-@click.option("--test-id", metavar="ID", help="Of a test event that came, as the worker logged it.")
+@click.option(
+    "--test-id", metavar="ID", help="Test id of an event that arrived, as the worker logged it."
+)
 @_wait_option
 @click.option("--description", default="voice-insights", show_default=True, metavar="TEXT")
 @address_option("events")
@@ -169,7 +171,7 @@ def validate(
 ) -> None:
     """Validate the sink by its test event, and subscribe it to call events.
 
-    Without --test-id the test event is sent and waited for on the stream.
+    Without --test-id, the command has Twilio send the test event and waits for it on the stream.
     """
     wanted = WantedSink(stream_arn, description=description)
     with _streams(events_url, region, endpoint_url) as streams:
@@ -183,12 +185,12 @@ def validate(
         step = _subscribed(streams, wanted, step)
     if isinstance(step, SendTest):
         raise VoiceInsightsError(
-            f"sink {step.sink.sid} is validated and still {step.sink.status}: look again in some "
-            "minutes, by the same command"
+            f"sink {step.sink.sid} is validated but still {step.sink.status}: repeat this command "
+            "in a few minutes"
         )
 
 
-@sink.command()
+@sink.command(short_help="Show the sink and its subscription.")
 @_stream_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @address_option("events")
@@ -200,7 +202,7 @@ def status(
     endpoint_url: str | None,
     region: str | None,
 ) -> None:
-    """Show the sink and its subscription; exit code 1 unless all is as it must be."""
+    """Show the sink and its subscription; the exit code is 1 unless both are complete."""
     wanted = WantedSink(stream_arn)
     with _streams(events_url, region, endpoint_url) as streams:
         seen = streams.look(stream_arn)
@@ -240,7 +242,7 @@ def _streams(
 def _require(seen: Seen, stream_arn: str) -> TwilioSink:
     found = sink_of(seen, stream_arn)
     if found is None:
-        raise BadInput(f"there is no Kinesis sink to {stream_arn}; make it: twilio sink create")
+        raise BadInput(f"there is no Kinesis sink to {stream_arn}; make one: twilio sink create")
     return found
 
 
@@ -249,18 +251,18 @@ def _tested(streams: EventStreams, found: TwilioSink, wait: float, endpoint_url:
     arn = _ARN.fullmatch(stream_arn)
     with reading_from_now(stream_arn, arn and arn["region"], endpoint_url) as reader:
         streams.send_test(found)
-        click.echo(f"the test event is sent to {found.sid}; waiting for it on the stream", err=True)
+        click.echo(f"sent the test event to {found.sid}; waiting for it on the stream", err=True)
         test_id = reader.wait(wait)
     if test_id is None:
         raise VoiceInsightsError(
-            f"the test event has not come in {wait:g} s: check the role's trust (principal and "
-            "external id) and its permissions, and the key of an encrypted stream"
+            f"the test event has not arrived within {wait:g} s: check the role's trust (principal "
+            "and external id) and its permissions, and an encrypted stream's key"
         )
     return test_id
 
 
 def _subscribed(streams: EventStreams, wanted: WantedSink, step: Step) -> Step:
-    """Subscribe if that is the next step; what is next then. Raises what is blocked."""
+    """Subscribe if that is the next step; return the step after it. Raises if it is blocked."""
     if isinstance(step, Blocked):
         raise Misconfigured(step.why)
     if isinstance(step, Subscribe | AddType | RaiseVersion):
@@ -273,7 +275,7 @@ def _subscribed(streams: EventStreams, wanted: WantedSink, step: Step) -> Step:
 
 
 def _tell_stack(found: TwilioSink) -> None:
-    """What the CloudFormation stack and the sink have to agree on."""
+    """Print the values on which the CloudFormation stack and the sink must agree."""
     click.echo(f"  stream  {found.configured('arn')}")
     click.echo(f"  role    {found.configured('role_arn')}")
     click.echo(f"  TwilioExternalId={found.configured('external_id')}")
@@ -281,7 +283,7 @@ def _tell_stack(found: TwilioSink) -> None:
 
 def _in_words(step: Step) -> str:
     if isinstance(step, Done):
-        return "all is as it must be"
+        return "the sink is active and subscribed to call events"
     if isinstance(step, Blocked):
         return step.why
     if isinstance(step, CreateSink):

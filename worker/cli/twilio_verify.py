@@ -1,4 +1,4 @@
-"""``voice-insights twilio verify``: session records beside Twilio's own summaries."""
+"""``voice-insights twilio verify``: compare session records with Twilio's own summaries."""
 
 from __future__ import annotations
 
@@ -30,16 +30,18 @@ from worker.twilio.verification import verify_calls as compare
 _SHOWN: Final = 50
 
 
-@click.command(no_args_is_help=True)
+@click.command(short_help="Compare records with Twilio's summaries.", no_args_is_help=True)
 @click.argument("places", nargs=-1, required=True, metavar="PLACE...")
 @click.option(
     "--sample",
     type=click.IntRange(1),
     metavar="N",
-    help="Only N calls, evenly chosen; the same ones each time.",
+    help="Only N calls, chosen evenly, the same ones every time.",
 )
-@click.option("--all", "show_all", is_flag=True, help="Show fields that are equal, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line and session.")
+@click.option("--all", "show_all", is_flag=True, help="Show equal fields, too.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line, one for each session."
+)
 @address_option("insights")
 @some_settings_options("region", "endpoint_url")
 def verify(
@@ -53,15 +55,15 @@ def verify(
 ) -> None:
     """Compare session records with Twilio's summaries of the same calls, field by field.
 
-    PLACE is a file of session records, or s3://bucket/prefix. Compared are STT, TTS and
-    application latency (least, greatest, average), tokens, words, turns, interruptions and how
-    the session ended. A field is equal (turns: nearly, for Twilio defines them otherwise); or its
-    difference is explained: replies that can't be attributed, doubt or missing events that the
-    record itself admits, Twilio's 0/0/0 for no sample, a summary that is not complete; or it is
-    different. Twilio has a complete summary up to 30 minutes after a call's end, and keeps
-    it for 30 days.
+    PLACE is a file of session records, or s3://bucket/prefix. The fields compared are STT, TTS
+    and application latency (least, greatest, average), tokens, words, turns, interruptions and
+    how the session ended. A field is equal (turns: nearly, because Twilio defines them
+    differently); or its difference is explained: by replies that can't be attributed, by doubt or
+    missing events that the record itself states, by Twilio's 0/0/0 for no sample, or by an
+    incomplete summary; or it is different. A summary may take up to 30 minutes after a call's end
+    to be complete; Twilio keeps it for 30 days.
 
-    Exit code 1 if a field is different.
+    The exit code is 1 if a field is different.
 
     \b
     Examples:
@@ -104,7 +106,7 @@ def _show(compared: Sequence[SessionCompared], *, show_all: bool, as_json: bool)
     if rows:
         print_table(console(sys.stdout), _table(rows if show_all else rows[:_SHOWN]))
         if len(rows) > _SHOWN and not show_all:
-            click.echo(f"and {len(rows) - _SHOWN} more; see them all with --json")
+            click.echo(f"and {len(rows) - _SHOWN} more; --json prints them all")
 
 
 def _fields(one: SessionCompared) -> dict[str, object]:

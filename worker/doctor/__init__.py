@@ -1,1 +1,1 @@
-"""What a deployment is examined for: asking it (shell), and judging the answers (pure)."""
+"""The examination of a deployment: probing it (shell), and judging the facts (pure)."""

@@ -1,4 +1,4 @@
-"""Checks of who may do what, and of whether AWS is there at all. Pure."""
+"""Checks of credentials, permissions, clocks and the state's owner. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from worker.times.rfc3339 import format_ms
 
 _SKEW_WARN_MS: Final = 5_000
 _SKEW_FAIL_MS: Final = 240_000
-"""AWS refuses signatures that are 5 minutes off."""
+"""AWS rejects signatures that are 5 minutes off."""
 
 _NO_ANSWER: Final = (ProbeOutcome.UNREACHABLE, ProbeOutcome.NOT_ASKED, ProbeOutcome.OTHER)
 
 OPTIONAL: Final = frozenset({"cloudwatch:GetMetricData"})
-"""Actions that only the doctor asks for: the worker does without."""
+"""Actions that only the doctor uses; the worker doesn't need them."""
 
 
 def access(facts: Facts, expected: Expectations) -> Iterator[Finding]:
-    """Credentials, each permission, the clock, and the state's owner."""
+    """Check credentials, each permission, the clock, and the state's owner."""
     yield _credentials(facts)
     yield from (_permission(one) for one in facts.probed)
     yield _clock(facts.clocks)
@@ -41,16 +41,16 @@ def _credentials(facts: Facts) -> Finding:
     if bad is not None:
         return fail(
             "credentials",
-            f"AWS doesn't take those found by {found}: {bad.detail}",
-            "renew them; if they are new, look at this machine's clock and the region",
+            f"AWS rejects those found by {found}: {bad.detail}",
+            "renew them; if they are new, check this machine's clock and the region",
         )
     if not _any_answer(facts.probed):
         return not_known(
             "credentials",
-            f"found by {found}, not tried",
-            "see why no call was answered",
+            f"found by {found}, not tested",
+            "find out why no call was answered",
         )
-    return ok("credentials", f"found by {found}, and taken")
+    return ok("credentials", f"found by {found}, and accepted")
 
 
 def _any_answer(probed: Iterable[ProbeResult]) -> bool:
@@ -65,43 +65,46 @@ def _permission(one: ProbeResult) -> Finding:
     if one.result is ProbeOutcome.REFUSED_LATER:
         return ok(
             check,
-            "not denied: the probe was refused for its contents, so that nothing is left behind "
-            f"(that permission is looked at first is not promised): {one.detail}",
+            "not denied: the probe was rejected for its contents, so that it leaves nothing behind "
+            f"(AWS doesn't promise to check permissions first): {one.detail}",
         )
     if one.result is ProbeOutcome.DENIED:
         return _denied(check, one)
     if one.result is ProbeOutcome.BAD_CREDENTIALS:
         return not_known(check, one.detail, "see credentials")
     if one.result is ProbeOutcome.MISSING:
-        return fail(check, f"not there: {one.detail}", "check name, account and region")
+        return fail(check, f"doesn't exist: {one.detail}", "check name, account and region")
     if one.result is ProbeOutcome.THROTTLED:
-        return warn(check, f"throttled: {one.detail}", "see what else reads or calls so often")
+        return warn(check, f"throttled: {one.detail}", "find out what else reads or calls so often")
     if one.result is ProbeOutcome.OTHER:
         return fail(
             check,
             one.detail,
-            "see what stands at that address or on the way: a proxy, a sign-in page, another port",
+            "find out what is at that address or on the way: a proxy, a sign-in page, another port",
         )
     if one.result is ProbeOutcome.UNCONDITIONAL:
         return fail(
             check,
-            f"this store does not look at {one.detail}: two workers would not find out about each "
-            "other",
-            "keep the state where writes can be conditional, as S3's are, or in a file",
+            f"this store ignores {one.detail}: two workers would not notice each other",
+            "keep the state in a store with conditional writes, such as S3, or in a file",
         )
     if one.result is ProbeOutcome.UNREACHABLE:
         return fail(
             check,
             f"{service} can't be reached: {one.detail}",
-            f"check the network's way to {service}: route, VPC endpoint, proxy, security group",
+            f"check the network path to {service}: route, VPC endpoint, proxy, security group",
         )
-    return not_known(check, one.detail or "not asked", "mend what stands before it, and ask again")
+    return not_known(
+        check, one.detail or "not tested", "fix the problems above, and run doctor again"
+    )
 
 
 def _denied(check: str, one: ProbeResult) -> Finding:
     if one.action in OPTIONAL:
         return not_known(
-            check, "denied", f"the worker needs no {one.action}; grant it to whoever runs doctor"
+            check,
+            "denied",
+            f"the worker doesn't need {one.action}; grant it to the role that runs doctor",
         )
     if "KMS" in one.detail:
         return fail(check, f"denied: {one.detail}", "allow kms:Decrypt with the stream's key")
@@ -110,21 +113,23 @@ def _denied(check: str, one: ProbeResult) -> Finding:
 
 def _clock(clocks: ClockReadings | None) -> Finding:
     if clocks is None:
-        return not_known("clock", "no answer to compare it with", "see why no call was answered")
+        return not_known(
+            "clock", "no answer to compare it with", "find out why no call was answered"
+        )
     skew_ms = clocks.skew_ms
-    told = f"{abs(skew_ms) / 1000:.1f} s {'ahead of' if skew_ms > 0 else 'behind'} AWS's"
-    advice = "let the machine's clock be set by a time service"
+    skew = f"{abs(skew_ms) / 1000:.1f} s {'ahead of' if skew_ms > 0 else 'behind'} AWS's"
+    advice = "have a time service set the machine's clock"
     if abs(skew_ms) >= _SKEW_FAIL_MS:
         both = f"it says {format_ms(clocks.machine)}, AWS's answers {format_ms(clocks.server)}"
         return fail(
             "clock",
-            f"{told}: {both}; at 5 min AWS refuses all calls, and where no records come time "
-            "stands until both agree",
-            f"{advice}; if it is right, see what dates the answers: a proxy, an emulator",
+            f"{skew}: {both}; at 5 min AWS rejects all calls, and shards without records hold "
+            "stream time back until both clocks agree",
+            f"{advice}; if it is right, find out what dates the answers: a proxy, an emulator",
         )
     if abs(skew_ms) >= _SKEW_WARN_MS:
-        return warn("clock", told, advice)
-    return ok("clock", told)
+        return warn("clock", skew, advice)
+    return ok("clock", skew)
 
 
 def _state(state: State, stream: str) -> Finding:
@@ -132,12 +137,14 @@ def _state(state: State, stream: str) -> Finding:
     if state.problem is not None:
         return fail(check, f"{state.place}: {state.problem}", "see the setting state")
     if state.stream is None:
-        return ok(check, f"{state.place}: none yet, so the worker begins where start says")
-    told = f"{state.place}: of {state.stream}, taken {_times(state.epoch)}"
+        return ok(
+            check, f"{state.place}: none yet, so the worker will begin where the setting start says"
+        )
+    owner = f"{state.place}: of {state.stream}, acquired {_times(state.epoch)}"
     name = stream.rpartition("/")[2]
     if name != state.stream.partition(",")[0].rpartition("/")[2]:
-        return fail(check, told, f"name another state for {name}: this one is another stream's")
-    return ok(check, told)
+        return fail(check, owner, f"name another state for {name}: this one is another stream's")
+    return ok(check, owner)
 
 
 def _times(count: int | None) -> str:

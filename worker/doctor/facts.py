@@ -1,4 +1,4 @@
-"""What has been found out about a deployment, before anything is made of it. Pure."""
+"""The facts found out about a deployment, before they are judged. Pure."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from worker.metrics.distribution import Distribution
 
 
 class ProbeOutcome(Enum):
-    """What a call came to, as far as permission goes."""
+    """The outcome of a call, with regard to permission."""
 
     ALLOWED = "allowed"
     OTHER = "not the service's answer"
     UNCONDITIONAL = "a condition was ignored"
-    REFUSED_LATER = "refused for what was asked"  # so it was, it seems, not for who asked
+    REFUSED_LATER = "refused for what was asked"  # so the caller is apparently permitted
     DENIED = "denied"
     BAD_CREDENTIALS = "bad credentials"
-    MISSING = "missing"  # what was asked for isn't there
+    MISSING = "missing"  # the resource doesn't exist
     THROTTLED = "throttled"
     UNREACHABLE = "unreachable"
     NOT_ASKED = "not asked"
 
 
 class ProbeResult(NamedTuple):
-    """One call: its IAM action, what it was asked of, what it came to, and in what words."""
+    """One call: its IAM action, its resource, its outcome, and the outcome's message."""
 
     action: str
     of: str
@@ -34,8 +34,10 @@ class ProbeResult(NamedTuple):
 
 
 class StreamFacts(NamedTuple):
-    """``mode``: PROVISIONED or ON_DEMAND. ``distribution``: RecordDistributionStrategy, None where
-    the service doesn't tell. ``encryption``: NONE or KMS.
+    """The stream's configuration.
+
+    ``mode``: PROVISIONED or ON_DEMAND. ``distribution``: RecordDistributionStrategy, None if the
+    service doesn't report it. ``encryption``: NONE or KMS.
     """
 
     status: str
@@ -47,8 +49,10 @@ class StreamFacts(NamedTuple):
 
 
 class Load(NamedTuple):
-    """Peaks over a time, of all shards: records and bytes written a second. ``refused``: puts that
-    the stream throttled, None where nobody counts. ``source``: how it is known.
+    """Peak load over all shards: records and bytes written per second.
+
+    ``refused``: puts that the stream throttled, None if not counted. ``source``: where the figures
+    come from.
     """
 
     records_s: float
@@ -59,11 +63,12 @@ class Load(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StreamSample:
-    """What was read from the stream for a look. ``records`` of ``bytes`` arrived within
-    ``span_ms``. ``gateway``: gateway call events that are no
-    ConversationRelay ones. ``schemas``: events by the last part of their dataschema. ``seen``:
-    sessions with more than one event; ``spread``: those of them on several shards. ``delays``: of
-    each event's first arrival, ms.
+    """Counts over a bounded sample of the stream.
+
+    ``records``, of ``bytes`` in all, arrived within ``span_ms``. ``gateway``: gateway call events
+    other than ConversationRelay's. ``schemas``: events by the last part of their dataschema.
+    ``seen``: sessions with more than one event; ``spread``: those of them on several shards.
+    ``delays``: the delay of each event's first arrival, ms.
     """
 
     minutes: int
@@ -84,15 +89,17 @@ class StreamSample:
 
 
 class CredentialFacts(NamedTuple):
-    """``found``: by which method, None if there are none. ``problem``: why they can't be had."""
+    """``found``: the method that found credentials, None if there are none. ``problem``: the
+    reason why they can't be loaded.
+    """
 
     found: str | None
     problem: str | None = None
 
 
 class ClockReadings(NamedTuple):
-    """What this machine's clock said (epoch ms) as an answer came, and the date in it, to which
-    half a second is added: what is cut off it on average.
+    """This machine's clock (epoch ms) when an answer came, and the answer's date, plus the half
+    second that a date in whole seconds lacks on average.
     """
 
     machine: int
@@ -100,13 +107,13 @@ class ClockReadings(NamedTuple):
 
     @property
     def skew_ms(self) -> int:
-        """This machine's clock less the server's."""
+        """This machine's clock minus the server's."""
         return self.machine - self.server
 
 
 class NumberFacts(NamedTuple):
-    """What the worker has found of sequence numbers: of ``closed`` sessions so many were
-    ``sparse``; ``found_sparse``: whether it no longer goes by the numbers.
+    """The worker's findings on sequence numbers: of ``closed`` sessions, ``sparse`` had sparse
+    numbers; ``found_sparse``: whether the worker no longer relies on the numbers.
     """
 
     closed: int
@@ -115,8 +122,8 @@ class NumberFacts(NamedTuple):
 
 
 class State(NamedTuple):
-    """``stream``: what the state belongs to, None if nothing is there yet. ``problem``: why it
-    can't be read. ``numbers``: None if it hasn't been looked into.
+    """The stored state. ``stream``: the stream that it belongs to, None if there is no state yet.
+    ``problem``: the reason why it can't be read. ``numbers``: None if they could not be read.
     """
 
     place: str
@@ -127,8 +134,8 @@ class State(NamedTuple):
 
 
 class Expectations(NamedTuple):
-    """What the deployment is held against. Seconds, but for ``survive_h``: the longest outage of
-    the worker that nothing may be lost by, in hours.
+    """The values to judge a deployment by, in seconds; ``survive_h``, in hours, is the longest
+    outage of the worker that must not lose data.
     """
 
     stream: str
@@ -139,7 +146,10 @@ class Expectations(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """``clocks``: where they differ most, at their best. None is what could not be found out."""
+    """The facts about a deployment; None if they could not be found out.
+
+    ``clocks``: the service whose clock differs most, in its closest answer.
+    """
 
     credentials: CredentialFacts
     probed: list[ProbeResult]

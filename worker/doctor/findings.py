@@ -1,4 +1,4 @@
-"""What a check has come to: one line, and one of advice where something is to be done. Pure."""
+"""A check's finding: one line, and a line of advice where there is something to do. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Verdict(StrEnum):
-    """``NOT_KNOWN``: it could not be found out, which is no failure."""
+    """The result of a check. ``NOT_KNOWN``: it could not be found out, which is not a failure."""
 
     OK = "ok"
     WARN = "warn"
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 
 class Finding(NamedTuple):
-    """``check`` names it, ``detail`` is what was found; ``advice`` is empty where all is well."""
+    """``check``: its name. ``detail``: what was found. ``advice``: empty if nothing is to do."""
 
     check: str
     verdict: Verdict
@@ -26,22 +26,22 @@ class Finding(NamedTuple):
 
 
 def ok(check: str, detail: str) -> Finding:
-    """All is well."""
+    """The check passed."""
     return Finding(check, Verdict.OK, detail)
 
 
 def warn(check: str, detail: str, advice: str) -> Finding:
-    """It works, and something should be done."""
+    """The check passed, but something should be done."""
     return Finding(check, Verdict.WARN, detail, advice)
 
 
 def fail(check: str, detail: str, advice: str) -> Finding:
-    """It doesn't work, or loses something."""
+    """The check failed: something doesn't work, or loses data."""
     return Finding(check, Verdict.FAIL, detail, advice)
 
 
 def not_known(check: str, detail: str, advice: str) -> Finding:
-    """It could not be found out."""
+    """The answer could not be found out."""
     return Finding(check, Verdict.NOT_KNOWN, detail, advice)
 
 

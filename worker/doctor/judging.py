@@ -1,4 +1,4 @@
-"""From the facts to the findings, in the order in which to mend what is broken. Pure."""
+"""Findings from the facts, in the order in which to fix problems. Pure."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from worker.doctor.traffic import traffic
 
 
 def judge(facts: Facts, expected: Expectations) -> list[Finding]:
-    """All checks, each with its finding."""
+    """Run all checks on the facts."""
     return [*access(facts, expected), *stream(facts, expected), *traffic(facts, expected)]

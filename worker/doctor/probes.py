@@ -1,4 +1,4 @@
-"""Calls to AWS, and what each came to as far as permission goes. Shell."""
+"""Calls to AWS, and the outcome of each with regard to permission. Shell."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 _STATUS: Final = re.compile(r"\(\d{3}\)|\b[45]\d\d\b")
 
 _HALF_A_SECOND: Final = 500
-"""The Date header is cut to whole seconds; on average half of one is missing."""
+"""The Date header is truncated to whole seconds, half a second on average."""
 
 _BY_CODE: Final = {
     **dict.fromkeys(
@@ -49,7 +49,7 @@ _SERVICES: Final = {"kinesis": "Kinesis", "cloudwatch": "CloudWatch", "s3": "S3"
 
 
 class Prober:
-    """Makes calls one after the other. ``now`` gives epoch ms, by this machine's clock."""
+    """Makes calls one after the other. ``now`` gives epoch ms by this machine's clock."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
@@ -58,19 +58,21 @@ class Prober:
 
     @property
     def probed(self) -> list[ProbeResult]:
-        """What each call came to, in the order of the first ones; of several the first bad one."""
+        """The outcomes by action and resource, in order of the first calls; of several calls the
+        first bad outcome counts.
+        """
         return list(self._probed.values())
 
     @property
     def clocks(self) -> ClockReadings | None:
-        """Of the service whose clock is farthest from this machine's, by the answer by which they
-        agree best: its quickest, mostly.
+        """The readings of the service whose clock is farthest from this machine's, taken from the
+        answer in which the two are closest: usually the quickest one.
         """
         return max(self._clocks.values(), key=lambda one: abs(one.skew_ms), default=None)
 
     @property
     def denied(self) -> bool:
-        """Whether a call has been denied; others may not be."""
+        """Whether any call has been denied."""
         return any(one.result is ProbeOutcome.DENIED for one in self._probed.values())
 
     def probe(
@@ -80,7 +82,7 @@ class Prober:
         call: Callable[[], ResponseFields],
         read: Callable[[ResponseFields], _T],
     ) -> _T | None:
-        """What ``read`` makes of the answer to ``call``; None without one of the service's."""
+        """Make ``call`` and return what ``read`` makes of its answer; None without an answer."""
         try:
             answer = call()
             found = read(answer)
@@ -102,19 +104,19 @@ class Prober:
         return None
 
     def probe_bucket(self, action: str, of: str, call: Callable[[], object]) -> object:
-        """The same for a call to an ``ObjectStore``, which is given what can't succeed."""
+        """Make a call to an ``ObjectStore``, usually one that can't succeed; return its answer."""
         answer = call()
         self.note(ProbeResult(action, of, *_bucket_result(answer)))
         return answer
 
     def note(self, probed: ProbeResult) -> None:
-        """Keep what a call came to."""
+        """Keep a call's outcome."""
         known = self._probed.get((probed.action, probed.of))
         if known is None or known.result is ProbeOutcome.ALLOWED:
             self._probed[probed.action, probed.of] = probed
 
     def replace(self, probed: ProbeResult) -> None:
-        """Put it in the place of what the same call seemed to come to."""
+        """Replace the outcome of the same call."""
         self._probed[probed.action, probed.of] = probed
 
     def _compare_clocks(self, action: str, answer: ResponseFields) -> None:
@@ -130,9 +132,9 @@ class Prober:
 
 
 def _result(error: ClientError) -> tuple[ProbeOutcome, str]:
-    told = error.response.get("Error", {})
-    code = str(told.get("Code", ""))
-    detail = short_line(f"{code}: {told.get('Message', '')}")
+    fields = error.response.get("Error", {})
+    code = str(fields.get("Code", ""))
+    detail = short_line(f"{code}: {fields.get('Message', '')}")
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _BY_CODE:
         return _BY_CODE[code], detail
@@ -142,7 +144,7 @@ def _result(error: ClientError) -> tuple[ProbeOutcome, str]:
 
 
 def _is_botocores(failure: StoreFailure) -> bool:
-    """Whether it was refused before anybody was asked: ``(STATUS)`` is missing then."""
+    """Whether botocore refused the call before sending it: ``(STATUS)`` is missing then."""
     return failure.kind is StoreFailureKind.REFUSED and not _STATUS.search(failure.detail)
 
 

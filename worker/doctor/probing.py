@@ -1,4 +1,4 @@
-"""Asking a deployment all that is to be known about it. Shell."""
+"""Probing of a whole deployment. Shell."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CloudWatchClient(MetricsApi, MetricsReader, Protocol):
 
 
 class Clients:
-    """The AWS clients of a deployment, by its settings; each makes one attempt a call."""
+    """The AWS clients of a deployment, by its settings; each makes one attempt per call."""
 
     def __init__(self, settings: Settings, credentials: RenewableCredentials) -> None:
         """Raises ``Misconfigured`` if there is no region, or AWS's configuration is wrong."""
@@ -44,7 +44,7 @@ class Clients:
         self.cloudwatch: CloudWatchClient = self._client("cloudwatch")
 
     def credentials(self) -> CredentialFacts:
-        """How they are found, and why they can't be had."""
+        """The method that finds the credentials, or the reason why they can't be loaded."""
         try:
             found = self._credentials.method
             if found is not None:
@@ -71,7 +71,7 @@ def probe_deployment(
     sleep: Callable[[float], object],
     now: Callable[[], int],
 ) -> Facts:
-    """All facts about the deployment of ``stream``. ``minutes``: how far back to look into it."""
+    """Find out all facts about a deployment. ``minutes``: how far back to sample the stream."""
     prober = Prober(now)
     credentials = clients.credentials()
     asker = StreamProber(prober, clients.kinesis, stream, sleep, now)

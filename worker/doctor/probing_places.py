@@ -1,7 +1,7 @@
-"""Asking the places that the worker writes to: CloudWatch, buckets, and its state. Shell.
+"""Probes of the places that the worker writes to: CloudWatch, buckets, and its state. Shell.
 
-Permission is asked for by calls that can't succeed, so that nothing is left behind: a datum too
-old for CloudWatch to take, a write on condition that what isn't there is unchanged.
+Permissions are tested with calls that can't succeed, so that nothing is left behind: a datum too
+old for CloudWatch to accept, a write on the condition that a missing object is unchanged.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TOO_OLD: Final = timedelta(days=21)
 
 
 def probe_metrics(prober: Prober, client: MetricsApi, namespace: str, now: int) -> None:
-    """PutMetricData into a namespace, of a datum a week too old for CloudWatch."""
+    """Call PutMetricData with a datum that is a week too old for CloudWatch."""
     stamp = datetime.fromtimestamp(now / 1000, UTC) - _TOO_OLD
     datum = {"MetricName": PROBE, "Timestamp": stamp, "Value": 0.0, "Unit": "None"}
 
@@ -45,9 +45,9 @@ def probe_metrics(prober: Prober, client: MetricsApi, namespace: str, now: int) 
 
 
 def probe_written_bucket(prober: Prober, bucket: Bucket, folder: str) -> None:
-    """PutObject where only new objects are written: in ``folder``, one of no bytes, taken away
-    again if that is allowed. The condition that fails would ask for more permission than the
-    worker needs.
+    """Call PutObject in ``folder``, where only new objects are written, with an empty object, and
+    delete it again if that is allowed. A condition that fails would need more permissions than
+    the worker does.
     """
     key = f"{folder}/{PROBE}"
     prober.probe_bucket(
@@ -57,7 +57,7 @@ def probe_written_bucket(prober: Prober, bucket: Bucket, folder: str) -> None:
 
 
 def probe_state_bucket(prober: Prober, bucket: Bucket) -> State:
-    """All that the state asks of a bucket, and whose state it holds."""
+    """Make every kind of call that a state in a bucket needs; return whose state it holds."""
     probe, url = prober.probe_bucket, bucket.url
     probe("s3:ListBucket", url, lambda: bucket.keys(PROBE))
     if isinstance(probe("s3:PutObject", url, lambda: bucket.put(PROBE, b"", _NO_TAG)), str):
@@ -78,7 +78,7 @@ def probe_state_bucket(prober: Prober, bucket: Bucket) -> State:
 
 
 def probe_state_file(path: Path) -> State:
-    """Whether a state file can be written, and whose state it holds."""
+    """Check that a state file can be written; return whose state it holds."""
     place = str(path)
     folder = path.resolve().parent
     if not os.access(path if path.exists() else folder, os.W_OK):
@@ -94,8 +94,8 @@ def probe_state_file(path: Path) -> State:
 
 
 def _committed(bucket: Bucket, manifest: Manifest) -> Delta | None:
-    """What all commits in a bucket amount to; None if something of it can't be had now, as while
-    the owner compacts.
+    """The merged commits in a bucket; None if some can't be read at the moment, as while the owner
+    compacts.
     """
     deltas = []
     for segment in manifest.log:

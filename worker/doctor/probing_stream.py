@@ -1,6 +1,6 @@
-"""Asking a stream: what it is, what was written to it, and a bounded look into it. Shell.
+"""Probes of a stream: its description, its load, and a bounded sample of its records. Shell.
 
-Each shard allows five GetRecords a second to all of its readers together. The look takes at most
+Each shard allows five GetRecords a second to all of its readers together. Sampling takes at most
 one of them, for a few seconds, from a few shards.
 """
 
@@ -28,29 +28,29 @@ _LOAD: Final = ("IncomingRecords", "IncomingBytes", "WriteProvisionedThroughputE
 
 
 class MetricsReader(Protocol):
-    """What is needed of a CloudWatch client to read metrics."""
+    """The part of a CloudWatch client that reads metrics."""
 
     def get_metric_data(self, **request: Any) -> ResponseFields:
-        """GetMetricData."""
+        """Call GetMetricData."""
         ...
 
 
 class _Page(NamedTuple):
-    """Of ListShards; ``next_token``: of the page that follows."""
+    """A page of ListShards; ``next_token``: the token of the following page."""
 
     open_shards: list[str]
     next_token: str | None
 
 
 class _Look(NamedTuple):
-    """Of GetRecords; ``following``: the iterator to go on with, None at the tip."""
+    """An answer of GetRecords; ``following``: the next iterator, None at the tip."""
 
     records: list[Record]
     following: str | None
 
 
 class StreamProber:
-    """Asks about one stream, by name or ARN. ``sleep`` takes seconds, ``now`` gives epoch ms."""
+    """Probes one stream, by name or ARN. ``sleep`` takes seconds, ``now`` gives epoch ms."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class StreamProber:
         self._now = now
 
     def describe(self) -> StreamFacts | None:
-        """DescribeStreamSummary."""
+        """Call DescribeStreamSummary."""
         return self._prober.probe(
             "kinesis:DescribeStreamSummary",
             self._name,
@@ -77,7 +77,7 @@ class StreamProber:
         )
 
     def sample(self, minutes: int) -> StreamSample | None:
-        """What a few calls to up to 8 shards give, evenly chosen; None if none can be read."""
+        """Sample up to 8 shards, chosen evenly, with a few calls; None if none can be read."""
         shards = self._open_shards()
         chosen = shards[:: max(1, -(-len(shards) // SHARDS))]
         iterators = {name: self._iterator(name, minutes) for name in chosen}
@@ -170,7 +170,7 @@ def _records(shard: str, found: Sequence[ResponseFields]) -> Iterator[Record]:
 
 
 def load_of(prober: Prober, client: MetricsReader, stream: str, now: int) -> Load | None:
-    """The peak of the last 24 h by the stream's own metrics; None if there are none to see."""
+    """The peak of the last 24 h by the stream's own metrics; None if none can be read."""
     name = stream.rpartition("/")[2]
     end = datetime.fromtimestamp(now / 1000, UTC)
     request = {

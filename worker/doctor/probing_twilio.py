@@ -1,4 +1,4 @@
-"""Asking Twilio about a stream's sink and about Advanced Features. Shell."""
+"""Probes of Twilio: a stream's sink, and Advanced Features. Shell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 
 
 def probe_twilio(insights: Rest, events: Rest, stream: str) -> TwilioFacts:
-    """All that the checks of Twilio's side need about ``stream``, by name or ARN."""
+    """Find out the facts on Twilio's side about ``stream``, by name or ARN."""
     problems: list[str] = []
     advanced = _asked(problems, lambda: advanced_features(insights))
     seen = _asked(problems, lambda: EventStreams(events).look(stream))

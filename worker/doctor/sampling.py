@@ -1,4 +1,4 @@
-"""From some records of a stream to what they tell about its traffic. Pure."""
+"""A summary of a stream's traffic from some of its records. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST: Final = 20
 
 
 def sample_of(records: Iterable[Record], minutes: int, shards: int) -> StreamSample:
-    """What ``records`` of ``shards`` shards, of the last ``minutes``, tell."""
+    """Summarise the ``records`` of ``shards`` shards from the last ``minutes``."""
     records = list(records)
     arrivals = [record.arrival for record in records]
     deliveries = decode_all(records)
@@ -62,7 +62,7 @@ def _kind(delivery: Delivery) -> str:
 
 
 def _schema(data: bytes) -> str | None:
-    """The version that a gateway call event's dataschema ends in."""
+    """The version at the end of a gateway call event's dataschema."""
     if GATEWAY_TYPE.encode() not in data:
         return None
     try:
@@ -75,7 +75,7 @@ def _schema(data: bytes) -> str | None:
 
 
 def _sessions(events: Iterable[Delivery]) -> tuple[int, int]:
-    """How many sessions have more than one event, and how many of these several shards."""
+    """The number of sessions with more than one event, and of those on several shards."""
     counts: Counter[SessionKey] = Counter()
     shards: dict[SessionKey, set[str]] = {}
     for one in events:
@@ -87,7 +87,7 @@ def _sessions(events: Iterable[Delivery]) -> tuple[int, int]:
 
 
 def _delays(events: Iterable[Delivery]) -> distribution.Distribution:
-    """Of the first arrival of each event; an event that is ahead of its arrival has none."""
+    """The delay of each event's first arrival; an event dated after its arrival has none."""
     first: dict[tuple[object, ...], int] = {}
     for one in events:
         event = one.occurrence

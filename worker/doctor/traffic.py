@@ -1,4 +1,4 @@
-"""Checks of what is on the stream, by a sample of it. Pure."""
+"""Checks of the traffic on the stream, by a sample of it. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ _LONGEST_TURN_S: Final = 14_400
 
 _LATE_DIRECT: Final = 0.05
 _LATE_TURN: Final = 0.01
-"""Shares of events that may come after a hold: they are told all the same, but late."""
+"""Shares of events that may arrive after a hold: they are published all the same, but late."""
 
 _CHECKS: Final = ("events", "Advanced Features", "schema version", "sessions by shard", "holds")
 
 
 def traffic(facts: Facts, expected: Expectations) -> Iterator[Finding]:
-    """Events, Advanced Features, schema version, spread over shards, holds, sequence numbers."""
+    """Check events, Advanced Features, schema version, spread over shards, holds and sequence
+    numbers.
+    """
     yield from _of_sample(facts.sample, expected)
     if facts.state.problem is None:
         yield _numbers(facts.state)
@@ -44,32 +46,32 @@ def _of_sample(sample: StreamSample | None, expected: Expectations) -> Iterator[
 
 
 def _events(sample: StreamSample) -> Finding:
-    told = (
+    found = (
         f"{sample.occurrences:,} in a sample of {sample.minutes} min of {sample.shards} shards: "
         f"{sample.relay:,} ConversationRelay, {sample.gateway:,} other gateway events, "
         f"{sample.other:,} of other types, {sample.test_events:,} test events, "
         f"{sample.unreadable:,} unreadable"
     )
     if not sample.occurrences:
-        return not_known("events", told, "make a call, or look further back with --minutes")
+        return not_known("events", found, "make a call, or sample further back with --minutes")
     if sample.unreadable:
         return warn(
             "events",
-            told,
+            found,
             "run the worker and see `voice-insights dead-letters list` for the reasons",
         )
-    return ok("events", told)
+    return ok("events", found)
 
 
 def _advanced(sample: StreamSample) -> Finding:
     if sample.relay:
-        return ok("Advanced Features", "on: ConversationRelay events come")
+        return ok("Advanced Features", "on: ConversationRelay events arrive")
     if sample.gateway:
         return warn(
             "Advanced Features",
-            "gateway events come, but none of ConversationRelay",
-            "turn on Voice Insights Advanced Features (it doesn't reach back), and see that calls "
-            "use ConversationRelay",
+            "gateway events arrive, but none from ConversationRelay",
+            "turn on Voice Insights Advanced Features (they don't apply to past calls), and check "
+            "that calls use ConversationRelay",
         )
     return not_known("Advanced Features", "no gateway event seen", "make a ConversationRelay call")
 
@@ -77,15 +79,15 @@ def _advanced(sample: StreamSample) -> Finding:
 def _schemas(sample: StreamSample) -> Finding:
     if not sample.schemas:
         return not_known("schema version", "no event with a dataschema seen", "make a call")
-    told = ", ".join(f"/{name}: {count:,}" for name, count in sorted(sample.schemas.items()))
+    found = ", ".join(f"/{name}: {count:,}" for name, count in sorted(sample.schemas.items()))
     if any(_is_old(name) for name in sample.schemas):
         return warn(
             "schema version",
-            told,
-            "a subscription stays on the version that it was made with: make it anew at version "
-            f"{_CURRENT_SCHEMA}",
+            found,
+            "a subscription keeps the version that it was made with: raise it to version "
+            f"{_CURRENT_SCHEMA} by `voice-insights twilio sink validate`",
         )
-    return ok("schema version", told)
+    return ok("schema version", found)
 
 
 def _is_old(name: str) -> bool:
@@ -95,21 +97,21 @@ def _is_old(name: str) -> bool:
 def _spread(sample: StreamSample) -> Finding:
     check = "sessions by shard"
     if sample.shards < 2:
-        return ok(check, "one shard, so each session lies on one")
+        return ok(check, "one shard, so each session is on one")
     if sample.seen < _ENOUGH_SESSIONS:
-        return not_known(check, f"{sample.seen} sessions seen", "look again under traffic")
-    told = f"{sample.spread / sample.seen:.0%} of {sample.seen:,} sessions lie on several shards"
-    return ok(check, f"{told}, which one worker that reads all shards doesn't mind")
+        return not_known(check, f"{sample.seen} sessions seen", "run again under traffic")
+    found = f"{sample.spread / sample.seen:.0%} of {sample.seen:,} sessions are on several shards"
+    return ok(check, f"{found}, which doesn't matter to a worker that reads all shards")
 
 
 def _holds(sample: StreamSample, expected: Expectations) -> Finding:
     delays = summarise(sample.delays)
     if delays is None or delays.count < _ENOUGH_EVENTS:
         seen = 0 if delays is None else delays.count
-        return not_known("holds", f"{seen} events seen", "look again under traffic")
+        return not_known("holds", f"{seen} events seen", "run again under traffic")
     direct = min(_LONGEST_DIRECT_S, proposed(delays.p95, 0, 10))
     turn = min(_LONGEST_TURN_S, max(direct, proposed(delays.p99, expected.quiet_s, 30)))
-    told = (
+    found = (
         f"DeliveryDelay p50 {delays.p50 / 1000:.1f} s, p95 {delays.p95 / 1000:.1f} s, "
         f"p99 {delays.p99 / 1000:.1f} s; hold_direct_s = {expected.hold_direct_s}, "
         f"hold_turn_s = {expected.hold_turn_s}"
@@ -117,34 +119,34 @@ def _holds(sample: StreamSample, expected: Expectations) -> Finding:
     late_direct = _later_than(sample.delays, expected.hold_direct_s)
     late_turn = _later_than(sample.delays, expected.hold_turn_s)
     if late_direct <= _LATE_DIRECT and late_turn <= _LATE_TURN:
-        return ok("holds", told)
+        return ok("holds", found)
     return warn(
         "holds",
-        f"{told}; {late_direct:.1%} and {late_turn:.1%} of events come later than that",
+        f"{found}; {late_direct:.1%} and {late_turn:.1%} of events arrive later than that",
         f"hold_direct_s = {direct}, hold_turn_s = {turn} would wait for them (nothing is lost "
-        "either way: what comes later is published later)",
+        "either way: later events are published later)",
     )
 
 
 def _numbers(state: State) -> Finding:
     check, numbers = "sequence numbers", state.numbers
     if numbers is None and state.stream is not None:
-        return not_known(check, "the state could not be read whole", "look again, or see state")
+        return not_known(check, "the state could not be read whole", "run again, or see state")
     if numbers is None or not numbers.closed:
-        return ok(check, "no session has closed yet; absent ones are taken for missing events")
-    told = f"{numbers.sparse:,} of {numbers.closed:,} closed sessions lack more than a quarter"
+        return ok(check, "no session has closed yet; an absent one counts as a missing event")
+    found = f"{numbers.sparse:,} of {numbers.closed:,} closed sessions lack more than a quarter"
     if numbers.found_sparse:
         return warn(
             check,
-            f"{told}: the worker no longer takes absent ones for missing events",
+            f"{found}: the worker no longer counts an absent one as a missing event",
             "minutes are sent by time alone, and nothing counts as doubtful; if events were lost "
-            "rather than numbers left out, mend the sink and set sequence_numbers = contiguous",
+            "rather than numbers skipped, fix the sink and set sequence_numbers = contiguous",
         )
-    return ok(check, f"{told}, so absent ones are taken for missing events")
+    return ok(check, f"{found}, so an absent one counts as a missing event")
 
 
 def proposed(delay_ms: float, more_s: int, step_s: int) -> int:
-    """A hold in whole steps of seconds that outlasts ``delay_ms`` and ``more_s``."""
+    """A hold, in whole steps of seconds, longer than ``delay_ms`` plus ``more_s``."""
     return max(step_s, ceil((delay_ms / 1000 + more_s) / step_s) * step_s)
 
 

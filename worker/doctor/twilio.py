@@ -27,7 +27,7 @@ _VALIDATE: Final = "`voice-insights twilio sink validate` does it"
 
 
 class TwilioFacts(NamedTuple):
-    """``problems``: why something could not be asked. None is what could not be found out."""
+    """Facts on Twilio's side; None if they could not be found out. ``problems``: the reasons."""
 
     problems: tuple[str, ...]
     advanced_features: bool | None
@@ -35,11 +35,11 @@ class TwilioFacts(NamedTuple):
 
 
 def twilio_findings(facts: TwilioFacts, stream: str) -> Iterator[Finding]:
-    """Access, Advanced Features, sink, subscription and schema version."""
+    """Check access, Advanced Features, sink, subscription and schema version."""
     for problem in facts.problems:
         yield fail(_ASKING, problem, "see `voice-insights twilio --help` for credentials")
     if not facts.problems:
-        yield ok(_ASKING, "answers, and takes the credentials")
+        yield ok(_ASKING, "answers, and accepts the credentials")
     yield _advanced(facts.advanced_features)
     if facts.seen is None:
         yield not_known(_SINK, "the sinks could not be listed", "see above")
@@ -51,13 +51,15 @@ def twilio_findings(facts: TwilioFacts, stream: str) -> Iterator[Finding]:
 
 def _advanced(on: bool | None) -> Finding:
     if on is None:
-        return not_known(_ADVANCED, "Twilio doesn't tell", "look in the console, Voice Insights")
+        return not_known(
+            _ADVANCED, "Twilio doesn't report it", "look in the console, Voice Insights"
+        )
     if on:
         return ok(_ADVANCED, "on")
     return fail(
         _ADVANCED,
         "off: no ConversationRelay events are made",
-        "turn them on in the console, Voice Insights; they don't reach back",
+        "turn them on in the console, Voice Insights; they don't apply to past calls",
     )
 
 
@@ -78,10 +80,12 @@ def _subscription(seen: Seen, stream: str) -> Finding:
     if isinstance(step, CreateSink | Blocked | SendTest):
         return not_known(_SUBSCRIPTION, "it needs an active sink", "see the sink")
     if isinstance(step, Subscribe):
-        return fail(_SUBSCRIPTION, "the sink has none, so nothing comes", _VALIDATE)
+        return fail(_SUBSCRIPTION, "the sink has none, so no event arrives", _VALIDATE)
     if isinstance(step, AddType):
-        return fail(_SUBSCRIPTION, "it is to other events than calls'", _VALIDATE)
+        return fail(_SUBSCRIPTION, "it lacks call events", _VALIDATE)
     if isinstance(step, RaiseVersion):
-        return fail(_SUBSCRIPTION, f"call events come at schema version {step.version}", _VALIDATE)
+        return fail(
+            _SUBSCRIPTION, f"call events arrive at schema version {step.version}", _VALIDATE
+        )
     versions = ", ".join(str(event.schema_version) for event in seen.events)
     return ok(_SUBSCRIPTION, f"to call events, schema version {versions}")

@@ -1,4 +1,4 @@
-"""The credentials in this process's environment, so that no text shows them. Shell."""
+"""The credentials in this process's environment, to keep them out of any text. Shell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _USER: Final = re.compile(r"://([^/?#\s@]+)@")
 
 
 def credentials_in(environ: Mapping[str, str]) -> list[str]:
-    """The values of variables that hold credentials; of a proxy's address its user and password."""
+    """The values of credential variables, and the users and passwords in proxy addresses."""
     found: list[str] = []
     for name, value in environ.items():
         if not _NAME.fullmatch(name) or _NAMES_ONLY.fullmatch(name):
@@ -31,5 +31,5 @@ def credentials_in(environ: Mapping[str, str]) -> list[str]:
 
 
 def without_credentials(text: str) -> str:
-    """``text`` as it may be shown: see ``mask_credentials``."""
+    """``text`` with the credentials masked; see ``mask_credentials``."""
     return mask_credentials(text, credentials_in(os.environ))

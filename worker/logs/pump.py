@@ -1,7 +1,7 @@
-"""Lines written to a stream by a thread of its own, so that nobody ever waits for the stream.
+"""A thread that writes lines to a stream, so that no caller ever waits for the stream.
 
-The thread writes to a file descriptor itself: one that hangs in a buffered stream would keep the
-interpreter from ending.
+The thread writes to the file descriptor directly: a thread that hangs in a buffered stream would
+keep the interpreter from ending.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LogPump:
         self._queued = 0
         self._dropped = 0
         self._closed = False
-        # a Condition's own lock is reentrant: a signal handler may log in the middle of put()
+        # A Condition's default lock is reentrant: a signal handler may log in the middle of put().
         self._changed = Condition()
         self._thread = Thread(target=self._run, name="logs", daemon=True)
         self._thread.start()
@@ -42,12 +42,12 @@ class LogPump:
             self._changed.notify()
 
     def dropped(self) -> int:
-        """How many lines were given and will never be written."""
+        """The number of lines that were accepted or dropped and will never be written."""
         with self._changed:
             return self._dropped
 
     def close(self, timeout_s: float) -> None:
-        """Take no more lines, write those that wait, and give up after ``timeout_s``.
+        """Accept no more lines, write those queued, and give up after ``timeout_s``.
 
         A second call does nothing.
         """
@@ -82,7 +82,7 @@ class LogPump:
 
 
 class _Sink(Protocol):
-    """Where lines end up; either call may block."""
+    """The output of lines; either call may block."""
 
     def write(self, line: bytes) -> None: ...
 
@@ -90,7 +90,7 @@ class _Sink(Protocol):
 
 
 class _Descriptor:
-    """A file descriptor of its own: the stream's may be closed, and its number used again."""
+    """A duplicated file descriptor: the stream's may be closed, and its number reused."""
 
     def __init__(self, number: int) -> None:
         self._number = os.dup(number)
@@ -108,7 +108,7 @@ class _Descriptor:
 
 
 class _Memory:
-    """A stream that is no file, such as a test's."""
+    """A stream without a file descriptor, such as a test's."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -118,7 +118,7 @@ class _Memory:
         self._stream.flush()
 
     def close(self) -> None:
-        """The stream is its owner's to close."""
+        """Do nothing: the stream's owner closes it."""
 
 
 def _sink(stream: TextIO) -> _Sink:

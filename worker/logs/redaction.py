@@ -1,8 +1,8 @@
-"""What must not be seen: numbers and addresses of people, transcripts, credentials. Pure.
+"""Redaction of people's numbers and addresses, transcripts and credentials. Pure.
 
-Log lines are written so that none of this reaches them; this is the second line of defence. It
-errs on the side of hiding: what merely looks like a phone number is replaced too. What an operator
-has set, such as the address to listen at, stays readable.
+Log calls avoid such values in the first place; redaction is the second line of defence. It errs
+on the side of hiding: a text that merely looks like a phone number is replaced, too. The operator's
+own settings, such as the address to listen at, stay readable.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ _IN_HEADERS: Final = tuple(
         r"\b((?:basic|bearer)\s+)[\w+/=.~-]{8,}",
     )
 )
-"""How headers of a request look in the words of libraries, proxies and services. What follows one
-in its line may belong to it, so mostly all of that is hidden.
+"""The forms of request headers in texts of libraries, proxies and services. The rest of a line
+after a header may belong to it, so mostly all of it is hidden.
 """
 _SHORTEST: Final = 6
-"""Of a credential that is looked for by its value; anything may be a shorter one."""
+"""The least length of a credential that is searched by its value; shorter ones match anything."""
 
 
 Own = re.Pattern[str] | None
-"""Texts of the operator's own, which stay as they are."""
+"""The operator's own texts, which redaction leaves unchanged."""
 
 
 def own_texts(values: Iterable[str]) -> Own:
-    """Those of ``values``, such as an operator's settings, that would be taken for somebody's
+    """The ``values``, such as an operator's settings, that redaction would take for someone's
     number or address.
     """
     own = sorted({value for value in values if marked(value) != value}, key=len, reverse=True)
@@ -62,10 +62,10 @@ def own_texts(values: Iterable[str]) -> Own:
 
 
 def redact_fields(fields: Mapping[Any, object], own: Own = None) -> dict[str, object]:
-    """``fields`` made of plain JSON types only, nothing in them that must not be seen.
+    """``fields`` as plain JSON types, redacted.
 
-    Fields whose name says that they carry content (transcripts, payloads, numbers) are left out,
-    bytes are told by their length, and what is nested deeper than 6 levels is cut off.
+    Fields with names for content (transcripts, payloads, numbers) are hidden, bytes are replaced
+    by their length, and values nested deeper than 6 levels are cut off.
     """
     return _redact_fields(fields, own, 0)
 
@@ -98,21 +98,21 @@ def _redact(value: object, own: Own, depth: int) -> object:
 
 
 def redact_text(text: str, own: Own = None) -> str:
-    """``text`` without numbers and addresses of people (``identifying.marked``) and credentials.
+    """``text`` without people's numbers and addresses (``identifying.marked``) and credentials.
 
-    What could steer a terminal becomes ``?``; newlines and tabs stay.
+    Control characters become ``?``, except newlines and tabs.
     """
     text = mask_credentials(STEERING.sub("?", text))
     if own is None:
         return marked(text)
-    # of what a pattern with one group splits, every second piece is what it has found
+    # Splitting by a pattern with one group makes every second piece a match.
     return "".join(piece if n % 2 else marked(piece) for n, piece in enumerate(own.split(text)))
 
 
 def mask_secrets(name: str, value: object) -> object:
-    """``value`` of a setting of this name, with credentials replaced by ``***``.
+    """The ``value`` of a setting with this name, with credentials replaced by ``***``.
 
-    Text alone can be a credential: the dimensions of a metric named Tokens are none.
+    Only text can be a credential: the dimensions of a metric named Tokens are not.
     """
     if isinstance(value, Mapping):
         return {key: mask_secrets(str(key), item) for key, item in value.items()}
@@ -122,13 +122,13 @@ def mask_secrets(name: str, value: object) -> object:
 
 
 def _is_secret(name: str, value: object) -> bool:
-    """Numbers are counts of keys and tokens, not keys and tokens."""
+    """Whether a value is secret by its name; a number is a count of keys or tokens, not one."""
     return _SECRET.search(name) is not None and not isinstance(value, int | float | None)
 
 
 def mask_credentials(text: str, known: Iterable[str] = ()) -> str:
-    """``text`` without what headers and addresses in it may tell, and without each of the ``known``
-    credentials, which may have spaces and line breaks in them.
+    """``text`` without the credentials in headers and addresses, and without each of the ``known``
+    credentials, which may contain spaces and line breaks.
     """
     for value in sorted({piece for one in known for piece in one.split()}, key=len, reverse=True):
         if len(value) >= _SHORTEST:

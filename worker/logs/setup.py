@@ -1,10 +1,10 @@
-"""Logs: JSON lines on a pipe, pretty on a terminal, redacted, and never in the worker's way.
+"""Log setup: JSON lines on a pipe, pretty on a terminal, redacted, and never blocking.
 
-Rules kept here:
+These rules hold:
 
-* a log call never waits: the `LogPump` writes, and what it has no room for is dropped and counted;
-* a log call never raises, whatever it is given and whatever has become of the stream;
-* every line stays under 15 KB, the size up to which container runtimes keep lines whole.
+* a log call never waits: the `LogPump` writes, and drops and counts lines beyond its capacity;
+* a log call never raises, whatever its arguments and whatever the state of the stream;
+* every line is shorter than 15 KB, the size up to which container runtimes keep lines whole.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from worker.logs.redaction import Own, redact_fields
 from worker.logs.tracebacks import traceback_of
 
 LOG_LINE_BYTES: Final = 15_000
-"""Bytes of a line, its newline included."""
+"""The longest line in bytes, including its newline."""
 
 _AT_EXIT_S: Final = 2.0
 _CUT: Final = "…[cut]…"
@@ -33,11 +33,11 @@ Renderer = Callable[[dict[str, object]], str]
 
 
 def configure_logging(level: str, form: str, stream: TextIO, own: Own = None) -> LogPump:
-    """Send structlog's and the standard library's logs to ``stream``; the pump must be closed.
+    """Send structlog's and the standard library's logs to ``stream``; the caller closes the pump.
 
-    ``level``: debug, info, warning or error, for the worker's own lines; others' lines are shown
-    from warning up. ``form``: json, pretty, or auto, which is pretty on a terminal. ``own``: what
-    redaction leaves as it is.
+    ``level``: debug, info, warning or error, for the worker's own lines; libraries' lines are
+    shown from warning up. ``form``: json, pretty, or auto, which is pretty on a terminal.
+    ``own``: texts that redaction leaves unchanged.
     """
     pump = LogPump(stream)
     atexit.register(pump.close, _AT_EXIT_S)
@@ -59,19 +59,19 @@ def configure_logging(level: str, form: str, stream: TextIO, own: Own = None) ->
 
 
 def is_pretty(form: str, stream: TextIO) -> bool:
-    """Whether log lines of this form on ``stream`` are for people, and no JSON."""
+    """Whether log lines of this form on ``stream`` are for people rather than JSON."""
     return form == "pretty" or (form == "auto" and stream.isatty())
 
 
 class _PumpLogger:
-    """What structlog hands finished lines to."""
+    """The logger to which structlog hands finished lines."""
 
     def __init__(self, pump: LogPump) -> None:
         self.debug = self.info = self.warning = self.error = self.critical = pump.put
 
 
 class _Lines:
-    """structlog's last processor: an event as one redacted line of bounded size."""
+    """structlog's last processor, which renders an event as one redacted line of bounded size."""
 
     def __init__(self, render: Renderer, own: Own) -> None:
         self._render = render
@@ -95,7 +95,7 @@ def _without_credentials(event: MutableMapping[str, Any]) -> dict[str, Any]:
 
 
 def fitting_line(fields: dict[str, object], render: Renderer) -> bytes:
-    """``fields`` rendered; in a line that would be too long each is cut in its middle."""
+    """Render ``fields``; if the line would be too long, cut each long value in its middle."""
     line = _encoded(render(fields))
     for longest in (4_000, 1_000, 200):
         if len(line) <= LOG_LINE_BYTES:
@@ -131,7 +131,7 @@ def _pretty(*, colors: bool) -> Renderer:
 
 
 class _Bridge(logging.Handler):
-    """Standard-library log records, as lines of ours."""
+    """Forwards the standard library's log records to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

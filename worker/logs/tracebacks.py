@@ -1,7 +1,7 @@
-"""Tracebacks that tell where something failed, and nothing that a library was working on.
+"""Tracebacks that show where an error occurred, without the data that a library was handling.
 
-What a library raises may quote what it was given: headers, addresses with passwords, contents. So
-its words are left out, and those of an error that this program's own code raised are kept.
+A library's error may quote its input: headers, addresses with passwords, contents. So its message
+is left out, while the message of an error that this program's own code raised is kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def traceback_of(exc_info: ExcInfo) -> str:
-    """The traceback of an error and of those that led to it, the first one first."""
+    """The traceback of an error and of its causes, the first cause first."""
     told = TracebackException(*exc_info, compact=True)
     return without_credentials(_BETWEEN.join(map(_one, _chain(told))).rstrip("\n"))
 
@@ -38,5 +38,5 @@ def _one(error: TracebackException) -> str:
     kind, colon, _ = last.partition(":")
     ours = bool(error.stack) and error.stack[-1].filename.startswith(_OURS)
     if not ours and colon:
-        last = f"{kind}: (what a library says is left out)\n"
+        last = f"{kind}: (a library's message, left out)\n"
     return f"Traceback (most recent call last):\n{''.join(error.stack.format())}{last}"

@@ -1,1 +1,1 @@
-"""Dashboards, alarms and their template; sizes and costs."""
+"""The dashboard, the alarms and their template; sizes and costs of a deployment."""

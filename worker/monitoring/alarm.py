@@ -1,7 +1,7 @@
-"""One alarm, and the forms that alarms have. Pure.
+"""An alarm, and the two forms of alarms. Pure.
 
-M of N periods must be at fault, and N - M periods are at least the delay with which the metric
-shows up: periods that are empty so far never keep an alarm from going off.
+M of N periods must be bad, and N - M periods are at least the delay with which the metric appears
+in CloudWatch: periods that are still empty never keep an alarm from going off.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Final, NamedTuple
 from worker.monitoring.deployment import Deployment, MetricQuery, delay_s
 
 BAD_AT_LEAST: Final = 5
-"""Cases that make a share high; of waits given up it is the only bound, for callers whom nobody
-answers give up one wait each."""
+"""The cases that it takes to make a share high. For abandoned waits this is the only lower bound,
+because callers whom nobody answers abandon one wait each."""
 
 
 class Urgency(Enum):
-    """Who is told: someone now, or someone in working hours."""
+    """Who is notified: someone at once, or someone in working hours."""
 
     PAGE = "page"
     TICKET = "ticket"
 
 
 class Missing(Enum):
-    """How CloudWatch takes a period without data."""
+    """How CloudWatch treats a period without data."""
 
     GOOD = "notBreaching"
     BAD = "breaching"
@@ -37,8 +37,8 @@ class Alarm(NamedTuple):
     or above ``threshold``, or below it (``below``), in ``bad`` of the last
     ``evaluation_periods`` periods of ``period_s``.
 
-    ``unit`` is the threshold's, for people. ``measured``: whether the threshold comes of what the
-    deployment itself does; without that, nobody is told.
+    ``unit``: the threshold's unit, for people. ``measured``: whether the threshold comes from the
+    deployment's own history; if not, the alarm notifies nobody.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Alarm(NamedTuple):
 
 Named = tuple[str, Urgency, str]
 EvaluationPeriods = tuple[int, int]
-"""Seconds, and how many must be at fault."""
+"""A period's length in seconds, and how many periods must be bad."""
 
 
 def evaluation_periods(bad: int, period_s: int, delays_s: Iterable[float]) -> int:
-    """N for M ``bad`` periods, of metrics that show up with these delays."""
+    """N for M ``bad`` periods of metrics that appear with these delays."""
     return bad + ceil(max(delays_s) / period_s)
 
 
@@ -73,7 +73,7 @@ def metric_alarm(
     limit: tuple[int, str],
     periods: EvaluationPeriods,
 ) -> Alarm:
-    """On a metric as it is. ``limit``: threshold and unit."""
+    """An alarm on a single metric. ``limit``: threshold and unit."""
     period_s, bad = periods
     n = evaluation_periods(bad, period_s, (delay_s(deployment, metric),))
     return Alarm(*named, (metric,), metric.id, *limit, period_s, bad, n)
@@ -90,12 +90,12 @@ def ratio_alarm(
     unit: str,
     periods: EvaluationPeriods,
 ) -> Alarm:
-    """100 x part / whole, where the whole is ``at_least`` so much, and the part not only by a few;
-    what has no samples is 0.
+    """An alarm on 100 x part / whole, where the whole is at least ``at_least`` and the part is more
+    than a few cases; a metric without samples is 0.
 
-    FILL may have nothing to fill where a series has no sample at all in the whole window, and an
-    operator with such a side has no value. SUM of a list goes by the others. So only a part that
-    is nowhere leaves the share without a value, which counts as good.
+    FILL may have nothing to fill if a series has no sample in the whole window, and an operator
+    with such an operand has no value; SUM of a list skips it. So only a part without any sample
+    leaves the share without a value, which counts as good.
     """
     filled = [f"FILL({one.id}, 0)" for one in whole]
     total = filled[0] if len(filled) == 1 else f"SUM([{', '.join(filled)}])"

@@ -1,12 +1,13 @@
-"""The alarms: what each looks at, when it goes off, and whether it wakes someone. Pure.
+"""The alarms: each one's metrics, threshold and urgency. Pure.
 
-Rules kept here, each held by a test:
+The alarms keep these rules, each of which a test checks:
 
-* Shares are of metrics with one hold, so that both sides of a fraction are of the same minutes.
+* Shares are of metrics with the same hold, so that both sides of a fraction are of the same
+  minutes.
 * A share or a percentile of few samples counts as good, and so does a share that is high by a few
-  cases: chance alone wakes nobody. How much is usual before that holds is in the runbook.
-* No alarm needs a series whose dimension may have a value that is new. Whether a session failed
-  is told by EndStatus, whose values are fixed.
+  cases: chance alone wakes nobody. The runbook says how much traffic it takes.
+* No alarm needs a series whose dimension may have new values. Whether a session failed is in
+  EndStatus, whose values are fixed.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ SESSIONS_AT_LEAST: Final = 20
 TURNS_AT_LEAST: Final = 20
 WAITS_AT_LEAST: Final = 20
 SAMPLES_AT_LEAST: Final = 40
-"""Of a 95th percentile: two samples lie beyond it."""
+"""The samples of a 95th percentile, so that two of them lie beyond it."""
 
 STOP_S: Final = 120
-"""How long the worker before may take to end."""
+"""The time that the previous worker may take to stop."""
 
 
 class Target(NamedTuple):
-    """What Twilio publishes as good: a median, and a limit, in ms."""
+    """The latencies that Twilio publishes as good: a median and a limit, in ms."""
 
     median: int
     limit: int
@@ -51,8 +52,8 @@ TARGETS: Final = {
     "ApplicationLatency": Target(375, 750),
     "TtsLatency": Target(100, 250),
 }
-"""By latency metric. The one for speech to text probably includes end-pointing, which SttLatency
-leaves out; the one for the gap serves CallerWait, too, which is that gap in turns with doubt."""
+"""Targets by latency metric. Speech to text's probably includes end-pointing, which SttLatency
+leaves out; the gap's also serves CallerWait, which includes doubtful turns."""
 
 ALARMED_LATENCIES: Final = tuple(TARGETS)
 LATENCY_PERIOD_S: Final = 300
@@ -60,7 +61,7 @@ LATENCY_PERCENTILE: Final = "p95"
 
 
 def alarms(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
-    """All alarms. ``thresholds``: measured ones of latency metrics, in ms, by metric."""
+    """All alarms. ``thresholds``: measured thresholds of latency metrics, in ms, by metric."""
     return [
         *_pages(deployment),
         *(_slow(deployment, metric, thresholds.get(metric)) for metric in ALARMED_LATENCIES),
@@ -112,7 +113,7 @@ def _pages(deployment: Deployment) -> list[Alarm]:
 
 
 def _heartbeat(deployment: Deployment) -> Alarm:
-    """Silent for longer than an old worker takes to end and a new one to start."""
+    """An alarm on a silence longer than an old worker takes to stop and a new one to start."""
     metric = own("beats", "Heartbeat")
     bad = ceil((STOP_S + START_WITHIN_S + delay_s(deployment, metric)) / 60)
     return Alarm(
@@ -177,14 +178,14 @@ def _rates(deployment: Deployment) -> list[Alarm]:
 
 
 def _losses(deployment: Deployment) -> list[Alarm]:
-    """The first signs of a sink that loses events: numbers that never come, and what the lack of
-    them leaves in doubt.
+    """Alarms on the first signs of a sink that loses events: numbers that never arrive, and the
+    doubtful waits that they leave.
     """
     doubtful = MetricQuery("part", "DoubtfulWaits", "Sum")
     return [
         ratio_alarm(
             deployment,
-            ("MissingEvents", Urgency.TICKET, "events of sessions never come"),
+            ("MissingEvents", Urgency.TICKET, "events of sessions never arrive"),
             part=MetricQuery("part", "MissingEvents", "Sum"),
             whole=(MetricQuery("whole", "SessionsEnded", "Sum"),),
             at_least=SESSIONS_AT_LEAST,
@@ -214,17 +215,17 @@ def _own_tickets(deployment: Deployment) -> list[Alarm]:
         for name, about, metric, threshold, unit, periods in (
             (
                 "StreamTime",
-                "a shard holds stream time back, and so everything that waits for it",
+                "a shard holds stream time back, and everything that waits for it",
                 "StreamTimeLag",
                 1_800_000,
                 "ms",
                 (60, 10),
             ),
-            ("Outbox", "what should be sent is not taken", "OutboxAge", 900_000, "ms", (60, 10)),
+            ("Outbox", "requests are not accepted", "OutboxAge", 900_000, "ms", (60, 10)),
             ("DeadLetters", "records can't be read", "DeadLetters", 1, "records", (3600, 1)),
             (
                 "AmbiguousSends",
-                "nobody knows whether requests arrived",
+                "requests may or may not have arrived",
                 "RequestsAmbiguous",
                 5,
                 "requests an hour",
@@ -232,7 +233,7 @@ def _own_tickets(deployment: Deployment) -> list[Alarm]:
             ),
             (
                 "UnknownEvents",
-                "Twilio sends events of a new name",
+                "Twilio sends events with a new name",
                 "UnknownEvents",
                 1,
                 "events",
@@ -241,7 +242,7 @@ def _own_tickets(deployment: Deployment) -> list[Alarm]:
             ("InputGaps", "records were lost unread", "InputGaps", 1, "gaps", (300, 1)),
             (
                 "TooOld",
-                "metrics were too old to be taken",
+                "metrics were too old for CloudWatch",
                 "RequestsTooOld",
                 1,
                 "requests",
@@ -249,7 +250,7 @@ def _own_tickets(deployment: Deployment) -> list[Alarm]:
             ),
             (
                 "InvalidMetrics",
-                "CloudWatch calls what it was sent invalid",
+                "CloudWatch rejects requests as invalid",
                 "RequestsInvalid",
                 1,
                 "requests",
@@ -257,7 +258,7 @@ def _own_tickets(deployment: Deployment) -> list[Alarm]:
             ),
             (
                 "SessionsQuarantined",
-                "the worker fails at sessions",
+                "sessions are quarantined after errors in the worker",
                 "SessionsQuarantined",
                 1,
                 "sessions",
@@ -265,7 +266,7 @@ def _own_tickets(deployment: Deployment) -> list[Alarm]:
             ),
             (
                 "Unaccounted",
-                "the worker's own books do not balance",
+                "occurrences or events have no outcome",
                 "Unaccounted",
                 1,
                 "occurrences",

@@ -1,7 +1,7 @@
-"""Thresholds from what a deployment usually does. Pure.
+"""Thresholds from a deployment's own history. Pure.
 
-A threshold is what 99 of 100 usual periods stay below, and a tenth more. So a deployment that is
-slow by its nature doesn't cry every day, and one that is fast notices when it no longer is.
+A threshold is the 99th percentile of past periods plus a tenth. So a deployment that is always
+slow doesn't raise an alarm every day, and a fast one notices when it becomes slow.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from worker.monitoring.alarms import SAMPLES_AT_LEAST
 
 PERIODS_AT_LEAST: Final = 100
-"""Periods with enough samples: with fewer, what is usual is not known."""
+"""The least number of periods with enough samples; with fewer there is no baseline."""
 
 _USUAL_PERCENT: Final = 99
 _MARGIN: Final = 1.1
@@ -21,14 +21,14 @@ _STEP_MS: Final = 10
 
 
 class BaselinePeriod(NamedTuple):
-    """What one period of an alarm's length was like: its samples, and the percentile in ms."""
+    """A past period of an alarm's length: its number of samples, and the percentile in ms."""
 
     samples: float
     percentile: float
 
 
 def threshold(periods: Iterable[BaselinePeriod]) -> int | None:
-    """In ms; None if too few of the periods have as many samples as the alarm asks for."""
+    """The threshold in ms; None if too few periods have the samples that the alarm requires."""
     usual = sorted(one.percentile for one in periods if one.samples >= SAMPLES_AT_LEAST)
     if len(usual) < PERIODS_AT_LEAST:
         return None

@@ -1,6 +1,6 @@
-"""The dashboard, from what a caller notices down to the pipeline itself. Pure.
+"""The dashboard, from what callers notice down to the pipeline itself. Pure.
 
-What stands in ``${…}`` is for CloudFormation to fill in.
+CloudFormation substitutes ``${…}``.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _sessions(deployment: Deployment) -> WidgetRow:
 
 
 def _by_dimensions(deployment: Deployment) -> Iterable[WidgetRow]:
-    """Three to a row: 95th percentiles, or sums, of every further dimension set."""
+    """The 95th percentiles, or sums, of every further dimension set, three to a row."""
     widgets = [
         graph(
             f"{name} by {' and '.join(names)}{_unit(name)}",
@@ -193,7 +193,7 @@ def _pipeline(deployment: Deployment) -> Iterable[WidgetRow]:
         ),
     )
     yield WidgetRow(
-        "Every occurrence has one outcome; what may be counted twice is counted.",
+        "Every occurrence has one outcome; samples that may be counted twice are bounded.",
         (
             owns("Occurrences", "Events", "Ignored", "DeadLetters", "TestEvents", "Unaccounted"),
             owns(
@@ -208,19 +208,19 @@ def _pipeline(deployment: Deployment) -> Iterable[WidgetRow]:
         ),
     )
     yield WidgetRow(
-        "Much above the holds comes late, and is published late.",
+        "Events delayed far beyond the holds are late, and published late.",
         (
             owns("Delivery (ms)", "DeliveryDelayP50", "DeliveryDelayP95", "DeliveryDelayP99"),
             owns("Sessions", "SessionsOpen", "SessionsHeld"),
-            owns("Changed after it was told", "SessionsRevised", "SamplesRetracted"),
+            owns("Changed after it was emitted", "SessionsRevised", "SamplesRetracted"),
         ),
     )
     yield WidgetRow(
         "",
         (
-            owns("Outbox: entries, rest (%); age (ms)", *_OUTBOX, right=("OutboxAge",)),
+            owns("Outbox: entries, backpressure (%); age (ms)", *_OUTBOX, right=("OutboxAge",)),
             owns("Commits (ms); state (bytes)", "CommitTime", right=("StateSize",)),
-            owns("Calls failed, log lines lost", *_FAILURES),
+            owns("Failed calls, dropped log lines", *_FAILURES),
         ),
     )
 
@@ -235,7 +235,7 @@ def _alarm_states(alarms: Iterable[Alarm]) -> WidgetRow:
 
 
 def _caller_wait(deployment: Deployment) -> Widget:
-    """Percentiles of the wait, and beside them the share of waits that they speak for."""
+    """Percentiles of the wait, and the share of waits that they represent."""
     widget = _latency(deployment, "CallerWait", ("p50", "p95", "p99"), "What callers wait (ms)")
     widget["properties"]["metrics"] += [
         hidden(deployment, MetricQuery("measured", "CallerWait", "SampleCount")),
@@ -263,11 +263,11 @@ def _losses(deployment: Deployment) -> WidgetRow:
         "prompts": "DoubtfulPrompts",
     }
     return WidgetRow(
-        "## What was lost on the way\n"
-        "A number that is missing from a session leaves the spans around it in doubt: they are "
-        "counted here, and in no percentile.",
+        "## Lost events\n"
+        "A sequence number that is missing from a session leaves the spans around it in doubt: "
+        "they are counted here, and in no percentile.",
         (
-            graph("Events that never came", missing),
+            graph("Events that never arrived", missing),
             graph(
                 "Left in doubt",
                 [

@@ -1,4 +1,4 @@
-"""What the watch is of: namespaces, series and delays of one deployment. Pure."""
+"""The monitored deployment: its namespaces, series and delays. Pure."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from worker.partition.rules import Rules
 from worker.telemetry.catalogue import TELEMETRY_METRICS
 
 DELIVERY_S: Final = 90
-"""Within so long after an occurrence Twilio has typically delivered its event."""
+"""Twilio's typical delay from an occurrence to the delivery of its event."""
 
 VISIBLE_S: Final = 60
-"""Within so long CloudWatch shows what it was sent."""
+"""The delay until CloudWatch shows the samples that it has accepted."""
 
 REPORT_S: Final = 60
-"""How often the worker, or Kinesis, reports about itself."""
+"""The interval of the worker's telemetry and of Kinesis's metrics."""
 
 STREAM_NAME: Final = "${StreamName}"
-"""For CloudFormation to fill in."""
+"""A placeholder that CloudFormation substitutes."""
 
 DimensionPairs = tuple[tuple[str, str], ...]
 
 
 class Deployment(NamedTuple):
-    """``rules``: the worker's. ``labels``: the fixed dimensions of the account to watch, for a
-    labelled account adds to no series without its labels.
+    """``rules``: the worker's rules. ``labels``: the fixed dimensions of the account to monitor,
+    since a labelled account's samples are only in series with its labels.
     """
 
     namespace: str
@@ -37,7 +37,7 @@ class Deployment(NamedTuple):
 
 
 class Of(Enum):
-    """What a metric is about, and so who publishes it where."""
+    """The subject of a metric, which determines its publisher and namespace."""
 
     CALLS = "calls"
     WORKER = "worker"
@@ -47,7 +47,7 @@ class Of(Enum):
 class MetricQuery(NamedTuple):
     """A statistic of a series, by an id (a lower-case letter first) for expressions.
 
-    ``dimensions``: of a metric of calls, beside the labels.
+    ``dimensions``: a call metric's dimensions besides the labels.
     """
 
     id: str
@@ -57,7 +57,7 @@ class MetricQuery(NamedTuple):
     of: Of = Of.CALLS
 
     def namespace(self, deployment: Deployment) -> str:
-        """Where it is published."""
+        """The namespace that the metric is published in."""
         return {
             Of.CALLS: deployment.namespace,
             Of.WORKER: deployment.own_namespace,
@@ -65,7 +65,7 @@ class MetricQuery(NamedTuple):
         }[self.of]
 
     def all_dimensions(self, deployment: Deployment) -> DimensionPairs:
-        """By name, as it is published; the worker's metrics about itself have none."""
+        """The dimensions as published, sorted by name; telemetry has none."""
         return {
             Of.CALLS: tuple(sorted((*deployment.labels, *self.dimensions))),
             Of.WORKER: (),
@@ -74,20 +74,20 @@ class MetricQuery(NamedTuple):
 
 
 def own(id_: str, name: str) -> MetricQuery:
-    """A metric of the worker about itself, by the statistic that says what it is about."""
+    """A query of a telemetry metric, by the statistic that yields its meaning."""
     return MetricQuery(id_, name, TELEMETRY_METRICS[name].statistic, of=Of.WORKER)
 
 
 def of_stream(id_: str, name: str) -> MetricQuery:
-    """A count that Kinesis publishes of the stream."""
+    """A query of a count that Kinesis publishes about the stream."""
     return MetricQuery(id_, name, "Sum", of=Of.STREAM)
 
 
 def delay_s(deployment: Deployment, metric: MetricQuery) -> int:
-    """By how much a minute of a metric may show up late, in the usual run of things.
+    """The usual delay, in seconds, until a minute of a metric is visible in CloudWatch.
 
-    What is known of a session only when it has closed (an abandoned wait is a turn metric, and is
-    known no sooner) comes within both delays.
+    It also covers samples that are known only when a session has closed, such as abandoned waits,
+    which are a turn metric.
     """
     if metric.of is not Of.CALLS:
         return REPORT_S + VISIBLE_S

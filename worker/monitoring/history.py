@@ -1,4 +1,4 @@
-"""What CloudWatch remembers of a latency metric, by periods of an alarm's length. Shell."""
+"""A latency metric's history in CloudWatch, by periods of an alarm's length. Shell."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from worker.monitoring.baseline import BaselinePeriod
 from worker.monitoring.deployment import Deployment, MetricQuery
 
 _POINTS_AT_MOST: Final = 1440
-"""What GetMetricStatistics answers with at most."""
+"""The most data points in an answer of GetMetricStatistics."""
 
 
 class StatisticsApi(Protocol):
-    """What is needed of a CloudWatch client."""
+    """The part of a CloudWatch client that is used."""
 
     def get_metric_statistics(self, **arguments: Any) -> dict[str, Any]:
-        """Statistics of one series over a span. Raises what boto3 raises."""
+        """Get statistics of one series over a span. Raises boto3's errors."""
         ...
 
 
 def history(
     client: StatisticsApi, deployment: Deployment, name: str, start: datetime, end: datetime
 ) -> Iterator[BaselinePeriod]:
-    """All periods with samples from ``start`` to ``end``, both at a period's bound.
+    """All periods with samples from ``start`` to ``end``, both at a period's boundary.
 
-    Two calls for each five days: CloudWatch answers either with statistics or with percentiles.
-    A period whose percentile isn't told (emulators know none) is left out.
+    Makes two calls for each five days, because CloudWatch answers with either statistics or
+    percentiles. A period without a percentile (emulators have none) is left out.
     """
     span = timedelta(seconds=LATENCY_PERIOD_S * _POINTS_AT_MOST)
     while start < end:

@@ -1,7 +1,7 @@
-"""What a deployment needs and costs, by calls a day. Pure arithmetic over stated assumptions.
+"""Size and cost of a deployment by calls a day. Pure arithmetic over stated assumptions.
 
 Prices are list prices in dollars (AWS: us-east-1, Linux on x86; a month is 30 days), without free
-tiers but Twilio's. A region, a contract or a new price list may differ: the shares are the message.
+tiers except Twilio's. Regions, contracts and new price lists differ: the proportions matter most.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ HOURS: Final = 24 * DAYS
 EVENTS_A_SESSION: Final = 120
 """ConversationRelay events of a call of three minutes and about ten turns."""
 OTHER_EVENTS: Final = 20
-"""Gateway events of the same call that come with the same subscription."""
+"""Gateway events of the same call, which the same subscription delivers."""
 BUSIEST_HOUR: Final = 0.15
-"""Its share of a day's calls."""
+"""The busiest hour's share of a day's calls."""
 BURST: Final = 3
-"""How much more than the busiest hour's average a second may bring."""
+"""The peak second's rate as a multiple of the busiest hour's average."""
 
 # of the worker
 EVENTS_A_S: Final = 6_000
-"""What one processor is counted on for in the busiest hour: less than a quarter of what the
-benchmark measures (docs/bench.json, live, a core), so that what a pause has left is caught up with.
-A second one is not counted on at all: by the clock the benchmark shows no gain from it."""
+"""The rate planned for one processor in the busiest hour: less than a quarter of the benchmark's
+(docs/bench.json, live, a core), which leaves room to catch up after a pause. A second processor
+is not planned for: the benchmark shows no gain in elapsed time from it."""
 HELD_S: Final = 1_000
-"""For how long a session is in memory: the call, its last events' delay, its close, the holds."""
+"""The time that a session is in memory: the call, its last events' delay, its close, the holds."""
 HELD_KB: Final = 8
-"""More than the benchmark measures for sessions of 120 events, the process included."""
+"""Memory per session; the benchmark measures less for sessions of 120 events, process included."""
 KEPT_S: Final = 14_400
 KEPT_KB: Final = 0.1
-"""What memory holds of a session that is closed and kept in the store."""
+"""Memory for a session that is closed and kept in the store."""
 BASE_MB: Final = 400
 COMMIT_S: Final = 5
-"""As infra/service.yaml sets it."""
+"""The commit interval in infra/service.yaml."""
 SERIES_BY_DIMENSION: Final = sum(OWN_DIMENSION_VALUES.values()) + 5 + 4 + 6 + 3 * 3
-"""Of interruption types and end statuses, five error codes, four speech models, six voices, and
-three languages for each of three metrics."""
+"""Series for interruption types and end statuses, five error codes, four speech models, six
+voices, and three languages for each of three metrics."""
 RECORD_KB: Final = 1.0
-"""A session record, packed with its neighbours."""
+"""A session record, compressed together with its neighbours."""
 RECORD_DAYS: Final = 400
 
 _TWILIO_TIERS: Final = (
@@ -58,14 +58,14 @@ _TWILIO_TIERS: Final = (
     (10_000_000_000, 0.0075),
     (None, 0.0065),
 )
-"""Events a month up to so many, and dollars a thousand of them."""
+"""Each tier's upper bound in events a month, and its price in dollars per thousand events."""
 
 TASKS: Final = (
     (256, (512, 1024, 2048)),
     (512, (1024, 2048, 3072, 4096)),
     (1024, (2048, 3072, 4096, 5120, 6144, 7168, 8192)),
 )
-"""Processors in 1/1024 and the MiB that Fargate has for them, up to one processor."""
+"""Processor sizes in 1/1024, up to one, and the memory sizes in MiB that Fargate has for each."""
 
 SHARD_HOUR: Final = 0.015
 RETENTION_SHARD_HOUR: Final = 0.02
@@ -84,8 +84,8 @@ STORED_GB: Final = 0.023
 
 
 class Size(NamedTuple):
-    """What is needed. ``events_s``: in the busiest hour; ``cpu`` in 1/1024, ``memory`` in MiB;
-    None if it is more than one processor is counted on for.
+    """The size of a deployment. ``events_s``: events per second in the busiest hour. ``cpu`` is
+    in 1/1024 and ``memory`` in MiB; both are None if one processor is too small.
     """
 
     events_s: float
@@ -97,7 +97,7 @@ class Size(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Dollars a month."""
+    """The monthly cost in dollars."""
 
     twilio: float
     kinesis: float
@@ -107,12 +107,12 @@ class Cost(NamedTuple):
 
     @property
     def total(self) -> float:
-        """All of them."""
+        """The sum of all costs."""
         return sum(self)
 
 
 def size_of(calls_a_day: int) -> Size:
-    """What so many calls need."""
+    """The size that so many calls a day need."""
     sessions_s = calls_a_day * BUSIEST_HOUR / 3600
     events_s = sessions_s * (EVENTS_A_SESSION + OTHER_EVENTS)
     held = ceil(sessions_s * HELD_S)
@@ -124,14 +124,16 @@ def size_of(calls_a_day: int) -> Size:
 
 
 def cost_of(calls_a_day: int) -> Cost:
-    """What so many calls cost a month. Where one processor is too small, with the largest task."""
+    """The monthly cost of so many calls a day; if one processor is too small, with the largest
+    task.
+    """
     size = size_of(calls_a_day)
     events = calls_a_day * DAYS * (EVENTS_A_SESSION + OTHER_EVENTS)
     largest, its_memory = TASKS[-1]
     cpu, memory = size.cpu or largest, size.memory or its_memory[-1]
     commits = HOURS * 3600 / COMMIT_S
-    # each commit a segment and the manifest; each that closes sessions an object and two marks;
-    # each minute two requests with metrics and their marks
+    # Puts: for each commit a segment and the manifest; for each one that closes sessions an object
+    # and two notes; for each minute two requests with metrics and their notes.
     closing = min(1.0, calls_a_day / 86_400 * COMMIT_S)
     puts = commits * (2 + 3 * closing) + HOURS * 60 * 4
     stored_gb = calls_a_day * RECORD_DAYS * RECORD_KB / 1e6
@@ -151,7 +153,7 @@ def cost_of(calls_a_day: int) -> Cost:
 
 
 def event_streams(events: float) -> float:
-    """Twilio's price of so many events a month."""
+    """Twilio's price for so many events a month, in dollars."""
     dollars, below = 0.0, 0.0
     for upto, price in _TWILIO_TIERS:
         within = events if upto is None else min(events, upto)
@@ -161,9 +163,16 @@ def event_streams(events: float) -> float:
 
 
 def sizing_table(calls_a_day: tuple[int, ...]) -> str:
-    """A table in Markdown, a line for each number of calls."""
+    """A Markdown table with a row for each number of calls a day."""
     heads = (
-        *("calls a day", "events/s, busiest hour", "shards", "task", "sessions held", "series"),
+        *(
+            "calls a day",
+            "events/s, busiest hour",
+            "shards",
+            "task",
+            "sessions in memory",
+            "series",
+        ),
         *("Twilio Event Streams", "Kinesis", "Fargate", "CloudWatch", "S3", "in all"),
     )
     lines = [heads, ("---:",) * len(heads), *map(_cells, calls_a_day)]

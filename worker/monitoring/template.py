@@ -1,4 +1,4 @@
-"""The CloudFormation template of the watch: topics, alarms and the dashboard. Pure."""
+"""The CloudFormation template of the monitoring: topics, alarms and the dashboard. Pure."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Resource = dict[str, Any]
 
 
 def monitoring_template(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> str:
-    """The template as YAML. ``thresholds``: measured ones of latency metrics, in ms; without one
-    an alarm has the published limit for its threshold, and nobody is told.
+    """The template as YAML. ``thresholds``: measured thresholds of latency metrics, in ms; without
+    one an alarm's threshold is the published limit, and it notifies nobody.
     """
     all_alarms = alarms(deployment, thresholds)
     return _HEADER + to_yaml(
         {
             "AWSTemplateFormatVersion": "2010-09-09",
-            "Description": "Voice Insights worker: what is watched, and who is told.",
+            "Description": "Voice Insights worker: dashboard, alarms, and their topics.",
             "Parameters": _parameters(),
             "Conditions": {
                 "PageHasEmail": _given("PageEmail"),
@@ -45,8 +45,8 @@ def monitoring_template(deployment: Deployment, thresholds: Mapping[str, int] = 
             "Outputs": {
                 topic: {"Description": f"Topic of {what}", "Value": {"Ref": topic}}
                 for topic, what in (
-                    ("PageTopic", "what wakes someone"),
-                    ("TicketTopic", "what can wait"),
+                    ("PageTopic", "alarms that wake someone"),
+                    ("TicketTopic", "alarms that can wait"),
                 )
             },
         }
@@ -152,7 +152,7 @@ def _alarm(deployment: Deployment, alarm: Alarm) -> Resource:
 
 def _description(alarm: Alarm) -> str:
     bound = "below" if alarm.below else "at or above"
-    unmeasured = "" if alarm.measured else " The threshold is not measured, so nobody is told."
+    unmeasured = "" if alarm.measured else " The threshold is not measured, so nobody is notified."
     return (
         f"{alarm.urgency.value}: {alarm.about} ({bound} {alarm.threshold:,} {alarm.unit} in "
         f"{alarm.bad} of {alarm.evaluation_periods} periods of {alarm.period_s} s).{unmeasured} "
@@ -161,7 +161,7 @@ def _description(alarm: Alarm) -> str:
 
 
 def _value(deployment: Deployment, alarm: Alarm) -> Resource:
-    """A single metric as it is, or an expression over several."""
+    """A single metric, or an expression over several."""
     if [alarm.value] == [one.id for one in alarm.metrics]:
         (metric,) = alarm.metrics
         return {

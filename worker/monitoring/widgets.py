@@ -16,11 +16,11 @@ _TEXT_HEIGHT: Final = 2
 
 Widget = dict[str, Any]
 GraphLine = list[Any]
-"""One series or expression of a graph: a path, and options at its end."""
+"""One series or expression of a graph: a path that ends in options."""
 
 
 class WidgetRow(NamedTuple):
-    """Widgets side by side, under a line of text, if there is one; each ``height`` units high."""
+    """Widgets side by side, each ``height`` units high, under a line of text unless it is empty."""
 
     text: str
     widgets: tuple[Widget, ...]
@@ -28,7 +28,7 @@ class WidgetRow(NamedTuple):
 
 
 def placed(rows: Iterable[WidgetRow]) -> Iterable[Widget]:
-    """The widgets of the rows, one row below the other."""
+    """Place the widgets of the rows, one row below the other."""
     y = 0
     for row in rows:
         if row.text:
@@ -46,7 +46,7 @@ def _at(widget: Widget, x: int, y: int, width: int, height: int) -> Widget:
 
 
 def line(deployment: Deployment, metric: MetricQuery, **options: object) -> GraphLine:
-    """A series; ``options`` as CloudWatch calls them."""
+    """A series; ``options``: by CloudWatch's names."""
     dimensions = [part for pair in metric.all_dimensions(deployment) for part in pair]
     return [
         metric.namespace(deployment),
@@ -57,7 +57,7 @@ def line(deployment: Deployment, metric: MetricQuery, **options: object) -> Grap
 
 
 def hidden(deployment: Deployment, metric: MetricQuery) -> GraphLine:
-    """A series that only expressions use."""
+    """An invisible series, for use in expressions."""
     return line(deployment, metric, visible=False)
 
 
@@ -67,7 +67,7 @@ def math(id_: str, expression: str, label: str, **options: object) -> GraphLine:
 
 
 def search(deployment: Deployment, name: str, names: Iterable[str], statistic: str) -> GraphLine:
-    """All series of a metric with these dimensions, whatever their values."""
+    """All series of a metric with these dimension names, whatever the values."""
     fixed = dict(deployment.labels)
     schema = ",".join(f'"{one}"' for one in (deployment.namespace, *sorted({*names, *fixed})))
     terms = [f'MetricName="{name}"', *(f'{key}="{value}"' for key, value in fixed.items())]
@@ -83,7 +83,7 @@ def graph(
     most: int | None = None,
     stacked: bool = False,
 ) -> Widget:
-    """Lines over time from 0 on, up to ``most``; ``marks`` are lines that don't move."""
+    """A graph of lines over time, from 0 up to ``most``; ``marks`` are horizontal lines."""
     left: dict[str, object] = {"min": 0} if most is None else {"min": 0, "max": most}
     return {
         "type": "metric",

@@ -1,6 +1,6 @@
-"""Data as YAML that people can read and compare. Pure.
+"""YAML that people can read and compare. Pure.
 
-Of YAML only what can't be misread is used: names in plain form, other texts as JSON strings, and
+Only forms of YAML that can't be misread are used: plain names, other texts as JSON strings, and
 texts of several lines as literal blocks. Texts are printable ASCII.
 """
 
@@ -18,7 +18,7 @@ _INDENT: Final = "  "
 
 
 def to_yaml(data: Any) -> str:
-    """Mappings (with texts as keys), sequences, texts, numbers, booleans and None, as YAML."""
+    """Format mappings (with text keys), sequences, texts, numbers, booleans and None as YAML."""
     return "".join(f"{line}\n" for line in _lines(data))
 
 

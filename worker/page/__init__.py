@@ -1,1 +1,1 @@
-"""The page: one call and a day of calls, to look at in a browser."""
+"""The report page: one call and a day of calls, for a browser."""

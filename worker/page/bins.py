@@ -1,4 +1,4 @@
-"""Bins of time, and cells of a length of time, that the page counts in. Pure."""
+"""The page's bins of time, and its cells of a wait's length. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _WIDTHS: Final = (
     (96 * _HOUR, _HOUR),
     (24 * 96 * _HOUR, 24 * _HOUR),
 )
-"""A span up to the first has bins as wide as the second (ms)."""
+"""Pairs of a span and the bin width for spans up to it (ms)."""
 _WIDEST: Final = 7 * 24 * _HOUR
 
 EDGES: Final = tuple(round(80 * 1.25**n) for n in range(28))
-"""27 cells of a wait's length in ms, each a quarter longer than the one before."""
+"""The edges of 27 cells of a wait's length in ms, each a quarter longer than the last."""
 
 
 class Bins(NamedTuple):
@@ -30,17 +30,17 @@ class Bins(NamedTuple):
     number: int
 
     def of(self, at: int) -> int:
-        """The bin of an instant; of one outside, the nearest."""
+        """The bin of an instant, or the nearest bin if it is outside."""
         return min(max((at - self.start) // self.width, 0), self.number - 1)
 
 
 def bins_over(first: int, last: int) -> Bins:
-    """The bins that cover a span, both ends included (epoch ms)."""
+    """The bins that cover a span, including both ends (epoch ms)."""
     width = next((width for span, width in _WIDTHS if last - first <= span), _WIDEST)
     start = first // width * width
     return Bins(start, width, (last - start) // width + 1)
 
 
 def cell_of(ms: int) -> int:
-    """The cell of a wait's length; of one outside, the nearest."""
+    """The cell of a wait's length, or the nearest cell if it is outside."""
     return min(max(bisect_right(EDGES, ms) - 1, 0), len(EDGES) - 2)

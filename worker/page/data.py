@@ -1,4 +1,4 @@
-"""From session records to the data of the page: the fleet, a row a session, calls in full. Pure."""
+"""The page's data from session records: the fleet, a row per session, calls in full. Pure."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from worker.page.summary import columns_of, longest_wait, summary_row
 from worker.sessions.schema import SessionRecord
 
 _AT_ONCE: Final = 20
-"""So many calls in full are packed together."""
+"""The number of calls in full that are packed together."""
 _SID_DIGITS: Final = 12
 
 
 class TimeSpan(NamedTuple):
-    """From an instant up to another, which is not in it (epoch ms); None: from or up to any."""
+    """A span from an instant up to another, exclusive (epoch ms); None means unbounded."""
 
     since: int | None
     until: int | None
 
     def holds(self, at: int) -> bool:
-        """Whether an instant lies in it."""
+        """Whether an instant is in the span."""
         return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
 
 
 class ReportScope(NamedTuple):
-    """What a report shows. ``calls``: how many calls in full, the worst first; None for all.
-    ``source``: what the records come from, in a word.
+    """The scope of a report. ``calls``: how many calls to show in full, the worst first; None for
+    all. ``source``: the kind of place that the records come from, in a word.
     """
 
     span: TimeSpan
@@ -45,7 +45,7 @@ class ReportScope(NamedTuple):
 
 
 class Data(NamedTuple):
-    """``whole``: what the page begins with. ``calls``: those in full, some at a time."""
+    """``whole``: the data of the page's overview. ``calls``: the calls in full, some at a time."""
 
     whole: dict[str, Any]
     calls: list[bytes]
@@ -53,18 +53,18 @@ class Data(NamedTuple):
 
 
 def in_span(records: Iterable[SessionRecord], span: TimeSpan) -> list[SessionRecord]:
-    """The sessions that began in a span, in the order of their beginnings."""
+    """The sessions that began in a span, ordered by their beginning."""
     found = [one for one in records if span.holds(instant(one.started_at))]
     return sorted(found, key=lambda one: (one.started_at, one.session_id, one.call_sid))
 
 
 def worst_first(records: Iterable[SessionRecord]) -> list[SessionRecord]:
-    """By the longest wait without doubt; equal ones in the order given."""
+    """Sort by the longest wait without doubt, descending; equal ones stay in the given order."""
     return sorted(records, key=lambda one: -((longest_wait(one) or (-1, False))[0]))
 
 
 def redacted(record: SessionRecord) -> SessionRecord:
-    """Without what names a call, an account or what an error said."""
+    """The record without account and call ids and error messages, and with digests for SIDs."""
     return replace(
         record,
         account_sid="",
@@ -79,7 +79,7 @@ def data_of(
     scope: ReportScope,
     counters: Mapping[str, int] | None = None,
 ) -> Data:
-    """The data; equal records and wishes give equal data, whatever the records' order.
+    """The page's data; equal records and scopes give equal data, whatever the records' order.
     ``counters``: of the replay that has made the records, if one has.
     """
     everything = list(map(redacted, records) if scope.redact else records)

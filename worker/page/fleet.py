@@ -1,6 +1,6 @@
-"""The fleet's numbers: by bins of time, by configuration, and in one line.
+"""The fleet's numbers: by bins of time, by configuration, and in total. Pure.
 
-Pure. The result is the JSON that the page draws; all latencies in ms, all instants epoch ms.
+The results are JSON for the page to draw; latencies are in ms, instants in epoch ms.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def fleet_of(gathered: FleetSamples, bins: Bins) -> dict[str, Any]:
 
 
 def totals_of(gathered: FleetSamples) -> dict[str, Any]:
-    """The numbers of the whole span."""
+    """The fleet's totals over the whole span."""
     return {
         "sessions": gathered.sessions,
         "whole": gathered.whole,

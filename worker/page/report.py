@@ -1,7 +1,7 @@
-"""The page as one self-contained HTML file: its static files and its data. Pure.
+"""The page as one self-contained HTML file, with its static files and its data. Pure.
 
-The data are raw deflate in base64, which the browser opens itself. A content security policy
-names the digest of each script and style, so that nothing else runs and nothing is fetched.
+The data is raw deflate in base64, which the browser decompresses. A content security policy names
+the digest of each script and style, so that nothing else runs and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from zlib import Z_BEST_COMPRESSION, compressobj
 
 DATA: Final = "data"
-"""The ``id`` of the element with the page's data; calls in full are in ``calls-0`` and so on."""
+"""The ``id`` of the element with the overview's data; calls in full are in ``calls-0``, etc."""
 
 _STYLE: Final = re.compile(r'<link rel="stylesheet" href="page/([\w.]+)">')
 _SCRIPT: Final = re.compile(r'<script src="page/([\w.]+)"></script>')
@@ -25,7 +25,9 @@ _ELEMENTS: Final = "<!-- data -->"
 def render_report(
     static: Mapping[str, str], index: str, data: bytes, calls: Sequence[bytes]
 ) -> str:
-    """The HTML. ``data`` and ``calls`` are JSON; ``static`` has what ``index`` links to."""
+    """Render the HTML. ``data`` and ``calls`` are JSON; ``static`` has the files that ``index``
+    links to.
+    """
     page = _STYLE.sub(lambda found: f"<style>{static[found[1]]}</style>", static[index])
     page = _SCRIPT.sub(lambda found: f"<script>{static[found[1]]}</script>", page)
     styles = [static[name] for name in _STYLE.findall(static[index])]

@@ -1,8 +1,8 @@
-"""A session record's samples, as the metrics have them. Pure.
+"""A session record's samples, equal to those of the metrics. Pure.
 
-A record with a whole timeline gives every sample of the metrics named here, at the minute and in
-the context in which CloudWatch has it. One without, or with entries left out, gives what its turn
-rows tell: at most 200 of them, each with one transcript and one synthesis.
+A record with a whole timeline yields every sample of the metrics named here, at the minute and in
+the context in which CloudWatch has it. A record without a timeline, or with entries left out,
+yields the samples of its turn rows: at most 200 rows, each with one transcript and one synthesis.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TURNS: Final = ("answered", "ambiguous", "interrupted", "doubtful")
 
 
 class RecordSample(NamedTuple):
-    """``at`` in epoch ms; ``value``: ms of a latency, 1 of a count."""
+    """A sample. ``at``: epoch ms. ``value``: ms for a latency, 1 for a count."""
 
     metric: str
     at: int
@@ -36,7 +36,7 @@ class RecordSample(NamedTuple):
 
 
 def instant(text: str) -> int:
-    """An instant of a record in epoch ms."""
+    """Parse an instant of a record, in epoch ms."""
     at = parse_ms(text)
     if at is None:
         raise ValueError(f"{text!r} is no instant")
@@ -44,12 +44,12 @@ def instant(text: str) -> int:
 
 
 def has_all_samples(record: SessionRecord) -> bool:
-    """Whether all of its samples can be had."""
+    """Whether the record's timeline yields all of its samples."""
     return record.timeline is not None and not record.timeline.omitted
 
 
 def samples_of(record: SessionRecord) -> Iterator[RecordSample]:
-    """The samples of one record; all of them if it is whole."""
+    """The samples of one record; all of them if its timeline is whole."""
     began = instant(record.started_at)
     yield RecordSample("SessionsStarted", began, 1, NOWHERE)
     if record.timeline is not None and not record.timeline.omitted:

@@ -1,4 +1,4 @@
-"""Which calls are meant: by what they are, and the worst of them by a number. Pure."""
+"""The selection of calls by conditions, and of the worst calls by a number. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NUMBERS: Final[dict[str, Callable[[SessionRecord], int | float | None]]] = {
     "doubtful": lambda one: one.doubtful_waits,
     "tokens": lambda one: one.tokens.total,
 }
-"""What calls can be ranked by. Latencies in ms: the longest wait beyond doubt, else the p95."""
+"""The numbers to rank calls by. Latencies are in ms: the longest wait beyond doubt, or the p95."""
 
 TEXTS: Final[dict[str, Callable[[SessionRecord], str]]] = {
     "language": language_of,
@@ -65,14 +65,14 @@ _CONDITION: Final = re.compile(r"\s*(\w+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.DOT
 
 
 class Condition(NamedTuple):
-    """That a value of a call compares so with another one; a call without the value never does."""
+    """A comparison of a call's value with a given one; false for a call without the value."""
 
     name: str
     comparison: str
     value: int | float | str
 
     def holds(self, record: SessionRecord) -> bool:
-        """Whether it does."""
+        """Whether the condition holds for a record."""
         if self.name in TEXTS:
             found: Value = TEXTS[self.name](record)
         else:
@@ -81,19 +81,19 @@ class Condition(NamedTuple):
 
 
 def condition(text: str) -> Condition | str:
-    """The condition that a text says, as in ``language=de-DE`` or ``errors>0``; else what is
-    wrong with it.
+    """Parse a condition such as ``language=de-DE`` or ``errors>0``; return what is wrong with the
+    text if it is none.
     """
     found = _CONDITION.fullmatch(text)
     if found is None:
-        return f"{text!r} is no condition; write language=de-DE or errors>0"
+        return f"{text!r} is not a condition; write language=de-DE or errors>0"
     name, comparison, value = found.groups()
     if name in TEXTS:
         if comparison not in ("=", "!="):
             return f"{text!r}: {name} is a text; compare it with = or !="
         return Condition(name, comparison, value)
     if name not in NUMBERS:
-        return f"{text!r}: there is no {name}; there are {', '.join((*TEXTS, *NUMBERS))}"
+        return f"{text!r}: there is no {name}; choose one of {', '.join((*TEXTS, *NUMBERS))}"
     try:
         return Condition(name, comparison, float(value))
     except ValueError:
@@ -101,7 +101,7 @@ def condition(text: str) -> Condition | str:
 
 
 def worst_by(records: Iterable[SessionRecord], by: str, most: int) -> list[SessionRecord]:
-    """The calls with the greatest numbers, in descending order; those without one are left out."""
+    """The calls with the greatest numbers, in descending order; calls without one are left out."""
     of = NUMBERS[by]
     ranked = [(value, one) for one in records if (value := of(one)) is not None]
     ranked.sort(key=lambda pair: (-pair[0], pair[1].started_at, pair[1].session_id))

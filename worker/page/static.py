@@ -1,4 +1,4 @@
-"""The page's static files, as the package has them. Shell: it reads them."""
+"""The page's static files in the package. Shell: it reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCRIPTS: Final = (
     *("uPlot.iife.min.js", "parts.js", "charts.js", "fleet.js", "compare.js", "sessions.js"),
     *("lanes.js", "turns.js", "call.js", "pipeline.js", "live.js", "main.js"),
 )
-"""In the order in which the page runs them."""
+"""The scripts, in the order in which the page runs them."""
 
 _CONTENT_TYPES: Final = {
     "html": "text/html; charset=utf-8",

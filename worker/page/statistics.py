@@ -1,4 +1,4 @@
-"""Order statistics of samples, with the interval in which the fleet's own may lie. Pure."""
+"""Order statistics of samples, with confidence intervals for the fleet's own. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import accumulate
 from math import ceil, floor, sqrt
 from typing import Final, NamedTuple, Protocol
 
-_SIGMAS: Final = 1.96  # 95 % of a normal distribution lie within
+_SIGMAS: Final = 1.96  # of a normal distribution's 95 % interval
 
 
 class Ordered(Protocol):
@@ -36,8 +36,8 @@ class OrderedSamples:
 
 
 class Quantile(NamedTuple):
-    """A percentile by nearest rank, and its 95 % interval by order statistics; None where there
-    are too few samples to bound it.
+    """A percentile by nearest rank, and its 95 % interval by order statistics; a bound is None if
+    there are too few samples for it.
     """
 
     value: int
@@ -46,15 +46,16 @@ class Quantile(NamedTuple):
 
 
 def percentile(ordered: Ordered, percent: int) -> int:
-    """The sample at position ceil(percent / 100 x count) of at least one in ascending order."""
+    """The sample at position ceil(percent / 100 x count) of one or more in ascending order."""
     return ordered[(percent * len(ordered) + 99) // 100 - 1]
 
 
 def quantile(ordered: Ordered, percent: int) -> Quantile:
-    """A percentile of at least one sample in ascending order, with its interval.
+    """A percentile of one or more samples in ascending order, with its interval.
 
-    How many of n samples lie below the fleet's own percentile is binomial: between the two ranks
-    at 1.96 of its standard deviations, by the normal approximation, it lies in 95 of 100 cases.
+    The number of samples below the fleet's own percentile is binomially distributed. By the normal
+    approximation the fleet's percentile is between the ranks 1.96 standard deviations below and
+    above the expected one in 95 of 100 cases.
     """
     count, share = len(ordered), percent / 100
     middle, spread = count * share, _SIGMAS * sqrt(count * share * (1 - share))

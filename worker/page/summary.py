@@ -1,7 +1,7 @@
 """A session record as one row of the sessions table. Pure.
 
-A wait counts as a call's longest only if no event is missing in it; one that the caller gave up
-counts up to the session's end. Others are told of as being in doubt.
+A wait counts as a call's longest only if no event is missing in it; an abandoned wait counts up to
+the session's end. Waits with missing events are marked as doubtful.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from worker.sessions.timeline import Timeline
 from worker.times.minutes import MINUTE, minute_of
 
 STRIP: Final = 180
-"""A strip of a call is so many units long."""
+"""The length of a call's strip, in units."""
 _LETTER: Final = 0x100
-"""A number up to some thousands stands as the character so far above it."""
+"""The code point that encodes 0 in a strip; a number is added to it to give one character."""
 _MINUTES_AT_MOST: Final = 50_000
 """More minutes don't fit into a character below the surrogates."""
 
 
 def longest_wait(record: SessionRecord) -> tuple[int, bool] | None:
-    """The longest wait without doubt in ms, and whether the caller gave up in it; None without."""
+    """The longest wait without doubt in ms, and whether it was abandoned; None without any."""
     waits = _waits(record)
     return max(waits, default=None)
 
@@ -78,7 +78,7 @@ def _minute_letter(at: int, began: int) -> str:
 
 
 def columns_of(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Rows as columns, each named once."""
+    """Transpose rows into columns, each named once."""
     columns: dict[str, list[Any]] = {}
     for row in rows:
         for name, value in row.items():
@@ -87,7 +87,7 @@ def columns_of(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def language_of(record: SessionRecord) -> str:
-    """The language spoken at the call's end, failing that the language heard."""
+    """The language spoken at the call's end, else the language transcribed."""
     spoken, heard = record.context.tts_language, record.context.transcription_language
     return heard if spoken == "unknown" else spoken
 
@@ -115,7 +115,7 @@ def _waits(record: SessionRecord) -> list[tuple[int, bool]]:
 
 
 def _strip(timeline: Timeline, lasted: int) -> str:
-    """The call in small: who speaks (c, a) and who waits (w, d in doubt), each with two places."""
+    """The call as a strip: speech (c, a) and waits (w, or d if doubtful), each with two places."""
     drawn = [
         *(("c", one.start, one.end) for one in timeline.customer),
         *(("a", one.start, one.end) for one in timeline.agent),

@@ -1,4 +1,4 @@
-"""What was out of the ordinary, by rule: when callers had it worst, and which part it was. Pure."""
+"""The page's verdict, by rule: the worst time for callers, and the part that caused it. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from worker.page.bins import Bins
 from worker.times.minutes import MINUTE
 
 _ENOUGH: Final = 20
-"""Samples that a bin needs for its 95th percentile to be compared."""
+"""The samples that a bin needs for its 95th percentile to be compared."""
 _WORSE: Final = 2
-"""By which factor a bin must be worse than the median bin to be told of."""
+"""The factor by which a bin must be worse than the median bin to be reported."""
 _PARTS: Final = ("SttLatency", "ApplicationLatency", "TtsLatency")
 
 _ByBin = dict[str, list[int | None]]
 
 
 def verdict(bins: Bins, latency: dict[str, _ByBin], abandoned: list[int]) -> dict[str, Any] | None:
-    """The bin in which most callers gave up, of several the one with the highest p95 of CallerWait;
-    None if nobody gave up and no bin is twice as bad as the median bin.
+    """The bin with the most abandoned waits, and of several the one with the highest p95 of
+    CallerWait; None if no wait was abandoned and no bin is twice as bad as the median bin.
 
-    ``quarter``: how many gave up in the quarter of an hour around it. ``part``: whose p95 there
-    has grown most over its median bin, in ms; None if none has.
+    ``quarter``: the abandoned waits in the quarter of an hour around the bin. ``part``: the part
+    whose p95 exceeds its median bin's by most ms; None if none exceeds it.
     """
     waits = latency["CallerWait"]
     p95 = _enough(waits)

@@ -1,1 +1,1 @@
-"""Records into a stream: as recorded, or moved in time."""
+"""The producer, which puts records into a stream: as recorded, or moved in time."""

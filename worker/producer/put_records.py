@@ -1,4 +1,4 @@
-"""Putting records into a stream: as recorded, faster, or flat out; their times kept or moved."""
+"""Re-ingestion: putting records into a stream at recorded or higher speed, or moved in time."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from worker.recordings.damaged_line import DamagedLine
 from worker.stream.record import Record
 
 ReadItems = Callable[[], Iterable[Record | DamagedLine]]
-"""Reads the same records in the same order each time; by arrival, or nearly so."""
+"""Reads the same records in the same order each time, at least nearly sorted by arrival."""
 
 
 Refused = Callable[[Record, str], object]
-"""Told of a record that the stream doesn't take, and why."""
+"""Called with a record that the stream refuses, and the reason."""
 
 
 class Reingested(NamedTuple):
-    """How many records were put; how many lines were left out because they are damaged, and how
-    many records because the stream refuses each of them by itself.
+    """The number of records put, of damaged lines left out, and of records left out because the
+    stream refuses each of them by itself.
     """
 
     put: int
@@ -34,7 +34,7 @@ class Reingested(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """The time in epoch milliseconds, and a way to let seconds of it pass."""
+    """The time in epoch milliseconds, and a sleep in seconds of that time."""
 
     now_ms: Callable[[], int]
     sleep: Callable[[float], None]
@@ -43,15 +43,15 @@ class Clock(NamedTuple):
 _MOST_RECORDS: Final = 500  # of one PutRecords request
 _MOST_BYTES: Final = 4_500_000  # of its 5 MiB, keys included
 _TICK_S: Final = 0.2
-_ALL_REFUSED: Final = 20  # so many, and none put: it isn't the records that are at fault
-_ATTEMPTS: Final = 20  # in a row in which the stream takes nothing
+_ALL_REFUSED: Final = 20  # after so many refusals and no record put, the records aren't at fault
+_ATTEMPTS: Final = 20  # consecutive attempts in which the stream accepts nothing
 _INVALID: Final = frozenset(
     {
         *("InvalidArgumentException", "InvalidParameterValue", "RequestEntityTooLarge"),
         *("SerializationException", "ValidationError", "ValidationException"),
     }
 )
-"""Codes by which Kinesis refuses a request because of one of its records."""
+"""Error codes with which Kinesis refuses a request because of one of its records."""
 _TOO_LARGE: Final = 413
 _FIRST_BACKOFF_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 5.0
@@ -68,17 +68,17 @@ def reingest(
     progress: Callable[[int], None] = lambda _: None,
     refused: Refused | None = None,
 ) -> Reingested:
-    """Put all records that ``read`` gives into ``stream``, under their own partition keys.
+    """Put all records that ``read`` yields into ``stream``, with their own partition keys.
 
     ``speed``: 1 keeps the gaps between arrivals, 10 makes them ten times shorter, 0 leaves none.
-    ``shift_to_now`` reads twice and moves the times inside the events by one constant, by which
+    ``shift_to_now`` reads twice and moves the times inside the events by one constant, such that
     the last record arrives now (at a speed: when it is put) and none before it has happened.
-    ``progress`` is told the number put so far. Records that the stream has no room for just now
-    are tried again. One that it calls invalid, such as one that is too large, is left out, and
-    ``refused`` is told; without ``refused``, or if none of the first 20 is valid, it ends all with
-    Misconfigured. So does a stream that isn't there, and what has to be read twice and can be read
-    only once. Raises VoiceInsightsError when the stream takes nothing for long, and Unreachable
-    when it doesn't answer.
+    ``progress`` is called with the number of records put so far. Throttled records are retried.
+    A record that the stream calls invalid, for example because it is too large, is left out and
+    passed to ``refused``. Raises ``Misconfigured`` for such a record without ``refused``, or if
+    none of the first 20 is valid, or if the stream doesn't exist, or if records must be read twice
+    and can be read only once. Raises ``VoiceInsightsError`` if the stream accepts nothing for
+    long, and ``Unreachable`` if it doesn't answer.
     """
     start = clock.now_ms()
     by_ms = _shift(read(), start, speed) if shift_to_now else 0
@@ -100,10 +100,10 @@ def reingest(
 
 
 def _shift(items: Iterable[Record | DamagedLine], start: int, speed: float) -> int:
-    """What to add to all times, in ms.
+    """The shift of all times, in ms.
 
-    Live or slower, the first record arrives at its moved time, and each later one no sooner;
-    faster or flat out, the last one does, and each earlier one no sooner.
+    At recorded speed or slower, the first record arrives at its moved time, and no later record
+    before its own; faster, the last record does, and no earlier record arrives before its own.
     """
     first = last = None
     for item in items:
@@ -118,7 +118,7 @@ def _shift(items: Iterable[Record | DamagedLine], start: int, speed: float) -> i
 
 
 class _Pace:
-    """When each record is due, counted from the first one."""
+    """The time at which each record is due, relative to the first one."""
 
     def __init__(self, start: int, speed: float) -> None:
         self._start = start
@@ -126,7 +126,7 @@ class _Pace:
         self._first: int | None = None
 
     def ahead_ms(self, arrival: int, clock: Clock) -> float:
-        """How long it is until a record that arrived at ``arrival`` is due; 0 or less: it is."""
+        """Milliseconds until a record that arrived at ``arrival`` is due; 0 or less if it is."""
         if not self._speed:
             return 0
         if self._first is None:
@@ -136,14 +136,14 @@ class _Pace:
 
 
 class _Waiting(NamedTuple):
-    """A record that is to be put, and how."""
+    """A record waiting to be put, and its request entry."""
 
     record: Record
     entry: PutEntry
 
 
 class _Feed:
-    """PutRecords requests of the greatest size that one may have."""
+    """Sends records in PutRecords requests of the greatest allowed size."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class _Feed:
         self._bytes += size
 
     def flush(self) -> None:
-        """Put what was added."""
+        """Put the records added so far."""
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         requests = [waiting] if waiting else []
         while requests:
@@ -182,7 +182,7 @@ class _Feed:
                 continue
             if len(request) == 1:
                 self._leave_out(request[0].record, why)
-            else:  # one of them at least is at fault, and the others are not
+            else:  # at least one record is invalid; halve the request to find it
                 half = len(request) // 2
                 requests += [request[half:], request[:half]]
         if waiting:
@@ -195,8 +195,8 @@ class _Feed:
         self._tell_refused(record, why)
 
     def _put_all(self, waiting: list[_Waiting]) -> str | None:
-        """Put all of them; what there is no room for is put again, after a growing pause. Why the
-        stream calls the request invalid, if it does: then nothing of it was put.
+        """Put all of the records; retry throttled ones after a growing pause. Return the reason if
+        the stream calls the request invalid: then none of its records was put.
         """
         attempt = 0
         while waiting:
@@ -214,7 +214,7 @@ class _Feed:
         return None
 
     def _request(self, waiting: list[_Waiting]) -> tuple[list[_Waiting], str]:
-        """What was not taken of one request, and the last reason for it."""
+        """Make one request; return the records not accepted, and the last one's reason."""
         entries = [one.entry for one in waiting]
         with (
             aws_errors(self._stream),
@@ -250,14 +250,14 @@ def _invalid_requests() -> Iterator[None]:
 
 
 class PutEntry(TypedDict):
-    """One record of a PutRecords request."""
+    """A record of a PutRecords request."""
 
     Data: bytes
     PartitionKey: str
 
 
 class PutResult(TypedDict):
-    """What became of one record; an ``ErrorCode`` says that it was not taken."""
+    """The result of one record; an ``ErrorCode`` means that it was not accepted."""
 
     ErrorCode: NotRequired[str | None]
 
@@ -270,13 +270,13 @@ class PutRecordsAnswer(TypedDict):
 
 
 class StreamWriter(Protocol):
-    """What feeding a stream needs of a client."""
+    """The part of a Kinesis client that the producer uses."""
 
     def put_records(self, **arguments: Any) -> PutRecordsAnswer:
-        """Put up to 500 records."""
+        """Call PutRecords with up to 500 records."""
         ...
 
 
 def stream_argument(stream: str) -> dict[str, str]:
-    """How a request names ``stream``, which may be a name or an ARN."""
+    """The argument that names ``stream``, a name or an ARN, in a request."""
     return {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}

@@ -1,11 +1,11 @@
-"""Moving recorded events in time, inside their CloudEvents."""
+"""Shifting the times inside recorded CloudEvents."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 import msgspec
-from aws_kinesis_agg.deaggregator import messages_pb2  # it alone makes its messages importable
+from aws_kinesis_agg.deaggregator import messages_pb2  # only this makes the messages importable
 
 from worker.errors import Unreadable
 from worker.events.decode import MAX_PARTS
@@ -18,11 +18,11 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, Overfl
 
 
 def shifted(data: bytes, by_ms: int) -> bytes:
-    """The record ``data`` with the times of its CloudEvents later by ``by_ms`` milliseconds.
+    """The record ``data`` with the times of its CloudEvents shifted by ``by_ms`` milliseconds.
 
-    Moves ``time`` and ``data.timestamp``, in a list of events, in several JSON documents and in a
-    KPL aggregate too, and where ``data`` is JSON in a string. What can't be read stays as it is;
-    a time that moves is written in UTC with milliseconds.
+    Shifts ``time`` and ``data.timestamp``, also in a list of events, in several JSON documents and
+    in a KPL aggregate, and if ``data`` is JSON in a string. Unreadable data is left unchanged; a
+    shifted time is written in UTC with milliseconds.
     """
     try:
         if user_records(data) is None:
@@ -50,7 +50,7 @@ def _shifted_record(data: bytes, by_ms: int) -> bytes:
 
 
 def _shifted_document(data: bytes, by_ms: int) -> bytes | None:
-    """The one JSON document in ``data``, moved; None if it can't be read."""
+    """The single JSON document in ``data``, shifted; None if it can't be read."""
     try:
         decoded = msgspec.json.decode(data)
         for event in decoded if isinstance(decoded, list) else [decoded]:

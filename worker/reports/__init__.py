@@ -1,1 +1,1 @@
-"""Tables and comparisons that commands print."""
+"""The tables and comparisons that commands print."""

@@ -1,7 +1,7 @@
-"""The one console on which commands print: it shows text as it is, and lets none of it act.
+"""The console on which all commands print, which shows text literally.
 
-Markup, emoji codes and highlighting are off, since text from events is printed; what could steer
-the terminal is escaped, and what its encoding lacks is replaced.
+Markup, emoji codes and highlighting are off, because text from events is printed. Control
+characters are escaped, and characters that the terminal's encoding lacks are replaced.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PLAINER: Final = {ord("–"): "-", ord("…"): "..."}
 
 
 class _PlainConsole(Console):
-    """All text comes through ``render_str``: that of lines, cells, headers and titles."""
+    """Escapes all text, of lines, cells, headers and titles, in ``render_str``."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(self._fit(escaped(text)), **options)
@@ -36,9 +36,9 @@ class _PlainConsole(Console):
 
 
 def console(stream: IO[str]) -> Console:
-    """A console that doesn't fold tables where nobody sees the width."""
+    """Make a console; on a pipe it doesn't wrap tables at a terminal's width."""
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="replace")  # of what the console adds: borders, and where it cuts
+        stream.reconfigure(errors="replace")  # for the console's own borders and ellipses
     return _PlainConsole(
         file=stream,
         markup=False,
@@ -49,7 +49,7 @@ def console(stream: IO[str]) -> Console:
 
 
 def print_table(out: Console, table: Table) -> None:
-    """Print a table, its columns close together if it is too wide otherwise."""
+    """Print a table, with narrow column gaps if it is too wide otherwise."""
     unbounded = out.options.update(max_width=_UNBOUNDED)
     if Measurement.get(out, unbounded, table).maximum > out.width:
         table.padding = 0

@@ -1,8 +1,8 @@
-"""What CloudWatch holds of a namespace, read back through its API.
+"""The contents of a CloudWatch namespace, read back through its API.
 
-Emulators answer a question without dimensions with the samples of all dimension sets together,
-where CloudWatch has a series of its own. So a metric that has series by dimension is read by
-those, which every implementation tells apart, and not without them.
+Emulators answer a query without dimensions with the samples of all dimension sets together, while
+CloudWatch has a separate series without dimensions. So a metric with series by dimension is read
+by those, which every implementation distinguishes, and not without dimensions.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _Dimensions = tuple[tuple[str, str], ...]
 
 
 class ReadbackApi(Protocol):
-    """What is needed of a CloudWatch client."""
+    """The part of a CloudWatch client that is used."""
 
     def list_metrics(self, **arguments: Any) -> dict[str, Any]:
-        """One page of a namespace's series."""
+        """Get a page of a namespace's series."""
         ...
 
     def get_metric_statistics(self, **arguments: Any) -> dict[str, Any]:
-        """Statistics of one series over a span."""
+        """Get statistics of one series over a span."""
         ...
 
 
 def totals(client: ReadbackApi, namespace: str, now: datetime) -> Iterator[MetricRow]:
-    """What each series has samples of in the last two days, in the catalogue's order."""
+    """The totals of each series with samples in the last two days, in the catalogue's order."""
     held = _series(client, namespace)
     for metric in CATALOGUE.values():
         all_series = held.get(metric.name, set())

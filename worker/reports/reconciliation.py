@@ -1,4 +1,4 @@
-"""The ledger against CloudWatch: what each series' minute must hold, may hold, and holds. Pure."""
+"""The ledger against CloudWatch: the samples each series' minute must, may and does have. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ MinuteVerdict = Literal["exact", "within the bound", "missing", "too many"]
 
 
 class ReconciledMinute(NamedTuple):
-    """A series' minute (epoch ms). ``must``: samples that have been sent for sure; ``bound``: A,
-    by how many there may be more; ``waiting``: samples that are still in the outbox, and aren't
-    in ``must``; ``found``: what CloudWatch has.
+    """A series' minute (epoch ms).
+
+    ``must``: samples that have certainly been sent. ``bound``: A, how many more there may be.
+    ``waiting``: samples still in the outbox, not in ``must``. ``found``: CloudWatch's samples.
     """
 
     series: Series
@@ -27,12 +28,12 @@ class ReconciledMinute(NamedTuple):
 
     @property
     def difference(self) -> int:
-        """What CloudWatch has more, or, below zero, less than it must."""
+        """The number of samples that CloudWatch has above, or if negative below, ``must``."""
         return self.found - self.must
 
     @property
     def verdict(self) -> MinuteVerdict:
-        """What to think of the difference."""
+        """The judgement of the difference."""
         if self.difference < 0:
             return "missing"
         if self.difference > self.bound:
@@ -46,12 +47,12 @@ def compared(
     after: Mapping[NoteKey, Note],
     waiting: Mapping[NoteKey, Note],
 ) -> list[ReconciledMinute]:
-    """Each series' minute that anybody knows of, by minute and series.
+    """Compare every series' minute that appears anywhere, sorted by minute and series.
 
-    ``before`` and ``after``: the notes as they were before and after CloudWatch was asked, since
-    a worker may be sending meanwhile: what has ended in between may be there or not. ``waiting``:
-    of entries that were still in the outbox at last; what may have counted of them is in the
-    bound.
+    ``before`` and ``after``: the notes before and after CloudWatch was read, because a worker may
+    be sending meanwhile: requests that ended in between may or may not be counted in ``found``.
+    ``waiting``: notes of entries that were still in the outbox after that; samples of theirs that
+    may have been counted are in the bound.
     """
     left = [note for key, note in waiting.items() if key not in after]
     sure, possible = tally_of(before.values()), tally_of([*after.values(), *left])

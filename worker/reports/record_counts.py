@@ -1,4 +1,4 @@
-"""What session records add up to, by the metrics that count the same things."""
+"""The sums of session records, by the metrics that count the same things."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ COUNTED: Final = {
     "BargeInStopTime": "latency_ms.barge_in_stop.count",
     "TokensPerSecond": "tokens.per_second.count",
 }
-"""Where a record has what a metric counts: its sum where the unit is Count, else its samples.
-``SESSIONS`` is the record itself; of a list, its length counts."""
+"""The path in a record of a metric's count: the sum if the unit is Count, else the samples.
+``SESSIONS`` is the record itself; a list counts by its length."""
 
 
 class Beside(NamedTuple):
-    """What a metric's series and what the session records have of one thing."""
+    """A metric's count in its published series and in the session records."""
 
     metric: str
     published: int
@@ -61,9 +61,9 @@ class Beside(NamedTuple):
 
 
 def beside(rows: Iterable[MetricRow], records: Iterable[SessionRecord]) -> list[Beside]:
-    """The counts of a metrics backend beside those of the records, where there is something.
+    """The counts of a metrics backend beside those of the records, where either is above 0.
 
-    Of each metric the rows must be those of one dimension set, which have each sample once.
+    Each metric's rows must be those of one dimension set, which has each sample once.
     """
     published = dict.fromkeys(COUNTED, 0.0)
     for row in rows:

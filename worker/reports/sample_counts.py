@@ -1,4 +1,4 @@
-"""How many samples CloudWatch has of each series' minute, read through its API. Shell."""
+"""CloudWatch's number of samples in each series' minute, read through its API. Shell."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from worker.metrics.series import Series
 from worker.partition.commit_outputs import SeriesMinute
 
 _AT_ONCE: Final = 500
-"""Series that one request may ask for."""
+"""The most series in a request."""
 
 
 _NO_DATA: Final = ("InternalError", "Forbidden")
-"""Statuses of a series that is listed without its values."""
+"""The statuses of a series whose values are missing from an answer."""
 
 
 class MetricDataApi(Protocol):
-    """What is needed of a CloudWatch client. Raises what boto3 raises."""
+    """The part of a CloudWatch client that is used. Raises boto3's errors."""
 
     def get_metric_data(self, **arguments: Any) -> dict[str, Any]:
-        """One page of some series' statistics."""
+        """Get a page of the statistics of some series."""
         ...
 
 
 def sample_counts(
     client: MetricDataApi, namespace: str, series: Iterable[Series], since: int, until: int
 ) -> dict[SeriesMinute, int]:
-    """SampleCount of each minute from ``since`` up to ``until`` (epoch ms), where there is one.
+    """The SampleCount of each minute from ``since`` up to ``until`` (epoch ms) with samples.
 
-    Raises Unreachable if CloudWatch has no answer for a series.
+    Raises ``Unreachable`` if CloudWatch has no answer for a series.
     """
     found: dict[SeriesMinute, int] = {}
     rest = iter(series)

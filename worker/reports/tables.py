@@ -1,6 +1,6 @@
-"""Tables for people: what CloudWatch holds, the worst sessions, one call turn by turn.
+"""Tables for people: CloudWatch's contents, the worst sessions, one call turn by turn.
 
-What an event says is one line here, whatever is in it: no text of theirs makes a row of its own.
+An event's text is always a single line, whatever it contains, and can't make a row of its own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OUTCOME_STYLES: Final = {
 
 
 class MetricRow(NamedTuple):
-    """What a metrics backend holds of one series over a span; values in the metric's unit."""
+    """A metrics backend's totals of one series over a span; values in the metric's unit."""
 
     name: str
     dimensions: str
@@ -44,7 +44,7 @@ class MetricRow(NamedTuple):
 
 
 def metrics_table(rows: Iterable[MetricRow], title: str) -> Table:
-    """One line a series."""
+    """A table with a line for each series."""
     table = _table(title, ("metric",), ("samples", "average", "min", "max"), folding=("by",))
     for row in rows:
         numbers = (row.average, row.minimum, row.maximum)
@@ -58,7 +58,7 @@ def metrics_table(rows: Iterable[MetricRow], title: str) -> Table:
 
 
 def sessions_table(records: Sequence[SessionRecord], title: str) -> Table:
-    """Of each session how long its caller waited, and of how many turns that is sure."""
+    """A table of sessions: how long the caller waited, and for how many turns that is certain."""
     table = _table(
         title,
         (),
@@ -84,7 +84,7 @@ def sessions_table(records: Sequence[SessionRecord], title: str) -> Table:
 def ranked_table(
     records: Sequence[SessionRecord], by: str, values: Sequence[float | None], title: str
 ) -> Table:
-    """Calls with the number that they are ranked by, and what else happened in them."""
+    """A table of calls: the number that they are ranked by, and further figures."""
     table = _table(
         title,
         ("session", "began", "end"),
@@ -109,12 +109,12 @@ def ranked_table(
 
 
 def worst_sessions(records: Iterable[SessionRecord], most: int) -> list[SessionRecord]:
-    """The sessions whose callers had it worst: given up first, then by the longest wait."""
+    """The sessions that went worst: those with abandoned waits first, then by the longest wait."""
     return sorted(records, key=_misery, reverse=True)[:most]
 
 
 def call_table(record: SessionRecord) -> Table:
-    """One line a turn row; durations in milliseconds."""
+    """A table with a line for each turn row; durations in milliseconds."""
     context = record.context
     title = escaped_line(
         f"{record.session_id}, {record.started_at}: {_ending(record)}, {record.turns} turns; "
@@ -139,7 +139,7 @@ def call_table(record: SessionRecord) -> Table:
 
 
 def call_bars(record: SessionRecord) -> list[str]:
-    """The wait of each turn row as a bar, under what its parts mean; nothing if nobody waited."""
+    """The legend, and each turn row's wait as a bar; empty if nobody waited."""
     drawn = bars(record)
     lines = [
         f"{row.n:>4}  {row.at[11:19]}  {bar}"
@@ -150,7 +150,7 @@ def call_bars(record: SessionRecord) -> list[str]:
 
 
 def call_notes(record: SessionRecord) -> list[str]:
-    """What a reader of one call should know beside its rows."""
+    """Notes that a reader of one call should know besides its rows."""
     seen = record.completeness
     notes = [
         f"{seen.events} events, at least {seen.missing} missing; "
@@ -194,7 +194,7 @@ def _ending(record: SessionRecord) -> str:
 def _table(
     title: str, texts: Iterable[str], numbers: Iterable[str], folding: Iterable[str] = ()
 ) -> Table:
-    """``folding``: texts that may take several lines; nothing else is ever cut short."""
+    """Make a table. ``folding``: the columns whose text may wrap; no column is ever cut short."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for name in texts:
         table.add_column(name, no_wrap=True)

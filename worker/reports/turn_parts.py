@@ -1,7 +1,7 @@
-"""What a caller waited for in each turn: parts that add up to the wait, where they can. Pure.
+"""The parts of the caller's wait in each turn, which add up to the wait if known. Pure.
 
-A part is told only if the wait holds a single prompt whose reply is beyond doubt; what the caller
-says in a wait is no wait, so the parts may be longer than it.
+The parts are known only if the wait has a single prompt whose reply is beyond doubt. The caller's
+own speech within a wait doesn't count as waiting, so the parts may be longer than the wait.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ LEGEND: Final = (
 
 
 class Parts(NamedTuple):
-    """Of one turn row, in ms. ``wait``: what the caller sat through. ``application`` and the parts
-    around it are None where they can't be told. ``ended``: whether the agent spoke at last.
+    """The parts of one turn row's wait, in ms.
+
+    ``wait``: the time that the caller waited. ``application`` and the parts around it are None if
+    unknown. ``ended``: whether the agent spoke in the end.
     """
 
     n: int
@@ -36,14 +38,14 @@ class Parts(NamedTuple):
 
     @property
     def length(self) -> int:
-        """From the begin of the wait to its end."""
+        """The time from the wait's beginning to its end, in ms."""
         if self.until_prompt is None or self.application is None or self.to_audio is None:
             return self.wait
         return self.until_prompt + self.application + self.to_audio
 
 
 def parts_of(record: SessionRecord) -> list[Parts | None]:
-    """Of each turn row of a record; None where nobody waited, or nobody knows how long."""
+    """The parts of each turn row of a record; None if nobody waited, or the wait is unknown."""
     began, ended = parse_ms(record.started_at) or 0, parse_ms(record.ended_at) or 0
     return [
         _parts(row, (parse_ms(row.at) or 0) - began, ended - began, record.timeline)
@@ -52,13 +54,13 @@ def parts_of(record: SessionRecord) -> list[Parts | None]:
 
 
 def longest(record: SessionRecord) -> Parts | None:
-    """The turn with the longest wait; None without one."""
+    """The parts of the turn with the longest wait; None without any wait."""
     found = [one for one in parts_of(record) if one is not None]
     return max(found, key=lambda one: one.wait, default=None)
 
 
 def sentence(session_id: str, parts: Parts) -> str:
-    """What to see in a turn, in words."""
+    """A description of a turn's wait."""
     text = f"turn {parts.n} of {session_id}: the caller waited {parts.wait / 1000:.1f} s"
     if not parts.ended:
         return f"{text}, until the session's end"
@@ -68,8 +70,8 @@ def sentence(session_id: str, parts: Parts) -> str:
 
 
 def bars(record: SessionRecord) -> list[str]:
-    """A bar a turn row, which is empty where nobody waited. Their scale ends near the usual wait,
-    so that a single long one doesn't flatten the rest.
+    """A bar for each turn row, empty if nobody waited. The scale ends near the usual wait, so that
+    a single long wait doesn't flatten the rest.
     """
     parts = parts_of(record)
     end = _end([one.length for one in parts if one is not None])
@@ -101,7 +103,7 @@ def _parts(row: RowPart, at: int, lasted: int, timeline: Timeline | None) -> Par
 
 
 def _wait(timeline: Timeline, at: int) -> Wait | None:
-    """The wait that ends with the utterance which answers the customer's end at ``at``."""
+    """The wait that ends with the utterance answering the end of customer speech at ``at``."""
     audio = next(
         (
             one.start

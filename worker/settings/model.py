@@ -1,7 +1,7 @@
 """The settings: one model with every name, unit, bound and default.
 
 `worker.settings.sources` fills it from command-line options, the environment and a TOML file, and
-puts name, value and source before what a validator says.
+puts a setting's name, value and source before a validator's message.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from worker.settings.values import (
     Namespace,
     OnAmbiguousSetting,
     OwnMetrics,
+    PageSetting,
     Region,
     ReleasePeriod,
     SinkSetting,
@@ -45,11 +46,11 @@ _ASCENDING: Final = (
     ("keep_closed_s", "expire_after_s"),
     ("max_series_per_set", "max_series"),
 )
-"""Pairs of settings of which the first must not exceed the second."""
+"""Pairs of settings; the first of a pair must not exceed the second."""
 
 
 class Settings(BaseSettings):
-    """Everything an operator may set. Durations are seconds, of stream time unless said otherwise.
+    """The operator's settings. Durations are seconds of stream time unless stated otherwise.
 
     ``start`` is ``trim_horizon``, ``latest`` or an instant in epoch milliseconds.
     """
@@ -62,171 +63,206 @@ class Settings(BaseSettings):
         default=None, description="Kinesis stream to read, by name or ARN"
     )
     region: Region | None = Field(
-        default=None, description="AWS region; the AWS configuration's if unset"
+        default=None, description="AWS region; if unset, from the AWS configuration"
     )
     endpoint_url: Address | None = Field(
-        default=None, description="where AWS is, for local stand-ins of it"
+        default=None, description="URL to use instead of AWS, such as an emulator's"
     )
     idle_clock: IdleClock = Field(
         default="agreed",
-        description="whose clock a shard without records goes by: agreed is the service's as far "
-        "as this machine's supports it; server believes an emulator whose time isn't the real one",
+        description="clock that advances a shard without records: agreed is the service's, as far "
+        "as this machine's clock confirms it; server trusts the service alone, for an emulator "
+        "whose time isn't the real one",
     )
     start: StartSetting = Field(
-        default="trim_horizon", description="where to begin without a stored position"
+        default="trim_horizon", description="where to begin reading without a stored position"
     )
     state: Location = Field(
         default="voice-insights.sqlite",
         description="where the state is kept: a SQLite file, or s3://bucket/prefix",
     )
 
-    sink: SinkSetting = Field(default="cloudwatch", description="where metrics go")
+    sink: SinkSetting = Field(
+        default="cloudwatch",
+        description="where to send metrics: cloudwatch, or emf on standard output",
+    )
     namespace: Namespace = Field(
         default="VoiceInsights", description="CloudWatch namespace of the metrics"
     )
     send_timeout_s: float = Field(
-        default=10.0, ge=0.1, le=60, description="longest wait for an answer of CloudWatch's"
+        default=10.0, ge=0.1, le=60, description="longest wait for an answer from CloudWatch"
     )
     on_ambiguous: OnAmbiguousSetting = Field(
         default="resend",
-        description="what nobody knows to have arrived: resend (may count twice) or drop",
+        description="requests that may or may not have arrived: resend them (which may count their "
+        "samples twice) or drop them",
     )
     records: Location = Field(
         default="-",
-        description="where session records go: a file, s3://bucket/prefix, or - for stdout",
+        description="where session records are written: a file, s3://bucket/prefix, or - for "
+        "standard output",
     )
     dead_letters: Location = Field(
         default="dead-letters.jsonl",
-        description="where goes what could not be read, and why: a file, or s3://bucket/prefix",
+        description="where dead letters, the occurrences that can't be counted, are written: a "
+        "file, or s3://bucket/prefix",
     )
     file_rotation: FileRotation = Field(
         default="never",
-        description="files of records and dead letters: one (never), or one a day of UTC (daily), "
-        "the date in its name",
+        description="when to begin a new file of records or dead letters: never, or daily (at "
+        "midnight UTC, with the date in its name)",
     )
 
     timeline: Switch = Field(
         default="on",
-        description="whether session records have the call's timeline, which the page draws",
+        description="whether session records include the call's timeline, which the report draws",
     )
 
     hold_direct_s: int = Field(
-        default=30, ge=0, le=3_600, description="hold of metrics that one event alone decides"
+        default=30,
+        ge=0,
+        le=3_600,
+        description="how long to hold metrics that a single event determines",
     )
     hold_turn_s: int = Field(
-        default=180, ge=0, le=14_400, description="hold of metrics that neighbouring events decide"
+        default=180,
+        ge=0,
+        le=14_400,
+        description="how long to hold metrics that depend on neighbouring events",
     )
     quiet_s: int = Field(
         default=30,
         ge=0,
         le=3_600,
-        description="a session's turn metrics wait until it is quiet for so long",
+        description="a session's turn metrics wait until no event has arrived for this long",
     )
-    hold_max_s: int = Field(default=600, ge=0, le=14_400, description="longest wait for quiet")
+    hold_max_s: int = Field(
+        default=600, ge=0, le=14_400, description="longest wait for a session to be quiet"
+    )
     hold_hole_s: int = Field(
         default=300,
         ge=0,
         le=14_400,
-        description="longest wait for events that are missing by their sequence numbers",
+        description="longest wait for events that are missing according to sequence numbers",
     )
     sequence_numbers: SequenceNumbers = Field(
         default="auto",
-        description="whether an absent sequence number is a missing event: contiguous (it is), "
-        "sparse (it isn't), or auto: it is, until most sessions lack many",
+        description="whether an absent sequence number means a missing event: contiguous (it "
+        "does), sparse (it doesn't), or auto (it does, until most sessions lack many)",
     )
     release_every_s: ReleasePeriod = Field(
-        default=60, ge=1, le=3_600, description="how often minutes that are due are sent"
+        default=60, ge=1, le=3_600, description="how often due minutes are sent"
     )
 
     close_after_wrap_up_s: int = Field(
         default=30,
         ge=0,
         le=14_400,
-        description="a complete session closes so long after its last event came",
+        description="a complete session closes this long after its last event arrived",
     )
     close_idle_s: int = Field(
         default=1_800,
         ge=1,
         le=86_400,
-        description="a session closes when nothing new came for so long",
+        description="a session closes when no new event has arrived for this long",
     )
     keep_closed_s: int = Field(
         default=14_400,
         ge=0,
         le=86_400,
-        description="closed sessions are kept so long, for late events",
+        description="how long closed sessions are kept for late events",
     )
     expire_after_s: int = Field(
         default=21_600,
         ge=60,
         le=1_209_600,
-        description="older events of unknown sessions are dead letters",
+        description="events of unknown sessions that are older than this become dead letters",
     )
     max_shard_skew_s: int = Field(
-        default=300, ge=1, le=86_400, description="a shard so far ahead of the others pauses"
+        default=300, ge=1, le=86_400, description="a shard this far ahead of the others pauses"
     )
 
     commit_every_s: float = Field(
         default=1.0, ge=0.01, le=60, description="time between commits, by the machine's clock"
     )
     shutdown_s: int = Field(
-        default=25, ge=1, le=110, description="time to end after SIGTERM, by the machine's clock"
+        default=25,
+        ge=1,
+        le=110,
+        description="time to stop in after SIGTERM, by the machine's clock",
     )
 
     max_outbox_mb: int = Field(
         default=1_000,
         ge=1,
         le=1_000_000,
-        description="reading slows, then rests, before so much (MB) waits to be sent",
+        description="most output (MB) to wait to be sent; reading slows, then stops, before that",
     )
     max_events_per_session: int = Field(
-        default=50_000, ge=100, le=10_000_000, description="events of one session beyond it are cut"
+        default=50_000, ge=100, le=10_000_000, description="further events of a session are cut"
     )
     max_sessions_held: int = Field(
         default=1_000_000,
         ge=1,
         le=100_000_000,
-        description="sessions in memory at most; events of others are dead letters, to be redriven",
+        description="most sessions in memory; events of others become dead letters, to be redriven",
     )
     max_series_per_set: int = Field(
         default=200,
         ge=1,
         le=100_000,
-        description="series per dimension set, the rest counts as other",
+        description="most series per dimension set; the rest are counted as other",
     )
     max_series: int = Field(
-        default=500, ge=1, le=1_000_000, description="series in all, the rest counts as other"
+        default=500,
+        ge=1,
+        le=1_000_000,
+        description="most series in all; the rest are counted as other",
     )
     labels: Labels = Field(
-        default={}, description="account_sid -> dimensions that all its series carry"
+        default={}, description="account_sid -> dimensions that all of the account's series carry"
     )
     dimensions: DimensionsSetting = Field(
         default=dict(DEFAULT_DIMENSION_SETS),
-        description="metric -> further dimension sets; replaces the default whole",
+        description="metric -> further dimension sets; replaces the whole default",
     )
 
-    log_level: LogLevel = Field(default="info", description="least severe log lines shown")
+    log_level: LogLevel = Field(
+        default="info", description="least severe level of log lines to write"
+    )
     log_format: LogFormat = Field(
-        default="auto", description="form of log lines; auto is pretty on a terminal"
+        default="auto", description="format of log lines; auto is pretty on a terminal, else json"
     )
     health_port: int | None = Field(
         default=None,
         ge=0,
         le=65_535,
-        description="port of /healthz, /readyz and /metrics, off if unset; 0 is any free one",
+        description="port of the page, /healthz, /readyz and /metrics; off if unset; 0 picks a "
+        "free port",
     )
     health_host: Host = Field(
         default="127.0.0.1",
-        description="address to serve them at; 0.0.0.0 lets other machines ask",
+        description="address to serve the health port at; 0.0.0.0 lets other machines connect",
+    )
+    page: PageSetting = Field(
+        default="auto",
+        description="whether the page of calls is served there, without authentication: on, off, "
+        "or auto, which is on where health_host is this machine's own loopback",
+    )
+    page_hours: int = Field(
+        default=6, ge=1, le=24, description="hours that the page shows, kept in memory (64 MiB)"
+    )
+    page_calls: int = Field(
+        default=5_000, ge=0, le=20_000, description="closed calls that the page shows at most"
     )
     own_metrics: OwnMetrics = Field(
         default="auto",
-        description="the worker's metrics about itself as EMF among the log lines: emf, off, or "
-        "auto, which is emf where log lines are JSON",
+        description="the worker's telemetry as EMF among the log lines: emf, off, or auto, which "
+        "is emf if log lines are JSON",
     )
     own_namespace: Namespace = Field(
         default=DEFAULT_NAMESPACE,
-        description="CloudWatch namespace of the worker's metrics about itself",
+        description="CloudWatch namespace of the worker's telemetry",
     )
 
     @classmethod
@@ -238,14 +274,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take the given values only: they have been laid over each other by now."""
+        """Use only the values given, which `worker.settings.sources` has already merged."""
         return (init_settings,)
 
     @field_validator("*", mode="before")
     @classmethod
     def _no_setting_is_a_boolean(cls, value: object) -> object:
         if isinstance(value, bool):
-            raise PydanticCustomError("boolean", "is no boolean")
+            raise PydanticCustomError("boolean", "is not a boolean")
         return value
 
     @model_validator(mode="after")

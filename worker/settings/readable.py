@@ -1,4 +1,4 @@
-"""What of an operator's settings stays readable where texts are redacted."""
+"""The operator's own settings, which stay readable where texts are redacted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from worker.settings.model import Settings
 
 
 def readable(settings: Settings) -> Own:
-    """All texts that the operator has set, such as places and the addresses of hosts."""
+    """All text values of the settings, such as locations and the addresses of hosts."""
     values = [value for value in settings.model_dump().values() if isinstance(value, str)]
     return own_texts([*values, urlsplit(settings.endpoint_url or "").hostname or ""])

@@ -1,6 +1,8 @@
-"""From settings in seconds to the rules and limits of the parts, in their units."""
+"""The parts' rules and limits, in their own units, from the settings in seconds."""
 
 from __future__ import annotations
+
+from ipaddress import ip_address
 
 from worker.metrics.series import SeriesRules
 from worker.partition.rules import Rules
@@ -41,3 +43,11 @@ def limits_of(settings: Settings) -> Limits:
         settings.max_shard_skew_s * 1000,
         settings.max_outbox_mb * 1_000_000,
     )
+
+
+def page_is_served(settings: Settings) -> bool:
+    """Whether the page of calls is served, beside health and metrics."""
+    if settings.health_port is None:
+        return False
+    loopback = ip_address(settings.health_host).is_loopback
+    return settings.page == "on" or (settings.page == "auto" and loopback)

@@ -1,7 +1,7 @@
-"""Where settings come from: options over environment variables over a TOML file over defaults.
+"""The settings' sources: options override the environment, a TOML file and the defaults.
 
-A setting is taken whole from the strongest source that has it; nothing is merged within one.
-An environment variable that is set but empty counts as not set.
+A setting's whole value comes from the strongest source that has it, in that order; values are
+never merged. An environment variable that is set but empty counts as not set.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _VARIABLES: Final = {f"{ENV_PREFIX}{name.upper()}": name for name in Settings.mo
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings in force. ``sources`` says of every setting where its value came from."""
+    """The settings in force. ``sources``: where each setting's value came from."""
 
     settings: Settings
     sources: dict[str, str]
 
     def require_stream(self) -> str:
-        """The stream's name or ARN; `Misconfigured` if there is none."""
+        """The stream's name or ARN. Raises `Misconfigured` if it is not set."""
         if self.settings.stream is None:
             raise Misconfigured(
                 "stream is not set: give --stream, VOICE_INSIGHTS_STREAM,"
@@ -48,14 +48,14 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """One source: raw values by setting, and what to call the source of each."""
+    """One source: raw values by setting, and the source of each as shown to the operator."""
 
     values: dict[str, Any]
     sources: dict[str, str]
 
 
 class _Environ(EnvSettingsSource):
-    """Reads a given mapping in place of the process's own environment."""
+    """Reads a given mapping instead of the process's environment."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -71,11 +71,11 @@ def load_settings(
     file: Path | None = None,
     directory: Path = Path(),
 ) -> Loaded:
-    """Lay the sources over each other and check the result.
+    """Merge the sources and validate the result.
 
-    ``overrides``: options by setting, None where not given. ``file``: the TOML file, which must
-    exist; else the one that ``VOICE_INSIGHTS_CONFIG`` names, which must too; else
-    ``voice-insights.toml`` in ``directory``, if it is there.
+    ``overrides``: options by setting, None if not given. ``file``: the TOML file, which must
+    exist; if None, the file that ``VOICE_INSIGHTS_CONFIG`` names, which must exist, too; else
+    ``voice-insights.toml`` in ``directory``, if it exists.
     Raises `Misconfigured` with one line that names setting, value, source and what is allowed.
     """
     layers = (
@@ -116,7 +116,7 @@ def _file_layer(path: Path | None) -> _Layer:
     except UnicodeDecodeError:
         raise Misconfigured(f"settings file {str(path)!r} is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise Misconfigured(f"settings file {str(path)!r} is no TOML: {error}") from None
+        raise Misconfigured(f"settings file {str(path)!r} is not TOML: {error}") from None
     _refuse_unknown(values, Settings.model_fields, f"file {path}")
     return _Layer(values, dict.fromkeys(values, f"file {path}"))
 
@@ -145,7 +145,7 @@ def _options_layer(overrides: Mapping[str, Any]) -> _Layer:
 def _refuse_unknown(
     given: Iterable[str], known: Iterable[str], source: str, prefix: str = ""
 ) -> None:
-    """Names are told apart by what follows ``prefix``, which all have."""
+    """Raise `Misconfigured` for an unknown name. ``prefix``: the beginning that all names share."""
     ours = {name.removeprefix(prefix) for name in known}
     for name in (one.removeprefix(prefix) for one in given):
         if name not in ours:
@@ -154,7 +154,7 @@ def _refuse_unknown(
 
 
 def _line(errors: list[ErrorDetails], values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
-    """One line about the first error, and how many more there are."""
+    """One line with the first error and the number of further ones."""
     first = errors[0]
     if first["type"] == "ascending":
         low, high = (_told(first["ctx"][end], values, sources) for end in ("low", "high"))
@@ -163,7 +163,7 @@ def _line(errors: list[ErrorDetails], values: Mapping[str, Any], sources: Mappin
         name = str(first["loc"][0])
         line = f"{_told(name, values, sources)}: {_reason(name, first)}"
     more = len(errors) - 1
-    return line + (f" (and {more} more wrong setting{'s' * (more > 1)})" if more else "")
+    return line + (f" (and {more} more invalid setting{'s' * (more > 1)})" if more else "")
 
 
 def _told(name: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
@@ -184,7 +184,7 @@ def _reason(name: str, error: ErrorDetails) -> str:
 
 
 def _takes(name: str) -> str:
-    """What a setting takes, in words, by its schema."""
+    """The values that a setting takes, in words, from its schema."""
     schema = Settings.model_json_schema()["properties"][name]
     schema = schema.get("anyOf", [schema])[0]
     if "enum" in schema:

@@ -1,4 +1,4 @@
-"""Kinds of values that settings take. A checker's message says, after the name, what is wrong."""
+"""Types of the settings' values. A validator's message follows the setting's name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LABELS_AT_MOST: Final = 20  # with a dimension set this stays below CloudWatch'
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
-    """``; did you mean 'x'?`` for the known word that is nearest, empty if none is near."""
+    """``; did you mean 'x'?`` for the closest known word; empty if none is close."""
     near = get_close_matches(word, sorted(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -52,7 +52,7 @@ def _lower(value: object) -> object:
 
 
 def _start(value: object) -> object:
-    if isinstance(value, date):  # TOML has dates and times of its own
+    if isinstance(value, date):  # TOML has its own dates and times
         value = value.isoformat()
     if isinstance(value, str):
         word = value.strip().lower()
@@ -83,7 +83,7 @@ def _host(value: str) -> str:
 
 
 def is_s3(place: str) -> bool:
-    """Whether a place is ``s3://bucket/prefix``, and no path."""
+    """Whether a location is ``s3://bucket/prefix`` rather than a path."""
     return place.startswith("s3://")
 
 
@@ -99,7 +99,7 @@ def _place(value: str) -> str:
 
 def _release(value: int) -> int:
     if 60 % value and value % 60:
-        raise ValueError("takes whole minutes, or seconds that divide a minute, up to 3600")
+        raise ValueError("takes whole minutes, or seconds that divide a minute, at most 3600")
     return value
 
 
@@ -108,7 +108,7 @@ def _labels(value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
         if not account:
             raise ValueError("takes account_sids, not empty names")
         if len(dimensions) > _LABELS_AT_MOST:
-            raise ValueError(f"takes at most {_LABELS_AT_MOST} dimensions an account")
+            raise ValueError(f"takes at most {_LABELS_AT_MOST} dimensions per account")
         for name, label in dimensions.items():
             _check_label(name, label)
     return value
@@ -117,14 +117,14 @@ def _labels(value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
 def _check_label(name: str, label: str) -> None:
     if not _DIMENSION.fullmatch(name):
         raise ValueError(
-            "takes dimension names of 1 to 255 visible ASCII characters, no : in front"
+            "takes dimension names of 1 to 255 visible ASCII characters, not beginning with :"
         )
     if name in CATALOGUE or name == "_aws":
-        raise ValueError(f"{name!r} means something else in an EMF line; choose another name")
+        raise ValueError(f"{name!r} has another meaning in an EMF line; choose another name")
     if name in CONTEXT_DIMENSIONS or name in _OWN_DIMENSIONS:
-        raise ValueError(f"{name!r} is a dimension of the worker's own; choose another name")
+        raise ValueError(f"{name!r} is one of the worker's own dimensions; choose another name")
     if _NEVER_DIMENSIONS.fullmatch(name):
-        raise ValueError(f"{name!r} would identify a call or a person, which no dimension may")
+        raise ValueError(f"{name!r} would identify a call or a person, which no dimension may do")
     if not _DIMENSION_VALUE.fullmatch(label):
         raise ValueError(f"takes values of 1 to 255 printable ASCII characters for {name!r}")
     if identifies_someone(label):
@@ -139,7 +139,7 @@ def _dimensions(value: DimensionSets, info: ValidationInfo) -> DimensionSets:
     names = {*CONTEXT_DIMENSIONS, *(name for one in labels.values() for name in one)}
     for metric, sets in value.items():
         if metric not in CATALOGUE:
-            raise ValueError(f"{metric!r} is no metric{did_you_mean(metric, CATALOGUE)}")
+            raise ValueError(f"{metric!r} is not a metric{did_you_mean(metric, CATALOGUE)}")
         for one in sets:
             _check_dimension_set(one, names)
     return value
@@ -150,8 +150,8 @@ def _check_dimension_set(names: tuple[str, ...], known: set[str]) -> None:
         raise ValueError("takes sets of one or more different dimensions")
     for name in names:
         if name not in known:
-            takes = did_you_mean(name, known) or f"; there are {', '.join(sorted(known))}"
-            raise ValueError(f"{name!r} is no dimension{takes}")
+            takes = did_you_mean(name, known) or f"; dimensions are {', '.join(sorted(known))}"
+            raise ValueError(f"{name!r} is not a dimension{takes}")
 
 
 StreamName = Annotated[
@@ -163,7 +163,7 @@ Namespace = Annotated[
     AfterValidator(
         _fitting(
             _NAMESPACE,
-            "takes 1 to 255 letters, digits, spaces and . - _ / # :, and not AWS/ or : in front",
+            "takes 1 to 255 letters, digits, spaces and . - _ / # :, not beginning with AWS/ or :",
         )
     ),
 ]
@@ -176,13 +176,14 @@ Location = Annotated[str, AfterValidator(_place)]
 ReleasePeriod = Annotated[int, AfterValidator(_release)]
 Labels = Annotated[dict[str, dict[str, str]], AfterValidator(_labels)]
 DimensionsSetting = Annotated[DimensionSets, AfterValidator(_dimensions)]
-"""To be declared after a field ``labels``, whose names are dimensions too."""
+"""Must be declared after a field ``labels``, whose names are dimensions, too."""
 
 SinkSetting = Annotated[Literal["cloudwatch", "emf"], BeforeValidator(_lower)]
 FileRotation = Annotated[Literal["never", "daily"], BeforeValidator(_lower)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 OnAmbiguousSetting = Annotated[Literal["resend", "drop"], BeforeValidator(_lower)]
 IdleClock = Annotated[Literal["agreed", "server"], BeforeValidator(_lower)]
+PageSetting = Annotated[Literal["auto", "on", "off"], BeforeValidator(_lower)]
 OwnMetrics = Annotated[Literal["auto", "emf", "off"], BeforeValidator(_lower)]
 Switch = Annotated[Literal["on", "off"], BeforeValidator(_lower)]
 LogFormat = Annotated[Literal["auto", "json", "pretty"], BeforeValidator(_lower)]

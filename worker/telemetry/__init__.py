@@ -1,1 +1,1 @@
-"""The worker's metrics about itself, its health pages and its log."""
+"""The worker's telemetry, health pages and log."""

@@ -1,14 +1,14 @@
-"""The worker's metrics about itself: name, unit, kind, meaning and the label of each. Pure.
+"""The worker's telemetry: the name, unit, kind, meaning and label of each metric. Pure.
 
-They go out in two forms: as lines of EMF once a minute, from which CloudWatch Logs makes metrics
-without dimensions, and on the Prometheus page. Rules kept here:
+Telemetry is published in two forms: once a minute as a line of EMF, from which CloudWatch Logs
+makes metrics without dimensions, and on the Prometheus page. These rules hold:
 
-* a ``COUNTER`` only ever grows. CloudWatch gets what was added since the line before, so its
-  statistic is Sum; Prometheus gets the total.
-* a ``GAUGE`` is how things stand. CloudWatch gets one value a minute, so its statistic is
-  Maximum; of a gauge with a label, that is the greatest of the label's values, or of a percentile
-  that of all that is in time. Prometheus gets each of them.
-* nothing here has a CloudWatch dimension: an alarm on one would not see a value that is new.
+* a ``COUNTER`` only grows. CloudWatch gets its growth since the last line, so its statistic is
+  Sum; Prometheus gets the total.
+* a ``GAUGE`` is a value at an instant. CloudWatch gets one value a minute, so its statistic is
+  Maximum. For a gauge with a label that value is the greatest of the label's values, or for a
+  percentile the one over all minutes released in time. Prometheus gets every label's value.
+* no metric has a CloudWatch dimension: an alarm on a dimension would miss values that are new.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ PROMETHEUS_PREFIX: Final = "voice_insights_worker"
 
 
 class MetricKind(Enum):
-    """How the values of a metric follow each other."""
+    """Whether a metric is a growing total or a value at an instant."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
 
 
 class TelemetryMetric(NamedTuple):
-    """One metric about the worker itself. ``unit`` is a CloudWatch unit.
+    """One metric of the worker's telemetry. ``unit`` is a CloudWatch unit.
 
-    ``about``: what the value is. ``label``: what Prometheus tells its values apart by; None if
-    there is one value only.
+    ``about``: the value's meaning. ``label``: the label that distinguishes its values for
+    Prometheus; None if there is only one value.
     """
 
     name: str
@@ -43,12 +43,12 @@ class TelemetryMetric(NamedTuple):
 
     @property
     def statistic(self) -> str:
-        """The CloudWatch statistic that says what the metric is about."""
+        """The CloudWatch statistic that yields the metric's meaning."""
         return "Sum" if self.kind is MetricKind.COUNTER else "Maximum"
 
     @property
     def prometheus_name(self) -> str:
-        """The name by Prometheus's customs: snake case, base units, counters end in _total."""
+        """The name by Prometheus's conventions: snake case, base units, _total for counters."""
         snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name.removeprefix("Millis")).lower()
         unit = _BASE_UNITS[self.unit].suffix
         total = "_total" if self.kind is MetricKind.COUNTER else ""
@@ -56,7 +56,7 @@ class TelemetryMetric(NamedTuple):
 
     @property
     def prometheus_divisor(self) -> int:
-        """What a value is divided by to be in the unit of ``prometheus_name``."""
+        """The divisor that converts a value to the unit of ``prometheus_name``."""
         return _BASE_UNITS[self.unit].divisor
 
 
@@ -82,46 +82,45 @@ _METRICS: Final = (
         "MillisBehindLatest",
         _MS,
         _GAUGE,
-        "lag of a shard behind its tip; of one that has not answered for a minute, with the time "
-        "since",
+        "lag of a shard behind its tip; if it has not answered for a minute, plus the time since",
         "shard",
     ),
     TelemetryMetric(
         "StreamTimeLag",
         _MS,
         _GAUGE,
-        "the machine's clock less stream time; below 0 if that is ahead, as it must never be",
+        "the machine's clock minus stream time; below 0 if it is ahead, which must never be",
     ),
     TelemetryMetric(
         "ClockDoubt",
         _MS,
         _GAUGE,
-        "how far the service's date and the machine's clock are apart, if more than 5 minutes, so "
-        "that time stands where no records come; 0 while they agree",
+        "difference between the service's date and the machine's clock, if above 5 minutes, so "
+        "that shards without records hold stream time back; 0 while they agree",
     ),
     TelemetryMetric(
         "StreamTimeHeldBack",
         _MS,
         _GAUGE,
-        "how far a shard's clock is behind that of the shard furthest on; the label names the "
-        "one that holds stream time back",
+        "how far the watermark of the shard that holds stream time back is behind the most "
+        "advanced shard's; the label names that shard",
         "shard",
     ),
-    TelemetryMetric("ShardsLive", _COUNT, _GAUGE, "shards that are not read to their end"),
+    TelemetryMetric("ShardsLive", _COUNT, _GAUGE, "shards that are not read to their end yet"),
     TelemetryMetric(
-        "ShardsPaused", _COUNT, _GAUGE, "shards not read now: ahead of the others, or at rest"
+        "ShardsPaused", _COUNT, _GAUGE, "shards not read now: ahead of the others, or backpressure"
     ),
     TelemetryMetric(
         "Backpressure",
         "Percent",
         _GAUGE,
-        "share of the time in which nothing is read, because the outbox is so full",
+        "share of the time in which nothing is read, because the outbox is too full",
     ),
     TelemetryMetric(
-        "InputGaps", _COUNT, _COUNTER, "times that records were trimmed before being read"
+        "InputGaps", _COUNT, _COUNTER, "gaps: times that records were trimmed before they were read"
     ),
     TelemetryMetric("StreamCallsFailed", _COUNT, _COUNTER, "calls to the stream that failed"),
-    # occurrences, by what became of them
+    # occurrences, by outcome
     TelemetryMetric("Occurrences", _COUNT, _COUNTER, "CloudEvents read, unreadable ones included"),
     TelemetryMetric("TestEvents", _COUNT, _COUNTER, "occurrences: test events of the sink"),
     TelemetryMetric("Ignored", _COUNT, _COUNTER, "occurrences: events of other types"),
@@ -129,87 +128,107 @@ _METRICS: Final = (
         "DeadLetters",
         _COUNT,
         _COUNTER,
-        "occurrences: unreadable, expired, without room, or a defect",
+        "occurrences: unreadable, expired, over capacity, or a defect",
     ),
     TelemetryMetric("Events", _COUNT, _COUNTER, "occurrences: ConversationRelay events"),
     TelemetryMetric("Folded", _COUNT, _COUNTER, "events: new to their session"),
     TelemetryMetric("Duplicates", _COUNT, _COUNTER, "events: delivered before"),
     TelemetryMetric("Cut", _COUNT, _COUNTER, "events: beyond the bound on a session's size"),
+    TelemetryMetric("Erased", _COUNT, _COUNTER, "events: of calls that an operator has removed"),
     TelemetryMetric(
-        "Erased", _COUNT, _COUNTER, "events: of calls that an operator has had removed"
-    ),
-    TelemetryMetric(
-        "Unaccounted", _COUNT, _GAUGE, "occurrences that no outcome accounts for: a defect"
+        "Unaccounted", _COUNT, _GAUGE, "occurrences and events without an outcome: a defect"
     ),
     TelemetryMetric("Conflicts", _COUNT, _COUNTER, "events redelivered with another payload"),
     TelemetryMetric(
         "IdentifyingValues",
         _COUNT,
         _COUNTER,
-        "values of dimensions that identify someone, counted under other",
+        "dimension values that identify someone, counted under other",
     ),
     TelemetryMetric(
-        "UnknownEvents", _COUNT, _COUNTER, "events of a name that the worker doesn't know"
+        "UnknownEvents", _COUNT, _COUNTER, "events with a name that the worker doesn't know"
     ),
     TelemetryMetric("LateEvents", _COUNT, _COUNTER, "new events of a session that had closed"),
     TelemetryMetric(
         "DeliveryDelayP50", _MS, _GAUGE, "median of DeliveryDelay since the last report"
     ),
-    TelemetryMetric("DeliveryDelayP95", _MS, _GAUGE, "95th percentile of the same"),
-    TelemetryMetric("DeliveryDelayP99", _MS, _GAUGE, "99th percentile of the same"),
+    TelemetryMetric(
+        "DeliveryDelayP95", _MS, _GAUGE, "95th percentile of DeliveryDelay since the last report"
+    ),
+    TelemetryMetric(
+        "DeliveryDelayP99", _MS, _GAUGE, "99th percentile of DeliveryDelay since the last report"
+    ),
     # sessions
-    TelemetryMetric("SessionsOpened", _COUNT, _COUNTER, "sessions whose first event came"),
+    TelemetryMetric("SessionsOpened", _COUNT, _COUNTER, "sessions whose first event arrived"),
     TelemetryMetric("SessionsClosed", _COUNT, _COUNTER, "sessions closed"),
     TelemetryMetric(
-        "SessionsRevised", _COUNT, _COUNTER, "records revised after their session's close"
+        "SessionsRevised", _COUNT, _COUNTER, "records revised after their session had closed"
     ),
     TelemetryMetric(
         "SessionsQuarantined",
         _COUNT,
         _COUNTER,
-        "sessions that the worker failed at, now dead letters: a defect",
+        "sessions quarantined as dead letters after an error in the worker: a defect",
     ),
     TelemetryMetric("SessionsOpen", _COUNT, _GAUGE, "sessions not closed yet"),
     TelemetryMetric(
-        "SessionsHeld", _COUNT, _GAUGE, "sessions in memory, open or with more to tell"
+        "SessionsHeld", _COUNT, _GAUGE, "sessions in memory, open or with more to emit"
     ),
     TelemetryMetric(
-        "SessionsCrossShard", "Percent", _GAUGE, "share of held sessions on several shards"
+        "SessionsCrossShard", "Percent", _GAUGE, "share of sessions in memory on several shards"
     ),
     TelemetryMetric(
         "DirectWaitP50",
         _MS,
         _GAUGE,
-        "median time from a session's minute to its release since the last report: direct metrics",
+        "median time from a session's minute to its release, since the last report: direct metrics",
         "reason",
     ),
-    TelemetryMetric("DirectWaitP95", _MS, _GAUGE, "95th percentile of the same", "reason"),
-    TelemetryMetric("TurnWaitP50", _MS, _GAUGE, "the same median: turn metrics", "reason"),
-    TelemetryMetric("TurnWaitP95", _MS, _GAUGE, "95th percentile of the same", "reason"),
-    TelemetryMetric("SamplesRetracted", _COUNT, _COUNTER, "samples sent that turned out untrue"),
-    # what leaves
-    TelemetryMetric("OutboxEntries", _COUNT, _GAUGE, "requests that wait to be sent"),
-    TelemetryMetric("OutboxSize", "Bytes", _GAUGE, "their size"),
-    TelemetryMetric("OutboxAge", _MS, _GAUGE, "for how long the oldest of them has waited"),
+    TelemetryMetric(
+        "DirectWaitP95", _MS, _GAUGE, "95th percentile of the time of DirectWaitP50", "reason"
+    ),
+    TelemetryMetric(
+        "TurnWaitP50",
+        _MS,
+        _GAUGE,
+        "median time from a session's minute to its release, since the last report: turn metrics",
+        "reason",
+    ),
+    TelemetryMetric(
+        "TurnWaitP95", _MS, _GAUGE, "95th percentile of the time of TurnWaitP50", "reason"
+    ),
+    TelemetryMetric(
+        "SamplesRetracted", _COUNT, _COUNTER, "emitted samples that later events contradicted"
+    ),
+    # output
+    TelemetryMetric("OutboxEntries", _COUNT, _GAUGE, "requests waiting to be sent"),
+    TelemetryMetric("OutboxSize", "Bytes", _GAUGE, "size of the requests waiting to be sent"),
+    TelemetryMetric("OutboxAge", _MS, _GAUGE, "age of the oldest request waiting to be sent"),
     TelemetryMetric("RequestsApplied", _COUNT, _COUNTER, "attempts to send that were applied"),
     TelemetryMetric("RequestsRefused", _COUNT, _COUNTER, "attempts to send that were not applied"),
     TelemetryMetric(
-        "RequestsInvalid", _COUNT, _COUNTER, "attempts to send that were called invalid"
+        "RequestsInvalid", _COUNT, _COUNTER, "attempts to send that were rejected as invalid"
     ),
-    TelemetryMetric("RequestsAmbiguous", _COUNT, _COUNTER, "attempts whose outcome nobody knows"),
-    TelemetryMetric("RequestsDropped", _COUNT, _COUNTER, "requests given up after such an attempt"),
-    TelemetryMetric("RequestsTooOld", _COUNT, _COUNTER, "requests too old for CloudWatch to take"),
+    TelemetryMetric(
+        "RequestsAmbiguous", _COUNT, _COUNTER, "attempts to send whose outcome is unknown"
+    ),
+    TelemetryMetric(
+        "RequestsDropped", _COUNT, _COUNTER, "requests given up after an attempt of unknown outcome"
+    ),
+    TelemetryMetric(
+        "RequestsTooOld", _COUNT, _COUNTER, "requests too old for CloudWatch to accept"
+    ),
     TelemetryMetric(
         "SurplusBound",
         _COUNT,
         _COUNTER,
-        "samples that CloudWatch may count beside what it must: the bound A, all series together",
+        "samples that CloudWatch may count beyond those it must: the bound A, over all series",
     ),
     TelemetryMetric(
         "SurplusBoundWidest",
         _COUNT,
         _GAUGE,
-        "the largest A of one minute of one series since the last report",
+        "the largest A of one series' minute since the last report",
     ),
     # the worker's own work
     TelemetryMetric(
@@ -218,7 +237,9 @@ _METRICS: Final = (
     TelemetryMetric("CommitTime", _MS, _GAUGE, "longest commit since the last report"),
     TelemetryMetric("CommitAge", _MS, _GAUGE, "time since the last commit"),
     TelemetryMetric("StateSize", "Bytes", _GAUGE, "size of the stored state"),
-    TelemetryMetric("LogLinesDropped", _COUNT, _COUNTER, "log lines dropped for want of room"),
+    TelemetryMetric(
+        "LogLinesDropped", _COUNT, _COUNTER, "log lines dropped because the queue was full"
+    ),
 )
 
 TELEMETRY_METRICS: Final[dict[str, TelemetryMetric]] = {metric.name: metric for metric in _METRICS}

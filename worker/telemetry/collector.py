@@ -1,7 +1,7 @@
-"""Collects the worker's metrics about itself from its events, and reports them once a minute.
+"""Collects the worker's telemetry from its events, and reports it once a minute.
 
-The service tells from its thread, the sender's lanes, the reader and the state's bucket from
-theirs, and the health page asks from yet another: one lock is held around the counts.
+Events arrive from the threads of the service, the sender's lanes, the reader and the state's
+bucket, and the health pages read from another one: a lock guards the counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from worker.telemetry.snapshot import EventCounts, ReportPeriod, TelemetrySnapsh
 from worker.times.minutes import MINUTE
 
 Report = Callable[[TelemetrySnapshot, int], None]
-"""Takes a reading and when it was made (epoch ms); must neither block nor raise."""
+"""Takes a snapshot and its time (epoch ms); must neither block nor raise."""
 
 
 _REQUESTS: Final = {
@@ -35,10 +35,10 @@ _REQUESTS: Final = {
 
 
 class TelemetryCollector(WorkerEvents):
-    """Counts events. ``dropped_lines``: how many log lines were lost so far.
+    """Counts events. ``dropped_lines``: the number of log lines dropped so far.
 
-    ``report`` gets a reading at the first commit of each minute of the wall clock, so that each
-    of CloudWatch's minutes has one; none comes while no commit is made.
+    ``report`` gets a snapshot at the first commit of each minute of the wall clock, so that each
+    of CloudWatch's minutes has one; it gets none while nothing is committed.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class TelemetryCollector(WorkerEvents):
         self._last_period: ReportPeriod | None = None
         self._progress: WorkerStatus | None = None
         self._committed = 0
+        self._last_sent: dict[str, int] = {}
 
     def reader_event(self, reader_event: ReaderEvent) -> None:
         """See ``WorkerEvents.reader_event``."""
@@ -70,6 +71,8 @@ class TelemetryCollector(WorkerEvents):
     def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:  # noqa: ARG002
         """See ``WorkerEvents.sent``."""
         self._count(_REQUESTS[outcome])
+        with self._lock:
+            self._last_sent[_REQUESTS[outcome]] = self._now()
 
     def noted(self, note: Note) -> None:
         """See ``WorkerEvents.noted``."""
@@ -79,7 +82,7 @@ class TelemetryCollector(WorkerEvents):
                 self._period.largest = max(self._period.largest, note.largest)
 
     def progress(self, progress: WorkerStatus) -> None:
-        """See ``WorkerEvents.progress``; a report a minute, too."""
+        """See ``WorkerEvents.progress``. Also reports once a minute."""
         with self._lock:
             self._progress = progress
             self._committed = self._now()
@@ -90,14 +93,21 @@ class TelemetryCollector(WorkerEvents):
             self._report_if_due(progress)
 
     def snapshot(self) -> TelemetrySnapshot | None:
-        """How things stand after the last commit; what is summed up over a minute is of the last
-        whole one. None before the first commit. For any thread.
+        """The values after the last commit; those summed up over a minute are of the last whole
+        minute. None before the first commit. For any thread.
         """
         with self._lock:
             if self._progress is None:
                 return None
             period = self._last_period or self._period
             return self._snapshot(self._progress, period, self._now())
+
+    def last_sent(self) -> dict[str, int]:
+        """When (epoch ms) an attempt to send last ended in each way, by the metric that counts it;
+        without those that haven't come to pass. For any thread.
+        """
+        with self._lock:
+            return dict(self._last_sent)
 
     def _report_if_due(self, progress: WorkerStatus) -> None:
         now = self._now()
@@ -109,8 +119,8 @@ class TelemetryCollector(WorkerEvents):
     def _snapshot(
         self, progress: WorkerStatus, period: ReportPeriod, now: int
     ) -> TelemetrySnapshot:
-        told = EventCounts(self._committed, self._counts, self._dropped_lines())
-        return snapshot_of(progress, told, period, now)
+        events = EventCounts(self._committed, self._counts, self._dropped_lines())
+        return snapshot_of(progress, events, period, now)
 
     def _count(self, name: str, by: int = 1) -> None:
         with self._lock:

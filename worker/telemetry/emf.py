@@ -1,8 +1,8 @@
-"""The worker's metrics about itself as one line of EMF: a log line that CloudWatch Logs reads
-metrics from. Pure.
+"""The worker's telemetry as one line of EMF: a log line from which CloudWatch Logs extracts
+metrics. Pure.
 
-The metrics have no dimensions; what is known shard by shard stands beside them as plain
-properties, for queries of the log.
+The metrics have no dimensions; values by shard or reason are plain properties of the line, for
+queries of the log.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind
 from worker.telemetry.snapshot import MetricValues, TelemetrySnapshot
 
 _LABELS_AT_MOST: Final = 50
-"""Labels of one metric in a line, those with the greatest values: a line stays below 15 KB."""
+"""The labels of one metric in a line, those with the greatest values: it stays below 15 KB."""
 
 
 def emf_fields(
     snapshot: TelemetrySnapshot, before: MetricValues, at: int, namespace: str
 ) -> dict[str, Any]:
-    """The line's fields. ``before``: the values of the line before, of which counters are told
-    the growth; ``at``: epoch ms.
+    """The line's fields. ``before``: the values of the previous line, from which a counter's
+    growth is taken; ``at``: epoch ms.
     """
     values = {
         name: _growth(name, value, before)

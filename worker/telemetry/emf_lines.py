@@ -1,4 +1,4 @@
-"""The worker's metrics about itself on their way into the log stream."""
+"""The worker's telemetry in the log stream."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from worker.times.rfc3339 import format_ms
 
 
 class TelemetryLines:
-    """Writes a line of EMF for each reading, among the log lines but whatever their level.
+    """Writes a line of EMF for each snapshot, among the log lines and at any log level.
 
-    They take the way of the log lines, and not that of EMF in place of CloudWatch: they are told
-    by a worker that must not wait, and standard output may be carrying session records.
+    These lines go through the log's queue rather than through the EMF sink: the worker must not
+    wait for them, and standard output may carry session records.
     """
 
     def __init__(self, put: Callable[[bytes], None], namespace: str) -> None:
@@ -25,7 +25,7 @@ class TelemetryLines:
         self._before: MetricValues = {}
 
     def __call__(self, snapshot: TelemetrySnapshot, at: int) -> None:
-        """Write the line; ``at``: epoch ms."""
+        """Write a snapshot's line; ``at``: epoch ms."""
         first = {"timestamp": format_ms(at), "level": "info", "event": "own metrics"}
         fields = emf_fields(snapshot, self._before, at, self._namespace)
         self._before = snapshot.values

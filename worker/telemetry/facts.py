@@ -1,4 +1,4 @@
-"""What is known of the worker's process. Pure."""
+"""Facts about the worker's process. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 
 class ProcessFacts(NamedTuple):
-    """``started_s``: when it began, in seconds since the epoch; ``cpu_s``: seconds of all its
-    threads, user and system. Memory in bytes. What isn't known is None.
+    """Facts about a process; None if unknown.
+
+    ``started_s``: its start, in seconds since the epoch; ``cpu_s``: CPU seconds of all its
+    threads, user and system. Memory is in bytes.
     """
 
     version: str

@@ -31,7 +31,7 @@ from worker.telemetry.http_answers import (
     answer_of,
     hosts_answered,
     prepared,
-    refusal,
+    refused,
 )
 from worker.telemetry.pages import Page
 from worker.telemetry.views import ViewAt, Views
@@ -137,9 +137,9 @@ class HttpServer:
         await send({"type": "http.response.body", "body": answer.body})
 
     async def _prepared(self, request: HttpRequest) -> Prepared:
-        refused = refusal(request, self._hosts)
-        if refused is not None:
-            return prepared(refused)
+        no = refused(request, self._hosts)
+        if no is not None:
+            return prepared(no)
         if self._views is not None:
             if request.path in ("/", "/index.html"):
                 return prepared(_TO_THE_PAGE)

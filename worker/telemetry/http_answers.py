@@ -72,7 +72,7 @@ def hosts_answered(host: str, machine: str) -> frozenset[str] | None:
     return frozenset({literal, machine.lower()})
 
 
-def refusal(request: HttpRequest, hosts: frozenset[str] | None) -> Page | None:
+def refused(request: HttpRequest, hosts: frozenset[str] | None) -> Page | None:
     """The answer to what is not answered: another's Host, another method than GET and HEAD."""
     if hosts is not None:
         match = _HOST.fullmatch(request.headers.get("host", ""))

@@ -1,7 +1,7 @@
-"""Whether the worker is alive: its loop has turned, or is known to wait, within a bound.
+"""Liveness: whether the worker's loop has turned, or is known to be waiting, within a bound.
 
-Lag, CloudWatch and the log have no say. Nor has the state's bucket: while it is away a commit
-waits, and each wait counts as a sign of life; to start the worker anew would mend nothing.
+Lag, CloudWatch and the log don't matter. Nor does the state's bucket: while it is unreachable a
+commit waits, and each wait is a sign of life, because a restart would not help.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ START_WITHIN_S: Final = 600.0
 
 
 class Liveness:
-    """The loop's, but any thread that waits for the bucket gives a sign: the loop may be waiting
-    for what that one holds. Safe for threads.
+    """The signs of life of the worker's loop. Any thread that waits for the bucket gives one, too,
+    because the loop may be waiting for that thread. Safe for threads.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -29,15 +29,15 @@ class Liveness:
         self._within_s = START_WITHIN_S
 
     def alive(self) -> bool:
-        """Whether there was a sign of life of late. For any thread."""
+        """Whether there was a sign of life within the bound. For any thread."""
         return self.silent_s() <= self._within_s
 
     def silent_s(self) -> float:
-        """For how long there has been none. For any thread."""
+        """Seconds since the last sign of life. For any thread."""
         return self._monotonic() - self._last
 
     def on_turn(self, ask: Callable[[], _T]) -> Callable[[], _T]:
-        """``ask``, which the loop asks at each turn, as a sign of life."""
+        """Wrap ``ask``, which the loop calls at each turn, to give a sign of life."""
 
         def asked() -> _T:
             self._sign()
@@ -47,7 +47,7 @@ class Liveness:
         return asked
 
     def on_wait(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
-        """``sleep``, which waits for something out of reach, as a sign of life."""
+        """Wrap ``sleep``, which waits for an unreachable service, to give signs of life."""
 
         def slept(seconds: float) -> None:
             self._sign()

@@ -1,6 +1,6 @@
-"""The worker's log lines at warning or above, each by the text that stands in ``event``. Pure.
+"""The worker's log lines at warning level or above, by the text of their ``event`` field. Pure.
 
-The runbook has a paragraph for each, and the log tells no other.
+The worker logs no other warnings or errors, and the runbook has a paragraph for each of these.
 """
 
 from __future__ import annotations
@@ -9,20 +9,21 @@ from enum import StrEnum
 
 
 class LogLine(StrEnum):
-    """What something has to be done about, or may have to."""
+    """A condition that needs action by an operator, or may need it."""
 
     NOT_REACHED = "stream not reached yet"
     STREAM_CALL_FAILED = "stream call failed"
     STREAM_LOST = "the stream can't be read"
-    PARSED_SLOWLY = "the stream's answers are parsed the slow way"
+    PARSED_SLOWLY = "stream answers are parsed on the slow path"
     RECORDS_LOST = "records may have been lost before they were read"
     CLOCKS_DIFFER = "the clocks differ"
     TIME_AHEAD = "stream time is ahead of this machine's clock"
-    SPARSE = "sequence numbers don't follow one another; minutes are sent by time alone"
+    SPARSE = "sequence numbers are sparse; minutes are sent by time alone"
     STATE_CALL_FAILED = "state call failed"
     NOT_SENT = "not sent"
-    MAY_COUNT_TWICE = "metrics may count more than once"
+    MAY_COUNT_TWICE = "metrics may be counted more than once"
     GIVEN_UP = "metrics given up"
-    STRANDED = "the outbox has entries for which there is no destination"
+    STRANDED = "the outbox has entries without a destination"
+    PAGE_FAILED = "a view of the page failed"
     STOPPED = "stopped"
     CRASHED = "crashed"

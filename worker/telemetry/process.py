@@ -1,6 +1,6 @@
-"""What the operating system knows of this process, and which worker it is. Shell.
+"""This process's facts from the operating system, and its version. Shell.
 
-Where there is no ``/proc``, what only that tells is left out.
+Without ``/proc``, the facts that only it has are None.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SELF: Final = Path("/proc/self")
 
 
 def facts_of_this_process(started_s: float) -> Callable[[], ProcessFacts]:
-    """Asks for the facts of this process, which began at that time."""
+    """Return a function that reads the facts of this process, which began at ``started_s``."""
 
     def ask() -> ProcessFacts:
         used = resource.getrusage(resource.RUSAGE_SELF)

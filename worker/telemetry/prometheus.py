@@ -1,4 +1,4 @@
-"""The worker's metrics about itself in Prometheus's text format, version 0.0.4. Pure."""
+"""The worker's telemetry in Prometheus's text format, version 0.0.4. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def prometheus_page(snapshot: TelemetrySnapshot | None) -> str:
 
 
 def process_page(facts: ProcessFacts) -> str:
-    """Which worker it is, and its process under the names that Prometheus's own clients use."""
+    """The build's version, and the process's metrics by the names of Prometheus's own clients."""
     lines: list[str] = []
     for name, kind, about, value in _of_process(facts):
         if value is not None:

@@ -1,7 +1,7 @@
-"""Whether the worker reads its stream: all of it, and now.
+"""Readiness: whether the worker is reading all of its stream now.
 
-It is told by the service's thread, the reader's and whoever waits for the state's bucket, and
-asked by the health page's: one lock is held around what is known.
+Events arrive from the threads of the service, the reader and anything that waits for the state's
+bucket, and the health pages read from another one: a lock guards what is known.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from worker.sources.kinesis.api import StreamFailure
 from worker.sources.kinesis.reader_events import BackedOff, FoundAgain, ReaderEvent
 
 READ_WITHIN_S: Final = 60.0
-"""In so long each shard has to have answered, with records or without."""
+"""The time within which each shard must have answered, with or without records."""
 
 COMMIT_WITHIN_S: Final = 120.0
-"""Commits follow each other by a minute at most, and each may take another."""
+"""Commits are at most a minute apart, and each may take another minute."""
 
 LASTING: Final = 10
-"""So many failed calls in a row, some 50 s of them, don't pass by themselves."""
+"""Consecutive failed calls, about 50 s of them, after which a failure counts as lasting."""
 
 
 class _Failing(NamedTuple):
-    """A shard's calls fail. ``since_s`` and ``last_s``: by the monotonic clock."""
+    """A shard's first and last failed call, by the monotonic clock, and the last failure."""
 
     since_s: float
     last_s: float
@@ -36,11 +36,11 @@ class _Failing(NamedTuple):
 
 
 class Readiness(WorkerEvents):
-    """Ready means: the state is taken, the beginning committed, the stream's shards can be listed,
-    and each of them that is the worker's to read was read, or had nothing, within the last minute.
+    """Ready means: the state is acquired, the first commit is made, the stream's shards can be
+    listed, and each shard that must be read has answered within the last minute.
 
-    Not to be read are a shard that waits for its parents, and one that pauses because it is ahead
-    of the others; one of these is told, then. ``monotonic`` gives seconds.
+    A shard that waits for its parents need not be read, nor one that pauses because it is ahead of
+    the others. ``monotonic`` gives seconds.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -75,7 +75,7 @@ class Readiness(WorkerEvents):
         """See ``WorkerEvents.progress``."""
         with self._lock:
             if self._progress is None:
-                self._survey = None  # of the start, which has found the stream
+                self._survey = None  # a failure of the start, which has found the stream since
             self._progress = progress
             self._progress_s = self._monotonic()
             self._state = None
@@ -87,7 +87,7 @@ class Readiness(WorkerEvents):
             }
 
     def unready(self) -> str | None:
-        """Why nothing is to be expected of the worker now; None if all is well."""
+        """The reason why the worker is not ready; None if it is."""
         with self._lock:
             if self._progress is None:
                 return f"starting: {self._waits_for() or 'no commit yet'}"
@@ -121,14 +121,16 @@ class Readiness(WorkerEvents):
         if worst in self._failing:
             why = _why(self._failing[worst].failure)
         else:
-            why = "at rest, the outbox is full" if progress.shards[worst].paused else "no answer"
+            why = (
+                "backpressure, the outbox is full" if progress.shards[worst].paused else "no answer"
+            )
         return (
             f"{len(late)} of {len(progress.shards)} shards not read within a minute: {worst} for "
             f"{late[worst]:.0f} s: {why}"
         )
 
     def _silent_since(self, name: str, shard: ShardProgress, backpressure: float) -> float | None:
-        """Since when a shard that is to be read has not been; None if it needn't be."""
+        """The time since which a shard that must be read has not been; None if it need not be."""
         if shard.paused and backpressure < 1:
             return None
         if shard.answered_s is not None:

@@ -1,4 +1,4 @@
-"""How often a log line is repeated: what happens many times a second is told now and then."""
+"""A rate limit on repeats of a log line, for conditions that occur many times a second."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from threading import Lock
 from typing import Final
 
 AT_ONCE: Final = 5
-"""So many lines of one kind may follow each other."""
+"""The lines of one kind that may be logged in a burst."""
 
 EVERY_S: Final = 15.0
-"""Then one is told every so many seconds, which also pays back what was told at once."""
+"""After a burst, the seconds per further line of the kind; the burst refills at the same rate."""
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class _Kind:
 
 
 class RepeatLimit:
-    """Decides, line by line. Safe for threads. ``monotonic`` gives seconds."""
+    """A token bucket for each kind of line. Safe for threads. ``monotonic`` gives seconds."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -31,7 +31,9 @@ class RepeatLimit:
         self._untold = 0
 
     def admit(self, kind: Hashable) -> int | None:
-        """None if a line of this kind is to be left out; else how many were, since the last one."""
+        """Decide on a line of this kind: None to leave it out, else how many lines of the kind
+        were left out since the last one admitted.
+        """
         with self._lock:
             now = self._monotonic()
             one = self._kinds.setdefault(kind, _Kind(AT_ONCE, now))
@@ -46,7 +48,7 @@ class RepeatLimit:
             return left_out
 
     def drain_left_out(self) -> int:
-        """How many lines of all kinds were left out since this was asked last."""
+        """Return how many lines of all kinds were left out since the last call."""
         with self._lock:
             untold, self._untold = self._untold, 0
         return untold

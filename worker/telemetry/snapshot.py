@@ -1,4 +1,4 @@
-"""From what the worker tells to the values of its metrics about itself. Pure."""
+"""The values of the worker's telemetry, from its status and events. Pure."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from worker.service.ports import WorkerStatus
 from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind
 
 MetricValues = dict[str, float]
-"""By metric, in its CloudWatch unit; what isn't known is left out."""
+"""Values by metric, in its CloudWatch unit; unknown ones are left out."""
 
 
 class TelemetrySnapshot(NamedTuple):
-    """``values``: of each metric one. ``by_label``: of those with a label, each label's."""
+    """``values``: one for each metric. ``by_label``: for metrics with a label, one per label."""
 
     values: MetricValues
     by_label: dict[str, MetricValues]
 
 
 class EventCounts(NamedTuple):
-    """What has been told besides progress, which came at ``committed`` (epoch ms). ``counts``: of
-    counters, since the start, by metric.
+    """Counts of events other than progress, the last of which came at ``committed`` (epoch ms).
+    ``counts``: counters since the start, by metric.
     """
 
     committed: int
@@ -38,10 +38,11 @@ class EventCounts(NamedTuple):
 
 @dataclass(slots=True)
 class ReportPeriod:
-    """What is summed up between two reports. ``longest_commit_s``: seconds; ``delays``: of
-    DeliveryDelay, ms; ``largest``: A of a single series' minute; ``waits``: of sessions' minutes;
-    ``clock_doubt``: ms by which the service's date and the machine's clock were apart, 0 while they
-    agreed.
+    """Values summed up between two reports.
+
+    ``longest_commit_s``: seconds. ``delays``: samples of DeliveryDelay, ms. ``largest``: the
+    largest A of a single series' minute. ``clock_doubt``: ms by which the service's date and the
+    machine's clock differed, 0 while they agreed. ``waits``: the waits of sessions' minutes.
     """
 
     longest_commit_s: float = 0.0
@@ -51,7 +52,7 @@ class ReportPeriod:
     waits: Waits = field(default_factory=Counter)
 
     def add(self, progress: WorkerStatus) -> None:
-        """A commit more."""
+        """Add a commit."""
         self.longest_commit_s = max(self.longest_commit_s, progress.commit_s)
         self.waits.update(progress.waits)
         for (series, _), samples in progress.window.items():
@@ -80,22 +81,22 @@ _COMMITTED: Final = {
     "SessionsQuarantined": "sessions_quarantined",
     "SamplesRetracted": "samples_retracted",
 }
-"""Metrics that are counters of the partition, which are part of its state."""
+"""Metrics that are the partition's counters, which are part of its state."""
 
 
 def snapshot_of(
-    progress: WorkerStatus, told: EventCounts, period: ReportPeriod, now: int
+    progress: WorkerStatus, events: EventCounts, period: ReportPeriod, now: int
 ) -> TelemetrySnapshot:
-    """All values as they are at ``now`` (epoch ms). A counter that was never told is 0."""
+    """All values at ``now`` (epoch ms). A counter without events is 0."""
     counters = Counter(progress.counters)
     counted = {name: 0 for name, one in TELEMETRY_METRICS.items() if one.kind is MetricKind.COUNTER}
     by_shard = _by_shard(progress)
     values: MetricValues = {
         **counted,
         **{name: counters[counter] for name, counter in _COMMITTED.items()},
-        **told.counts,
-        "CommitAge": max(0, now - told.committed),
-        "LogLinesDropped": told.dropped_lines,
+        **events.counts,
+        "CommitAge": max(0, now - events.committed),
+        "LogLinesDropped": events.dropped_lines,
         **{name: max(labelled.values()) for name, labelled in by_shard.items() if labelled},
         **_gauges(progress, counters, now),
         **_over(period),
@@ -150,7 +151,7 @@ def _over(period: ReportPeriod) -> MetricValues:
 
 
 def _waits_by_reason(period: ReportPeriod) -> dict[str, MetricValues]:
-    """By metric, the percentiles of each reason's waits."""
+    """The percentiles of the waits, by metric and reason."""
     values: dict[str, MetricValues] = {}
     for hold, (median, high) in _WAITS.items():
         values[median], values[high] = {}, {}
@@ -162,7 +163,7 @@ def _waits_by_reason(period: ReportPeriod) -> dict[str, MetricValues]:
 
 
 def _waits_in_time(period: ReportPeriod) -> MetricValues:
-    """By metric, the percentiles of all waits but those of minutes that a late event added to."""
+    """The percentiles of all waits except those of minutes with late events, by metric."""
     values: MetricValues = {}
     for hold, (median, high) in _WAITS.items():
         summary = summarise(_waits(period, hold, {"complete", "quiet", "given_up", "closed"}))
@@ -195,8 +196,8 @@ def _by_shard(progress: WorkerStatus) -> dict[str, MetricValues]:
 
 
 def _held_back(progress: WorkerStatus) -> MetricValues:
-    """Of the shard that holds stream time back; one that has not been read at all holds it where
-    it is.
+    """How far the shard that holds stream time back is behind, by that shard's name. A shard that
+    has not been read at all holds stream time where it is.
     """
     clocks = {name: shard.clock for name, shard in progress.shards.items()}
     furthest = max((clock for clock in clocks.values() if clock is not None), default=None)

@@ -1,21 +1,26 @@
-"""How a worker stands, in a few lines, from its metrics page. Pure."""
+"""A worker's status in a few lines, from its metrics page. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from worker.telemetry.catalogue import TELEMETRY_METRICS
+from worker.telemetry.snapshot import TelemetrySnapshot
 
 ScrapedValues = Mapping[str, Mapping[str, float]]
-"""Of each metric, by the catalogue's name, its values by label; the label is empty without one."""
+"""Values by metric (the catalogue's name) and label; the label is empty for a metric without."""
 
 _LINE: Final = re.compile(r'(\w+)(?:\{\w+="((?:[^"\\]|\\.)*)"\})? (\S+)')
 _NAMES: Final = {metric.prometheus_name: metric.name for metric in TELEMETRY_METRICS.values()}
+_REQUESTS: Final = "requests"
+_APPLIED, _REFUSED = "RequestsApplied", "RequestsRefused"
 _OUTCOMES: Final = (
-    ("RequestsApplied", "applied"),
-    ("RequestsRefused", "refused, tried again"),
+    (_APPLIED, "applied"),
+    (_REFUSED, "refused, retried"),
     ("RequestsAmbiguous", "unknown"),
     ("RequestsInvalid", "invalid"),
     ("RequestsTooOld", "too old"),
@@ -24,7 +29,7 @@ _OUTCOMES: Final = (
 
 
 def values_of(page: str) -> ScrapedValues:
-    """The values of a metrics page; in Prometheus's base units, so times are in s."""
+    """Parse a metrics page. Values are in Prometheus's base units, so times are in s."""
     found: dict[str, dict[str, float]] = {}
     for line in page.splitlines():
         match = _LINE.fullmatch(line)
@@ -34,17 +39,36 @@ def values_of(page: str) -> ScrapedValues:
     return found
 
 
-class StatusLine(NamedTuple):
-    """A line of the status; ``fine`` is False where somebody should look."""
+def values_of_snapshot(snapshot: TelemetrySnapshot) -> ScrapedValues:
+    """The same values, from within the worker."""
+    found: dict[str, dict[str, float]] = {}
+    for name, value in snapshot.values.items():
+        found[name] = {"": value / TELEMETRY_METRICS[name].prometheus_divisor}
+    for name, by_label in snapshot.by_label.items():
+        divisor = TELEMETRY_METRICS[name].prometheus_divisor
+        found[name] = {label: value / divisor for label, value in by_label.items()}
+    return found
+
+
+class StatusLine(msgspec.Struct, frozen=True):
+    """A line of the status; ``fine`` is False if it needs attention."""
 
     name: str
     text: str
     fine: bool = True
 
 
-def status_of(values: ScrapedValues) -> list[StatusLine]:
-    """The status: can the numbers be believed, and does what is told leave?"""
-    return [of(values) for of in _LINES]
+def status_of(
+    values: ScrapedValues, last_sent: Mapping[str, int] | None = None, now: int = 0
+) -> list[StatusLine]:
+    """The status: whether the numbers can be trusted, and whether output is being sent.
+    ``last_sent``: when an attempt to send last ended in each outcome, by the metric that counts it;
+    None if only counts are known. Both this and ``now`` in epoch ms.
+    """
+    lines = [of(values) for of in _LINES]
+    if last_sent is None:
+        return lines
+    return [_sent_at(last_sent, now) if line.name == _REQUESTS else line for line in lines]
 
 
 def _one(values: ScrapedValues, name: str) -> float:
@@ -55,14 +79,14 @@ def _lag(values: ScrapedValues) -> StatusLine:
     by_shard = values.get("MillisBehindLatest", {})
     lag = max(by_shard.values(), default=0)
     shard = max(by_shard, key=lambda one: by_shard[one], default="")
-    behind = f", {shard} furthest behind" if lag else ""
+    behind = f", {shard} is furthest behind" if lag else ""
     return StatusLine("lag", f"{_seconds(lag)} behind the tip{behind}", lag < _LAG_S)
 
 
 def _shards(values: ScrapedValues) -> StatusLine:
     live, paused = _one(values, "ShardsLive"), _one(values, "ShardsPaused")
     backpressure = _one(values, "Backpressure")
-    resting = f", reading rests {backpressure:.0%} of the time" if backpressure else ""
+    resting = f", backpressure {backpressure:.0%}" if backpressure else ""
     return StatusLine("shards", f"{live:.0f} live, {paused:.0f} paused{resting}", not backpressure)
 
 
@@ -78,7 +102,7 @@ def _time(values: ScrapedValues) -> StatusLine:
 def _occurrences(values: ScrapedValues) -> StatusLine:
     read, lost = _one(values, "Occurrences"), _one(values, "Unaccounted")
     folded, repeated = _one(values, "Folded"), _one(values, "Duplicates")
-    text = f"{read:,.0f} read, {folded:,.0f} new events, {repeated:,.0f} repeated"
+    text = f"{read:,.0f} read, {folded:,.0f} new events, {repeated:,.0f} duplicates"
     return StatusLine(
         "occurrences", text if not lost else f"{text}, {lost:,.0f} unaccounted", not lost
     )
@@ -86,23 +110,34 @@ def _occurrences(values: ScrapedValues) -> StatusLine:
 
 def _dead_letters(values: ScrapedValues) -> StatusLine:
     dead, aside = _one(values, "DeadLetters"), _one(values, "SessionsQuarantined")
-    text = f"{dead:,.0f} occurrences" + (f", {aside:,.0f} sessions set aside" if aside else "")
+    text = f"{dead:,.0f} occurrences" + (f", {aside:,.0f} sessions quarantined" if aside else "")
     return StatusLine("dead letters", text, not dead and not aside)
 
 
 def _outbox(values: ScrapedValues) -> StatusLine:
     entries, size = _one(values, "OutboxEntries"), _one(values, "OutboxSize")
     age = _one(values, "OutboxAge")
-    oldest = f", the oldest for {_seconds(age)}" if entries else ""
+    oldest = f", the oldest {_seconds(age)} old" if entries else ""
     return StatusLine("outbox", f"{entries:,.0f} requests, {_bytes(size)}{oldest}", age < _AGE_S)
 
 
 def _sends(values: ScrapedValues) -> StatusLine:
-    told = [(_one(values, name), text) for name, text in _OUTCOMES]
-    shown = [f"{count:,.0f} {text}" for count, text in told if count]
+    counts = [(_one(values, name), text) for name, text in _OUTCOMES]
+    shown = [f"{count:,.0f} {text}" for count, text in counts if count]
     return StatusLine(
-        "requests", ", ".join(shown) or "none", not any(count for count, _ in told[2:])
+        _REQUESTS, ", ".join(shown) or "none", not any(count for count, _ in counts[2:])
     )
+
+
+def _sent_at(last_sent: Mapping[str, int], now: int) -> StatusLine:
+    known = [(now - last_sent[name], text) for name, text in _OUTCOMES if name in last_sent]
+    shown = [f"{text} {_seconds(max(0, ago) / 1000)} ago" for ago, text in known]
+    applied = last_sent.get(_APPLIED, 0)
+    refused_last = last_sent.get(_REFUSED, 0) > applied
+    lost = any(
+        now - at < _LOST_MS for name, at in last_sent.items() if name not in (_APPLIED, _REFUSED)
+    )
+    return StatusLine(_REQUESTS, ", ".join(shown) or "none yet", not refused_last and not lost)
 
 
 def _commit(values: ScrapedValues) -> StatusLine:
@@ -133,6 +168,8 @@ _TIME_LAG_S: Final = 300
 _AGE_S: Final = 300
 _COMMIT_S: Final = 60
 _MINUTES_FROM: Final = 120
+_LOST_MS: Final = 600_000
+"""So long after an attempt that may have lost something, somebody should look."""
 _LINES: Final[tuple[Callable[[ScrapedValues], StatusLine], ...]] = (
     *(_lag, _shards, _time, _occurrences, _dead_letters, _outbox, _sends, _commit, _sessions),
 )

@@ -1,4 +1,4 @@
-"""What the worker tells its operator, as log lines."""
+"""The worker's log lines for its operator."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _EVERY_S: Final = 60.0
 
 
 class WorkerLog(WorkerEvents):
-    """A worker's events as log lines, and how the command began and ended.
+    """Logs a worker's events, and how the command began and ended.
 
-    Of lines that tell the same again and again most are left out, and their number is told.
+    Most repeats of a line are left out; a later line carries their number.
     """
 
     def __init__(self, clocks: Clocks) -> None:
@@ -39,15 +39,15 @@ class WorkerLog(WorkerEvents):
         self._found_sparse = False
 
     def test_event(self, test_id: str) -> None:
-        """The sink's test event came: its id validates the sink."""
+        """Log the sink's test event: its id validates the sink."""
         self._log.info("sink test event", test_id=test_id)
 
     def gap(self, shard: str) -> None:
-        """Records may have been trimmed unread."""
+        """Log a gap: records may have been trimmed unread."""
         self._error(LogLine.RECORDS_LOST, shard, shard=shard)
 
     def reader_event(self, reader_event: ReaderEvent) -> None:
-        """What the reader tells of shards and failed calls; an error, if it goes on failing."""
+        """Log a shard's stage, a clock doubt or a failed call; lasting failures are errors."""
         if isinstance(reader_event, BackedOff):
             self._backed_off(reader_event)
         elif isinstance(reader_event, ClocksDiffer):
@@ -60,28 +60,30 @@ class WorkerLog(WorkerEvents):
                 apart_ms=reader_event.doubt.apart,
             )
         elif isinstance(reader_event, FoundAgain):
-            self._log.info("the stream is found again", attempts=reader_event.attempts)
+            self._log.info("the stream is reached again", attempts=reader_event.attempts)
         else:
             self._log.info("shard", shard=reader_event.shard, stage=reader_event.stage.value)
 
     def parsed_slowly(self, answers: int) -> None:
-        """botocore has parsed so many answers itself; told at the 1st, 10th, 100th and so on."""
+        """Log that botocore has parsed ``answers`` answers itself: at 1, 10, 100 and so on."""
         if str(answers).rstrip("0") == "1":
             self._warning(LogLine.PARSED_SLOWLY, None, answers=answers)
 
     def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
-        """An attempt to send has ended."""
-        told = {"entry": entry.id, "kind": entry.kind, "attempt": entry.attempts + 1}
+        """Log the outcome of an attempt to send."""
+        attempt = {"entry": entry.id, "kind": entry.kind, "attempt": entry.attempts + 1}
         if outcome is DeliveryOutcome.APPLIED:
-            self._log.debug("sent", bytes=len(entry.body), **told)
+            self._log.debug("sent", bytes=len(entry.body), **attempt)
         else:
             alike = (entry.kind, outcome)
             self._warning(
-                LogLine.NOT_SENT, alike, outcome=outcome.value, error=error or None, **told
+                LogLine.NOT_SENT, alike, outcome=outcome.value, error=error or None, **attempt
             )
 
     def noted(self, note: Note) -> None:
-        """Metrics have left for good; a warning, if they may count more often than they should."""
+        """Log a warning for a request that has ended if its metrics may be missing, or may be
+        counted more than once.
+        """
         if note.bound:
             self._warning(
                 LogLine.MAY_COUNT_TWICE if note.min_count else LogLine.GIVEN_UP,
@@ -93,7 +95,7 @@ class WorkerLog(WorkerEvents):
             )
 
     def state_call_failed(self, failed: CallFailed) -> None:
-        """A call to the state's bucket failed; it is made again."""
+        """Log a failed call to the state's bucket, which is retried."""
         self._warning(
             LogLine.STATE_CALL_FAILED,
             (failed.operation, failed.failure.kind),
@@ -107,8 +109,8 @@ class WorkerLog(WorkerEvents):
         )
 
     def progress(self, progress: WorkerStatus) -> None:
-        """Told after each commit; a line a minute. A warning once, if the stream's sequence numbers
-        don't follow one another.
+        """Log progress once a minute, and once a warning if the stream's sequence numbers are
+        sparse. Called after each commit.
         """
         if progress.found_sparse and not self._found_sparse:
             self._found_sparse = True
@@ -131,7 +133,7 @@ class WorkerLog(WorkerEvents):
             outbox=progress.backlog.entries,
             outbox_bytes=progress.backlog.size,
             ambiguous=progress.backlog.ambiguous,
-            resting=round(progress.backpressure, 2),
+            backpressure=round(progress.backpressure, 2),
             lines_left_out=self._repeats.drain_left_out(),
             **progress.counters,
         )
@@ -153,24 +155,30 @@ class WorkerLog(WorkerEvents):
         """See ``WorkerEvents.stranded``."""
         self._warning(LogLine.STRANDED, None, kinds=kinds)
 
-    def served(self, port: int) -> None:
-        """Where health and metrics can be asked for."""
-        self._log.info("health served", port=port)
+    def served(self, port: int, page: bool, page_setting: str) -> None:
+        """Log the port that serves health and metrics, and whether it serves the page."""
+        on_request = not page and page_setting == "auto"
+        fields = {"to_see_it": "set page to on; it has no authentication"} if on_request else {}
+        self._log.info("health served", port=port, page="on" if page else "off", **fields)
+
+    def page_failed(self, path: str) -> None:
+        """Log a view of the page that could not be made, with the exception being handled."""
+        self._error(LogLine.PAGE_FAILED, path, path=path, exc_info=True)
 
     def stopped(self, backlog: Backlog) -> None:
-        """The end, in good order."""
+        """Log an orderly end."""
         self._log.info("stopped", left_in_outbox=backlog.entries, ambiguous=backlog.ambiguous)
 
     def never_began(self) -> None:
-        """Told to stop while the stream could not be reached yet."""
-        self._log.info("stopped before it had begun")
+        """Log that the worker was asked to stop before it had reached its stream."""
+        self._log.info("stopped before the stream was reached")
 
     def failed(self, error: str) -> None:
-        """What ended the worker, and what may be done about it."""
+        """Log the error that ended the worker, which says what may be done about it."""
         self._log.error(LogLine.STOPPED.value, error=error)
 
     def crashed(self) -> None:
-        """A defect, with the traceback that is being handled."""
+        """Log a defect, with the traceback of the exception being handled."""
         self._log.error(LogLine.CRASHED.value, exc_info=True)
 
     def _backed_off(self, reader_event: BackedOff) -> None:
@@ -192,7 +200,7 @@ class WorkerLog(WorkerEvents):
         )
 
     def _warning(self, line: LogLine, alike: Hashable, /, **fields: Any) -> None:
-        """``alike``: lines with the same one count as repeats of each other."""
+        """``alike``: lines with an equal value count as repeats of each other."""
         self._tell(self._log.warning, line, alike, fields)
 
     def _error(self, line: LogLine, alike: Hashable, /, **fields: Any) -> None:

@@ -1,4 +1,4 @@
-"""What else is on such a stream: events that are readable, but none of ConversationRelay's."""
+"""Other events on such a stream: readable, but not ConversationRelay's."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GATEWAY_NAMES: Final = (
 
 
 def other_event(rng: Random, call: CallIds, at: int) -> bytes:
-    """A gateway event of another group, a call event of an SDK, or another product's event."""
+    """A gateway event of another group, an SDK's call event, or another product's event."""
     draw = rng.random()
     if draw < 0.7:
         group, name = rng.choice(_GATEWAY_NAMES)
@@ -41,7 +41,7 @@ def other_event(rng: Random, call: CallIds, at: int) -> bytes:
 
 
 def sink_test_event(rng: Random, account_sid: str, at: int) -> bytes:
-    """The event by which a sink is validated; its ``id`` is the account's, every time."""
+    """The test event of a sink; its ``id`` is the same every time for an account."""
     event = cloud_event(rng, TEST_TYPE, account_sid, at, {"test_id": sid(rng, "")})
     event["id"] = account_sid
     return encode_envelope(event)

@@ -1,7 +1,7 @@
-"""One simulated conversation: what ConversationRelay reports of it, event by event.
+"""One simulated conversation, as ConversationRelay's events.
 
 The order is that of real calls: the caller speaks; recogniser latency, end of speech and prompt
-in one millisecond; the reply's first token; synthesiser latency and begin of speech in one
+in one millisecond; the reply's first token; synthesiser latency and start of speech in one
 millisecond; the last token meanwhile; end of speech.
 """
 
@@ -16,7 +16,7 @@ from worker.testing.personas import Persona
 
 
 class SimulatedEvent(NamedTuple):
-    """An event before it has an envelope: epoch ms, name, and its payload under its key."""
+    """An event without its envelope: epoch ms, name, and its payload under its key."""
 
     at: int
     name: str
@@ -61,7 +61,7 @@ def _time_of(event: SimulatedEvent) -> int:
 
 
 class _Scene:
-    """A conversation while it is made. ``now``: when the agent fell silent."""
+    """A conversation in the making. ``now``: when the agent fell silent."""
 
     def __init__(self, rng: Random, habits: Habits, persona: Persona, start: int) -> None:
         self.events: list[SimulatedEvent] = []
@@ -71,19 +71,21 @@ class _Scene:
         self._habits = habits
         self._persona = persona
         self._language = persona.languages[0]
-        self._barged: int | None = None  # the caller speaks since then already
-        self._heard_since = start  # the begin of the reply that is heard now
+        self._barged: int | None = (
+            None  # when the caller began to speak, if that is emitted already
+        )
+        self._heard_since = start  # the beginning of the reply that is audible now
         self.turns = max(1, min(200, round(rng.expovariate(1 / max(habits.turns, 0.01)))))
 
     def happens(self, rate: float) -> bool:
         return self._rng.random() < rate
 
     def turn_of(self, rate: float) -> int:
-        """A turn at random, or -1 where it doesn't happen in this session."""
+        """A random turn with probability ``rate``, else -1."""
         return self._rng.randrange(self.turns) if self.happens(rate) else -1
 
     def _about(self, median_ms: float, sigma: float) -> int:
-        """Lognormal, in whole milliseconds, at most an hour."""
+        """A lognormal duration in whole milliseconds, at most an hour."""
         return min(3_600_000, int(self._rng.lognormvariate(math.log(median_ms), sigma)))
 
     def _add(
@@ -94,7 +96,7 @@ class _Scene:
     # the course of a session
 
     def open(self) -> None:
-        """The configuration, and mostly a greeting, which has no prompt and no tokens."""
+        """Add the configuration, and mostly a greeting, which has no prompt and no tokens."""
         self._add(self.now, "configurations", "configurations", self._persona.configurations())
         if self.happens(self._habits.no_greeting):
             return
@@ -106,7 +108,7 @@ class _Scene:
             self._reply(prompt + self._thinking())
 
     def turn(self) -> None:
-        """The caller says something and gets its reply."""
+        """Add a turn: the caller speaks and gets a reply."""
         rng, habits = self._rng, self._habits
         prompt = self._utterance(self._begin_of_speech(), self._about(2300, 0.6))
         if self.happens(habits.novelties):
@@ -126,12 +128,12 @@ class _Scene:
         self._overlap()
 
     def wait_in_vain(self) -> None:
-        """A prompt that is never answered; the caller waits and hangs up."""
+        """Add a prompt that is never answered; the caller waits and hangs up."""
         prompt = self._utterance(self._begin_of_speech(), self._about(2000, 0.5))
         self.now = prompt + self._about(14_000, 0.4)
 
     def change_language(self) -> None:
-        """To the agent's other language, told by two events in one millisecond."""
+        """Switch to the agent's other language, with two events in one millisecond."""
         others = [known for known in self._persona.languages if known is not self._language]
         self._language = language = self._rng.choice(others)
         codes: dict[str, object] = {
@@ -151,14 +153,14 @@ class _Scene:
             self._add(self.now, "language_info", "language_info", codes | engines)
 
     def fail(self) -> None:
-        """An error, under either of its two names."""
+        """Add an error, under either of its two names."""
         code, message = self._rng.choice(_ERRORS)
         name = "error_event" if self.happens(0.7) else "error"
         self.now += self._rng.randrange(10, 400)
         self._add(self.now, name, "error", {"error_code": code, "message": message})
 
     def wrap_up(self, status: str) -> None:
-        """The session ends; mostly a wrap-up says so."""
+        """End the session, mostly with a wrap-up."""
         end = max(self.now, max(map(_time_of, self.events))) + self._rng.randrange(200, 3000)
         self.now = end
         if not self.happens(self._habits.no_wrap_up):
@@ -169,13 +171,13 @@ class _Scene:
     # what turns are made of
 
     def _begin_of_speech(self) -> int:
-        """When the caller begins; the begin of a barge-in is told already."""
+        """When the caller begins to speak; a barge-in's beginning is emitted already."""
         if self._barged is not None:
             return self._barged
         return self.now + self._about(650, 0.6)
 
     def _utterance(self, begin: int, length: int) -> int:
-        """The caller speaks; when its prompt was sent."""
+        """Add the caller's speech; return when its prompt was sent."""
         if self._barged is None:
             self._add(begin, "start_of_customer_speech")
         self._barged = None
@@ -199,7 +201,7 @@ class _Scene:
         self._add(at, name, name, payload)
 
     def _reply(self, first: int, words: int = 0, *, last: bool = False) -> None:
-        """Tokens from ``first`` on, and their audio; the ``last`` one is never cut off."""
+        """Add tokens from ``first`` on, and their audio; the ``last`` reply is never cut off."""
         rng = self._rng
         words = words or 4 + self._about(18, 0.6)
         tokens = words + words // 3
@@ -220,14 +222,14 @@ class _Scene:
         audio = first + tts + rng.randrange(10, 60)
         if not last and self.happens(self._habits.preemptions):
             self._preempted(audio, tts, length)
-        elif audio <= self.now:  # queued behind a reply that is heard now: no begin of its own
+        elif audio <= self.now:  # queued behind an audible reply: no start of its own
             self._heard_since = first
             self._prolong(length)
         else:
             self._speak(audio, length, tts)
 
     def _preempted(self, audio: int, tts: int, length: int) -> None:
-        """The reply is cut off by the tokens of a newer one."""
+        """Cut the reply off by the tokens of a newer one."""
         cut = audio + max(300, length // 3)
         self._speak(max(audio, self.now + 1), cut - audio, tts)
         self.now = max(self.now, cut)
@@ -256,7 +258,7 @@ class _Scene:
     # the caller while the agent speaks
 
     def _overlap(self) -> None:
-        """Perhaps the caller talks into the reply, or stops it by a key."""
+        """Perhaps let the caller talk over the reply, or stop it with a key."""
         heard = self.now - self._heard_since
         moment = self._heard_since + int(heard * self._rng.uniform(0.15, 0.9))
         if self.happens(self._habits.barge_ins):
@@ -271,7 +273,7 @@ class _Scene:
             self._cough(moment)
 
     def _interrupt(self, at: int, kind: str) -> None:
-        """The agent falls silent a moment after the interrupt, and gets no further tokens."""
+        """Silence the agent a moment after the interrupt, with no further tokens."""
         self._take_back_end()
         self._add(at, "interrupt", "interrupt", {"type": kind})
         self.now = at + self._rng.randrange(20, 260)

@@ -1,7 +1,7 @@
-"""Records that can't be read, one occurrence each, of every kind that has to be expected.
+"""Unreadable records of every kind to be expected, one occurrence each.
 
-None of them can be mistaken for a good event: each lacks something without which no reader may
-fold it into a session.
+None of them can be mistaken for a good event: each lacks something that a reader needs to fold it
+into a session.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLAIN: Final = Oddities(data_as_string=0, no_nested_name=0, no_edge=0, no_time=
 
 
 def damaged(rng: Random, at: int) -> bytes:
-    """A record that can't be read, made of an event of a session of its own at epoch ms ``at``."""
+    """An unreadable record, made from an event of its own session at epoch ms ``at``."""
     return rng.choice(_KINDS)(rng, _event(rng, at))
 
 

@@ -1,8 +1,8 @@
-"""A clock that its user drives, for an embedded AWS: time goes on there when it is told to.
+"""A clock for an embedded AWS that advances only when its user sets it.
 
-Simulated calls can then pass many times as fast as real ones, while each of their events still
-arrives just as late as it would: all holds and timers of the worker go by arrival times and by
-the server's date, and need not be shortened.
+Simulated calls can then pass many times as fast as real ones, while each of their events is still
+delivered with its usual delay: the worker's holds and timers depend on arrival times and on the
+server's date, and need not be shortened.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PATH: Final = "/_driven_clock"
 _GET_RECORDS: Final = ".GetRecords"
 _PUTS: Final = (".PutRecord", ".PutRecords")
 _ROUNDING_MS: Final = 1
-"""Records are stamped to the millisecond, rounded either way."""
+"""Arrival times are in whole milliseconds, rounded either way."""
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -28,9 +28,9 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 class DrivenClock:
     """Wraps the WSGI application of an AWS that serves one request at a time.
 
-    Once it has been told a time, records have the times at which they arrived by it. The server
-    must take the date of its responses from ``now_ms``. ``machine_ms``: the machine's clock, by
-    which the application stamps records; ``wait``: seconds of it.
+    Once its time is set, records have their arrival times by this clock. The server must take the
+    date of its responses from ``now_ms``. ``machine_ms``: the machine's clock, by which the
+    application stamps records; ``wait``: a sleep in seconds of the machine's clock.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class DrivenClock:
         self._times: list[int] = []
 
     def now_ms(self) -> int:
-        """The time in epoch ms: what it was told last, failing that the machine's."""
+        """The time in epoch ms: the one set last, else the machine's."""
         return self._times[-1] if self._times else self._machine_ms()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -64,7 +64,7 @@ class DrivenClock:
 
     def _set(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        # no stamp of before may be one of after, whichever way the two are rounded
+        # No earlier stamp may equal a later one, whichever way the two are rounded.
         while self._machine_ms() <= self._put_at + 2 * _ROUNDING_MS:
             self._wait(0.001)
         self._since.append(self._machine_ms() - _ROUNDING_MS)
@@ -84,7 +84,7 @@ class DrivenClock:
         return [body]
 
     def _moved(self, body: bytes) -> bytes:
-        """The body of a response whose records arrived by this clock."""
+        """The body of a response, with its records' arrival times by this clock."""
         answer = json.loads(body)
         for record in answer["Records"]:
             stamp = round(record["ApproximateArrivalTimestamp"] * 1000)
@@ -105,16 +105,16 @@ class Driver:
         self._tell()
 
     def now_ms(self) -> int:
-        """The time there."""
+        """The time of the embedded AWS."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Let seconds pass there."""
+        """Sleep for seconds of the embedded AWS's time."""
         time.sleep(seconds / self._speed)
         self.skip(seconds)
 
     def skip(self, seconds: float) -> None:
-        """Let seconds pass there at once."""
+        """Advance the embedded AWS's time by seconds at once."""
         self._now += round(seconds * 1000)
         self._tell()
 

@@ -1,4 +1,4 @@
-"""CloudEvents as Twilio's Event Streams writes them, with the oddities that real ones have."""
+"""CloudEvents as Twilio's Event Streams writes them, with the oddities of real ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EDGES: Final = (("us1", "ashburn"), ("us1", "umatilla"), ("ie1", "dublin"), ("d
 
 
 class Oddities(NamedTuple):
-    """Shares of events whose envelope is not as the schema has it; 0 to 1."""
+    """The shares of events whose envelope departs from the schema, from 0 to 1."""
 
     data_as_string: float = 0.05
     no_nested_name: float = 0.05
@@ -27,7 +27,9 @@ class Oddities(NamedTuple):
 
 
 class CallIds(NamedTuple):
-    """What all events of one session share. ``metadata`` is made-up, of documentation ranges."""
+    """The values that all events of a session share. ``metadata`` is fictitious, from ranges
+    reserved for documentation.
+    """
 
     account_sid: str
     call_sid: str
@@ -36,7 +38,7 @@ class CallIds(NamedTuple):
 
 
 def sid(rng: Random, prefix: str) -> str:
-    """An identifier as Twilio makes them: two letters and 32 hexadecimal digits."""
+    """An identifier in Twilio's form: two letters and 32 hexadecimal digits."""
     return f"{prefix}{rng.getrandbits(128):032x}"
 
 
@@ -55,7 +57,7 @@ def new_call(rng: Random, account_sid: str) -> CallIds:
 def relay_event(
     rng: Random, call: CallIds, occurrence: SimulatedEvent, sequence_number: int, oddities: Oddities
 ) -> dict[str, object]:
-    """The CloudEvent of one ConversationRelay event, ready to be encoded."""
+    """The CloudEvent of a ConversationRelay event, ready to be encoded."""
     at, name, key, payload = occurrence
     relay: dict[str, object] = {"session_id": call.session_id}
     if rng.random() >= oddities.no_nested_name:
@@ -78,7 +80,7 @@ def relay_event(
 def call_data(
     call: CallIds, at: int, name: str, group: str, edge: str | None, level: str | None
 ) -> dict[str, object]:
-    """``data`` of a gateway event of any group."""
+    """The ``data`` of a gateway event of any group."""
     return {
         "timestamp": format_ms(at),
         "call_sid": call.call_sid,
@@ -97,7 +99,7 @@ def call_data(
 def cloud_event(
     rng: Random, kind: str, account_sid: str, at: int, data: dict[str, object]
 ) -> dict[str, object]:
-    """The envelope. ``datacontenttype`` holds a time, as a slip of the sender's has it."""
+    """The envelope. ``datacontenttype`` contains a time, a mistake that real senders make."""
     time = format_ms(at)
     return {
         "specversion": "1.0",

@@ -1,7 +1,7 @@
-"""An embedded AWS: moto's server on loopback, in a process of its own that ends with its user.
+"""An embedded AWS: moto's server on loopback, in its own process that ends with its user's.
 
-It serves one request at a time. In threads it would lose acknowledged records and let two
-writers win one condition. Its time may be driven by its user (``driven_clock``).
+It serves one request at a time: with threads moto loses acknowledged records and lets two writers
+win one condition. Its user may drive its time (``driven_clock``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from worker.errors import Misconfigured, VoiceInsightsError
 from worker.testing.driven_clock import DrivenClock
 
 REGION = "us-east-1"
-"""The region to ask the embedded AWS for; any serves, one keeps everything in one place."""
+"""The region to use with the embedded AWS; any works, a single one keeps everything together."""
 
 _KEYS = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
 
@@ -34,8 +34,8 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 @contextmanager
 def away_from_aws() -> Iterator[None]:
-    """This process's environment, and that of its children, without proxies and without any
-    configuration of AWS: with an embedded AWS alone, neither has a part to play.
+    """Remove proxies and all AWS configuration from the environment of this process and its
+    children; an embedded AWS needs neither.
     """
     before = dict(os.environ)
     for name in before:
@@ -45,7 +45,7 @@ def away_from_aws() -> Iterator[None]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1",  # of a system that has proxies outside of the environment
+        "NO_PROXY": "127.0.0.1",  # for systems with proxies configured outside the environment
     }
     try:
         yield
@@ -56,9 +56,9 @@ def away_from_aws() -> Iterator[None]:
 
 @contextmanager
 def embedded_aws() -> Iterator[str]:
-    """The endpoint of a fresh, empty AWS on a free port of 127.0.0.1, up until the block ends.
+    """Run a new, empty AWS on a free port of 127.0.0.1 until the block ends; yield its endpoint.
 
-    It takes any credentials. Raises Misconfigured if moto isn't installed.
+    It accepts any credentials. Raises ``Misconfigured`` if moto isn't installed.
     """
     if find_spec("moto") is None:
         raise Misconfigured(
@@ -70,7 +70,7 @@ def embedded_aws() -> Iterator[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        start_new_session=True,  # the terminal's Ctrl-C is its user's to handle
+        start_new_session=True,  # its user handles the terminal's Ctrl-C
     )
     with process:
         try:
@@ -83,7 +83,7 @@ def embedded_aws() -> Iterator[str]:
 
 
 def client_of(service: str, endpoint: str) -> Any:
-    """A boto3 client of the AWS at ``endpoint``."""
+    """Make a boto3 client of the AWS at ``endpoint``."""
     return boto3.client(
         service,
         endpoint_url=endpoint,
@@ -93,7 +93,7 @@ def client_of(service: str, endpoint: str) -> Any:
 
 
 def serve() -> None:
-    """Serve until standard input ends, the port in one line on standard output first."""
+    """Print the port as a line on standard output, then serve until standard input ends."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -114,7 +114,7 @@ def serve() -> None:
 
 
 def _end_with_parent() -> None:
-    """However the parent ends, its end of the pipe closes with it."""
+    """Exit when the parent's end of the pipe closes, however the parent ends."""
     sys.stdin.read()
     os._exit(0)
 

@@ -1,7 +1,7 @@
-"""Who talks in simulated calls: agents with their languages, voices, recognisers and speeds.
+"""The agents of simulated calls, with their languages, voices, recognisers and speeds.
 
-Settings are written as ConversationRelay reports them: strings in mixed case, a ``block_`` prefix
-before some providers, a tuning suffix behind some voices.
+Settings have the form in which ConversationRelay reports them: strings in mixed case, a ``block_``
+prefix before some providers, a tuning suffix after some voices.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 
 class Language(NamedTuple):
-    """One language of an agent; medians in milliseconds."""
+    """A language of an agent; medians are in milliseconds."""
 
     code: str
     tts_provider: str
@@ -22,7 +22,7 @@ class Language(NamedTuple):
 
 
 class Persona(NamedTuple):
-    """One agent. ``languages``: the one it starts in first. ``reply_median_ms``: to first token."""
+    """An agent. ``languages``: its initial language first. ``reply_median_ms``: to first token."""
 
     weight: int
     languages: tuple[Language, ...]
@@ -30,7 +30,7 @@ class Persona(NamedTuple):
     settings: dict[str, str]
 
     def configurations(self) -> dict[str, object]:
-        """The payload of its ``configurations`` event."""
+        """The payload of the agent's ``configurations`` event."""
         first = self.languages[0]
         return {
             "configurations": {

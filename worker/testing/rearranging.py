@@ -1,4 +1,4 @@
-"""The same records, delivered differently: what must not change any result."""
+"""Rearranged deliveries of the same records, which must not change any result."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from worker.testing.traffic import SimulatedNumbering, shard_id
 def rearranged(
     records: Iterable[Record], seed: int, shards: int, max_delay_ms: int, repeat_fraction: float
 ) -> list[Record]:
-    """``records`` over ``shards`` shards at random, each later by 0 to ``max_delay_ms``.
+    """``records`` on ``shards`` shards at random, each delayed by 0 to ``max_delay_ms``.
 
-    A ``repeat_fraction`` (0 to 1) of them comes twice, each time by a delay of its own. Ordered by
-    the new arrival, with new sequence numbers; data and partition keys stay.
+    A ``repeat_fraction`` (0 to 1) of them arrives twice, with independent delays. The result is
+    ordered by the new arrival, with new sequence numbers; data and partition keys are unchanged.
     """
     rng = Random(f"{seed}:rearranged")
     moved = []
@@ -32,10 +32,10 @@ def rearranged(
 
 
 def with_damage(records: Iterable[Record], count: int, seed: int) -> list[Record]:
-    """``records`` with ``count`` unreadable ones of every kind at random places among them.
+    """``records`` with ``count`` unreadable records of every kind at random places among them.
 
-    Each is one occurrence, arrives together with a good record and on the same shard. Sequence
-    numbers are new. Raises IndexError if there are no ``records`` to put them among.
+    Each is one occurrence and arrives together with a good record on the same shard. Sequence
+    numbers are new. Raises ``IndexError`` if ``records`` is empty.
     """
     good = list(records)
     rng = Random(f"{seed}:damage")

@@ -1,8 +1,8 @@
-"""CloudWatch's PutMetricData in memory, as strict as the service and as unreliable as asked.
+"""CloudWatch's PutMetricData in memory, as strict as the service, with faults on request.
 
-No emulator refuses what CloudWatch refuses, and none is ever away. This one reads the body
-that botocore would send, holds it to the service's limits, and keeps what it accepts. One
-invalid datum has the whole request rejected.
+Emulators don't enforce CloudWatch's limits, and never fail. This one parses the body that botocore
+would send, enforces the service's limits, and keeps the samples that it accepts. One invalid datum
+makes it reject the whole request.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ APPLIES: Final = frozenset({CloudWatchFault.SERVER_ERROR_AFTER, CloudWatchFault.
 
 
 class StrictCloudWatch:
-    """Takes PutMetricData requests. ``clock`` gives epoch ms; ``faults`` what becomes of each
-    call in turn, None for one that goes well, and all go well once it is exhausted.
+    """Accepts PutMetricData requests. ``clock`` gives epoch ms; ``faults`` yields each call's
+    fault in turn, None for a call without one; once it is exhausted all calls succeed.
 
-    ``StatisticValues`` and ``EntityMetricData`` are not understood. Not safe for threads.
+    ``StatisticValues`` and ``EntityMetricData`` are not supported. Not safe for threads.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class StrictCloudWatch:
         self._clock = clock
         self._faults = iter(faults)
         self.kept: dict[Key, dict[float, int]] = {}
-        """What was accepted: values with their counts."""
+        """The accepted samples: values with their counts."""
         self.calls: list[CloudWatchFault | None] = []
-        """What became of each call so far; a rejected one counts as one that went well."""
+        """The fault of each call so far; a rejected call has none."""
 
     def put_metric_data(self, **arguments: Any) -> object:
-        """One request. Raises what boto3 would raise."""
+        """Handle one request. Raises boto3's errors."""
         body = _serialised(arguments)
         fault = next(self._faults, None)
         self.calls.append(fault)
@@ -128,7 +128,7 @@ class StrictCloudWatch:
 
 
 def random_faults(random: Random, rate: float) -> Iterator[CloudWatchFault | None]:
-    """Faults without end: each call fails with probability ``rate``, in any of the ways."""
+    """An endless series of faults: each call fails with probability ``rate``, in a random way."""
     every = list(CloudWatchFault)
     while True:
         yield random.choice(every) if random.random() < rate else None
@@ -180,7 +180,7 @@ def _values(datum: dict[str, Any]) -> list[tuple[float, int]]:
 
 
 def _number(name: str, value: float | str) -> float:
-    # botocore writes what isn't finite as a string
+    # botocore writes a number that isn't finite as a string
     if isinstance(value, str) or not math.isfinite(value) or abs(value) > LARGEST:
         raise _invalid(name, value)
     return value
@@ -225,7 +225,7 @@ def _operation() -> Any:
 
 
 def _serialised(arguments: dict[str, Any]) -> bytes:
-    """The body as botocore sends it, before compression. Raises ``ParamValidationError``."""
+    """The body that botocore sends, before compression. Raises ``ParamValidationError``."""
     operation = _operation()
     body: bytes = create_serializer("json").serialize_to_request(arguments, operation)["body"]
     return body

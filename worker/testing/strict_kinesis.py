@@ -1,7 +1,7 @@
-"""One Kinesis stream in memory, as strict with its readers as the service is, for simulations.
+"""A Kinesis stream in memory, as strict with its readers as the service, for simulations.
 
-It follows the clock it is given and nothing else, so equal calls at equal times get equal
-answers. Writers are not limited. What breaks a reader's limits is refused and counted.
+It depends only on the clock that it is given, so equal calls at equal times get equal answers.
+Writers are not limited. A reader's call beyond the limits is refused and counted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from worker.stream.record import Record
 
 KinesisOperation = Literal["survey", "shard_iterator", "get_records"]
 KinesisFault = StreamFailure | Literal["empty"] | None
-"""What befalls a call: a failure, an answer without the records that are there, or nothing."""
+"""A fault of a call: a failure, an answer without its records, or None."""
 
 ARN: Final = "arn:aws:kinesis:us-east-1:123456789012:stream/strict"
 ITERATOR_LIFE: Final = 300_000  # ms
@@ -36,7 +36,7 @@ _FIRST_SEQUENCE_NUMBER: Final = 49 * 10**54
 
 
 class _Budget:
-    """So many calls in any second."""
+    """A limit on the calls in any second."""
 
     def __init__(self, calls: int) -> None:
         self._calls = calls
@@ -58,10 +58,10 @@ class _Shard:
     last_key: int
     closed_at: int | None = None
     records: list[Record] = field(default_factory=list)
-    trimmed: int = 0  # how many of the records are gone
+    trimmed: int = 0  # the number of records trimmed
     reads: _Budget = field(default_factory=lambda: _Budget(_CALLS_A_SECOND))
     seeks: _Budget = field(default_factory=lambda: _Budget(_CALLS_A_SECOND))
-    bytes_paid_at: int = 0  # when the bytes read so far are within the rate
+    bytes_paid_at: int = 0  # the time from which the bytes read so far are within the rate
 
 
 def _no_faults(_operation: KinesisOperation, _shard: str) -> KinesisFault:
@@ -71,9 +71,10 @@ def _no_faults(_operation: KinesisOperation, _shard: str) -> KinesisFault:
 class StrictKinesis:
     """A stream as the reader's KinesisApi, with the writer's and the operator's side.
 
-    ``clock``: epoch ms. ``faults`` is asked at each call, with "" for the shard of a survey.
-    ``names_children``: whether the answer at a shard's end does. ``refuses_trimmed``: whether a
-    trimmed sequence number is refused rather than taken as the trim horizon.
+    ``clock``: epoch ms. ``faults`` is called at each call, with "" as the shard when the stream is
+    described. ``names_children``: whether the answer at a shard's end names its children.
+    ``refuses_trimmed``: whether a trimmed sequence number is refused rather than taken as the trim
+    horizon.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class StrictKinesis:
     # The writer's and the operator's side
 
     def put(self, data: bytes, partition_key: str) -> Record:
-        """Put a record on the shard of its key."""
+        """Put a record into its key's shard."""
         digest = hashlib.md5(partition_key.encode(), usedforsecurity=False).digest()
         key = int.from_bytes(digest, "big")
         with self._lock:
@@ -121,13 +122,13 @@ class StrictKinesis:
             return record
 
     def open_shards(self) -> list[str]:
-        """The shards that take records, by their hash keys."""
+        """The shards that accept records, sorted by their hash keys."""
         with self._lock:
             taking = [shard for shard in self._shards.values() if shard.closed_at is None]
             return [shard.info.shard for shard in sorted(taking, key=lambda s: s.first_key)]
 
     def split(self, name: str) -> tuple[str, str]:
-        """Close a shard and open two in its place."""
+        """Split a shard: close it and open two children."""
         with self._lock:
             parent = self._close(name)
             middle = (parent.first_key + parent.last_key) // 2
@@ -137,7 +138,7 @@ class StrictKinesis:
             )
 
     def merge(self, left: str, right: str) -> str:
-        """Close two shards, adjacent by hash keys and in their order, and open one for both."""
+        """Merge two shards, adjacent by hash keys and in order: close both and open one child."""
         with self._lock:
             low, high = self._close(left), self._close(right)
             if low.last_key + 1 != high.first_key:
@@ -147,7 +148,7 @@ class StrictKinesis:
     # The reader's side
 
     def describe(self) -> StreamDescription | StreamFailure:
-        """All shards but those closed for longer than the retention."""
+        """Describe all shards except those closed for longer than the retention."""
         with self._lock:
             now = self._clock()
             fault = self._faults("survey", "")
@@ -159,7 +160,7 @@ class StrictKinesis:
             return StreamDescription(ARN, self.created, self._retention, _date(now), tuple(listed))
 
     def shard_iterator(self, shard: str, position: Position) -> str | StreamFailure:
-        """An iterator that serves for five minutes."""
+        """Return an iterator that is valid for five minutes."""
         with self._lock:
             now = self._clock()
             fault = self._faults("shard_iterator", shard)
@@ -175,7 +176,7 @@ class StrictKinesis:
             return offset if isinstance(offset, StreamFailure) else f"{shard}/{offset}/{now}"
 
     def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
-        """At most 10,000 records and 10 MiB, but one record at least where there is one."""
+        """Return at most 10,000 records and 10 MiB, but at least one record if there is any."""
         with self._lock:
             now = self._clock()
             fault = self._faults("get_records", shard)
@@ -264,5 +265,5 @@ class StrictKinesis:
 
 
 def _date(now: int) -> int:
-    """As a Date header has it: whole seconds."""
+    """The time of a Date header, in whole seconds."""
     return now - now % 1000

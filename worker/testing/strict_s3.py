@@ -1,7 +1,7 @@
-"""A bucket in memory, as strict about conditions as S3 is, and as unreliable as asked.
+"""A bucket in memory, as strict about conditions as S3, with faults on request.
 
-It knows no clock and no chance: equal calls under equal faults get equal answers. Strongly
-consistent, as S3 is: what was written is what the next call finds, in listings too.
+It uses neither clock nor randomness: equal calls with equal faults get equal answers. Like S3 it is
+strongly consistent: the next call sees every write, also in listings.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ S3Operation = Literal["get", "get_range", "etag", "put", "delete", "keys"]
 
 
 class S3Fault(Enum):
-    """Ways for a call to fail. ``AFTER`` ones fail once the call has been carried out, and
-    ``LATER`` ones are carried out, their condition with them, when the next call has been.
+    """Ways for a call to fail. ``AFTER``: the call fails once it has been carried out. ``LATER``:
+    the call and its condition are carried out after the next call.
 
-    A read that fails after it was carried out is one that failed.
+    For a read, failing after being carried out is the same as failing.
     """
 
     TIMEOUT = "timeout"
@@ -47,7 +47,7 @@ _CONDITIONAL: Final = frozenset({S3Fault.CONFLICT, S3Fault.CHANGED})
 
 
 class S3Call(NamedTuple):
-    """A call that was made, and what befell it."""
+    """A call that was made, and its fault."""
 
     operation: S3Operation
     key: str
@@ -61,9 +61,9 @@ def _no_faults(_operation: S3Operation, _key: str) -> S3Fault | None:
 class StrictS3:
     """An ``ObjectStore``, for many stores and threads.
 
-    ``faults`` is asked at each call; it may raise, and then the call isn't made, and the same
-    goes for what it raises as ``after``, which is told of each call that has been carried out.
-    The faults of conditions befall writes only.
+    ``faults`` returns the fault of each call; if it raises, the call isn't made. ``after`` is
+    called with each call that has been carried out, and may raise, too. The faults of conditions
+    apply to writes only.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class StrictS3:
         self.url = "s3://bucket/state"
         self.page = page
         self.objects: dict[str, bytes] = {}
-        """What there is, by key."""
+        """The objects, by key."""
         self.calls: list[S3Call] = []
         """All calls so far."""
         self.faults = faults
@@ -136,7 +136,7 @@ class StrictS3:
         return self._call("delete", key, delete)
 
     def keys(self, prefix: str, after: str = "") -> KeyPage | StoreFailure:
-        """See ``ObjectStore.keys``; a page is of up to ``page``."""
+        """See ``ObjectStore.keys``; a page has up to ``page`` keys."""
 
         def keys() -> KeyPage:
             found = sorted(one for one in self.objects if one.startswith(prefix) and one > after)
@@ -145,7 +145,7 @@ class StrictS3:
         return self._call("keys", prefix, keys)
 
     def deliver(self) -> None:
-        """Carry out what is still on its way."""
+        """Carry out the calls that are still in flight."""
         later, self._later = self._later, []
         for call in later:
             call()

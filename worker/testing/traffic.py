@@ -1,8 +1,8 @@
-"""Realistic ConversationRelay traffic as it comes off a Kinesis stream, made from a seed.
+"""Realistic ConversationRelay traffic as read from a Kinesis stream, generated from a seed.
 
-Sessions start evenly at random; each event is delivered late by its own delay, to a shard that
-its random partition key decides, sometimes twice, sometimes never. The conversations of a seed
-are the same whatever the delivery does to them.
+Sessions start uniformly at random. Each event is delivered with its own delay, to the shard of its
+random partition key, sometimes twice, sometimes never. A seed's conversations are the same whatever
+happens to their delivery.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from worker.testing.habits import Habits
 from worker.testing.personas import PERSONAS
 
 RETRY_LIMIT_MS: Final = 4 * 3_600_000
-"""Event Streams retries a delivery for so long."""
+"""The time for which Event Streams retries a delivery."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What traffic to make. Rates are shares of events, 0 to 1, each drawn by itself.
+    """The traffic to generate. Rates are shares of events from 0 to 1, drawn independently.
 
     ``start_ms``: epoch milliseconds. ``spread_s``: the time over which sessions start.
     ``delay_median_s`` 0 delivers everything at once.
@@ -61,9 +61,9 @@ class _Delivery(NamedTuple):
 
 
 def simulated_records(settings: Traffic, seed: int) -> Iterator[Record]:
-    """The records of ``settings``, in order of arrival; equal arguments give equal records.
+    """Generate records in order of arrival; equal arguments give equal records.
 
-    Memory holds the sessions in flight, and what of them is not delivered yet.
+    Memory holds only the sessions in progress and their events that are not delivered yet.
     """
     numbering = SimulatedNumbering()
     rng = Random(f"{seed}:shards")
@@ -75,18 +75,18 @@ def simulated_records(settings: Traffic, seed: int) -> Iterator[Record]:
 
 
 def shard_of(partition_key: str, shards: int) -> str:
-    """The shard that Kinesis gives a key to, in a stream of ``shards`` even ones."""
+    """The shard of a key in a stream of ``shards`` shards of equal hash ranges."""
     digest = hashlib.md5(partition_key.encode(), usedforsecurity=False).digest()
     return shard_id(int.from_bytes(digest) * shards >> 128)
 
 
 def shard_id(index: int) -> str:
-    """The name of shard ``index``, as Kinesis forms it."""
+    """The name of shard ``index`` in Kinesis's form."""
     return f"shardId-{index:012d}"
 
 
 class SimulatedNumbering:
-    """Sequence numbers that look like Kinesis's and increase within each shard."""
+    """Generates sequence numbers in Kinesis's form that increase within each shard."""
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
@@ -100,7 +100,7 @@ class SimulatedNumbering:
 def _bundled(
     deliveries: Iterator[_Delivery], share: float, rng: Random
 ) -> Iterator[tuple[int, bytes | list[bytes]]]:
-    """Arrival and data; ``share`` of the deliveries come together with their next ones."""
+    """Arrivals and data; a ``share`` of the deliveries is bundled with the following ones."""
     opening = share / (_MEAN_BUNDLE - (_MEAN_BUNDLE - 1) * share)
     for first in deliveries:
         if rng.random() >= opening:
@@ -115,7 +115,7 @@ _MEAN_BUNDLE: Final = 5
 
 
 def _deliveries(settings: Traffic, seed: int) -> Iterator[_Delivery]:
-    """Everything that is delivered, by arrival."""
+    """All deliveries, by arrival."""
     account_sid = sid(Random(f"{seed}:account"), "AC")
     post = _Post(settings)
     if settings.test_event:
@@ -131,7 +131,7 @@ def _deliveries(settings: Traffic, seed: int) -> Iterator[_Delivery]:
 
 
 class _Session(NamedTuple):
-    """``earliest``: no event of this or any later session lies before it, in epoch ms."""
+    """A session. ``earliest``: no event of this or a later session is before it, in epoch ms."""
 
     earliest: int
     call: CallIds
@@ -155,7 +155,7 @@ def _sessions(settings: Traffic, seed: int, account_sid: str) -> Iterator[_Sessi
         yield _Session(earliest, call, _encoded(rng, settings.oddities, call, occurrences))
 
 
-_SAME_CALL: Final = 0.03  # of the sessions are a further one of the call before
+_SAME_CALL: Final = 0.03  # of sessions are a further one of the previous call
 _PERSONA_WEIGHTS: Final = tuple(persona.weight for persona in PERSONAS)
 
 
@@ -172,7 +172,7 @@ def _encoded(
 
 
 class _Post:
-    """Holds what was sent until it arrives: later, and some of it again."""
+    """Holds events from sending to arrival, and repeats some of them."""
 
     def __init__(self, settings: Traffic) -> None:
         self._settings = settings
@@ -180,12 +180,12 @@ class _Post:
         self._number = 0
 
     def due_before(self, instant: float) -> Iterator[_Delivery]:
-        """What arrives before ``instant`` (epoch ms), by arrival."""
+        """The deliveries before ``instant`` (epoch ms), by arrival."""
         while self._waiting and self._waiting[0].arrival < instant:
             yield heapq.heappop(self._waiting)
 
     def send_event(self, rng: Random, call: CallIds, at: int, data: bytes) -> None:
-        """The event of a session, with what else is sent about its time."""
+        """Send a session's event, with other traffic around its time."""
         if rng.random() < self._settings.other_types:
             self.send(rng, at, other_event(rng, call, at))
         if rng.random() < self._settings.malformed:
@@ -194,7 +194,7 @@ class _Post:
             self.send(rng, at, data)
 
     def send(self, rng: Random, at: int, data: bytes) -> None:
-        """Anything, at epoch ms ``at``."""
+        """Send any data at epoch ms ``at``."""
         delay = self._delay(rng)
         self._put(at + delay, data)
         for _ in range(_MOST_REPEATS):

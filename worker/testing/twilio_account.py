@@ -1,7 +1,7 @@
-"""A Twilio account as its REST interfaces show it, by their documented shapes; no network.
+"""A Twilio account as the REST APIs show it, in their documented shapes; no network.
 
-Calls with their events and summaries, sinks and subscriptions. Faults are switched on one by
-one: resources that are not ready at first, pages that are gone, too many requests.
+It has calls with events and summaries, sinks and subscriptions. Faults are switched on one by one:
+resources that are not ready at first, pages that are missing, too many requests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ JsonFields = dict[str, Any]
 
 
 class StubRequest(NamedTuple):
-    """A request, its parameters and its form decoded."""
+    """A request with its decoded parameters and form."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class StubRequest(NamedTuple):
 
 
 class StubReply(NamedTuple):
-    """An answer; ``body`` becomes JSON."""
+    """An answer; ``body`` is sent as JSON."""
 
     status: int
     body: JsonFields
@@ -41,7 +41,7 @@ class StubReply(NamedTuple):
 
 @dataclass(slots=True)
 class TwilioCall:
-    """A call; ``rows`` in the order of its events interface, ``sessions`` its summaries."""
+    """A call. ``rows``: in the order of the events API. ``sessions``: the sessions' summaries."""
 
     account_sid: str
     call_sid: str
@@ -51,15 +51,17 @@ class TwilioCall:
 
     @property
     def start_time(self) -> str:
-        """Of the earliest event."""
+        """The time of the earliest event."""
         return str(min((row["timestamp"] for row in self.rows), default=""))
 
 
 @dataclass(slots=True)
 class Faults:
-    """``not_ready``: so often each call's events and summary are 404 first. ``too_many_every``:
-    each so-many-th request is refused with 429. ``lost_page``: the page of events, counted from 0,
-    that is 404 for ever.
+    """Faults of the account.
+
+    ``not_ready``: how many times each call's events and summary are 404 at first.
+    ``too_many_every``: every such request is refused with 429. ``lost_page``: the page of events,
+    counted from 0, that is always 404.
     """
 
     not_ready: int = 0
@@ -69,7 +71,7 @@ class Faults:
 
 @dataclass(slots=True)
 class TwilioAccount:
-    """``deliver`` is given the CloudEvents that Event Streams sends to a sink."""
+    """An account. ``deliver`` is called with the CloudEvents that Event Streams sends to a sink."""
 
     calls: dict[str, TwilioCall]
     faults: Faults = field(default_factory=Faults)
@@ -82,7 +84,7 @@ class TwilioAccount:
     _tests: dict[str, str] = field(default_factory=dict)
 
     def answer(self, request: StubRequest) -> StubReply:
-        """The answer to a request of either interface."""
+        """Answer a request of either API."""
         self.requests.append(request)
         every = self.faults.too_many_every
         if every and len(self.requests) % every == 0:
@@ -221,7 +223,7 @@ class TwilioAccount:
 
 
 def call_of(rows: Iterable[SummaryRow]) -> TwilioCall:
-    """A call with these rows, and the summary that follows from them."""
+    """A call with these rows, and the summaries that follow from them."""
     rows = list(rows)
     summaries = agent_session_summaries(rows)
     return TwilioCall(rows[0]["account_sid"], rows[0]["call_sid"], rows, summaries)

@@ -1,7 +1,7 @@
-"""A stub of Twilio's REST interfaces on loopback, fed by the simulator.
+"""A stub of Twilio's REST APIs on loopback, fed by the simulator.
 
-One server stands for both interfaces, whose paths differ. It serves one account, checks its
-credentials as Twilio does (basic authentication), and ends with its block.
+One server serves both APIs, whose paths differ. It serves one account, checks credentials as Twilio
+does (basic authentication), and stops at the end of its block.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SECRET: Final = "not-a-secret"  # noqa: S105
 
 @contextmanager
 def twilio_rest(account: TwilioAccount) -> Iterator[str]:
-    """The address of a server of ``account`` on a free port of 127.0.0.1, up in the block."""
+    """Serve ``account`` on a free port of 127.0.0.1 within the block; yield the address."""
 
     class Handler(_Handler):
         served = account
@@ -40,9 +40,9 @@ def twilio_rest(account: TwilioAccount) -> Iterator[str]:
 
 
 def simulated_calls(traffic: Traffic, seed: int) -> dict[str, TwilioCall]:
-    """The calls of simulated traffic, by SID: every event that was sent, each once.
+    """The calls of simulated traffic, by SID, with every event that was delivered, each once.
 
-    For what the simulator loses on its way to the stream give ``traffic`` no losses.
+    Give ``traffic`` no losses to get the events that the simulator would lose.
     """
     rows: dict[str, dict[str, SummaryRow]] = {}
     for record in simulated_records(traffic, seed):
@@ -63,7 +63,7 @@ def _call_event(data: bytes) -> dict[str, Any] | None:
 
 
 def _row(data: Any) -> SummaryRow:
-    """What the interface gives for an event: an object, without the nested name."""
+    """The API's row of an event: an object without the nested name."""
     row: SummaryRow = json.loads(data) if isinstance(data, str) else dict(data)
     relay = row.get("conversation_relay_data")
     if relay is None:
@@ -111,4 +111,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""

@@ -1,6 +1,6 @@
-"""What Twilio's summary says of a session, reckoned from its rows by Twilio's own definitions.
+"""Twilio's summary of a session, computed from its rows by Twilio's own definitions.
 
-It shares nothing with the worker's turn rules: so that the two agree says something.
+It shares no code with the worker's turn rules, so that their agreement is evidence.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LONGEST_MS: Final = 600_000
 
 
 def agent_session_summaries(rows: Iterable[SummaryRow]) -> list[SummaryRow]:
-    """One summary for each session in the rows of a call, in the order of their beginnings."""
+    """A summary of each session in the rows of a call, ordered by the sessions' beginnings."""
     sessions: dict[str, list[SummaryRow]] = {}
     for row in sorted(rows, key=_place):
         relay = row.get("conversation_relay_data")
@@ -68,7 +68,7 @@ def _latencies(rows: Iterable[SummaryRow], key: str) -> list[int]:
 
 
 def _application(rows: Iterable[SummaryRow]) -> Iterable[int]:
-    """From the latest prompt to the first token after it, once a prompt."""
+    """Latencies from the latest prompt to the first token after it, one per prompt."""
     prompt: int | None = None
     for row in rows:
         if row["name"] == "prompt_sent":
@@ -79,7 +79,7 @@ def _application(rows: Iterable[SummaryRow]) -> Iterable[int]:
 
 
 def _turns(names: Iterable[str]) -> int:
-    """The customer starts, then the agent does."""
+    """The number of turns: the customer starts speaking, then the agent does."""
     turns, customer = 0, False
     for name in names:
         if name == "start_of_customer_speech":
@@ -91,7 +91,7 @@ def _turns(names: Iterable[str]) -> int:
 
 
 def _broke_in(names: Iterable[str], who: str, whom: str) -> int:
-    """How often one side began to speak while the other one spoke."""
+    """How often one side began to speak while the other was speaking."""
     times, speaking = 0, False
     for name in names:
         if name == f"start_of_{whom}_speech":
@@ -114,6 +114,6 @@ def _spread(values: Sequence[int]) -> dict[str, float]:
 
 
 def _ms(row: SummaryRow) -> int:
-    """Epoch milliseconds."""
+    """The row's time in epoch milliseconds."""
     stamp = datetime.fromisoformat(row["timestamp"])
     return round(stamp.timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""Reading calls back: which calls there are, and the events of each, into a journal. Shell."""
+"""Back-fill: listing calls, and reading the events of each into a journal. Shell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.twilio.report_rows import call_events
 from worker.twilio.rest import Parameters, Rest, all_rows
 
 KEPT_DAYS: Final = 30
-"""For so long Twilio keeps the events of a call."""
+"""The days for which Twilio keeps a call's events."""
 
 PAGE_SIZE: Final = 1000
 ANY_EDGE: Final = "any"
@@ -30,8 +30,8 @@ class _Listed(msgspec.Struct):
 
 
 class WaitingCall(NamedTuple):
-    """How long calls that aren't ready are waited for, how seconds pass, and what gives numbers
-    from 0 up to, but not, 1.
+    """How to wait for calls that aren't ready: the longest wait, a sleep in seconds, and random
+    numbers from 0 up to, but not including, 1.
     """
 
     longest_s: float
@@ -40,7 +40,7 @@ class WaitingCall(NamedTuple):
 
 
 def calls_between(insights: Rest, since: int, until: int) -> list[str]:
-    """The SIDs of the calls that began in a span of epoch ms, each once, by SID."""
+    """The distinct SIDs of the calls that began in a span of epoch ms, sorted."""
     parameters = {
         "StartTime": format_ms(since),
         "EndTime": format_ms(until),
@@ -57,7 +57,7 @@ def calls_between(insights: Rest, since: int, until: int) -> list[str]:
 
 
 def is_call_sid(text: str) -> bool:
-    """Whether ``text`` is formed as the SIDs of calls are."""
+    """Whether ``text`` has the form of a call's SID."""
     return _CALL_SID.fullmatch(text) is not None
 
 
@@ -68,10 +68,10 @@ def read_back(
     waiting: WaitingCall,
     progress: Callable[[int], None],
 ) -> list[str]:
-    """Read all calls of the journal's plan that it doesn't have yet; the SIDs of those that
+    """Read the calls of the journal's plan that it doesn't have yet. Return the SIDs of those that
     Twilio doesn't have either, after waiting for them.
 
-    ``progress``: told how many calls are there, after each.
+    ``progress``: called after each call with the number of calls read.
     """
     calls = journal.calls or []
     missing = [call_sid for call_sid in calls if not journal.has(call_sid)]
@@ -81,7 +81,7 @@ def read_back(
         left_s = waiting.longest_s - waited_s
         if not missing or left_s <= 0:
             return missing
-        # half of it for sure, the other at random: a call becomes ready in some 90 s
+        # At least half of the pause, and at random up to all: a call is ready after about 90 s.
         length_s = min(left_s, pause_s * (1 + waiting.random()) / 2)
         waiting.sleep(length_s)
         waited_s += length_s
@@ -109,7 +109,7 @@ def _not_ready(
 
 
 def _rows(insights: Rest, call_sid: str, edge: str) -> list[bytes] | None:
-    """All rows of a call; None if it isn't ready."""
+    """All rows of a call's events; None if the call isn't ready."""
     what = f"call {call_sid}"
     parameters: Parameters = {"PageSize": str(PAGE_SIZE)}
     if edge != ANY_EDGE:

@@ -1,9 +1,9 @@
-"""A session record beside Twilio's summary of the same session, field by field. Pure.
+"""Comparison of a session record with Twilio's summary of the same session, by field. Pure.
 
-What the definitions imply to be equal must be equal, but for rounding. Where they differ, or the
-record itself says that it can't know, a difference is explained; any other one is different.
-Averages of network latency, first audio, tokens a second and words a minute are not compared:
-their definitions are not known.
+Fields that are equal by definition must be equal, except for rounding. A difference is explained
+if the definitions differ, or if the record itself says that it can't know; otherwise the field is
+different. Averages of network latency, first audio, tokens per second and words per minute are not
+compared, because their definitions are not known.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ DifferenceReason = Literal[
     "no summary yet",
     "within tolerance",
 ]
-"""Why a difference is none: replies that can't be attributed; prompts, turns or waits in doubt for
-lost events; events that the record lacks; Twilio's 0/0/0; latencies out of bounds, which are no
-samples; two events under one identity; a session without ``call_wrap_up``; a session that went on
-after it was forgotten; a summary, or a call, that Twilio isn't done with; turns, which Twilio
-counts in another way, so that equal means near.
+"""The reasons that explain a difference: replies that can't be attributed; prompts, turns or waits
+in doubt because of lost events; events that the record lacks; no sample, Twilio's 0/0/0; latencies
+out of bounds, which are not samples; two events with one identity; a session without
+``call_wrap_up``; a session whose events went on after the worker had expired it; a summary, or a
+call, that Twilio hasn't finished; turns, which Twilio counts differently, so that near is equal.
 """
 
 
 class ComparedField(NamedTuple):
-    """One field of a session. ``ours`` and ``theirs`` are texts for people."""
+    """A field of a session. ``ours`` and ``theirs`` are texts for people."""
 
     field: str
     verdict: FieldVerdict
@@ -50,7 +50,7 @@ class ComparedField(NamedTuple):
 
 
 class SessionCompared(NamedTuple):
-    """A session with all its fields. One without a counterpart has the one field ``session``."""
+    """A session and its fields. Without a counterpart it has the single field ``session``."""
 
     call_sid: str
     session_id: str
@@ -58,7 +58,7 @@ class SessionCompared(NamedTuple):
 
     @property
     def verdict(self) -> FieldVerdict:
-        """The worst of its fields."""
+        """The worst verdict of the fields."""
         verdicts = {one.verdict for one in self.fields}
         return (
             "different"
@@ -91,7 +91,7 @@ class _Interruptions(msgspec.Struct, frozen=True):
 
 
 class _Record(msgspec.Struct, frozen=True):
-    """What of a session record is compared, or explains a difference."""
+    """The fields of a session record that are compared or explain a difference."""
 
     latency_ms: _Latency
     tokens: _Tokens
@@ -109,17 +109,17 @@ class _Record(msgspec.Struct, frozen=True):
 
 
 _ROUNDING: Final = 0.5
-"""Milliseconds; in which way Twilio rounds averages is not known."""
+"""Milliseconds; how Twilio rounds averages is not known."""
 
 _FEW_TURNS: Final = 2
 _SHARE_OF_TURNS: Final = 0.2
-"""How far Twilio's turns (customer starts, then agent starts) may be from ours."""
+"""The tolerated difference of Twilio's turns (customer starts, then agent starts) from ours."""
 
 _FIRST_NUMBERS: Final = frozenset({0, 1})
 
 
 def compare(record: SessionRecord, theirs: AgentSession, *, partial: bool) -> SessionCompared:
-    """All fields of a session. ``partial``: Twilio is not done with the call's summary."""
+    """Compare all fields of a session. ``partial``: Twilio hasn't finished the call's summary."""
     ours = msgspec.convert(record, _Record, from_attributes=True)
     found = tuple(_fields(ours, theirs))
     excuse: DifferenceReason | None = "partial summary" if partial else None
@@ -129,7 +129,7 @@ def compare(record: SessionRecord, theirs: AgentSession, *, partial: bool) -> Se
 
 
 def without_summary(record: SessionRecord, *, recent: bool) -> SessionCompared:
-    """A session that Twilio's summaries don't have. ``recent``: it may have it soon."""
+    """The comparison of a session without a summary. ``recent``: there may be one soon."""
     reason: DifferenceReason | None = "no summary yet" if recent else None
     found = ComparedField(
         "session", "explained" if recent else "different", record.session_id, "-", reason
@@ -138,7 +138,7 @@ def without_summary(record: SessionRecord, *, recent: bool) -> SessionCompared:
 
 
 def without_record(call_sid: str, theirs: AgentSession) -> SessionCompared:
-    """A session of a call that has records, but none of this session."""
+    """The comparison of a session without a record, in a call that has records."""
     found = ComparedField("session", "different", "-", theirs.session_id)
     return SessionCompared(call_sid, theirs.session_id, (found,))
 
@@ -178,7 +178,7 @@ def _fields(ours: _Record, theirs: AgentSession) -> Iterator[ComparedField]:
 
 
 def _lost(ours: _Record) -> Iterator[DifferenceReason]:
-    """What may be wrong with any number of the record."""
+    """The reasons why any number of the record may be wrong."""
     seen = ours.completeness
     if seen.missing or seen.cut or seen.first_sequence not in _FIRST_NUMBERS:
         yield "missing events"

@@ -1,4 +1,4 @@
-"""The credentials for Twilio: from the environment, or from a secret of AWS Secrets Manager."""
+"""Twilio's credentials, from the environment or from a secret in AWS Secrets Manager."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PAIRS: Final = (
     ("TWILIO_API_KEY", "TWILIO_API_SECRET"),
     ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
 )
-"""The names that user and secret go by, in the environment and in a secret; the first pair of
-which one is there counts.
+"""The names of user and secret, in the environment and in a stored secret. The first pair of which
+either name is set is used.
 """
 
 _USER: Final = re.compile(r"(SK|AC)[0-9a-f]{32}", re.ASCII)
@@ -26,7 +26,7 @@ _SECRET: Final = re.compile(r"[!-~]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class TwilioCredentials:
-    """``user``: the SID of an API key, or of an account. The secret is in no text of this."""
+    """``user``: the SID of an API key or an account. ``repr`` leaves the secret out."""
 
     user: str
     secret: str = field(repr=False)
@@ -35,10 +35,10 @@ class TwilioCredentials:
 def find_credentials(
     environ: Mapping[str, str], read_secret: Callable[[str], str]
 ) -> TwilioCredentials:
-    """The credentials that the environment gives or names.
+    """Find the credentials that the environment contains or names.
 
-    ``read_secret``: the text of a secret by its name or ARN. Raises ``Misconfigured`` if there
-    are none, or none that could be right.
+    ``read_secret``: returns a secret's text by its name or ARN. Raises ``Misconfigured`` if there
+    are no credentials, or if they can't be valid.
     """
     name = environ.get(SECRET_ID)
     if name:
@@ -50,9 +50,9 @@ def _secret_fields(text: str) -> dict[str, str]:
     try:
         return msgspec.json.decode(text, type=dict[str, str])
     except (msgspec.DecodeError, UnicodeEncodeError):
-        # without a cause: a decoder's error may quote what it read
+        # without the cause: a decoder's error may quote its input
         raise Misconfigured(
-            f"the secret that {SECRET_ID} names is no JSON object of texts"
+            f"the secret that {SECRET_ID} names is not a JSON object of texts"
         ) from None
 
 
@@ -66,13 +66,13 @@ def _pair(values: Mapping[str, str], where: str) -> TwilioCredentials:
             raise Misconfigured(f"{missing} is missing beside {other} {where}")
         if not _USER.fullmatch(user):
             raise Misconfigured(
-                f"{user_name} {where} is no SID of an API key (SK…) or account (AC…)"
+                f"{user_name} {where} is not the SID of an API key (SK…) or account (AC…)"
             )
         if not _SECRET.fullmatch(secret):
-            raise Misconfigured(f"{secret_name} {where} can't be right: it has spaces or the like")
+            raise Misconfigured(f"{secret_name} {where} can't be valid: it has spaces or the like")
         return TwilioCredentials(user, secret)
     first, second = PAIRS[0]
     raise Misconfigured(
         f"no credentials for Twilio: set {first} and {second}, or {SECRET_ID} to the name of a "
-        "secret in AWS Secrets Manager that has both"
+        "secret in AWS Secrets Manager that contains both"
     )

@@ -1,4 +1,4 @@
-"""Event Streams: looking at sinks and subscriptions, and the steps to working ones. Shell."""
+"""Event Streams: reading sinks and subscriptions, and the requests that set them up. Shell."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class _Result(msgspec.Struct):
 
 
 class EventStreams:
-    """Sinks and subscriptions of an account. What its methods raise is what ``rest`` says."""
+    """Sinks and subscriptions of an account. The methods raise the errors of ``rest``."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
 
     def look(self, stream: str) -> Seen:
-        """All sinks, and what that of ``stream`` (name or ARN) is subscribed to."""
+        """Read all sinks, and the subscription of the one to ``stream`` (name or ARN)."""
         seen = Seen(self._list("/v1/Sinks", _ALL, "sinks", TwilioSink, "the list of sinks"))
         sink = sink_of(seen, stream)
         if sink is None:
@@ -57,7 +57,7 @@ class EventStreams:
         return Seen(seen.sinks, found, events)
 
     def create(self, wanted: WantedSink) -> TwilioSink:
-        """A Kinesis sink as ``wanted``, which needs the ARN, the role and the external id."""
+        """Create a Kinesis sink; ``wanted`` must have the ARN, the role and the external id."""
         configuration = {
             "arn": wanted.stream,
             "role_arn": wanted.role,
@@ -75,17 +75,17 @@ class EventStreams:
         what = f"the test of sink {sink.sid}"
         result = self._result(f"/v1/Sinks/{sink.sid}/Test", {}, what)
         if result != "submitted":
-            raise Unreachable(f"{what}: it was not submitted")
+            raise Unreachable(f"{what}: Twilio did not submit it")
 
     def validate(self, sink: TwilioSink, test_id: str) -> None:
-        """Tell Twilio that the test event with this id has arrived."""
+        """Validate a sink by the id of a test event that has arrived."""
         what = f"the validation of sink {sink.sid}"
         result = self._result(f"/v1/Sinks/{sink.sid}/Validate", {"TestId": test_id}, what)
         if result != "valid":
-            raise Misconfigured(f"{what}: Twilio doesn't take the test id")
+            raise Misconfigured(f"{what}: Twilio rejects the test id")
 
     def subscribe(self, step: Subscribe | AddType | RaiseVersion, description: str) -> None:
-        """Have call events of the current schema version come to a sink."""
+        """Subscribe a sink to call events of the current schema version."""
         version = {"SchemaVersion": str(EVENT_SCHEMA_VERSION)}
         what = "the subscription"
         if isinstance(step, Subscribe):
@@ -121,7 +121,7 @@ class EventStreams:
 
 
 def advanced_features(insights: Rest) -> bool | None:
-    """Whether Voice Insights Advanced Features are on; None if Twilio doesn't tell."""
+    """Whether Voice Insights Advanced Features are on; None if Twilio doesn't report it."""
     answer = insights.get("/v1/Voice/Settings", {})
     found = decode_answer(answer, dict[str, Any], "the settings of Voice Insights")
     value = found.get("advanced_features")

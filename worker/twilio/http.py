@@ -1,4 +1,4 @@
-"""The HTTP client of Twilio's REST interfaces: paced, patient, and silent about credentials.
+"""The HTTP client of Twilio's REST APIs, with retries, and without credentials in messages.
 
 Needs httpx, which the extra ``twilio`` installs.
 """
@@ -23,11 +23,11 @@ _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class TwilioRest:
-    """One of the REST interfaces, at a base address such as ``https://insights.twilio.com``.
+    """One of the REST APIs, at a base address such as ``https://insights.twilio.com``.
 
-    A request that was certainly not carried out is made again, up to 8 times in all, after pauses
-    with full jitter; so is a GET that may have been. Redirects are not followed. ``sleep`` lets
-    seconds pass, ``random`` gives numbers from 0 up to, but not, 1.
+    A request that was certainly not carried out is retried, up to 8 attempts in all, after pauses
+    with full jitter; so is a GET that may have been. Redirects are not followed. ``sleep`` takes
+    seconds, ``random`` returns numbers from 0 up to, but not including, 1.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class TwilioRest:
     def _once(
         self, url: str, is_get: bool, ask: Callable[[str], httpx.Response]
     ) -> tuple[httpx.Response | None, bool, str]:
-        """The answer, if there is one; whether to ask again; what is wrong, else nothing."""
+        """The answer, if any; whether to retry; what is wrong, empty if nothing."""
         try:
             answer = ask(url)
         except _NOT_SENT as error:
@@ -81,15 +81,15 @@ class TwilioRest:
         return answer, False, ""
 
     def _gave_up(self, method: str, path: str, why: str, *, again: bool) -> Unreachable:
-        doubt = "" if again else "; whether the request was carried out is not known"
+        doubt = "" if again else "; the request may or may not have been carried out"
         return Unreachable(f"{self._host} can't be reached ({method} {path}): {why}{doubt}")
 
 
 @contextmanager
 def http_client(credentials: TwilioCredentials) -> Iterator[httpx.Client]:
-    """A client that gives the credentials with each request, closed at the end of the block.
+    """Make a client that sends the credentials with each request; the block's end closes it.
 
-    Raises ``Misconfigured`` where this machine's settings allow none.
+    Raises ``Misconfigured`` if this machine's proxy or TLS settings are invalid.
     """
     try:
         client = httpx.Client(
@@ -108,11 +108,11 @@ def http_client(credentials: TwilioCredentials) -> Iterator[httpx.Client]:
 
 
 def _plainly(error: Exception) -> str:
-    """What a library's error means, in our own words."""
+    """A description of a library's error, without the library's own text."""
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     if isinstance(error, httpx.ProxyError):
-        return "the proxy doesn't let it through"
+        return "the proxy refused it"
     if isinstance(error, httpx.ConnectError):
         return "no connection"
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):

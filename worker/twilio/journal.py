@@ -1,7 +1,8 @@
-"""What an unfinished back-fill has read so far, in a hidden folder inside its recording's folder.
+"""The journal of an unfinished back-fill, in a hidden folder inside the recording's folder.
 
-A call is kept whole or not at all, so a back-fill may be interrupted at any time; the next one
-reads what is missing. When all is there, the recording takes the place of the journal at once.
+A call is stored whole or not at all, so a back-fill may be interrupted at any time, and the next
+one reads the calls that are missing. When all are there, the recording replaces the journal
+atomically.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _RECORDING: Final = "recording"
 
 
 class JournalledRequest(msgspec.Struct, frozen=True):
-    """What an operator asked for: some calls, or those that began in a span of epoch ms."""
+    """The operator's request: some calls, or all that began in a span of epoch ms."""
 
     calls: list[str]
     since: int | None
@@ -42,9 +43,9 @@ class _Plan(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """The calls that were read back into ``folder`` so far.
+    """The calls read back into ``folder`` so far.
 
-    Raises ``Misconfigured`` if the folder holds a recording, or another request's journal, or
+    Raises ``Misconfigured`` if the folder holds a recording or another request's journal, or
     can't be written to.
     """
 
@@ -58,29 +59,29 @@ class Journal:
         except OSError as error:
             raise Misconfigured(f"{folder}: {error.strerror}") from error
         if any(shard_of_file(name) for name in names):
-            raise Misconfigured(f"{folder}: holds a recording already; name another folder")
+            raise Misconfigured(f"{folder}: already holds a recording; name another folder")
         self._plan = self._stored_plan()
 
     @property
     def calls(self) -> list[str] | None:
-        """The SIDs of all calls that are to be read, once that is known."""
+        """The SIDs of all calls to read; None until they are planned."""
         return None if self._plan is None else self._plan.calls
 
     def plan(self, calls: Sequence[str]) -> None:
-        """Keep which calls are to be read."""
+        """Store the SIDs of the calls to read."""
         self._plan = _Plan(self._request, list(calls))
         self._write(self._own / _PLAN, msgspec.json.encode(self._plan))
 
     def has(self, call_sid: str) -> bool:
-        """Whether a call was read."""
+        """Whether a call has been read."""
         return self._place(call_sid).exists()
 
     def keep(self, call_sid: str, rows: Sequence[bytes]) -> None:
-        """Keep all rows of a call."""
+        """Store all rows of a call."""
         self._write(self._place(call_sid), msgspec.json.encode([msgspec.Raw(row) for row in rows]))
 
     def contents(self) -> Contents:
-        """What there is in all calls that were read."""
+        """Counts over the events of all calls read so far."""
         each = [contents(self._rows(call_sid)) for call_sid in self._kept()]
         return Contents(*map(sum, zip(*each, strict=True))) if each else Contents(0, 0, 0)
 
@@ -89,9 +90,7 @@ class Journal:
         return min((beginning.first for beginning in self._beginnings()), default=None)
 
     def finish(self, compression: Compression | None) -> int:
-        """Put the recording of all calls that were read in the place of the journal; the number
-        of its records.
-        """
+        """Replace the journal by the recording of all calls read; return its number of records."""
         made = self._own / _RECORDING
         shutil.rmtree(made, ignore_errors=True)
         count = 0
@@ -123,9 +122,11 @@ class Journal:
         return [bytes(row) for row in rows]
 
     def _place(self, call_sid: str) -> Path:
-        """Raises ``BadInput`` for what can't be a SID: an API's answer must name no path."""
+        """The file of a call. Raises ``BadInput`` if the SID is malformed: an API's answer must
+        not choose a path.
+        """
         if not _SID.fullmatch(call_sid):
-            raise BadInput(f"{call_sid!r}: no SID of a call")
+            raise BadInput(f"{call_sid!r}: not the SID of a call")
         return self._own / f"{call_sid}.rows"
 
     def _stored_plan(self) -> _Plan | None:
@@ -134,16 +135,16 @@ class Journal:
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError) as error:
-            raise BadInput(f"{self._own} can't be read; delete it and begin again") from error
+            raise BadInput(f"{self._own} can't be read; delete it and start again") from error
         if plan.request != self._request:
             raise Misconfigured(
-                f"{self._folder}: another back-fill was begun here; finish it was begun, or "
-                f"delete {self._own}"
+                f"{self._folder}: another back-fill was begun here; finish it, or delete "
+                f"{self._own}"
             )
         return plan
 
     def _write(self, place: Path, data: bytes) -> None:
-        """All or nothing, whenever it ends."""
+        """Write a file atomically."""
         half = place.with_suffix(".half")
         try:
             half.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Many calls' events as one sequence by time, with only the calls under way in memory. Pure."""
+"""The events of many calls merged by time, with only the calls in progress in memory. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from worker.stream.record import Record
 from worker.twilio.report_rows import ReportedCallEvent
 
 SHARD = "twilio"
-"""The shard of a recording that was read back: Twilio's interface knows none."""
+"""The shard of a recording that was read back; Twilio's API has no shards."""
 
 
 class Beginning(NamedTuple):
-    """When the first event of a call happened, in epoch ms, and the call's SID."""
+    """The time of a call's first event, in epoch ms, and the call's SID."""
 
     first: int
     call_sid: str
@@ -23,8 +23,8 @@ class Beginning(NamedTuple):
 def merged(
     beginnings: Iterable[Beginning], load: Callable[[str], Sequence[ReportedCallEvent]]
 ) -> Iterator[Record]:
-    """The records of all calls by (time, call, position in the call); ``load`` gives the events
-    of one call, none of them before its beginning.
+    """The records of all calls, ordered by (time, call, position in the call). ``load`` returns
+    the events of one call, none of them before its beginning.
     """
     waiting: list[tuple[int, str, int, bytes]] = []
     number = 0

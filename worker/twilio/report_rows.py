@@ -1,8 +1,8 @@
-"""Call events as the REST interface gives them, made into the CloudEvents of Event Streams. Pure.
+"""Call events from the REST API, converted to the CloudEvents of Event Streams. Pure.
 
-A row of the REST interface is what Event Streams sends as ``data``. It has no CloudEvent id, and
-needs none: an event's identity is its session, sequence number, name and time, which are equal
-both ways. So what is read back completes what came over the stream, and repeats nothing.
+A row of the REST API is what Event Streams sends as ``data``. It has no CloudEvent id, and needs
+none: an event's identity is its session, sequence number, name and time, which are the same both
+ways. So events that are read back complete those from the stream, and duplicate none.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class ReportedCallEvent(NamedTuple):
-    """A CloudEvent with the time at which it counts as arrived: that of the event, in epoch ms."""
+    """A CloudEvent and its arrival time, which is the event's own time, in epoch ms."""
 
     arrival: int
     data: bytes
 
 
 class Contents(NamedTuple):
-    """What a call's events are: all, those of ConversationRelay, and of their sessions those that
-    have no ``call_wrap_up``, perhaps because the call is still going on.
+    """Counts over call events: all rows, ConversationRelay's events, and ConversationRelay
+    sessions without a ``call_wrap_up``, perhaps because the call is still in progress.
     """
 
     rows: int
@@ -41,10 +41,10 @@ class Contents(NamedTuple):
 
 
 def call_events(rows: Iterable[bytes]) -> list[ReportedCallEvent]:
-    """The CloudEvents of a call's rows, by time; equal rows give equal bytes.
+    """Convert a call's rows to CloudEvents, sorted by time; equal rows give equal bytes.
 
-    A row without a readable time counts as arrived with the row before it.
-    Raises ``Unreadable`` for a row that is no JSON object.
+    A row without a readable time gets the arrival time of the row before it.
+    Raises ``Unreadable`` for a row that is not a JSON object.
     """
     events: list[ReportedCallEvent] = []
     arrival = 0
@@ -56,7 +56,7 @@ def call_events(rows: Iterable[bytes]) -> list[ReportedCallEvent]:
 
 
 def contents(rows: Sequence[bytes]) -> Contents:
-    """What there is in a call's rows."""
+    """Count a call's rows."""
     relay = [(row, data) for row in map(_row, rows) if (data := _relay_data(row)) is not None]
     sessions = {str(data.get("session_id")) for _, data in relay}
     finished = {
@@ -75,7 +75,7 @@ def _row(text: bytes) -> dict[str, Any]:
     try:
         return _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable("a row of call events is no JSON object") from error
+        raise Unreadable("a row of call events is not a JSON object") from error
 
 
 def _relay_data(row: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
-"""What the REST interfaces answer, and what an answer that isn't the wanted one means.
+"""Answers of the REST APIs, and the errors that unexpected answers mean.
 
-Of an answer that is an error only status and code are passed on: whatever stands between here
-and Twilio may answer with what it was sent, credentials included.
+Only an error's status and code are passed on: a proxy between here and Twilio may answer with the
+request that it got, credentials included.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OK: Final = 200
 CREATED: Final = 201
 TOO_MANY: Final = 429
 OUT_OF_ORDER: Final = 500
-"""HTTP statuses from here on are the server's failures."""
+"""HTTP statuses from here on are server errors."""
 
 _BAD_CREDENTIALS: Final = frozenset({401, 403})
 
@@ -27,22 +27,22 @@ _T = TypeVar("_T")
 
 
 class RestAnswer(NamedTuple):
-    """An HTTP answer, of whatever status but those that were tried again."""
+    """An HTTP answer, of any status except those that were retried."""
 
     status: int
     body: bytes
 
 
 class Rest(Protocol):
-    """One of Twilio's REST interfaces, such as Voice Insights."""
+    """One of Twilio's REST APIs, such as Voice Insights."""
 
     def get(self, path: str, parameters: Parameters) -> RestAnswer:
-        """What is at ``path``. Raises ``Unreachable`` without an answer."""
+        """GET ``path``. Raises ``Unreachable`` without an answer."""
         ...
 
     def post(self, path: str, form: Parameters) -> RestAnswer:
-        """The answer to a form that was posted once. Raises ``Unreachable`` without one, when
-        nobody knows whether the form was taken.
+        """POST a form once. Raises ``Unreachable`` without an answer, when the form may or may not
+        have been accepted.
         """
         ...
 
@@ -60,8 +60,8 @@ class _Page(msgspec.Struct):
 
 
 def decode_answer(answer: RestAnswer, kind: type[_T], what: str) -> _T:
-    """The body of an answer that holds ``what``. Raises what ``refusal`` gives for a status that
-    isn't 200 or 201, and ``Unreachable`` for a body of another kind.
+    """Decode the body of an answer that contains ``what``. Raises the error of ``refusal`` for a
+    status other than 200 or 201, and ``Unreachable`` for a body of another kind.
     """
     if answer.status not in (OK, CREATED):
         raise refusal(answer, what)
@@ -72,10 +72,10 @@ def decode_answer(answer: RestAnswer, kind: type[_T], what: str) -> _T:
 
 
 def refusal(answer: RestAnswer, what: str) -> VoiceInsightsError:
-    """The error that an answer without ``what`` is."""
+    """The error that an answer without ``what`` means."""
     words = f"{what}: Twilio answers {answer.status}{_problem(answer.body)}"
     if answer.status in _BAD_CREDENTIALS:
-        return Misconfigured(f"{words}; check the API key and what it is allowed")
+        return Misconfigured(f"{words}; check the API key and its permissions")
     if answer.status == TOO_MANY or answer.status >= OUT_OF_ORDER:
         return Unreachable(words)
     return Misconfigured(words)
@@ -84,10 +84,10 @@ def refusal(answer: RestAnswer, what: str) -> VoiceInsightsError:
 def all_rows(
     rest: Rest, path: str, parameters: Parameters, key: str, what: str
 ) -> list[bytes] | None:
-    """The rows under ``key`` of all pages, in order; None if there is nothing at ``path``.
+    """The rows under ``key`` of all pages, in order; None if ``path`` doesn't exist.
 
-    Raises ``Unreachable`` where the pages don't end as they should: a list that is cut short is
-    worse than none.
+    Raises ``Unreachable`` if the pages don't end as they should: a list cut short is worse than
+    none.
     """
     answer = rest.get(path, parameters)
     if answer.status == NOT_FOUND:
@@ -100,13 +100,13 @@ def all_rows(
         if not following:
             return rows
         if following in seen:
-            raise Unreachable(f"{what}: its pages go round in a circle")
+            raise Unreachable(f"{what}: its pages form a circle")
         seen.add(following)
         answer = rest.get(*_page(following, what))
         if answer.status == NOT_FOUND:
             raise Unreachable(
-                f"{what}: page {len(seen) + 1} is not there (404) though page {len(seen)} names "
-                "it; nothing was kept of it, run the command again"
+                f"{what}: page {len(seen) + 1} doesn't exist (404) though page {len(seen)} names "
+                "it; nothing of it was kept, repeat the command"
             )
 
 
@@ -119,12 +119,12 @@ def _rows(answer: RestAnswer, key: str, what: str) -> list[bytes]:
 
 
 def _page(url: str, what: str) -> tuple[str, Parameters]:
-    """Path and parameters of a page's address. Its host is left out, so that the credentials go
-    nowhere but to the host that was configured.
+    """Path and parameters of a page's address. Its host is dropped, so that the credentials go
+    only to the configured host.
     """
     parts = urlsplit(url)
     if not parts.path.startswith("/v1/"):
-        raise Unreachable(f"{what}: the address of the next page is none of Twilio's")
+        raise Unreachable(f"{what}: the address of the next page is not Twilio's")
     return parts.path, dict(parse_qsl(parts.query))
 
 

@@ -1,4 +1,4 @@
-"""When a request that Twilio has not carried out is made again. Pure."""
+"""The pauses before retries of a request that Twilio has not carried out. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Final
 from worker.backoff import full_jitter
 
 ATTEMPTS: Final = 8
-"""How often a request is made before it is given up."""
+"""The attempts before a request is given up."""
 
 LONGEST_RETRY_AFTER_S: Final = 600.0
-"""A service that asks for a longer wait counts as away."""
+"""A service that asks for a longer wait counts as unreachable."""
 
 _FIRST_S: Final = 1.0
 _LONGEST_S: Final = 60.0
@@ -22,16 +22,16 @@ _LONGEST_S: Final = 60.0
 def pause_s(failures: int, retry_after_s: float, random: Callable[[], float]) -> float:
     """Seconds before the next attempt after ``failures`` (1 or more) in a row.
 
-    Full jitter, on top of what the service asked for (``Retry-After``). ``random`` gives numbers
-    from 0 up to, but not, 1.
+    The pause has full jitter, plus the wait that the service asked for (``Retry-After``).
+    ``random`` returns numbers from 0 up to, but not including, 1.
     """
     return retry_after_s + full_jitter(_FIRST_S, _LONGEST_S, failures - 1, random)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds that an answer's ``Retry-After`` asks to wait; 0 if it doesn't, or unreadably.
+    """Seconds that an answer's ``Retry-After`` asks to wait; 0 if it is absent or unreadable.
 
-    ``headers``: by names in lower case. A date counts from the answer's own ``Date``.
+    ``headers``: by names in lower case. A date is relative to the answer's own ``Date``.
     """
     value = headers.get("retry-after", "").strip()
     if value.isdecimal() and value.isascii():

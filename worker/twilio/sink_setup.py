@@ -1,4 +1,4 @@
-"""A Kinesis sink and its subscription: what there is, what there must be, the next step. Pure.
+"""The setup of a Kinesis sink and its subscription: current and wanted state, next step. Pure.
 
 ::
 
@@ -9,7 +9,7 @@
        ├─ subscribed, not to the event type ──AddType──► done
        └─ subscribed to it at an older version ──RaiseVersion──► done
 
-Each step is taken from what the interfaces show, so it doesn't matter who took the steps before,
+Each step follows from the account's current state, so it doesn't matter who took the steps before,
 or whether one of them was interrupted.
 """
 
@@ -36,29 +36,29 @@ class TwilioSink(msgspec.Struct, frozen=True):
     sink_configuration: Any = None
 
     def configured(self, name: str) -> str | None:
-        """A text of the configuration: arn, role_arn or external_id."""
+        """A text value of the configuration: arn, role_arn or external_id."""
         fields = self.sink_configuration
         value = fields.get(name) if isinstance(fields, dict) else None
         return value if isinstance(value, str) else None
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """What a sink is subscribed to is told by its subscribed events."""
+    """A sink's subscription; its subscribed events say which event types it has."""
 
     sid: str
     sink_sid: str | None = None
 
 
 class SubscribedEvent(msgspec.Struct, frozen=True):
-    """An event type of a subscription, and its schema version."""
+    """An event type in a subscription, and its schema version."""
 
     type: str | None = None
     schema_version: int = 0
 
 
 class WantedSink(NamedTuple):
-    """The sink that there must be: ``stream`` by ARN, or by name for one that must exist.
-    ``role`` and ``external_id`` are None where whatever there is will do.
+    """The wanted sink: ``stream`` by ARN, or by name if the sink must already exist. ``role`` and
+    ``external_id`` are None if any value will do.
     """
 
     stream: str
@@ -68,7 +68,7 @@ class WantedSink(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the account has: its sinks, and, of the wanted sink, the subscription and its events."""
+    """The account's current state: its sinks, and the wanted sink's subscription and events."""
 
     sinks: list[TwilioSink]
     subscription: Subscription | None = None
@@ -76,42 +76,42 @@ class Seen(NamedTuple):
 
 
 class CreateSink(NamedTuple):
-    """There is no sink to this stream."""
+    """The stream has no sink: create one."""
 
 
 class SendTest(NamedTuple):
-    """The sink has not been validated: send it the test event, and validate it by that."""
+    """The sink is not validated: send it the test event, and validate it by that event."""
 
     sink: TwilioSink
 
 
 class Subscribe(NamedTuple):
-    """The sink is active and subscribed to nothing."""
+    """The sink is active but has no subscription: make one."""
 
     sink: TwilioSink
 
 
 class AddType(NamedTuple):
-    """The subscription lacks the event type."""
+    """The subscription lacks the event type: add it."""
 
     subscription: Subscription
 
 
 class RaiseVersion(NamedTuple):
-    """The subscription has the event type at an older schema version."""
+    """The subscription has the event type at an older schema version: raise it."""
 
     subscription: Subscription
     version: int
 
 
 class Done(NamedTuple):
-    """All is as it must be."""
+    """The sink and its subscription are complete."""
 
     sink: TwilioSink
 
 
 class Blocked(NamedTuple):
-    """Only the operator can go on."""
+    """Only the operator can resolve this."""
 
     why: str
 
@@ -120,7 +120,7 @@ Step = CreateSink | SendTest | Subscribe | AddType | RaiseVersion | Done | Block
 
 
 def next_step(wanted: WantedSink, seen: Seen) -> Step:
-    """What is to be done next."""
+    """The next step towards the wanted sink."""
     sinks = [sink for sink in seen.sinks if leads_to(sink, wanted.stream)]
     if not sinks:
         return CreateSink()
@@ -131,7 +131,7 @@ def next_step(wanted: WantedSink, seen: Seen) -> Step:
     if (other := _other_configuration(sink, wanted)) is not None:
         return Blocked(
             f"sink {sink.sid} has {other}, and a sink's configuration can't be changed: delete "
-            "it in Twilio's console and create it anew"
+            "it in Twilio's console and create it again"
         )
     if sink.status != "active":
         return SendTest(sink)
@@ -139,7 +139,7 @@ def next_step(wanted: WantedSink, seen: Seen) -> Step:
 
 
 def leads_to(sink: TwilioSink, stream: str) -> bool:
-    """Whether it is a Kinesis sink of the stream with this name or ARN."""
+    """Whether ``sink`` is a Kinesis sink to the stream with this name or ARN."""
     arn = sink.configured("arn")
     if sink.sink_type != KINESIS or arn is None:
         return False
@@ -147,7 +147,7 @@ def leads_to(sink: TwilioSink, stream: str) -> bool:
 
 
 def sink_of(seen: Seen, stream: str) -> TwilioSink | None:
-    """The sink of a stream; of several an active one."""
+    """The sink to a stream; an active one if there are several."""
     sinks = [sink for sink in seen.sinks if leads_to(sink, stream)]
     return next((sink for sink in sinks if sink.status == "active"), next(iter(sinks), None))
 

@@ -1,4 +1,4 @@
-"""Waiting for a sink's test event on its stream. Shell."""
+"""Waiting for a sink's test event on the stream. Shell."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _THREADS = 4
 
 
 class SinkTestReader:
-    """Reads what arrives on a stream from now on, for the test event."""
+    """Reads the records that arrive on a stream from now on, to find the test event."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
     def wait(self, longest_s: float) -> str | None:
-        """The ``test_id`` of the first test event; None if none comes for so long."""
+        """Return the ``test_id`` of the first test event; None if none arrives in ``longest_s``."""
         until = time.monotonic() + longest_s
         while (left_s := until - time.monotonic()) > 0:
             for batch in self._reader.poll(left_s):
@@ -37,9 +37,9 @@ class SinkTestReader:
 def reading_from_now(
     stream: str, region: str | None, endpoint: str | None
 ) -> Iterator[SinkTestReader]:
-    """A reader of ``stream`` (name or ARN) that misses nothing of what arrives in the block.
+    """Open a reader of ``stream`` (name or ARN) that misses no record arriving within the block.
 
-    Raises what the worker's start raises for a stream that can't be read.
+    Raises the errors of the worker's start for a stream that can't be read.
     """
     api = open_stream(
         stream,

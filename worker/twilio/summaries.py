@@ -1,4 +1,4 @@
-"""Twilio's summary of a call, as far as the session records have something to compare. Pure."""
+"""Twilio's summary of a call, as far as session records can be compared with it. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COUNT = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """Least, greatest and average of samples, by default in ms; 0/0/0 stands for no sample."""
+    """Least, greatest and average of samples, in ms for latencies; 0/0/0 means no sample."""
 
     min: float = 0.0
     max: float = 0.0
@@ -18,25 +18,25 @@ class Spread(msgspec.Struct, frozen=True):
 
     @property
     def empty(self) -> bool:
-        """Whether there was no sample, or only ones of 0: Twilio's defaults don't tell."""
+        """Whether there was no sample, or only samples of 0, which Twilio doesn't distinguish."""
         return (self.min, self.max, self.avg) == (0.0, 0.0, 0.0)
 
 
 class Total(msgspec.Struct, frozen=True):
-    """The sum over a session."""
+    """A sum over a session."""
 
     total: _COUNT | None = None
 
 
 class Interruptions(msgspec.Struct, frozen=True):
-    """Interruptions by who broke in on whom."""
+    """Interruptions by direction: who interrupted whom."""
 
     customer_to_agent: _COUNT = 0
     agent_to_customer: _COUNT = 0
 
 
 class AgentSession(msgspec.Struct, frozen=True):
-    """One of a call's ``agent_session_summaries``; null is read as nothing told."""
+    """One of a call's ``agent_session_summaries``; null means not reported."""
 
     session_id: str
     stt_latency_ms: Spread | None = None
@@ -50,8 +50,8 @@ class AgentSession(msgspec.Struct, frozen=True):
 
 
 class CallSummary(msgspec.Struct, frozen=True):
-    """A call's summary: ``partial`` from some 10 minutes after its end on, ``complete`` after up
-    to 30.
+    """A call's summary: ``partial`` about 10 minutes after the call's end, ``complete`` after up
+    to 30 minutes.
     """
 
     call_sid: str | None = None

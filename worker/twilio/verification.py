@@ -1,4 +1,4 @@
-"""Session records against Twilio's summaries of their calls. Shell."""
+"""Verification of session records against Twilio's summaries of their calls. Shell."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from worker.twilio.rest import NOT_FOUND, Rest, decode_answer
 from worker.twilio.summaries import CallSummary
 
 READY_MS: Final = 3_600_000
-"""A summary is complete up to 30 minutes after the call's end; with twice that, it is late."""
+"""A summary is complete within 30 minutes of the call's end; after twice that it is overdue."""
 
 KEPT_MS: Final = 30 * 86_400_000
-"""For so long Twilio keeps the summary of a call."""
+"""The time for which Twilio keeps a call's summary."""
 
 
 class Selection(NamedTuple):
-    """The records to compare, and how many were left out because Twilio keeps no summary of them
-    any more, or because they are another platform's.
+    """The records to compare, and how many were left out because Twilio no longer keeps their
+    summaries, or because they belong to another platform.
     """
 
     records: list[SessionRecord]
@@ -31,8 +31,8 @@ class Selection(NamedTuple):
 
 
 def select(records: Iterable[SessionRecord], now: int, sample: int | None) -> Selection:
-    """Twilio's records of the last 30 days before ``now`` (epoch ms); of ``sample`` calls, evenly
-    chosen by their SIDs, if that is given.
+    """Select Twilio's records of the last 30 days before ``now`` (epoch ms); with ``sample``, only
+    those of so many calls, chosen evenly by their SIDs.
     """
     everything = list(records)
     own = [one for one in everything if one.platform == "twilio"]
@@ -49,9 +49,9 @@ def verify_calls(
     now: int,
     progress: Callable[[int], None],
 ) -> Iterator[SessionCompared]:
-    """Each session of the records' calls, compared; ``records``: as ``select`` gives them.
+    """Compare each session of the records' calls; ``records``: from ``select``.
 
-    ``progress``: told how many calls were asked for. Raises what the interface's errors are.
+    ``progress``: called with the number of calls requested. Raises the errors of ``insights``.
     """
     for count, (call_sid, group) in enumerate(groupby(records, _call), 1):
         yield from _call_compared(_summary(insights, call_sid), call_sid, list(group), now)
@@ -75,7 +75,7 @@ def _call_compared(
 
 
 def _summary(insights: Rest, call_sid: str) -> CallSummary | None:
-    """The complete summary of a call, failing that the partial one, failing that None."""
+    """The summary of a call: the complete one, else the partial one, else None."""
     for state in ("complete", "partial"):
         answer = insights.get(f"/v1/Voice/{call_sid}/Summary", {"ProcessingState": state})
         if answer.status != NOT_FOUND:

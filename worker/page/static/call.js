@@ -89,7 +89,7 @@ function rawRecord(record) {
 
 const CALL_LEGEND = [['customer', 'customer', 'box'], ['agent', 'agent (pale: answers nobody)', 'box'], ['wait', 'caller waits (hatched: unknown or unended)', 'box'],
   ['app', 'application', 'box'], ['stt', 'STT', 'box'], ['tts', 'TTS', 'box']];
-const TURN_LEGEND = [['soft', 'until the prompt', 'box'], ['app', 'application', 'box'], ['tts', 'first token to audio', 'box'], ['wait2', 'not told apart', 'box'], ['missing', 'in doubt', 'box']];
+const TURN_LEGEND = [['soft', 'until the prompt', 'box'], ['app', 'application', 'box'], ['tts', 'first token to audio', 'box'], ['wait2', 'parts unknown', 'box'], ['missing', 'in doubt', 'box']];
 
 async function showCall(main, sid) {
   const here = location.hash, found = await callOf(sid);

@@ -132,7 +132,7 @@ class Lanes {
     const { prompts, stt, tts } = this.record.timeline;
     for (const [sent, first, sure] of prompts) {
       if (first === null) this.block('Application', sent, sent + 1, 'f-bad', `prompt at ${within(sent)}: no reply`, { least: 4 });
-      else this.block('Application', sent, first, sure ? 'f-app' : 'hatch-app', `application: ${whole(first - sent)} ms${sure ? '' : ', but nobody knows whose reply it is'}`);
+      else this.block('Application', sent, first, sure ? 'f-app' : 'hatch-app', `application: ${whole(first - sent)} ms${sure ? '' : ', but it is uncertain whose reply it is'}`);
     }
     for (const [list, name, kind] of [[stt, 'STT', 'stt'], [tts, 'TTS', 'tts']]) {
       for (const [at, latency] of list) this.block('STT, TTS', at - latency, at, `f-${kind}`, `${name}: ${whole(latency)} ms`, { least: 3 });

@@ -1,5 +1,5 @@
 'use strict';
-/* Turn by turn: bars from the customer's end, whose parts add up to the wait wherever they can be told. */
+/* Turn by turn: bars from the customer's end, whose parts add up to the wait if they are known. */
 
 const STEPS = [1500, 2000, 3000, 4000, 5000, 8000, 10000, 15000, 20000, 30000, 60000];
 const ENDS_AT = 86; // percent of the column; the rest is for the number
@@ -29,12 +29,12 @@ function waitOf(row, at, T) {
   return heard ? T.waits.find(([, audio]) => audio === heard[0]) || null : null;
 }
 
-/** A wait's parts: until the prompt, the application, first token to audio; or one, not told apart. */
+/** A wait's parts: until the prompt, the application, first token to audio; or a single unknown one. */
 function partsOf(row, [since, audio, , doubtful], T) {
   const total = audio - since;
   if (doubtful) return [[0, total, 'hatch-missing', 'events are missing in it: it may have been no wait']];
   const prompts = T.prompts.filter(([sent, first]) => sent >= since && sent <= audio && first !== null && first <= audio);
-  if (prompts.length !== 1 || !prompts[0][2]) return [[0, total, 'f-wait2', 'nobody knows which part took how long']];
+  if (prompts.length !== 1 || !prompts[0][2]) return [[0, total, 'f-wait2', 'the parts of this wait are unknown']];
   const [sent, first] = [prompts[0][0] - since, prompts[0][1] - since];
   const parts = [[0, sent, 'f-soft', `until the prompt: ${whole(sent)} ms`], [sent, first, 'f-app', `application: ${whole(first - sent)} ms`],
     [first, total, 'f-tts', `first token to audio: ${whole(total - first)} ms${row.tts_ms === null ? '' : `; TTS reports ${whole(row.tts_ms)} ms`}`]];
