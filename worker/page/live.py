@@ -1,7 +1,8 @@
 """The page of a running worker: what commits publish goes in, answers to the browser come out.
 
 The service's thread only leaves a commit in a queue; a thread of this object folds it into
-``Recent``, as does whoever asks for a view. One lock is held around ``Recent``.
+``Recent``, as does whoever asks for a view. One lock is held around ``Recent``, which no hook
+waits for.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ _DATA: Final = "/page/data/"
 _SID: Final = re.compile(r"[!-~]{1,256}")
 _NUMBER: Final = re.compile(r"\d{1,15}")
 _NOT_YET: Final = Page(503, TEXT, "the worker has not committed yet\n")
-_CHANGES_DAILY: Final = ("Cache-Control", "max-age=3600")
 
 
 class LivePage(WorkerEvents):
@@ -71,6 +71,7 @@ class LivePage(WorkerEvents):
         self._recent = Recent(bounds)
         self._status: WorkerStatus | None = None
         self._committed = 0
+        self._counting = Lock()
         self._sent: dict[EntryKind, Counter[DeliveryOutcome]] = defaultdict(Counter)
         self._files = served_files()
 
@@ -96,7 +97,7 @@ class LivePage(WorkerEvents):
 
     def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:  # noqa: ARG002
         """See ``WorkerEvents.sent``."""
-        with self._lock:
+        with self._counting:
             self._sent[entry.kind][outcome] += 1
 
     def _work(self) -> None:
@@ -179,7 +180,9 @@ class LivePage(WorkerEvents):
         snapshot = self._snapshot()
         if snapshot is None:
             return _NOT_YET
-        data = live_pipeline(status, snapshot, self._rules, self._sent)
+        with self._counting:
+            sent = {kind: Counter(counted) for kind, counted in self._sent.items()}
+        data = live_pipeline(status, snapshot, self._rules, sent)
         trend = self._recent.trend.columns()
         return _json({**self._head(), **data, **self._recent.letters_view(), "trend": trend})
 
@@ -196,7 +199,9 @@ class LivePage(WorkerEvents):
 
 
 def _static(file: StaticFile) -> Page:
-    return Page(200, file.content_type, file.text, (("ETag", f'"{file.digest}"'), _CHANGES_DAILY))
+    kept = "no-cache" if file.content_type.startswith("text/html") else "max-age=3600"
+    headers = (("ETag", f'"{file.digest}"'), ("Cache-Control", kept))
+    return Page(200, file.content_type, file.text, headers)
 
 
 def _json(value: Any) -> Page:
