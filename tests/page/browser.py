@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from tests.processes import ROOT
+from tests.processes import LONGEST_S, ROOT
 from worker.page.data import ReportScope, TimeSpan, data_of
 from worker.page.report import render_report
 from worker.page.static import INDEX, static_files
@@ -51,6 +51,10 @@ class Browser:
     def evaluate(self, code: str) -> Any:
         """The value of an expression in the page."""
         return self.do("evaluate", code=code)
+
+    def until(self, code: str) -> None:
+        """Waits until an expression in the page is true."""
+        self.do("until", code=code, seconds=LONGEST_S)
 
     def texts(self, selector: str) -> list[str]:
         """The texts of all elements that a selector finds."""

@@ -1,16 +1,16 @@
 """The page of a running worker: what commits publish goes in, answers to the browser come out.
 
 The service's thread only leaves a commit in a queue; a thread of this object folds it into
-``Recent``, and the server's thread asks for views. One lock is held around ``Recent``.
+``Recent``, as does whoever asks for a view. One lock is held around ``Recent``, which no hook
+waits for.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Final
 
 import msgspec
@@ -38,9 +38,6 @@ _DATA: Final = "/page/data/"
 _SID: Final = re.compile(r"[!-~]{1,256}")
 _NUMBER: Final = re.compile(r"\d{1,15}")
 _NOT_YET: Final = Page(503, TEXT, "the worker has not committed yet\n")
-_CHANGES_DAILY: Final = ("Cache-Control", "max-age=3600")
-
-_Commit = tuple[WorkerStatus, int]
 
 
 class LivePage(WorkerEvents):
@@ -64,14 +61,17 @@ class LivePage(WorkerEvents):
         self._rules = rules
         self._snapshot = snapshot
         self._find_records = find_records
-        self._queue: SimpleQueue[_Commit | None] = SimpleQueue()
-        self._thread = Thread(target=self._fold, name="page", daemon=True)
+        self._waiting: deque[tuple[WorkerStatus, int]] = deque()
+        self._awake = Event()
+        self._ended = False
+        self._thread = Thread(target=self._work, name="page", daemon=True)
         self._lock = Lock()
         self._run = clocks.now()
         self._lost = False
         self._recent = Recent(bounds)
         self._status: WorkerStatus | None = None
         self._committed = 0
+        self._counting = Lock()
         self._sent: dict[EntryKind, Counter[DeliveryOutcome]] = defaultdict(Counter)
         self._files = served_files()
 
@@ -81,39 +81,42 @@ class LivePage(WorkerEvents):
 
     def stop(self, timeout_s: float) -> None:
         """End the thread, for which ``timeout_s`` are waited."""
-        self._queue.put(None)
+        self._ended = True
+        self._awake.set()
         self._thread.join(timeout_s)
 
     # --- the worker's hooks
 
     def progress(self, progress: WorkerStatus) -> None:
         """See ``WorkerEvents.progress``."""
-        if self._queue.qsize() < COMMITS_WAITING:
-            self._queue.put((progress, self._now()))
+        if len(self._waiting) < COMMITS_WAITING:
+            self._waiting.append((progress, self._now()))
         else:
             self._lost = True
+        self._awake.set()
 
     def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:  # noqa: ARG002
         """See ``WorkerEvents.sent``."""
-        with self._lock:
+        with self._counting:
             self._sent[entry.kind][outcome] += 1
 
-    def _fold(self) -> None:
-        while (commit := self._queue.get()) is not None:
-            status, at = commit
+    def _work(self) -> None:
+        while not self._ended:
+            self._awake.wait()
+            self._awake.clear()
             with self._lock:
-                if self._lost:  # what waits is of before and after the loss
-                    self._begin_anew()
-                    continue
-                self._recent.add(status, at)
-                self._status, self._committed = status, at
+                self._fold_waiting()
+
+    def _fold_waiting(self) -> None:
+        if self._lost:
+            self._begin_anew()
+        while self._waiting:
+            self._status, self._committed = self._waiting.popleft()
+            self._recent.add(self._status, self._committed)
 
     def _begin_anew(self) -> None:
         """Forget everything, so that nothing is shown of which a part is missing."""
-        while not self._queue.empty():
-            if self._queue.get() is None:
-                self._queue.put(None)
-                break
+        self._waiting.clear()
         self._lost = False
         self._recent = Recent(self._bounds)
         self._run = self._now()
@@ -132,6 +135,7 @@ class LivePage(WorkerEvents):
         if name.startswith("call/") and name.endswith(".json"):
             return self._call(name.removeprefix("call/").removesuffix(".json"))
         with self._lock:
+            self._fold_waiting()
             if self._status is None:
                 return _NOT_YET
             if name == "fleet.json":
@@ -176,7 +180,9 @@ class LivePage(WorkerEvents):
         snapshot = self._snapshot()
         if snapshot is None:
             return _NOT_YET
-        data = live_pipeline(status, snapshot, self._rules, self._sent)
+        with self._counting:
+            sent = {kind: Counter(counted) for kind, counted in self._sent.items()}
+        data = live_pipeline(status, snapshot, self._rules, sent)
         trend = self._recent.trend.columns()
         return _json({**self._head(), **data, **self._recent.letters_view(), "trend": trend})
 
@@ -184,6 +190,7 @@ class LivePage(WorkerEvents):
         if not _SID.fullmatch(sid):
             return Page(404, TEXT, "that is no SID\n")
         with self._lock:
+            self._fold_waiting()
             records = self._recent.records(sid)
         records = records or self._find_records(sid)
         if not records:
@@ -192,7 +199,9 @@ class LivePage(WorkerEvents):
 
 
 def _static(file: StaticFile) -> Page:
-    return Page(200, file.content_type, file.text, (("ETag", f'"{file.digest}"'), _CHANGES_DAILY))
+    kept = "no-cache" if file.content_type.startswith("text/html") else "max-age=3600"
+    headers = (("ETag", f'"{file.digest}"'), ("Cache-Control", kept))
+    return Page(200, file.content_type, file.text, headers)
 
 
 def _json(value: Any) -> Page:

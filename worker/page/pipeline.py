@@ -86,6 +86,7 @@ _OWN: Final = (
     _Shown("ClockDoubt", "clocks apart", 0, "StreamTime"),
     _Shown("LogLinesDropped", "log lines dropped", 0),
 )
+_HOURS_FROM: Final = 120
 _UNITS: Final = {"Milliseconds": "ms", "Bytes": "bytes", "Percent": "percent", "Count": "count"}
 
 OUTCOMES: Final = (
@@ -218,7 +219,8 @@ def _leaving_chip(values: Mapping[str, float]) -> tuple[str, bool]:
 
 
 def _minutes(ms: float) -> str:
-    return f"{ms / 60_000:,.0f} min"
+    minutes = ms / 60_000
+    return f"{minutes:,.0f} min" if minutes < _HOURS_FROM else f"{minutes / 60:,.0f} h"
 
 
 def _shards(status: WorkerStatus, snapshot: TelemetrySnapshot) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ function worstTable() {
     cell(link(i), 'sid-cell'), cell(clock(sessions.began[i], true)),
     cell(`${whole(sessions.longest[i])} ms`, sessions.longest[i] > limit ? 'hot strong' : ''),
     cell(whole(sessions.turns[i])), cell($('span', { class: 'chips' }, ...happened(i)), 'l')));
-  return $('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'Worst sessions' },
+  return $('div', { class: 'scroll worst', tabindex: 0, role: 'group', 'aria-label': 'Worst sessions' },
     table('Worst sessions', [['Session', 'l'], 'Began', 'Longest wait', 'Turns', ['What happened', 'l']], rows));
 }
 

@@ -14,9 +14,11 @@ const bytes = size => size < 1e6 ? `${whole(size / 1000)} kB` : `${(size / 1e6).
 const valueText = (value, unit) => value === null || value === undefined ? '–'
   : unit === 'ms' ? spell(value) : unit === 'bytes' ? bytes(value) : unit === 'percent' ? `${whole(value)} %` : whole(value);
 
+const scrolling = (name, content) => $('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': name }, content);
+
 /** Numbers, each with what it is and where the runbook speaks of it. */
 function factTable(title, facts) {
-  return $('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': title }, table(title,
+  return $('div', { class: 'scroll facts-of', tabindex: 0, role: 'group', 'aria-label': title }, table(title,
     [['number', 'l'], 'value', ['what it is', 'l']],
     facts.map(([label, value, unit, fine, about, runbook]) => $('tr', {},
       $('th', { scope: 'row', class: 'l', text: label }), cell(valueText(value, unit), fine ? '' : 'hot strong'),
@@ -65,8 +67,7 @@ function shardTable(shards) {
       cell(one.clock === null ? '–' : clock(one.clock, true)), cell(bar, 'l'), cell($('span', { class: 'chips' }, ...said), 'l'));
   });
   return card('Shards', `behind their tip; ${RUNBOOK}IteratorAge, StreamTime`, null,
-    $('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'Shards' },
-      table('Shards', [['Shard', 'l'], 'behind', 'read up to', ['lag', 'l'], ['state', 'l']], rows)));
+    scrolling('Shards', table('Shards', [['Shard', 'l'], 'behind', 'read up to', ['lag', 'l'], ['state', 'l']], rows)));
 }
 
 /** The delay of events on one scale with the holds, which must be longer. */
@@ -89,17 +90,18 @@ function delays({ values: v, holds }) {
 
 function laneTable(lanes) {
   const names = ['applied', 'not applied', 'ambiguous', 'invalid', 'too old', 'dropped'];
-  return card('Lanes', `attempts to deliver since the start, by outcome; ${RUNBOOK}Outbox`, null, $('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'Lanes' },
+  return card('Lanes', `attempts to deliver since the start, by outcome; ${RUNBOOK}Outbox`, null, scrolling('Lanes',
     table('Lanes', [['Lane', 'l'], ...names], lanes.map(one => $('tr', {}, $('th', { scope: 'row', class: 'l', text: one.kind }),
       ...names.map((name, i) => cell(whole(one[name]), i > 1 && one[name] ? 'hot strong' : '')))))));
 }
 
 function letterTable({ reasons, letters }) {
   const counted = Object.entries(reasons).map(([reason, count]) => $('tr', {}, $('th', { scope: 'row', class: 'l wrap', text: reason }), cell(whole(count))));
-  const last = letters.map(one => $('tr', {}, cell(one.time, 'l'), cell($('span', { class: 'sid wrap', text: one.place }), 'l'), cell($('span', { class: 'wrap', text: one.reason }), 'l')));
+  const last = letters.map(one => $('tr', {}, cell(one.time, 'l'), cell($('span', { class: 'sid', text: one.place }), 'l'), cell($('span', { class: 'wrap', text: one.reason }), 'l')));
   return card('Dead letters', `since the worker’s start, and the last ${letters.length}; never their bytes; ${RUNBOOK}DeadLetters`, null,
-    counted.length ? $('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'Dead letters' },
-      table('Dead letters by reason', [['Reason', 'l'], 'count'], counted), table('The last dead letters', [['Arrived', 'l'], ['Place', 'l'], ['Reason', 'l']], last))
+    counted.length ? $('div', { class: 'letters' },
+      scrolling('Dead letters by reason', table('Dead letters by reason', [['Reason', 'l'], 'count'], counted)),
+      scrolling('The last dead letters', table('The last dead letters', [['Arrived', 'l'], ['Place', 'l'], ['Reason', 'l']], last)))
       : $('p', { class: 'sub', text: 'None.' }));
 }
 
@@ -128,7 +130,7 @@ function showPipeline(main) {
   deliveryCard.append(delays(data));
   main.replaceChildren(title, chips, pipelineTiles(data),
     $('div', { class: 'row r11' }, bar, shardTable(data.shards)),
-    $('div', { class: 'row r11' }, deliveryCard, groupCard(outbox)),
-    $('div', { class: 'row r11' }, groupCard(requests), $('div', { class: 'stack' }, laneTable(data.lanes), groupCard(late))),
-    $('div', { class: 'row r11' }, groupCard(own), letterTable(data)));
+    $('div', { class: 'row r11' }, $('div', { class: 'stack' }, deliveryCard, groupCard(requests), laneTable(data.lanes)),
+      $('div', { class: 'stack' }, groupCard(outbox), groupCard(late), groupCard(own))),
+    $('div', { class: 'row' }, letterTable(data)));
 }

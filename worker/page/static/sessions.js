@@ -120,7 +120,7 @@ function virtualTable(found, filter) {
   box.addEventListener('scroll', draw, { passive: true });
   box.scrollToRow = (href, by) => {
     const n = found.findIndex(i => href === `#call/${DATA.sessions.sid[i]}`);
-    if (n >= 0) { box.scrollTop = n * ROW - by; draw(); }
+    if (n >= 0) { box.scrollTop = made.tHead.offsetHeight + n * ROW - by; draw(); }
   };
   box.printed = () => body.replaceChildren(...found.slice(0, PRINTED).map(sessionRow));
   draw();
