@@ -101,6 +101,7 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            backlog=CONNECTIONS,
             h11_max_incomplete_event_size=REQUEST_BYTES,
             timeout_graceful_shutdown=_ENDING_S,
         )
