@@ -51,17 +51,15 @@ PAGE: Final = (
     "data",
     "fleet",
     "live_fleet",
-    "pipeline",
-    "recent",
+    "occurrences",
     "report",
     "samples",
     "selection",
     "statistics",
     "summary",
-    "trend",
     "verdict",
 )
-"""The modules of ``worker.page`` that make it; the others read its static files, and serve it."""
+"""The modules of ``worker.page`` that make it of records; the others know the worker, too."""
 
 CORE: Final = (
     *("worker.backoff", "worker.printable", "worker.identifying"),

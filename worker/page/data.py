@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from worker.page.fleet import FleetSamples, breakdowns_of, fleet_of, totals_of
-from worker.page.pipeline import replay_pipeline
+from worker.page.occurrences import replay_pipeline
 from worker.page.samples import instant
 from worker.page.summary import columns_of, longest_wait, summary_row
 from worker.sessions.schema import SessionRecord

@@ -6,11 +6,11 @@ that says how. All durations in ms, all instants epoch ms.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from worker.outbox.entries import DeliveryOutcome, EntryKind
+from worker.page.occurrences import Fact, accounted_chip, occurrences_of
 from worker.partition.rules import Rules
 from worker.service.ports import WorkerStatus
 from worker.telemetry.catalogue import TELEMETRY_METRICS
@@ -25,19 +25,6 @@ COMMIT_MS: Final = 60_000
 
 Lanes = Mapping[EntryKind, Mapping[DeliveryOutcome, int]]
 """Attempts to deliver since the start, by kind of entry and outcome."""
-
-
-class Fact(NamedTuple):
-    """A number: its label, value, unit (ms, bytes, count or percent), whether it is ``fine``, what
-    it is, and a heading of the runbook.
-    """
-
-    label: str
-    value: float | None
-    unit: str
-    fine: bool
-    about: str
-    runbook: str | None
 
 
 class _Shown(NamedTuple):
@@ -89,53 +76,6 @@ _OWN: Final = (
 _HOURS_FROM: Final = 120
 _UNITS: Final = {"Milliseconds": "ms", "Bytes": "bytes", "Percent": "percent", "Count": "count"}
 
-OUTCOMES: Final = (
-    ("new events", "folded"),
-    ("repeats", "duplicates"),
-    ("other types", "ignored"),
-    ("dead letters", "dead_letters"),
-    ("cut", "cut"),
-    ("erased", "erased"),
-    ("test events", "test_events"),
-)
-"""What becomes of an occurrence, each by the partition's counter; together all that were read."""
-
-_COUNTED: Final = (
-    ("late_events", "LateEvents", "events of sessions that had closed"),
-    ("sessions_revised", "SessionsRevised", "records revised"),
-    ("samples_retracted", "SamplesRetracted", "samples retracted"),
-    ("conflicts", "Conflicts", "events redelivered with another payload"),
-    ("unknown_events", "UnknownEvents", "events of an unknown name"),
-    ("sessions_opened", "SessionsOpened", "sessions opened"),
-    ("sessions_closed", "SessionsClosed", "sessions closed"),
-    ("sessions_quarantined", "SessionsQuarantined", "sessions that the worker failed at"),
-)
-
-
-def occurrences_of(counters: Mapping[str, int]) -> dict[str, Any]:
-    """All that was read by outcome; ``unaccounted``: what has none, or more than one."""
-    counted = Counter(counters)
-    parts = [(label, counted[name]) for label, name in OUTCOMES]
-    read = counted["occurrences"]
-    unaccounted = abs(read - sum(count for _, count in parts))
-    return {"read": read, "parts": parts, "unaccounted": unaccounted}
-
-
-def replay_pipeline(counters: Mapping[str, int]) -> dict[str, Any]:
-    """The pipeline of a report that was made by a replay: its counters, and nothing of a worker."""
-    occurrences = occurrences_of(counters)
-    counted = Counter(counters)
-    facts = [
-        Fact(label, counted[name], "count", fine=True, about=_about(metric), runbook=None)
-        for name, metric, label in _COUNTED
-    ]
-    return {
-        "replay": True,
-        "chips": [_accounted_chip(occurrences)],
-        "occurrences": occurrences,
-        "groups": [{"title": "Of the replay", "hint": "its counters", "facts": facts}],
-    }
-
 
 def live_pipeline(
     status: WorkerStatus, snapshot: TelemetrySnapshot, rules: Rules, lanes: Lanes
@@ -145,7 +85,7 @@ def live_pipeline(
     occurrences = occurrences_of(status.counters)
     return {
         "replay": False,
-        "chips": [_accounted_chip(occurrences), _tip_chip(values), _leaving_chip(values)],
+        "chips": [accounted_chip(occurrences), _tip_chip(values), _leaving_chip(values)],
         "values": values,
         "occurrences": occurrences,
         "shards": _shards(status, snapshot),
@@ -191,13 +131,6 @@ def _fact(shown: _Shown, values: Mapping[str, float]) -> Fact:
 
 def _about(metric: str) -> str:
     return TELEMETRY_METRICS[metric].about
-
-
-def _accounted_chip(occurrences: Mapping[str, Any]) -> tuple[str, bool]:
-    lost = occurrences["unaccounted"]
-    if lost:
-        return f"{lost:,} occurrences unaccounted for", False
-    return "every occurrence accounted for", True
 
 
 def _tip_chip(values: Mapping[str, float]) -> tuple[str, bool]:

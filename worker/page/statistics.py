@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 _SIGMAS: Final = 1.96  # of a normal distribution's 95 % interval
 
 
-class Ordered(Protocol):
+class Ascending(Protocol):
     """Samples in ascending order."""
 
     def __len__(self) -> int: ...
@@ -45,12 +45,12 @@ class Quantile(NamedTuple):
     high: int | None
 
 
-def percentile(ordered: Ordered, percent: int) -> int:
+def percentile(ordered: Ascending, percent: int) -> int:
     """The sample at position ceil(percent / 100 x count) of one or more in ascending order."""
     return ordered[(percent * len(ordered) + 99) // 100 - 1]
 
 
-def quantile(ordered: Ordered, percent: int) -> Quantile:
+def quantile(ordered: Ascending, percent: int) -> Quantile:
     """A percentile of one or more samples in ascending order, with its interval.
 
     The number of samples below the fleet's own percentile is binomially distributed. By the normal
