@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Coroutine, Mapping
 from threading import Event, current_thread
 from typing import Any, TypeVar
 
-from tests.processes import LONGEST_S
+import pytest
+
+from tests.processes import LONGEST_S, ROOT, environment
 from worker.telemetry.pages import TEXT, Page
 from worker.telemetry.views import WAITING, Views
 
 _T = TypeVar("_T")
+
+
+HANGING = """
+import socket, threading
+from worker.telemetry.http import HttpServer
+from worker.telemetry.pages import TEXT, Page
+begun = threading.Event()
+def view(path, query):
+    begun.set()
+    threading.Event().wait()
+server = HttpServer(lambda path, accept: Page(200, TEXT, "ok"), "127.0.0.1", 0, view)
+server.start()
+client = socket.create_connection(("127.0.0.1", server.port))
+client.sendall(b"GET /page HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+begun.wait()
+server.stop(60)
+"""
 
 
 class Making:
@@ -50,7 +71,7 @@ def test_whoever_asks_for_the_same_view_shares_it() -> None:
 
     run(twenty())
     assert [query for _, query in making.asked] == [{"minutes": "60"}, {"minutes": "5"}]
-    assert making.threads == {"views_0"}
+    assert making.threads == {"views"}
 
 
 def test_what_is_not_there_is_asked_for_anew() -> None:
@@ -104,3 +125,11 @@ def test_one_that_goes_away_takes_the_view_from_nobody() -> None:
         return (await stays).page.status
 
     assert run(two()) == 200
+
+
+@pytest.mark.slow
+def test_one_that_never_comes_does_not_keep_the_process_from_ending() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING], cwd=ROOT, env=environment(), timeout=LONGEST_S, check=False
+    )
+    assert ended.returncode == 0

@@ -52,6 +52,7 @@ class OpenConnections:
 
     def __init__(self) -> None:
         self._open: dict[BoundedConnection, None] = {}
+        self._closing = False
 
     def add(self, connection: BoundedConnection) -> None:
         """Take in a connection, for which another may have to give way."""
@@ -59,14 +60,22 @@ class OpenConnections:
             oldest = next(iter(self._open))
             next((one for one in self._open if one.idle), oldest).abort()
         self._open[connection] = None
+        if self._closing:
+            connection.abort()
 
     def discard(self, connection: BoundedConnection) -> None:
         """Forget a connection, if it is known."""
         self._open.pop(connection, None)
 
-    def abort_idle(self) -> None:
-        """End all connections whose request is not complete."""
+    def close(self) -> None:
+        """End all connections whose request is not complete, and each that comes from now on."""
+        self._closing = True
         for connection in [one for one in self._open if one.idle]:
+            connection.abort()
+
+    def abort(self) -> None:
+        """End all connections."""
+        for connection in list(self._open):
             connection.abort()
 
 

@@ -86,7 +86,7 @@ class HttpServer:
         """Listen no more and let the thread end, for which ``timeout_s`` are waited."""
         self._server.should_exit = True
         with suppress(RuntimeError):  # the loop has ended by itself
-            self._loop.call_soon_threadsafe(self._open.abort_idle)
+            self._loop.call_soon_threadsafe(self._open.close)
         self._thread.join(timeout_s)
 
     def _config(self) -> Config:
@@ -101,6 +101,7 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            backlog=CONNECTIONS,
             h11_max_incomplete_event_size=REQUEST_BYTES,
             timeout_graceful_shutdown=_ENDING_S,
         )
@@ -120,10 +121,15 @@ class HttpServer:
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             try:
-                runner.run(self._server.serve([self._socket]))
+                runner.run(self._serve())
             finally:
                 if self._views is not None:
                     self._views.close()
+
+    async def _serve(self) -> None:
+        await self._server.serve([self._socket])
+        self._open.abort()
+        await asyncio.sleep(0)  # in which the connections are lost
 
     async def _application(self, scope: Mapping[str, Any], _: _Receive, send: _Send) -> None:
         request = _request(scope)

@@ -1,14 +1,17 @@
 """The page's views, made in a thread of their own, one at a time. Shell.
 
 A view takes tens of ms, or waits for a bucket; neither health nor the worker's loop may wait for
-it. Whoever asks for the same view within two seconds shares it.
+it, and a view that never comes doesn't keep the process from ending. Whoever asks for the same view
+within two seconds shares it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
 from time import monotonic
 from typing import Final
 
@@ -28,6 +31,7 @@ _BUSY: Final = Page(503, TEXT, "busy: ask again\n", (("Retry-After", "1"),))
 _FAILED: Final = Page(500, TEXT, "this view can't be made; the worker's log says why\n")
 
 _Key = tuple[str, tuple[tuple[str, str], ...]]
+_Job = tuple[_Key, asyncio.Future[Prepared]]
 
 
 class Views:
@@ -39,9 +43,11 @@ class Views:
     def __init__(self, view_at: ViewAt, failed: Callable[[str], None]) -> None:
         self._view_at = view_at
         self._failed = failed
-        self._thread = ThreadPoolExecutor(1, "views")
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._closed = False
         self._making: dict[_Key, asyncio.Future[Prepared]] = {}
         self._made: dict[_Key, tuple[float, Prepared]] = {}
+        Thread(target=self._run, name="views", daemon=True).start()
 
     async def view(self, path: str, query: Mapping[str, str]) -> Prepared:
         """The view at the path, made within the last two seconds."""
@@ -53,14 +59,22 @@ class Views:
         if making is None:
             if len(self._making) >= WAITING:
                 return prepared(_BUSY)
-            making = asyncio.get_running_loop().run_in_executor(self._thread, self._make, key)
+            making = asyncio.get_running_loop().create_future()
             self._making[key] = making
-            making.add_done_callback(lambda done: self._keep(key, done))
+            self._jobs.put((key, making))
         return await asyncio.shield(making)
 
     def close(self) -> None:
         """Make none of those that still wait."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._closed = True
+        self._jobs.put(None)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None and not self._closed:
+            key, making = job
+            made = self._make(key)
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                making.get_loop().call_soon_threadsafe(self._keep, key, making, made)
 
     def _make(self, key: _Key) -> Prepared:
         path, query = key
@@ -70,11 +84,10 @@ class Views:
             self._failed(path)
             return prepared(_FAILED)
 
-    def _keep(self, key: _Key, done: asyncio.Future[Prepared]) -> None:
+    def _keep(self, key: _Key, making: asyncio.Future[Prepared], made: Prepared) -> None:
         del self._making[key]
-        if done.cancelled():
-            return
-        made = done.result()
+        if not making.done():
+            making.set_result(made)
         if made.page.status == _OK:
             self._made.pop(key, None)
             while len(self._made) >= _SHARED:
