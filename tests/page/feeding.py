@@ -16,7 +16,9 @@ from worker.partition.rules import Rules
 from worker.replay import LiveReplay
 from worker.service.letter_news import letter_news
 from worker.service.ports import Clocks, WorkerStatus
+from worker.service.shards import ShardProgress
 from worker.sessions.schema import SessionRecord
+from worker.state.store import Backlog
 from worker.stream.record import Record
 from worker.telemetry.collector import TelemetryCollector
 from worker.telemetry.http import HttpServer
@@ -45,6 +47,15 @@ def commits_of(records: Iterable[Record], rules: Rules = USUAL) -> Iterator[Work
 def _status(outputs: Outputs, now: int, counters: Counter[str]) -> WorkerStatus:
     return progress(
         stream_time=now,
+        backlog=Backlog(2, 3_400, 0, now + 900),
+        backpressure=0,
+        shards={
+            f"shardId-{n:012}": ShardProgress(400 * n, now + 700 * n, paused=False)
+            for n in range(4)
+        },
+        state_size=812_000,
+        commit_s=0.004,
+        sessions=max(0, counters["sessions_opened"] - counters["sessions_closed"]),
         counters=dict(counters),
         window=outputs.window,
         waits=outputs.waits,

@@ -105,6 +105,16 @@ def test_a_turns_parts_add_up_to_its_wall_time_and_its_label_is_the_wait(
     assert measured > 30
 
 
+def test_a_call_tells_its_further_latencies(browser: Browser, url: str) -> None:
+    record = next(one for one in records() if one.latency_ms.barge_in_stop)
+    browser.do("open", url=url)
+    browser.do("go", hash=call_address(browser, record.session_id), wait=".lanes")
+    (told,) = [text for text in browser.texts("main .sub") if text.startswith("Also measured")]
+    for latency in (record.latency_ms.barge_in_stop, record.latency_ms.reply_duration):
+        assert f"{grouped(median(latency))} ms" in told
+    assert f"time to first audio {grouped(record.latency_ms.time_to_first_audio)} ms" in told
+
+
 def test_it_asks_for_nothing_and_says_nothing_on_the_console(browser: Browser, url: str) -> None:
     browser.do("open", url=url)
     for view in VIEWS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from threading import Event
 from typing import Any
@@ -16,6 +17,7 @@ from tests.telemetry.progresses import NOW, progress
 from worker.metrics.distribution import Distribution
 from worker.metrics.series import Series
 from worker.page.bins import bins_over
+from worker.page.fleet import SERIES_LATENCIES
 from worker.page.live import COMMITS_WAITING
 from worker.page.live_fleet import span_of
 from worker.page.static import INDEX, SCRIPTS, STYLES
@@ -93,6 +95,31 @@ def test_a_fleet_is_of_the_minutes_asked_for_up_to_stream_time() -> None:
     assert answer["fleet"]["totals"]["sessions"] == 12
 
 
+def test_a_longer_span_is_made_anew_less_often() -> None:
+    fed = FedPage()
+    fed.feed(commits()[:40])
+    fed.now = fed.data("fleet.json")["now"]
+    for minutes, kept_ms in ((60, 5_000), (360, 30_000)):
+        made = fed.data("fleet.json", minutes=str(minutes))
+        fed.now += kept_ms - 1
+        assert fed.data("fleet.json", minutes=str(minutes)) == made
+        fed.now += 1
+        assert fed.data("fleet.json", minutes=str(minutes))["now"] == fed.now
+
+
+def test_latencies_that_only_series_have_are_those_that_were_published() -> None:
+    fed = FedPage()
+    fed.feed(commits())
+    shown = {one["metric"]: one["n"] for one in fed.data("fleet.json")["also"]}
+    published: Counter[str] = Counter()
+    for status in commits():
+        for (series, _), samples in status.window.items():
+            if series.metric in SERIES_LATENCIES:
+                published[series.metric] += sum(samples.values())
+    assert shown == published
+    assert set(shown) == set(SERIES_LATENCIES)
+
+
 def test_a_new_worker_says_since_when_it_knows_anything() -> None:
     fed = FedPage()
     fed.feed([progress(stream_time=NOW), progress(stream_time=NOW + 5000)])
@@ -149,9 +176,9 @@ def test_commits_are_folded_without_anybody_asking() -> None:
     page.stop(LONGEST_S)
 
 
-@given(st.none() | st.integers(0, 10**12), st.integers(0, 10**13), st.integers(0, 10**13))
+@given(st.integers(1, 10**12), st.integers(0, 10**13), st.integers(0, 10**13))
 def test_a_span_has_few_bins_and_lies_within_what_is_kept(
-    minutes: int | None, end: int, floor: int
+    minutes: int, end: int, floor: int
 ) -> None:
     span = span_of(minutes, end, BOUNDS.span, floor)
     assert span.since < span.until

@@ -55,7 +55,13 @@ BREAKDOWNS: Final = (
 )
 _BREAKDOWN_OF: Final = {one.metric: one for one in BREAKDOWNS}
 
-SHOWN_METRICS: Final = frozenset((*RECORD_LATENCIES, *COUNTS, "SessionsEnded"))
+SERIES_LATENCIES: Final = (
+    *("TimeToFirstAudio", "TimeToReplyEnd", "ReplyDuration", "TokenStreamDuration"),
+    "BargeInStopTime",
+)
+"""Latencies of which the samples can't be had from records, only from published series."""
+
+SHOWN_METRICS: Final = frozenset((*RECORD_LATENCIES, *SERIES_LATENCIES, *COUNTS, "SessionsEnded"))
 """The metrics of which the fleet shows anything."""
 
 
@@ -156,6 +162,15 @@ def totals_of(gathered: FleetSamples) -> dict[str, Any]:
         "counts": {name: distribution.total(gathered.merged(name)) for name in COUNTS},
         "latency": {name: _summary(gathered.merged(name)) for name in RECORD_LATENCIES},
     }
+
+
+def series_latencies_of(gathered: FleetSamples) -> list[dict[str, Any]]:
+    """The latencies that only published series have, each with what it is; those with samples."""
+    found = [
+        {"metric": name, "about": CATALOGUE[name].about, **_summary(gathered.merged(name))}
+        for name in SERIES_LATENCIES
+    ]
+    return [one for one in found if one["n"]]
 
 
 def _most_common(counted: Counter[str]) -> list[tuple[str, int]]:

@@ -16,8 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
-from worker.page.fleet import fleet_of
-from worker.page.live_fleet import live_bins, span_of
+from worker.page.fleet import fleet_of, series_latencies_of
+from worker.page.live_fleet import USUAL_MINUTES, live_bins, span_of
 from worker.page.pipeline import live_pipeline
 from worker.page.recent import Recent, RecentBounds
 from worker.page.static import INDEX, StaticFile, served_files
@@ -28,10 +28,14 @@ from worker.service.ports import Clocks, WorkerStatus
 from worker.sessions.schema import SessionRecord
 from worker.telemetry.pages import TEXT, Page
 from worker.telemetry.snapshot import TelemetrySnapshot
-from worker.times.minutes import minute_of
+from worker.times.minutes import MINUTE, minute_of
 
 COMMITS_WAITING: Final = 256
 """So many commits may wait to be folded; if there are more, all of it begins anew."""
+
+_FLEETS_KEPT: Final = 8
+_REMAKINGS: Final = 720
+"""So often a fleet is made while its span passes once."""
 
 _JSON: Final = "application/json"
 _DATA: Final = "/page/data/"
@@ -71,6 +75,7 @@ class LivePage(WorkerEvents):
         self._recent = Recent(bounds)
         self._status: WorkerStatus | None = None
         self._committed = 0
+        self._fleets: dict[int, tuple[int, int, Page]] = {}
         self._counting = Lock()
         self._sent: dict[EntryKind, Counter[DeliveryOutcome]] = defaultdict(Counter)
         self._files = served_files()
@@ -139,7 +144,7 @@ class LivePage(WorkerEvents):
             if self._status is None:
                 return _NOT_YET
             if name == "fleet.json":
-                return _json(self._fleet(_number(query, "minutes")))
+                return self._kept_fleet(_number(query, "minutes"))
             if name == "sessions.json":
                 same = query.get("run") == str(self._run)
                 return self._sessions(_number(query, "after") or 0 if same else 0)
@@ -157,7 +162,19 @@ class LivePage(WorkerEvents):
             "since": self._recent.since,
         }
 
-    def _fleet(self, minutes: int | None) -> dict[str, Any]:
+    def _kept_fleet(self, asked: int | None) -> Page:
+        """The fleet, made anew the less often the more minutes it has: of an hour every 5 s."""
+        minutes = min(max(1, asked or USUAL_MINUTES), self._bounds.span // MINUTE)
+        known, now = self._fleets.get(minutes), self._now()
+        if known is not None and known[0] == self._run and now < known[1]:
+            return known[2]
+        page = _json(self._fleet(minutes))
+        while len(self._fleets) >= _FLEETS_KEPT:
+            del self._fleets[next(iter(self._fleets))]
+        self._fleets[minutes] = self._run, now + minutes * MINUTE // _REMAKINGS, page
+        return page
+
+    def _fleet(self, minutes: int) -> dict[str, Any]:
         stream_time = self._recent.stream_time
         end = self._now() if stream_time is None else stream_time
         span = span_of(minutes, end, self._bounds.span, self._recent.floor)
@@ -165,9 +182,10 @@ class LivePage(WorkerEvents):
         waits = max(self._rules.hold_max, self._rules.hold_hole, self._rules.hold_turn)
         return {
             **self._head(),
-            "most_minutes": self._bounds.span // 60_000,
+            "most_minutes": self._bounds.span // MINUTE,
             "settled": minute_of(end - waits - self._rules.release_every),
             "fleet": fleet_of(samples, live_bins(span)),
+            "also": series_latencies_of(samples),
         }
 
     def _sessions(self, after: int) -> Page:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from worker.page.bins import Bins, bins_over
 from worker.times.minutes import MINUTE, minute_of
 
-USUAL_MINUTES = 60
+USUAL_MINUTES: Final = 60
+"""So many minutes are shown if no number is asked for."""
 
 
 class Minutes(NamedTuple):
@@ -17,12 +18,12 @@ class Minutes(NamedTuple):
     until: int
 
 
-def span_of(minutes: int | None, end: int, most: int, floor: int) -> Minutes:
-    """The last ``minutes`` before ``end``, that of it included: at most ``most`` ms, and none
-    before ``floor`` (both epoch ms); an hour if no number is asked for.
+def span_of(minutes: int, end: int, most: int, floor: int) -> Minutes:
+    """The last ``minutes`` (1 or more) before ``end``, that of it included: at most ``most`` ms,
+    and none before ``floor``; both instants in epoch ms.
     """
     until = minute_of(end) + MINUTE
-    asked = min(max(1, USUAL_MINUTES if minutes is None else minutes) * MINUTE, most)
+    asked = min(minutes * MINUTE, most)
     return Minutes(min(max(until - asked, floor), until - MINUTE), until)
 
 

@@ -62,6 +62,15 @@ const NUMBERS = [
   r => [r.talk.agent_share === null ? '–' : `${Math.round(r.talk.agent_share)} %`, 'agent’s share of talk'],
 ];
 
+/** Latencies of the call beside those that its turns have. */
+function further({ latency_ms: of }) {
+  const spread = (one, text) => one ? `${text} ${whole(one.p50)} ms${one.count > 1 ? ` (p95 ${whole(one.p95)}, of ${one.count})` : ''}` : null;
+  const found = [of.time_to_first_audio === null ? null : `time to first audio ${whole(of.time_to_first_audio)} ms`,
+    spread(of.reply_duration, 'agent’s utterances, median'), spread(of.time_to_reply_end, 'customer’s end to the reply’s end'),
+    spread(of.barge_in_stop, 'silent after an interruption in')].filter(Boolean);
+  return found.length ? $('p', { class: 'sub', text: `Also measured: ${found.join('; ')}.` }) : null;
+}
+
 function numbers(record, row) {
   return $('dl', { class: 'card kv' }, ...NUMBERS.map(of => {
     const [value, text, hot] = of(record, row);
@@ -120,7 +129,7 @@ async function showCall(main, sid) {
   };
   main.replaceChildren(
     $('div', { class: 'head' }, title, $('span', { class: 'grow' }), ask), $('p', { class: 'sub', text: about + call + open }),
-    $('p', { class: 'sub lead', text: sentence(record) }), facts(record, row), numbers(record, row),
+    $('p', { class: 'sub lead', text: sentence(record) }), facts(record, row), numbers(record, row), further(record) || '',
     card('The call', record.timeline ? 'drag to zoom, double-click for all of it, or choose a turn below' : '', record.timeline ? CALL_LEGEND : null, place),
     card('Turn by turn', 'from the customer’s end; parts add up to the wait, STT and TTS overlap them', TURN_LEGEND, turnTable(record, show)),
     rawRecord(record));

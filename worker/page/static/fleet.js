@@ -114,7 +114,8 @@ function showFleet(main) {
       card('Text to speech', '', three, room('TtsLatency'))),
     $('div', { class: 'row r32' },
       card('Where it was worst', 'by the longest wait that is beyond doubt', null, worstTable()),
-      card('By configuration', 'median and p95, each with its 95 % interval', null, ...breakdowns())));
+      card('By configuration', 'median and p95, each with its 95 % interval', null, ...breakdowns())),
+    fleet.also && fleet.also.length ? alsoMeasured(fleet.also) : '');
   heatChart(place.heat, fleet, 322, (i, n) => { location.hash = `#sessions?bin=${i}&cell=${n}`; });
   coverage(place.coverage, fleet);
   stackedBars(place.gave, fleet, [['gave up', '--wait', fleet.counts.AbandonedWaits], ['errors', '--soft', fleet.counts.Errors]], 352);

@@ -50,7 +50,7 @@ async function askSessions() {
 async function askAll() {
   const fleet = await asked(`fleet.json?minutes=${LIVE.minutes}`);
   const before = DATA.fleet && JSON.stringify(DATA.fleet);
-  DATA.fleet = { ...fleet.fleet, settled: fleet.settled, since: fleet.since, mostMinutes: fleet.most_minutes };
+  DATA.fleet = { ...fleet.fleet, settled: fleet.settled, since: fleet.since, also: fleet.also, mostMinutes: fleet.most_minutes };
   let changed = before !== JSON.stringify(DATA.fleet);
   changed = await askSessions() || changed;
   if (viewNow() === 'pipeline') {
@@ -144,6 +144,16 @@ function startLive() {
   const first = new URLSearchParams(location.hash.split('?')[1] || '').get('minutes');
   if (viewNow() === 'fleet' && Number(first) > 0) LIVE.minutes = Number(first);
   return turn();
+}
+
+/** Latencies that have no chart: what an operator asks for after the others. */
+function alsoMeasured(also) {
+  const name = metric => metric.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
+  const rows = also.map(row => $('tr', {}, $('th', { scope: 'row', class: 'l', text: name(row.metric), title: row.metric }),
+    cell(row.about, 'l soft'), cell(whole(row.n)), cell(interval(row.p50)), cell(interval(row.p95)), cell(whole(row.p99))));
+  return $('div', { class: 'row' }, card('Also measured', 'ms, median and p95 with their 95 % intervals', null,
+    $('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'Also measured' },
+      table('Also measured', [['latency', 'l'], ['what it is', 'l'], 'samples', 'p50, within', 'p95, within', 'p99'], rows))));
 }
 
 /** The spans that the fleet can be seen over. */

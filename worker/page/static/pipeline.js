@@ -50,7 +50,7 @@ function pipelineTiles({ values: v, trend, shards, sessions, occurrences }) {
     tile('Lag behind the tip', spell(v.MillisBehindLatest), '', `${plural(shards.length, 'shard')}, ${paused} paused`, spark(trend.lag, 'customer'), v.MillisBehindLatest > 60000),
     tile('Stream time', spell(v.StreamTimeLag), 'ago', 'what holds and closes go by', spark(trend.stream_time, 'customer'), v.StreamTimeLag > 300000),
     tile('Outbox', whole(v.OutboxEntries), 'requests', `${bytes(v.OutboxSize || 0)}, oldest ${spell(v.OutboxAge)}`, spark(trend.outbox, 'app'), v.OutboxAge > 300000),
-    tile('Sessions open', whole(sessions.open), '', `${whole(sessions.held)} in memory${sessions.most ? ` of ${whole(sessions.most)} at most` : ''}`,
+    tile('Sessions open', whole(sessions.open), '', `${whole(sessions.held)}${sessions.most ? ` of ${whole(sessions.most)}` : ''} in memory`,
       spark(trend.sessions, 'agent'), sessions.most && sessions.held > 0.9 * sessions.most),
     tile('Commit', spell(v.CommitTime), 'longest', `last ${spell(v.CommitAge)} ago, state ${bytes(v.StateSize || 0)}`, spark(trend.commit, 'tts'), v.CommitAge > 60000),
     tile('Dead letters', whole(dead), '', `${percent(dead, occurrences.read, 2)} of what was read`, spark(trend.dead_letters, 'bad', true), dead > 0));
@@ -59,10 +59,10 @@ function pipelineTiles({ values: v, trend, shards, sessions, occurrences }) {
 function shardTable(shards) {
   const most = Math.max(1000, ...shards.map(one => one.behind || 0));
   const rows = shards.map(one => {
-    const wide = 200 * Math.min(1, (one.behind || 0) / most);
-    const bar = S('svg', { width: 200, height: 14, 'aria-hidden': 'true' }, S('line', { x1: 0, x2: 200, y1: 7, y2: 7, class: 'rule' }),
+    const wide = 120 * Math.min(1, (one.behind || 0) / most);
+    const bar = S('svg', { width: 120, height: 14, 'aria-hidden': 'true' }, S('line', { x1: 0, x2: 120, y1: 7, y2: 7, class: 'rule' }),
       S('rect', { x: 0, y: 4, width: Math.max(2, wide), height: 6, class: one.behind > 60000 ? 'f-wait' : 'f-customer' }));
-    const said = [one.paused ? chip('paused') : null, one.holds_back ? chip(`holds stream time back by ${spell(one.holds_back)}`, 'warn') : null];
+    const said = [one.paused ? chip('paused') : null, one.holds_back ? chip(`holds time back: ${spell(one.holds_back)}`, 'warn') : null];
     return $('tr', {}, $('th', { scope: 'row', class: 'l sid', text: one.name }), cell(one.behind === null ? 'not read yet' : spell(one.behind)),
       cell(one.clock === null ? '–' : clock(one.clock, true)), cell(bar, 'l'), cell($('span', { class: 'chips' }, ...said), 'l'));
   });
