@@ -6,7 +6,8 @@ const opened = new Map();
 /** What an element of the page holds: base64 of raw deflate. */
 async function unpacked(id) {
   const packed = atob(document.getElementById(id).textContent);
-  const bytes = Uint8Array.from(packed, letter => letter.charCodeAt(0));
+  const bytes = new Uint8Array(packed.length);
+  for (let i = 0; i < packed.length; i++) bytes[i] = packed.charCodeAt(i);
   return JSON.parse(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'))).text());
 }
 
