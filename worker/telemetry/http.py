@@ -19,7 +19,6 @@ from uvicorn.server import ServerState
 
 from worker.errors import Misconfigured
 from worker.telemetry.connections import (
-    CONNECTIONS,
     REQUEST_BYTES,
     STATE_NAME,
     BoundedConnection,
@@ -38,6 +37,7 @@ from worker.telemetry.views import ViewAt, Views
 
 PAGE_PATH: Final = "/page"
 
+_BACKLOG: Final = 128
 _ENDING_S: Final = 1
 _QUERY_FIELDS: Final = 16
 _TO_THE_PAGE: Final = Page(302, "text/plain; charset=utf-8", "", (("Location", PAGE_PATH),))
@@ -64,7 +64,7 @@ class HttpServer:
         """Listen; port 0 is any that is free. Raises ``Misconfigured`` if that can't be done."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._socket = socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+            self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
             raise Misconfigured(
                 f"health_port: can't listen on {host}, port {port}: {error.strerror}"
@@ -101,7 +101,7 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            backlog=CONNECTIONS,
+            backlog=_BACKLOG,
             h11_max_incomplete_event_size=REQUEST_BYTES,
             timeout_graceful_shutdown=_ENDING_S,
         )
