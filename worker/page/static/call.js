@@ -47,6 +47,9 @@ function facts(record, row) {
   for (const error of record.errors) found.push(chip(`error ${error.code}${error.message ? `: ${error.message}` : ''}`, 'bad cut'));
   found.push(chip(`${context.transcription_provider} ${context.speech_model}`, 'cut'), chip(`${context.tts_provider} ${context.voice}`, 'cut'), chip(row.language));
   if (record.platform !== 'twilio') found.push(chip(record.platform));
+  if (record.agent) found.push(chip(`agent ${record.agent}`, 'cut'));
+  if (record.held_ms) found.push(chip(`on hold ${short(record.held_ms)}`));
+  if (record.handoffs) found.push(chip(`${plural(record.handoffs, 'hand-off')}${record.handoff_ms ? `, ${short(record.handoff_ms)} with a human` : ''}`));
   const of = completeness.events + completeness.missing;
   found.push(completeness.missing ? chip(`${completeness.missing} of ${plural(of, 'event')} missing`, 'warn') : chip(`all ${plural(of, 'event')} there`));
   return $('div', { class: 'facts' }, ...found);
