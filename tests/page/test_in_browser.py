@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,41 @@ def test_a_turns_parts_add_up_to_its_wall_time_and_its_label_is_the_wait(
                 assert turn["total"] - spoken == turn["label"]
                 measured += 1
     assert measured > 30
+
+
+def test_holds_and_hand_offs_are_bands(browser: Browser, url: str) -> None:
+    marks = [
+        *([1000, "call_held", None], [5000, "call_unheld", None], [5500, "tool_call", "look_up"]),
+        *([7000, "handoff", None], [7500, "handoff", "begins"]),
+    ]
+    browser.do("open", url=url)
+    goes_to(browser, "#call")
+    assert browser.evaluate(f"bandsOf({json.dumps(marks)}, 9000)") == [
+        [1000, 5000, "on hold"],
+        [7500, 9000, "with a human"],
+    ]
+    sid = browser.evaluate(WORST)
+    drawn = browser.evaluate(
+        f"""callOf('{sid}').then(({{ record }}) => {{
+          const place = document.querySelector('.plot');
+          const timeline = {{ ...record.timeline, marks: {json.dumps(marks)} }};
+          new Lanes(place, {{ ...record, timeline }});
+          return place.querySelectorAll('.band').length;
+        }})"""
+    )
+    assert drawn == 2
+
+
+def test_at_the_usual_width_no_chip_is_cut(browser: Browser, url: str) -> None:
+    cut = (
+        "[...document.querySelectorAll('tr td:last-child')]"
+        ".filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+    )
+    browser.do("open", url=url, width=1440)
+    for view in ("#fleet", "#sessions"):
+        browser.do("go", hash=view)
+        assert len(browser.texts("td .chip")) > 20
+        assert browser.evaluate(cut) == []
 
 
 def test_a_call_tells_its_further_latencies(browser: Browser, url: str) -> None:

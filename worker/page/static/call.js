@@ -6,7 +6,8 @@ const opened = new Map();
 /** What an element of the page holds: base64 of raw deflate. */
 async function unpacked(id) {
   const packed = atob(document.getElementById(id).textContent);
-  const bytes = Uint8Array.from(packed, letter => letter.charCodeAt(0));
+  const bytes = new Uint8Array(packed.length);
+  for (let i = 0; i < packed.length; i++) bytes[i] = packed.charCodeAt(i);
   return JSON.parse(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'))).text());
 }
 
@@ -46,6 +47,9 @@ function facts(record, row) {
   for (const error of record.errors) found.push(chip(`error ${error.code}${error.message ? `: ${error.message}` : ''}`, 'bad cut'));
   found.push(chip(`${context.transcription_provider} ${context.speech_model}`, 'cut'), chip(`${context.tts_provider} ${context.voice}`, 'cut'), chip(row.language));
   if (record.platform !== 'twilio') found.push(chip(record.platform));
+  if (record.agent) found.push(chip(`agent ${record.agent}`, 'cut'));
+  if (record.held_ms) found.push(chip(`on hold ${short(record.held_ms)}`));
+  if (record.handoffs) found.push(chip(`${plural(record.handoffs, 'hand-off')}${record.handoff_ms ? `, ${short(record.handoff_ms)} with a human` : ''}`));
   const of = completeness.events + completeness.missing;
   found.push(completeness.missing ? chip(`${completeness.missing} of ${plural(of, 'event')} missing`, 'warn') : chip(`all ${plural(of, 'event')} there`));
   return $('div', { class: 'facts' }, ...found);

@@ -1,7 +1,7 @@
 'use strict';
 /* All sessions: a table of which only the rows in sight exist, with each call in small. */
 
-const ROW = 32, AT_MOST = 45, PRINTED = 200, STRIP = 180, LETTER = 0x100;
+const ROW = 32, AT_MOST = 45, PRINTED = 200, STRIP = 180, LETTER = 0x100, STRIP_LETTER = 0x23;
 
 const COLUMNS = [
   ['sid', 'Session', 'l w-sid'], ['began', 'Began', ''], ['longest', 'Longest wait', 'w-longest'], [null, 'The call', 'l w-strip'],
@@ -51,16 +51,19 @@ function hasCell(i, bin, cell) {
 
 /** A call in small: the caller above, the agent below, waits behind them. */
 function strip(text) {
-  const path = { c: '', a: '', w: '', d: '' }, box = { c: [2, 6], a: [12, 6], w: [2, 16], d: [2, 16] };
-  for (let i = 0; i < text.length; i += 3) {
-    const kind = text[i], from = text.charCodeAt(i + 1) - LETTER, to = text.charCodeAt(i + 2) - LETTER;
-    const [y, height] = box[kind], width = Math.max(1, to - from);
-    path[kind] += `M${from},${y}h${width}v${height}h${-width}z`;
-  }
+  const drawn = [[2, 6, 'f-customer'], [12, 6, 'f-agent'], [2, 16, 'waits'], [2, 16, 'doubt']];
+  const paths = text.split('!').slice(0, 4).map((group, n) => {
+    const [y, height] = drawn[n];
+    let at = 0, path = '';
+    for (let i = 0; i < group.length; i += 2) {
+      const from = at + group.charCodeAt(i) - STRIP_LETTER, long = group.charCodeAt(i + 1) - STRIP_LETTER, width = Math.max(1, long);
+      path += `M${from},${y}h${width}v${height}h${-width}z`;
+      at = from + long;
+    }
+    return path;
+  });
   const svg = S('svg', { width: STRIP, height: 20, viewBox: `0 0 ${STRIP} 20`, 'aria-hidden': 'true' });
-  for (const [kind, name] of [['w', 'waits'], ['d', 'doubt'], ['c', 'f-customer'], ['a', 'f-agent']]) {
-    if (path[kind]) svg.append(S('path', { d: path[kind], class: name }));
-  }
+  for (const n of [2, 3, 0, 1]) if (paths[n]) svg.append(S('path', { d: paths[n], class: drawn[n][2] }));
   return svg;
 }
 
