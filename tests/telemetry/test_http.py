@@ -108,7 +108,8 @@ def test_the_page_is_at_its_paths_and_the_root_leads_to_it(page_port: int) -> No
     assert ask(page_port, path="/page") == (200, b"view /page {}\n")
     data = ask(page_port, path="/page/data/x.json?after=7&b=&after=8")
     assert data == (200, b"view /page/data/x.json {'after': '8', 'b': ''}\n")
-    assert ask(page_port, path="/")[0] == 302
+    for path in ("/", "/index.html", "/page/"):
+        assert ask(page_port, path=path)[0] == 302
     assert b"\r\nLocation: /page\r\n" in say(page_port, GET % b"/")
     assert ask(page_port, path="/pages") == (200, b"")
 

@@ -37,6 +37,9 @@ from worker.telemetry.views import FAILED, ViewAt, Views
 
 PAGE_PATH: Final = "/page"
 
+_OTHER_NAMES: Final = ("/", "/index.html", f"{PAGE_PATH}/")
+"""Paths that lead to the page, whose links are relative to its own."""
+
 _BACKLOG: Final = 128
 _ENDING_S: Final = 1
 _QUERY_FIELDS: Final = 16
@@ -149,7 +152,7 @@ class HttpServer:
         if no is not None:
             return prepared(no)
         if self._views is not None:
-            if request.path in ("/", "/index.html"):
+            if request.path in _OTHER_NAMES:
                 return prepared(_TO_THE_PAGE)
             if request.path == PAGE_PATH or request.path.startswith(f"{PAGE_PATH}/"):
                 return await self._views.view(request.path, request.query)

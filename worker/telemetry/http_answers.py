@@ -77,7 +77,7 @@ def refused(request: HttpRequest, hosts: frozenset[str] | None) -> Page | None:
     if hosts is not None:
         match = _HOST.fullmatch(request.headers.get("host", ""))
         if match is None or match[1].lower() not in hosts:
-            return Page(421, TEXT, f"answered is a Host of: {', '.join(sorted(hosts))}\n")
+            return Page(421, TEXT, f"only these hosts are answered: {', '.join(sorted(hosts))}\n")
     if request.method not in METHODS:
         return Page(405, TEXT, "GET only\n", (("Allow", ", ".join(METHODS)),))
     return None
