@@ -131,6 +131,15 @@ def test_the_pipelines_bar_is_full_and_its_letters_have_no_bytes(
     assert set(counted["letters"][0]) == {"reason", "place", "time"}
 
 
+def test_nobody_is_asked_often_who_does_not_answer_or_is_not_looked_at(
+    browser: Browser, fed: tuple[FedPage, str]
+) -> None:
+    browser.do("open", url=fed[1])
+    pauses = browser.evaluate("[0, 1, 2, 3, 4, 5, 99].map(failures => pauseOf(failures, false))")
+    assert pauses == [5000, 5000, 10000, 20000, 40000, 60000, 60000]
+    assert browser.evaluate("pauseOf(0, true)") == 60000
+
+
 def test_a_call_that_is_open_is_shown_as_it_stands(browser: Browser) -> None:
     one = replace(records()[0], close_reason="end_of_input")
     fed = FedPage(lambda sid: [one] if sid in (one.session_id, one.call_sid) else [])
