@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -40,6 +42,11 @@ def serving(page_at: Callable[[str, str], Page]) -> Iterator[int]:
 def port() -> Iterator[int]:
     with serving(lambda path, _: Page(200, TEXT, MEGABYTES if path == "/large" else "ok\n")) as one:
         yield one
+
+
+def open_files() -> int:
+    gc.collect()  # closes what earlier tests have left
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def connected(port: int) -> socket.socket:
@@ -95,7 +102,7 @@ def test_of_those_that_are_asking_the_oldest_gives_way(port: int) -> None:
 
 @pytest.mark.slow
 def test_thousands_of_connections_leave_nothing_behind(port: int) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_files()
     for _ in range(40):
         with ExitStack() as stack:
             for _ in range(100):
@@ -103,7 +110,23 @@ def test_thousands_of_connections_leave_nothing_behind(port: int) -> None:
             assert ask(port)[0] == 200
     with connected(port) as last:
         assert last.recv(1) == b""  # cut off, as all before it were
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before + CONNECTIONS
+    assert open_files() <= before + CONNECTIONS
+
+
+@pytest.mark.slow
+def test_who_asks_and_never_reads_is_let_go(port: int) -> None:
+    before = open_files()
+    with connected(port) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(1) == b"H"
+        assert open_files() == before + 2
+        for _ in range(int(LONG_S)):
+            if open_files() == before + 1:
+                break
+            time.sleep(1)
+        else:
+            pytest.fail("the server still holds the connection")
+    assert ask(port)[0] == 200
 
 
 def test_an_answer_has_time_by_its_size_and_not_without_end() -> None:

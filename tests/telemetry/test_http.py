@@ -165,3 +165,21 @@ def test_it_ends_at_once_whoever_is_connected() -> None:
             assert idle.recv(1) == b""
     with pytest.raises(ConnectionRefusedError):
         ask(server.port)
+
+
+def test_a_page_that_fails_is_told_and_the_next_is_answered() -> None:
+    failed: list[str] = []
+
+    def page_at(path: str, accept: str) -> Page:
+        if path == "/broken":
+            raise LookupError(path)
+        return Page(200, TEXT, "ok\n")
+
+    server = HttpServer(page_at, HOST, 0, failed=failed.append)
+    server.start()
+    try:
+        assert ask(server.port, path="/broken")[0] == 500
+        assert ask(server.port)[0] == 200
+    finally:
+        server.stop(LONG_S)
+    assert failed == ["/broken"]

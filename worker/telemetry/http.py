@@ -33,7 +33,7 @@ from worker.telemetry.http_answers import (
     refused,
 )
 from worker.telemetry.pages import Page
-from worker.telemetry.views import ViewAt, Views
+from worker.telemetry.views import FAILED, ViewAt, Views
 
 PAGE_PATH: Final = "/page"
 
@@ -50,7 +50,8 @@ _Receive = Callable[[], Awaitable[_Message]]
 class HttpServer:
     """Serves ``page_at(path, accept)``, which its thread calls, to GET and HEAD; ``accept``: what
     the request says of the kinds of answer that it takes. ``views``: what is at ``/page`` and
-    below, to which ``/`` leads; without them, nothing.
+    below, to which ``/`` leads; without them, nothing. ``failed`` is told the path at which one of
+    these raised, in the except clause.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class HttpServer:
             ) from error
         self.port: Final[int] = self._socket.getsockname()[1]
         self._page_at = page_at
+        self._failed = failed
         self._hosts = hosts_answered(host, socket.gethostname())
         self._views = None if views is None else Views(views, failed)
         self._open = OpenConnections()
@@ -151,7 +153,14 @@ class HttpServer:
                 return prepared(_TO_THE_PAGE)
             if request.path == PAGE_PATH or request.path.startswith(f"{PAGE_PATH}/"):
                 return await self._views.view(request.path, request.query)
-        return prepared(self._page_at(request.path, request.headers.get("accept", "")))
+        return self._page(request)
+
+    def _page(self, request: HttpRequest) -> Prepared:
+        try:
+            return prepared(self._page_at(request.path, request.headers.get("accept", "")))
+        except Exception:
+            self._failed(request.path)
+            return prepared(FAILED)
 
 
 def _request(scope: Mapping[str, Any]) -> HttpRequest:

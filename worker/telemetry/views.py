@@ -28,7 +28,7 @@ SHARED_S: Final = 2.0
 _SHARED: Final = 16
 _OK: Final = 200
 _BUSY: Final = Page(503, TEXT, "busy: ask again\n", (("Retry-After", "1"),))
-_FAILED: Final = Page(500, TEXT, "this view can't be made; the worker's log says why\n")
+FAILED: Final = Page(500, TEXT, "this can't be made; the worker's log says why\n")
 
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 _Job = tuple[_Key, asyncio.Future[Prepared]]
@@ -82,7 +82,7 @@ class Views:
             return prepared(self._view_at(path, dict(query)))
         except Exception:
             self._failed(path)
-            return prepared(_FAILED)
+            return prepared(FAILED)
 
     def _keep(self, key: _Key, making: asyncio.Future[Prepared], made: Prepared) -> None:
         del self._making[key]
