@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
@@ -83,10 +83,13 @@ def browsing() -> Iterator[Browser]:
 
 
 def written(
-    folder: Path, records: Iterable[SessionRecord], scope: ReportScope = EVERYTHING
+    folder: Path,
+    records: Iterable[SessionRecord],
+    scope: ReportScope = EVERYTHING,
+    counters: Mapping[str, int] | None = None,
 ) -> tuple[str, Path]:
     """A report of some records: its URL, and the file."""
-    data = data_of(records, scope)
+    data = data_of(records, scope, counters)
     path = folder / "report.html"
     html = render_report(static_files(), INDEX, msgspec.json.encode(data.whole), data.calls)
     path.write_text(html, encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.page.browser import EVERYTHING, Browser, written
-from tests.page.calls import records
+from tests.page.calls import records, replayed
 from worker.metrics.distribution import Summary
 from worker.page.fleet import FleetSamples, totals_of
 from worker.page.summary import longest_wait
@@ -104,6 +104,26 @@ def test_a_turns_parts_add_up_to_its_wall_time_and_its_label_is_the_wait(
                 assert turn["total"] - spoken == turn["label"]
                 measured += 1
     assert measured > 30
+
+
+def test_a_report_has_a_replays_counters_or_says_that_it_knows_none(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
+    browser.do("open", url=f"{url}#pipeline")
+    assert "made of session records" in browser.texts("main .sub")[0]
+    counters = replayed().counters
+    address, _ = written(tmp_path, records(), counters=counters)
+    browser.do("open", url=f"{address}#pipeline")
+    assert browser.texts(".chip.good") == ["every occurrence accounted for"]
+    assert "a replay’s counters only" in browser.texts("main .sub")[0]
+    assert f"new events {counters['folded']:,}" in browser.texts(".legend")[0]
+    rows = browser.evaluate(
+        "[...document.querySelectorAll('.facts-of tbody tr')]"
+        ".map(row => [row.cells[0].textContent, row.cells[1].textContent])"
+    )
+    assert ["sessions closed", f"{counters['sessions_closed']:,}"] in rows
+    found = browser.do("axe")
+    assert [one for one in found if one["impact"] in ("serious", "critical")] == []
 
 
 def test_holds_and_hand_offs_are_bands(browser: Browser, url: str) -> None:

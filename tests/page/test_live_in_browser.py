@@ -131,6 +131,28 @@ def test_the_pipelines_bar_is_full_and_its_letters_have_no_bytes(
     assert set(counted["letters"][0]) == {"reason", "place", "time"}
 
 
+def test_nobody_is_asked_often_who_does_not_answer_or_is_not_looked_at(
+    browser: Browser, fed: tuple[FedPage, str]
+) -> None:
+    browser.do("open", url=fed[1])
+    pauses = browser.evaluate("[0, 1, 2, 3, 4, 5, 99].map(failures => pauseOf(failures, false))")
+    assert pauses == [5000, 5000, 10000, 20000, 40000, 60000, 60000]
+    assert browser.evaluate("pauseOf(0, true)") == 60000
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_worker_that_is_gone_is_told_of_at_any_width(browser: Browser, width: int) -> None:
+    fed = FedPage()
+    fed.feed(commits()[: half()])
+    with served(fed.page) as url:
+        browser.do("open", url=url, width=width, height=800)
+    browser.evaluate("turn()")
+    assert browser.evaluate("document.getElementById('state').checkVisibility()")
+    assert browser.texts("#state")[0].startswith("no answer since ")
+    assert len(browser.texts(".tile")) == 6
+    assert browser.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_a_call_that_is_open_is_shown_as_it_stands(browser: Browser) -> None:
     one = replace(records()[0], close_reason="end_of_input")
     fed = FedPage(lambda sid: [one] if sid in (one.session_id, one.call_sid) else [])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.page.calls import Replayed
 from tests.processes import ROOT
 from tests.telemetry.progresses import NOW, progress
+from worker.metrics.series import Series
 from worker.outbox.entries import DeliveryOutcome
 from worker.page.occurrences import OUTCOMES, occurrences_of, replay_pipeline
 from worker.page.pipeline import live_pipeline
@@ -105,6 +106,17 @@ def test_what_is_beyond_its_bound_is_not_fine() -> None:
     changed = [name for name in before if before[name] != after[name]]
     assert changed == ["refused, retried", "invalid"]
     assert (after["refused, retried"].fine, after["invalid"].fine) == (True, False)
+
+
+def test_a_delay_beyond_the_hold_of_turn_metrics_is_not_fine() -> None:
+    for delay, fine in ((180_000, True), (180_001, False)):
+        period = ReportPeriod()
+        window = {(Series("DeliveryDelay", ()), NOW): {delay: 3}}
+        period.add(progress(window=window))
+        snapshot = snapshot_of(FINE, EventCounts(NOW, {}, 0), period, NOW)
+        found = facts(live_pipeline(FINE, snapshot, Rules(), {}))
+        assert found["95th percentile"].value == delay
+        assert found["95th percentile"].fine == fine
 
 
 def test_a_shard_that_holds_stream_time_back_is_marked() -> None:

@@ -4,10 +4,16 @@
 const EVERY_MS = 5000, SLOWEST_MS = 60000, PATIENCE_MS = 20000;
 const LIVE = { on: false, minutes: 60, run: null, after: 0, answered: null, failures: 0, timer: null, changed: false, asking: false };
 
-/** What the worker answers at a path; null for a 404. */
-async function asked(path) {
+const BUSY_MS = 1000, BUSY_TIMES = 4;
+
+/** What the worker answers at a path; null for a 404. One that is busy is asked again. */
+async function asked(path, times = BUSY_TIMES) {
   const answer = await fetch(`page/data/${path}`, { signal: AbortSignal.timeout(PATIENCE_MS), credentials: 'omit' });
   if (answer.status === 404) return null;
+  if (answer.status === 503 && answer.headers.has('Retry-After') && times > 0) {
+    await new Promise(done => setTimeout(done, BUSY_MS * (1 + Math.random())));
+    return asked(path, times - 1);
+  }
   if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
   return answer.json();
 }
@@ -92,7 +98,11 @@ async function keeping(make) {
 
 const focusKey = element => element.hash || element.getAttribute('aria-label') || element.textContent;
 
+/** How long nobody asks: longer while nobody answers, longest while nobody looks. */
+const pauseOf = (failures, hidden) => hidden ? SLOWEST_MS : Math.min(SLOWEST_MS, EVERY_MS * 2 ** Math.max(0, failures - 1));
+
 async function turn() {
+  LIVE.again = LIVE.asking;
   if (LIVE.asking) return;
   clearTimeout(LIVE.timer);
   LIVE.asking = true;
@@ -106,8 +116,7 @@ async function turn() {
   LIVE.asking = false;
   showState();
   await draw();
-  const wait = document.hidden ? SLOWEST_MS : Math.min(SLOWEST_MS, EVERY_MS * 2 ** Math.max(0, LIVE.failures - 1));
-  LIVE.timer = setTimeout(turn, wait);
+  LIVE.timer = setTimeout(turn, LIVE.again ? 0 : pauseOf(LIVE.failures, document.hidden));
 }
 
 /** Draws what has changed, unless it is a call, which stays as it was opened. */
