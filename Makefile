@@ -53,8 +53,8 @@ localstack: $(READY) ## LocalStack on 127.0.0.1:4566, in the background (needs N
 	@localstack/host.sh setup $(PY)
 	@localstack/host.sh start
 
-localstack-run: localstack ## The worker against LocalStack, fed with calls, until Ctrl-C (PLATFORM=twilio|pinecall|both)
-	@PLATFORM=$(PLATFORM) localstack/run.sh
+localstack-run: localstack ## The worker and its page against LocalStack, fed with calls (PLATFORM=twilio|pinecall|both, PORT=8080)
+	@PLATFORM=$(PLATFORM) PORT=$(PORT) localstack/run.sh
 
 localstack-stop: ## End what make localstack has started
 	@localstack/host.sh stop

@@ -25,10 +25,12 @@ export VOICE_INSIGHTS_STATE=s3://$name/state VOICE_INSIGHTS_RECORDS=s3://$name
 export VOICE_INSIGHTS_DEAD_LETTERS=s3://$name
 export VOICE_INSIGHTS_HOLD_DIRECT_S=5 VOICE_INSIGHTS_HOLD_TURN_S=10 VOICE_INSIGHTS_QUIET_S=5
 export VOICE_INSIGHTS_RELEASE_EVERY_S=10 VOICE_INSIGHTS_CLOSE_AFTER_WRAP_UP_S=10
+export VOICE_INSIGHTS_HEALTH_PORT=${PORT:-8080}
 
 mkdir -p "$folder"
 cat >&2 <<END
 The worker on the stream $name of $endpoint, with shortened holds; some 10 calls a minute.
+Its page: http://127.0.0.1:$VOICE_INSIGHTS_HEALTH_PORT/  (PORT=NUMBER make localstack-run: another)
 Look from another terminal, with these set:
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
   aws --endpoint-url $endpoint cloudwatch list-metrics --namespace VoiceInsights

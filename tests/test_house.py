@@ -51,17 +51,10 @@ PINECALL_PURE: Final = ("mapping", "checkpoint", "answers", "records", "pacing",
 """The modules of ``worker.pinecall`` that neither ask Pinecall nor keep anything."""
 
 PAGE: Final = (
-    "bins",
-    "data",
-    "fleet",
-    "report",
-    "samples",
-    "selection",
-    "statistics",
-    "summary",
-    "verdict",
+    *("bins", "data", "fleet", "live_fleet", "occurrences", "report", "samples", "selection"),
+    *("statistics", "summary", "verdict"),
 )
-"""The modules of ``worker.page`` that make it; the other one reads its static files."""
+"""The modules of ``worker.page`` that make it of records; the others know the worker, too."""
 
 CORE: Final = (
     *("worker.backoff", "worker.printable", "worker.identifying"),
@@ -82,9 +75,10 @@ LAYERS: Final = (
     *("stream", "metrics", "recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
     "pinecall",
-    *("outbox", "destinations", "replay", "reports", "page", "state", "service"),
+    *("outbox", "destinations", "replay", "reports", "state", "service"),
     *(
         "telemetry",
+        "page",
         "monitoring",
         "settings",
         "testing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tests.live import Aws, Live, working
 from tests.processes import LONGEST_S, run
 from worker.cli.main import cli
 from worker.telemetry.http import HttpServer
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 from worker.testing.moto_server import embedded_aws
 
 
@@ -26,9 +26,13 @@ def health(*options: object, env: dict[str, str] | None = None) -> Result:
 
 
 @contextmanager
-def serving(status: int, text: str | None = None) -> Iterator[int]:
-    def page(path: str, _accept: str) -> Page:
-        return Page(status, TEXT, f"told at {path}\n" if text is None else text)
+def serving(status: int, pages: Mapping[str, str] | None = None) -> Iterator[int]:
+    """A server that answers with this status at any path, or with 200 at those of ``pages``."""
+
+    def page(path: str, accept: str) -> Page:
+        if pages is None:
+            return Page(status, TEXT, f"told at {path}\n")
+        return Page(200, TEXT, pages[path]) if path in pages else Page(404, TEXT, "nothing\n")
 
     server = HttpServer(page, "127.0.0.1", 0)
     server.start()

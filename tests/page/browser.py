@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
 import msgspec
 
-from tests.processes import ROOT
+from tests.processes import LONGEST_S, ROOT
 from worker.page.data import ReportScope, TimeSpan, data_of
 from worker.page.report import render_report
 from worker.page.static import INDEX, static_files
@@ -52,6 +52,10 @@ class Browser:
         """The value of an expression in the page."""
         return self.do("evaluate", code=code)
 
+    def until(self, code: str) -> None:
+        """Waits until an expression in the page is true."""
+        self.do("until", code=code, seconds=LONGEST_S)
+
     def texts(self, selector: str) -> list[str]:
         """The texts of all elements that a selector finds."""
         found: list[str] = self.evaluate(
@@ -79,10 +83,13 @@ def browsing() -> Iterator[Browser]:
 
 
 def written(
-    folder: Path, records: Iterable[SessionRecord], scope: ReportScope = EVERYTHING
+    folder: Path,
+    records: Iterable[SessionRecord],
+    scope: ReportScope = EVERYTHING,
+    counters: Mapping[str, int] | None = None,
 ) -> tuple[str, Path]:
     """A report of some records: its URL, and the file."""
-    data = data_of(records, scope)
+    data = data_of(records, scope, counters)
     path = folder / "report.html"
     html = render_report(static_files(), INDEX, msgspec.json.encode(data.whole), data.calls)
     path.write_text(html, encoding="utf-8")

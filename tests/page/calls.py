@@ -29,6 +29,7 @@ class Replayed:
             replay.feed(record)
         replay.finish()
         self.records = [decode_record(line) for line in self._lines.values()]
+        self.counters = replay.counters
 
     def _take(self, outputs: Outputs) -> None:
         for place, counts in outputs.window.items():

@@ -32,6 +32,12 @@ const actions = {
     await page.waitForSelector(wait);
   },
   evaluate: ({ code }) => page.evaluate(code),
+  async until({ code, seconds }) {
+    for (let left = seconds * 10; !(await page.evaluate(code)); left--) {
+      if (left <= 0) throw new Error(`still not so: ${code}`);
+      await page.waitForTimeout(100);
+    }
+  },
   click: ({ selector }) => page.click(selector),
   hover: ({ selector }) => page.hover(selector),
   fill: async ({ selector, text }) => {

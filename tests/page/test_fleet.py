@@ -7,7 +7,7 @@ import pytest
 from tests.page.calls import records
 from tests.page.pictures import INCIDENT_MS, incident
 from worker.page.fleet import BREAKDOWNS, FleetSamples, breakdowns_of, fleet_of
-from worker.page.samples import COUNTS, RECORD_LATENCIES
+from worker.page.samples import COUNTS, RECORD_LATENCIES, samples_of
 from worker.page.statistics import percentile
 
 
@@ -17,10 +17,10 @@ def test_every_sample_is_in_one_bin_and_every_wait_in_one_cell() -> None:
     fleet = fleet_of(gathered, bins)
     for name in RECORD_LATENCIES:
         latency = fleet["latency"][name]
-        assert sum(latency["n"]) == len(gathered.samples[name]) > 0
+        assert sum(latency["n"]) == sum(gathered.merged(name).values()) > 0
         assert {len(latency[column]) for column in latency} == {bins.number}
     for name in COUNTS:
-        assert sum(fleet["counts"][name]) == len(gathered.samples[name])
+        assert sum(fleet["counts"][name]) == sum(gathered.merged(name).values())
     cells = [[count for _, count in column] for column in fleet["heat"]["cells"]]
     assert [sum(column) for column in cells] == fleet["latency"]["CallerWait"]["n"]
 
@@ -29,8 +29,10 @@ def test_a_bins_percentiles_are_those_of_its_samples() -> None:
     gathered = FleetSamples(records())
     bins = gathered.bins()
     latency = fleet_of(gathered, bins)["latency"]["CallerWait"]
+    samples = [sample for one in records() for sample in samples_of(one)]
+    waits = [one for one in samples if one.metric == "CallerWait"]
     for n in range(bins.number):
-        values = sorted(one.value for one in gathered.samples["CallerWait"] if bins.of(one.at) == n)
+        values = sorted(one.value for one in waits if bins.of(one.at) == n)
         for percent in (50, 95, 99):
             expected = percentile(values, percent) if values else None
             assert latency[f"p{percent}"][n] == expected
@@ -41,7 +43,7 @@ def test_a_breakdown_has_every_sample_under_its_configuration_the_most_first() -
     for scope, found in zip(BREAKDOWNS, breakdowns_of(gathered), strict=True):
         counts = [row["n"] for row in found["rows"]]
         assert counts == sorted(counts, reverse=True)
-        assert sum(counts) == len(gathered.samples[scope.metric])
+        assert sum(counts) == sum(gathered.merged(scope.metric).values())
         assert len(counts) > 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.page.browser import EVERYTHING, Browser, written
-from tests.page.calls import records
+from tests.page.calls import records, replayed
 from worker.metrics.distribution import Summary
 from worker.page.fleet import FleetSamples, totals_of
 from worker.page.summary import longest_wait
@@ -103,6 +104,71 @@ def test_a_turns_parts_add_up_to_its_wall_time_and_its_label_is_the_wait(
                 assert turn["total"] - spoken == turn["label"]
                 measured += 1
     assert measured > 30
+
+
+def test_a_report_has_a_replays_counters_or_says_that_it_knows_none(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
+    browser.do("open", url=f"{url}#pipeline")
+    assert "made of session records" in browser.texts("main .sub")[0]
+    counters = replayed().counters
+    address, _ = written(tmp_path, records(), counters=counters)
+    browser.do("open", url=f"{address}#pipeline")
+    assert browser.texts(".chip.good") == ["every occurrence accounted for"]
+    assert "a replay’s counters only" in browser.texts("main .sub")[0]
+    assert f"new events {counters['folded']:,}" in browser.texts(".legend")[0]
+    rows = browser.evaluate(
+        "[...document.querySelectorAll('.facts-of tbody tr')]"
+        ".map(row => [row.cells[0].textContent, row.cells[1].textContent])"
+    )
+    assert ["sessions closed", f"{counters['sessions_closed']:,}"] in rows
+    found = browser.do("axe")
+    assert [one for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_holds_and_hand_offs_are_bands(browser: Browser, url: str) -> None:
+    marks = [
+        *([1000, "call_held", None], [5000, "call_unheld", None], [5500, "tool_call", "look_up"]),
+        *([7000, "handoff", None], [7500, "handoff", "begins"]),
+    ]
+    browser.do("open", url=url)
+    goes_to(browser, "#call")
+    assert browser.evaluate(f"bandsOf({json.dumps(marks)}, 9000)") == [
+        [1000, 5000, "on hold"],
+        [7500, 9000, "with a human"],
+    ]
+    sid = browser.evaluate(WORST)
+    drawn = browser.evaluate(
+        f"""callOf('{sid}').then(({{ record }}) => {{
+          const place = document.querySelector('.plot');
+          const timeline = {{ ...record.timeline, marks: {json.dumps(marks)} }};
+          new Lanes(place, {{ ...record, timeline }});
+          return place.querySelectorAll('.band').length;
+        }})"""
+    )
+    assert drawn == 2
+
+
+def test_at_the_usual_width_no_chip_is_cut(browser: Browser, url: str) -> None:
+    cut = (
+        "[...document.querySelectorAll('tr td:last-child')]"
+        ".filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+    )
+    browser.do("open", url=url, width=1440)
+    for view in ("#fleet", "#sessions"):
+        browser.do("go", hash=view)
+        assert len(browser.texts("td .chip")) > 20
+        assert browser.evaluate(cut) == []
+
+
+def test_a_call_tells_its_further_latencies(browser: Browser, url: str) -> None:
+    record = next(one for one in records() if one.latency_ms.barge_in_stop)
+    browser.do("open", url=url)
+    browser.do("go", hash=call_address(browser, record.session_id), wait=".lanes")
+    (told,) = [text for text in browser.texts("main .sub") if text.startswith("Also measured")]
+    for latency in (record.latency_ms.barge_in_stop, record.latency_ms.reply_duration):
+        assert f"{grouped(median(latency))} ms" in told
+    assert f"time to first audio {grouped(record.latency_ms.time_to_first_audio)} ms" in told
 
 
 def test_it_asks_for_nothing_and_says_nothing_on_the_console(browser: Browser, url: str) -> None:

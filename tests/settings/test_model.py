@@ -39,7 +39,8 @@ def test_every_setting_is_described_on_one_line() -> None:
 
 def test_every_duration_has_its_unit_in_its_name_and_every_number_its_bounds() -> None:
     for name, low, high in NUMBERS:
-        assert name.endswith(("_s", "_ms")) or name.startswith("max_"), name
+        units = ("_s", "_ms", "_hours", "_calls")
+        assert name.endswith(units) or name.startswith("max_"), name
         assert low < high, name
 
 

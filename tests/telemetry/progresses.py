@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, Final
 
 from worker.partition.accounting import ACCOUNTED
+from worker.service.letter_news import LetterNews
 from worker.service.ports import WorkerStatus
 from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
@@ -43,6 +44,8 @@ def progress(**changed: Any) -> WorkerStatus:
         window={},
         waits=Counter(),
         found_sparse=False,
+        records=[],
+        letters=LetterNews(Counter(), []),
     )
     return whole._replace(**changed)
 

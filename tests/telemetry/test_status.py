@@ -8,8 +8,9 @@ from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.exposition import exposition
 from worker.telemetry.prometheus import own_families
 from worker.telemetry.snapshot import TelemetrySnapshot
-from worker.telemetry.status import StatusLine, status_of, values_of
+from worker.telemetry.status import StatusLine, status_of, values_of, values_of_snapshot
 
+NOW = 1_790_942_400_000
 LABELLED = {name for name, metric in TELEMETRY_METRICS.items() if metric.label is not None}
 CALM: dict[str, float] = dict.fromkeys(TELEMETRY_METRICS.keys() - LABELLED, 0)
 BEHIND: dict[str, float] = {'shard "7"\\n': 90_000, "shard-1": 1_000}
@@ -64,3 +65,30 @@ def test_what_somebody_should_look_at_is_not_fine() -> None:
 def test_numbers_have_units_that_are_read_at_a_glance() -> None:
     found = status({"OutboxEntries": 4, "OutboxAge": 180_000, "OutboxSize": 2_500_000})
     assert found["outbox"].text == "4 requests, 2.5 MB, the oldest 3 min old"
+
+
+def requests_line(last_sent: Mapping[str, int]) -> StatusLine:
+    values = values_of_snapshot(TelemetrySnapshot({**CALM, "RequestsAmbiguous": 9}, {}))
+    (line,) = (one for one in status_of(values, last_sent, NOW) if one.name == "requests")
+    return line
+
+
+def test_the_page_and_the_snapshot_behind_it_give_the_same_values() -> None:
+    numbers: dict[str, float] = {name: n for n, name in enumerate(CALM, 1)}
+    snapshot = TelemetrySnapshot(numbers, {"MillisBehindLatest": dict(BEHIND)})
+    assert values_of_snapshot(snapshot) == values_of(exposition(own_families(snapshot)))
+
+
+def test_requests_are_told_by_when_each_outcome_came_last() -> None:
+    sent = {"RequestsApplied": NOW - 1_500, "RequestsAmbiguous": NOW - 3_600_000}
+    assert requests_line(sent) == StatusLine("requests", "applied 1.5 s ago, unknown 60 min ago")
+    assert requests_line({}) == StatusLine("requests", "none yet")
+
+
+def test_a_refusal_needs_a_look_until_something_is_applied_and_a_loss_for_ten_minutes() -> None:
+    applied, refused = "RequestsApplied", "RequestsRefused"
+    assert not requests_line({applied: NOW - 2, refused: NOW - 1}).fine
+    assert requests_line({applied: NOW - 1, refused: NOW - 2}).fine
+    for lost in ("RequestsAmbiguous", "RequestsInvalid", "RequestsTooOld", "RequestsDropped"):
+        assert not requests_line({applied: NOW, lost: NOW - 599_999}).fine
+        assert requests_line({applied: NOW, lost: NOW - 600_000}).fine

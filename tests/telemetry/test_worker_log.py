@@ -15,6 +15,7 @@ from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
 from worker.partition.accounting import ACCOUNTED
+from worker.service.letter_news import LetterNews
 from worker.service.ports import Clocks, WorkerStatus
 from worker.service.shards import ShardProgress
 from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
@@ -41,6 +42,8 @@ PROGRESS = WorkerStatus(
     window={},
     waits=Counter(),
     found_sparse=False,
+    records=[],
+    letters=LetterNews(Counter(), []),
 )
 
 
@@ -311,3 +314,28 @@ def test_stream_time_ahead_of_the_machines_clock_is_told_each_minute(lines: list
         log.progress(PROGRESS._replace(stream_time=NOON + ahead))
         warned = lines[-1]["event"] == "stream time is ahead of this machine's clock"
         assert warned == told
+
+
+def test_a_port_is_told_with_whether_the_page_is_there_and_what_would_turn_it_on(
+    lines: list[Any],
+) -> None:
+    log = log_by(Clock())
+    for page, setting in ((True, "auto"), (False, "auto"), (False, "off")):
+        log.served(8080, page, setting)
+    assert [(line["page"], "to_see_it" in line) for line in lines] == [
+        ("on", False),
+        ("off", True),
+        ("off", False),
+    ]
+
+
+def test_a_page_that_fails_is_an_error_with_its_path_and_where_it_happened(
+    lines: list[Any],
+) -> None:
+    try:
+        raise LookupError
+    except LookupError:
+        log_by(Clock()).page_failed("/page/x")
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("a view of the page failed", "error")
+    assert (line["path"], line["exc_info"]) == ("/page/x", True)

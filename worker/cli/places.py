@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -31,10 +32,13 @@ _PROGRESS_EVERY: Final = 10_000
 
 
 class PlacesRead(NamedTuple):
-    """Each session's last record, and the kind of place that the records came from."""
+    """Each session's last record, and the kind of place that they came from. ``counters``: of
+    the replay, if it is a recording.
+    """
 
     source: PlaceSource
     records: list[SessionRecord]
+    counters: Counter[str] | None = None
 
 
 def read_places(places: Sequence[str], settings: Settings) -> PlacesRead:
@@ -51,7 +55,9 @@ def read_places(places: Sequence[str], settings: Settings) -> PlacesRead:
         key = *session, record.continued
         if key not in last or last[key].revision <= record.revision:
             last[key] = record
-    return PlacesRead(read[0].source, list(last.values()))
+    counted = [one.counters for one in read if one.counters is not None]
+    whole = sum(counted, Counter()) if len(counted) == len(read) else None
+    return PlacesRead(read[0].source, list(last.values()), whole)
 
 
 def _read(place: str, locations: Locations, settings: Settings) -> PlacesRead:
@@ -65,7 +71,7 @@ def _read(place: str, locations: Locations, settings: Settings) -> PlacesRead:
         first = next(lines, None)
         if first is not None and _is_record(first):
             return PlacesRead("records", records_in(locations.lines(place, RECORDS), None))
-    return PlacesRead("recording", list(_of_recording(place, settings)))
+    return _of_recording(place, settings)
 
 
 def _in_bucket(place: str, locations: Locations, settings: Settings) -> PlacesRead:
@@ -99,7 +105,7 @@ def _of_state(locations: Locations, place: str, settings: Settings) -> list[Sess
     return records_of_state(locations.view(place), None, settings.sequence_numbers)
 
 
-def _of_recording(place: str, settings: Settings) -> Iterable[SessionRecord]:
+def _of_recording(place: str, settings: Settings) -> PlacesRead:
     lines: dict[object, bytes] = {}
 
     def take(outputs: Outputs) -> None:
@@ -108,9 +114,4 @@ def _of_recording(place: str, settings: Settings) -> Iterable[SessionRecord]:
 
     replay = Replay(rules_of(settings)._replace(timeline=True), take)
     run_replay(read_recording(place), replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
-    return _decoded(lines.values())
-
-
-def _decoded(lines: Iterable[bytes]) -> Iterator[SessionRecord]:
-    for line in lines:
-        yield decode_record(line)
+    return PlacesRead("recording", list(map(decode_record, lines.values())), replay.counters)

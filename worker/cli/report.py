@@ -126,7 +126,7 @@ def report(
         wishes["redact"],
         wishes["against"],
     )
-    data = data_of(read.records, scope)
+    data = data_of(read.records, scope, read.counters)
     size = _write(out or _STDOUT, _text(data, as_json=wishes["as_json"]).encode())
     click.echo(f"{_told(data)}: {out or 'standard output'}, {size:,} bytes", err=True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from random import random
@@ -15,6 +14,7 @@ from typing import Final
 import click
 
 from worker.aws.sessions import RenewableCredentials, open_session
+from worker.cli.serving import served_page, serving
 from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
 from worker.errors import VoiceInsightsError
@@ -29,7 +29,6 @@ from worker.telemetry.calls import call_families
 from worker.telemetry.collector import Report, TelemetryCollector
 from worker.telemetry.emf_lines import TelemetryLines
 from worker.telemetry.families import Family
-from worker.telemetry.http import HttpServer
 from worker.telemetry.liveness import Liveness
 from worker.telemetry.pages import Pages
 from worker.telemetry.process import facts_of_this_process
@@ -82,12 +81,15 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     readiness = Readiness(monotonic)
     credentials = RenewableCredentials()
     telemetry = TelemetryCollector(_now, pump.dropped, _report(settings, pump))
-    events = EventFanOut(log, telemetry, readiness)
+    page = served_page(settings, clocks, telemetry, readiness)
+    live = [] if page is None else [page.live]
+    events = EventFanOut(log, telemetry, readiness, *live)
     signals = Signals(settings.shutdown_s)
     liveness = Liveness(monotonic)
     process = facts_of_this_process(time())
     calls = partial(_calls, settings, telemetry)
     pages = Pages(liveness, telemetry.snapshot, readiness.unready, process, calls, monotonic)
+
     waiting = liveness.on_wait(signals.sleep)
 
     def wait(seconds: float) -> None:
@@ -100,7 +102,7 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
 
     try:
         session = open_session(credentials)
-        with _served(settings, log, pages):
+        with serving(settings, log, pages, page):
             service = build_worker(settings, stream, session, events, clocks, random, wait)
             signals.begun()
             log.stopped(service.run(liveness.on_turn(deadline)))
@@ -115,21 +117,6 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     finally:
         signals.over()
     return 0
-
-
-@contextmanager
-def _served(settings: Settings, log: WorkerLog, pages: Pages) -> Iterator[None]:
-    """Serve health and metrics at the settings' port, if they name one."""
-    if settings.health_port is None:
-        yield
-        return
-    server = HttpServer(pages, settings.health_host, settings.health_port)
-    server.start()
-    log.served(server.port)
-    try:
-        yield
-    finally:
-        server.stop(_LAST_LINES_S)
 
 
 def _calls(settings: Settings, telemetry: TelemetryCollector) -> Iterator[Family]:

@@ -72,7 +72,8 @@ def metavar_of(name: str) -> str:
         return "SECONDS"
     if name.endswith("_ms"):
         return "MILLISECONDS"
-    return "NUMBER" if name.startswith("max_") else "VALUE"
+    counted = name.startswith("max_") or name.endswith(("_hours", "page_calls", "_port"))
+    return "NUMBER" if counted else "VALUE"
 
 
 def choices_of(name: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,8 @@ from worker.reports.console import console, print_table
 from worker.reports.tables import ranked_table
 from worker.sessions.schema import SessionRecord
 from worker.settings.model import Settings
-from worker.telemetry.status import status_of, values_of
+from worker.telemetry.status import StatusLine, status_of, values_of
+from worker.telemetry.status_page import STATUS_PATH, status_view
 
 _LONGEST: Final = 1_000_000
 _EVERY_S: Final = 5.0
@@ -39,10 +41,12 @@ def status(
 ) -> None:
     """Show the state of the worker on this machine.
 
-    Shows lag, shards, stream time, counts of the records read, the outbox and the requests, from
-    the worker's /metrics; and the calls of the last hour whose callers waited longest, from its
-    stored state. Give the command the worker's environment or settings file. A line that begins
+    Shows lag, shards, stream time, counts of the records read, the outbox and when requests were
+    last sent, from the worker; and the calls of the last hour whose callers waited longest, from
+    its stored state. Give the command the worker's environment or settings file. A line that begins
     with ! needs attention; the runbook says what to do. The exit code is 1 if nothing answers.
+
+    A worker with page = off tells how often requests were sent, but not when.
 
     \b
     Examples:
@@ -60,30 +64,50 @@ def _watch(
 ) -> None:
     calls: list[SessionRecord] = []
     turn = 0
-    while True:
-        if turn % _CALLS_EVERY == 0:
-            calls = read()
-        turn += 1
-        click.clear()
-        show(calls)
-        time.sleep(_EVERY_S)
+    with suppress(KeyboardInterrupt):  # which is how it ends
+        while True:
+            if turn % _CALLS_EVERY == 0:
+                calls = read()
+            turn += 1
+            click.clear()
+            show(calls)
+            time.sleep(_EVERY_S)
 
 
 def _show(settings: Settings, calls: list[SessionRecord]) -> bool:
     """Print the status; return whether the worker answers."""
-    answer = ask_worker(settings, "/metrics", _LONGEST)
-    if not answer.ok:
-        click.echo(answer.text)
-    elif not answer.text:
-        click.echo("the worker has not committed yet")
-    else:
-        for line in status_of(values_of(answer.text)):
-            click.echo(f"{' ' if line.fine else '!'} {line.name:<13} {line.text}")
+    answers, lines = _status(settings)
+    for line in lines:
+        click.echo(line)
     if calls:
         out = console(sys.stdout)
         waits = [(longest_wait(one) or (None, False))[0] for one in calls]
         print_table(out, ranked_table(calls, "caller_wait", waits, "Worst calls of the last hour"))
-    return answer.ok
+    return answers
+
+
+def _status(settings: Settings) -> tuple[bool, list[str]]:
+    """Whether the worker answers, and the lines to print: its own status, or one made from its
+    metrics, if it serves no page.
+    """
+    answer = ask_worker(settings, STATUS_PATH, _LONGEST)
+    if answer.status is None:
+        return False, [answer.text]
+    if answer.ok:
+        try:
+            view = status_view(answer.text)
+        except ValueError as error:
+            return False, [f"what answers is not the worker: {error}"]
+        unready = [] if view.unready is None else [f"! {'not ready':<13} {view.unready}"]
+        return True, [*unready, *_lines(view.lines)]
+    answer = ask_worker(settings, "/metrics", _LONGEST)
+    return answer.ok, _lines(status_of(values_of(answer.text))) if answer.ok else [answer.text]
+
+
+def _lines(status: list[StatusLine]) -> list[str]:
+    if not status:
+        return ["the worker has not committed yet"]
+    return [f"{' ' if line.fine else '!'} {line.name:<13} {line.text}" for line in status]
 
 
 def _calls(settings: Settings) -> list[SessionRecord]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from worker.page.fleet import FleetSamples, breakdowns_of, fleet_of, totals_of
+from worker.page.occurrences import replay_pipeline
 from worker.page.samples import instant
 from worker.page.summary import columns_of, longest_wait, summary_row
 from worker.sessions.schema import SessionRecord
@@ -73,15 +74,21 @@ def redacted(record: SessionRecord) -> SessionRecord:
     )
 
 
-def data_of(records: Iterable[SessionRecord], scope: ReportScope) -> Data:
-    """The page's data; equal records and scopes give equal data, whatever the records' order."""
+def data_of(
+    records: Iterable[SessionRecord],
+    scope: ReportScope,
+    counters: Mapping[str, int] | None = None,
+) -> Data:
+    """The page's data; equal records and scopes give equal data, whatever the records' order.
+    ``counters``: of the replay that has made the records, if one has.
+    """
     everything = list(map(redacted, records) if scope.redact else records)
     shown = in_span(everything, scope.span)
     gathered = FleetSamples(shown)
     bins = gathered.bins()
     full = worst_first(shown)[: scope.calls]
     place = {id(one): n for n, one in enumerate(full)}
-    rows = [{**summary_row(one, bins), "place": place.get(id(one), -1)} for one in shown]
+    rows = [{**summary_row(one), "place": place.get(id(one), -1)} for one in shown]
     whole = {
         "title": scope.title,
         "source": scope.source,
@@ -89,6 +96,7 @@ def data_of(records: Iterable[SessionRecord], scope: ReportScope) -> Data:
         "at_once": _AT_ONCE,
         "fleet": fleet_of(gathered, bins),
         "sessions": columns_of(rows),
+        "pipeline": None if counters is None else replay_pipeline(counters),
     }
     if scope.against is not None:
         other = FleetSamples(in_span(everything, scope.against))

@@ -1,4 +1,4 @@
-"""The fleet's numbers from session records: by bins of time, by configuration, and in total. Pure.
+"""The fleet's numbers: by bins of time, by configuration, and in total. Pure.
 
 The results are JSON for the page to draw; latencies are in ms, instants in epoch ms.
 """
@@ -6,21 +6,41 @@ The results are JSON for the page to draw; latencies are in ms, instants in epoc
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from worker.metrics import distribution
+from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
+from worker.metrics.dimension_values import dimension_value
+from worker.metrics.distribution import Distribution
+from worker.metrics.series import Series
 from worker.page.bins import EDGES, Bins, bins_over, cell_of
-from worker.page.samples import COUNTS, RECORD_LATENCIES, RecordSample, has_all_samples, samples_of
-from worker.page.statistics import percentile, quantile
+from worker.page.samples import COUNTS, RECORD_LATENCIES, has_all_samples, samples_of
+from worker.page.statistics import OrderedSamples, percentile, quantile
 from worker.page.verdict import verdict
 from worker.sessions.context import Context
 from worker.sessions.schema import SessionRecord
+from worker.times.minutes import minute_of
 
 _PERCENTS: Final = (50, 95, 99)
+_CONTEXT_FIELDS: Final = {
+    "TranscriptionProvider": "transcription_provider",
+    "SpeechModel": "speech_model",
+    "TtsProvider": "tts_provider",
+    "Voice": "voice",
+    "Language": "language",
+}
+"""The field of a ``Context`` that each dimension is taken from."""
+_OWN_DIMENSIONS: Final = frozenset(
+    {*CONTEXT_DIMENSIONS, *(one.own_dimension for one in CATALOGUE.values() if one.own_dimension)}
+)
+"""Dimensions that tell samples of one metric apart; any other one is a label, which says where the
+samples come from.
+"""
 
 
 class Breakdown(NamedTuple):
-    """A latency by the configuration in force; ``dimensions``: fields of a ``Context``."""
+    """A latency by the configuration in force; ``dimensions``: of its series."""
 
     title: str
     metric: str
@@ -28,49 +48,104 @@ class Breakdown(NamedTuple):
 
 
 BREAKDOWNS: Final = (
-    Breakdown("Wait by language", "CallerWait", ("language",)),
-    Breakdown("Application by language", "ApplicationLatency", ("language",)),
-    Breakdown("Speech to text", "SttLatency", ("transcription_provider", "speech_model")),
-    Breakdown("Text to speech", "TtsLatency", ("tts_provider", "voice")),
+    Breakdown("Wait by language", "CallerWait", ("Language",)),
+    Breakdown("Application by language", "ApplicationLatency", ("Language",)),
+    Breakdown("Speech to text", "SttLatency", ("TranscriptionProvider", "SpeechModel")),
+    Breakdown("Text to speech", "TtsLatency", ("TtsProvider", "Voice")),
 )
+_BREAKDOWN_OF: Final = {one.metric: one for one in BREAKDOWNS}
+
+SERIES_LATENCIES: Final = (
+    *("TimeToFirstAudio", "TimeToReplyEnd", "ReplyDuration", "TokenStreamDuration"),
+    "BargeInStopTime",
+)
+"""Latencies of which the samples can't be had from records, only from published series."""
+
+SHOWN_METRICS: Final = frozenset((*RECORD_LATENCIES, *SERIES_LATENCIES, *COUNTS, "SessionsEnded"))
+"""The metrics of which the fleet shows anything."""
 
 
 class FleetSamples:
-    """The samples, end statuses and error codes of some records."""
+    """The samples that the fleet shows, from session records or from published series.
 
-    def __init__(self, records: Iterable[SessionRecord]) -> None:
-        self.samples: dict[str, list[RecordSample]] = defaultdict(list)
+    ``minutes``: of each metric, its samples by minute; ``by``: of each metric with a breakdown, its
+    samples by the values of the breakdown's dimensions. ``whole``: the sessions of which every
+    sample is known.
+    """
+
+    def __init__(self, records: Iterable[SessionRecord] = ()) -> None:
+        self.minutes: dict[str, dict[int, Distribution]] = defaultdict(dict)
+        self.by: dict[str, dict[tuple[str, ...], Distribution]] = defaultdict(dict)
         self.sessions = self.whole = 0
         self.ends: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
         for record in records:
-            self.sessions += 1
-            self.whole += has_all_samples(record)
-            self.ends[record.end_status or "none"] += 1
-            self.codes.update(str(error.code) for error in record.errors)
-            for sample in samples_of(record):
-                self.samples[sample.metric].append(sample)
+            self._add_record(record)
+
+    def _add_record(self, record: SessionRecord) -> None:
+        self.sessions += 1
+        self.whole += has_all_samples(record)
+        self.ends[record.end_status or "none"] += 1
+        self.codes.update(str(error.code) for error in record.errors)
+        for metric, at, value, context in samples_of(record):
+            one = self.minutes[metric].setdefault(minute_of(at), {})
+            one[value] = one.get(value, 0) + 1
+            breakdown = _BREAKDOWN_OF.get(metric)
+            if breakdown is not None:
+                names = _names(context, breakdown.dimensions)
+                one = self.by[metric].setdefault(names, {})
+                one[value] = one.get(value, 0) + 1
+
+    def add_series(self, series: Series, minutes: Mapping[int, Distribution]) -> None:
+        """Add the samples of one series by minute."""
+        metric = series.metric
+        own = {name: value for name, value in series.dimensions if name in _OWN_DIMENSIONS}
+        breakdown = _BREAKDOWN_OF.get(metric)
+        if not own:
+            for minute, samples in minutes.items():
+                distribution.add(self.minutes[metric].setdefault(minute, {}), samples)
+            if metric == "SessionsStarted":
+                self.sessions += sum(sum(one.values()) for one in minutes.values())
+                self.whole = self.sessions
+        elif metric in _VALUES:
+            counted: Counter[str] = getattr(self, _VALUES[metric])
+            value = next(iter(own.values()))
+            counted[value] += sum(sum(one.values()) for one in minutes.values())
+        elif breakdown is not None and own.keys() == set(breakdown.dimensions):
+            names = tuple(own[name] for name in breakdown.dimensions)
+            into = self.by[metric].setdefault(names, {})
+            for samples in minutes.values():
+                distribution.add(into, samples)
+
+    def merged(self, metric: str) -> Distribution:
+        """All samples of a metric."""
+        merged: Distribution = {}
+        for samples in self.minutes[metric].values():
+            distribution.add(merged, samples)
+        return merged
 
     def bins(self) -> Bins:
-        """Bins that cover all samples."""
-        times = [one.at for some in self.samples.values() for one in some]
+        """The bins that cover all samples."""
+        times = [minute for some in self.minutes.values() for minute in some]
         return bins_over(min(times), max(times)) if times else Bins(0, 1, 1)
+
+
+_VALUES: Final = {"SessionsEnded": "ends", "Errors": "codes"}
+"""The metrics whose own dimension the fleet counts, and where."""
 
 
 def fleet_of(gathered: FleetSamples, bins: Bins) -> dict[str, Any]:
     """The fleet's JSON."""
-    latency = {name: _by_bin(gathered.samples[name], bins) for name in RECORD_LATENCIES}
-    counts = {name: _counts(gathered.samples[name], bins) for name in COUNTS}
+    binned = {name: _binned(gathered.minutes[name], bins) for name in (*RECORD_LATENCIES, *COUNTS)}
+    latency = {name: _by_bin(binned[name]) for name in RECORD_LATENCIES}
+    counts = {name: [distribution.total(one) for one in binned[name]] for name in COUNTS}
     return {
         "start": bins.start,
         "width": bins.width,
         "count": bins.number,
         "latency": latency,
         "counts": counts,
-        "heat": {
-            "edges": EDGES,
-            "cells": _heat(gathered.samples["CallerWait"], bins),
-        },
+        "heat": {"edges": EDGES, "cells": [_cells(one) for one in binned["CallerWait"]]},
         "totals": totals_of(gathered),
         "by": breakdowns_of(gathered),
         "verdict": verdict(bins, latency, counts["AbandonedWaits"]),
@@ -79,40 +154,47 @@ def fleet_of(gathered: FleetSamples, bins: Bins) -> dict[str, Any]:
 
 def totals_of(gathered: FleetSamples) -> dict[str, Any]:
     """The fleet's totals over the whole span."""
-    counts = {name: len(gathered.samples[name]) for name in COUNTS}
     return {
         "sessions": gathered.sessions,
         "whole": gathered.whole,
-        "ends": dict(gathered.ends.most_common()),
-        "codes": dict(gathered.codes.most_common()),
-        "counts": counts,
-        "latency": {name: _summary(_values(gathered.samples[name])) for name in RECORD_LATENCIES},
+        "ends": dict(_most_common(gathered.ends)),
+        "codes": dict(_most_common(gathered.codes)),
+        "counts": {name: distribution.total(gathered.merged(name)) for name in COUNTS},
+        "latency": {name: _summary(gathered.merged(name)) for name in RECORD_LATENCIES},
     }
+
+
+def series_latencies_of(gathered: FleetSamples) -> list[dict[str, Any]]:
+    """The latencies that only published series have, each with what it is; those with samples."""
+    found = [
+        {"metric": name, "about": CATALOGUE[name].about, **_summary(gathered.merged(name))}
+        for name in SERIES_LATENCIES
+    ]
+    return [one for one in found if one["n"]]
+
+
+def _most_common(counted: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counted.items(), key=lambda one: (-one[1], one[0]))
 
 
 def breakdowns_of(gathered: FleetSamples) -> list[dict[str, Any]]:
     """Each latency by configuration, the most samples first."""
     found = []
     for one in BREAKDOWNS:
-        by: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        for sample in gathered.samples[one.metric]:
-            by[_names(sample.context, one.dimensions)].append(sample.value)
-        rows = [{"names": names, **_summary(sorted(by[names]))} for names in sorted(by)]
+        by = gathered.by[one.metric]
+        rows = [{"names": names, **_summary(by[names])} for names in sorted(by)]
         rows.sort(key=lambda row: -int(row["n"]))
         found.append({"title": one.title, "metric": one.metric, "rows": rows})
     return found
 
 
 def _names(context: Context, dimensions: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(getattr(context, name) for name in dimensions)
+    return tuple(dimension_value(getattr(context, _CONTEXT_FIELDS[name])) for name in dimensions)
 
 
-def _values(samples: list[RecordSample]) -> list[int]:
-    return sorted(one.value for one in samples)
-
-
-def _summary(ordered: list[int]) -> dict[str, Any]:
-    if not ordered:
+def _summary(samples: Distribution) -> dict[str, Any]:
+    ordered = OrderedSamples(samples)
+    if not len(ordered):
         return {"n": 0, "p50": None, "p95": None, "p99": None}
     return {
         "n": len(ordered),
@@ -122,31 +204,28 @@ def _summary(ordered: list[int]) -> dict[str, Any]:
     }
 
 
-def _by_bin(samples: list[RecordSample], bins: Bins) -> dict[str, list[int | None]]:
-    binned: list[list[int]] = [[] for _ in range(bins.number)]
-    for one in samples:
-        binned[bins.of(one.at)].append(one.value)
-    for values in binned:
-        values.sort()
+def _binned(minutes: Mapping[int, Distribution], bins: Bins) -> list[Distribution]:
+    """The samples of each bin; those of minutes outside are in the nearest one."""
+    binned: list[Distribution] = [{} for _ in range(bins.number)]
+    for minute, samples in minutes.items():
+        distribution.add(binned[bins.of(minute)], samples)
+    return binned
+
+
+def _by_bin(binned: list[Distribution]) -> dict[str, list[int | None]]:
+    ordered = [OrderedSamples(one) for one in binned]
     return {
-        "n": [len(values) for values in binned],
+        "n": [len(one) for one in ordered],
         **{
-            f"p{percent}": [percentile(values, percent) if values else None for values in binned]
+            f"p{percent}": [percentile(one, percent) if len(one) else None for one in ordered]
             for percent in _PERCENTS
         },
     }
 
 
-def _counts(samples: list[RecordSample], bins: Bins) -> list[int]:
-    found = [0] * bins.number
-    for one in samples:
-        found[bins.of(one.at)] += one.value
-    return found
-
-
-def _heat(waits: list[RecordSample], bins: Bins) -> list[list[tuple[int, int]]]:
-    """For each bin, the cells that have waits and how many."""
-    found: list[Counter[int]] = [Counter() for _ in range(bins.number)]
-    for one in waits:
-        found[bins.of(one.at)][cell_of(one.value)] += 1
-    return [sorted(counted.items()) for counted in found]
+def _cells(waits: Distribution) -> list[tuple[int, int]]:
+    """How many waits fall into which cell."""
+    found: Counter[int] = Counter()
+    for value, count in waits.items():
+        found[cell_of(value)] += count
+    return sorted(found.items())

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Mapping
+from itertools import accumulate
 from math import ceil, floor, sqrt
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 _SIGMAS: Final = 1.96  # of a normal distribution's 95 % interval
+
+
+class Ascending(Protocol):
+    """Samples in ascending order."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rank: int, /) -> int: ...
+
+
+class OrderedSamples:
+    """The samples of a distribution in ascending order, without a list of each of them."""
+
+    __slots__ = ("_ends", "_values")
+
+    def __init__(self, distribution: Mapping[int, int]) -> None:
+        self._values = sorted(distribution)
+        self._ends = list(accumulate(distribution[value] for value in self._values))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, rank: int, /) -> int:
+        return self._values[bisect_right(self._ends, rank)]
 
 
 class Quantile(NamedTuple):
@@ -18,12 +45,12 @@ class Quantile(NamedTuple):
     high: int | None
 
 
-def percentile(ordered: list[int], percent: int) -> int:
+def percentile(ordered: Ascending, percent: int) -> int:
     """The sample at position ceil(percent / 100 x count) of one or more in ascending order."""
     return ordered[(percent * len(ordered) + 99) // 100 - 1]
 
 
-def quantile(ordered: list[int], percent: int) -> Quantile:
+def quantile(ordered: Ascending, percent: int) -> Quantile:
     """A percentile of one or more samples in ascending order, with its interval.
 
     The number of samples below the fleet's own percentile is binomially distributed. By the normal

@@ -9,15 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from worker.page.bins import Bins, cell_of
+from worker.page.bins import cell_of
 from worker.page.samples import instant, samples_of
 from worker.sessions.schema import SessionRecord
 from worker.sessions.timeline import Timeline
+from worker.times.minutes import MINUTE, minute_of
 
 STRIP: Final = 180
 """The length of a call's strip, in units."""
+GROUP_END: Final = "!"
+_STRIP_LETTER: Final = 0x23
+"""A place in a strip stands as the character so far above it: mostly a byte, and never the end of a
+group.
+"""
 _LETTER: Final = 0x100
 """The code point that encodes 0 in a strip; a number is added to it to give one character."""
+_MINUTES_AT_MOST: Final = 50_000
+"""More minutes don't fit into a character below the surrogates."""
 
 
 def longest_wait(record: SessionRecord) -> tuple[int, bool] | None:
@@ -26,9 +34,9 @@ def longest_wait(record: SessionRecord) -> tuple[int, bool] | None:
     return max(waits, default=None)
 
 
-def summary_row(record: SessionRecord, bins: Bins) -> dict[str, Any]:
-    """The row; instants in epoch ms, durations in ms. ``cells``: the bins of time and the cells of
-    length of its waits.
+def summary_row(record: SessionRecord) -> dict[str, Any]:
+    """The row; instants in epoch ms, durations in ms. ``cells``: of each wait, how many minutes
+    after the minute of the beginning it ended, and in which cell of length it is.
     """
     began, latency, context = instant(record.started_at), record.latency_ms, record.context
     longest = longest_wait(record)
@@ -36,6 +44,7 @@ def summary_row(record: SessionRecord, bins: Bins) -> dict[str, Any]:
     return {
         "sid": record.session_id,
         "call": record.call_sid,
+        "platform": record.platform,
         "began": began,
         "lasted": instant(record.ended_at) - began,
         "longest": longest and longest[0],
@@ -61,11 +70,16 @@ def summary_row(record: SessionRecord, bins: Bins) -> dict[str, Any]:
         "doubtful": record.doubtful_waits,
         "strip": "" if record.timeline is None else _strip(record.timeline, _lasted(record)),
         "cells": "".join(
-            chr(_LETTER + bins.of(one.at)) + chr(_LETTER + cell_of(one.value))
+            _minute_letter(one.at, began) + chr(_LETTER + cell_of(one.value))
             for one in samples_of(record)
             if one.metric == "CallerWait"
         ),
     }
+
+
+def _minute_letter(at: int, began: int) -> str:
+    minutes = (minute_of(at) - minute_of(began)) // MINUTE
+    return chr(_LETTER + min(max(minutes, 0), _MINUTES_AT_MOST))
 
 
 def columns_of(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -106,21 +120,36 @@ def _waits(record: SessionRecord) -> list[tuple[int, bool]]:
 
 
 def _strip(timeline: Timeline, lasted: int) -> str:
-    """The call as a strip: speech (c, a) and waits (w, or d if doubtful), each with two places."""
-    drawn = [
-        *(("c", one.start, one.end) for one in timeline.customer),
-        *(("a", one.start, one.end) for one in timeline.agent),
-        *(
-            ("d" if one.doubtful else "w", one.since, lasted if one.audio is None else one.audio)
-            for one in timeline.waits
-        ),
+    """The call in small: who speaks (customer, agent) and who waits (without and in doubt).
+
+    Four groups, each followed by a ``GROUP_END``: of each part, how far it begins after the end of
+    the part before, and how long it is, each as a character.
+    """
+    waits = [
+        (bool(one.doubtful), one.since, lasted if one.audio is None else one.audio)
+        for one in timeline.waits
     ]
     return "".join(
-        f"{kind}{_place(start, lasted)}{_place(end, lasted)}"
-        for kind, start, end in drawn
-        if start is not None and end is not None
+        _parts(group, lasted)
+        for group in (
+            [(one.start, one.end) for one in timeline.customer],
+            [(one.start, one.end) for one in timeline.agent],
+            [(since, until) for doubtful, since, until in waits if not doubtful],
+            [(since, until) for doubtful, since, until in waits if doubtful],
+        )
     )
 
 
-def _place(at: int, lasted: int) -> str:
-    return chr(_LETTER + (STRIP * at // lasted if lasted else 0))
+def _parts(group: Iterable[tuple[int | None, int | None]], lasted: int) -> str:
+    whole = sorted((start, end) for start, end in group if start is not None and end is not None)
+    letters, before = "", 0
+    for start, end in whole:
+        since = max(_place(start, lasted), before)
+        until = max(_place(end, lasted), since)
+        letters += chr(_STRIP_LETTER + since - before) + chr(_STRIP_LETTER + until - since)
+        before = until
+    return letters + GROUP_END
+
+
+def _place(at: int, lasted: int) -> int:
+    return STRIP * at // lasted if lasted else 0

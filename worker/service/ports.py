@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from worker.metrics.totals import Totals
-from worker.partition.commit_outputs import Waits, Window
+from worker.partition.commit_outputs import RecordLine, Waits, Window
+from worker.service.letter_news import LetterNews
 from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
 
@@ -16,7 +17,8 @@ class WorkerStatus(NamedTuple):
     which reading pauses because the outbox is nearly full. ``window``: the samples that the commit
     released; ``state_size``: bytes. ``cross_shard``: how many resident sessions have had events
     from more than one shard. ``waits``: how long the released minutes waited. ``found_sparse``:
-    whether the sequence numbers of most sessions have been found not to be contiguous. ``totals``:
+    whether the sequence numbers of most sessions have been found not to be contiguous. ``records``:
+    of the sessions that closed or were revised; ``letters``: the commit's dead letters. ``totals``:
     those of all series, if they are kept.
     """
 
@@ -32,6 +34,8 @@ class WorkerStatus(NamedTuple):
     window: Window
     waits: Waits
     found_sparse: bool
+    records: list[RecordLine]
+    letters: LetterNews
     totals: Totals | None = None
 
     @property

@@ -15,6 +15,7 @@ from worker.partition.commit_outputs import Outputs
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
+from worker.service.letter_news import letter_news
 from worker.service.ports import Clocks, Limits, WorkerStatus
 from worker.service.shards import Shards, backpressure_share
 from worker.sources.batch import DecodedBatch
@@ -183,6 +184,8 @@ class Service:
             window=outputs.window,
             waits=outputs.waits,
             found_sparse=self.partition.found_sparse,
+            records=outputs.records,
+            letters=letter_news(outputs.dead_letters, outputs.quarantined),
             totals=outputs.totals,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from worker.metrics.series import SeriesRules
 from worker.partition.rules import Rules
 from worker.service.ports import Limits
@@ -43,3 +45,11 @@ def limits_of(settings: Settings) -> Limits:
         settings.max_shard_skew_s * 1000,
         settings.max_outbox_mb * 1_000_000,
     )
+
+
+def page_is_served(settings: Settings) -> bool:
+    """Whether the page of calls is served, beside health and metrics."""
+    if settings.health_port is None:
+        return False
+    loopback = ip_address(settings.health_host).is_loopback
+    return settings.page == "on" or (settings.page == "auto" and loopback)

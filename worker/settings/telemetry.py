@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from worker.settings.values import Host, LogFormat, LogLevel, Namespace, OwnMetrics, PrometheusCalls
+from worker.settings.values import (
+    Host,
+    LogFormat,
+    LogLevel,
+    Namespace,
+    OwnMetrics,
+    PageSetting,
+    PrometheusCalls,
+)
 from worker.telemetry.calls import AUTO_SERIES
 from worker.telemetry.catalogue import DEFAULT_NAMESPACE
 
@@ -22,11 +30,23 @@ class TelemetrySettings(BaseModel):
         default=None,
         ge=0,
         le=65_535,
-        description="port of /healthz, /readyz and /metrics; off if unset; 0 picks a free port",
+        description="port of the page, /healthz, /readyz and /metrics; off if unset; 0 picks a "
+        "free port",
     )
     health_host: Host = Field(
         default="127.0.0.1",
         description="address to serve the health port at; 0.0.0.0 lets other machines connect",
+    )
+    page: PageSetting = Field(
+        default="auto",
+        description="whether the page of calls is served there, without authentication: on, off, "
+        "or auto, which is on where health_host is this machine's own loopback",
+    )
+    page_hours: int = Field(
+        default=6, ge=1, le=24, description="hours that the page shows, kept in memory (64 MiB)"
+    )
+    page_calls: int = Field(
+        default=5_000, ge=0, le=20_000, description="closed calls that the page shows at most"
     )
     prometheus_calls: PrometheusCalls = Field(
         default="auto",

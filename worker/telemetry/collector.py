@@ -55,6 +55,7 @@ class TelemetryCollector(WorkerEvents):
         self._last_period: ReportPeriod | None = None
         self._progress: WorkerStatus | None = None
         self._committed = 0
+        self._last_sent: dict[str, int] = {}
 
     def reader_event(self, reader_event: ReaderEvent) -> None:
         """See ``WorkerEvents.reader_event``."""
@@ -71,6 +72,8 @@ class TelemetryCollector(WorkerEvents):
     def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:  # noqa: ARG002
         """See ``WorkerEvents.sent``."""
         self._count(_REQUESTS[outcome])
+        with self._lock:
+            self._last_sent[_REQUESTS[outcome]] = self._now()
 
     def noted(self, note: Note) -> None:
         """See ``WorkerEvents.noted``."""
@@ -99,6 +102,13 @@ class TelemetryCollector(WorkerEvents):
                 return None
             period = self._last_period or self._period
             return self._snapshot(self._progress, period, self._now())
+
+    def last_sent(self) -> dict[str, int]:
+        """When (epoch ms) an attempt to send last ended in each way, by the metric that counts it;
+        without those that haven't come to pass. For any thread.
+        """
+        with self._lock:
+            return dict(self._last_sent)
 
     def totals(self) -> Totals | None:
         """The totals of calls after the last commit, if they are kept. For any thread."""

@@ -1,50 +1,86 @@
-"""A small HTTP server in a thread of its own, for pages of text. Shell.
+"""The worker's HTTP server, in a thread of its own: health, metrics and the page. Shell.
 
-Whoever can reach the port may ask, so the work is bounded: so many connections, of which the
-oldest gives way to a new one; one request each, of so many bytes; and so much time for all of it.
+uvicorn speaks HTTP; `worker.telemetry.connections` bounds what anyone can make it do.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from http import HTTPStatus
 from threading import Thread
-from typing import Final
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from worker.errors import Misconfigured
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.connections import (
+    REQUEST_BYTES,
+    STATE_NAME,
+    BoundedConnection,
+    OpenConnections,
+)
+from worker.telemetry.http_answers import (
+    HttpRequest,
+    Prepared,
+    answer_of,
+    hosts_answered,
+    prepared,
+    refused,
+)
+from worker.telemetry.page import Page
+from worker.telemetry.views import FAILED, ViewAt, Views
 
-CONNECTIONS: Final = 32
-REQUEST_BYTES: Final = 8192
-WITHIN_S: Final = 2.0
+PAGE_PATH: Final = "/page"
 
-_END_OF_HEAD: Final = b"\r\n\r\n"
-_METHODS: Final = ("GET", "HEAD")
-_ALLOW: Final = f"Allow: {', '.join(_METHODS)}\r\n"
+_OTHER_NAMES: Final = ("/", "/index.html", f"{PAGE_PATH}/")
+"""Paths that lead to the page, whose links are relative to its own."""
+
+_BACKLOG: Final = 128
+_ENDING_S: Final = 1
+_QUERY_FIELDS: Final = 16
+_TO_THE_PAGE: Final = Page(302, "text/plain; charset=utf-8", "", (("Location", PAGE_PATH),))
+
+_Message = dict[str, Any]
+_Send = Callable[[_Message], Awaitable[None]]
+_Receive = Callable[[], Awaitable[_Message]]
 
 
 class HttpServer:
     """Serves ``page_at(path, accept)``, which its thread calls, to GET and HEAD; ``accept``: what
-    the request says of the kinds of answer that it takes.
+    the request says of the kinds of answer that it takes. ``views``: what is at ``/page`` and
+    below, to which ``/`` leads; without them, nothing. ``failed`` is told the path at which one of
+    these raised, in the except clause.
     """
 
-    def __init__(self, page_at: Callable[[str, str], Page], host: str, port: int) -> None:
+    def __init__(
+        self,
+        page_at: Callable[[str, str], Page],
+        host: str,
+        port: int,
+        views: ViewAt | None = None,
+        failed: Callable[[str], None] = lambda _path: None,
+    ) -> None:
         """Listen; port 0 is any that is free. Raises ``Misconfigured`` if that can't be done."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._socket = socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+            self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
             raise Misconfigured(
                 f"health_port: can't listen on {host}, port {port}: {error.strerror}"
             ) from error
         self.port: Final[int] = self._socket.getsockname()[1]
         self._page_at = page_at
-        self._conversations: dict[asyncio.Task[None], None] = {}
+        self._failed = failed
+        self._hosts = hosts_answered(host, socket.gethostname())
+        self._views = None if views is None else Views(views, failed)
+        self._open = OpenConnections()
         self._loop = asyncio.new_event_loop()
-        self._stopping = asyncio.Event()
+        self._server = Server(self._config())
         self._thread = Thread(target=self._run, name="health", daemon=True)
 
     def start(self) -> None:
@@ -53,75 +89,96 @@ class HttpServer:
 
     def stop(self, timeout_s: float) -> None:
         """Listen no more and let the thread end, for which ``timeout_s`` are waited."""
+        self._server.should_exit = True
         with suppress(RuntimeError):  # the loop has ended by itself
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._loop.call_soon_threadsafe(self._open.close)
         self._thread.join(timeout_s)
+
+    def _config(self) -> Config:
+        return Config(
+            self._application,
+            http=self._connection,  # type: ignore[arg-type]  # it makes protocols, as a class does
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            h11_max_incomplete_event_size=REQUEST_BYTES,
+            timeout_graceful_shutdown=_ENDING_S,
+        )
+
+    def _connection(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: Mapping[str, Any],
+        _loop: asyncio.AbstractEventLoop,
+    ) -> asyncio.Protocol:
+        def behind(state: Mapping[str, Any]) -> asyncio.Protocol:
+            return H11Protocol(config, server_state, {**app_state, **state}, _loop)
+
+        return BoundedConnection(behind, self._open)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
+            try:
+                runner.run(self._serve())
+            finally:
+                if self._views is not None:
+                    self._views.close()
 
     async def _serve(self) -> None:
-        async with await asyncio.start_server(self._accept, sock=self._socket, limit=REQUEST_BYTES):
-            await self._stopping.wait()
+        await self._server.serve([self._socket])
+        self._open.abort()
+        await asyncio.sleep(0)  # in which the connections are lost
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while len(self._conversations) >= CONNECTIONS:
-            oldest = next(iter(self._conversations))
-            del self._conversations[oldest]
-            oldest.cancel()
-        task = self._loop.create_task(self._converse(reader, writer))
-        self._conversations[task] = None
+    async def _application(self, scope: Mapping[str, Any], _: _Receive, send: _Send) -> None:
+        request = _request(scope)
+        answer = answer_of(await self._prepared(request), request)
+        connection: BoundedConnection = scope["state"][STATE_NAME]
+        connection.answering(len(answer.body))
+        headers = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
-        def end(ended: asyncio.Task[None]) -> None:  # which may have been cancelled unbegun
-            self._conversations.pop(ended, None)
-            writer.transport.abort()
+    async def _prepared(self, request: HttpRequest) -> Prepared:
+        no = refused(request, self._hosts)
+        if no is not None:
+            return prepared(no)
+        if self._views is not None:
+            if request.path in _OTHER_NAMES:
+                return prepared(_TO_THE_PAGE)
+            if request.path == PAGE_PATH or request.path.startswith(f"{PAGE_PATH}/"):
+                return await self._views.view(request.path, request.query)
+        return self._page(request)
 
-        task.add_done_callback(end)
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(TimeoutError, asyncio.IncompleteReadError, OSError):
-            async with asyncio.timeout(WITHIN_S):
-                writer.write(self._answer(await _head(reader)))
-                await writer.drain()
-                writer.close()
-                await writer.wait_closed()
-
-    def _answer(self, head: bytes | None) -> bytes:
-        if head is None:
-            return _response(Page(431, TEXT, "too long\n"), with_body=True)
-        words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            return _response(Page(400, TEXT, "no HTTP/1 request\n"), with_body=True)
-        if words[0] not in _METHODS:
-            return _response(Page(405, TEXT, "GET only\n"), with_body=True, headers=_ALLOW)
-        page = self._page_at(words[1].partition("?")[0], _accept(head))
-        return _response(page, with_body=words[0] == "GET")
+    def _page(self, request: HttpRequest) -> Prepared:
+        try:
+            return prepared(self._page_at(request.path, request.headers.get("accept", "")))
+        except Exception:
+            self._failed(request.path)
+            return prepared(FAILED)
 
 
-def _accept(head: bytes) -> str:
-    headers = (line.partition(b":") for line in head.split(b"\r\n")[1:])
-    found = [value for name, _, value in headers if name.strip().lower() == b"accept"]
-    return b",".join(found).decode("latin-1")
+def _request(scope: Mapping[str, Any]) -> HttpRequest:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return HttpRequest(scope["method"], scope["path"], _query(scope["query_string"]), headers)
 
 
-async def _head(reader: asyncio.StreamReader) -> bytes | None:
-    """A request's line and headers; None if they are too long."""
+def _query(text: bytes) -> dict[str, str]:
+    """The fields of a query string, of each name the last; none, if there are too many."""
     try:
-        return await reader.readuntil(_END_OF_HEAD)
-    except asyncio.LimitOverrunError:
-        return None
-
-
-def _response(page: Page, *, with_body: bool, headers: str = "") -> bytes:
-    """An answer; ``headers``: further ones, each with its line's end."""
-    body = page.text.encode()
-    head = (
-        f"HTTP/1.1 {page.status} {HTTPStatus(page.status).phrase}\r\n"
-        f"Content-Type: {page.content_type}\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        f"{headers}"
-        "Cache-Control: no-store\r\n"
-        "Connection: close\r\n\r\n"
-    )
-    return head.encode() + (body if with_body else b"")
+        return dict(
+            parse_qsl(text.decode("latin-1"), keep_blank_values=True, max_num_fields=_QUERY_FIELDS)
+        )
+    except ValueError:
+        return {}

@@ -24,6 +24,7 @@ class LogLine(StrEnum):
     MAY_COUNT_TWICE = "metrics may be counted more than once"
     GIVEN_UP = "metrics given up"
     STRANDED = "the outbox has entries without a destination"
+    PAGE_FAILED = "a view of the page failed"
     PINECALL_NOT_READ = "Pinecall can't be read"
     LOG_NOT_READ = "a call's log can't be read just now"
     LOG_LOST = "entries of a call's log are lost"

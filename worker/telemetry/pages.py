@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from worker.telemetry.catalogue import TELEMETRY_METRICS, TelemetryMetric
 from worker.telemetry.exposition import content_type_for, exposition
 from worker.telemetry.facts import ProcessFacts
 from worker.telemetry.families import Family
 from worker.telemetry.liveness import Liveness
+from worker.telemetry.page import TEXT, Page
 from worker.telemetry.prometheus import own_families, process_families
 from worker.telemetry.snapshot import TelemetrySnapshot
 
-TEXT: Final = "text/plain; charset=utf-8"
 _KEPT_S: Final = 1.0
-
-
-class Page(NamedTuple):
-    """An answer: its HTTP status and what it holds."""
-
-    status: int
-    content_type: str
-    text: str
 
 
 class Pages:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from worker.telemetry.catalogue import TELEMETRY_METRICS
+from worker.telemetry.snapshot import TelemetrySnapshot
 
 ScrapedValues = Mapping[str, Mapping[str, float]]
 """Values by metric (the catalogue's name) and label; the label is empty for a metric without."""
 
 _LINE: Final = re.compile(r'(\w+)(?:\{\w+="((?:[^"\\]|\\.)*)"\})? (\S+)')
 _NAMES: Final = {metric.prometheus_name: metric.name for metric in TELEMETRY_METRICS.values()}
+_REQUESTS: Final = "requests"
+_APPLIED, _REFUSED = "RequestsApplied", "RequestsRefused"
 _OUTCOMES: Final = (
-    ("RequestsApplied", "applied"),
-    ("RequestsRefused", "refused, retried"),
+    (_APPLIED, "applied"),
+    (_REFUSED, "refused, retried"),
     ("RequestsAmbiguous", "unknown"),
     ("RequestsInvalid", "invalid"),
     ("RequestsTooOld", "too old"),
@@ -34,7 +39,18 @@ def values_of(page: str) -> ScrapedValues:
     return found
 
 
-class StatusLine(NamedTuple):
+def values_of_snapshot(snapshot: TelemetrySnapshot) -> ScrapedValues:
+    """The same values, from within the worker."""
+    found: dict[str, dict[str, float]] = {}
+    for name, value in snapshot.values.items():
+        found[name] = {"": value / TELEMETRY_METRICS[name].prometheus_divisor}
+    for name, by_label in snapshot.by_label.items():
+        divisor = TELEMETRY_METRICS[name].prometheus_divisor
+        found[name] = {label: value / divisor for label, value in by_label.items()}
+    return found
+
+
+class StatusLine(msgspec.Struct, frozen=True):
     """A line of the status; ``fine`` is False if it needs attention."""
 
     name: str
@@ -42,9 +58,17 @@ class StatusLine(NamedTuple):
     fine: bool = True
 
 
-def status_of(values: ScrapedValues) -> list[StatusLine]:
-    """The status: whether the numbers can be trusted, and whether output is being sent."""
-    return [of(values) for of in _LINES]
+def status_of(
+    values: ScrapedValues, last_sent: Mapping[str, int] | None = None, now: int = 0
+) -> list[StatusLine]:
+    """The status: whether the numbers can be trusted, and whether output is being sent.
+    ``last_sent``: when an attempt to send last ended in each outcome, by the metric that counts it;
+    None if only counts are known. Both this and ``now`` in epoch ms.
+    """
+    lines = [of(values) for of in _LINES]
+    if last_sent is None:
+        return lines
+    return [_sent_at(last_sent, now) if line.name == _REQUESTS else line for line in lines]
 
 
 def _one(values: ScrapedValues, name: str) -> float:
@@ -101,8 +125,19 @@ def _sends(values: ScrapedValues) -> StatusLine:
     counts = [(_one(values, name), text) for name, text in _OUTCOMES]
     shown = [f"{count:,.0f} {text}" for count, text in counts if count]
     return StatusLine(
-        "requests", ", ".join(shown) or "none", not any(count for count, _ in counts[2:])
+        _REQUESTS, ", ".join(shown) or "none", not any(count for count, _ in counts[2:])
     )
+
+
+def _sent_at(last_sent: Mapping[str, int], now: int) -> StatusLine:
+    known = [(now - last_sent[name], text) for name, text in _OUTCOMES if name in last_sent]
+    shown = [f"{text} {_seconds(max(0, ago) / 1000)} ago" for ago, text in known]
+    applied = last_sent.get(_APPLIED, 0)
+    refused_last = last_sent.get(_REFUSED, 0) > applied
+    lost = any(
+        now - at < _LOST_MS for name, at in last_sent.items() if name not in (_APPLIED, _REFUSED)
+    )
+    return StatusLine(_REQUESTS, ", ".join(shown) or "none yet", not refused_last and not lost)
 
 
 def _commit(values: ScrapedValues) -> StatusLine:
@@ -133,6 +168,8 @@ _TIME_LAG_S: Final = 300
 _AGE_S: Final = 300
 _COMMIT_S: Final = 60
 _MINUTES_FROM: Final = 120
+_LOST_MS: Final = 600_000
+"""So long after an attempt that may have lost something, somebody should look."""
 _LINES: Final[tuple[Callable[[ScrapedValues], StatusLine], ...]] = (
     *(_lag, _shards, _time, _occurrences, _dead_letters, _outbox, _sends, _commit, _sessions),
 )

@@ -155,9 +155,15 @@ class WorkerLog(WorkerEvents):
         """See ``WorkerEvents.stranded``."""
         self._warning(LogLine.STRANDED, None, kinds=kinds)
 
-    def served(self, port: int) -> None:
-        """Log the port that serves health and metrics."""
-        self._log.info("health served", port=port)
+    def served(self, port: int, page: bool, page_setting: str) -> None:
+        """Log the port that serves health and metrics, and whether it serves the page."""
+        on_request = not page and page_setting == "auto"
+        fields = {"to_see_it": "set page to on; it has no authentication"} if on_request else {}
+        self._log.info("health served", port=port, page="on" if page else "off", **fields)
+
+    def page_failed(self, path: str) -> None:
+        """Log a view of the page that could not be made, with the exception being handled."""
+        self._error(LogLine.PAGE_FAILED, path, path=path, exc_info=True)
 
     def stopped(self, backlog: Backlog) -> None:
         """Log an orderly end."""

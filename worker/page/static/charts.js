@@ -47,6 +47,32 @@ const span = fleet => ({
   range: (_chart, low, high) => low === null || high === null || low === high ? [fleet.start / 1000, start(fleet, fleet.count) / 1000]
     : low <= middles(fleet)[0] && high >= middles(fleet)[fleet.count - 1] ? [fleet.start / 1000, start(fleet, fleet.count) / 1000] : [low, high] });
 
+/** A pale ground under the minutes that may still change, and under those before the worker began. */
+function unsettled(fleet) {
+  if (fleet.settled === undefined) return [];
+  return [chart => {
+    const pen = chart.ctx, box = chart.bbox, end = start(fleet, fleet.count);
+    const x = at => Math.max(box.left, Math.min(chart.valToPos(at / 1000, 'x', true), box.left + box.width));
+    const spans = [[Math.max(fleet.settled, fleet.start), end], [fleet.start, Math.min(fleet.since ?? fleet.start, end)]];
+    pen.save();
+    pen.fillStyle = css('--chip');
+    for (const [from, to] of spans) if (from < to) pen.fillRect(x(from), box.top, x(to) - x(from), box.height);
+    pen.restore();
+  }];
+}
+
+/** What part of the time the charts are zoomed to; null for all of it. */
+function zoomed() {
+  const chart = shownCharts.map(one => one[1]).find(one => one.scales);
+  if (!chart || !DATA.fleet) return null;
+  const { min, max } = chart.scales.x;
+  return min > DATA.fleet.start / 1000 || max < start(DATA.fleet, DATA.fleet.count) / 1000 - 3 * DATA.fleet.width / 1000 ? { min, max } : null;
+}
+
+function zoomTo(span) {
+  for (const [, chart] of shownCharts) if (chart.scales) chart.setScale('x', span);
+}
+
 /** Draws the target and the limit as dashed lines, named in the right margin. */
 function targets(values) {
   return chart => {
@@ -104,6 +130,7 @@ function latencyChart(element, fleet, name, height) {
       filter: (_chart, all) => all, values: (_chart, all) => all.map(short) })],
     series: [{}, ...drawn.map(one => one[0])],
     hooks: {
+      drawClear: unsettled(fleet),
       draw: [targets(marks)],
       ready: [noting(i => `${clock(start(fleet, i))}  ${plural(latency.n[i], 'sample')}\n${percentiles(latency, i)}`)],
     },
@@ -138,7 +165,7 @@ function heatChart(element, fleet, height, chosen) {
       size: 58, splits: () => MARKS.slice(3, 11), filter: (_chart, all) => all,
       values: (_chart, all) => all.map(short) })],
     series: [{}, ...drawn.map(one => one[0])],
-    hooks: { drawAxes: [paint], draw: [targets(TARGETS.CallerWait)], ready: [noting(text)] },
+    hooks: { drawClear: unsettled(fleet), drawAxes: [paint], draw: [targets(TARGETS.CallerWait)], ready: [noting(text)] },
   }, [middles(fleet), ...drawn.map(one => one[1])]);
   chart.over.addEventListener('click', () => {
     const i = chart.cursor.idx, at = chart.posToVal(chart.cursor.top, 'y');
@@ -160,6 +187,6 @@ function stackedBars(element, fleet, kinds, height) {
     axes: [times(fleet), axis({ size: 34, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] })],
     series: [{}, ...kinds.map((_, i) => ({
       stroke: 'transparent', fill: css(kinds[kinds.length - 1 - i][1]), paths: bars, points: { show: false } }))],
-    hooks: { ready: [noting(text)] },
+    hooks: { drawClear: unsettled(fleet), ready: [noting(text)] },
   }, [middles(fleet), ...tops.reverse()]);
 }

@@ -61,10 +61,10 @@ function coverage(element, fleet) {
   element.replaceChildren(svg);
 }
 
-/** The sessions by their longest wait, those in doubt left out. */
+/** The fleet's sessions by their longest wait, those in doubt left out. */
 function worstSessions() {
-  const { longest } = DATA.sessions;
-  return [...longest.keys()].filter(i => longest[i] !== null).sort((a, b) => longest[b] - longest[a]);
+  const { longest, began, lasted } = DATA.sessions, from = DATA.fleet.start;
+  return [...longest.keys()].filter(i => longest[i] !== null && began[i] + lasted[i] >= from).sort((a, b) => longest[b] - longest[a]);
 }
 
 function worstTable() {
@@ -73,7 +73,7 @@ function worstTable() {
     cell(link(i), 'sid-cell'), cell(clock(sessions.began[i], true)),
     cell(`${whole(sessions.longest[i])} ms`, sessions.longest[i] > limit ? 'hot strong' : ''),
     cell(whole(sessions.turns[i])), cell($('span', { class: 'chips' }, ...happened(i)), 'l')));
-  return $('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'Worst sessions' },
+  return $('div', { class: 'scroll worst', tabindex: 0, role: 'group', 'aria-label': 'Worst sessions' },
     table('Worst sessions', [['Session', 'l'], 'Began', 'Longest wait', 'Turns', ['What happened', 'l']], rows));
 }
 
@@ -88,15 +88,18 @@ function firstSteps(fleet) {
 function showFleet(main) {
   const fleet = DATA.fleet, end = start(fleet, fleet.count);
   shownCharts.length = 0;
-  if (!fleet.totals.sessions) {
-    main.replaceChildren($('h1', { text: 'No sessions' }), $('p', { class: 'sub', text: 'No call began in this span.' }));
+  if (!fleet.totals.sessions && !fleet.totals.latency.CallerWait.n) {
+    main.replaceChildren($('div', { class: 'head' }, $('h1', { text: 'No sessions' }), $('span', { class: 'grow' }), LIVE.on ? spans(fleet) : null),
+      $('p', { class: 'sub', text: `No call began in this span${LIVE.on ? `, ${spanText(fleet.start, end)}` : ''}.` }));
     return;
   }
   const place = {};
   const room = name => place[name] = $('div', { class: 'plot' });
   const three = [['p50', 'p50'], ['p95', 'p95'], ['p99', 'p99']];
   main.replaceChildren(
-    $('h1', { text: DATA.title ? `${DATA.title}: ${spanText(fleet.start, end)}` : spanText(fleet.start, end) }),
+    $('div', { class: 'head' }, $('h1', { text: DATA.title ? `${DATA.title}: ${spanText(fleet.start, end)}` : spanText(fleet.start, end) }),
+      $('span', { class: 'grow' }), LIVE.on ? spans(fleet) : null),
+    LIVE.on ? stillComing(fleet) : '',
     $('p', { class: 'sub lead', text: verdictText(fleet) }), firstSteps(fleet) || '',
     fleet.totals.whole < fleet.totals.sessions
       ? $('p', { class: 'sub', text: `${plural(fleet.totals.sessions - fleet.totals.whole, 'record')} without a whole timeline: of these only turn rows count.` }) : '',
@@ -111,7 +114,8 @@ function showFleet(main) {
       card('Text to speech', '', three, room('TtsLatency'))),
     $('div', { class: 'row r32' },
       card('Where it was worst', 'by the longest wait that is beyond doubt', null, worstTable()),
-      card('By configuration', 'median and p95, each with its 95 % interval', null, ...breakdowns())));
+      card('By configuration', 'median and p95, each with its 95 % interval', null, ...breakdowns())),
+    fleet.also && fleet.also.length ? alsoMeasured(fleet.also) : '');
   heatChart(place.heat, fleet, 322, (i, n) => { location.hash = `#sessions?bin=${i}&cell=${n}`; });
   coverage(place.coverage, fleet);
   stackedBars(place.gave, fleet, [['gave up', '--wait', fleet.counts.AbandonedWaits], ['errors', '--soft', fleet.counts.Errors]], 352);

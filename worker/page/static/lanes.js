@@ -12,6 +12,22 @@ function hatches() {
   return S('defs', {}, ...['customer', 'agent', 'wait', 'app', 'missing'].map(hatch));
 }
 
+const BANDS = [['call_held', 'call_unheld', 'on hold'], ['handoff begins', 'handoff ends', 'with a human']];
+
+/** The times on hold and with a human, as [from, to, text]; one that never ends lasts to the end. */
+function bandsOf(marks, end) {
+  return BANDS.flatMap(([begins, ends, text]) => {
+    const found = [];
+    let since = null;
+    for (const [at, what, detail] of marks) {
+      const said = what === 'handoff' ? `${what} ${detail}` : what;
+      if (said === begins) since ??= at;
+      if (said === ends && since !== null) { found.push([since, at, text]); since = null; }
+    }
+    return since === null ? found : [...found, [since, end, text]];
+  });
+}
+
 /** Where a call ends, in ms since it began. */
 const lengthOf = record => Math.max(1, Date.parse(record.ended_at) - Date.parse(record.started_at));
 
@@ -143,6 +159,9 @@ class Lanes {
     const { gaps, marks } = this.record.timeline, [y, height] = this.places.Events;
     for (const [after, before, missing] of gaps) {
       this.block('Events', after, before, 'hatch-missing', `${plural(missing, 'event')} missing between ${within(after)} and ${within(before)}`, { least: 5 });
+    }
+    for (const [from, to, text] of bandsOf(marks, this.end)) {
+      this.block('Events', from, to, 'f-missing band', `${text}: ${short(to - from)}`, { pale: true });
     }
     for (const [at, what, detail] of marks) {
       if (at < this.from || at > this.to) continue;

@@ -9,13 +9,15 @@ async function show() {
   hideNote();
   const [, view, , rest] = /^#?([a-z]*)([/?]?)(.*)$/s.exec(location.hash) || [];
   for (const anchor of document.querySelectorAll('nav a')) {
-    const own = anchor.hash === (view === 'call' || view === 'sessions' ? '#sessions' : '#fleet');
+    const own = anchor.hash === (view === 'call' || view === 'sessions' ? '#sessions' : view === 'pipeline' ? '#pipeline' : '#fleet');
     if (own) anchor.setAttribute('aria-current', 'page');
     else anchor.removeAttribute('aria-current');
   }
-  main.printed = null;
+  main.printed = main.scrollToRow = null;
+  if (LIVE.on) wanted(view || 'fleet', rest);
   if (view === 'call') await showCall(main, decodeURIComponent(rest));
   else if (view === 'sessions') showSessions(main, rest);
+  else if (view === 'pipeline') showPipeline(main);
   else showFleet(main);
   if (view === 'sessions' && document.activeElement !== find) find.value = filterOf(rest).q;
 }
@@ -25,6 +27,7 @@ function search() {
   const asked = find.value.trim(), { sid, call } = DATA.sessions;
   const at = asked.length >= 12 ? Math.max(sid.indexOf(asked), call.indexOf(asked)) : -1;
   if (at >= 0) { location.hash = `#call/${sid[at]}`; return; }
+  if (LIVE.on && /^(VX|CA)[0-9a-f]{32}$/.test(asked)) { location.hash = `#call/${asked}`; return; }
   const now = location.hash.startsWith('#sessions') ? filterOf(location.hash.split('?')[1] || '') : filterOf('');
   const next = addressOf({ ...now, q: asked });
   if (location.hash === next) return;
@@ -48,6 +51,7 @@ addEventListener('keydown', event => {
   if (event.key === '/') { event.preventDefault(); find.focus(); }
   if (event.key === 'f') location.hash = '#fleet';
   if (event.key === 's') location.hash = '#sessions';
+  if (event.key === 'p') location.hash = '#pipeline';
 });
 
 /** Paper is light, and has more rows than a window. */
@@ -60,7 +64,7 @@ async function onPaper(printing) {
 addEventListener('beforeprint', () => onPaper(true));
 addEventListener('afterprint', () => onPaper(false));
 
-unpacked('data').then(data => {
+const begun = document.getElementById('data') === null ? startLive() : unpacked('data').then(data => {
   DATA = data;
   const state = document.getElementById('state');
   state.textContent = `${data.source}${data.redacted ? ', redacted' : ''}; all times UTC`;
@@ -68,6 +72,7 @@ unpacked('data').then(data => {
   addEventListener('hashchange', show);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', show);
   return show();
-}).catch(error => {
+});
+begun.catch(error => {
   main.replaceChildren($('h1', { text: 'This page can’t be drawn' }), $('p', { class: 'sub', text: String(error) }));
 });

@@ -125,8 +125,8 @@ function happened(at) {
   if (one('abandoned')) found.push(chip('gave up', 'bad'));
   for (const code of one('codes').slice(0, 2)) found.push(chip(`error ${code}`, 'bad'));
   if (one('unanswered')) found.push(chip(`${one('unanswered')} unanswered`, 'warn'));
-  if (one('doubtful')) found.push(chip(`${plural(one('doubtful'), 'wait')} in doubt`));
-  if (one('missing')) found.push(chip(`${plural(one('missing'), 'event')} missing`));
+  if (one('doubtful')) found.push(chip(`${one('doubtful')} in doubt`));
+  if (one('missing')) found.push(chip(`${one('missing')} missing`));
   if (one('interruptions')) found.push(chip(plural(one('interruptions'), 'interruption'), 'warn'));
   return found.slice(0, 3);
 }

@@ -1,7 +1,7 @@
 'use strict';
 /* All sessions: a table of which only the rows in sight exist, with each call in small. */
 
-const ROW = 32, AT_MOST = 45, PRINTED = 200, STRIP = 180, LETTER = 0x100;
+const ROW = 32, AT_MOST = 45, PRINTED = 200, STRIP = 180, LETTER = 0x100, STRIP_LETTER = 0x23;
 
 const COLUMNS = [
   ['sid', 'Session', 'l w-sid'], ['began', 'Began', ''], ['longest', 'Longest wait', 'w-longest'], [null, 'The call', 'l w-strip'],
@@ -14,7 +14,7 @@ function searched() {
   if (texts) return texts;
   const s = DATA.sessions;
   texts = s.sid.map((sid, i) => [
-    sid, s.call[i], s.language[i], s.setup[i], s.end[i], s.codes[i].join(' '),
+    sid, s.call[i], s.platform[i], s.language[i], s.setup[i], s.end[i], s.codes[i].join(' '),
     s.abandoned[i] ? 'gave up' : '', s.missing[i] ? 'missing' : '', s.doubtful[i] ? 'doubt' : '',
     s.unanswered[i] ? 'unanswered' : ''].join(' ').toLowerCase());
   return texts;
@@ -26,8 +26,7 @@ const valueOf = (name, i) => name === 'coverage'
 /** The sessions that a filter leaves, in its order; what has no value comes last. */
 function filtered(filter) {
   const wanted = filter.q.toLowerCase().split(/\s+/).filter(Boolean), all = searched();
-  const inCell = filter.bin === null ? null : String.fromCharCode(LETTER + filter.bin, LETTER + filter.cell);
-  const holds = i => wanted.every(word => all[i].includes(word)) && (inCell === null || hasCell(DATA.sessions.cells[i], inCell));
+  const holds = i => wanted.every(word => all[i].includes(word)) && (filter.bin === null || hasCell(i, filter.bin, filter.cell));
   const found = [...all.keys()].filter(holds);
   const value = new Map(found.map(i => [i, valueOf(filter.sort, i)]));
   const sign = filter.down ? -1 : 1;
@@ -38,23 +37,33 @@ function filtered(filter) {
   });
 }
 
-function hasCell(cells, wanted) {
-  for (let i = 0; i < cells.length; i += 2) if (cells.startsWith(wanted, i)) return true;
+/** Whether one of a session's waits is in a cell of the heat map. */
+function hasCell(i, bin, cell) {
+  const { start: from, width, count } = DATA.fleet, cells = DATA.sessions.cells[i];
+  const began = Math.floor(DATA.sessions.began[i] / 60000) * 60000;
+  for (let n = 0; n < cells.length; n += 2) {
+    if (cells.charCodeAt(n + 1) - LETTER !== cell) continue;
+    const at = began + (cells.charCodeAt(n) - LETTER) * 60000;
+    if (Math.max(0, Math.min(Math.floor((at - from) / width), count - 1)) === bin) return true;
+  }
   return false;
 }
 
 /** A call in small: the caller above, the agent below, waits behind them. */
 function strip(text) {
-  const path = { c: '', a: '', w: '', d: '' }, box = { c: [2, 6], a: [12, 6], w: [2, 16], d: [2, 16] };
-  for (let i = 0; i < text.length; i += 3) {
-    const kind = text[i], from = text.charCodeAt(i + 1) - LETTER, to = text.charCodeAt(i + 2) - LETTER;
-    const [y, height] = box[kind], width = Math.max(1, to - from);
-    path[kind] += `M${from},${y}h${width}v${height}h${-width}z`;
-  }
+  const drawn = [[2, 6, 'f-customer'], [12, 6, 'f-agent'], [2, 16, 'waits'], [2, 16, 'doubt']];
+  const paths = text.split('!').slice(0, 4).map((group, n) => {
+    const [y, height] = drawn[n];
+    let at = 0, path = '';
+    for (let i = 0; i < group.length; i += 2) {
+      const from = at + group.charCodeAt(i) - STRIP_LETTER, long = group.charCodeAt(i + 1) - STRIP_LETTER, width = Math.max(1, long);
+      path += `M${from},${y}h${width}v${height}h${-width}z`;
+      at = from + long;
+    }
+    return path;
+  });
   const svg = S('svg', { width: STRIP, height: 20, viewBox: `0 0 ${STRIP} 20`, 'aria-hidden': 'true' });
-  for (const [kind, name] of [['w', 'waits'], ['d', 'doubt'], ['c', 'f-customer'], ['a', 'f-agent']]) {
-    if (path[kind]) svg.append(S('path', { d: path[kind], class: name }));
-  }
+  for (const n of [2, 3, 0, 1]) if (paths[n]) svg.append(S('path', { d: paths[n], class: drawn[n][2] }));
   return svg;
 }
 
@@ -112,6 +121,10 @@ function virtualTable(found, filter) {
     body.replaceChildren(above, ...found.slice(at, at + AT_MOST).map((i, n) => sessionRow(i, at + n)), below);
   };
   box.addEventListener('scroll', draw, { passive: true });
+  box.scrollToRow = (href, by) => {
+    const n = found.findIndex(i => href === `#call/${DATA.sessions.sid[i]}`);
+    if (n >= 0) { box.scrollTop = made.tHead.offsetHeight + n * ROW - by; draw(); }
+  };
   box.printed = () => body.replaceChildren(...found.slice(0, PRINTED).map(sessionRow));
   draw();
   return box;
@@ -121,7 +134,7 @@ function virtualTable(found, filter) {
 const csvText = value => `"${String(value ?? '').replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
 
 function download(found) {
-  const names = ['sid', 'call', 'began', 'lasted', 'longest', 'median', 'response', 'turns', 'sure', 'interruptions', 'tokens', 'end', 'language', 'setup', 'codes', 'abandoned', 'unanswered', 'missing', 'doubtful'];
+  const names = ['sid', 'call', 'platform', 'began', 'lasted', 'longest', 'median', 'response', 'turns', 'sure', 'interruptions', 'tokens', 'end', 'language', 'setup', 'codes', 'abandoned', 'unanswered', 'missing', 'doubtful'];
   const value = (name, i) => name === 'began' ? new Date(DATA.sessions.began[i]).toISOString() : DATA.sessions[name][i];
   const rows = found.map(i => names.map(name => typeof value(name, i) === 'number' ? value(name, i) : csvText(value(name, i))).join(','));
   const url = URL.createObjectURL(new Blob([[names.join(','), ...rows].join('\r\n'), '\r\n'], { type: 'text/csv' }));
@@ -146,9 +159,10 @@ function showSessions(main, query) {
       where ? $('a', { class: 'button', href: '#sessions', text: 'All sessions' }) : null,
       $('button', { type: 'button', class: 'button', onclick: () => download(found), text: 'CSV' }),
       $('button', { type: 'button', class: 'button', onclick: event => copy(event.target, found.slice(0, 50).map(i => command(DATA.sessions.sid[i])).join('\n')), text: 'Copy commands' })),
-    $('p', { class: 'sub', role: 'status', text: `${grouped.format(found.length)} of ${plural(all, 'session')}${where ? `, ${where}` : ''}. Filter by SID, language, provider, voice, model, error code, end, “gave up”, “missing”.` }),
+    $('p', { class: 'sub', role: 'status', text: `${grouped.format(found.length)} of ${plural(all, 'session')}${where ? `, ${where}` : ''}. Filter by SID, platform, language, provider, voice, model, error code, end, “gave up”, “missing”.` }),
     $('section', { class: 'card flush' }, box));
   main.printed = box.printed;
+  main.scrollToRow = box.scrollToRow;
 }
 
 const command = sid => `voice-insights session ${sid}`;
