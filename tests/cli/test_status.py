@@ -15,14 +15,15 @@ from tests.cli.test_session import CALL, Owner
 from tests.processes import LONGEST_S, command, environment
 from tests.scenes import BASE
 from worker.cli.main import cli
-from worker.telemetry.prometheus import prometheus_page
+from worker.telemetry.exposition import exposition
+from worker.telemetry.prometheus import own_families
 from worker.telemetry.snapshot import TelemetrySnapshot
 from worker.telemetry.status_page import STATUS_PATH, status_page
 
 SNAPSHOT = TelemetrySnapshot({"Occurrences": 12, "DeadLetters": 2, "RequestsRefused": 7}, {})
 NOW = 1_790_942_400_000
 SENT = {"RequestsRefused": NOW - 600_000, "RequestsApplied": NOW - 3_000}
-METRICS = {"/metrics": prometheus_page(SNAPSHOT)}
+METRICS = {"/metrics": exposition(own_families(SNAPSHOT))}
 NO_CALLS = "no calls: there is no state file voice-insights.sqlite"
 STATUS = {STATUS_PATH: status_page(SNAPSHOT, SENT, None, NOW).text, **METRICS}
 

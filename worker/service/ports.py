@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from worker.metrics.totals import Totals
 from worker.partition.commit_outputs import RecordLine, Waits, Window
 from worker.service.letter_news import LetterNews
 from worker.service.shards import ShardProgress
@@ -18,6 +19,7 @@ class WorkerStatus(NamedTuple):
     from more than one shard. ``waits``: how long the released minutes waited. ``found_sparse``:
     whether the sequence numbers of most sessions have been found not to be contiguous. ``records``:
     of the sessions that closed or were revised; ``letters``: the commit's dead letters.
+    ``totals``: those of all series, if they are kept.
     """
 
     stream_time: int | None
@@ -34,6 +36,7 @@ class WorkerStatus(NamedTuple):
     found_sparse: bool
     records: list[RecordLine]
     letters: LetterNews
+    totals: Totals | None = None
 
     @property
     def behind_ms(self) -> int:

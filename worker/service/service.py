@@ -186,6 +186,7 @@ class Service:
             found_sparse=self.partition.found_sparse,
             records=outputs.records,
             letters=letter_news(outputs.dead_letters, outputs.quarantined),
+            totals=outputs.totals,
         )
 
     def _raise_part_error(self) -> None:

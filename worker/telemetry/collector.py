@@ -11,6 +11,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
+from worker.metrics.totals import Totals
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
@@ -108,6 +109,11 @@ class TelemetryCollector(WorkerEvents):
         """
         with self._lock:
             return dict(self._last_sent)
+
+    def totals(self) -> Totals | None:
+        """The totals of calls after the last commit, if they are kept. For any thread."""
+        with self._lock:
+            return None if self._progress is None else self._progress.totals
 
     def _report_if_due(self, progress: WorkerStatus) -> None:
         now = self._now()
