@@ -17,7 +17,7 @@ from tests.live import Aws, Live, working
 from tests.processes import LONGEST_S, run
 from worker.cli.main import cli
 from worker.telemetry.http import HttpServer
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 from worker.testing.moto_server import embedded_aws
 
 

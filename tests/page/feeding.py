@@ -22,7 +22,7 @@ from worker.state.store import Backlog
 from worker.stream.record import Record
 from worker.telemetry.collector import TelemetryCollector
 from worker.telemetry.http import HttpServer
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 from worker.times.minutes import MINUTE
 
 HOUR: Final = 60 * MINUTE

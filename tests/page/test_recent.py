@@ -28,11 +28,14 @@ START = 1_790_942_400_000
 
 
 def calls(platform: SimulatedPlatform = "twilio") -> list[Record]:
+    """Calls of which, on Pinecall, no event is lost: a turn whose audio's start is lost is counted
+    there, but is not in the timeline.
+    """
     traffic = Traffic(
         sessions=25,
         spread_s=900,
         start_ms=START,
-        lost=0.01,
+        lost=0.01 if platform == "twilio" else 0,
         stragglers=0,
         habits=LIVELY,
         platform=platform,

@@ -22,7 +22,7 @@ from worker.telemetry.connections import (
     writing_within_s,
 )
 from worker.telemetry.http import HttpServer
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 MEGABYTES = b"x" * 8_000_000

@@ -13,7 +13,7 @@ import pytest
 from worker.errors import Misconfigured
 from worker.telemetry.connections import CONNECTIONS, REQUEST_BYTES
 from worker.telemetry.http import HttpServer
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 
 LONG_S = 60.0
 HOST = "127.0.0.1"

@@ -15,7 +15,7 @@ from worker.telemetry.http_answers import (
     prepared,
     refused,
 )
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 
 LOOPBACK = hosts_answered("127.0.0.1", "box")
 LONG = Page(200, TEXT, "a line that is repeated\n" * 100)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.processes import LONGEST_S, ROOT, environment
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 from worker.telemetry.views import WAITING, Views
 
 _T = TypeVar("_T")
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 HANGING = """
 import socket, threading
 from worker.telemetry.http import HttpServer
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 begun = threading.Event()
 def view(path, query):
     begun.set()

@@ -16,7 +16,8 @@ from worker.settings.model import Settings
 from worker.settings.rules import page_is_served, rules_of
 from worker.telemetry.collector import TelemetryCollector
 from worker.telemetry.http import HttpServer
-from worker.telemetry.pages import Page, Pages
+from worker.telemetry.page import Page
+from worker.telemetry.pages import Pages
 from worker.telemetry.readiness import Readiness
 from worker.telemetry.status_page import STATUS_PATH, status_page
 from worker.telemetry.worker_log import WorkerLog

@@ -26,7 +26,7 @@ from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks, WorkerStatus
 from worker.sessions.schema import SessionRecord
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 from worker.telemetry.snapshot import TelemetrySnapshot
 from worker.times.minutes import MINUTE, minute_of
 

@@ -32,7 +32,7 @@ from worker.telemetry.http_answers import (
     prepared,
     refused,
 )
-from worker.telemetry.pages import Page
+from worker.telemetry.page import Page
 from worker.telemetry.views import FAILED, ViewAt, Views
 
 PAGE_PATH: Final = "/page"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 
 METHODS: Final = ("GET", "HEAD")
 

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from worker.telemetry.catalogue import TELEMETRY_METRICS, TelemetryMetric
 from worker.telemetry.exposition import content_type_for, exposition
 from worker.telemetry.facts import ProcessFacts
 from worker.telemetry.families import Family
 from worker.telemetry.liveness import Liveness
+from worker.telemetry.page import TEXT, Page
 from worker.telemetry.prometheus import own_families, process_families
 from worker.telemetry.snapshot import TelemetrySnapshot
 
-TEXT: Final = "text/plain; charset=utf-8"
 _KEPT_S: Final = 1.0
-
-
-class Page(NamedTuple):
-    """An answer: its HTTP status and what it holds. ``headers``: further ones."""
-
-    status: int
-    content_type: str
-    body: str | bytes
-    headers: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The body as text."""
-        return self.body if isinstance(self.body, str) else self.body.decode()
-
-    @property
-    def encoded(self) -> bytes:
-        """The body as bytes."""
-        return self.body if isinstance(self.body, bytes) else self.body.encode()
 
 
 class Pages:

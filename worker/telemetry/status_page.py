@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from worker.telemetry.pages import Page
+from worker.telemetry.page import Page
 from worker.telemetry.snapshot import TelemetrySnapshot
 from worker.telemetry.status import StatusLine, status_of, values_of_snapshot
 

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Final
 
 from worker.telemetry.http_answers import Prepared, prepared
-from worker.telemetry.pages import TEXT, Page
+from worker.telemetry.page import TEXT, Page
 
 ViewAt = Callable[[str, Mapping[str, str]], Page]
 """Makes the answer at a path, for the fields of a query."""
