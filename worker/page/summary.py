@@ -45,6 +45,7 @@ def summary_row(record: SessionRecord) -> dict[str, Any]:
         "sid": record.session_id,
         "call": record.call_sid,
         "platform": record.platform,
+        "agent": record.agent,
         "began": began,
         "lasted": instant(record.ended_at) - began,
         "longest": longest and longest[0],

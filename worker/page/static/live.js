@@ -33,7 +33,7 @@ function addRows(rows, oldest) {
   return true;
 }
 
-const noSessions = () => Object.fromEntries(['sid', 'call', 'platform', 'began', 'lasted', 'longest', 'given_up', 'median', 'response',
+const noSessions = () => Object.fromEntries(['sid', 'call', 'platform', 'agent', 'began', 'lasted', 'longest', 'given_up', 'median', 'response',
   'turns', 'sure', 'interruptions', 'tokens', 'end', 'language', 'setup', 'codes', 'abandoned', 'unanswered', 'missing', 'doubtful',
   'strip', 'cells', 'cursor', 'continued'].map(name => [name, []]));
 

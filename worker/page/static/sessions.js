@@ -14,7 +14,7 @@ function searched() {
   if (texts) return texts;
   const s = DATA.sessions;
   texts = s.sid.map((sid, i) => [
-    sid, s.call[i], s.platform[i], s.language[i], s.setup[i], s.end[i], s.codes[i].join(' '),
+    sid, s.call[i], s.platform[i], s.agent[i], s.language[i], s.setup[i], s.end[i], s.codes[i].join(' '),
     s.abandoned[i] ? 'gave up' : '', s.missing[i] ? 'missing' : '', s.doubtful[i] ? 'doubt' : '',
     s.unanswered[i] ? 'unanswered' : ''].join(' ').toLowerCase());
   return texts;
@@ -134,7 +134,7 @@ function virtualTable(found, filter) {
 const csvText = value => `"${String(value ?? '').replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
 
 function download(found) {
-  const names = ['sid', 'call', 'platform', 'began', 'lasted', 'longest', 'median', 'response', 'turns', 'sure', 'interruptions', 'tokens', 'end', 'language', 'setup', 'codes', 'abandoned', 'unanswered', 'missing', 'doubtful'];
+  const names = ['sid', 'call', 'platform', 'agent', 'began', 'lasted', 'longest', 'median', 'response', 'turns', 'sure', 'interruptions', 'tokens', 'end', 'language', 'setup', 'codes', 'abandoned', 'unanswered', 'missing', 'doubtful'];
   const value = (name, i) => name === 'began' ? new Date(DATA.sessions.began[i]).toISOString() : DATA.sessions[name][i];
   const rows = found.map(i => names.map(name => typeof value(name, i) === 'number' ? value(name, i) : csvText(value(name, i))).join(','));
   const url = URL.createObjectURL(new Blob([[names.join(','), ...rows].join('\r\n'), '\r\n'], { type: 'text/csv' }));
