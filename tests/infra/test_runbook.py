@@ -63,7 +63,7 @@ def test_what_the_page_tells_to_look_at_is_on_the_dashboard() -> None:
 
 
 def test_templates_and_commands_that_the_pages_name_are_there() -> None:
-    for path in re.findall(r"infra/[\w.]+", DEPLOYMENT + RUNBOOK):
+    for path in re.findall(r"infra/[\w.-]+", DEPLOYMENT + RUNBOOK):
         assert (ROOT / path.rstrip(".")).exists(), path
 
 

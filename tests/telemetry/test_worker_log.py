@@ -124,6 +124,13 @@ def test_what_was_sent_is_told_to_those_who_look_for_it_only(lines: list[Any]) -
     assert [line["log_level"] for line in lines] == ["debug"]
 
 
+def test_what_is_lost_of_a_request_that_was_applied_is_a_warning(lines: list[Any]) -> None:
+    log_by(Clock()).sent(ENTRY, DeliveryOutcome.APPLIED, "3 of it rejected: too old")
+    (line,) = lines
+    assert (line["log_level"], line["outcome"]) == ("warning", "applied")
+    assert line["error"] == "3 of it rejected: too old"
+
+
 def test_a_failed_call_is_told_with_what_it_means_and_when_the_next_is(lines: list[Any]) -> None:
     failure = StreamFailure(StreamFailureKind.THROTTLED, "too fast")
     log_by(Clock()).reader_event(BackedOff("shard-1", failure, 4, 900))

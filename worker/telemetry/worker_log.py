@@ -70,9 +70,11 @@ class WorkerLog(WorkerEvents):
             self._warning(LogLine.PARSED_SLOWLY, None, answers=answers)
 
     def sent(self, entry: Entry, outcome: DeliveryOutcome, error: str) -> None:
-        """Log the outcome of an attempt to send."""
+        """Log the outcome of an attempt to send. One that was applied has an ``error`` if a part of
+        it is lost.
+        """
         attempt = {"entry": entry.id, "kind": entry.kind, "attempt": entry.attempts + 1}
-        if outcome is DeliveryOutcome.APPLIED:
+        if outcome is DeliveryOutcome.APPLIED and not error:
             self._log.debug("sent", bytes=len(entry.body), **attempt)
         else:
             alike = (entry.kind, outcome)
