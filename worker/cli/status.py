@@ -17,6 +17,7 @@ from worker.opening import Locations
 from worker.page.data import worst_first
 from worker.page.samples import instant
 from worker.page.summary import longest_wait
+from worker.printable import escaped_line
 from worker.reports.console import console, print_table
 from worker.reports.tables import ranked_table
 from worker.sessions.schema import SessionRecord
@@ -73,12 +74,13 @@ def _show(settings: Settings, calls: list[SessionRecord]) -> bool:
     """Print the status; return whether the worker answers."""
     answer = ask_worker(settings, "/metrics", _LONGEST)
     if not answer.ok:
-        click.echo(answer.text)
+        click.echo(escaped_line(answer.text))
     elif not answer.text:
         click.echo("the worker has not committed yet")
     else:
         for line in status_of(values_of(answer.text)):
-            click.echo(f"{' ' if line.fine else '!'} {line.name:<13} {line.text}")
+            shown = f"{' ' if line.fine else '!'} {line.name:<13} {line.text}"
+            click.echo(escaped_line(shown))
     if calls:
         out = console(sys.stdout)
         waits = [(longest_wait(one) or (None, False))[0] for one in calls]
@@ -92,7 +94,7 @@ def _calls(settings: Settings) -> list[SessionRecord]:
         view = Locations(settings.region, settings.endpoint_url).view(settings.state)
         found = records_of_state(view, None, settings.sequence_numbers)
     except VoiceInsightsError as error:
-        click.echo(f"no calls: {error}", err=True)
+        click.echo(escaped_line(f"no calls: {error}"), err=True)
         return []
     since = time.time_ns() // 1_000_000 - _HOUR_MS
     records = [one for one in found if instant(one.ended_at) >= since]
