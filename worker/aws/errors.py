@@ -89,6 +89,23 @@ def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
     return Misconfigured(text)
 
 
+def drop_tracebacks(error: BaseException) -> None:
+    """Drop the tracebacks of a handled error and of the errors behind it.
+
+    The frames of botocore and urllib3 hold the error, the request and what they have read of the
+    answer, and the error's traceback holds the frames. Only the garbage collector frees such a
+    cycle, and in a worker with few calls it runs seldom.
+    """
+    waiting: list[BaseException | None] = [error]
+    dropped: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in dropped:
+            dropped.add(id(one))
+            one.__traceback__ = None
+            waiting += [one.__cause__, one.__context__]
+
+
 def passes(error: BotoCoreError) -> bool:
     """Whether an error raised by botocore itself may pass; otherwise an operator must fix its
     cause: credentials, a profile, a configuration.
