@@ -210,6 +210,15 @@ def test_how_long_minutes_waited_is_known_by_reason() -> None:
     assert direct == {("complete", 30 * SECOND), ("late", 1170 * SECOND)}
 
 
+def test_a_minute_that_is_not_released_yet_has_not_waited() -> None:
+    live = Live()
+    live.arrive(1 * SECOND, 1 * SECOND, "dtmf")
+    live.arrive(65 * SECOND, 65 * SECOND, "dtmf")
+    live.until(3 * MINUTE)
+    waited = {wait: count for (hold, _, wait), count in live.waits.items() if hold is Hold.DIRECT}
+    assert waited == {30 * SECOND: 2}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_sent_is_what_the_records_say_if_nothing_comes_later_than_the_hold(
     seed: int,
