@@ -119,15 +119,19 @@ def not_of(service: str, error: Exception) -> str:
     return f"what answers is not {service} ({type(error).__name__}{missing})"
 
 
+def found_expired(error: BaseException | None) -> bool:
+    """Whether AWS refused a call, and did nothing, because the credentials have expired."""
+    if not isinstance(error, ClientError):
+        return False
+    return error.response.get("Error", {}).get("Code") in EXPIRED_TOKEN_CODES
+
+
 def words_of(error: Exception) -> str:
     """The part of an error's text that may be shown, in one line: AWS's message whole, and the
     beginning of botocore's, but never one that may quote a header or a password.
     """
     told = one_line(error) if isinstance(error, ClientError) else short_line(error)
-    if (
-        isinstance(error, ClientError)
-        and error.response.get("Error", {}).get("Code") in EXPIRED_TOKEN_CODES
-    ):
+    if found_expired(error):
         return f"{told.removesuffix('.')}; renew the credentials"
     return f"{told}: sign in again" if isinstance(error, _SIGN_IN) else told
 
