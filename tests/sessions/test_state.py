@@ -128,3 +128,11 @@ def test_forgetting_a_reading_loses_nothing() -> None:
     before = list(parts_of(resident.analysis()))
     resident.forget_analysis()
     assert list(parts_of(resident.analysis())) == before
+
+
+def test_an_analysis_is_kept_until_it_is_forgotten() -> None:
+    resident = held_of((0, "dtmf"))
+    first = resident.analysis(contiguous=True)
+    assert resident.analysis(contiguous=True) is first
+    resident.forget_analysis()
+    assert resident.analysis(contiguous=True) is not first

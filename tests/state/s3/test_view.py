@@ -8,8 +8,9 @@ import pytest
 
 from tests.outbox.outboxes import metrics, tokens
 from tests.state.commits import change, commit, evicted
-from tests.state.s3.buckets import Crashed, taken_in
+from tests.state.s3.buckets import Crashed, manifest_in, taken_in
 from worker.destinations.cloudwatch.requests import DATUMS
+from worker.errors import CorruptState
 from worker.objectstore.retrying import Access
 from worker.outbox.entries import DeliveryOutcome, Settled
 from worker.outbox.ledger import Note, tally_of
@@ -77,6 +78,15 @@ def test_a_session_that_went_twice_is_found_once_as_it_now_is() -> None:
     owner.append(commit(away=[evicted(1)]))
     owner.append(commit(away=[evicted(1, revision=2)]))
     assert found_in(bucket, "VX1") == [("VX1", 2)]
+
+
+def test_a_damaged_closed_session_is_corrupt_state() -> None:
+    bucket = StrictS3()
+    taken_in(bucket).append(commit(away=[evicted(4)]))
+    (ref,) = (ref for ref in manifest_in(bucket).refs() if ref.footer)
+    bucket.objects[ref.name] = bytes(ref.footer) + bucket.objects[ref.name][ref.footer :]
+    with pytest.raises(CorruptState, match=ref.name):
+        found_in(bucket, "VX4")
 
 
 def test_it_is_seen_whether_the_streams_numbers_were_found_sparse() -> None:
