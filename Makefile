@@ -13,6 +13,7 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers
 PEERS_OF := tests/bench/peers/requirements
 RELEASE := .venv-release
+PHOENIX := .venv-phoenix
 IMAGE := .venv-image
 LOCKS := requirements.lock infra/requirements.lock infra/build.lock infra/release.lock \
   localstack/requirements.lock tests/bench/peers/requirements.lock
@@ -25,7 +26,7 @@ CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 CAN_MAKE_VENVS := import ensurepip, venv
 
-.PHONY: help run test test-quick check bench exactness soak mutants pictures lock dist sbom audit clean
+.PHONY: help run test test-quick check bench exactness soak mutants pictures otlp-look lock dist sbom audit clean
 .PHONY: localstack localstack-run localstack-stop
 
 help: ## What there is
@@ -52,8 +53,8 @@ localstack: $(READY) ## LocalStack on 127.0.0.1:4566, in the background (needs N
 	@localstack/host.sh setup $(PY)
 	@localstack/host.sh start
 
-localstack-run: localstack ## The worker against LocalStack, fed by the simulator, until Ctrl-C
-	@localstack/run.sh
+localstack-run: localstack ## The worker against LocalStack, fed with calls, until Ctrl-C (PLATFORM=twilio|pinecall|both)
+	@PLATFORM=$(PLATFORM) localstack/run.sh
 
 localstack-stop: ## End what make localstack has started
 	@localstack/host.sh stop
@@ -78,10 +79,14 @@ soak: $(READY) ## The worker on live traffic for hours: is what it takes flat? (
 mutants: $(READY) ## Faults put into the worker, and which of them no test notices (NUMBER=200, SEED=1)
 	@nice $(PY) -m tests.mutants $(if $(NUMBER),--number $(NUMBER)) $(if $(SEED),--seed $(SEED))
 
+otlp-look: $(READY) $(PHOENIX)/.ready ## The worker's traces in Arize Phoenix, until Ctrl-C (fetches 850 MB)
+	@$(PY) -m tests.otlp_look --program $(PHOENIX)/bin/phoenix --folder .phoenix
+
 lock: $(RELEASE)/.ready ## Pin the dependencies anew (for maintainers)
 	@$(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
 	@$(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
-	@$(PINNED) -c requirements.lock --output-file infra/requirements.lock pyproject.toml
+	@$(PINNED) -c requirements.lock --extra otlp --extra pinecall \
+	  --output-file infra/requirements.lock pyproject.toml
 	@$(PINNED) -c requirements.lock --output-file infra/build.lock infra/build.in
 	@$(PINNED) --upgrade --output-file infra/release.lock infra/release.in
 
@@ -106,7 +111,7 @@ audit: $(RELEASE)/.ready ## Look all pinned packages up among the known vulnerab
 	done; test -z "$$failed"
 
 clean: localstack-stop ## Remove the virtual environment, caches and the demo's output
-	@rm -rf $(VENV) .venv-localstack .venv-page .localstack $(PEERS) $(RELEASE) $(IMAGE) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
+	@rm -rf $(VENV) .venv-localstack .venv-page .localstack .phoenix $(PHOENIX) $(PEERS) $(RELEASE) $(IMAGE) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
 	@find worker tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(READY) is made last, and removed before anything is changed: without it, .venv may be
@@ -147,6 +152,14 @@ $(PEERS)/.ready: $(PEERS_OF).lock $(READY)
 	@$(PY) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip -qq --no-input --disable-pip-version-check \
 	  install --require-hashes -r $(PEERS_OF).lock
+	@touch $@
+
+# Arize Phoenix is under the Elastic License 2.0: whoever calls the target fetches it, its newest.
+$(PHOENIX)/.ready: $(READY)
+	@echo "setup: installing arize-phoenix (Elastic License 2.0) into $(PHOENIX)"
+	@rm -rf $(PHOENIX)
+	@$(PY) -m venv $(PHOENIX)
+	@$(PHOENIX)/bin/python -m pip -qq --no-input --disable-pip-version-check install arize-phoenix
 	@touch $@
 
 # Nor can what makes a release: neither the worker nor its tests need it.

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The worker against the LocalStack on 127.0.0.1:4566, fed with simulated calls as they would
 # happen, until Ctrl-C. State, session records and metrics are in LocalStack, and end with it.
+# PLATFORM says whose calls: twilio (the default), pinecall, through the bridge and from a stub of
+# Pinecall's interface, or both.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,9 +10,14 @@ python=.venv/bin/python
 endpoint=http://127.0.0.1:4566
 name=voice-insights # of the stream and the bucket that LocalStack's hook has made
 folder=.localstack
+platform=${PLATFORM:-twilio}
+case $platform in
+  twilio | pinecall | both) ;;
+  *) echo "PLATFORM is twilio, pinecall or both, not $platform" >&2 && exit 2 ;;
+esac
 
 for variable in $(compgen -e); do # an account of yours is no place for simulated calls
-  case $variable in AWS_* | VOICE_INSIGHTS_*) unset "$variable" ;; esac
+  case $variable in AWS_* | VOICE_INSIGHTS_* | PINECALL_*) unset "$variable" ;; esac
 done
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
 export VOICE_INSIGHTS_STREAM=$name VOICE_INSIGHTS_ENDPOINT_URL=$endpoint
@@ -29,14 +36,27 @@ Look from another terminal, with these set:
 Ctrl-C ends it.
 END
 
+others=()
 set -m # groups of their own: this script alone hears Ctrl-C, and tells the worker once
-$python -m worker simulate --into "$name" --endpoint-url "$endpoint" --speed 1 \
-  --seed "$RANDOM" --sessions 300 --spread 30m --delay-median 2s >"$folder/simulate.log" 2>&1 </dev/null &
-simulator=$!
+if [ "$platform" != pinecall ]; then
+  $python -m worker simulate --into "$name" --endpoint-url "$endpoint" --speed 1 \
+    --seed "$RANDOM" --sessions 300 --spread 30m --delay-median 2s >"$folder/simulate.log" 2>&1 </dev/null &
+  others+=("$!")
+fi
+if [ "$platform" != twilio ]; then
+  $python -m worker.testing.pinecall_server 0 300 1800 "$RANDOM" >"$folder/pinecall-url" 2>"$folder/pinecall.log" </dev/null &
+  others+=("$!")
+  until [ -s "$folder/pinecall-url" ]; do sleep 0.1; done
+  PINECALL_API_KEY=pc_test_not-a-secret VOICE_INSIGHTS_PINECALL_ACCOUNT=simulated \
+    VOICE_INSIGHTS_PINECALL_URL=$(cat "$folder/pinecall-url") VOICE_INSIGHTS_PINECALL_POLL_S=5 \
+    VOICE_INSIGHTS_PINECALL_CHECKPOINT=$folder/pinecall-bridge.json \
+    $python -m worker bridge pinecall >"$folder/bridge.log" 2>&1 </dev/null &
+  others+=("$!")
+fi
 $python -m worker run </dev/null &
 worker=$!
 set +m
-trap 'kill "$simulator" 2>/dev/null || true' EXIT
+trap 'kill "${others[@]}" 2>/dev/null || true' EXIT
 trap 'kill -TERM "$worker" 2>/dev/null || true' INT TERM
 
 while kill -0 "$worker" 2>/dev/null; do

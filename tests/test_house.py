@@ -34,6 +34,7 @@ JUDGING: Final = (
     "facts",
     "findings",
     "judging",
+    "pinecall",
     "sampling",
     "stream",
     "traffic",
@@ -45,6 +46,9 @@ TWILIO_PURE: Final = (
     *("comparison", "merging", "report_rows", "retrying", "sink_setup", "summaries"),
 )
 """The modules of ``worker.twilio`` that neither ask Twilio nor keep files."""
+
+PINECALL_PURE: Final = ("mapping", "checkpoint", "answers", "records", "pacing", "api")
+"""The modules of ``worker.pinecall`` that neither ask Pinecall nor keep anything."""
 
 PAGE: Final = (
     "bins",
@@ -70,12 +74,14 @@ CORE: Final = (
     *(f"worker.page.{name}" for name in PAGE),
     *(f"worker.doctor.{name}" for name in JUDGING),
     *(f"worker.twilio.{name}" for name in TWILIO_PURE),
+    *(f"worker.pinecall.{name}" for name in PINECALL_PURE),
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
     *("errors", "backoff", "printable", "identifying", "private_files", "times", "logs"),
     *("stream", "metrics", "recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
+    "pinecall",
     *("outbox", "destinations", "replay", "reports", "page", "state", "service"),
     *(
         "telemetry",
@@ -83,6 +89,7 @@ LAYERS: Final = (
         "settings",
         "testing",
         "opening",
+        "otlp",
         "wiring",
         "doctor",
         "cli",
@@ -105,7 +112,7 @@ CLOCKS: Final = {
     for call in ("now", "utcnow", "today")
 }
 STREAMS: Final = {"sys.stdin", "sys.stdout", "sys.stderr"}
-PURE_LIBRARIES: Final = {"aws_kinesis_agg", "google", "msgspec", "zstandard"}
+PURE_LIBRARIES: Final = {"aws_kinesis_agg", "google", "msgspec", "opentelemetry", "zstandard"}
 """All that pure modules import from outside the standard library; ``google`` is protobuf."""
 LINES_AT_MOST: Final = {"worker": 300, "tests": 400, "localstack": 300}
 

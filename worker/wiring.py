@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import boto3
@@ -41,7 +42,7 @@ class SharedParts(NamedTuple):
     """The parts that all partitions of a process share, made once.
 
     ``stream``: the stream's name in the log. ``open_store`` returns the store at a location, not
-    acquired yet.
+    acquired yet. ``further``: makes the destinations that name the instance whose samples they get.
     """
 
     stream: str
@@ -52,6 +53,7 @@ class SharedParts(NamedTuple):
     events: WorkerEvents
     clocks: Clocks
     random: Callable[[], float]
+    further: Callable[[str], Mapping[EntryKind, Destination]] = lambda _instance: {}
 
 
 def shared_parts(
@@ -73,7 +75,7 @@ def shared_parts(
     records, letters = settings.records, settings.dead_letters
     today = (lambda: format_ms(clocks.now())[:10]) if settings.file_rotation == "daily" else None
     destinations = {
-        METRIC_KIND: Destination(DATUMS, _metrics(settings, session), settings.on_ambiguous),
+        **_metrics(settings, session),
         RECORD_KIND: Destination(RECORD_LINES, locations.records(records, today)),
         DEAD_LETTER_KIND: Destination(DEAD_LETTER_LINES, locations.dead_letters(letters, today)),
     }
@@ -90,6 +92,7 @@ def shared_parts(
         events,
         clocks,
         random,
+        _further(settings, session, clocks),
     )
 
 
@@ -108,12 +111,12 @@ def partition_of(
     restored = store.acquire(identity)
     partition = Partition(shared.rules, restored)
     shared.events.started(shared.stream, len(restored.sessions))
-    if stranded := store.waiting_kinds() - shared.destinations.keys():
+    destinations = {**shared.destinations, **shared.further(f"{identity}, {location}")}
+    if stranded := store.waiting_kinds() - destinations.keys():
         shared.events.stranded(sorted(stranded))
     source, positions = open_source(restored.positions)
     lanes = [
-        Lane(kind, store, to, shared.events, shared.random)
-        for kind, to in shared.destinations.items()
+        Lane(kind, store, to, shared.events, shared.random) for kind, to in destinations.items()
     ]
     service = Service(
         source,
@@ -175,13 +178,41 @@ def _kinesis(
     return KinesisEngine(api, description, settings.start, events.reader_event)
 
 
-def _metrics(settings: Settings, session: boto3.Session) -> Sink:
-    if settings.sink == "emf":
-        return EmfSink(LineSink(STDOUT), settings.namespace)
+@contextmanager
+def otlp_package() -> Iterator[None]:
+    """Raise ``Misconfigured`` if the block imports the package of OTLP's messages in vain."""
+    try:
+        yield
+    except ImportError as error:
+        raise Misconfigured(
+            "OTLP needs the package opentelemetry-proto: in a checkout, pip install '.[otlp]'"
+        ) from error
+
+
+def _further(
+    settings: Settings, session: boto3.Session, clocks: Clocks
+) -> Callable[[str], Mapping[EntryKind, Destination]]:
+    """The destinations over OTLP, which need a package of their own."""
+    if "otlp" not in settings.sink and settings.traces == "off":
+        return lambda _instance: {}
+    with otlp_package():
+        from worker.otlp import further_of
+
+    return further_of(settings, session, clocks.monotonic)
+
+
+def _metrics(settings: Settings, session: boto3.Session) -> dict[EntryKind, Destination]:
+    """The way to CloudWatch, if there is one: by its API, or by lines of EMF."""
+    if "emf" in settings.sink:
+        sink: Sink = EmfSink(LineSink(STDOUT), settings.namespace)
+        return {METRIC_KIND: Destination(DATUMS, sink, settings.on_ambiguous)}
+    if "cloudwatch" not in settings.sink:
+        return {}
     client = cloudwatch_client(
         settings.region,
         settings.endpoint_url,
         session=session,
         timeout_s=settings.send_timeout_s,
     )
-    return CloudWatchSink(client, settings.namespace)
+    sink = CloudWatchSink(client, settings.namespace)
+    return {METRIC_KIND: Destination(DATUMS, sink, settings.on_ambiguous)}

@@ -68,7 +68,7 @@ def test_credentials_are_masked() -> None:
 def test_the_json_form_says_the_same() -> None:
     told: dict[str, Any] = json.loads(_printed("--json", SINK="emf"))
     assert list(told["settings"]) == list(Settings.model_fields)
-    assert told["settings"]["sink"] == {"value": "emf", "source": "env VOICE_INSIGHTS_SINK"}
+    assert told["settings"]["sink"] == {"value": ["emf"], "source": "env VOICE_INSIGHTS_SINK"}
     assert told["settings"]["stream"] == {"value": None, "source": "default"}
     series = told["series"]
     assert series["base"] == len(CATALOGUE) < series["at_most"]
@@ -78,9 +78,9 @@ def test_the_json_form_says_the_same() -> None:
 def test_the_number_of_series_and_their_cost_are_stated_as_an_estimate() -> None:
     printed = _printed(DIMENSIONS="{}", MAX_SERIES="10000")
     count = len(CATALOGUE)
-    assert (
-        f"CloudWatch series: {count} without further dimensions, at most {count + 210}" in printed
-    )
+    own = 210 + 201  # interruptions, ends and errors by code; tools
+    at_most = 2 * (count + own)  # with Platform and without
+    assert f"CloudWatch series: {count} without further dimensions, at most {at_most}" in printed
     assert (
         f"Estimate at the list price of $0.30 per series and month: ${count * 0.3:.2f} to"
         in printed

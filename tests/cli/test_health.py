@@ -27,7 +27,7 @@ def health(*options: object, env: dict[str, str] | None = None) -> Result:
 
 @contextmanager
 def serving(status: int, text: str | None = None) -> Iterator[int]:
-    def page(path: str) -> Page:
+    def page(path: str, _accept: str) -> Page:
         return Page(status, TEXT, f"told at {path}\n" if text is None else text)
 
     server = HttpServer(page, "127.0.0.1", 0)
@@ -106,7 +106,7 @@ def test_a_worker_at_work_is_alive_and_ready_and_tells_its_metrics(tmp_path: Pat
             assert health("--health-port", port).exit_code == 0
             assert page(port, "/readyz") == (200, "ok\n")
             text = page(port, "/metrics")[1]
-            assert "\nvoice_insights_worker_shards_live 2\n" in text
+            assert "\nvoice_insights_worker_shards_live 2.0\n" in text
             assert worker.end() == 0
             assert health("--health-port", port).exit_code == 1
         (directive,) = told(worker, "own metrics")[0]["_aws"]["CloudWatchMetrics"]

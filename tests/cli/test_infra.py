@@ -59,6 +59,22 @@ def test_both_templates_are_written_wherever_one_is(tmp_path: Path) -> None:
         assert CliRunner().invoke(cli, ["infra", command, "--out", str(out)]).exit_code == 0
 
 
+def test_rules_and_dashboards_are_up_to_date_until_a_setting_changes(tmp_path: Path) -> None:
+    rules, folder = tmp_path / "rules.yaml", tmp_path / "grafana"
+    for options in (
+        ("--prometheus", "--out", rules),
+        ("--grafana", "prometheus", "-o", folder),
+        ("--grafana", "cloudwatch", "-o", folder),
+    ):
+        assert render(*options, "--check").exit_code != 0
+        assert render(*options).exit_code == 0
+        assert render(*options, "--check").exit_code == 0
+    assert render("--grafana", "cloudwatch", "-o", folder, "--namespace", "X", "--check").exit_code
+    assert len(list((folder / "dashboards").iterdir())) == 2
+    both = render("--prometheus", "--grafana", "prometheus")
+    assert isinstance(both.exception, Misconfigured)
+
+
 def test_a_service_template_that_someone_has_changed_is_left_alone(tmp_path: Path) -> None:
     out = tmp_path / "service.yaml"
     out.write_text("mine")

@@ -67,3 +67,9 @@ def test_a_reader_learns_the_units() -> None:
     text = json.dumps(printed())
     assert "milliseconds" in text
     assert "RFC 3339" in text
+
+
+def test_it_prints_the_pinecall_event_too() -> None:
+    done = CliRunner().invoke(schema, ["pinecall"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["title"] == "PinecallEvent"

@@ -16,6 +16,7 @@ OWN_VALUES = {
     "Type": ("SPEECH", "DTMF", "UNKNOWN"),
     "EndStatus": ("unknown", "failure", "ended", "hung_up", "other", "none"),
     "ErrorCode": tuple(str(code) for code in range(64_100, 64_112)),
+    "Tool": tuple(f"tool_{number}" for number in range(12)),
 }
 LABELS = [{}, {"Environment": "production"}, {"Environment": "test"}, {"Agent": "a", "Shop": "b"}]
 NAMES = (*CONTEXT_DIMENSIONS, "Environment", "Agent")
@@ -27,7 +28,8 @@ def _admitted(rules: SeriesRules) -> int:
     contexts = [Context(*(f"{one}",) * 6) for one in range(12)]
     for metric, context, account in product(CATALOGUE.values(), contexts, [*rules.labels, "AC?"]):
         for own in OWN_VALUES.get(metric.own_dimension or "", (None,)):
-            book.of(metric.name, own, context, account)
+            for owner in (account, ("pinecall", account)):
+                book.of(metric.name, own, context, owner)
     return len(book.drain_admitted())
 
 
@@ -65,7 +67,7 @@ def test_without_sets_the_base_is_one_series_a_metric() -> None:
     rules = SeriesRules(sets={}, in_all=10_000)
     metrics = len(CATALOGUE)
     assert estimate(rules).base == metrics
-    assert estimate(rules).at_most == metrics + 3 + 6 + 201
+    assert estimate(rules).at_most == 2 * (metrics + 3 + 6 + 201 + 201)
     assert estimate(rules).base_usd == pytest.approx(0.30 * metrics)
 
 

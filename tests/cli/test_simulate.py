@@ -20,6 +20,8 @@ from worker.times.rfc3339 import format_ms
 
 AWS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": REGION}
 
+KINDS = b"com.twilio.voice.insights.call-event.gateway", b"com.voiceinsights.pinecall.call-event"
+
 
 def run(*arguments: str) -> Result:
     return CliRunner(env=AWS).invoke(simulate, list(arguments))
@@ -190,3 +192,13 @@ def test_a_stream_that_is_not_there_is_one_clear_line(endpoint: str) -> None:
     assert isinstance(done.exception, Misconfigured)
     assert "no stream nowhere" in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+@pytest.mark.parametrize("platform", ["pinecall", "both"])
+def test_calls_of_either_platform_are_made(platform: str, tmp_path: Path) -> None:
+    done = run("--sessions", "6", "--platform", platform, "--seed", "3", "--out", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    kinds = {kind for one in records(tmp_path) for kind in KINDS if kind in one.data}
+    assert kinds >= ({KINDS[1]} if platform == "pinecall" else set(KINDS))
+    pinecalls = sum(KINDS[1] in one.data for one in records(tmp_path))
+    assert pinecalls > 20

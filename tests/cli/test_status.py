@@ -11,10 +11,11 @@ from tests.cli.test_health import serving
 from tests.cli.test_session import CALL, Owner
 from tests.scenes import BASE
 from worker.cli.main import cli
-from worker.telemetry.prometheus import prometheus_page
+from worker.telemetry.exposition import exposition
+from worker.telemetry.prometheus import own_families
 from worker.telemetry.snapshot import TelemetrySnapshot
 
-PAGE = prometheus_page(TelemetrySnapshot({"Occurrences": 12, "DeadLetters": 2}, {}))
+PAGE = exposition(own_families(TelemetrySnapshot({"Occurrences": 12, "DeadLetters": 2}, {})))
 
 
 def status(port: int, state: Path) -> Result:

@@ -25,11 +25,13 @@ from worker.telemetry.log_lines import LogLine
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 ALARMS = alarms(Deployment("VoiceInsights", "VoiceInsights/Worker"))
+PINECALLS = alarms(Deployment("VoiceInsights", "VoiceInsights/Worker", platform="pinecall"))
+EVERY = {alarm.name: alarm for alarm in (*PINECALLS, *ALARMS)}
 
 SECTIONS = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=^###? |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 
 
-@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
+@pytest.mark.parametrize("alarm", EVERY.values(), ids=lambda alarm: alarm.name)
 def test_every_alarm_has_its_paragraph(alarm: Alarm) -> None:
     text = SECTIONS[alarm.name]
     assert text.startswith(alarm.urgency.value.title())
@@ -39,7 +41,7 @@ def test_every_alarm_has_its_paragraph(alarm: Alarm) -> None:
 
 
 def test_there_is_no_paragraph_of_an_alarm_that_is_gone() -> None:
-    assert SECTIONS.keys() == {alarm.name for alarm in ALARMS}
+    assert SECTIONS.keys() == EVERY.keys()
 
 
 def test_the_table_of_sizes_is_what_the_arithmetic_gives() -> None:

@@ -136,7 +136,7 @@ def test_every_parameter_explains_itself() -> None:
 def test_only_pairs_of_processor_and_memory_that_fargate_has_are_taken() -> None:
     pairs = {cpu: set(mib) for cpu, mib in TASKS}
     ruled = {}
-    for rule in TEMPLATE["Rules"].values():
+    for rule in (one for name, one in TEMPLATE["Rules"].items() if name != "BridgeHasItsKey"):
         parameter, cpu = rule["RuleCondition"]["Fn::Equals"]
         assert parameter == {"Ref": "Cpu"}
         ((memories, checked),) = (one["Assert"]["Fn::Contains"] for one in rule["Assertions"])

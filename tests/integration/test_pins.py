@@ -15,9 +15,9 @@ FOLDER = ROOT / "localstack"
 
 def container() -> dict[str, Any]:
     services = yaml.safe_load((FOLDER / "docker-compose.yml").read_text())["services"]
-    (only,) = services.values()
-    assert isinstance(only, dict)
-    return only
+    found = services["localstack"]
+    assert isinstance(found, dict)
+    return found
 
 
 def test_docker_runs_the_version_that_the_lock_has() -> None:

@@ -34,9 +34,14 @@ def test_samples_are_integers_by_a_scale() -> None:
     assert scales == {"TokensPerSecond": 1000, "AgentTalkShare": 100}
 
 
-def test_three_metrics_have_a_dimension_of_their_own() -> None:
+def test_four_metrics_have_a_dimension_of_their_own() -> None:
     found = {name: m.own_dimension for name, m in CATALOGUE.items() if m.own_dimension}
-    assert found == {"Interruptions": "Type", "Errors": "ErrorCode", "SessionsEnded": "EndStatus"}
+    assert found == {
+        "Interruptions": "Type",
+        "Errors": "ErrorCode",
+        "SessionsEnded": "EndStatus",
+        "ToolCalls": "Tool",
+    }
 
 
 @pytest.mark.parametrize(

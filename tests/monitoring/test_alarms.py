@@ -17,13 +17,13 @@ from worker.monitoring.alarms import (
     SAMPLES_AT_LEAST,
     SESSIONS_AT_LEAST,
     STOP_S,
-    TARGETS,
     TURNS_AT_LEAST,
     WAITS_AT_LEAST,
     alarms,
 )
 from worker.monitoring.dashboard import END_STATUSES
 from worker.monitoring.deployment import DELIVERY_S, Deployment, Of, delay_s
+from worker.monitoring.targets import TARGETS
 from worker.partition.rules import Rules
 from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.liveness import START_WITHIN_S

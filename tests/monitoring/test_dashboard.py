@@ -9,9 +9,10 @@ from typing import Any
 
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.metrics.series import SeriesRules
-from worker.monitoring.alarms import TARGETS, alarms
+from worker.monitoring.alarms import alarms
 from worker.monitoring.dashboard import END_STATUSES, dashboard
 from worker.monitoring.deployment import Deployment
+from worker.monitoring.targets import TARGETS
 from worker.monitoring.widgets import COLUMNS
 from worker.partition.rules import Rules
 from worker.telemetry.catalogue import TELEMETRY_METRICS

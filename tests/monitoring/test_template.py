@@ -10,6 +10,7 @@ from tests.infra.templates import MONITORING, load, parse
 from worker.monitoring.alarm import Urgency
 from worker.monitoring.alarms import ALARMED_LATENCIES, alarms
 from worker.monitoring.deployment import Deployment
+from worker.monitoring.targets import END_POINTING_MS
 from worker.monitoring.template import TOPICS, monitoring_template
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
@@ -89,3 +90,26 @@ def test_only_cloudwatch_of_this_account_publishes_to_the_topics() -> None:
         assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
         assert statement["Resource"] == {"Ref": topic}
         assert "aws:SourceAccount" in statement["Condition"]["StringEquals"]
+
+
+def test_a_platforms_watch_is_of_its_calls_alone() -> None:
+    platform = (("Platform", "pinecall"),)
+    deployment = Deployment("Calls", "Own", labels=platform, platform="pinecall")
+    template = monitoring_template(deployment)
+    assert "AWS/Kinesis" not in template
+    bridge = template.count('MetricName: "Bridge')
+    assert template.count('Namespace: "Own"') == bridge > 0
+    named = template.count('MetricName: "') - bridge
+    assert named > 10
+    assert template.count('- Name: "Platform"') == named
+
+
+def test_a_platform_whose_gap_includes_end_pointing_has_later_limits() -> None:
+    usual = alarms(Deployment("Calls", "Own"))
+    deployment = Deployment("Calls", "Own", labels=(("Platform", "pinecall"),), platform="pinecall")
+    later = {alarm.name: alarm.threshold for alarm in alarms(deployment)}
+    for alarm in usual:
+        if alarm.name in ("ResponseLatencyP95", "CallerWaitP95"):
+            assert later[alarm.name] == alarm.threshold + END_POINTING_MS
+        elif alarm.name in later:
+            assert later[alarm.name] == alarm.threshold

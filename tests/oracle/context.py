@@ -42,7 +42,7 @@ class Context:
         self.languages = languages
         self.settings = {
             key: own[key] if isinstance(own[key], str) else str(own[key]).lower()
-            for key in ALLOWED_SETTINGS
+            for key in (*ALLOWED_SETTINGS, "channel", "direction")  # the last two: Pinecall
             if own.get(key) is not None
         }
         for language, key, fields in (

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple, NoReturn
 
 from aws_kinesis_agg.deaggregator import messages_pb2
 
+from tests.oracle.pinecall import payload_of as pinecall_payload_of
 from worker.stream.record import Record
 
 GATEWAY = "com.twilio.voice.insights.call-event.gateway"
 TEST_EVENT = "com.twilio.eventstreams.test-event"
+PINECALL = "com.voiceinsights.pinecall.call-event"
 MAGIC = b"\xf3\x89\x9a\xc2"
 HOUR_MS = 3_600_000
 
@@ -73,6 +75,16 @@ SETTINGS = (
 )
 
 
+class Link(NamedTuple):
+    """What an event of Pinecall says of its place. ``text`` decides between two payloads."""
+
+    turn: int | None
+    previous: int | None
+    guessed: bool
+    agent: str
+    text: str
+
+
 class Event(NamedTuple):
     """One ConversationRelay occurrence; ``timestamp`` and ``arrival`` in epoch ms."""
 
@@ -85,6 +97,7 @@ class Event(NamedTuple):
     timestamp: int
     payload: Any
     arrival: int
+    link: Link | None = None
 
     @property
     def session_key(self) -> tuple[str, str, str, str]:
@@ -201,6 +214,8 @@ def classify(item: Any, arrival: int) -> Event | str:
         raise Unreadable
     if item["type"] == TEST_EVENT:
         return "test event"
+    if item["type"] == PINECALL:
+        return pinecall_event(item, arrival)
     if item["type"] != GATEWAY:
         return "ignored"
     data = item.get("data")
@@ -216,6 +231,56 @@ def classify(item: Any, arrival: int) -> Event | str:
     return relay_event(item, data, relay, arrival)
 
 
+def pinecall_event(item: Any, arrival: int) -> Event:
+    """Pinecall's CloudEvents say the same in names of their own; for payloads see ``pinecall``."""
+    data: Any = item.get("data")
+    if isinstance(data, str):
+        data = parse_json(data)
+    if not isinstance(data, dict):
+        raise Unreadable
+    call: Any = data.get("call")
+    session: Any = data.get("session", call)
+    account, agent = data.get("account"), data.get("agent")
+    for needed in (call, session):
+        if not isinstance(needed, str) or needed.strip() == "":
+            raise Unreadable
+    for optional in (account, agent):
+        if optional is not None and not isinstance(optional, str):
+            raise Unreadable
+    if "/" in (account or ""):
+        raise Unreadable  # the program's: it would not be told from an agent's
+    number: Any = data.get("sequence_number", data.get("n"))
+    if not is_integer(number) or not 0 <= number <= 2_147_483_647:
+        raise Unreadable
+    timestamp = time_of(item, data, arrival)
+    name = text(data.get("name"))
+    payload, said = pinecall_payload_of(name, data.get(name))
+    previous: Any = data.get("previous", number - 1)
+    usable = isinstance(previous, int) and is_integer(previous) and 0 <= previous < number
+    if "previous" in data and not usable:
+        previous = None
+    turn: Any = data.get("turn")
+    turn = turn if is_integer(turn) and 0 <= turn < 2**53 else None
+    guessed = data.get("basis") in ("preceding", "arrival")
+    known = -1 if previous is None else previous
+    whole = f"[{said},{known},{json.dumps(turn)},{json.dumps(guessed)}]"
+    link = Link(turn, previous, guessed, agent or "", whole)
+    return Event(
+        "pinecall", account or "", call, session, number, name, timestamp, payload, arrival, link
+    )
+
+
+def time_of(item: Any, data: Any, arrival: int) -> int:
+    timestamp = epoch_ms(data.get("timestamp"))
+    if timestamp is None:
+        timestamp = epoch_ms(item.get("time"))
+    if timestamp is None or timestamp > arrival + HOUR_MS:
+        raise Unreadable
+    if timestamp < arrival - 31 * 24 * HOUR_MS:
+        raise Unreadable
+    return timestamp
+
+
 def relay_event(item: Any, data: Any, relay: Any, arrival: int) -> Event:
     session_id = relay.get("session_id")
     if not isinstance(session_id, str) or session_id.strip() == "":
@@ -226,13 +291,7 @@ def relay_event(item: Any, data: Any, relay: Any, arrival: int) -> Event:
     sequence_number = relay.get("sequence_number")
     if not is_integer(sequence_number) or not 0 <= sequence_number <= 2_147_483_647:
         raise Unreadable
-    timestamp = epoch_ms(data.get("timestamp"))
-    if timestamp is None:
-        timestamp = epoch_ms(item.get("time"))
-    if timestamp is None or timestamp > arrival + HOUR_MS:
-        raise Unreadable
-    if timestamp < arrival - 31 * 24 * HOUR_MS:
-        raise Unreadable
+    timestamp = time_of(item, data, arrival)
     name = text(relay.get("name")) or text(data.get("name"))
     name = ALIASES.get(name, name)
     return Event(

@@ -10,6 +10,14 @@ from typing import Any, NamedTuple
 
 from tests.oracle.context import Context, dimension_of, language_of
 from tests.oracle.decoding import Event
+from tests.oracle.linked import (
+    LinkedWalk,
+    lacking,
+    longest_linked_silence,
+    predecessors,
+    time_away,
+    turn_of,
+)
 from tests.oracle.numbers import distribution, half_up, iso, plain, published
 from tests.oracle.samples import Sample
 from tests.oracle.silence import longest_silence
@@ -46,8 +54,7 @@ class Merged(NamedTuple):
 
 def result_of(deliveries: list[Event], contiguous: bool = True) -> Result:
     merged = merge(deliveries)
-    numbers = {event.sequence_number for event in merged.events} if contiguous else None
-    walk, contexts = Walk(numbers), []
+    walk, contexts = walk_of(merged.events, contiguous), list[dict[str, str]]()
     context = Context()
     for event in merged.events:
         context.take(event)
@@ -56,11 +63,14 @@ def result_of(deliveries: list[Event], contiguous: bool = True) -> Result:
     walk.close()
     duplicates = len(deliveries) - len(merged.events)
     record = record_of(merged, walk, context)
+    add_linked_fields(walk, merged.events, record)
     add_session_samples(walk, merged, record)
     at = {event.identity: values for event, values in zip(merged.events, contexts, strict=True)}
     samples: dict[Series, Counter[Fraction]] = {}
     for sample in walk.samples:
         for dimensions in dimensions_of(sample, at[sample.event.identity]):
+            if merged.events[0].link is not None:
+                dimensions = tuple(sorted((*dimensions, ("Platform", "pinecall"))))
             minute = sample.event.timestamp // 60_000 * 60_000
             series = (sample.metric, dimensions, minute)
             value = published(sample.metric, sample.value)
@@ -74,11 +84,21 @@ def merge(deliveries: list[Event]) -> Merged:
         by_identity.setdefault(event.identity, []).append(event)
     winners, conflicts = [], 0
     for same in by_identity.values():
-        conflicts += len({canonical(event.payload) for event in same}) - 1
-        winners.append(max(same, key=lambda event: canonical(event.payload)))
+        conflicts += len(set(map(text_of, same))) - 1
+        winners.append(max(same, key=text_of))
     winners.sort(key=lambda event: event.order)
     arrivals = [min(event.arrival for event in by_identity[winner.identity]) for winner in winners]
     return Merged(winners, arrivals, conflicts)
+
+
+def walk_of(events: list[Event], contiguous: bool) -> Walk:
+    if events[0].link is not None:
+        return LinkedWalk(events, contiguous)
+    return Walk({event.sequence_number for event in events} if contiguous else None)
+
+
+def text_of(event: Event) -> str:
+    return canonical(event.payload) if event.link is None else event.link.text
 
 
 def canonical(payload: Any) -> str:
@@ -143,7 +163,7 @@ def record_of(merged: Merged, walk: Walk, context: Context) -> dict[str, Any]:
             "customer_ms": count["customer_ms"],
             "agent_ms": count["agent_ms"],
             "agent_share": None if share is None else plain(share),
-            "longest_silence_ms": longest_silence(events, walk.numbers),
+            "longest_silence_ms": silence_of(events, walk),
         },
         "errors": [
             {"code": one["code"], "message": one["message"], "at": iso(one["event"].timestamp)}
@@ -152,6 +172,12 @@ def record_of(merged: Merged, walk: Walk, context: Context) -> dict[str, Any]:
         "unknown_events": dict(walk.unknown_events),
         "completeness": completeness(merged, walk),
     }
+
+
+def silence_of(events: list[Event], walk: Walk) -> int:
+    if isinstance(walk, LinkedWalk):
+        return longest_linked_silence(events, walk.numbers is not None)
+    return longest_silence(events, walk.numbers)
 
 
 def wrap_up_of(walk: Walk) -> tuple[int | None, str | None]:
@@ -179,14 +205,36 @@ def completeness(merged: Merged, walk: Walk) -> dict[str, Any]:
 
 
 def missing_of(merged: Merged) -> int:
+    if merged.events[0].link is not None:
+        return len(lacking(predecessors(merged.events)))
     numbers = {event.sequence_number for event in merged.events}
     return max(numbers) - min(numbers) + 1 - len(numbers)
 
 
 def is_sparse(merged: Merged) -> bool:
     numbers = [event.sequence_number for event in merged.events]
-    span = max(numbers) - min(numbers) + 1
+    span = len(set(numbers)) + missing_of(merged)
     return span >= 20 and Fraction(missing_of(merged), span) > Fraction(1, 4)
+
+
+def add_linked_fields(walk: Walk, events: list[Event], record: dict[str, Any]) -> None:
+    """What only the records of some sessions have, since not every platform tells it."""
+    if not isinstance(walk, LinkedWalk):
+        return
+    end_of_turn = distribution(walk.samples, "EndOfTurnDelay")
+    if end_of_turn is not None:
+        record["latency_ms"]["end_of_turn"] = end_of_turn
+    link = events[0].link
+    if link is not None and link.agent:
+        record["agent"] = link.agent
+    telling = any(
+        event.name in ("call_held", "handoff", "tool_call") or turn_of(event) is not None
+        for event in events
+    )
+    if telling:
+        record["held_ms"], record["handoff_ms"] = time_away(events)
+        record["handoffs"] = walk.count["handoffs"]
+        record["tool_calls"] = walk.count["tool_calls"]
 
 
 def add_session_samples(walk: Walk, merged: Merged, record: dict[str, Any]) -> None:
@@ -234,7 +282,7 @@ def dimensions_of(sample: Sample, context: dict[str, str]) -> list[tuple[tuple[s
     result: list[tuple[tuple[str, str], ...]] = [()]
     if sample.own:
         name, value = sample.own
-        result.append(((name, dimension_of(value) if name == "ErrorCode" else value),))
+        result.append(((name, dimension_of(value) if name in ("ErrorCode", "Tool") else value),))
     if sample.metric in DIMENSION_SETS:
         names = sorted(DIMENSION_SETS[sample.metric])
         result.append(tuple((name, values[name]) for name in names))

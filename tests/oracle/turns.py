@@ -14,6 +14,10 @@ from tests.oracle.values import count_or_none, error_code
 LONGEST_LATENCY_MS = 600_000
 
 
+def valid_latency(value: Any) -> bool:
+    return is_integer(value) and 0 <= value <= LONGEST_LATENCY_MS
+
+
 class Walk:
     """A walk through the events of one session in order.
 
@@ -202,7 +206,7 @@ class Walk:
 
     def latency(self, metric: str) -> None:
         latency = self.field("latency_ms")
-        if is_integer(latency) and 0 <= latency <= LONGEST_LATENCY_MS:
+        if valid_latency(latency):
             self.sample(metric, latency)
         else:
             self.tally("invalid_latencies", "InvalidLatencies")
@@ -224,21 +228,27 @@ class Walk:
         if self.W is not None:
             self.wait_ends(t, self.W)
             self.W = None
+        self.turn_ends_at_all(t)
+        self.C = None
+        if self.count["agent_utterances"] == 1:
+            self.greets(t)
+        self.unheard = []
+        self.muddled = False
+        self.agent_since = self.event
+        self.speech_events.append(self.event)
+
+    def turn_ends_at_all(self, t: int) -> None:
         if self.C is not None:
             self.turn_ends(t, self.C)
-        self.C = None
+
+    def greets(self, t: int) -> None:
         if (
-            self.count["agent_utterances"] == 1
-            and not self.reply_has_begun
+            not self.reply_has_begun
             and self.first_configurations is not None
             and not self.hole_since(self.first_configurations)
         ):
             self.time_to_first_audio = t - self.first_configurations.timestamp
             self.sample("TimeToFirstAudio", self.time_to_first_audio)
-        self.unheard = []
-        self.muddled = False
-        self.agent_since = self.event
-        self.speech_events.append(self.event)
 
     def wait_ends(self, t: int, wait: Wait) -> None:
         """One missing number can't hide both ends of an utterance: the one that came is alone.
@@ -341,7 +351,7 @@ class Walk:
 
     def error_event(self, _: int) -> None:
         code, message = self.field("error_code"), self.field("message")
-        code = error_code(code)
+        code = error_code(code) if self.event.link is None else code
         message = message[:200] if isinstance(message, str) else ""
         self.errors.append({"code": code, "message": message, "event": self.event})
         self.sample("Errors", 1, ("ErrorCode", "unknown" if code is None else str(code)))

@@ -24,7 +24,7 @@ from worker.partition.commit_outputs import Window
 from worker.partition.emission import emit, emit_session_samples, has_to_emit
 from worker.partition.holds import Due
 from worker.partition.metric_windows import MetricWindows
-from worker.partition.series_registry import SeriesBook
+from worker.partition.series_registry import Owner, SeriesBook
 from worker.sessions.resident_session import ResidentSession
 from worker.sessions.state import Session
 from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
@@ -79,13 +79,18 @@ def multiset(window: Window) -> Counter[EmittedSample]:
     )
 
 
-def told_to(series: SeriesBook, resident: ResidentSession) -> Counter[EmittedSample]:
+OWNER = "AC1"
+
+
+def told_to(
+    series: SeriesBook, resident: ResidentSession, owner: Owner = OWNER
+) -> Counter[EmittedSample]:
     """All direct and turn samples of the session as it stands."""
     return Counter(
         EmittedSample(one, minute, value)
         for (context, minute), (metric, own), value in parts_of(resident.analysis())
         if CATALOGUE[metric].hold is not Hold.SESSION
-        for one in series.of(metric, own, context, "AC1")
+        for one in series.of(metric, own, context, owner)
     )
 
 

@@ -23,9 +23,10 @@ def found(numbers: list[int]) -> Holes:
 
 @given(some_numbers)
 def test_missing_is_what_is_absent_between_the_first_and_the_last(numbers: list[int]) -> None:
-    first, last, missing = numbers_of(rows_of(numbers))
+    first, last, missing, present = numbers_of(rows_of(numbers))
     assert (first, last) == (min(numbers), max(numbers))
-    assert missing == last - first + 1 - len(set(numbers))
+    assert missing == last - first + 1 - present
+    assert present == len(set(numbers))
     assert (holes_of(rows_of(numbers)) is None) == (missing == 0)
 
 

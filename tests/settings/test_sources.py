@@ -100,7 +100,7 @@ def test_toml_has_timestamps_of_its_own(tmp_path: Path) -> None:
         ),
         (
             {"SINK": "emff"},
-            "sink = 'emff' (env VOICE_INSIGHTS_SINK): takes one of cloudwatch, emf",
+            "sink = 'emff' (env VOICE_INSIGHTS_SINK): takes one or more of cloudwatch, emf, otlp",
         ),
         (
             {"HOLD_DIRECT_S": "300"},

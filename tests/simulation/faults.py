@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tests.simulation.plan import (
     Crash,
+    OtlpFaultAt,
     Plan,
     Point,
     ReadFault,
@@ -16,7 +17,7 @@ from tests.simulation.plan import (
     WriteFault,
 )
 from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
-from worker.testing import strict_cloudwatch, strict_kinesis, strict_s3
+from worker.testing import strict_cloudwatch, strict_kinesis, strict_otlp, strict_s3
 
 
 class Crashed(BaseException):
@@ -35,6 +36,7 @@ class Faults:
         }
         self._reads = {one.nth: one.fault for one in plan.faults if isinstance(one, ReadFault)}
         self._sends = {one.nth: one.fault for one in plan.faults if isinstance(one, SendFault)}
+        self._otlp = {one.nth: one.fault for one in plan.faults if isinstance(one, OtlpFaultAt)}
         self._stores = {one.nth: one.fault for one in plan.faults if isinstance(one, StoreFault)}
         self._writes = {one.nth: one.written for one in plan.faults if isinstance(one, WriteFault)}
 
@@ -62,6 +64,14 @@ class Faults:
             fault = self._sends.get(self._nth("send call"))
             if fault is not None:
                 self._say(f"cloudwatch: {fault.value}")
+            yield fault
+
+    def otlp(self) -> Iterator[strict_otlp.OtlpFault | None]:
+        """What befalls each request over OTLP in turn."""
+        while True:
+            fault = self._otlp.get(self._nth("OTLP request"))
+            if fault is not None:
+                self._say(f"otlp: {fault.value}")
             yield fault
 
     def store(self, operation: strict_s3.S3Operation, key: str) -> strict_s3.S3Fault | None:

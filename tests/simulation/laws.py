@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from tests.simulation import otlp
 from tests.simulation.ledger import Samples, key_of
+from tests.simulation.totals import wrong_totals
 from tests.simulation.world import World
 from worker.events.decode import DEFECT
 from worker.events.event import SessionKey
@@ -66,6 +68,7 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
     """The laws that a run that came to rest has broken, a line each."""
     calm = Undisturbed(world.plan.rules, world.put)
     evicted = store.load_sessions(list(calm.records))
+    expected = _expected(world.plan.rules, calm, evicted.values())
     letters = [decode_letter(line) for line in _lines(world, "dead_letters")]
     return [
         *world.broken,
@@ -75,7 +78,10 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
         *_sessions(calm, restored, evicted),
         *_patience(world, restored),
         *islice(_noted(world), _SHOWN),
-        *_samples(_expected(world.plan.rules, calm, evicted.values()), _buried(letters), world),
+        *_samples(expected, _buried(letters), world),
+        *islice(otlp.wrong_totals(world.otlp, expected), _SHOWN),
+        *islice(otlp.wrong_traces(world.otlp, [one.line for one in calm.records.values()]), _SHOWN),
+        *islice(wrong_totals(expected, restored.totals), _SHOWN),
     ]
 
 
@@ -94,12 +100,18 @@ def _counters(calm: Undisturbed, restored: Delta) -> Iterator[str]:
         yield "law 5: a gap in the input, though nothing was trimmed"
 
 
+def _key(record: dict[str, Any]) -> SessionKey:
+    platform, account, *ids = (record[name] for name in SessionKey.__struct_fields__)
+    whole = f"{account}/{record['agent']}" if "agent" in record else account
+    return SessionKey(platform, whole, *ids)
+
+
 def _records(calm: Undisturbed, lines: list[bytes]) -> Iterator[str]:
     seen: dict[tuple[SessionKey, int], bytes] = {}
     last: dict[SessionKey, dict[str, Any]] = {}
     for line in lines:
         record = json.loads(line)
-        key = SessionKey(*(record[name] for name in SessionKey.__struct_fields__))
+        key = _key(record)
         if seen.setdefault((key, record["revision"]), line) != line:
             yield f"{key.session_id}: two records of revision {record['revision']} differ"
         if key not in last or last[key]["revision"] <= record["revision"]:

@@ -16,6 +16,7 @@ from worker.sources.kinesis.api import StreamFailureKind
 from worker.stream.position import Start
 from worker.testing.habits import Habits
 from worker.testing.strict_cloudwatch import CloudWatchFault as MetricsFault
+from worker.testing.strict_otlp import OtlpFault
 from worker.testing.strict_s3 import S3Fault as StoreFaultKind
 from worker.testing.traffic import Traffic
 
@@ -84,6 +85,13 @@ class SendFault(NamedTuple):
     fault: MetricsFault
 
 
+class OtlpFaultAt(NamedTuple):
+    """The nth request over OTLP fails, taken or not."""
+
+    nth: int
+    fault: OtlpFault
+
+
 class WriteFault(NamedTuple):
     """Nobody knows whether the nth block of lines was written; ``written``: whether it was."""
 
@@ -127,6 +135,7 @@ Fault = (
     | Stall
     | ReadFault
     | SendFault
+    | OtlpFaultAt
     | WriteFault
     | StoreFault
     | Poison
@@ -139,7 +148,8 @@ Fault = (
 class Plan:
     """``patient``: the holds outlast every delay, so that nothing told is ever retracted.
 
-    ``quiet_ms``: a stretch without traffic between two bursts of sessions.
+    ``quiet_ms``: a stretch without traffic between two bursts of sessions. ``two_platforms``:
+    whether a call of another platform is among them.
     """
 
     seed: int
@@ -152,6 +162,7 @@ class Plan:
     store: Literal["sqlite", "s3"]
     outbox_bytes: int
     faults: tuple[Fault, ...]
+    two_platforms: bool = False
 
     @property
     def rules(self) -> Rules:
@@ -167,7 +178,7 @@ class Plan:
 _MINUTE: Final = 60_000
 _LATEST_PATIENT: Final = 5 * _MINUTE
 
-LIVE: Final = Rules(close_idle=10 * _MINUTE, keep_closed=360 * _MINUTE)
+LIVE: Final = Rules(close_idle=10 * _MINUTE, keep_closed=360 * _MINUTE, totals=True)
 PATIENT: Final = Rules(
     hold_direct=10 * _MINUTE,
     hold_turn=12 * _MINUTE,
@@ -176,6 +187,7 @@ PATIENT: Final = Rules(
     close_after_wrap_up=10 * _MINUTE,
     close_idle=15 * _MINUTE,
     keep_closed=360 * _MINUTE,
+    totals=True,
 )
 """Holds that outlast every first delivery: none takes 10 minutes, late ones included."""
 
@@ -240,6 +252,7 @@ def draw(seed: int) -> Plan:
         store=rng.choice(("sqlite", "s3")),
         outbox_bytes=rng.choice((10_000, 1 << 30)),
         faults=tuple(_faults(rng, patient)),
+        two_platforms=rng.random() < 0.5,
     )
 
 
@@ -267,6 +280,7 @@ def _faults(rng: Random, patient: bool) -> list[Fault]:
     for _ in range(rng.randrange(1, 2 + 2 * most)):
         faults.append(ReadFault(rng.randrange(200), rng.choice(_READ_FAULTS)))
         faults.append(SendFault(rng.randrange(20), rng.choice(tuple(MetricsFault))))
+        faults.append(OtlpFaultAt(rng.randrange(40), rng.choice(tuple(OtlpFault))))
         faults.append(WriteFault(rng.randrange(12), rng.random() < 0.5))
         faults.append(StoreFault(rng.randrange(1000), rng.choice(_STORE_FAULTS)))
         faults.append(_redelivery(rng, patient))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final, NamedTuple
 
+from tests.simulation import otlp
 from tests.simulation.destinations import LineWriter, MetricsClient
 from tests.simulation.watched import SteppedSource, Watch, WatchedSink
 from tests.simulation.world import NAMESPACE, World
@@ -101,7 +102,8 @@ def _destinations(world: World, watch: Watch) -> dict[EntryKind, Destination]:
         ("records", RECORD_LINES, LineWriter(world, "records"), "resend"),
         ("dead_letters", DEAD_LETTER_LINES, LineWriter(world, "dead_letters"), "resend"),
     ]
+    found = {kind: Destination(of, sink, on_ambiguous) for kind, of, sink, on_ambiguous in ways}
+    found |= otlp.ways(world.otlp)
     return {
-        kind: Destination(of, WatchedSink(kind, sink, watch), on_ambiguous)
-        for kind, of, sink, on_ambiguous in ways
+        kind: one._replace(sink=WatchedSink(kind, one.sink, watch)) for kind, one in found.items()
     }

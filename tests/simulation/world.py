@@ -8,6 +8,8 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+from tests.pinecall.mapping.logs import mapped, pages
+from tests.pinecall.mapping.logs import records as pinecall_records
 from tests.simulation.buckets import BucketLedger
 from tests.simulation.faults import Faults
 from tests.simulation.ledger import Ledger, Witness
@@ -19,6 +21,7 @@ from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.strict_cloudwatch import StrictCloudWatch
 from worker.testing.strict_kinesis import StrictKinesis
+from worker.testing.strict_otlp import StrictOtlp
 from worker.testing.strict_s3 import StrictS3
 from worker.testing.traffic import simulated_records
 
@@ -92,6 +95,7 @@ class World:
         self.stream: KinesisApi = LateEnds(self.kinesis) if rng.random() < 0.5 else self.kinesis
         """What readers read."""
         self.cloudwatch = StrictCloudWatch(lambda: self._instant, self.faults.sends())
+        self.otlp = StrictOtlp(self.faults.otlp())
         self._coming = _coming(plan)
         self._reshards = sorted(
             (plan.traffic.start_ms + one.at, one) for one in plan.faults if isinstance(one, Reshard)
@@ -150,6 +154,8 @@ class World:
 def _coming(plan: Plan) -> list[tuple[int, int, Record]]:
     """A heap of when each record comes, a number that settles ties, and the record."""
     records = list(simulated_records(plan.traffic, plan.seed * 2))
+    if plan.two_platforms:
+        records += pinecall_records(mapped(pages()))
     coming = [(record.arrival, n, record) for n, record in enumerate(records)]
     if plan.quiet_ms:
         off = int(plan.traffic.spread_s * 1000) + plan.quiet_ms

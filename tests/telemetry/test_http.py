@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    server = HttpServer(lambda path: Page(200, TEXT, f"this is {path}\n"), HOST, 0)
+    server = HttpServer(lambda path, _accept: Page(200, TEXT, f"this is {path}\n"), HOST, 0)
     server.start()
     yield server.port
     server.stop(LONG_S)
@@ -87,4 +87,4 @@ def test_one_that_says_nothing_is_cut_off(port: int) -> None:
 
 def test_a_port_in_use_is_told_by_the_setting(port: int) -> None:
     with pytest.raises(Misconfigured, match=f"^health_port: can't listen on .* port {port}: "):
-        HttpServer(lambda path: Page(200, TEXT, path), HOST, port)
+        HttpServer(lambda path, _accept: Page(200, TEXT, path), HOST, port)

@@ -19,7 +19,12 @@ class Scene:
         self.liveness = Liveness(lambda: self.now)
         self.unready: str | None = "starting"
         self.pages = Pages(
-            self.liveness, self._read, lambda: self.unready, lambda: FACTS, lambda: self.now
+            self.liveness,
+            self._read,
+            lambda: self.unready,
+            lambda: FACTS,
+            list,
+            lambda: self.now,
         )
 
     def _read(self) -> TelemetrySnapshot | None:
@@ -73,11 +78,23 @@ def test_metrics_are_made_once_a_second_whoever_asks() -> None:
     scene = Scene()
     scene.commit()
     for _ in range(100):
-        assert "voice_insights_worker_heartbeat 1\n" in scene.pages("/metrics").text
+        assert "voice_insights_worker_heartbeat 1.0\n" in scene.pages("/metrics").text
     assert scene.read == 1
     scene.now += 1
     scene.pages("/metrics")
     assert scene.read == 2
+
+
+def test_metrics_are_in_the_format_that_is_asked_for() -> None:
+    scene = Scene()
+    scene.commit()
+    plain = scene.pages("/metrics", "text/html, */*")
+    assert plain == scene.pages("/metrics")
+    assert plain.content_type.startswith("text/plain; version=0.0.4")
+    modern = scene.pages("/metrics", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+    assert modern.content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert modern.text.endswith("\n# EOF\n")
+    assert not plain.text.endswith("# EOF\n")
 
 
 def test_any_other_path_tells_what_there_is() -> None:

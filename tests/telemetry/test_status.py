@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from worker.telemetry.catalogue import TELEMETRY_METRICS
-from worker.telemetry.prometheus import prometheus_page
+from worker.telemetry.exposition import exposition
+from worker.telemetry.prometheus import own_families
 from worker.telemetry.snapshot import TelemetrySnapshot
 from worker.telemetry.status import StatusLine, status_of, values_of
 
@@ -18,13 +19,14 @@ def status(
     values: Mapping[str, float] = {}, lag: Mapping[str, float] = {}
 ) -> dict[str, StatusLine]:
     by_label: dict[str, dict[str, float]] = {"MillisBehindLatest": dict(lag)} if lag else {}
-    page = prometheus_page(TelemetrySnapshot({**CALM, **values}, by_label))
+    page = exposition(own_families(TelemetrySnapshot({**CALM, **values}, by_label)))
     return {line.name: line for line in status_of(values_of(page))}
 
 
 def test_every_metric_of_the_page_is_read_with_its_label_in_base_units() -> None:
     numbers: dict[str, float] = {name: n for n, name in enumerate(CALM, 1)}
-    values = values_of(prometheus_page(TelemetrySnapshot(numbers, {"MillisBehindLatest": BEHIND})))
+    snapshot = TelemetrySnapshot(numbers, {"MillisBehindLatest": BEHIND})
+    values = values_of(exposition(own_families(snapshot)))
     assert values == {
         **{
             name: {"": number / TELEMETRY_METRICS[name].prometheus_divisor}

@@ -16,11 +16,13 @@ from typing import Final
 import click
 
 from worker.aws.sessions import RenewableCredentials
+from worker.cli.pinecall_access import examine_pinecall
 from worker.cli.settings_options import settings_options
 from worker.cli.twilio_rest import Bases, connected
 from worker.doctor.facts import Expectations
 from worker.doctor.findings import Finding, Verdict, failed
 from worker.doctor.judging import judge
+from worker.doctor.pinecall import pinecall_findings
 from worker.doctor.probing import Clients, probe_deployment
 from worker.doctor.probing_twilio import probe_twilio
 from worker.doctor.twilio import twilio_findings as judge_twilio
@@ -62,12 +64,19 @@ _WIDTH: Final = max(map(len, Verdict))
     is_flag=True,
     help="Check Twilio, too: sink, subscription, Advanced Features (see `twilio --help`).",
 )
+@click.option(
+    "--pinecall",
+    "with_pinecall",
+    is_flag=True,
+    help="Ask Pinecall, too: key, scope, and how far the bridge is (see `bridge pinecall --help`).",
+)
 @settings_options
 def doctor(
     as_json: bool,
     minutes: int,
     survive_h: int,
     with_twilio: bool,
+    with_pinecall: bool,
     config_file: Path | None,
     **options: str | None,
 ) -> None:
@@ -89,6 +98,7 @@ def doctor(
       VOICE_INSIGHTS_STREAM=my-stream voice-insights doctor --json
       voice-insights doctor --stream my-stream --survive 72 --minutes 60
       voice-insights doctor --stream my-stream --twilio
+      VOICE_INSIGHTS_PINECALL_ACCOUNT=my-org voice-insights doctor --stream my-stream --pinecall
     """
     loaded = load_settings(options, os.environ, config_file)
     stream = loaded.require_stream()
@@ -102,6 +112,8 @@ def doctor(
     judged = judge(facts, wanted)
     if with_twilio:
         judged += _twilio(stream, settings)
+    if with_pinecall:
+        judged += pinecall_findings(examine_pinecall(settings, os.environ, _now()))
     own = readable(settings)
     findings = [_redacted(one, own) for one in judged]
     if as_json:

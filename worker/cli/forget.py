@@ -18,6 +18,7 @@ from worker.destinations.erasing import ErasedLines, lines_without
 from worker.destinations.files import STDOUT
 from worker.destinations.lines import RECORD_KIND
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
+from worker.destinations.otlp.traces import TRACE_KIND
 from worker.errors import Fenced
 from worker.opening import Locations
 from worker.outbox.entries import DEAD_LETTER_KIND, EntryKind
@@ -31,6 +32,7 @@ _ATTEMPTS: Final = 5
 BEYOND_REACH: Final = (
     "the stream, which keeps its records for its retention",
     "CloudWatch: samples, which carry no ids, and log lines",
+    "traces that an OpenTelemetry receiver has stored",
     "Twilio's own data about the call",
     "recordings, and anything written to standard output",
     "old versions of objects, snapshots, backups, and other copies of the places named above",
@@ -107,7 +109,7 @@ def _from_state(locations: Locations, location: str, stream: str, erasure: Erasu
     """
 
     def edit(kind: EntryKind, body: bytes) -> bytes:
-        if kind == RECORD_KIND:
+        if kind in (RECORD_KIND, TRACE_KIND):
             return lines_without(body, erasure.covers_record)
         if kind == DEAD_LETTER_KIND:
             return lines_without(body, erasure.covers_letter)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -17,18 +16,27 @@ import click
 from worker.aws.clients import client_errors
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.aws.sessions import open_session
+from worker.cli.infra_sizing import sizing
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
 from worker.errors import BadInput, Misconfigured
+from worker.events.decode import PLATFORMS
 from worker.monitoring.alarms import ALARMED_LATENCIES, LATENCY_PERIOD_S
 from worker.monitoring.baseline import PERIODS_AT_LEAST, threshold
 from worker.monitoring.deployment import Deployment
+from worker.monitoring.grafana import GrafanaSource, grafana_files
+from worker.monitoring.grafana_sources import source_of
 from worker.monitoring.history import StatisticsApi, history
-from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of, sizing_table
+from worker.monitoring.prometheus_rules import prometheus_rules
 from worker.monitoring.template import monitoring_template
+from worker.partition.series_registry import PLATFORM_DIMENSION
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
 from worker.settings.sources import load_settings
+
+MONITORING: Final = "infra/monitoring.yaml"
+RULES: Final = "infra/prometheus-rules.yaml"
+GRAFANA: Final = "grafana"
 
 _SHORTEST_S: Final = 86_400
 _LONGEST_S: Final = 63 * 86_400
@@ -50,12 +58,20 @@ def infra() -> None:
 @infra.command(short_help="Write the template of the dashboard and the alarms.")
 @click.option(
     "--out",
+    "-o",
     metavar="FILE",
-    default="infra/monitoring.yaml",
-    show_default=True,
-    help="Where to write the template; - is standard output.",
+    help="Where to write it; - is standard output; for --grafana, a folder.  [default: "
+    f"{MONITORING}, {RULES}, {GRAFANA}]",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if FILE is not up to date.")
+@click.option(
+    "--prometheus", is_flag=True, help="Write Prometheus's recording and alerting rules instead."
+)
+@click.option(
+    "--grafana",
+    type=click.Choice(["cloudwatch", "prometheus"]),
+    help="Write the dashboard for Grafana instead, of the metrics that are there.",
+)
 @click.option(
     "--baseline",
     metavar="DURATION",
@@ -67,21 +83,33 @@ def infra() -> None:
     metavar="SID",
     help="Monitor the series that carry this account's labels (the setting labels).",
 )
+@click.option(
+    "--platform",
+    type=click.Choice(sorted(PLATFORMS.marked)),
+    help="Watch the calls of this platform, whose series carry the dimension Platform.",
+)
 @some_settings_options(
     *("namespace", "own_namespace", "region", "endpoint_url"),
     *("hold_direct_s", "hold_turn_s", "hold_max_s", "hold_hole_s", "close_after_wrap_up_s"),
     "release_every_s",
 )
 def render(
-    out: str,
+    out: str | None,
     *,
     check: bool,
+    prometheus: bool,
+    grafana: GrafanaSource | None,
     baseline: float | None,
     account: str | None,
+    platform: str | None,
     config_file: Path | None,
     **options: str | None,
 ) -> None:
-    """Write the CloudFormation template of the dashboard and the alarms.
+    """Write what watches the worker: for CloudWatch, for Prometheus, or for Grafana.
+
+    The CloudFormation template of the dashboard and the alarms; or, with --prometheus, a file of
+    rules for who scrapes /metrics, whose alerts are those alarms; or, with --grafana, a folder with
+    that dashboard for Grafana, and a file by which Grafana is provisioned with it.
 
     The template follows from the metrics' catalogues and from the worker's settings: namespaces,
     dimension sets, and the holds, which decide how many periods an alarm must evaluate. Give it
@@ -92,16 +120,43 @@ def render(
     the history in CloudWatch (cloudwatch:GetMetricStatistics; 1d to 63d), and the alarms notify;
     a metric with too little history keeps its fallback, which is reported on standard error.
 
+    With --platform it is of that platform's calls, with limits of their own, and of the bridge that
+    brings them, and nothing of the worker itself: for a second stack, beside the one without
+    --platform.
+
     \b
     Examples:
       voice-insights infra render --check
       voice-insights infra render --out - --namespace Staging
+      voice-insights infra render --platform pinecall --out infra/monitoring-pinecall.yaml
+      voice-insights infra render --prometheus
+      voice-insights infra render --grafana prometheus -o grafana
       voice-insights infra render --baseline 14d --region eu-west-1 --out my-monitoring.yaml
     """
     settings = load_settings(options, os.environ, config_file).settings
-    deployment = _subject(settings, account)
+    deployment = _subject(settings, account, platform)
     measured = {} if baseline is None else _measured(settings, deployment, baseline)
-    template = monitoring_template(deployment, measured)
+    if prometheus and grafana is not None:
+        raise Misconfigured("--prometheus and --grafana: give one of them")
+    if grafana is not None:
+        folder = Path(out or GRAFANA)
+        files = grafana_files(deployment, source_of(deployment, grafana))
+        _give_all({str(folder / name): text for name, text in files.items()}, check=check)
+    elif prometheus:
+        _give(out or RULES, prometheus_rules(deployment, measured), check=check)
+    else:
+        _give(out or MONITORING, monitoring_template(deployment, measured), check=check)
+
+
+def _give_all(files: Mapping[str, str], *, check: bool) -> None:
+    """Write some files, or see whether all of them are up to date."""
+    if check:
+        sys.exit(max(_differs(Path(out), text) for out, text in files.items()))
+    for out, text in files.items():
+        _write(out, text)
+
+
+def _give(out: str, template: str, *, check: bool) -> None:
     if check:
         sys.exit(_differs(Path(out), template))
     if out == "-":
@@ -161,14 +216,20 @@ def _write(out: str, template: str) -> None:
     click.echo(f"written: {out}", err=True)
 
 
-def _subject(settings: Settings, account: str | None) -> Deployment:
+def _subject(settings: Settings, account: str | None, platform: str | None) -> Deployment:
     labels: Mapping[str, str] = {}
     if account is not None:
         if account not in settings.labels:
             raise Misconfigured(f"--account {account}: the setting labels has no such account")
         labels = settings.labels[account]
+    if platform is not None:
+        labels = {**labels, PLATFORM_DIMENSION: platform}
     return Deployment(
-        settings.namespace, settings.own_namespace, rules_of(settings), tuple(labels.items())
+        settings.namespace,
+        settings.own_namespace,
+        rules_of(settings),
+        tuple(labels.items()),
+        platform or "",
     )
 
 
@@ -221,31 +282,4 @@ def _differs(path: Path, template: str) -> int:
     return 1
 
 
-@infra.command()
-@click.argument("calls_a_day", nargs=-1, type=click.IntRange(1, 100_000_000))
-@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
-def sizing(calls_a_day: tuple[int, ...], *, as_json: bool) -> None:
-    """Estimate what a deployment needs and costs for CALLS_A_DAY.
-
-    Prints shards, task size, sessions in memory, series, and dollars a month at list prices,
-    Twilio's first. docs/runbook.md states the assumptions; nothing is looked up.
-
-    \b
-    Example:
-      voice-insights infra sizing 2500 40000
-    """
-    if as_json:
-        click.echo(_sizing_as_json(calls_a_day or CALLS_A_DAY))
-        return
-    click.echo(sizing_table(calls_a_day or CALLS_A_DAY), nl=False)
-
-
-def _sizing_as_json(calls_a_day: tuple[int, ...]) -> str:
-    """The sizes as JSON; a task's processor and memory are null if one processor is too small."""
-    sizes = []
-    for calls in calls_a_day:
-        cost = cost_of(calls)
-        dollars = {name: round(value, 2) for name, value in cost._asdict().items()}
-        month = {**dollars, "total": round(cost.total, 2)}
-        sizes.append({"calls_a_day": calls, **size_of(calls)._asdict(), "usd_per_month": month})
-    return json.dumps(sizes, indent=2)
+infra.add_command(sizing)

@@ -23,6 +23,7 @@ from worker.printable import escaped_line
 _COMMANDS: Final = {
     "run": "Consume a stream: the long-running worker.",
     "replay": "Run a recording through the worker's core, or back into a stream.",
+    "bridge": "Put another platform's calls onto the stream: Pinecall's.",
     "record": "Record the shards of a live stream into a folder.",
     "simulate": "Make realistic traffic, as a recording or into a stream.",
     "report": "Write calls and the fleet as one HTML page.",

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import random
 from time import monotonic, time
@@ -24,8 +25,10 @@ from worker.service.ports import Clocks
 from worker.settings.model import Settings
 from worker.settings.readable import readable
 from worker.settings.sources import load_settings
+from worker.telemetry.calls import call_families
 from worker.telemetry.collector import Report, TelemetryCollector
 from worker.telemetry.emf_lines import TelemetryLines
+from worker.telemetry.families import Family
 from worker.telemetry.http import HttpServer
 from worker.telemetry.liveness import Liveness
 from worker.telemetry.pages import Pages
@@ -83,7 +86,8 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     signals = Signals(settings.shutdown_s)
     liveness = Liveness(monotonic)
     process = facts_of_this_process(time())
-    pages = Pages(liveness, telemetry.snapshot, readiness.unready, process, monotonic)
+    calls = partial(_calls, settings, telemetry)
+    pages = Pages(liveness, telemetry.snapshot, readiness.unready, process, calls, monotonic)
     waiting = liveness.on_wait(signals.sleep)
 
     def wait(seconds: float) -> None:
@@ -126,6 +130,10 @@ def _served(settings: Settings, log: WorkerLog, pages: Pages) -> Iterator[None]:
         yield
     finally:
         server.stop(_LAST_LINES_S)
+
+
+def _calls(settings: Settings, telemetry: TelemetryCollector) -> Iterator[Family]:
+    return call_families(telemetry.totals(), settings.dimensions, settings.prometheus_calls)
 
 
 def _report(settings: Settings, pump: LogPump) -> Report:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from math import inf, prod
 from typing import NamedTuple
 
+from worker.events.decode import PLATFORMS
 from worker.metrics.catalogue import CATALOGUE, OWN_DIMENSION_VALUES
 from worker.metrics.series import SeriesRules
 from worker.monitoring.sizing import SERIES_MONTH
+from worker.partition.series_registry import PLATFORM_DIMENSION
 
 
 class Estimate(NamedTuple):
@@ -44,7 +46,7 @@ def estimate(rules: SeriesRules) -> Estimate:
         # set and labelling.
         overflows = sum(one.labellings for one in capped)
         at_most = min(admitted, rules.in_all + always) + overflows
-    return Estimate(len(CATALOGUE) * max(1, len(_label_sets(rules)) - 1), int(at_most))
+    return Estimate(len(CATALOGUE) * max(1, len(_labels_of_accounts(rules)) - 1), int(at_most))
 
 
 class _Set(NamedTuple):
@@ -61,7 +63,7 @@ class _Set(NamedTuple):
 
 
 def _sets(rules: SeriesRules) -> list[_Set]:
-    found: dict[tuple[str, ...], set[tuple[tuple[str, str], ...]]] = {}
+    found: dict[tuple[str, ...], set[_Labels]] = {}
     for labels in _label_sets(rules):
         for names in _name_sets(rules, dict(labels)):
             found.setdefault(names, set()).add(labels)
@@ -72,7 +74,7 @@ def _sets(rules: SeriesRules) -> list[_Set]:
 
 
 def _values(name: str, rules: SeriesRules) -> float:
-    is_label = any(name in labels for labels in rules.labels.values())
+    is_label = name == PLATFORM_DIMENSION or any(name in labels for labels in rules.labels.values())
     return 1 if is_label else OWN_DIMENSION_VALUES.get(name, inf)
 
 
@@ -85,6 +87,26 @@ def _name_sets(rules: SeriesRules, labels: dict[str, str]) -> Iterator[tuple[str
             yield metric.name, *sorted(there | labels.keys())
 
 
-def _label_sets(rules: SeriesRules) -> set[tuple[tuple[str, str], ...]]:
+_Labels = tuple[tuple[str, str], ...]
+
+
+def _label_sets(rules: SeriesRules) -> set[_Labels]:
+    """The distinct label sets that series may have, with and without that of a platform."""
+    of_accounts = _labels_of_accounts(rules)
+    of_agents = {
+        tuple(sorted({**dict(one), **rules.labels[name]}.items()))
+        for one in of_accounts
+        for name in rules.labels
+        if "/" in name
+    }
+    marked = {
+        tuple(sorted((*one, (PLATFORM_DIMENSION, platform))))
+        for one in of_accounts | of_agents
+        for platform in PLATFORMS.marked
+    }
+    return of_accounts | marked
+
+
+def _labels_of_accounts(rules: SeriesRules) -> set[_Labels]:
     """The distinct label sets of accounts, and the empty one, which an account may have too."""
     return {(), *(tuple(sorted(one.items())) for one in rules.labels.values())}

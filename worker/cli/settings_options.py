@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 from pydantic.fields import FieldInfo
 
+from worker.settings.bridge import BridgeSettings
 from worker.settings.model import Settings
 from worker.settings.sources import DEFAULT_FILE, FILE_VARIABLE
 
@@ -20,16 +21,23 @@ CONFIG_HELP: Final = (
     f"TOML file of settings.  [default: ${FILE_VARIABLE}, else {DEFAULT_FILE} if it exists]"
 )
 
-_PLACES: Final = frozenset({"state", "records", "dead_letters"})
-_MAPPINGS: Final = frozenset({"labels", "dimensions"})  # set in the file, or as JSON in a variable
+_PLACES: Final = frozenset(
+    {"state", "records", "dead_letters", "pinecall_checkpoint", "pinecall_expired"}
+)
+_MAPPINGS: Final = frozenset(
+    {"labels", "dimensions", "otlp_headers", "otlp_traces_headers", "otlp_resource"}
+)
+"""Settings for the file, or as JSON in a variable: other users can read a command line."""
 
 
 def settings_options(command: Command) -> Command:
-    """Give a command ``--config FILE`` as ``config_file``, and an option for every setting.
+    """Give a command ``--config FILE`` as ``config_file``, and an option for every setting of the
+    worker.
 
     An option that is not given is None; `load_settings` validates the values.
     """
-    return some_settings_options(*Settings.model_fields)(command)
+    own = [name for name in Settings.model_fields if name not in BridgeSettings.model_fields]
+    return some_settings_options(*own)(command)
 
 
 def some_settings_options(*names: str) -> Callable[[Command], Command]:
@@ -62,6 +70,8 @@ def metavar_of(name: str) -> str:
         return f"[{'|'.join((*choices, 'TIME') if name == 'start' else choices)}]"
     if name.endswith("_s"):
         return "SECONDS"
+    if name.endswith("_ms"):
+        return "MILLISECONDS"
     return "NUMBER" if name.startswith("max_") else "VALUE"
 
 
@@ -90,5 +100,6 @@ def completions_of(name: str) -> Complete:
 
 def _help(field: FieldInfo) -> str:
     text = str(field.description)
-    default = "" if field.default is None else f"  [default: {field.default}]"
+    usual = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    default = "" if usual is None else f"  [default: {usual}]"
     return f"{text[0].upper()}{text[1:]}.{default}"

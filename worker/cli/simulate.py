@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import click
 
@@ -23,7 +23,7 @@ from worker.cli.progress import Progress, tell_refused
 from worker.producer.put_records import Clock, reingest
 from worker.recordings.writer import RecordingWriter
 from worker.testing.habits import Habits
-from worker.testing.traffic import Traffic, shard_id
+from worker.testing.traffic import SimulatedPlatform, Traffic, shard_id
 from worker.testing.traffic import simulated_records as simulated
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -58,6 +58,8 @@ Examples:
   # a hard case: everything twice, in any order, with damage
   voice-insights simulate --duplicates 1 --delay-median 20m --delay-sigma 1.5 \\
       --malformed 0.05 --aggregates 0.3 --out hard
+  # two platforms on one stream
+  voice-insights simulate --platform both --sessions 100 --out two
   # an hour of traffic into a stream, in real time
   voice-insights simulate --spread 1h --sessions 600 --into my-stream --speed 1
 """
@@ -66,6 +68,13 @@ Examples:
 @click.command("simulate", epilog=_EPILOG)
 @click.option("--out", metavar="FOLDER", help="Write a recording into this folder.")
 @click.option("--into", metavar="STREAM", help="Put the records into this Kinesis stream.")
+@click.option(
+    "--platform",
+    type=click.Choice(get_args(SimulatedPlatform)),
+    default="twilio",
+    show_default=True,
+    help="Whose calls: Twilio's, Pinecall's as the bridge puts them, or both in turn.",
+)
 @click.option(
     "--sessions",
     type=click.IntRange(min=0),

@@ -67,9 +67,7 @@ def connected(bases: Bases, region: str | None, endpoint_url: str | None) -> Ite
 
     for base in bases:
         _require_private(base)
-    credentials = find_credentials(
-        os.environ, lambda name: _read_secret(name, region, endpoint_url)
-    )
+    credentials = find_credentials(os.environ, lambda name: read_secret(name, region, endpoint_url))
     with http_client(credentials) as client:
         yield Twilio(*(TwilioRest(client, base, sleep, random) for base in bases))
 
@@ -89,7 +87,8 @@ def _require_private(base: str) -> None:
     )
 
 
-def _read_secret(name: str, region: str | None, endpoint_url: str | None) -> str:
+def read_secret(name: str, region: str | None, endpoint_url: str | None) -> str:
+    """The text of a secret in AWS Secrets Manager, by its name or ARN."""
     with client_errors("Secrets Manager"):
         client = open_session().client(
             "secretsmanager",

@@ -106,6 +106,8 @@ def _denied(check: str, one: ProbeResult) -> Finding:
             "denied",
             f"the worker doesn't need {one.action}; grant it to the role that runs doctor",
         )
+    if one.action.startswith("otlp:"):
+        return fail(check, f"denied: {one.detail}", "check otlp_headers, otlp_auth and the key")
     if "KMS" in one.detail:
         return fail(check, f"denied: {one.detail}", "allow kms:Decrypt with the stream's key")
     return fail(check, f"denied: {one.detail}", f"allow {one.action} on {one.of} to this role")

@@ -25,6 +25,7 @@ from worker.doctor.probing_stream import MetricsReader, StreamProber, load_of
 from worker.opening import Locations
 from worker.settings.model import Settings
 from worker.sources.kinesis.client import KinesisClient
+from worker.wiring import otlp_package
 
 
 class CloudWatchClient(MetricsApi, MetricsReader, Protocol):
@@ -38,8 +39,8 @@ class Clients:
         """Raises ``Misconfigured`` if there is no region, or AWS's configuration is wrong."""
         self._settings = settings
         self._credentials = credentials
-        self._session = open_session(credentials)
-        self.locations = Locations(settings.region, settings.endpoint_url, self._session)
+        self.session = open_session(credentials)
+        self.locations = Locations(settings.region, settings.endpoint_url, self.session)
         self.kinesis: KinesisClient = self._client("kinesis")
         self.cloudwatch: CloudWatchClient = self._client("cloudwatch")
 
@@ -55,7 +56,7 @@ class Clients:
 
     def _client(self, service: str) -> Any:  # boto3 is untyped
         with client_errors(service):
-            return self._session.client(
+            return self.session.client(
                 service,
                 region_name=self._settings.region,
                 endpoint_url=self._settings.endpoint_url,
@@ -80,8 +81,13 @@ def probe_deployment(
     if described is not None or prober.denied:
         sample = asker.sample(minutes)
         load = load_of(prober, clients.cloudwatch, stream, now())
-    if settings.sink == "cloudwatch":
+    if "cloudwatch" in settings.sink:
         probe_metrics(prober, clients.cloudwatch, settings.namespace, now())
+    if "otlp" in settings.sink or settings.traces != "off":
+        with otlp_package():
+            from worker.doctor.probing_otlp import probe_receivers
+
+        probe_receivers(prober, settings, clients.session)
     state = _state(prober, clients, settings)
     for place, folder in ((settings.records, RECORDS), (settings.dead_letters, DEAD_LETTERS)):
         bucket = clients.locations.bucket(place)

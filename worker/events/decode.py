@@ -10,8 +10,10 @@ import msgspec
 from worker.errors import Unreadable
 from worker.events.cloud_event import elements, is_list
 from worker.events.documents import documents, wrapping
+from worker.events.event import Event
 from worker.events.kpl import MAGIC, user_records
 from worker.events.occurrence import Damaged, Occurrence
+from worker.events.pinecall.platform import PINECALL
 from worker.events.platform import Platforms
 from worker.events.twilio.platform import TWILIO
 from worker.stream.record import Record
@@ -23,7 +25,7 @@ events.
 """
 
 
-PLATFORMS: Final = Platforms(TWILIO)
+PLATFORMS: Final = Platforms(TWILIO, PINECALL)
 """The voice platforms that the worker knows."""
 
 
@@ -71,7 +73,8 @@ def decode_all(records: Iterable[Record], platforms: Platforms = PLATFORMS) -> l
         data, arrival = record.data, record.arrival
         try:
             occurrence = read_quickly(data, arrival)
-            if occurrence is not None:
+            # nearly all are events; to ask of each whether it is settled would cost more
+            if type(occurrence) is Event or platforms.settled(occurrence):
                 shard, number = record.shard, record.sequence_number
                 deliveries.append(Delivery(occurrence, shard, number, arrival, data))
             else:
@@ -164,7 +167,10 @@ def _damaged(reason: str, record: Record, data: bytes, sub_sequence: int | None 
 
 
 def _read(data: bytes, arrival: int, platforms: Platforms) -> Occurrence:
-    return platforms.read_quickly(data, arrival) or platforms.read(data, arrival)
+    occurrence = platforms.read_quickly(data, arrival)
+    if occurrence is not None and platforms.settled(occurrence):
+        return occurrence
+    return platforms.read(data, arrival)
 
 
 def _few(parts: list[bytes], of_what: str) -> list[bytes]:

@@ -12,7 +12,10 @@ from worker.events.payload import Payload
 
 
 class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
-    """The identity of a session; one call can have several sessions."""
+    """The identity of a session; one call can have several sessions.
+
+    ``account_sid``: ``account/agent`` on a platform that names agents.
+    """
 
     platform: str
     account_sid: str
@@ -26,6 +29,19 @@ class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=Fa
         )
 
 
+class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a platform says of an event's place, where it says more than a number.
+
+    ``turn``: equal within a session for what belongs together; None for what belongs to no turn.
+    ``previous``: the sequence number of the event before it, None if that isn't known.
+    ``guessed``: whether the event's time is only that of something that happened near it.
+    """
+
+    turn: int | None = None
+    previous: int | None = None
+    guessed: bool = False
+
+
 @final
 class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=1, gc=False):
     """One event of one session.
@@ -33,7 +49,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=
     Its identity within the session is ``(timestamp, sequence_number, name)``: a redelivery has the
     same, two different events never do. ``timestamp`` and ``arrival`` are epoch milliseconds;
     ``arrival`` is when the record that carried it reached the stream. ``sequence_number`` is in
-    0..2,147,483,647.
+    0..2,147,483,647. The predecessor of an event without a ``link`` is the number less one.
     """
 
     key: SessionKey
@@ -42,6 +58,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=
     name: str
     payload: Payload | None
     arrival: int
+    link: Link | None = None
 
 
 EVENT_CODES: Final[dict[str, int]] = {
@@ -64,6 +81,14 @@ EVENT_CODES: Final[dict[str, int]] = {
     "start_of_customer_speech": 16,
     "stt_latency": 17,
     "tts_latency": 18,
+    "call_held": 19,
+    "call_muted": 20,
+    "call_unheld": 21,
+    "call_unmuted": 22,
+    "handoff": 23,
+    "tool_call": 24,
+    "turn_latency": 25,
+    "vendor_switched": 26,
 }
 """The names of known events, each with the code that represents it wherever events are stored.
 

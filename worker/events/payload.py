@@ -107,7 +107,57 @@ class WrapUp(msgspec.Struct, frozen=True, array_like=True, tag=7, gc=False):
     said: str | None = None
 
 
-Payload = Latency | Tokens | Interrupted | Configured | LanguageChanged | Failed | WrapUp
+class TurnLatency(msgspec.Struct, frozen=True, array_like=True, tag=8, gc=False):
+    """A platform's own figures of an answered turn, in ms; None for one that it doesn't give.
+
+    ``end_of_turn``: end of the customer's speech to the turn's hand-over. ``application`` and
+    ``response`` stand instead of what the turn rules would make of the turn.
+    """
+
+    end_of_turn: int | None = None
+    application: int | None = None
+    response: int | None = None
+    said: str | None = None
+
+
+class ToolCalled(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
+    """A tool that was called, how long that took in ms, and whether it succeeded."""
+
+    name: str | None = None
+    ms: int | None = None
+    ok: bool | None = None
+    said: str | None = None
+
+
+class HandedOff(msgspec.Struct, frozen=True, array_like=True, tag=10, gc=False):
+    """A step of a hand-off to a human; ``step`` is None for one that begins and ends nothing."""
+
+    step: Literal["begins", "ends"] | None = None
+    said: str | None = None
+
+
+class VendorSwitched(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):
+    """Another vendor serves a stage (speech to text, model, synthesis) from now on."""
+
+    stage: str | None = None
+    serving: str | None = None
+    available: bool | None = None
+    said: str | None = None
+
+
+Payload = (
+    Latency
+    | Tokens
+    | Interrupted
+    | Configured
+    | LanguageChanged
+    | Failed
+    | WrapUp
+    | TurnLatency
+    | ToolCalled
+    | HandedOff
+    | VendorSwitched
+)
 
 
 def canonical_json(payload: Payload | None) -> str:
@@ -140,6 +190,8 @@ def identifying_values(payload: Payload | None) -> int:
     """Return how many of a payload's texts that may become dimension values identify someone."""
     if isinstance(payload, Failed):
         return _identifying((str(payload.code),))
+    if isinstance(payload, ToolCalled):
+        return _identifying((payload.name,))
     if isinstance(payload, LanguageChanged):
         return _identifying((payload.spoken, payload.heard, *astuple(payload.settings)))
     if isinstance(payload, Configured):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from worker.errors import Unreadable
 from worker.events.cloud_event import parse_failure, type_of
@@ -21,12 +21,18 @@ class Platform(NamedTuple):
     ``read_quickly``, if there is one, accepts any bytes, and returns the same as ``read``,
     ``Ignored`` for a CloudEvent of a type that isn't the platform's, or None where only ``read``
     can decide. It never raises.
+
+    ``unmarked``: whether the series of its sessions go without the dimension Platform. A metric
+    means different things on different platforms, so that no two platforms share a series.
+    ``names_agents``: whether the account of a session's key is ``account/agent``.
     """
 
     name: str
     types: frozenset[str]
     read: Callable[[str, int], Occurrence]
     read_quickly: FastPath | None = None
+    unmarked: bool = False
+    names_agents: bool = False
 
 
 class Platforms:
@@ -39,16 +45,39 @@ class Platforms:
             for kind in platform.types:
                 if self._by_type.setdefault(kind, platform) is not platform:
                     raise ValueError(f"{platform.name} and another platform have the type {kind}")
+        self.unmarked: Final = frozenset(one.name for one in platforms if one.unmarked)
+        """The names of the platforms whose series go without the dimension Platform."""
+        self.marked: Final = frozenset(one.name for one in platforms if not one.unmarked)
+        """The names of the other platforms."""
+        self._with_agents: Final = frozenset(one.name for one in platforms if one.names_agents)
         self._fast = [
             (platform.read_quickly, self._by_type.keys() - platform.types)
             for platform in platforms
             if platform.read_quickly is not None
         ]
-        only_one = len(platforms) == len(self._fast) == 1
+        only_one = len(self._fast) == 1
         self.read_quickly: Final[FastPath] = self._fast[0][0] if only_one else self._quickest
         """Return the occurrence in the bytes of one CloudEvent; None where only ``read`` can
-        decide. ``arrival`` in epoch ms.
+        decide. ``arrival`` in epoch ms. Whether the result is final, ``settled`` says.
         """
+        self._others: Final = self._fast[0][1] if only_one else frozenset[str]()
+
+    def account_and_agent(self, platform: str, whole: str) -> tuple[str, str]:
+        """Return the account and the agent of a session key's account on a platform; the agent is
+        empty if none is named.
+        """
+        if platform not in self._with_agents:
+            return whole, ""
+        account, _, agent = whole.partition("/")
+        return account, agent
+
+    def settled(self, occurrence: Occurrence | None) -> TypeGuard[Occurrence]:
+        """Whether a result of ``read_quickly`` is final: it also ignores the CloudEvents of
+        platforms that only ``read`` decodes.
+        """
+        if isinstance(occurrence, Ignored):
+            return occurrence.type not in self._others
+        return occurrence is not None
 
     def read(self, data: bytes, arrival: int) -> Occurrence:
         """Return the occurrence in the bytes of one CloudEvent, ``Damaged`` if they can't be read.

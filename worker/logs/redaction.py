@@ -24,6 +24,9 @@ _CONTENT: Final = re.compile(
     re.IGNORECASE,
 )
 _SECRET: Final = re.compile(r"key|secret|token|password|credential", re.IGNORECASE)
+_HEADERS: Final = re.compile(r".*headers", re.IGNORECASE)
+"""Names of mappings of which any value may be a credential, whatever its name."""
+
 _USER_IN_ADDRESS: Final = re.compile(r"(?<=://)[^/?#\s@]+@")
 _SECRET_IN_QUERY: Final = re.compile(
     r"([?&][^=&\s]*(?:key|secret|token|password|credential|signature)[^=&\s]*=)[^&\s]+",
@@ -114,11 +117,12 @@ def mask_secrets(name: str, value: object) -> object:
 
     Only text can be a credential: the dimensions of a metric named Tokens are not.
     """
+    hidden = _HEADERS.fullmatch(name) is not None
     if isinstance(value, Mapping):
-        return {key: mask_secrets(str(key), item) for key, item in value.items()}
+        return {key: HIDDEN if hidden else mask_secrets(str(key), v) for key, v in value.items()}
     if not isinstance(value, str):
         return value
-    return HIDDEN if _is_secret(name, value) else _mask_addresses(value)
+    return HIDDEN if hidden or _is_secret(name, value) else _mask_addresses(value)
 
 
 def _is_secret(name: str, value: object) -> bool:

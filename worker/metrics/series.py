@@ -30,8 +30,8 @@ class EmittedSample(NamedTuple):
 
 class SeriesRules(NamedTuple):
     """``sets``: additional dimension sets by metric name; ``labels``: fixed dimensions by
-    account_sid, which all series of that account carry; ``per_set`` and ``in_all``: the limits of
-    admission.
+    account_sid, or by account/agent on a platform that names agents, which all series of that
+    account or agent carry; ``per_set`` and ``in_all``: the limits of admission.
     """
 
     sets: Mapping[str, tuple[tuple[str, ...], ...]] = DEFAULT_DIMENSION_SETS

@@ -32,13 +32,32 @@ class Missing(Enum):
     BAD = "breaching"
 
 
+class Share(NamedTuple):
+    """100 x part / whole, where the whole, which is a sum, is ``at_least`` so much, and the part
+    ``BAD_AT_LEAST``; else 0.
+    """
+
+    part: MetricQuery
+    whole: tuple[MetricQuery, ...]
+    at_least: int
+
+
+class Enough(NamedTuple):
+    """A statistic where it has ``at_least`` so many samples, else 0."""
+
+    statistic: MetricQuery
+    samples: MetricQuery
+    at_least: int
+
+
 class Alarm(NamedTuple):
     """One alarm. It goes off when ``value`` (an expression, or the id of the only metric) is at
     or above ``threshold``, or below it (``below``), in ``bad`` of the last
     ``evaluation_periods`` periods of ``period_s``.
 
     ``unit``: the threshold's unit, for people. ``measured``: whether the threshold comes from the
-    deployment's own history; if not, the alarm notifies nobody.
+    deployment's own history; if not, the alarm notifies nobody. ``form``: the meaning of ``value``,
+    for stores with other expressions; None if ``value`` is the only metric.
     """
 
     name: str
@@ -54,6 +73,7 @@ class Alarm(NamedTuple):
     below: bool = False
     missing: Missing = Missing.GOOD
     measured: bool = True
+    form: Share | Enough | None = None
 
 
 Named = tuple[str, Urgency, str]
@@ -105,4 +125,5 @@ def ratio_alarm(
     metrics = tuple(dict.fromkeys((part, *whole)))
     period_s, at_fault = periods
     n = evaluation_periods(at_fault, period_s, (delay_s(deployment, one) for one in metrics))
-    return Alarm(*named, metrics, value, threshold, unit, period_s, at_fault, n)
+    form = Share(part, whole, at_least)
+    return Alarm(*named, metrics, value, threshold, unit, period_s, at_fault, n, form=form)

@@ -14,18 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Final
 
 from worker.monitoring.alarm import (
     BAD_AT_LEAST,
     Alarm,
+    Enough,
     Missing,
     Urgency,
     evaluation_periods,
     metric_alarm,
     ratio_alarm,
 )
+from worker.monitoring.bridge_alarms import bridge_alarms
 from worker.monitoring.deployment import Deployment, MetricQuery, delay_s, of_stream, own
+from worker.monitoring.targets import TARGETS, targets_of
 from worker.telemetry.liveness import START_WITHIN_S
 
 SESSIONS_AT_LEAST: Final = 20
@@ -38,35 +41,26 @@ STOP_S: Final = 120
 """The time that the previous worker may take to stop."""
 
 
-class Target(NamedTuple):
-    """The latencies that Twilio publishes as good: a median and a limit, in ms."""
-
-    median: int
-    limit: int
-
-
-TARGETS: Final = {
-    "ResponseLatency": Target(885, 1100),
-    "CallerWait": Target(885, 1100),
-    "SttLatency": Target(350, 500),
-    "ApplicationLatency": Target(375, 750),
-    "TtsLatency": Target(100, 250),
-}
-"""Targets by latency metric. Speech to text's probably includes end-pointing, which SttLatency
-leaves out; the gap's also serves CallerWait, which includes doubtful turns."""
-
 ALARMED_LATENCIES: Final = tuple(TARGETS)
 LATENCY_PERIOD_S: Final = 300
 LATENCY_PERCENTILE: Final = "p95"
 
 
 def alarms(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
-    """All alarms. ``thresholds``: measured thresholds of latency metrics, in ms, by metric."""
-    return [
-        *_pages(deployment),
+    """Return all alarms, or those of calls and of their bridge if a single platform is watched.
+    ``thresholds``: measured ones of latency metrics, in ms, by metric.
+    """
+    slow_and_rates = [
         *(_slow(deployment, metric, thresholds.get(metric)) for metric in ALARMED_LATENCIES),
         *_rates(deployment),
         *_losses(deployment),
+    ]
+    if deployment.platform:
+        return [*_pages(deployment), *slow_and_rates, *bridge_alarms(deployment, _heartbeat)]
+    return [
+        *_pages(deployment),
+        *_own_pages(deployment),
+        *slow_and_rates,
         *_own_tickets(deployment),
         metric_alarm(
             deployment,
@@ -101,7 +95,16 @@ def _pages(deployment: Deployment) -> list[Alarm]:
             unit="% of sessions",
             periods=(900, 2),
         ),
-        _heartbeat(deployment),
+    ]
+
+
+def _own_pages(deployment: Deployment) -> list[Alarm]:
+    return [
+        _heartbeat(
+            deployment,
+            "Heartbeat",
+            "no worker has committed for longer than a deployment takes",
+        ),
         metric_alarm(
             deployment,
             ("IteratorAge", Urgency.PAGE, "the worker does not keep up with the stream"),
@@ -112,14 +115,14 @@ def _pages(deployment: Deployment) -> list[Alarm]:
     ]
 
 
-def _heartbeat(deployment: Deployment) -> Alarm:
-    """An alarm on a silence longer than an old worker takes to stop and a new one to start."""
-    metric = own("beats", "Heartbeat")
+def _heartbeat(deployment: Deployment, name: str, about: str) -> Alarm:
+    """An alarm on a silence longer than an old process takes to stop and a new one to start."""
+    metric = own("beats", name)
     bad = ceil((STOP_S + START_WITHIN_S + delay_s(deployment, metric)) / 60)
     return Alarm(
-        "Heartbeat",
+        name,
         Urgency.PAGE,
-        "no worker has committed for longer than a deployment takes",
+        about,
         (metric,),
         metric.id,
         1,
@@ -143,12 +146,13 @@ def _slow(deployment: Deployment, name: str, threshold: int | None) -> Alarm:
         f"the 95th percentile of {name} is high",
         metrics,
         f"IF(samples >= {SAMPLES_AT_LEAST}, slowest, 0)",
-        TARGETS[name].limit if threshold is None else threshold,
+        targets_of(deployment)[name].limit if threshold is None else threshold,
         "ms",
         LATENCY_PERIOD_S,
         3,
         evaluation_periods(3, LATENCY_PERIOD_S, (delay_s(deployment, one) for one in metrics)),
         measured=threshold is not None,
+        form=Enough(*metrics, SAMPLES_AT_LEAST),
     )
 
 

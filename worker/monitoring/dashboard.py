@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from worker.metrics.catalogue import CATALOGUE
 from worker.monitoring.alarm import Alarm
-from worker.monitoring.alarms import TARGETS
-from worker.monitoring.deployment import Deployment, MetricQuery, of_stream, own
+from worker.monitoring.deployment import Deployment, MetricQuery
+from worker.monitoring.pipeline_widgets import pipeline
+from worker.monitoring.targets import targets_of
 from worker.monitoring.widgets import (
     GraphLine,
     Widget,
@@ -25,11 +26,6 @@ from worker.monitoring.widgets import (
 )
 
 END_STATUSES: Final = ("ended", "hung_up", "failure", "other", "unknown", "none")
-
-_OUTBOX: Final = ("OutboxEntries", "Backpressure")
-_FAILURES: Final = (
-    *("StreamCallsFailed", "StateCallsFailed", "LogLinesDropped", "SessionsQuarantined"),
-)
 
 _ALARM_ARN: Final = (
     "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${AWS::StackName}-"
@@ -45,14 +41,14 @@ def dashboard(deployment: Deployment, alarms: Iterable[Alarm]) -> dict[str, Any]
         _sessions(deployment),
         *_by_dimensions(deployment),
         _losses(deployment),
-        *_pipeline(deployment),
+        *(() if deployment.platform else pipeline(deployment)),
         _alarm_states(alarms),
     )
     return {"start": "-PT12H", "periodOverride": "inherit", "widgets": list(placed(rows))}
 
 
 def _callers(deployment: Deployment) -> WidgetRow:
-    target = TARGETS["ResponseLatency"]
+    target = targets_of(deployment)["ResponseLatency"]
     good = [
         line(
             deployment,
@@ -78,7 +74,7 @@ def _callers(deployment: Deployment) -> WidgetRow:
     ]
     return WidgetRow(
         "## What callers notice\n"
-        "Platform gaps: without the half second of end-pointing and both phone legs. Read a "
+        f"Platform gaps: {_gap(deployment)}. Read a "
         "percentile beside its coverage; what is not covered is in CallerWait.",
         (
             graph("Good turns, and their coverage (%)", [*good, *coverage], most=100),
@@ -96,7 +92,7 @@ def _parts(deployment: Deployment) -> WidgetRow:
     }
     return WidgetRow(
         "## Where the time goes\n"
-        "These overlap the gap: never add them up. Lines are what Twilio publishes as its targets.",
+        f"These overlap the gap: never add them up. Lines are {_lines(deployment)}.",
         tuple(_latency(deployment, name, ("p50", "p95"), title) for name, title in titles.items()),
     )
 
@@ -120,10 +116,29 @@ def _conversation(deployment: Deployment) -> WidgetRow:
         "## How the conversation goes",
         (
             graph("Per 100 turns", rates),
-            _latency(deployment, "BargeInStopTime", ("p50", "p95"), "Silent after barge-in (ms)"),
+            _turn_taking(deployment),
             _latency(deployment, "TimeToFirstAudio", ("p50", "p95"), "Greeting (ms)"),
         ),
     )
+
+
+def _gap(deployment: Deployment) -> str:
+    if deployment.platform:
+        return "with end-pointing, and without both phone legs"
+    return "without the half second of end-pointing and both phone legs"
+
+
+def _lines(deployment: Deployment) -> str:
+    if deployment.platform:
+        return "what Twilio publishes as its targets, for want of others"
+    return "what Twilio publishes as its targets"
+
+
+def _turn_taking(deployment: Deployment) -> Widget:
+    """How long the agent takes to fall silent, or where that can't be told, to take its turn."""
+    if deployment.platform:
+        return _latency(deployment, "EndOfTurnDelay", ("p50", "p95"), "End of turn found (ms)")
+    return _latency(deployment, "BargeInStopTime", ("p50", "p95"), "Silent after barge-in (ms)")
 
 
 def _sessions(deployment: Deployment) -> WidgetRow:
@@ -160,69 +175,6 @@ def _by_dimensions(deployment: Deployment) -> Iterable[WidgetRow]:
     for start in range(0, len(widgets), 3):
         text = "## By provider, voice, model and language" if start == 0 else ""
         yield WidgetRow(text, tuple(widgets[start : start + 3]))
-
-
-def _pipeline(deployment: Deployment) -> Iterable[WidgetRow]:
-    def owns(title: str, *names: str, right: tuple[str, ...] = ()) -> Widget:
-        lines = [line(deployment, own(name.lower(), name), label=name) for name in names]
-        lines += [
-            line(deployment, own(name.lower(), name), label=name, yAxis="right") for name in right
-        ]
-        return graph(title, lines)
-
-    stream = [
-        line(deployment, of_stream(name.lower(), name), label=label)
-        for name, label in (
-            ("IncomingRecords", "records written"),
-            ("WriteProvisionedThroughputExceeded", "writes refused: too few shards"),
-            ("ReadProvisionedThroughputExceeded", "reads refused: too many readers"),
-        )
-    ]
-    yield WidgetRow(
-        "## The pipeline itself",
-        (
-            owns("Worker alive, shards", "Heartbeat", "ShardsLive", "ShardsPaused"),
-            owns(
-                "Lag (ms)",
-                "MillisBehindLatest",
-                "StreamTimeLag",
-                "StreamTimeHeldBack",
-                "ClockDoubt",
-            ),
-            graph("The stream", stream),
-        ),
-    )
-    yield WidgetRow(
-        "Every occurrence has one outcome; samples that may be counted twice are bounded.",
-        (
-            owns("Occurrences", "Events", "Ignored", "DeadLetters", "TestEvents", "Unaccounted"),
-            owns(
-                "Events",
-                *("Folded", "Duplicates", "LateEvents", "UnknownEvents", "Cut", "InputGaps"),
-            ),
-            owns(
-                "Requests",
-                *("RequestsApplied", "RequestsRefused", "RequestsAmbiguous", "RequestsInvalid"),
-                *("RequestsDropped", "RequestsTooOld", "SurplusBound", "SurplusBoundWidest"),
-            ),
-        ),
-    )
-    yield WidgetRow(
-        "Events delayed far beyond the holds are late, and published late.",
-        (
-            owns("Delivery (ms)", "DeliveryDelayP50", "DeliveryDelayP95", "DeliveryDelayP99"),
-            owns("Sessions", "SessionsOpen", "SessionsHeld"),
-            owns("Changed after it was emitted", "SessionsRevised", "SamplesRetracted"),
-        ),
-    )
-    yield WidgetRow(
-        "",
-        (
-            owns("Outbox: entries, backpressure (%); age (ms)", *_OUTBOX, right=("OutboxAge",)),
-            owns("Commits (ms); state (bytes)", "CommitTime", right=("StateSize",)),
-            owns("Failed calls, dropped log lines", *_FAILURES),
-        ),
-    )
 
 
 def _alarm_states(alarms: Iterable[Alarm]) -> WidgetRow:
@@ -281,7 +233,7 @@ def _losses(deployment: Deployment) -> WidgetRow:
 
 def _latency(deployment: Deployment, name: str, percentiles: Iterable[str], title: str) -> Widget:
     lines = [line(deployment, MetricQuery(one, name, one), label=one) for one in percentiles]
-    target = TARGETS.get(name)
+    target = targets_of(deployment).get(name)
     if target is None:
         return graph(title, lines)
     marks = [

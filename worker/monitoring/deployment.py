@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.partition.rules import Rules
+from worker.telemetry.bridge_catalogue import BRIDGE_METRICS
 from worker.telemetry.catalogue import TELEMETRY_METRICS
 
 DELIVERY_S: Final = 90
@@ -27,13 +28,16 @@ DimensionPairs = tuple[tuple[str, str], ...]
 
 class Deployment(NamedTuple):
     """``rules``: the worker's rules. ``labels``: the fixed dimensions of the account to monitor,
-    since a labelled account's samples are only in series with its labels.
+    since a labelled account's samples are only in series with its labels. ``platform``: the
+    platform to monitor, if its series carry the dimension Platform, which is among the labels then;
+    empty for the other platforms and for the worker itself.
     """
 
     namespace: str
     own_namespace: str
     rules: Rules = Rules()
     labels: DimensionPairs = ()
+    platform: str = ""
 
 
 class Of(Enum):
@@ -75,7 +79,8 @@ class MetricQuery(NamedTuple):
 
 def own(id_: str, name: str) -> MetricQuery:
     """A query of a telemetry metric, by the statistic that yields its meaning."""
-    return MetricQuery(id_, name, TELEMETRY_METRICS[name].statistic, of=Of.WORKER)
+    catalogue = BRIDGE_METRICS if name in BRIDGE_METRICS else TELEMETRY_METRICS
+    return MetricQuery(id_, name, catalogue[name].statistic, of=Of.WORKER)
 
 
 def of_stream(id_: str, name: str) -> MetricQuery:

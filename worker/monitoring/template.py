@@ -21,6 +21,15 @@ _HEADER: Final = """\
 
 Resource = dict[str, Any]
 
+_STREAM_PARAMETER: Final[Resource] = {
+    "StreamName": {
+        "Type": "String",
+        "Default": "voice-insights",
+        "Description": "The Kinesis stream that the worker reads.",
+    }
+}
+"""Nothing of a single platform's calls, or of their bridge, is asked of the stream."""
+
 
 def monitoring_template(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> str:
     """The template as YAML. ``thresholds``: measured thresholds of latency metrics, in ms; without
@@ -31,7 +40,10 @@ def monitoring_template(deployment: Deployment, thresholds: Mapping[str, int] = 
         {
             "AWSTemplateFormatVersion": "2010-09-09",
             "Description": "Voice Insights worker: dashboard, alarms, and their topics.",
-            "Parameters": _parameters(),
+            "Parameters": {
+                **({} if deployment.platform else _STREAM_PARAMETER),
+                **_parameters(),
+            },
             "Conditions": {
                 "PageHasEmail": _given("PageEmail"),
                 "TicketHasEmail": _given("TicketEmail"),
@@ -59,11 +71,6 @@ def _given(parameter: str) -> Resource:
 
 def _parameters() -> Resource:
     return {
-        "StreamName": {
-            "Type": "String",
-            "Default": "voice-insights",
-            "Description": "The Kinesis stream that the worker reads.",
-        },
         "PageEmail": {
             "Type": "String",
             "Default": "",

@@ -71,12 +71,13 @@ class Sink(Protocol):
 
 class Destination(NamedTuple):
     """The destination of entries of one kind. ``on_ambiguous`` is ``drop`` only where samples would
-    count twice.
+    count twice. ``in_order``: whether no entry may arrive before an older one.
     """
 
     format: RequestFormat
     sink: Sink
     on_ambiguous: OnAmbiguous = "resend"
+    in_order: bool = False
 
 
 def new_entries(

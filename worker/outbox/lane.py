@@ -77,8 +77,9 @@ class Lane:
         self._random = random
         self._failures = 0
         self._drops = destination.on_ambiguous == "drop"
-        # entries claimed when a worker dies are dropped: claim no more than the current one
-        self._claim = 1 if self._drops else CLAIM
+        # entries claimed when a worker dies are dropped, or sent again after younger ones, and a
+        # round attempts all of its entries whatever became of the first: claim the current one
+        self._claim = 1 if self._drops or destination.in_order else CLAIM
 
     def send_some(self, most: Callable[[], int] = lambda: CLAIM) -> bool:
         """Make one round of attempts; return False if there was nothing to send.

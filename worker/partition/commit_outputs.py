@@ -10,6 +10,7 @@ from worker.events.event import SessionKey
 from worker.metrics.catalogue import Hold
 from worker.metrics.distribution import Distribution
 from worker.metrics.series import Series
+from worker.metrics.totals import Totals
 from worker.partition.dead_letters import OccurrenceLetter, SessionLetter
 from worker.sessions.state import Session
 
@@ -52,7 +53,8 @@ class EvictedSession(NamedTuple):
 @dataclass(slots=True)
 class Outputs:
     """The outputs since the last commit. ``evicted`` replaces what a store has under the same key;
-    a late event may make the partition load any of these sessions again.
+    a late event may make the partition load any of these sessions again. ``totals``: those of all
+    series after the samples in ``window``; None if they aren't kept or there were no samples yet.
     """
 
     window: Window = field(default_factory=dict)
@@ -62,3 +64,4 @@ class Outputs:
     test_ids: list[str] = field(default_factory=list)
     evicted: dict[SessionKey, EvictedSession] = field(default_factory=dict)
     waits: Waits = field(default_factory=Counter)
+    totals: Totals | None = None

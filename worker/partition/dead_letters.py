@@ -84,7 +84,26 @@ class SamplesLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="samples"
         return self.minute
 
 
-DeadLetter = OccurrenceLetter | SessionLetter | SamplesLetter
+class TraceLetter(msgspec.Struct, frozen=True, tag_field="kind", tag="trace", kw_only=True):
+    """A session whose trace a destination doesn't take: why, when the session ended (RFC 3339,
+    UTC), and its key. Its record is where records are.
+    """
+
+    version: int = LETTER_VERSION
+    reason: str
+    ended_at: str
+    platform: str
+    account_sid: str
+    call_sid: str
+    session_id: str
+
+    @property
+    def time(self) -> str:
+        """When the session ended (RFC 3339, UTC)."""
+        return self.ended_at
+
+
+DeadLetter = OccurrenceLetter | SessionLetter | SamplesLetter | TraceLetter
 
 
 def occurrence_letter(reason: str, place: Origin, data: bytes) -> OccurrenceLetter:
@@ -109,6 +128,11 @@ def session_letter(reason: str, key: SessionKey, arrival: int, log: bytes) -> Se
 def samples_letter(reason: str, minute: int, datums: list[Any]) -> SamplesLetter:
     """Return the dead letter of data points; ``minute`` (epoch ms) is that of the first one."""
     return SamplesLetter(reason=reason, minute=format_ms(minute), datums=datums)
+
+
+def trace_letter(reason: str, key: SessionKey, ended_at: str) -> TraceLetter:
+    """The dead letter of the trace of a session that ended at ``ended_at`` (RFC 3339, UTC)."""
+    return TraceLetter(reason=reason, ended_at=ended_at, **asdict(key))
 
 
 def encode_letter(letter: DeadLetter) -> bytes:

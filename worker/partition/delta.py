@@ -14,6 +14,7 @@ import msgspec
 
 from worker.errors import CorruptState
 from worker.metrics.series import Series
+from worker.metrics.totals import Totals, merge_totals
 from worker.partition.revisions import RevisionPeriods, kept_revisions
 from worker.sessions.event_log import unpack_log
 from worker.sessions.state import Session
@@ -52,7 +53,7 @@ class Delta(msgspec.Struct, array_like=True):
     are those newly admitted, in order. ``found_sparse``: the stream's sequence numbers have been
     found not to be contiguous, which is final. ``revisions``: last revisions of closed sessions, to
     be appended to those of the same period. ``erased``: digests of the calls that an operator has
-    erased.
+    erased. ``totals``: increments of the totals of series.
     """
 
     version: int = DELTA_VERSION
@@ -69,6 +70,7 @@ class Delta(msgspec.Struct, array_like=True):
     found_sparse: bool = False
     revisions: RevisionPeriods = {}
     erased: list[bytes] = []
+    totals: Totals | None = None
 
 
 def merge(deltas: Iterable[Delta]) -> Delta:
@@ -103,6 +105,7 @@ def merge(deltas: Iterable[Delta]) -> Delta:
         for start, entries in delta.revisions.items():
             revisions[start].append(entries)
         erased |= dict.fromkeys(delta.erased)
+        whole.totals = merge_totals(whole.totals, delta.totals)
     whole.revisions = kept_revisions(revisions, whole.stream_time)
     whole.erased = list(erased)
     whole.ended_shards = list(ended)

@@ -17,7 +17,7 @@ from worker.metrics.series import EmittedSample
 from worker.partition.commit_outputs import ReleaseReason, SeriesMinute
 from worker.partition.holds import Due
 from worker.partition.metric_windows import Counted, MetricWindows, MinuteSpan
-from worker.partition.series_registry import SeriesBook
+from worker.partition.series_registry import SeriesBook, owner_of
 from worker.sessions.analysis import direct_samples, turn_samples
 from worker.sessions.event_log import LoggedEvent
 from worker.sessions.incremental import (
@@ -70,7 +70,7 @@ def emit(resident: ResidentSession, hold: Hold, due: Due, windows: MetricWindows
         incremental = _incremental(resident, hold, due, emitted, span, windows.book)
     retracted = 0
     if incremental is not None and not _meet(incremental, _over_emitted(state, hold)):
-        windows.add_samples(incremental, span, state.key.account_sid)
+        windows.add_samples(incremental, span, owner_of(state.key))
         minutes = {minute for (_, minute), part in incremental.parts.items() if part}
     else:
         minutes, retracted = _compare(resident, hold, due, incremental, span, windows)
@@ -182,7 +182,7 @@ def _compare(
     ``incremental``: the new samples, if all emitted ones still hold.
     """
     state = resident.state
-    mark, account = _mark(state, hold), state.key.account_sid
+    mark, owner = _mark(state, hold), owner_of(state.key)
     over_emitted = _over_emitted(state, hold)
     once, now = MetricWindows(windows.book), MetricWindows(windows.book)
     for (series, minute, value), count in over_emitted.items():
@@ -198,8 +198,8 @@ def _compare(
             before_now = _samples(
                 emitted_rows, state.base, hold, closing=mark.closing, contiguous=mark.contiguous
             )
-            once.add_samples(before_now, _emitted_span(state, hold), account)
-    now.add_samples(incremental, span, account)
+            once.add_samples(before_now, _emitted_span(state, hold), owner)
+    now.add_samples(incremental, span, owner)
     emitted, current = once.count(), now.count()
     minutes = set()
     for place, new in _without(current, emitted):
@@ -241,7 +241,7 @@ def emit_session_samples(resident: ResidentSession, windows: MetricWindows) -> N
     if resident.summary is None:
         analysis = resident.analysis_of(closed.count, closing=True, contiguous=closed.contiguous)
         resident.summary = summary_of(analysis)
-    windows.add_samples(resident.summary, _ALL, resident.state.key.account_sid)
+    windows.add_samples(resident.summary, _ALL, owner_of(resident.state.key))
 
 
 def _mark(state: Session, hold: Hold) -> EmitCursor:

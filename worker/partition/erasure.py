@@ -15,7 +15,12 @@ import msgspec
 
 from worker.errors import BadInput
 from worker.events.event import SessionKey
-from worker.partition.dead_letters import OccurrenceLetter, SessionLetter, decode_letter
+from worker.partition.dead_letters import (
+    OccurrenceLetter,
+    SessionLetter,
+    TraceLetter,
+    decode_letter,
+)
 from worker.partition.delta import Delta
 
 _DIGEST_BYTES: Final = 16
@@ -58,7 +63,7 @@ class Erasure(NamedTuple):
             return self._is_named_in(line)
         if isinstance(letter, OccurrenceLetter):
             return self._is_named_in(letter.data)
-        if isinstance(letter, SessionLetter):
+        if isinstance(letter, SessionLetter | TraceLetter):
             return self.sid in (letter.call_sid, letter.session_id)
         return False
 

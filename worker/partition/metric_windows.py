@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from worker.metrics.catalogue import Hold
 from worker.partition.commit_outputs import ReleaseReason, SeriesMinute, Waits, Window
-from worker.partition.series_registry import SeriesBook
+from worker.partition.series_registry import Owner, SeriesBook
 from worker.sessions.context import Context
 from worker.sessions.samples import SampleKey, Samples, split
 
@@ -33,26 +33,26 @@ class MetricWindows:
 
     def __init__(self, book: SeriesBook) -> None:
         self.book = book
-        self._parts: dict[tuple[Context, str, int], dict[SampleKey, list[int]]] = {}
+        self._parts: dict[tuple[Context, Owner, int], dict[SampleKey, list[int]]] = {}
         self._counted: Counted = defaultdict(Counter)
         self._waits: Waits = Counter()
 
     def __bool__(self) -> bool:
         return bool(self._parts or self._counted)
 
-    def add_samples(self, samples: Samples, span: MinuteSpan, account: str) -> None:
+    def add_samples(self, samples: Samples, span: MinuteSpan, owner: Owner) -> None:
         """Add the samples of the minutes in ``span`` to all of their series."""
         before, contextual = span
         for (context, minute), part in samples.parts.items():
             if part and minute < before:
-                whole = self._parts.setdefault((context, account, minute), {})
+                whole = self._parts.setdefault((context, owner, minute), {})
                 for kind, values in part.items():
                     if minute >= contextual and self.book.is_contextual(kind):
                         continue
                     if kind in whole:
                         whole[kind].extend(values)
                     else:
-                        self.book.of(*split(kind), context, account)
+                        self.book.of(*split(kind), context, owner)
                         whole[kind] = values.copy()
 
     def waited(self, hold: Hold, reason: ReleaseReason, ms: int) -> None:
@@ -67,9 +67,9 @@ class MetricWindows:
         """Aggregate the samples so far into distributions, which take less memory, and return
         them.
         """
-        for (context, account, minute), part in self._parts.items():
+        for (context, owner, minute), part in self._parts.items():
             for kind, values in part.items():
-                for series in self.book.of(*split(kind), context, account):
+                for series in self.book.of(*split(kind), context, owner):
                     self._counted[series, minute].update(values)
         self._parts.clear()
         return self._counted

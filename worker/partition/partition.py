@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from worker.events.decode import Delivery
 from worker.events.event import SessionKey
+from worker.metrics.totals import Totals
 from worker.partition.commit_outputs import EvictedSession, Outputs
 from worker.partition.delta import Delta
 from worker.partition.folding import Folding, Misses
@@ -21,6 +22,7 @@ from worker.partition.numbering import Numbering
 from worker.partition.pending_commit import PendingCommit
 from worker.partition.revisions import LastRevisions
 from worker.partition.rules import Rules
+from worker.partition.running_totals import RunningTotals
 from worker.partition.series_registry import SeriesBook
 from worker.partition.session_table import SessionTable
 from worker.partition.stream_time import StreamTime
@@ -41,6 +43,7 @@ class Partition:
         self._pending = PendingCommit(state.counters, self._book, timeline=rules.timeline)
         self._numbering = Numbering(rules.sequence_numbers, found_sparse=state.found_sparse)
         self._revisions = LastRevisions(state.revisions)
+        self._totals = RunningTotals(kept=rules.totals, restored=state.totals)
         timers = CloseTimers(rules, self._numbering)
         for resident in self._sessions.by_key.values():
             timers.schedule(resident)
@@ -186,15 +189,23 @@ class Partition:
             revisions=self._revisions.drain(),
         )
         self._sessions.changes.write_to(delta)
-        return delta, self.outputs()
+        outputs, delta.totals = self._drain(publish=True)
+        return delta, outputs
 
     def outputs(self, *, publish: bool = True) -> Outputs:
         """Drain the outputs since the last commit, for an owner that keeps no deltas. Samples stay
         unless ``publish``.
         """
+        return self._drain(publish=publish)[0]
+
+    def _drain(self, *, publish: bool) -> tuple[Outputs, Totals | None]:
+        """The outputs, and what they add to the totals."""
         self._sessions.changes.reset()
         self._revisions.drain()
         self._book.drain_admitted()
         self._ended.clear()
         self._moved.clear()
-        return self._pending.drain(publish=publish)
+        outputs = self._pending.drain(publish=publish)
+        added = self._totals.add(outputs.window)
+        outputs.totals = self._totals.now
+        return outputs, added

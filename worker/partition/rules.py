@@ -24,7 +24,8 @@ class Rules(NamedTuple):
     after its last arrival. ``keep_closed``: how long a late event can bring a closed session back.
     ``expire_after``: how much older than stream time an event of an unknown session may be; None:
     any age. ``max_events``: the limit of a session's events. ``max_held``: how many sessions may be
-    in memory; None: any number. ``timeline``: whether records have a timeline.
+    in memory; None: any number. ``timeline``: whether records have a timeline. ``totals``:
+    whether the totals of series are kept.
     """
 
     hold_direct: int = 30_000
@@ -41,4 +42,5 @@ class Rules(NamedTuple):
     max_held: int | None = 1_000_000
     sequence_numbers: SequenceNumbers = "auto"
     timeline: bool = True
+    totals: bool = False
     series: SeriesRules = SeriesRules()

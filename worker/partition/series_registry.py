@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from worker.events.decode import PLATFORMS
+from worker.events.event import SessionKey
 from worker.metrics.catalogue import (
     CATALOGUE,
     CONTEXT_DIMENSIONS,
@@ -16,6 +18,22 @@ from worker.metrics.series import Series, SeriesRules
 from worker.sessions.context import Context
 from worker.sessions.samples import SampleKey, split
 
+PLATFORM_DIMENSION: Final = "Platform"
+"""The dimension that names the platform of a series; some platforms go without."""
+
+
+Owner = str | tuple[str, str]
+"""What the series of a session's samples depend on: its account, on a platform that goes without
+the dimension; its platform and account, on any other.
+"""
+
+
+def owner_of(key: SessionKey) -> Owner:
+    """Return the owner of a session's samples."""
+    if key.platform in PLATFORMS.unmarked:
+        return key.account_sid
+    return key.platform, key.account_sid
+
 
 class SeriesBook:
     """The admitted series, and the mapping of samples to them."""
@@ -24,7 +42,7 @@ class SeriesBook:
         self._rules = rules
         self._admitted: set[Series] = set()
         self._per_set: dict[tuple[str, ...], int] = {}
-        self._known: dict[tuple[str, str | None, Context, str], tuple[Series, ...]] = {}
+        self._known: dict[tuple[str, str | None, Context, Owner], tuple[Series, ...]] = {}
         for series in admitted:
             self._note(series)
         self._admitted_now: list[Series] = []
@@ -40,20 +58,17 @@ class SeriesBook:
         return split(kind)[0] in self._contextual
 
     def of(
-        self, metric: str, own: str | None, context: Context, account: str
+        self, metric: str, own: str | None, context: Context, owner: Owner
     ) -> tuple[Series, ...]:
         """Return the series of a sample, one for each dimension set, with overflow already
         applied.
         """
-        key = (metric, own, context, account)
+        key = (metric, own, context, owner)
         known = self._known.get(key)
         if known is None:
-            known = tuple(
-                dict.fromkeys(
-                    self._admit(one, self._rules.labels.get(account, {}))
-                    for one in self._expand(metric, own, context, account)
-                )
-            )
+            labels = self._labels(owner)
+            expanded = self._expand(metric, own, context, labels)
+            known = tuple(dict.fromkeys(self._admit(one, labels) for one in expanded))
             if len(self._known) > _MEMO:
                 self._known.clear()
             self._known[key] = known
@@ -64,8 +79,24 @@ class SeriesBook:
         admitted, self._admitted_now = self._admitted_now, []
         return admitted
 
-    def _expand(self, metric: str, own: str | None, context: Context, account: str) -> list[Series]:
-        labels = dict(self._rules.labels.get(account, {}))
+    def _labels(self, owner: Owner) -> dict[str, str]:
+        """Return the dimensions that all of an owner's series carry; an agent's labels take
+        precedence over its account's.
+        """
+        if isinstance(owner, str):
+            return dict(self._rules.labels.get(owner, {}))
+        platform, whole = owner
+        account = PLATFORMS.account_and_agent(platform, whole)[0]
+        found = self._rules.labels
+        return {
+            **found.get(account, {}),
+            **found.get(whole, {}),
+            PLATFORM_DIMENSION: platform,
+        }
+
+    def _expand(
+        self, metric: str, own: str | None, context: Context, labels: Mapping[str, str]
+    ) -> list[Series]:
         values = {**_context_dimensions(context), **labels}
         sets: list[dict[str, str]] = [{}]
         own_dimension = CATALOGUE[metric].own_dimension

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from worker.metrics.totals import Totals
 from worker.partition.commit_outputs import Waits, Window
 from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
@@ -15,7 +16,8 @@ class WorkerStatus(NamedTuple):
     which reading pauses because the outbox is nearly full. ``window``: the samples that the commit
     released; ``state_size``: bytes. ``cross_shard``: how many resident sessions have had events
     from more than one shard. ``waits``: how long the released minutes waited. ``found_sparse``:
-    whether the sequence numbers of most sessions have been found not to be contiguous.
+    whether the sequence numbers of most sessions have been found not to be contiguous. ``totals``:
+    those of all series, if they are kept.
     """
 
     stream_time: int | None
@@ -30,6 +32,7 @@ class WorkerStatus(NamedTuple):
     window: Window
     waits: Waits
     found_sparse: bool
+    totals: Totals | None = None
 
     @property
     def behind_ms(self) -> int:

@@ -183,6 +183,7 @@ class Service:
             window=outputs.window,
             waits=outputs.waits,
             found_sparse=self.partition.found_sparse,
+            totals=outputs.totals,
         )
 
     def _raise_part_error(self) -> None:

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Final
 
 from worker.sessions.context import Context
-from worker.sessions.conversation_walk import ConversationWalk
+from worker.sessions.conversation_walk import ConversationWalk, conversation_walk
 from worker.sessions.event_log import LoggedEvent, Ordered, in_order
 from worker.sessions.event_walk import EventWalk, count_of
 from worker.sessions.samples import Samples
@@ -58,7 +58,7 @@ class SessionAnalysis:
         """The walk of the turn rules, run to the last event."""
         if self._conversation is None:
             rows, holes = self.ordered.rows, self.holes
-            walk = self._conversation = ConversationWalk(Samples(), self._base)
+            walk = self._conversation = conversation_walk(Samples(), self._base, rows)
             walk.turns.pairs = self._pairs
             _walk_through(walk, rows, holes, closing=self._closing)
         return self._conversation
@@ -140,8 +140,9 @@ def turn_samples(
 ) -> Samples:
     """Return the samples that neighbouring events decide, the same as those of ``analyse``."""
     holes = holes_of(rows) if contiguous else None
-    walk = ConversationWalk(Samples(), base)
-    _walk_through(walk, in_order(rows).rows, holes, closing=closing)
+    ordered = in_order(rows).rows
+    walk = conversation_walk(Samples(), base, ordered)
+    _walk_through(walk, ordered, holes, closing=closing)
     return walk.samples
 
 

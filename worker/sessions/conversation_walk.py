@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from worker.events.event import by_code
 from worker.events.payload import Configured, LanguageChanged, Payload, Tokens
 from worker.sessions.context import ContextWalk
-from worker.sessions.event_log import LoggedEvent
+from worker.sessions.event_log import LinkedEvent, LoggedEvent, in_order
 from worker.sessions.event_walk import count_of, latency_of
+from worker.sessions.linked_turns import LinkedTurnWalk
+from worker.sessions.links import links_of
 from worker.sessions.samples import Samples
 from worker.sessions.sequence_numbers import Holes
 from worker.sessions.turn_rows import TurnRows
@@ -23,18 +25,24 @@ class ConversationWalk:
     the close decide.
     """
 
-    __slots__ = ("_base", "_context", "_last", "_until", "rows", "samples", "turns")
+    __slots__ = ("_base", "_context", "_last", "_turn_steps", "_until", "rows", "samples", "turns")
 
-    def __init__(self, samples: Samples, base: int) -> None:
-        """``base``: the session's base in epoch ms."""
+    def __init__(self, samples: Samples, base: int, *, linked: bool = False) -> None:
+        """``base``: the session's base in epoch ms. ``linked``: whether its events have links."""
         self.samples = samples
         self._context = ContextWalk()
         self.rows = TurnRows()
         self.rows.language = self._context.current.language
-        self.turns = TurnWalk(self.rows, base)
+        self.turns = LinkedTurnWalk(self.rows, base) if linked else TurnWalk(self.rows, base)
+        self._turn_steps = _LINKED_STEPS if linked else _TURN_STEPS
         self._base = base
         self._last: LoggedEvent | None = None
         self._until = BEFORE_ALL
+
+    def link(self, rows: Sequence[LoggedEvent]) -> None:
+        """Before the walk goes on: all of the session's events, in any order."""
+        if isinstance(self.turns, LinkedTurnWalk):
+            self.turns.links = links_of(in_order(list(rows)).rows)
 
     def walk(self, rows: Sequence[LoggedEvent], holes: Holes | None) -> None:
         """Continue with events in order, beginning with the session's first one. ``holes``: those
@@ -42,7 +50,7 @@ class ConversationWalk:
         """
         if not rows:
             return
-        turns, base = self.turns, self._base
+        turns, base, turn_steps = self.turns, self._base, self._turn_steps
         turns.holes = holes
         if self._last is None:
             turns.silence.begin(rows[0])
@@ -54,7 +62,7 @@ class ConversationWalk:
                 turns.part = self.samples.at(t)
                 self._until = minute_of(t) + MINUTE
             if isinstance(name, int):
-                if (turn_step := _TURN_STEPS[name]) is not None:
+                if (turn_step := turn_steps[name]) is not None:
                     turn_step(turns, row)
                 elif (step := _STEPS[name]) is not None:
                     step(self, row, row.payload)
@@ -101,6 +109,13 @@ class ConversationWalk:
         self.rows.language = self._context.current.language
 
 
+def conversation_walk(samples: Samples, base: int, rows: Sequence[LoggedEvent]) -> ConversationWalk:
+    """A walk, not begun, through all of a session's events, at least one."""
+    walk = ConversationWalk(samples, base, linked=isinstance(rows[0], LinkedEvent))
+    walk.link(rows)
+    return walk
+
+
 _TURN_STEP_BY_NAME: Final[dict[str, Callable[[TurnWalk, LoggedEvent], None]]] = {
     "start_of_customer_speech": TurnWalk.start_of_customer_speech,
     "end_of_customer_speech": TurnWalk.end_of_customer_speech,
@@ -118,5 +133,15 @@ _STEP_BY_NAME: Final[dict[str, Callable[[ConversationWalk, LoggedEvent, Payload 
     "language_changed": ConversationWalk._language,
     "language_info": ConversationWalk._language,
 }
-_TURN_STEPS: Final = by_code(_TURN_STEP_BY_NAME)
+_TurnSteps = tuple[Callable[[Any, LoggedEvent], None] | None, ...]
+_TURN_STEPS: Final[_TurnSteps] = by_code(_TURN_STEP_BY_NAME)
+_LINKED_STEPS: Final[_TurnSteps] = by_code(
+    {
+        **{name: getattr(LinkedTurnWalk, name) for name in _TURN_STEP_BY_NAME},
+        "call_held": LinkedTurnWalk.call_held,
+        "call_unheld": LinkedTurnWalk.call_unheld,
+        "handoff": LinkedTurnWalk.handoff,
+        "turn_latency": LinkedTurnWalk.turn_latency,
+    }
+)
 _STEPS: Final = by_code(_STEP_BY_NAME)

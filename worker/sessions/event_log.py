@@ -3,7 +3,8 @@
 The same bytes are kept in memory, appended by a commit and kept by the store. An event is a msgpack
 array ``[time since base, sequence number, name, payload, delay]``: times in ms; ``delay`` from the
 event to its arrival; ``name`` a code of ``EVENT_CODES`` or, if the name was unknown when the event
-was packed, the name itself.
+was packed, the name itself. An event with a link has three more fields, ``turn, previous,
+guessed``; either all events of a log have them or none.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final, NamedTuple, cast
 import msgspec
 
 from worker.events.event import EVENT_CODES, Event
-from worker.events.payload import Payload, canonical_json
+from worker.events.payload import Payload, canonical, canonical_json
 
 
 class LoggedEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -29,6 +30,14 @@ class LoggedEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     name: int | str
     payload: Payload | None
     delay: int
+
+
+class LinkedEvent(LoggedEvent, array_like=True, frozen=True, gc=False):
+    """One unpacked event of a platform that says more of its place; see ``Link``."""
+
+    turn: int | None = None
+    previous: int | None = None
+    guessed: bool = False
 
 
 class _CodedEvent(LoggedEvent, array_like=True, frozen=True, gc=False):
@@ -47,18 +56,23 @@ _DECODER: Final = msgspec.msgpack.Decoder(list[LoggedEvent])
 _CODED: Final = cast(
     "msgspec.msgpack.Decoder[list[LoggedEvent]]", msgspec.msgpack.Decoder(list[_CodedEvent])
 )
+_LINKED: Final = cast(
+    "msgspec.msgpack.Decoder[list[LoggedEvent]]", msgspec.msgpack.Decoder(list[LinkedEvent])
+)
+_LINKED_EVENT: Final = b"\x98"
+"""What each linked row begins with: an array of eight."""
 _ARRAY_HEADER: Final = Struct(">BI").pack
 _ARRAY32: Final = 0xDD
 
 
 def logged_event(event: Event, base: int) -> LoggedEvent:
     """Return the row of an event."""
-    return LoggedEvent(
-        event.timestamp - base,
-        event.sequence_number,
-        EVENT_CODES.get(event.name, event.name),
-        event.payload,
-        event.arrival - event.timestamp,
+    timestamp, number, link = event.timestamp - base, event.sequence_number, event.link
+    name, delay = EVENT_CODES.get(event.name, event.name), event.arrival - event.timestamp
+    if link is None:
+        return LoggedEvent(timestamp, number, name, event.payload, delay)
+    return LinkedEvent(
+        timestamp, number, name, event.payload, delay, link.turn, link.previous, link.guessed
     )
 
 
@@ -67,6 +81,8 @@ def pack_event(event: Event, base: int) -> bytes:
     timestamp, name = event.timestamp, event.name
     code = EVENT_CODES.get(name, name)
     delay = event.arrival - timestamp
+    if event.link is not None:
+        return _encode(logged_event(event, base))
     return _encode((timestamp - base, event.sequence_number, code, event.payload, delay))
 
 
@@ -78,10 +94,17 @@ def unpack_log(log: bytes | bytearray, count: int) -> list[LoggedEvent]:
     for bytes that aren't a log of ``count`` rows.
     """
     array = _ARRAY_HEADER(_ARRAY32, count) + log
+    if is_linked(log):
+        return list(map(_under_its_code, _LINKED.decode(array)))
     try:
         return _CODED.decode(array)
     except msgspec.ValidationError:
         return list(map(_under_its_code, _DECODER.decode(array)))
+
+
+def is_linked(log: bytes | bytearray) -> bool:
+    """Whether the rows of a log are linked ones."""
+    return log.startswith(_LINKED_EVENT)
 
 
 def _under_its_code(row: LoggedEvent) -> LoggedEvent:
@@ -148,6 +171,17 @@ def identity(row: LoggedEvent) -> Identity:
     return row.timestamp, row.sequence_number, row.name
 
 
+def text_of(row: LoggedEvent) -> str:
+    """Return the text that decides between rows of one identity: the greater one wins. A known
+    predecessor wins over an unknown one.
+    """
+    text = canonical_json(row.payload)
+    if not isinstance(row, LinkedEvent):
+        return text
+    known = -1 if row.previous is None else row.previous
+    return f"[{text},{known},{canonical(row.turn)},{canonical(row.guessed)}]"
+
+
 class Ordered(NamedTuple):
     """A session's distinct events in order, and the conflicts that were resolved to get there."""
 
@@ -201,7 +235,7 @@ def _deduplicated(rows: list[LoggedEvent]) -> Ordered:
     for same in by_identity.values():
         row = same[0]
         if len(same) > 1:
-            payloads = {canonical_json(one.payload): one for one in same}
+            payloads = {text_of(one): one for one in same}
             conflicts += len(payloads) - 1
             first = min(one.delay for one in same)
             row = msgspec.structs.replace(payloads[max(payloads)], delay=first)

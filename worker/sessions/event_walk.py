@@ -11,20 +11,23 @@ from worker.events.payload import (
     INTERRUPTION_KINDS,
     Configured,
     Failed,
+    HandedOff,
     Interrupted,
     LanguageChanged,
     Latency,
     Payload,
     Tokens,
+    ToolCalled,
+    TurnLatency,
     WrapUp,
 )
 from worker.metrics.catalogue import CATALOGUE, MILLISECONDS
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import LoggedEvent
+from worker.sessions.links import MAX_LATENCY_MS, valid
 from worker.sessions.samples import MinuteSamples, Samples
 from worker.times.minutes import BEFORE_ALL, MINUTE, minute_of
 
-MAX_LATENCY_MS: Final = 600_000
 MAX_COUNT: Final = 1 << 53
 MAX_ERRORS: Final = 50
 MAX_UNKNOWN_NAMES: Final = 50
@@ -149,6 +152,24 @@ class EventWalk:
         if len(self.errors) < MAX_ERRORS:
             self.errors.append(SessionError(code, failed.message or "", t))
 
+    def _turn_latency(self, _t: int, payload: Payload | None) -> None:
+        """Of a platform's figures of a turn, the turn rules tell those that have a say there."""
+        if not isinstance(payload, TurnLatency):
+            return
+        for ms in (payload.end_of_turn, payload.application, payload.response):
+            if ms is not None and valid(ms) is None:
+                self._part["InvalidLatencies"].append(1)
+        if (end_of_turn := valid(payload.end_of_turn)) is not None:
+            self._part["EndOfTurnDelay"].append(end_of_turn)
+
+    def _tool_call(self, _t: int, payload: Payload | None) -> None:
+        name = payload.name if isinstance(payload, ToolCalled) else None
+        self._part["ToolCalls", name or "unknown"].append(1)
+
+    def _handoff(self, _t: int, payload: Payload | None) -> None:
+        if isinstance(payload, HandedOff) and payload.step == "begins":
+            self._part["Handoffs"].append(1)
+
     def _wrap_up(self, _t: int, payload: Payload | None) -> None:
         self.wrap_up = payload if isinstance(payload, WrapUp) else WrapUp()
 
@@ -206,6 +227,9 @@ _BY_NAME: Final[dict[str, _Step]] = {
     "language_info": EventWalk._language_info,
     "error_event": EventWalk._error,
     "call_wrap_up": EventWalk._wrap_up,
+    "turn_latency": EventWalk._turn_latency,
+    "tool_call": EventWalk._tool_call,
+    "handoff": EventWalk._handoff,
 }
 CONFIGURING: Final = frozenset(
     EVENT_CODES[name] for name in ("configurations", "language_changed", "language_info")

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from worker.sessions.conversation_walk import ConversationWalk
+from worker.sessions.conversation_walk import ConversationWalk, conversation_walk
 from worker.sessions.event_log import LoggedEvent, in_order
 from worker.sessions.event_walk import CONFIGURING, EventWalk
+from worker.sessions.links import may_change_told
 from worker.sessions.resident_session import ResidentSession
 from worker.sessions.samples import Samples
 from worker.sessions.sequence_numbers import holes_of
@@ -93,13 +94,15 @@ def _walk(resident: ResidentSession, before: int, *, contiguous: bool) -> Conver
     low, high = state.turn.before - state.base, before - state.base
     kept, resident.turn_walk = resident.turn_walk, None
     emitted = [row for row in rows if row.timestamp < low]
-    if contiguous and _fills_a_hole(rows[state.turn.count :], emitted):
+    new = rows[state.turn.count :]
+    if (contiguous and _fills_a_hole(new, emitted)) or may_change_told(new, emitted):
         return None
     holes = holes_of(rows) if contiguous else None
     if kept is not None and kept[0] == state.turn.before:
         walk = kept[1]
+        walk.link(rows)
     else:
-        walk = ConversationWalk(Samples(), state.base)
+        walk = conversation_walk(Samples(), state.base, rows)
         walk.walk(in_order(emitted).rows, holes)
         walk.drain()
     coming = [row for row in rows if low <= row.timestamp < high]

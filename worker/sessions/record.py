@@ -8,10 +8,13 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from worker.events.decode import PLATFORMS
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import Summary, half_up, summarise_all
+from worker.sessions.absence import Absence
 from worker.sessions.analysis import SessionAnalysis
-from worker.sessions.samples import MinuteSamples
+from worker.sessions.linked_turns import LinkedTurnWalk
+from worker.sessions.samples import MinuteSamples, split
 from worker.sessions.schema import (
     RECORD_SCHEMA_VERSION,
     CompletenessPart,
@@ -27,6 +30,7 @@ from worker.sessions.schema import (
 )
 from worker.sessions.state import Session
 from worker.sessions.turn_rows import TurnRow
+from worker.sessions.turn_rules import TurnWalk
 from worker.times.rfc3339 import format_ms
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -46,10 +50,12 @@ def to_record(state: Session, analysis: SessionAnalysis, *, timeline: bool = Tru
         return summarise_all(by_kind[metric], CATALOGUE[metric].scale)
 
     key, turns, direct = state.key, analysis.turns, analysis.direct
+    absence = _absence(turns)
+    account, agent = PLATFORMS.account_and_agent(key.platform, key.account_sid)
     return SessionRecord(
         schema_version=RECORD_SCHEMA_VERSION,
         platform=key.platform,
-        account_sid=key.account_sid,
+        account_sid=account,
         call_sid=key.call_sid,
         session_id=key.session_id,
         revision=state.revision,
@@ -71,6 +77,7 @@ def to_record(state: Session, analysis: SessionAnalysis, *, timeline: bool = Tru
             token_stream=summary("TokenStreamDuration"),
             barge_in_stop=summary("BargeInStopTime"),
             time_to_first_audio=next(iter(by_kind["TimeToFirstAudio"]), None),
+            end_of_turn=summary("EndOfTurnDelay"),
         ),
         turns=count("Turns"),
         ambiguous_turns=count("AmbiguousTurns"),
@@ -111,6 +118,11 @@ def to_record(state: Session, analysis: SessionAnalysis, *, timeline: bool = Tru
         turn_rows_omitted=analysis.rows_omitted,
         completeness=_completeness(state, analysis),
         continued=state.continued > 0,
+        agent=agent,
+        held_ms=None if absence is None else absence.held_ms,
+        handoff_ms=None if absence is None else absence.handoff_ms,
+        handoffs=None if absence is None else count("Handoffs"),
+        tool_calls=None if absence is None else _tool_calls(by_kind),
         timeline=analysis.timeline if timeline else None,
     )
 
@@ -166,6 +178,17 @@ def _talk(analysis: SessionAnalysis) -> TalkPart:
         agent_share=None if share is None else share / 100,
         longest_silence_ms=analysis.longest_silence,
     )
+
+
+def _absence(turns: TurnWalk) -> Absence | None:
+    """How long nobody waited; None where the platform doesn't tell."""
+    if isinstance(turns, LinkedTurnWalk) and turns.links.telling:
+        return turns.absence
+    return None
+
+
+def _tool_calls(by_kind: MinuteSamples) -> int:
+    return sum(len(some) for kind, some in by_kind.items() if split(kind)[0] == "ToolCalls")
 
 
 def _row(n: int, row: TurnRow) -> RowPart:

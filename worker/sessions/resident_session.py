@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
 from worker.events.event import Event
-from worker.events.payload import canonical_json
 from worker.sessions.analysis import SessionAnalysis, analyse
 from worker.sessions.conversation_walk import ConversationWalk
 from worker.sessions.event_log import (
@@ -14,11 +13,14 @@ from worker.sessions.event_log import (
     LoggedEvent,
     LogRange,
     identity,
+    is_linked,
     logged_event,
     pack_event,
+    text_of,
     unpack_log,
 )
 from worker.sessions.event_walk import CONFIGURING
+from worker.sessions.named_predecessors import NamedPredecessors
 from worker.sessions.number_runs import NumberRuns
 from worker.sessions.samples import Samples
 from worker.sessions.sequence_numbers import numbers_of
@@ -47,7 +49,7 @@ class _Index:
         """Add a row of the log."""
         one = identity(row)
         self._delays[one] = min(self._delays.get(one, row.delay), row.delay)
-        self._payloads.add((one, canonical_json(row.payload)))
+        self._payloads.add((one, text_of(row)))
 
     def find(self, row: LoggedEvent) -> Arrival:
         """Return "folded" for a new identity, else how the row relates to those known."""
@@ -55,7 +57,7 @@ class _Index:
         delay = self._delays.get(one)
         if delay is None:
             return "folded"
-        if (one, canonical_json(row.payload)) not in self._payloads:
+        if (one, text_of(row)) not in self._payloads:
             return "conflict"
         return "earlier" if row.delay < delay else "duplicate"
 
@@ -147,7 +149,7 @@ class ResidentSession:
         """The runs of the sequence numbers of all events."""
         runs = self._runs
         if runs is None:
-            runs = self._runs = NumberRuns()
+            runs = self._runs = NamedPredecessors() if is_linked(self.log) else NumberRuns()
             if self._state.count:
                 runs.take_in(self.rows()[: self._state.count])
         _ = self.state  # brings the runs up to date

@@ -47,8 +47,10 @@ class ContextPart(_Part, frozen=True):
     speech_model: ReportedText
 
 
-class LatencyPart(_Part, frozen=True):
-    """Distributions of each latency in milliseconds; null without a sample."""
+class LatencyPart(_Part, frozen=True, omit_defaults=True):
+    """Distributions of each latency in milliseconds; null without a sample. ``end_of_turn`` is only
+    there with one: not every platform tells it.
+    """
 
     stt: Summary | None
     tts: Summary | None
@@ -60,6 +62,7 @@ class LatencyPart(_Part, frozen=True):
     token_stream: Summary | None
     barge_in_stop: Summary | None
     time_to_first_audio: int | None
+    end_of_turn: Summary | None = None
 
 
 class TypePart(_Part, frozen=True):
@@ -190,6 +193,17 @@ class SessionRecord(_Part, frozen=True, kw_only=True, omit_defaults=True):
     continued: Annotated[
         bool, Meta(description="present, and true, only if earlier events were forgotten")
     ] = False
+    agent: Annotated[
+        str, Meta(description="the agent's name, of a platform whose agents have names")
+    ] = ""
+    held_ms: Annotated[
+        int | None, Meta(description="ms on hold, without those with a human; null if never told")
+    ] = None
+    handoff_ms: Annotated[int | None, Meta(description="ms with a human; null if never told")] = (
+        None
+    )
+    handoffs: Annotated[int | None, Meta(description="null if the platform never tells")] = None
+    tool_calls: Annotated[int | None, Meta(description="null if the platform never tells")] = None
     timeline: Annotated[
         Timeline | None, Meta(description="times in ms since started_at; left out if too long")
     ] = None

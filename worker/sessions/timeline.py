@@ -9,25 +9,23 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from worker.events.event import EVENT_CODES
-from worker.events.payload import Configured, Failed, Interrupted, LanguageChanged, Payload
+from worker.events.payload import Configured, LanguageChanged
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import LoggedEvent
 from worker.sessions.event_walk import CONFIGURING, latency_of
+from worker.sessions.marks import TimelineMark, marks_of
 from worker.sessions.pairing import Pairing
+from worker.sessions.sequence_numbers import breaks_of
 from worker.sessions.turn_rows import RowOutcome, TurnRow
 
 MAX_ENTRIES: Final = 2_000
 """The most entries of a timeline; the earliest are kept."""
-
-What = Literal[
-    "interrupt", "preempted", "dtmf", "digit", "play_media", "language_changed", "error_event"
-]
 
 
 class Speech(NamedTuple):
@@ -82,14 +80,6 @@ class ReportedLatency(NamedTuple):
 
     at: int
     latency_ms: int
-
-
-class TimelineMark(NamedTuple):
-    """A point in time; ``detail``: what broke in, the new language, or the error's code."""
-
-    at: int
-    what: What
-    detail: str | None
 
 
 class Gap(NamedTuple):
@@ -209,7 +199,7 @@ def timeline_of(pairs: Pairs, ordered: list[LoggedEvent], *, holes: bool) -> Tim
             replies=pairs.replies,
             stt=_reported(ordered, "stt_latency"),
             tts=_reported(ordered, "tts_latency"),
-            marks=_marks(ordered),
+            marks=marks_of(ordered),
             gaps=_gaps(ordered) if holes else [],
             contexts=_contexts(ordered),
             omitted=0,
@@ -244,33 +234,13 @@ def _reported(ordered: list[LoggedEvent], name: str) -> list[ReportedLatency]:
     ]
 
 
-def _marks(ordered: list[LoggedEvent]) -> list[TimelineMark]:
-    first = ordered[0].timestamp
-    return [
-        TimelineMark(row.timestamp - first, _MARKS[row.name], _detail(row.payload))
-        for row in ordered
-        if row.name in _MARKS
-    ]
-
-
-def _detail(payload: Payload | None) -> str | None:
-    match payload:
-        case Interrupted():
-            return payload.kind
-        case LanguageChanged():
-            return payload.spoken or payload.heard
-        case Failed():
-            return None if payload.code is None else str(payload.code)
-    return None
-
-
 def _gaps(ordered: list[LoggedEvent]) -> list[Gap]:
-    first = ordered[0].timestamp
+    first, missing = ordered[0].timestamp, dict(breaks_of(ordered))
     by_number = sorted((row.sequence_number, row.timestamp - first) for row in ordered)
     return sorted(
-        Gap(min(at, later), max(at, later), following - number - 1)
+        Gap(min(at, later), max(at, later), missing[following])
         for (number, at), (following, later) in pairwise(by_number)
-        if following - number > 1
+        if following in missing and number != following
     )
 
 
@@ -292,4 +262,3 @@ def _contexts(ordered: list[LoggedEvent]) -> list[InForce]:
 
 _KINDS: Final = tuple(name for name in Timeline.__struct_fields__ if name != "omitted")
 _CONFIGURATIONS: Final = EVENT_CODES["configurations"]
-_MARKS: Final[dict[int | str, What]] = {EVENT_CODES[what]: what for what in get_args(What)}

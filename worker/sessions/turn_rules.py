@@ -73,10 +73,9 @@ class TurnWalk:
         self._utterance = 0
         """The time at which the customer's current or last utterance began."""
         self._utterance_over_agent = False
-        # what belongs to the agent's current utterance
         self._answers: LoggedEvent | None = None
         self._interrupt: LoggedEvent | None = None
-        # totals
+        # totals; the two before belong to the agent's current utterance
         self.agent_utterances = 0
         self.unattributed_replies = 0
         self.lost_ends = 0
@@ -173,9 +172,7 @@ class TurnWalk:
             self._forget_utterance()
         if self.customer_since is not None and not self._has_hole(self.customer_since, now):
             self.part["InterruptionsByAgent"].append(1)
-        wait = self._end_wait(now)
-        if self.customer_end is not None:
-            self._turn(now, self.customer_end, wait)
+        self._answer(now, self._end_wait(now))
         self.customer_end = None
         if self.agent_utterances == 1:
             self._greeting(now)
@@ -226,8 +223,11 @@ class TurnWalk:
         holes = self.holes
         return holes is not None and bool(holes.between(one.sequence_number, other.sequence_number))
 
-    def _turn(self, now: LoggedEvent, customer_end: LoggedEvent, wait: int | None) -> None:
+    def _answer(self, now: LoggedEvent, wait: int | None) -> None:
         """Decide whether this utterance answers the customer, and whether that is beyond doubt."""
+        customer_end = self.customer_end
+        if customer_end is None:
+            return
         replies = self.unheard  # in order of time, as they came
         begun_since = bool(replies) and replies[-1].begun >= customer_end.timestamp
         clear = not (self.doubt or self.muddled)

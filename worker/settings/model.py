@@ -6,7 +6,7 @@ puts a setting's name, value and source before a validator's message.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,27 +14,25 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.partition.rules import SequenceNumbers
+from worker.settings.bridge import BridgeSettings
+from worker.settings.otlp import OtlpSettings
+from worker.settings.telemetry import TelemetrySettings
 from worker.settings.values import (
     Address,
     DimensionsSetting,
     FileRotation,
-    Host,
     IdleClock,
     Labels,
     Location,
-    LogFormat,
-    LogLevel,
     Namespace,
     OnAmbiguousSetting,
-    OwnMetrics,
     Region,
     ReleasePeriod,
-    SinkSetting,
+    Sinks,
     StartSetting,
     StreamName,
     Switch,
 )
-from worker.telemetry.catalogue import DEFAULT_NAMESPACE
 
 ENV_PREFIX: Final = "VOICE_INSIGHTS_"
 
@@ -48,11 +46,8 @@ _ASCENDING: Final = (
 """Pairs of settings; the first of a pair must not exceed the second."""
 
 
-class Settings(BaseSettings):
-    """The operator's settings. Durations are seconds of stream time unless stated otherwise.
-
-    ``start`` is ``trim_horizon``, ``latest`` or an instant in epoch milliseconds.
-    """
+class _TaskSettings(BaseSettings):
+    """The settings of the worker's own task, from the stream to CloudWatch."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
@@ -81,9 +76,9 @@ class Settings(BaseSettings):
         description="where the state is kept: a SQLite file, or s3://bucket/prefix",
     )
 
-    sink: SinkSetting = Field(
-        default="cloudwatch",
-        description="where to send metrics: cloudwatch, or emf on standard output",
+    sink: Sinks = Field(
+        default=("cloudwatch",),
+        description="where to send metrics: cloudwatch or emf, otlp, or one of the two and otlp",
     )
     namespace: Namespace = Field(
         default="VoiceInsights", description="CloudWatch namespace of the metrics"
@@ -219,38 +214,21 @@ class Settings(BaseSettings):
         description="most series in all; the rest are counted as other",
     )
     labels: Labels = Field(
-        default={}, description="account_sid -> dimensions that all of the account's series carry"
+        default={},
+        description="account_sid, or account/agent on a platform that names agents -> "
+        "dimensions that all of its series carry",
     )
     dimensions: DimensionsSetting = Field(
         default=dict(DEFAULT_DIMENSION_SETS),
         description="metric -> further dimension sets; replaces the whole default",
     )
 
-    log_level: LogLevel = Field(
-        default="info", description="least severe level of log lines to write"
-    )
-    log_format: LogFormat = Field(
-        default="auto", description="format of log lines; auto is pretty on a terminal, else json"
-    )
-    health_port: int | None = Field(
-        default=None,
-        ge=0,
-        le=65_535,
-        description="port of /healthz, /readyz and /metrics; off if unset; 0 picks a free port",
-    )
-    health_host: Host = Field(
-        default="127.0.0.1",
-        description="address to serve the health port at; 0.0.0.0 lets other machines connect",
-    )
-    own_metrics: OwnMetrics = Field(
-        default="auto",
-        description="the worker's telemetry as EMF among the log lines: emf, off, or auto, which "
-        "is emf if log lines are JSON",
-    )
-    own_namespace: Namespace = Field(
-        default=DEFAULT_NAMESPACE,
-        description="CloudWatch namespace of the worker's telemetry",
-    )
+
+class WorkerSettings(OtlpSettings, TelemetrySettings, _TaskSettings):
+    """The worker's settings. Durations are seconds of stream time unless stated otherwise.
+
+    ``start`` is ``trim_horizon``, ``latest`` or an instant in epoch milliseconds.
+    """
 
     @classmethod
     def settings_customise_sources(
@@ -272,8 +250,27 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _limits_fit_each_other(self) -> Settings:
+    def _limits_fit_each_other(self) -> Self:
         for low, high in _ASCENDING:
             if getattr(self, low) > getattr(self, high):
                 raise PydanticCustomError("ascending", "{low} > {high}", {"low": low, "high": high})
         return self
+
+    @model_validator(mode="after")
+    def _what_needs_another_has_it(self) -> WorkerSettings:
+        endpoint = self.otlp_endpoint
+        if "otlp" in self.sink and endpoint is None:
+            raise _lacking("sink", "otlp needs otlp_endpoint, the address of a receiver")
+        if self.traces != "off" and endpoint is None and self.otlp_traces_endpoint is None:
+            raise _lacking("traces", "they need otlp_endpoint, the address of a receiver")
+        if self.traces != "off" and self.timeline == "off":
+            raise _lacking("traces", "they are made of timelines, and timeline is off")
+        return self
+
+
+class Settings(BridgeSettings, WorkerSettings):
+    """The operator's settings, of the worker and of the bridge: one file serves both."""
+
+
+def _lacking(name: str, why: str) -> PydanticCustomError:
+    return PydanticCustomError("lacking", "{name}: {why}", {"name": name, "why": why})

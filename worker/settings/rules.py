@@ -25,6 +25,8 @@ def rules_of(settings: Settings) -> Rules:
         max_held=settings.max_sessions_held,
         sequence_numbers=settings.sequence_numbers,
         timeline=settings.timeline == "on",
+        totals="otlp" in settings.sink
+        or (settings.health_port is not None and settings.prometheus_calls != "off"),
         series=SeriesRules(
             sets=settings.dimensions,
             labels=settings.labels,

@@ -1,5 +1,7 @@
 """The settings' sources: options override the environment, a TOML file and the defaults.
 
+Between the file and the defaults are the variables that all programs with OpenTelemetry share.
+
 A setting's whole value comes from the strongest source that has it, in that order; values are
 never merged. An environment variable that is set but empty counts as not set.
 """
@@ -20,6 +22,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from worker.errors import Misconfigured
 from worker.logs.redaction import mask_secrets
 from worker.settings.model import ENV_PREFIX, Settings
+from worker.settings.otlp import OTEL_VARIABLES
 from worker.settings.values import did_you_mean
 
 DEFAULT_FILE: Final = "voice-insights.toml"
@@ -78,11 +81,13 @@ def load_settings(
     ``voice-insights.toml`` in ``directory``, if it exists.
     Raises `Misconfigured` with one line that names setting, value, source and what is allowed.
     """
-    layers = (
+    layers = [
         _file_layer(_file(file, environ, directory)),
         _environ_layer(environ),
         _options_layer(overrides),
-    )
+    ]
+    if any(map(_uses_otlp, layers)):
+        layers.insert(0, _otel_layer(environ))
     values: dict[str, Any] = {}
     sources = dict.fromkeys(Settings.model_fields, "default")
     for layer in layers:
@@ -136,6 +141,21 @@ def _environ_layer(environ: Mapping[str, str]) -> _Layer:
     return layer
 
 
+def _uses_otlp(layer: _Layer) -> bool:
+    """Whether a source may have anything sent over OTLP; else its variables mean other programs."""
+    return "otlp" in str(layer.values.get("sink")).lower() or "traces" in layer.values
+
+
+def _otel_layer(environ: Mapping[str, str]) -> _Layer:
+    """What OpenTelemetry's own variables say, for all programs alike: the weakest source."""
+    layer = _Layer({}, {})
+    for variable, name in OTEL_VARIABLES.items():
+        if environ.get(variable):
+            layer.values[name] = environ[variable]
+            layer.sources[name] = f"env {variable}"
+    return layer
+
+
 def _options_layer(overrides: Mapping[str, Any]) -> _Layer:
     given = {name: value for name, value in overrides.items() if value is not None}
     _refuse_unknown(given, Settings.model_fields, "options")
@@ -159,6 +179,8 @@ def _line(errors: list[ErrorDetails], values: Mapping[str, Any], sources: Mappin
     if first["type"] == "ascending":
         low, high = (_told(first["ctx"][end], values, sources) for end in ("low", "high"))
         line = f"{low} must not exceed {high}"
+    elif first["type"] == "lacking":
+        line = f"{_told(first['ctx']['name'], values, sources)}: {first['ctx']['why']}"
     else:
         name = str(first["loc"][0])
         line = f"{_told(name, values, sources)}: {_reason(name, first)}"
@@ -180,7 +202,8 @@ def _reason(name: str, error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     within = ".".join(str(part) for part in error["loc"][1:] if part != "[key]")
-    return f"takes {_takes(name)}" + (f"; wrong at {within}" if within else "")
+    is_named = within and not within.isdigit()
+    return f"takes {_takes(name)}" + (f"; wrong at {within}" if is_named else "")
 
 
 def _takes(name: str) -> str:
@@ -189,6 +212,8 @@ def _takes(name: str) -> str:
     schema = schema.get("anyOf", [schema])[0]
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
+    if "enum" in schema.get("items", {}):
+        return "one or more of " + ", ".join(schema["items"]["enum"])
     number = {"integer": "a whole number", "number": "a number"}.get(schema["type"])
     if number is not None:
         return f"{number} from {schema['minimum']} to {schema['maximum']}"
@@ -199,6 +224,8 @@ _FORMS: Final = {
     "state": "the path of a file, or s3://bucket/prefix",
     "records": "the path of a file, s3://bucket/prefix, or - for standard output",
     "dead_letters": "the path of a file, or s3://bucket/prefix",
+    "pinecall_checkpoint": "the path of a file, or s3://bucket/prefix",
+    "pinecall_expired": "the path of a folder, or s3://bucket/prefix",
     "labels": "a mapping of account_sid to a mapping of dimension to value",
     "dimensions": "a mapping of metric to a list of lists of dimensions",
 }

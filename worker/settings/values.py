@@ -12,9 +12,12 @@ from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic_settings import NoDecode
 
 from worker.identifying import identifies_someone
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
+from worker.partition.series_registry import PLATFORM_DIMENSION
+from worker.telemetry.calls import CallsShown
 from worker.times.rfc3339 import parse_ms
 
 _STREAM: Final = re.compile(
@@ -22,6 +25,7 @@ _STREAM: Final = re.compile(
 )
 _S3: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\x00-\x20?#\x7f]*)?")
 _REGION: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PINECALL_ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAMESPACE: Final = re.compile(r"(?!AWS/)(?=.*\S)[A-Za-z0-9._/# -][A-Za-z0-9._/#: -]{0,254}")
 _DIMENSION: Final = re.compile(r"(?!:)[!-~]{1,255}")
 _DIMENSION_VALUE: Final = re.compile(r"(?=.*\S)[ -~]{1,255}")
@@ -47,8 +51,21 @@ def _fitting(pattern: re.Pattern[str], otherwise: str) -> Callable[[str], str]:
     return check
 
 
-def _lower(value: object) -> object:
+def lower(value: object) -> object:
+    """A word in lower case; anything else as it is."""
     return value.lower() if isinstance(value, str) else value
+
+
+def _words(value: object) -> object:
+    return value.replace(",", " ").lower().split() if isinstance(value, str) else value
+
+
+def _stores(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or len(set(value)) < len(value):
+        raise ValueError("takes one or more different ones of cloudwatch, emf, otlp")
+    if {"cloudwatch", "emf"} <= set(value):
+        raise ValueError("takes one of cloudwatch and emf: both end in CloudWatch, and count twice")
+    return value
 
 
 def _start(value: object) -> object:
@@ -121,7 +138,7 @@ def _check_label(name: str, label: str) -> None:
         )
     if name in CATALOGUE or name == "_aws":
         raise ValueError(f"{name!r} has another meaning in an EMF line; choose another name")
-    if name in CONTEXT_DIMENSIONS or name in _OWN_DIMENSIONS:
+    if name in CONTEXT_DIMENSIONS or name in _OWN_DIMENSIONS or name == PLATFORM_DIMENSION:
         raise ValueError(f"{name!r} is one of the worker's own dimensions; choose another name")
     if _NEVER_DIMENSIONS.fullmatch(name):
         raise ValueError(f"{name!r} would identify a call or a person, which no dimension may do")
@@ -173,16 +190,23 @@ StartSetting = Annotated[Literal["trim_horizon", "latest"] | int, BeforeValidato
 Location = Annotated[str, AfterValidator(_place)]
 """The path of a file, or ``s3://bucket/prefix``."""
 
+PinecallAccount = Annotated[
+    str,
+    AfterValidator(_fitting(_PINECALL_ACCOUNT, "takes 1 to 64 letters, digits, _ and -")),
+]
+PinecallEnv = Annotated[Literal["production", "sandbox"], BeforeValidator(lower)]
 ReleasePeriod = Annotated[int, AfterValidator(_release)]
 Labels = Annotated[dict[str, dict[str, str]], AfterValidator(_labels)]
 DimensionsSetting = Annotated[DimensionSets, AfterValidator(_dimensions)]
 """Must be declared after a field ``labels``, whose names are dimensions, too."""
 
-SinkSetting = Annotated[Literal["cloudwatch", "emf"], BeforeValidator(_lower)]
-FileRotation = Annotated[Literal["never", "daily"], BeforeValidator(_lower)]
-LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
-OnAmbiguousSetting = Annotated[Literal["resend", "drop"], BeforeValidator(_lower)]
-IdleClock = Annotated[Literal["agreed", "server"], BeforeValidator(_lower)]
-OwnMetrics = Annotated[Literal["auto", "emf", "off"], BeforeValidator(_lower)]
-Switch = Annotated[Literal["on", "off"], BeforeValidator(_lower)]
-LogFormat = Annotated[Literal["auto", "json", "pretty"], BeforeValidator(_lower)]
+SinkKind = Literal["cloudwatch", "emf", "otlp"]
+Sinks = Annotated[tuple[SinkKind, ...], NoDecode, BeforeValidator(_words), AfterValidator(_stores)]
+FileRotation = Annotated[Literal["never", "daily"], BeforeValidator(lower)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lower)]
+OnAmbiguousSetting = Annotated[Literal["resend", "drop"], BeforeValidator(lower)]
+IdleClock = Annotated[Literal["agreed", "server"], BeforeValidator(lower)]
+OwnMetrics = Annotated[Literal["auto", "emf", "off"], BeforeValidator(lower)]
+Switch = Annotated[Literal["on", "off"], BeforeValidator(lower)]
+LogFormat = Annotated[Literal["auto", "json", "pretty"], BeforeValidator(lower)]
+PrometheusCalls = Annotated[CallsShown, BeforeValidator(lower)]

@@ -55,6 +55,11 @@ class TelemetryMetric(NamedTuple):
         return f"{PROMETHEUS_PREFIX}_{snake}{unit}{total}"
 
     @property
+    def prometheus_unit(self) -> str:
+        """The base unit in which ``prometheus_name`` ends; empty for a number."""
+        return _BASE_UNITS[self.unit].suffix.removeprefix("_")
+
+    @property
     def prometheus_divisor(self) -> int:
         """The divisor that converts a value to the unit of ``prometheus_name``."""
         return _BASE_UNITS[self.unit].divisor

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
+from worker.metrics.totals import Totals
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry
 from worker.outbox.ledger import Note
@@ -98,6 +99,11 @@ class TelemetryCollector(WorkerEvents):
                 return None
             period = self._last_period or self._period
             return self._snapshot(self._progress, period, self._now())
+
+    def totals(self) -> Totals | None:
+        """The totals of calls after the last commit, if they are kept. For any thread."""
+        with self._lock:
+            return None if self._progress is None else self._progress.totals
 
     def _report_if_due(self, progress: WorkerStatus) -> None:
         now = self._now()

@@ -7,10 +7,11 @@ queries of the log.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from heapq import nlargest
 from typing import Any, Final
 
-from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind
+from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind, TelemetryMetric
 from worker.telemetry.snapshot import MetricValues, TelemetrySnapshot
 
 _LABELS_AT_MOST: Final = 50
@@ -18,15 +19,19 @@ _LABELS_AT_MOST: Final = 50
 
 
 def emf_fields(
-    snapshot: TelemetrySnapshot, before: MetricValues, at: int, namespace: str
+    snapshot: TelemetrySnapshot,
+    before: MetricValues,
+    at: int,
+    namespace: str,
+    catalogue: Mapping[str, TelemetryMetric] = TELEMETRY_METRICS,
 ) -> dict[str, Any]:
     """The line's fields. ``before``: the values of the previous line, from which a counter's
     growth is taken; ``at``: epoch ms.
     """
     values = {
-        name: _growth(name, value, before)
+        name: _growth(catalogue[name], value, before)
         for name, value in snapshot.values.items()
-        if TELEMETRY_METRICS[name].kind is MetricKind.GAUGE or name in before
+        if catalogue[name].kind is MetricKind.GAUGE or name in before
     }
     return {
         "_aws": {
@@ -35,15 +40,13 @@ def emf_fields(
                 {
                     "Namespace": namespace,
                     "Dimensions": [[]],
-                    "Metrics": [
-                        {"Name": name, "Unit": TELEMETRY_METRICS[name].unit} for name in values
-                    ],
+                    "Metrics": [{"Name": name, "Unit": catalogue[name].unit} for name in values],
                 }
             ],
         },
         **values,
         **{
-            f"{name}By{str(TELEMETRY_METRICS[name].label).title()}": dict(
+            f"{name}By{str(catalogue[name].label).title()}": dict(
                 nlargest(_LABELS_AT_MOST, labelled.items(), key=lambda one: (one[1], one[0]))
             )
             for name, labelled in snapshot.by_label.items()
@@ -51,7 +54,7 @@ def emf_fields(
     }
 
 
-def _growth(name: str, value: float, before: MetricValues) -> float:
-    if TELEMETRY_METRICS[name].kind is MetricKind.GAUGE:
+def _growth(metric: TelemetryMetric, value: float, before: MetricValues) -> float:
+    if metric.kind is MetricKind.GAUGE:
         return round(value, 3)
-    return max(0, value - before[name])
+    return max(0, value - before[metric.name])

@@ -27,9 +27,11 @@ _ALLOW: Final = f"Allow: {', '.join(_METHODS)}\r\n"
 
 
 class HttpServer:
-    """Serves ``page_at(path)``, which its thread calls, to GET and HEAD."""
+    """Serves ``page_at(path, accept)``, which its thread calls, to GET and HEAD; ``accept``: what
+    the request says of the kinds of answer that it takes.
+    """
 
-    def __init__(self, page_at: Callable[[str], Page], host: str, port: int) -> None:
+    def __init__(self, page_at: Callable[[str, str], Page], host: str, port: int) -> None:
         """Listen; port 0 is any that is free. Raises ``Misconfigured`` if that can't be done."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -93,7 +95,14 @@ class HttpServer:
             return _response(Page(400, TEXT, "no HTTP/1 request\n"), with_body=True)
         if words[0] not in _METHODS:
             return _response(Page(405, TEXT, "GET only\n"), with_body=True, headers=_ALLOW)
-        return _response(self._page_at(words[1].partition("?")[0]), with_body=words[0] == "GET")
+        page = self._page_at(words[1].partition("?")[0], _accept(head))
+        return _response(page, with_body=words[0] == "GET")
+
+
+def _accept(head: bytes) -> str:
+    headers = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    found = [value for name, _, value in headers if name.strip().lower() == b"accept"]
+    return b",".join(found).decode("latin-1")
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes | None:

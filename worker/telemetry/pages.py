@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from worker.telemetry.catalogue import TELEMETRY_METRICS, TelemetryMetric
+from worker.telemetry.exposition import content_type_for, exposition
 from worker.telemetry.facts import ProcessFacts
+from worker.telemetry.families import Family
 from worker.telemetry.liveness import Liveness
-from worker.telemetry.prometheus import CONTENT_TYPE, process_page, prometheus_page
+from worker.telemetry.prometheus import own_families, process_families
 from worker.telemetry.snapshot import TelemetrySnapshot
 
 TEXT: Final = "text/plain; charset=utf-8"
@@ -25,7 +28,8 @@ class Page(NamedTuple):
 class Pages:
     """``/healthz``: the loop turns. ``/readyz``: the state is taken, where each shard goes on is
     committed, and the stream can be read; ``unready`` tells why not. ``/metrics``: for
-    Prometheus, made anew at most once a second, ask who may; of the process from the start on.
+    Prometheus, made anew at most once a second, ask who may; of the process from the start on, and
+    of calls what ``calls`` gives.
     """
 
     def __init__(
@@ -34,24 +38,28 @@ class Pages:
         snapshot: Callable[[], TelemetrySnapshot | None],
         unready: Callable[[], str | None],
         process: Callable[[], ProcessFacts],
+        calls: Callable[[], Iterable[Family]],
         monotonic: Callable[[], float],
+        catalogue: Mapping[str, TelemetryMetric] = TELEMETRY_METRICS,
     ) -> None:
         self._liveness = liveness
         self._snapshot = snapshot
         self._unready = unready
         self._process = process
+        self._calls = calls
         self._monotonic = monotonic
-        self._metrics = Page(200, CONTENT_TYPE, "")
+        self._catalogue = catalogue
+        self._metrics: dict[str, Page] = {}
         self._metrics_until = monotonic()
 
-    def __call__(self, path: str) -> Page:
-        """The page at ``path``. For one thread."""
+    def __call__(self, path: str, accept: str = "") -> Page:
+        """The page at ``path``, for a request with this Accept header. For one thread."""
         if path == "/healthz":
             return self._health()
         if path == "/readyz":
             return self._readiness()
         if path == "/metrics":
-            return self._own_metrics()
+            return self._metrics_for(content_type_for(accept))
         return Page(404, TEXT, "there are /healthz, /readyz and /metrics\n")
 
     def _health(self) -> Page:
@@ -63,9 +71,16 @@ class Pages:
         why = self._unready()
         return Page(200, TEXT, "ok\n") if why is None else Page(503, TEXT, f"{why}\n")
 
-    def _own_metrics(self) -> Page:
+    def _metrics_for(self, content_type: str) -> Page:
         if self._monotonic() >= self._metrics_until:
-            text = prometheus_page(self._snapshot()) + process_page(self._process())
-            self._metrics = Page(200, CONTENT_TYPE, text)
+            self._metrics.clear()
             self._metrics_until = self._monotonic() + _KEPT_S
-        return self._metrics
+        if content_type not in self._metrics:
+            text = exposition(self._families(), content_type)
+            self._metrics[content_type] = Page(200, content_type, text)
+        return self._metrics[content_type]
+
+    def _families(self) -> Iterator[Family]:
+        yield from own_families(self._snapshot(), self._catalogue)
+        yield from process_families(self._process())
+        yield from self._calls()

@@ -31,4 +31,6 @@ class Habits:
     no_greeting: float = _rate(0.04, "sessions without a greeting")
     no_wrap_up: float = _rate(0.02, "sessions whose wrap-up never arrives")
     novelties: float = _rate(0.0005, "turns with an event whose name is unknown today")
+    holds: float = _rate(0.03, "turns after which the caller is put on hold (Pinecall)")
+    handoffs: float = _rate(0.02, "turns after which a human takes over (Pinecall)")
     bad_latencies: float = _rate(0.0005, "latency events with a negative or no value")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from worker.stream.record import Record
 from worker.testing.aggregates import aggregate
@@ -24,9 +24,13 @@ from worker.testing.damage import damaged
 from worker.testing.envelopes import CallIds, Oddities, encode_envelope, new_call, relay_event, sid
 from worker.testing.habits import Habits
 from worker.testing.personas import PERSONAS
+from worker.testing.pinecall_traffic import pinecall_events
 
 RETRY_LIMIT_MS: Final = 4 * 3_600_000
 """The time for which Event Streams retries a delivery."""
+
+
+SimulatedPlatform = Literal["twilio", "pinecall", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class Traffic:
     """The traffic to generate. Rates are shares of events from 0 to 1, drawn independently.
 
     ``start_ms``: epoch milliseconds. ``spread_s``: the time over which sessions start.
-    ``delay_median_s`` 0 delivers everything at once.
+    ``delay_median_s`` 0 delivers everything at once. ``platform``: whose calls; of ``both`` every
+    other one is Pinecall's.
     """
 
     sessions: int = 100
@@ -50,6 +55,7 @@ class Traffic:
     other_types: float = 0.03
     aggregates: float = 0.0
     test_event: bool = True
+    platform: SimulatedPlatform = "twilio"
     habits: Habits = field(default_factory=Habits)
     oddities: Oddities = field(default_factory=Oddities)
 
@@ -145,6 +151,9 @@ def _sessions(settings: Traffic, seed: int, account_sid: str) -> Iterator[_Sessi
     for number in range(settings.sessions):
         earliest = start = settings.start_ms + int(slot_ms * (number + starts.random()))
         rng = Random(f"{seed}:session:{number}")
+        if settings.platform == "pinecall" or (settings.platform == "both" and number % 2):
+            yield _Session(earliest, call, pinecall_events(rng, settings.habits, start))
+            continue
         before, call = call, new_call(rng, account_sid)
         if number and rng.random() < _SAME_CALL:
             call = call._replace(call_sid=before.call_sid)

@@ -12,24 +12,19 @@ from typing import Any, Final
 import msgspec
 
 from worker.errors import Unreadable
+from worker.events.bounds import (
+    NAME_LENGTH,
+    checked_sequence_number,
+    checked_timestamp,
+    optional_id,
+    required_id,
+)
 from worker.events.event import Event, SessionKey
-from worker.events.twilio.payloads import NAME_LENGTH, PAYLOADS
-from worker.times.rfc3339 import parse_ms
+from worker.events.twilio.payloads import PAYLOADS
 
 PLATFORM: Final = "twilio"
 RELAY_GROUP: Final = "conversation_relay"
 """The ``group`` of the call events that carry ConversationRelay events."""
-
-MAX_AHEAD_MS: Final = 3_600_000
-"""The most by which an event's time may be ahead of its arrival to be credible."""
-
-MAX_BEHIND_MS: Final = 31 * 86_400_000
-"""The most by which an event's time may be before its arrival to be credible."""
-
-MAX_SEQUENCE_NUMBER: Final = (1 << 31) - 1
-"""The largest sequence number; they begin at 0."""
-
-ID_LENGTH: Final = 256
 
 Loose = str | int | float | bool | None | list[Any]
 """Any value that may occur where an object belongs."""
@@ -79,12 +74,12 @@ def to_event(call: CallEvent, envelope_time: object, arrival: int) -> Event | No
     return Event(
         SessionKey(
             PLATFORM,
-            _optional_id("account_sid", call.account_sid),
-            _optional_id("call_sid", call.call_sid),
-            _session_id(relay.session_id),
+            optional_id("account_sid", call.account_sid),
+            optional_id("call_sid", call.call_sid),
+            required_id("session_id", relay.session_id),
         ),
-        _timestamp(call.timestamp, envelope_time, arrival),
-        _sequence_number(relay.sequence_number),
+        checked_timestamp(call.timestamp, envelope_time, arrival),
+        checked_sequence_number(relay.sequence_number),
         name,
         None if read_payload is None else read_payload(relay),
         arrival,
@@ -99,41 +94,3 @@ def _name(relay: RelayData, call: CallEvent) -> str:
     if not isinstance(name, str):
         return ""
     return ALIASES.get(name, name)[:NAME_LENGTH]
-
-
-def _session_id(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise Unreadable("session_id: empty or not a string")
-    if len(value) > ID_LENGTH:
-        raise Unreadable(f"session_id: longer than {ID_LENGTH} characters")
-    return value
-
-
-def _optional_id(field: str, value: object) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str) or len(value) > ID_LENGTH:
-        raise Unreadable(f"{field}: not a string of at most {ID_LENGTH} characters")
-    return value
-
-
-def _sequence_number(value: object) -> int:
-    # bool is a subclass of int, and true isn't a sequence number
-    if type(value) is not int:
-        raise Unreadable("sequence_number: not an integer")
-    if not 0 <= value <= MAX_SEQUENCE_NUMBER:
-        raise Unreadable(f"sequence_number: not in 0..{MAX_SEQUENCE_NUMBER}")
-    return value
-
-
-def _timestamp(own: object, envelope: object, arrival: int) -> int:
-    instant = parse_ms(own) if isinstance(own, str) else None
-    if instant is None and isinstance(envelope, str):
-        instant = parse_ms(envelope)
-    if instant is None:
-        raise Unreadable("timestamp: missing, or not RFC 3339")
-    if instant - arrival > MAX_AHEAD_MS:
-        raise Unreadable("timestamp: more than 1 h ahead of its arrival")
-    if arrival - instant > MAX_BEHIND_MS:
-        raise Unreadable("timestamp: more than 31 days before its arrival")
-    return instant

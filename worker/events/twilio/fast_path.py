@@ -12,20 +12,20 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from worker.events.event import EVENT_CODES, Event, SessionKey
-from worker.events.occurrence import TYPE_LENGTH, Ignored
-from worker.events.payload import Interrupted, Latency, Payload, Tokens
-from worker.events.twilio.call_event import (
-    ALIASES,
+from worker.events.bounds import (
     ID_LENGTH,
+    INT64,
     MAX_AHEAD_MS,
     MAX_BEHIND_MS,
     MAX_SEQUENCE_NUMBER,
-    PLATFORM,
-    RELAY_GROUP,
+    NAME_LENGTH,
 )
+from worker.events.event import EVENT_CODES, Event, SessionKey
+from worker.events.occurrence import TYPE_LENGTH, Ignored
+from worker.events.payload import Interrupted, Latency, Payload, Tokens
+from worker.events.twilio.call_event import ALIASES, PLATFORM, RELAY_GROUP
 from worker.events.twilio.envelope import GATEWAY_TYPE, TEST_TYPE
-from worker.events.twilio.payloads import INT64, NAME_LENGTH, PAYLOADS, ReadPayload
+from worker.events.twilio.payloads import PAYLOADS, ReadPayload
 from worker.times.rfc3339 import parse_ms
 
 _Id = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)]

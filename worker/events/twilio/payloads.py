@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from worker.events.bounds import INT64, NAME_LENGTH, TEXT_LENGTH
 from worker.events.payload import (
     Configured,
     EndStatus,
@@ -27,9 +28,6 @@ from worker.events.payload import (
 )
 from worker.metrics.dimension_values import UNKNOWN, with_digest
 
-INT64: Final = 1 << 63
-NAME_LENGTH: Final = 128
-TEXT_LENGTH: Final = 200
 _LANGUAGES: Final = 50
 
 SHOWN_SETTINGS: Final = (

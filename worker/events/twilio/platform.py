@@ -10,5 +10,9 @@ from worker.events.twilio.envelope import GATEWAY_TYPE, TEST_TYPE, read_cloud_ev
 from worker.events.twilio.fast_path import read_quickly
 
 TWILIO: Final = Platform(
-    PLATFORM, frozenset((GATEWAY_TYPE, TEST_TYPE)), read_cloud_event, read_quickly
+    PLATFORM,
+    frozenset((GATEWAY_TYPE, TEST_TYPE)),
+    read_cloud_event,
+    read_quickly,
+    unmarked=True,
 )

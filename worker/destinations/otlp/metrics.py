@@ -1,0 +1,156 @@
+"""Metrics as requests: one data point a series and commit, in order of time. Pure.
+
+Cumulative points say what a series amounts to since the start of its totals: the same one twice,
+or one that never comes, changes nothing that a later one says. Of each series that had a sample in
+the last hour there is a point at each release, so that rates see a series that paused. Delta points
+hold what a commit releases, and nothing else.
+
+All points of a commit have one time: the end of the latest minute in it, or 1 ms after that of the
+commit before. So what is told late counts at the time at which it is told, and no store is ever
+given an older point after a newer one, or two of one time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+from msgspec.structs import asdict
+
+from worker.destinations.otlp.names import MetricNames
+from worker.destinations.otlp.points import OtlpPoint, cumulative_point, delta_point
+from worker.metrics import distribution
+from worker.metrics.distribution import Distribution
+from worker.metrics.series import Series
+from worker.metrics.totals import Totals
+from worker.outbox.destination import Replacement
+from worker.outbox.entries import EntryKind
+from worker.outbox.ledger import SampleCounts
+from worker.partition.commit_outputs import Outputs
+from worker.partition.dead_letters import samples_letter
+from worker.times.minutes import MINUTE
+
+CUMULATIVE_KIND: Final[EntryKind] = "otlp"
+DELTA_KIND: Final[EntryKind] = "otlp_delta"
+"""Kinds of entries: whoever changes the temporality begins another lane, and what waits in the old
+one is told by ``stranded``."""
+
+Temporality = Literal["cumulative", "delta"]
+
+REQUEST_POINTS: Final = 1_000
+"""Data points that CloudWatch takes in a request."""
+
+METRIC_REQUEST_BYTES: Final = 640_000
+"""Bytes of a request before it is protobuf, which has names and attributes once more; CloudWatch
+takes 1 MB."""
+
+REPEATED: Final = 60 * MINUTE
+"""For how long (ms) after its last sample a series has points."""
+
+
+class MetricRequests(NamedTuple):
+    """The ``RequestFormat`` of metrics over OTLP."""
+
+    names: MetricNames
+    temporality: Temporality = "cumulative"
+
+    def requests(self, outputs: Outputs) -> Iterator[bytes]:
+        """Requests that are each as full as the limits allow; none if a commit has no samples."""
+        totals = outputs.totals
+        if not outputs.window or totals is None:
+            return
+        if self.temporality == "delta":
+            points = self._delta(outputs, totals)
+        else:
+            points = self._cumulative(totals)
+        request: list[bytes] = []
+        size = 0
+        for encoded in map(_encode, points):
+            if request and (
+                len(request) >= REQUEST_POINTS or size + len(encoded) > METRIC_REQUEST_BYTES
+            ):
+                yield _joined(request)
+                request, size = [], 0
+            request.append(encoded)
+            size += len(encoded)
+        if request:
+            yield _joined(request)
+
+    def split(self, body: bytes) -> Replacement:
+        """The two halves of a request, or, of a single point, a dead letter."""
+        points = decode_points(body)
+        if len(points) == 1:
+            return _buried(points)
+        middle = len(points) // 2
+        return Replacement((encode_points(points[:middle]), encode_points(points[middle:])))
+
+    def too_old(self, body: bytes) -> None:
+        """Nothing: no receiver says so."""
+
+    def counts(self, body: bytes) -> SampleCounts:
+        """How many samples delta points hold; of cumulative ones, nothing."""
+        return () if self.temporality == "cumulative" else _counts(decode_points(body))
+
+    def _cumulative(self, totals: Totals) -> Iterator[OtlpPoint]:
+        time = _latest(totals)
+        for series, one in sorted(totals.series.items()):
+            if one.time > time - REPEATED and self.names.of(series) is not None:
+                yield cumulative_point(series, totals.since, time, one)
+
+    def _delta(self, outputs: Outputs, totals: Totals) -> Iterator[OtlpPoint]:
+        time = _latest(totals)
+        minutes: dict[Series, dict[int, Distribution]] = {}
+        for (series, minute), samples in outputs.window.items():
+            if samples and self.names.of(series) is not None:
+                minutes.setdefault(series, {})[minute] = samples
+        for series, parts in sorted(minutes.items()):
+            # what is told late begins where the last point ended
+            start = max(parts) if max(parts) + MINUTE == time else time - 1
+            merged: Distribution = {}
+            for samples in parts.values():
+                distribution.add(merged, samples)
+            counts = {minute: sum(samples.values()) for minute, samples in parts.items()}
+            yield delta_point(series, start, time, merged, counts)
+
+
+def _latest(totals: Totals) -> int:
+    """The time of the latest commit that had samples."""
+    return max(one.time for one in totals.series.values())
+
+
+def encode_points(points: Iterable[OtlpPoint]) -> bytes:
+    """The body of a request."""
+    return _joined(map(_encode, points))
+
+
+def decode_points(body: bytes) -> list[OtlpPoint]:
+    """The points of a request."""
+    return _POINTS.decode(body)
+
+
+def newer(points: Iterable[OtlpPoint], sent: Mapping[Series, int]) -> list[OtlpPoint]:
+    """The points that are no older than what was ``sent`` last of their series (epoch ms): a newer
+    cumulative point says all that an older one does.
+    """
+    return [point for point in points if point.time >= sent.get(point.series, point.time)]
+
+
+def _buried(points: list[OtlpPoint]) -> Replacement:
+    reason = "the receiver of OpenTelemetry's metrics calls it invalid"
+    shown = [msgspec.to_builtins(asdict(point)) for point in points]
+    return Replacement((), samples_letter(reason, points[0].time, shown), _counts(points))
+
+
+def _counts(points: Iterable[OtlpPoint]) -> SampleCounts:
+    return tuple(
+        (point.series, minute, count) for point in points for minute, count in point.minutes
+    )
+
+
+def _joined(encoded: Iterable[bytes]) -> bytes:
+    return b"[%b]" % b",".join(encoded)
+
+
+_encode: Final[Callable[[OtlpPoint], bytes]] = msgspec.json.Encoder().encode
+_POINTS: Final = msgspec.json.Decoder(list[OtlpPoint])

@@ -1,0 +1,300 @@
+"""The spans of a session: its record's turn rows and timeline as one trace. Pure.
+
+Nothing here measures or pairs: times and durations are those of the record. Numbers, names of
+providers, voices and languages are all that attributes say; no transcript, no number of a person
+and no error message reaches a span.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal, NamedTuple
+
+from worker.destinations.otlp.identifiers import span_id_of, trace_id_of
+from worker.destinations.otlp.turns import TurnInterval, turns_of
+from worker.events.event import SessionKey
+from worker.metrics.dimension_values import UNKNOWN, dimension_value
+from worker.sessions.schema import SessionRecord
+from worker.sessions.timeline import InForce, ReportedLatency, Timeline
+from worker.times.rfc3339 import parse_ms
+
+Attribute = str | int | float | bool
+SpanAttributes = dict[str, Attribute]
+ApplicationOperation = Literal["off", "chat"]
+"""Whether the customer's application counts as a language model: then its spans are chats."""
+
+PREFIX: Final = "voice_insights."
+
+
+class SpanEvent(NamedTuple):
+    """Something that happens in a span, at an instant (epoch ms)."""
+
+    at: int
+    name: str
+    attributes: SpanAttributes
+
+
+class Span(NamedTuple):
+    """One span. ``start``, ``end``: epoch ms. ``error``: why its status is an error; None if it
+    isn't. ``is_client``: whether it is a call to another program.
+    """
+
+    span_id: bytes
+    parent_id: bytes
+    name: str
+    start: int
+    end: int
+    attributes: SpanAttributes
+    error: str | None = None
+    is_client: bool = False
+    events: tuple[SpanEvent, ...] = ()
+
+
+class Trace(NamedTuple):
+    """All spans of a session, the root first."""
+
+    trace_id: bytes
+    spans: list[Span]
+
+
+def key_of(record: SessionRecord) -> SessionKey:
+    """The session's key."""
+    return SessionKey(record.platform, record.account_sid, record.call_sid, record.session_id)
+
+
+def trace_of(record: SessionRecord, application: ApplicationOperation = "off") -> Trace:
+    """The trace of a session's record."""
+    spans = _Spans(record)
+    root = spans.add(None, _root(record, spans.first, spans.last))
+    turns = turns_of(record)
+    parents = [spans.add(root, _turn(turn)) for turn in turns]
+    under = _Parents(root, turns, parents)
+    if record.timeline is not None:
+        for at, span in _parts(record, record.timeline, spans.first, application):
+            spans.add(under.at(at), span)
+    return Trace(spans.trace_id, spans.made)
+
+
+class _Spans:
+    """The spans made so far, with their identifiers."""
+
+    def __init__(self, record: SessionRecord) -> None:
+        key = key_of(record)
+        self.first = parse_ms(record.started_at) or 0
+        self.last = parse_ms(record.ended_at) or 0
+        self.trace_id: Final = trace_id_of(key)
+        self.made: list[Span] = []
+        self._common: SpanAttributes = {
+            "gen_ai.conversation.id": key.session_id,
+            "session.id": key.session_id,
+        }
+        self._seen: Counter[tuple[str, int]] = Counter()
+        self._continued = record.continued
+
+    def add(self, parent: bytes | None, span: Span) -> bytes:
+        """Keep a span under its parent, the root under none; its identifier."""
+        # a session has one root whenever it began, as far as is known so far
+        start = 0 if parent is None and not self._continued else span.start
+        place = span.name, start
+        span_id = span_id_of(self.trace_id, *place, self._seen[place])
+        self._seen[place] += 1
+        attributes = self._common | span.attributes
+        self.made.append(
+            span._replace(span_id=span_id, parent_id=parent or b"", attributes=attributes)
+        )
+        return span_id
+
+
+class _Parents:
+    """Under which span something is: the turn that began last, if it is still going on."""
+
+    def __init__(self, root: bytes, turns: list[TurnInterval], spans: list[bytes]) -> None:
+        self._root = root
+        self._turns = turns
+        self._spans = spans
+        self._starts = [turn.start for turn in turns]
+
+    def at(self, instant: int) -> bytes:
+        """The parent of what is at this instant (epoch ms)."""
+        latest = bisect_right(self._starts, instant) - 1
+        if latest >= 0 and instant <= self._turns[latest].end:
+            return self._spans[latest]
+        return self._root
+
+
+def _span(name: str, start: int, end: int, attributes: SpanAttributes, error: str | None) -> Span:
+    return Span(b"", b"", name, start, max(start, end), attributes, error)
+
+
+def _root(record: SessionRecord, first: int, last: int) -> Span:
+    attributes: SpanAttributes = {
+        "gen_ai.operation.name": "invoke_agent",
+        f"{PREFIX}platform": record.platform,
+        f"{PREFIX}call_sid": record.call_sid,
+        f"{PREFIX}turns": record.turns,
+        f"{PREFIX}missing_events": record.completeness.missing,
+        f"{PREFIX}revision": record.revision,
+        f"{PREFIX}close_reason": record.close_reason,
+    }
+    if record.end_status is not None:
+        attributes[f"{PREFIX}end_status"] = dimension_value(record.end_status)
+    events = () if record.timeline is None else tuple(_events(record.timeline, first))
+    span = _span("conversation", first, last, attributes, _failure(record))
+    return span._replace(events=events)
+
+
+def _failure(record: SessionRecord) -> str | None:
+    """Why a session failed; None if it didn't."""
+    if record.errors:
+        codes = sorted({dimension_value(str(one.code)) for one in record.errors if one.code})
+        return " ".join(["error", *codes])
+    if record.abandoned_waits:
+        return "the caller gave up waiting"
+    return "end status failure" if record.end_status == "failure" else None
+
+
+def is_failure(record: SessionRecord) -> bool:
+    """Whether a session had an error, failed, or ended while its caller waited in vain."""
+    return _failure(record) is not None
+
+
+def _events(timeline: Timeline, first: int) -> Iterator[SpanEvent]:
+    for at, what, detail in timeline.marks:
+        named: SpanAttributes = (
+            {} if detail is None else {f"{PREFIX}detail": dimension_value(detail)}
+        )
+        yield SpanEvent(first + at, what, named)
+    for after, before, missing in timeline.gaps:
+        told: SpanAttributes = {
+            f"{PREFIX}missing_events": missing,
+            f"{PREFIX}until_s": before / 1000,
+        }
+        yield SpanEvent(first + after, "gap", told)
+
+
+_FAILED_TURNS: Final = {
+    "abandoned": "the caller gave up waiting",
+    "unanswered": "no reply answered the prompt",
+}
+
+
+def _turn(turn: TurnInterval) -> Span:
+    row = turn.row
+    attributes: SpanAttributes = {
+        "turn.number": row.n,
+        "turn.outcome": row.outcome,
+        "turn.was_interrupted": row.outcome == "interrupted",
+        f"{PREFIX}ambiguous": row.outcome == "ambiguous",
+    }
+    if row.response_ms is not None:
+        attributes["turn.user_bot_latency_seconds"] = row.response_ms / 1000
+    if row.caller_wait_ms is not None:
+        attributes[f"{PREFIX}caller_wait"] = row.caller_wait_ms / 1000
+    if row.tokens is not None:
+        attributes[f"{PREFIX}tokens"] = row.tokens
+    _add_known(attributes, f"{PREFIX}language", row.language)
+    return _span("turn", turn.start, turn.end, attributes, _FAILED_TURNS.get(row.outcome))
+
+
+def _parts(
+    record: SessionRecord, timeline: Timeline, first: int, application: ApplicationOperation
+) -> Iterator[tuple[int, Span]]:
+    """What a call consists of, each with the instant (epoch ms) that decides on its turn."""
+    yield from _speech("user_speech", timeline.customer, first)
+    yield from _utterances(record, timeline, first)
+    context = _Contexts(record, timeline)
+    for one in timeline.stt:
+        in_force = context.at(one.at)
+        told: SpanAttributes = {}
+        _add_known(told, "gen_ai.provider.name", in_force.transcription_provider)
+        _add_known(told, "gen_ai.request.model", in_force.speech_model)
+        yield first + one.at, _derived("speech_to_text", one, first, told)
+    for one in timeline.tts:
+        in_force, told = context.at(one.at), {}
+        _add_known(told, "gen_ai.provider.name", in_force.tts_provider)
+        _add_known(told, "gen_ai.speech.voice", in_force.voice)
+        yield first + one.at, _derived("text_to_speech", one, first, told)
+    yield from _applications(timeline, first, application)
+
+
+def _speech(
+    name: str, segments: Iterable[tuple[int | None, int | None]], first: int
+) -> Iterator[tuple[int, Span]]:
+    """A side's utterances; one whose begin or end nobody saw lasts no time."""
+    for start, end in segments:
+        at = start if start is not None else end
+        if at is None:
+            continue
+        attributes: SpanAttributes = {}
+        if start is None or end is None:
+            attributes[f"{PREFIX}incomplete"] = True
+        until = at if end is None else end
+        yield first + at, _span(name, first + at, first + until, attributes, None)
+
+
+def _utterances(
+    record: SessionRecord, timeline: Timeline, first: int
+) -> Iterator[tuple[int, Span]]:
+    broken = sorted(mark.at for mark in timeline.marks if mark.what == "interrupt")
+    tokens = {turn.audio: turn.row.tokens for turn in turns_of(record)}
+    spoken = _speech("agent_speech", ((one.start, one.end) for one in timeline.agent), first)
+    for at, span in spoken:
+        interrupted = bisect_right(broken, span.end - first) > bisect_right(broken, at - first)
+        span.attributes[f"{PREFIX}interrupted"] = interrupted
+        heard = tokens.get(at)
+        if heard is not None:
+            span.attributes[f"{PREFIX}tokens"] = heard
+        yield at, span
+
+
+def _derived(name: str, reported: ReportedLatency, first: int, attributes: SpanAttributes) -> Span:
+    """A latency that an event reports, as the time before the event."""
+    at = first + reported.at
+    attributes |= {"gen_ai.operation.name": name, f"{PREFIX}derived": True}
+    return _span(name, at - reported.latency_ms, at, attributes, None)
+
+
+def _applications(
+    timeline: Timeline, first: int, application: ApplicationOperation
+) -> Iterator[tuple[int, Span]]:
+    """The customer's application: from each prompt to the first token of its reply."""
+    finals = {reply.first_token: reply for reply in timeline.replies}
+    for sent, token, sure in timeline.prompts:
+        if token is None:
+            continue
+        attributes: SpanAttributes = {f"{PREFIX}ambiguous": not sure}
+        if application == "chat":
+            attributes["gen_ai.operation.name"] = "chat"
+        span = _span("application", first + sent, first + token, attributes, None)
+        reply = finals.get(token)
+        events: tuple[SpanEvent, ...] = ()
+        if reply is not None and reply.final_token is not None:
+            told: SpanAttributes = {} if reply.tokens is None else {f"{PREFIX}tokens": reply.tokens}
+            events = (SpanEvent(first + reply.final_token, "final_token", told),)
+        yield first + sent, span._replace(is_client=True, events=events)
+
+
+class _Contexts:
+    """Which configuration is in force; at the end of a session, and where its changes aren't known,
+    that of its record.
+    """
+
+    def __init__(self, record: SessionRecord, timeline: Timeline) -> None:
+        last = record.context
+        fields = (getattr(last, name) for name in InForce._fields[1:])
+        self._last = InForce(0, *fields)
+        self._changes = timeline.contexts
+        self._since = [one.since for one in timeline.contexts]
+
+    def at(self, at: int) -> InForce:
+        """That at so many ms after the session's first event."""
+        latest = bisect_right(self._since, at) - 1
+        return self._changes[latest] if latest >= 0 else self._last
+
+
+def _add_known(attributes: SpanAttributes, name: str, value: str) -> None:
+    """Add what is known, as the value of a dimension: nothing that identifies someone."""
+    if value and value != UNKNOWN:
+        attributes[name] = dimension_value(value)

@@ -1,0 +1,131 @@
+"""Which sessions become traces, and the requests that carry them. Pure.
+
+A request is lines of session records; the sink makes spans of them as it sends them. So whatever
+removes a call from lines removes it from here, too. A trace that arrives twice is there once, for
+its identifiers are those of its session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from worker.destinations.otlp.identifiers import is_in_share, trace_id_of
+from worker.destinations.otlp.spans import is_failure, key_of
+from worker.outbox.destination import Replacement
+from worker.outbox.entries import EntryKind
+from worker.outbox.ledger import SampleCounts
+from worker.partition.commit_outputs import Outputs
+from worker.partition.dead_letters import trace_letter
+from worker.sessions.record import decode_record
+from worker.sessions.schema import SessionRecord
+from worker.sessions.timeline import MAX_ENTRIES, Timeline
+from worker.times.rfc3339 import parse_ms
+
+TRACE_KIND: Final[EntryKind] = "traces"
+
+REQUEST_SPANS: Final = 10_000
+"""Spans that X-Ray takes in a request."""
+
+TRACE_REQUEST_BYTES: Final = 1_000_000
+"""Bytes of records in a request: their spans have some twice as many, and X-Ray takes 5 MB."""
+
+MAX_RANGE: Final = 24 * 3_600_000
+"""How far apart (ms) the times of a request may be for X-Ray."""
+
+
+class TraceSelection(NamedTuple):
+    """Which sessions become traces: a ``share`` (0 to 1) of them or, if ``slow_ms`` is given, those
+    that failed and those whose longest wait is longer than so many ms.
+    """
+
+    share: float = 1.0
+    slow_ms: int | None = None
+
+    def takes(self, record: SessionRecord) -> bool:
+        """Whether a session becomes a trace."""
+        if self.slow_ms is not None:
+            waits = record.latency_ms.caller_wait
+            return is_failure(record) or (waits is not None and waits.max > self.slow_ms)
+        return is_in_share(trace_id_of(key_of(record)), self.share)
+
+
+class TraceRequests(NamedTuple):
+    """The ``RequestFormat`` of traces."""
+
+    selection: TraceSelection
+
+    def requests(self, outputs: Outputs) -> Iterator[bytes]:
+        """Whole sessions, in the order in which they closed, as many as the limits allow."""
+        block = _Block()
+        for line in outputs.records:
+            record = decode_record(line.line)
+            if not self.selection.takes(record):
+                continue
+            if not block.add(line.line, record):
+                yield block.body()
+                block = _Block()
+                block.add(line.line, record)
+        if block.lines:
+            yield block.body()
+
+    def split(self, body: bytes) -> Replacement:
+        """The two halves of a request, or, of a single session, a dead letter."""
+        lines = body.splitlines(keepends=True)
+        if len(lines) == 1:
+            return _buried(lines[0], "the receiver of traces calls it invalid")
+        middle = len(lines) // 2
+        return Replacement((b"".join(lines[:middle]), b"".join(lines[middle:])))
+
+    def too_old(self, body: bytes) -> None:
+        """Nothing: no receiver says so."""
+
+    def counts(self, body: bytes) -> SampleCounts:  # noqa: ARG002
+        """No samples."""
+        return ()
+
+
+class _Block:
+    """Records that make one request."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self._bytes = self._spans = 0
+        self._earliest = self._latest = 0
+
+    def add(self, line: bytes, record: SessionRecord) -> bool:
+        """Add a record, if there is room for it or there is none yet; whether it was added."""
+        started, ended = parse_ms(record.started_at) or 0, parse_ms(record.ended_at) or 0
+        size, spans = len(line) + 1, spans_at_most(record)
+        if self.lines:
+            started, ended = min(started, self._earliest), max(ended, self._latest)
+            if (
+                self._bytes + size > TRACE_REQUEST_BYTES
+                or self._spans + spans > REQUEST_SPANS
+                or ended - started > MAX_RANGE
+            ):
+                return False
+        self.lines.append(line)
+        self._bytes += size
+        self._spans += spans
+        self._earliest, self._latest = started, ended
+        return True
+
+    def body(self) -> bytes:
+        """The request."""
+        return b"".join(line + b"\n" for line in self.lines)
+
+
+def spans_at_most(record: SessionRecord) -> int:
+    """No fewer than the spans of a record: one for each part of it, and the root."""
+    timeline = record.timeline
+    parts = 0 if timeline is None else sum(len(getattr(timeline, kind)) for kind in _PARTS)
+    return 1 + len(record.turn_rows) + min(parts, MAX_ENTRIES)
+
+
+_PARTS: Final = tuple(kind for kind in Timeline.__struct_fields__ if kind != "omitted")
+
+
+def _buried(line: bytes, reason: str) -> Replacement:
+    record = decode_record(line)
+    return Replacement((), trace_letter(reason, key_of(record), record.ended_at))

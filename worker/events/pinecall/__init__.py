@@ -1,0 +1,1 @@
+"""Pinecall's call events: how they stand on a stream, and what they say. Pure."""

@@ -1,0 +1,128 @@
+"""From what Pinecall answers to values. Pure.
+
+Of an answer that is an error only its status is passed on: its body may quote what it was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from worker.pinecall.api import CallsPage, Failure, FailureKind, ListedCall, LogPage
+from worker.twilio.retrying import retry_after_s
+
+STATUS_OK: Final = 200
+SEALED: Final = 204
+LONGEST_CALL_ID: Final = 64
+
+_BY_STATUS: Final = {
+    401: (FailureKind.BAD_KEY, "it doesn't know the key"),
+    403: (FailureKind.FORBIDDEN, "the key lacks the scope `calls`, or it is another's"),
+    404: (FailureKind.MISSING, "there is no such thing"),
+    408: (FailureKind.AWAY, "it has waited too long"),
+    409: (FailureKind.AWAY, "something else is under way"),
+    429: (FailureKind.THROTTLED, "too many requests"),
+}
+_OUT_OF_ORDER: Final = 500
+_T = TypeVar("_T")
+
+
+class _Row(msgspec.Struct):
+    call: str
+    live: bool = False
+    last_seq: int = 0
+    started_at: float | None = None
+
+
+class _Calls(msgspec.Struct):
+    calls: list[_Row]
+    next: str | None = None
+
+
+class _Page(msgspec.Struct):
+    entries: list[msgspec.Raw]
+    live: bool = False
+    next: int | None = None
+
+
+class _Whole(msgspec.Struct):
+    seq: int
+    type: str
+
+
+def failed_answer(status: int, headers: Mapping[str, str]) -> Failure:
+    """What a status that isn't 200 or 204 means; ``headers`` by names in lower case."""
+    if status >= _OUT_OF_ORDER:
+        kind, words = FailureKind.AWAY, "it is out of order"
+    else:
+        kind, words = _BY_STATUS.get(status, (FailureKind.REFUSED, "it refuses the request"))
+    return Failure(kind, f"{status}: {words}", retry_after_s(headers))
+
+
+def calls_of(body: bytes) -> CallsPage | Failure:
+    """A page of the list of calls. Rows with no id, or one that no call can have, are left out."""
+    page = _decoded(body, _Calls)
+    if page is None:
+        return _UNREADABLE
+    listed = [
+        ListedCall(
+            row.call,
+            None if row.started_at is None else int(row.started_at * 1000),
+            row.last_seq,
+            row.live,
+        )
+        for row in page.calls
+        if is_call_id(row.call)
+    ]
+    return CallsPage(listed, page.next or None)
+
+
+def page_of(body: bytes) -> LogPage | Failure:
+    """A page of a log."""
+    page = _decoded(body, _Page)
+    if page is None:
+        return _UNREADABLE
+    return LogPage([bytes(entry) for entry in page.entries], page.next, page.live)
+
+
+def entry_of(data: str, event: str, number: str) -> bytes | None:
+    """The whole entry of an SSE frame; None for one that holds none.
+
+    The data is the entry, or by an older description only what the entry holds as data, with the
+    type in ``event`` and the sequence number in the frame's id.
+    """
+    body = data.encode()
+    if _decoded(body, _Whole) is not None:
+        return body
+    inner = _decoded(body, dict[str, Any])
+    if inner is None or not event or not number.isdecimal():
+        return None
+    return msgspec.json.encode({"seq": int(number[:18]), "type": event, "data": inner})
+
+
+def object_of(text: bytes) -> dict[str, Any]:
+    """A JSON object; an empty one for what is none."""
+    return _decoded(text, dict[str, Any]) or {}
+
+
+def is_call_id(text: str) -> bool:
+    """Whether a call may have this id: 1 to 64 visible ASCII characters, none of them a slash."""
+    return (
+        0 < len(text) <= LONGEST_CALL_ID
+        and text.isascii()
+        and text.isprintable()
+        and not set(text) & set(" /\\?#%")
+        and text not in (".", "..")
+    )
+
+
+_UNREADABLE: Final = Failure(FailureKind.AWAY, "what answers is not Pinecall")
+
+
+def _decoded(body: bytes, kind: type[_T]) -> _T | None:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,95 @@
+"""What the bridge asks of Pinecall's call logs, as values: what may be asked and what comes back.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol
+
+MOST_LISTED: Final = 200
+"""Calls of one page of the list at most."""
+
+MOST_ENTRIES: Final = 500
+"""Entries of one page of a log at most."""
+
+
+class FailureKind(StrEnum):
+    """What an answer that isn't the wanted one means to the bridge."""
+
+    BAD_KEY = "bad key"  # 401: the operator's
+    FORBIDDEN = "forbidden"  # 403: another organisation's, or a key without the scope `calls`
+    MISSING = "missing"  # 404: there is no such call, or no longer
+    REFUSED = "refused"  # any other 4xx: the request is wrong, or the interface has changed
+    THROTTLED = "throttled"  # 429
+    AWAY = "away"  # no answer, 408, 409, 5xx, or a body that can't be read
+
+
+class Failure(NamedTuple):
+    """Why a request has no result. ``detail``: one line, without anything of the answer's body.
+
+    ``retry_after_s``: seconds that the service asks to wait, 0 if it asks for none.
+    """
+
+    kind: FailureKind
+    detail: str
+    retry_after_s: float = 0.0
+
+
+class ListedCall(NamedTuple):
+    """One row of the list of calls. ``started``: epoch ms, None for a call that has not begun.
+
+    ``last``: the sequence number of its log's last entry; ``live``: more may follow.
+    """
+
+    call: str
+    started: int | None
+    last: int
+    live: bool
+
+
+class CallsPage(NamedTuple):
+    """Calls by their start, the newest first. ``following``: what to ask the next page with; None
+    after the last one.
+    """
+
+    calls: list[ListedCall]
+    following: str | None
+
+
+class LogPage(NamedTuple):
+    """Entries of one log, each as its JSON text, in order. ``read``: the sequence number up to
+    which the log was read, None if it has nothing more; ``live``: more may follow.
+    """
+
+    entries: list[bytes]
+    read: int | None
+    live: bool
+
+
+class Sealed(NamedTuple):
+    """A log that has ended and has no more entries."""
+
+
+class CallLogs(Protocol):
+    """The interface of one organisation's call logs. No method raises for what the service or the
+    network does, and none retries.
+    """
+
+    async def calls(self, before: str | None) -> CallsPage | Failure:
+        """A page of the list of calls, from the newest on or from what a page calls following."""
+        ...
+
+    async def page(self, call: str, after: int, limit: int) -> LogPage | Sealed | Failure:
+        """The entries of a call's log after a sequence number."""
+        ...
+
+    def stream(self, call: str, after: int) -> AsyncGenerator[bytes | Sealed | Failure, None]:
+        """The same as they come, each as its JSON text; what ends it early is the last item."""
+        ...
+
+    def floor(self) -> AsyncGenerator[bytes | Sealed | Failure, None]:
+        """Entries of all calls' logs that tell of their beginning and end, live only."""
+        ...

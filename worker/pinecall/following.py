@@ -1,0 +1,212 @@
+"""One call's log, followed to its end: by pages up to where it stands, then as it grows. Shell."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Final
+
+from worker.events.pinecall.cloud_event import PinecallEvent
+from worker.pinecall.answers import object_of
+from worker.pinecall.api import MOST_ENTRIES, Failure, LogPage, Sealed
+from worker.pinecall.mapping.call_log import CallMapping
+from worker.pinecall.notices import (
+    CallFinished,
+    CallGivenUp,
+    EntriesRead,
+    EntryDropped,
+    FollowingLive,
+    LogGap,
+    RequestFailed,
+)
+from worker.pinecall.pacing import END_WITHIN, SILENT_AT_MOST, is_hopeless, retry_pause_s
+from worker.pinecall.routing import Route, Surroundings
+
+_GAP: Final = "log.gap"
+_CAUGHT_UP: Final = "log.caught_up"
+_SCORE: Final = "call.score"
+_GAP_ATTEMPTS: Final = 5
+
+
+class _Over(Exception):
+    """The log needs no further reading. ``given_up``: why, if that isn't its end."""
+
+    def __init__(self, given_up: str | None = None) -> None:
+        super().__init__(given_up)
+        self.given_up = given_up
+
+
+class Follower:
+    """One call. Its mapping reads the log from the beginning; what the checkpoint says was put is
+    not put again. ``failing``: whether the log can't be read just now.
+    """
+
+    def __init__(self, around: Surroundings, call: str) -> None:
+        self.failing = False
+        self._around = around
+        self._call = call
+        self._mapping = CallMapping(around.account, call)
+        self._read = 0
+        self._heard = around.now()
+        self._attempt = 0
+        self._route = Route(around, call)
+
+    async def run(self) -> None:
+        """Follow the log to its end."""
+        try:
+            while True:
+                await self._read_pages()
+                await self._stream()
+        except _Over as over:
+            await self._end(over.given_up)
+
+    async def _end(self, given_up: str | None) -> None:
+        await self._route.end()
+        self._around.book.finish(self._call)
+        if given_up is None:
+            self._around.tell(CallFinished(self._call, self._mapping.skipped))
+        else:
+            self._around.tell(CallGivenUp(self._call, given_up))
+
+    # by pages
+
+    async def _read_pages(self) -> None:
+        """Up to where the log stands. Raises ``_Over`` at its end."""
+        while True:
+            async with self._around.pages:
+                before = self._read
+                page = await self._page()
+                await self._take(page.entries)
+                self._read = max(self._read, page.read or 0)
+            if self._read == before:
+                if not page.live or self._is_long_over():
+                    raise _Over
+                return
+
+    async def _page(self) -> LogPage:
+        while True:
+            answer = await self._around.logs.page(self._call, self._read, MOST_ENTRIES)
+            if isinstance(answer, Sealed):
+                raise _Over
+            if isinstance(answer, LogPage):
+                self._answered()
+                return answer
+            await self._failed(answer)
+
+    # as it grows
+
+    async def _stream(self) -> None:
+        """Until the connection ends. Raises ``_Over`` at the log's end."""
+        failure: Failure | None = None
+        items = self._around.logs.stream(self._call, self._read)
+        try:
+            async with aclosing(items), asyncio.timeout(self._left_s()) as limit:
+                self._around.tell(FollowingLive(self._call))
+                async for item in items:
+                    if isinstance(item, Sealed):
+                        raise _Over
+                    if isinstance(item, Failure):
+                        failure = item
+                        break
+                    self._answered()
+                    await self._frame(item)
+                    left_s = self._left_s()
+                    if left_s is not None:
+                        limit.reschedule(asyncio.get_running_loop().time() + left_s)
+        except TimeoutError:
+            raise _Over from None
+        await self._failed(failure)
+
+    async def _frame(self, frame: bytes) -> None:
+        entry = object_of(frame)
+        if entry.get("type") == _GAP:
+            await self._fill_gap(entry.get("data"))
+        elif entry.get("type") != _CAUGHT_UP:
+            await self._take([frame])
+
+    async def _fill_gap(self, bounds: object) -> None:
+        """Read by pages what a stream has left out, or note that it is lost."""
+        around = self._around
+        first, last = _bounds(bounds)
+        after = max(self._read, first - 1)
+        failures = 0
+        while after < last and failures < _GAP_ATTEMPTS:
+            answer = await around.logs.page(self._call, after, MOST_ENTRIES)
+            if isinstance(answer, Failure):
+                failures += 1
+                wait_s = retry_pause_s(failures, answer, around.random)
+                around.tell(RequestFailed(self._call, answer, failures, wait_s))
+                await around.sleep(wait_s)
+                continue
+            if isinstance(answer, Sealed) or (answer.read or 0) <= after:
+                break
+            await self._take(answer.entries)
+            after = answer.read or last
+        around.tell(LogGap(self._call, failures < _GAP_ATTEMPTS))
+        if failures == _GAP_ATTEMPTS:
+            self._mapping.lost()
+            around.book.doubt(self._call)
+
+    # entries
+
+    async def _take(self, entries: list[bytes]) -> None:
+        """Map entries and put what is new of them. Raises ``_Over`` after the last one."""
+        mapping, around = self._mapping, self._around
+        known = set(mapping.dropped)
+        scored = False
+        events: list[PinecallEvent] = []
+        for data in entries:
+            entry = object_of(data)
+            if entry.get("type") == _SCORE:
+                scored = True
+            else:
+                events += mapping.read(entry)
+        for name in mapping.dropped.keys() - known:
+            around.tell(EntryDropped(name))
+        if entries:
+            around.tell(EntriesRead(len(entries)))
+        self._read = max(self._read, mapping.last_seq)
+        await self._route.take(self._read, events)
+        if scored or mapping.skipped is not None:
+            raise _Over
+
+    # failures and time
+
+    def _answered(self) -> None:
+        self._attempt = 0
+        self.failing = False
+        self._heard = self._around.now()
+
+    async def _failed(self, failure: Failure | None) -> None:
+        """Wait before the next attempt. Raises ``_Over`` where there will be none."""
+        around = self._around
+        self._attempt += 1
+        if failure is not None and is_hopeless(failure, self._attempt):
+            raise _Over(failure.detail)
+        if self._is_long_over():
+            raise _Over
+        if around.now() - self._heard > SILENT_AT_MOST:
+            raise _Over("it has told nothing for a day")
+        wait_s = retry_pause_s(self._attempt, failure, around.random)
+        if failure is not None:
+            self.failing = True
+            around.tell(RequestFailed(self._call, failure, self._attempt, wait_s))
+        await around.sleep(wait_s)
+
+    def _is_long_over(self) -> bool:
+        return self._left_s() == 0
+
+    def _left_s(self) -> float | None:
+        """For how many seconds the log of a call that has ended may still grow."""
+        ended = self._mapping.ended_at
+        if ended is None:
+            return None
+        return max(0, END_WITHIN - (self._around.now() - ended)) / 1000
+
+
+def _bounds(data: object) -> tuple[int, int]:
+    """From and to which sequence number a gap goes; (1, 0) where it doesn't say."""
+    if not isinstance(data, dict):
+        return 1, 0
+    first, last = data.get("from_seq"), data.get("to_seq")
+    return (first, last) if type(first) is int and type(last) is int else (1, 0)

@@ -1,0 +1,74 @@
+"""What happens in a session beside what is spoken, for whoever draws a call. Pure."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple, get_args
+
+from worker.events.event import EVENT_CODES
+from worker.events.payload import (
+    Failed,
+    HandedOff,
+    Interrupted,
+    LanguageChanged,
+    Payload,
+    ToolCalled,
+    VendorSwitched,
+)
+from worker.sessions.event_log import LoggedEvent
+
+What = Literal[
+    "interrupt",
+    "preempted",
+    "dtmf",
+    "digit",
+    "play_media",
+    "language_changed",
+    "error_event",
+    "call_held",
+    "call_unheld",
+    "call_muted",
+    "call_unmuted",
+    "handoff",
+    "tool_call",
+    "vendor_switched",
+]
+
+
+class TimelineMark(NamedTuple):
+    """Something that happens; ``detail``: what broke in, the new language, the error's code, the
+    tool, the new vendor, or whether a hand-off begins or ends.
+    """
+
+    at: int
+    what: What
+    detail: str | None
+
+
+def marks_of(ordered: list[LoggedEvent]) -> list[TimelineMark]:
+    """The marks of a session's events in order, at least one."""
+    first = ordered[0].timestamp
+    return [
+        TimelineMark(row.timestamp - first, _MARKS[row.name], _detail(row.payload))
+        for row in ordered
+        if row.name in _MARKS
+    ]
+
+
+def _detail(payload: Payload | None) -> str | None:
+    match payload:
+        case Interrupted():
+            return payload.kind
+        case LanguageChanged():
+            return payload.spoken or payload.heard
+        case Failed():
+            return None if payload.code is None else str(payload.code)
+        case ToolCalled():
+            return payload.name
+        case VendorSwitched():
+            return payload.serving
+        case HandedOff():
+            return payload.step
+    return None
+
+
+_MARKS: Final[dict[int | str, What]] = {EVENT_CODES[what]: what for what in get_args(What)}
