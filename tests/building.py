@@ -66,7 +66,9 @@ def packed_as_text(one: Event) -> bytes:
 
 def analysis_of(*scene: tuple[Any, ...], closing: bool = True) -> SessionAnalysis:
     """The reading of a session, numbered in the order written."""
-    return analyse([logged_event(one, BASE) for one in _events(scene)], BASE, closing=closing)
+    return analyse(
+        [logged_event(one, BASE) for one in _events(scene)], BASE, closing=closing, contiguous=True
+    )
 
 
 class Stamps:

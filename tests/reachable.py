@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 from typing import Final
 
+from msgspec import Struct
+
 _CONTAINERS: Final = (dict, list, set, frozenset, tuple)
 
 
@@ -24,6 +26,8 @@ def texts_within(root: object) -> set[str]:
             found.add(one)
         elif isinstance(one, _CONTAINERS) or type(one).__module__.startswith("worker."):
             waiting += gc.get_referents(one)
+        if isinstance(one, Struct):  # which the collector may know nothing of
+            waiting += [getattr(one, name, None) for name in one.__struct_fields__]
         if isinstance(one, dict):
             waiting += one  # the collector passes over keys that are strings
     return found

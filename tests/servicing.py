@@ -158,6 +158,18 @@ class Compacting(Compactor):
         super().stop(timeout_s)
 
 
+class Sending(Sender):
+    """A real one that remembers how long it was given to end."""
+
+    def __init__(self, lanes: Iterable[Lane]) -> None:
+        super().__init__(lanes)
+        self.given_s: list[float] = []
+
+    def stop(self, timeout_s: float) -> bool:
+        self.given_s.append(timeout_s)
+        return super().stop(timeout_s)
+
+
 class Worker:
     """A service and all around it, its clock moved by hand."""
 
@@ -183,7 +195,7 @@ class Worker:
         }
         destinations = {kind: Destination(FORMATS[kind], sink) for kind, sink in all_sinks.items()}
         destinations |= more
-        self.sender = Sender(
+        self.sender = Sending(
             Lane(kind, self.store, to, Heard(), lambda: 0.0) for kind, to in destinations.items()
         )
         self.compactor = Compacting(self.store)

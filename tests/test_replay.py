@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.building import accounts_add_up
+from tests.reachable import texts_within
 from tests.scenes import BASE, records
 from worker.events.event import SessionKey
 from worker.metrics.catalogue import CATALOGUE, Hold
@@ -152,6 +153,20 @@ def test_live_a_session_comes_back_for_four_hours_after_its_close() -> None:
     assert kept.revisions[key] == [1, 2]
     assert (line["dtmf"], line["digits"], line["end_status"]) == (1, 1, "ended")
     assert line["close_reason"] == "wrap_up"
+
+
+def test_live_a_closed_session_is_kept_no_longer_than_it_can_come_back() -> None:
+    (one,) = records([(0, "call_wrap_up", {"end_status": "ended"})])
+    items = [
+        replace(one, arrival=BASE + n * 3_600_000, data=one.data.replace(b"VX1", b"VX7%d" % n))
+        for n in range(6)
+    ]
+    replay = LiveReplay(Rules(), lambda _: None)
+    kept: list[set[str]] = []
+    run_replay(items, replay, lambda _: kept.append(texts_within(replay)), 1)
+    assert {"VX70", "VX74"} <= kept[4]
+    assert "VX74" in kept[5]
+    assert "VX70" not in kept[5]
 
 
 @pytest.mark.parametrize("kind", [Replay, LiveReplay])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from botocore.exceptions import (
@@ -17,10 +20,15 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 from click.testing import CliRunner
+from urllib3.exceptions import HTTPError
 
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.cli.main import cli
+from worker.destinations.cloudwatch.requests import encode_groups
+from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.errors import Misconfigured, Unreachable
+from worker.objectstore.s3 import Bucket
+from worker.sources.kinesis.client import Kinesis
 from worker.testing.moto_server import REGION
 
 URL = "http://127.0.0.1:1"
@@ -51,6 +59,50 @@ def test_what_can_not_answer_now_is_unreachable(error: Exception) -> None:
     with pytest.raises(Unreachable) as caught, aws_errors("s"):
         raise error
     assert "\n" not in str(caught.value)
+
+
+class Failing:
+    """A client whose every call fails in frames that hold the error, as urllib3's do."""
+
+    def __init__(self) -> None:
+        self.raised: list[weakref.ref[BaseException]] = []
+
+    def __getattr__(self, _operation: str) -> Callable[..., NoReturn]:
+        return self._fail
+
+    def _fail(self, **_request: object) -> NoReturn:
+        behind = [HTTPError("too late"), OSError("cut off")]
+        error = ReadTimeoutError(endpoint_url=URL)
+        self.raised += map(weakref.ref, (error, behind[0]))
+        try:
+            try:
+                raise behind[1]
+            except OSError as cause:
+                raise behind[0] from cause
+        except HTTPError as cause:
+            raise error from cause
+
+
+CALLS: tuple[Callable[[Any], object], ...] = (
+    lambda client: Kinesis(client, "s").get_records("a", "i"),
+    lambda client: Kinesis(client, "s").describe(),
+    lambda client: Bucket(client, "b", "").get("key"),
+    lambda client: CloudWatchSink(client, "n").send(encode_groups([])),
+)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_failed_call_leaves_nothing_that_only_the_collector_frees(
+    call: Callable[[Any], object],
+) -> None:
+    client = Failing()
+    gc.disable()
+    try:
+        call(client)
+        assert client.raised
+        assert [error for one in client.raised if (error := one()) is not None] == []
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("error", [ResponseParserError("<html>"), KeyError("Shards")])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from tests.processes import LONGEST_S
 from worker.cli.config import config
 from worker.errors import Misconfigured
 from worker.metrics.catalogue import CATALOGUE
@@ -107,7 +108,7 @@ def test_a_terminal_gets_a_table_that_fits_it() -> None:
         pass
     finally:
         os.close(leader)
-    assert program.wait(timeout=60) == 0
+    assert program.wait(timeout=LONGEST_S) == 0
     table = printed.decode().split("\r\n\r\n")[0]
     assert "Setting" in table
     assert "\x1b[" in table

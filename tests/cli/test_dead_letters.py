@@ -162,6 +162,6 @@ def test_a_letter_that_the_stream_does_not_take_is_named_and_holds_up_no_other(
         options = ["--into", "s", "--endpoint-url", endpoint, "--region", REGION]
         result = CliRunner(env=anybody).invoke(dead_letters, ["redrive", str(path), *options])
     assert result.exit_code == 1
-    assert result.stdout == "3 dead letters put into s, 1 left: 1 that s doesn't take\n"
+    assert result.stdout == "3 dead letters put into s, 1 left: 1 refused by s\n"
     (named,) = [line for line in result.stderr.splitlines() if "left out" in line]
     assert named.startswith(f"{path}, line 2: left out: ")

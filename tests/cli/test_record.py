@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
-import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.processes import AWS, LONGEST_S, started
 from worker.cli.record import at_tip, final_failure, record
 from worker.errors import Misconfigured, Unreachable
 from worker.recordings.reader import read_recording
@@ -22,9 +21,7 @@ from worker.sources.kinesis.reader_events import BackedOff
 from worker.sources.kinesis.scheduler import ShardView
 from worker.sources.kinesis.shard_consumer import ShardStage
 from worker.stream.record import Record
-from worker.testing.moto_server import REGION, client_of
-
-AWS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": REGION}
+from worker.testing.moto_server import client_of
 
 
 def filled(endpoint: str, stream: str, count: int, shards: int = 3) -> Any:
@@ -50,6 +47,19 @@ def split(client: Any, stream: str) -> None:
 def run(endpoint: str, *arguments: str) -> Result:
     runner = CliRunner(env=AWS)
     return runner.invoke(record, [*arguments, "--endpoint-url", endpoint])
+
+
+def recording(
+    endpoint: str, stream: str, folder: Path
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """The command as a process of its own."""
+    options = (stream, "--out", folder, "--endpoint-url", endpoint)
+    return started("record", *options, cwd=folder, env=AWS, stderr=subprocess.PIPE)
+
+
+def until_read(told: IO[bytes]) -> None:
+    """Wait for the first records: until standard error speaks of them."""
+    assert any(b"records read" in line for line in told)
 
 
 def records(folder: Path) -> list[Record]:
@@ -107,7 +117,7 @@ def test_it_ends_after_its_seconds(endpoint: str, tmp_path: Path) -> None:
     filled(endpoint, "short", 5)
     done = run(endpoint, "short", "--out", str(tmp_path), "--seconds", "1")
     assert done.exit_code == 0, done.output
-    assert len(records(tmp_path)) == 5
+    assert f"{len(records(tmp_path))} records in" in done.stderr
 
 
 @pytest.mark.slow
@@ -117,21 +127,12 @@ def test_a_signal_ends_it_with_complete_files(
 ) -> None:
     stream = f"signalled-{int(number)}"
     filled(endpoint, stream, 30)
-    program = "from worker.cli.record import record; record()"
-    options = [stream, "--out", str(tmp_path), "--endpoint-url", endpoint]
-    with subprocess.Popen(
-        [sys.executable, "-c", program, *options],
-        env={**os.environ, **AWS},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with recording(endpoint, stream, tmp_path) as process:
         assert process.stderr is not None
-        for line in process.stderr:
-            if "records read" in line:
-                break
+        until_read(process.stderr)
         process.send_signal(number)
-        rest = process.stderr.read()
-    assert process.returncode == 0
+        rest = process.stderr.read().decode()
+        assert process.wait(LONGEST_S) == 0
     found = list(read_recording(str(tmp_path)))
     assert all(isinstance(item, Record) for item in found)
     assert found
@@ -148,12 +149,14 @@ def test_a_stream_that_is_not_there_is_one_clear_line(endpoint: str, tmp_path: P
 
 @pytest.mark.slow
 def test_a_stream_that_is_deleted_meanwhile_ends_it(endpoint: str, tmp_path: Path) -> None:
-    client = filled(endpoint, "deleted", 5)
-    deletion = threading.Timer(1.0, client.delete_stream, kwargs={"StreamName": "deleted"})
-    deletion.start()
-    done = run(endpoint, "deleted", "--out", str(tmp_path), "--seconds", "60")
-    deletion.join()
-    assert isinstance(done.exception, Misconfigured)
+    client = filled(endpoint, "deleted", 5, shards=1)
+    with recording(endpoint, "deleted", tmp_path) as process:
+        assert process.stderr is not None
+        until_read(process.stderr)
+        client.delete_stream(StreamName="deleted")
+        rest = process.stderr.read()
+        assert process.wait(LONGEST_S) == Misconfigured.exit_code
+    assert b"the stream can't be read" in rest
     assert len(records(tmp_path)) == 5
 
 

@@ -29,9 +29,10 @@ except Unreachable:
     sys.exit(11)
 """
 BEGUN = "signals.begun()"
+TOLD = "exec('while signals.deadline() is None: time.sleep(0.01)')"
 
 
-def ended(begun: str, wait: str, shutdown_s: float, signals: int = 1) -> tuple[int, float]:
+def ended(begun: str, wait: str, shutdown_s: float) -> tuple[int, float]:
     """The exit code, and the seconds from the first signal to the end."""
     program = WAITING.format(begun=begun, wait=wait, shutdown_s=shutdown_s)
     with subprocess.Popen(
@@ -40,9 +41,7 @@ def ended(begun: str, wait: str, shutdown_s: float, signals: int = 1) -> tuple[i
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         told = time.monotonic()
-        for _ in range(signals):
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.1)  # two at once may be one
+        process.send_signal(signal.SIGTERM)
         return process.wait(LONGEST_S), time.monotonic() - told
 
 
@@ -68,13 +67,21 @@ def test_whatever_hangs_is_ended_when_the_time_is_up() -> None:
 
 
 def test_a_second_signal_ends_it_at_once() -> None:
-    assert ended(BEGUN, "time.sleep(600)", 600, signals=2)[0] == 130
+    wait = f"{TOLD}; print('told', flush=True); time.sleep(600)"
+    program = WAITING.format(begun=BEGUN, wait=wait, shutdown_s=600)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment(), stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        for line in (b"ready\n", b"told\n"):  # two signals at once may be one
+            assert process.stdout.readline() == line
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(LONGEST_S) == 130
 
 
 def test_the_last_work_is_to_be_over_before_the_time_is_up() -> None:
-    told = "exec('while signals.deadline() is None: time.sleep(0.01)')"
     left = "assert signals.deadline() <= time.monotonic() + 7"
-    assert ended(BEGUN, f"{told}; {left}; signals.over()", 10)[0] == 0
+    assert ended(BEGUN, f"{TOLD}; {left}; signals.over()", 10)[0] == 0
 
 
 def test_a_hangup_ends_nothing_where_no_terminal_hangs_up() -> None:

@@ -19,6 +19,7 @@ from tests.twilio.accounts import WHOLE, AccountRest, records_of, streamed
 from worker.cli.doctor import doctor
 from worker.cli.twilio import twilio
 from worker.errors import BadInput, Misconfigured, VoiceInsightsError
+from worker.printable import STEERING
 from worker.sessions.record import encode_record
 from worker.testing.moto_server import REGION, client_of
 from worker.testing.traffic import Traffic
@@ -296,6 +297,19 @@ def test_a_test_id_from_the_log_needs_no_look_into_the_stream() -> None:
     done = run(own, "sink", "validate", "--stream-arn", arn, "--test-id", test_id)
     assert done.exit_code == 0, done.output
     assert own.sinks[sink.sid]["status"] == "active"
+
+
+def test_texts_of_twilios_cannot_steer_the_terminal() -> None:
+    own = account()
+    arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/calls"
+    more = ("--stream-arn", arn)
+    made = run(own, "sink", "create", *more, "--role-arn", ROLE, "--external-id", "i\x1b[2J")
+    (sid,) = own.sinks
+    own.sinks[sid]["status"] = "\x1b]0;title\x07\u202eactive\nsink"
+    status = run(own, "sink", "status", *more)
+    assert "TwilioExternalId=i\\x1b[2J\n" in made.stdout
+    assert f"sink {sid}: \\x1b]0;title\\x07\\u202eactive\\x0asink\n" in status.stdout
+    assert not STEERING.search(made.output + status.output)
 
 
 # credentials, addresses, the extra

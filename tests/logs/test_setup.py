@@ -17,6 +17,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.processes import LONGEST_S
 from worker.logs.pump import LogPump
 from worker.logs.setup import LOG_LINE_BYTES, configure_logging, fitting_line
 
@@ -204,7 +205,7 @@ def test_a_program_ends_though_nobody_reads_its_log() -> None:
     program = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "1000"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
-    assert program.wait(timeout=60) == 0
+    assert program.wait(timeout=LONGEST_S) == 0
     assert program.stderr is not None
     program.stderr.close()
 
@@ -215,7 +216,7 @@ def test_a_program_that_ends_writes_its_last_lines() -> None:
         [sys.executable, "-c", PROGRAM, "50"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONGEST_S,
         check=True,
     )
     assert [json.loads(line)["number"] for line in done.stderr.splitlines()] == list(range(50))

@@ -28,6 +28,9 @@ def drawn(least: int) -> st.SearchStrategy[list[int]]:
     )
 
 
+PERCENTS = (50, 90, 95, 99)
+
+
 @given(samples, samples)
 def test_merging_distributions_is_joining_samples(one: list[int], other: list[int]) -> None:
     merged = of(one)
@@ -41,10 +44,20 @@ def test_percentiles_are_by_nearest_rank(values: list[int]) -> None:
     assert summary == summarise_all(values)
     assert summary is not None
     ordered = sorted(values)
-    for percent, found in ((50, summary.p50), (90, summary.p90), (95, summary.p95)):
-        assert found == ordered[-(-percent * len(values) // 100) - 1]
+    found = (summary.p50, summary.p90, summary.p95, summary.p99)
+    assert found == tuple(ordered[-(-percent * len(values) // 100) - 1] for percent in PERCENTS)
     assert (summary.min, summary.max, summary.count) == (ordered[0], ordered[-1], len(values))
     assert abs(Fraction(summary.avg) - Fraction(sum(values), len(values))) < Fraction(6, 10_000)
+
+
+def test_the_rank_of_each_percentile_is_right_for_every_number_of_samples() -> None:
+    for count in range(1, 301):
+        ranks = list(range(1, count + 1))
+        summary = summarise_all(ranks)
+        assert summary == summarise(of(ranks))
+        assert summary is not None
+        found = (summary.p50, summary.p90, summary.p95, summary.p99)
+        assert found == tuple(-(-percent * count // 100) for percent in PERCENTS)
 
 
 def test_no_samples_no_summary() -> None:

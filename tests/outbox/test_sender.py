@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +20,12 @@ from tests.outbox.outboxes import (
     store_with,
     tokens,
 )
+from worker.destinations.cloudwatch.requests import DATUMS
 from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.errors import Fenced
-from worker.outbox.destination import Sink
+from worker.outbox.destination import Destination, Sink
 from worker.outbox.entries import DeliveryOutcome, Entry, NewEntry
+from worker.outbox.lane import CLAIM, Lane
 from worker.outbox.sender import Sender
 from worker.partition.delta import Delta
 from worker.state.sqlite.store import SqliteStore
@@ -49,6 +52,23 @@ class Hanging:
             thread.join(LONG_S)
 
 
+class Unending(Lane):
+    """A lane with something to send until its rounds are down to a single attempt."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        super().__init__("metrics", store, Destination(DATUMS, Hanging()), Log(), lambda: 0.0)
+        self.allowed: list[int] = []
+        self.begun = threading.Event()
+
+    def send_some(self, most: Callable[[], int] = lambda: CLAIM) -> bool:
+        self.allowed.append(most())
+        self.begun.set()
+        return self.allowed[-1] > 1
+
+    def pause_s(self) -> float:
+        return 0.001
+
+
 def sender_of(store: SqliteStore, sink: Sink, log: Log | None = None) -> Sender:
     return Sender([lane_of(store, sink, log)])
 
@@ -66,6 +86,18 @@ def test_to_stop_is_to_send_what_is_left() -> None:
         assert store.backlog() == EMPTY
     assert list(api.kept.values()) == [dict.fromkeys(range(9), 2)]
     assert running_senders() == []
+
+
+def test_only_a_lane_that_is_to_stop_makes_its_attempts_one_by_one() -> None:
+    with store_with() as store:
+        lane = Unending(store)
+        sender = Sender([lane])
+        sender.start()
+        assert lane.begun.wait(LONG_S)
+        assert lane.allowed[0] == CLAIM
+        sender.stop(LONG_S)
+    assert set(lane.allowed[:-1]) == {CLAIM}
+    assert lane.allowed[-1] == 1
 
 
 def test_to_stop_what_was_never_started_sends_nothing_then_or_later() -> None:

@@ -88,7 +88,7 @@ def told_to(
     """All direct and turn samples of the session as it stands."""
     return Counter(
         EmittedSample(one, minute, value)
-        for (context, minute), (metric, own), value in parts_of(resident.analysis())
+        for (context, minute), (metric, own), value in parts_of(resident.analysis(contiguous=True))
         if CATALOGUE[metric].hold is not Hold.SESSION
         for one in series.of(metric, own, context, owner)
     )

@@ -210,6 +210,14 @@ def test_how_long_minutes_waited_is_known_by_reason() -> None:
     assert direct == {("complete", 30 * SECOND), ("late", 1170 * SECOND)}
 
 
+def test_a_minute_that_is_not_released_yet_has_not_waited() -> None:
+    live = Live()
+    live.arrive(1 * SECOND, 1 * SECOND, "dtmf", n=2)  # without the session's beginning
+    live.arrive(65 * SECOND, 65 * SECOND, "dtmf", n=3)
+    live.until(3 * MINUTE)
+    assert min(wait for hold, _, wait in live.waits if hold is Hold.DIRECT) == 30 * SECOND
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_sent_is_what_the_records_say_if_nothing_comes_later_than_the_hold(
     seed: int,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.testing.reading import events
+from worker.aws.sessions import AGAIN_S
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.producer.put_records import Clock, PutEntry, PutRecordsAnswer, PutResult, reingest
 from worker.recordings.damaged_line import DamagedLine
@@ -160,6 +161,43 @@ def test_a_stream_that_calls_everything_invalid_is_given_up_soon() -> None:
             refused=lambda one, _: told.append(one),
         )
     assert len(told) == 20
+
+
+class Expiring(Stream):
+    """Says of its ``after``-th request, and of some more, that the credentials have expired."""
+
+    def __init__(self, time: Time, after: int, times: int) -> None:
+        super().__init__(time)
+        self._expired = range(after, after + times)
+        self._asked = 0
+
+    def put_records(self, **arguments: Any) -> PutRecordsAnswer:
+        self._asked += 1
+        if self._asked in self._expired:
+            error: Any = {
+                "Error": {"Code": "ExpiredTokenException", "Message": "it is expired"},
+                "ResponseMetadata": {"HTTPStatusCode": 400},
+            }
+            raise ClientError(error, "PutRecords")
+        return super().put_records(**arguments)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_request_with_expired_credentials_is_made_again_once_they_are_looked_up(
+    times: int,
+) -> None:
+    time = Time()
+    stream = Expiring(time, 2, times)
+    records = [record(n) for n in range(1200)]
+    assert reingest(lambda: records, "s", stream, time.clock()).put == 1200
+    assert len(stream.taken) == 1200
+    assert time.ms >= NOW + times * AGAIN_S * 1000
+
+
+def test_credentials_that_stay_expired_end_it_with_what_to_renew() -> None:
+    time = Time()
+    with pytest.raises(Misconfigured, match="renew the credentials"):
+        reingest(lambda: [record(0)], "s", Expiring(time, 1, 3), time.clock())
 
 
 def test_a_stream_that_takes_nothing_ends_it() -> None:

@@ -33,7 +33,7 @@ GIVEN_UP: Scene = (*SLOW, (14_000, CUSTOMER), (15_000, CUSTOMER_ENDS), (15_100, 
 
 def record(*scene: tuple[object, ...]) -> SessionRecord:
     held = closed(held_of(*scene))
-    return to_record(held.state, held.analysis())
+    return to_record(held.state, held.analysis(contiguous=True))
 
 
 def test_parts_add_up_to_the_wait_and_what_is_spoken_in_it() -> None:

@@ -348,14 +348,14 @@ def test_at_the_end_all_that_was_folded_is_committed_and_sent(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("now", "left"), [(40.0, 20.0), (60.0, 0.0), (70.0, 0.0)])
-def test_the_compactor_is_given_what_is_left_of_the_time_to_end(
+def test_sender_and_compactor_are_given_what_is_left_of_the_time_to_end(
     now: float, left: float, tmp_path: Path
 ) -> None:
     worker = Worker(tmp_path / "state.sqlite")
     worker.now = now
     worker.service.start()
     worker.service.finish(60.0)
-    assert worker.compactor.given_s == [left]
+    assert worker.sender.given_s == worker.compactor.given_s == [left]
 
 
 def test_what_cannot_be_sent_in_time_stays_for_the_next_start(tmp_path: Path) -> None:

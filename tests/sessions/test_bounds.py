@@ -67,7 +67,7 @@ def test_work_grows_no_faster_than_the_events(flood: str) -> None:
         def run() -> None:
             for one in FLOODS[flood](n):
                 resident.add(one, MOST)
-            resident.analysis()
+            resident.analysis(contiguous=True)
 
         return calls(run)
 
@@ -99,8 +99,8 @@ def test_an_earlier_repeat_is_a_duplicate_and_no_revision() -> None:
     assert resident.add(event(0, "dtmf", delay=9000), MOST) == "duplicate"
     assert resident.add(event(0, "dtmf", delay=3000), MOST) == "earlier"
     assert resident.add(event(0, "dtmf", delay=4000), MOST) == "duplicate"
-    assert [row.delay for row in resident.analysis().ordered.rows] == [3000]
-    assert resident.analysis().ordered.conflicts == 0
+    assert [row.delay for row in resident.analysis(contiguous=True).ordered.rows] == [3000]
+    assert resident.analysis(contiguous=True).ordered.conflicts == 0
 
 
 def test_a_full_session_forgets_how_early_its_repeats_were() -> None:

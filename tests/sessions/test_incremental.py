@@ -70,7 +70,9 @@ def test_incremental_and_emitted_samples_are_the_whole_or_it_says_that_they_are_
         if rng.random() < 0.4:
             oldest, following = resident.state.turn.oldest_new, before + rng.randrange(2) * MINUTE
             incremental = (
-                None if oldest and oldest < before else incremental_turn(resident, following)
+                None
+                if oldest and oldest < before
+                else incremental_turn(resident, following, contiguous=True)
             )
             before = minute_of(following)
             if incremental is None:
@@ -86,10 +88,10 @@ def test_a_late_number_in_a_later_minute_that_fills_a_hole_takes_the_whole_anew(
     resident = held_of((0, PROMPT), (100, "dtmf"), (70_000, "dtmf"))
     resident.add(event(600, FIRST, None, 7), 50_000)
     told(resident, BASE + MINUTE)
-    assert incremental_turn(resident, BASE + 2 * MINUTE) is not None
+    assert incremental_turn(resident, BASE + 2 * MINUTE, contiguous=True) is not None
     for number in (4, 5, 6):
         resident.add(event(80_000, "dtmf", None, number), 50_000)
-    assert incremental_turn(resident, BASE + 2 * MINUTE) is None
+    assert incremental_turn(resident, BASE + 2 * MINUTE, contiguous=True) is None
     assert incremental_turn(resident, BASE + 2 * MINUTE, contiguous=False) is not None
 
 
@@ -97,7 +99,7 @@ def test_a_number_after_all_others_leaves_emitted_samples_as_they_are() -> None:
     resident = held_of((0, PROMPT), (600, FIRST))
     told(resident, BASE + MINUTE)
     resident.add(event(80_000, "dtmf", None, 9), 50_000)
-    incremental = incremental_turn(resident, BASE + 2 * MINUTE)
+    incremental = incremental_turn(resident, BASE + 2 * MINUTE, contiguous=True)
     assert incremental is not None
     assert not counted(incremental)
 

@@ -49,7 +49,7 @@ TURN = (
 
 def line(*scene: tuple[Any, ...]) -> bytes:
     resident = closed(held_of(*scene))
-    return encode_record(to_record(resident.state, resident.analysis()))
+    return encode_record(to_record(resident.state, resident.analysis(contiguous=True)))
 
 
 def record(*scene: tuple[Any, ...]) -> dict[str, Any]:
@@ -84,7 +84,9 @@ def test_only_a_session_that_goes_on_after_it_was_forgotten_says_so() -> None:
     assert "continued" not in record(*TURN)
     resident.state.continued = 3
     assert (
-        json.loads(encode_record(to_record(resident.state, resident.analysis())))["continued"]
+        json.loads(encode_record(to_record(resident.state, resident.analysis(contiguous=True))))[
+            "continued"
+        ]
         is True
     )
 

@@ -116,15 +116,23 @@ def test_each_event_after_the_close_is_one_revision_and_a_repeat_none() -> None:
 
 def test_a_reading_is_of_all_events_and_of_the_first_few_on_demand() -> None:
     resident = held_of((0, "prompt_sent"), (10, "prompt_sent"))
-    assert len(values(resident.analysis(), "Prompts")) == 2
-    earlier = resident.analysis_of(1, closing=True)
+    assert len(values(resident.analysis(contiguous=True), "Prompts")) == 2
+    earlier = resident.analysis_of(1, closing=True, contiguous=True)
     assert values(earlier, "AbandonedWaits") == [1]
     resident.add(event(20, "prompt_sent", None, 9), MOST)
-    assert len(values(resident.analysis(), "Prompts")) == 3
+    assert len(values(resident.analysis(contiguous=True), "Prompts")) == 3
 
 
 def test_forgetting_a_reading_loses_nothing() -> None:
     resident = held_of((0, "prompt_sent"), (10, "dtmf"))
-    before = list(parts_of(resident.analysis()))
+    before = list(parts_of(resident.analysis(contiguous=True)))
     resident.forget_analysis()
-    assert list(parts_of(resident.analysis())) == before
+    assert list(parts_of(resident.analysis(contiguous=True))) == before
+
+
+def test_an_analysis_is_kept_until_it_is_forgotten() -> None:
+    resident = held_of((0, "dtmf"))
+    first = resident.analysis(contiguous=True)
+    assert resident.analysis(contiguous=True) is first
+    resident.forget_analysis()
+    assert resident.analysis(contiguous=True) is not first

@@ -120,7 +120,9 @@ def told(analysis: SessionAnalysis, metric: str) -> Counter[int]:
 @settings(max_examples=300)
 @given(st.lists(events(), min_size=1, max_size=40))
 def test_its_entries_are_the_samples_of_the_same_reading(some: list[Event]) -> None:
-    analysis = analyse([logged_event(one, BASE) for one in some], BASE, closing=True)
+    analysis = analyse(
+        [logged_event(one, BASE) for one in some], BASE, closing=True, contiguous=True
+    )
     timeline = analysis.timeline
     waits = [one for one in timeline.waits if not one.doubtful]
     assert told(analysis, "CallerWait") == Counter(
@@ -162,17 +164,17 @@ def test_it_is_bounded_and_keeps_the_earliest_of_all_kinds() -> None:
 
 def test_a_record_has_one_that_is_read_back_unless_it_is_not_wanted() -> None:
     resident = closed(held_of(*CALL))
-    record = to_record(resident.state, resident.analysis())
+    record = to_record(resident.state, resident.analysis(contiguous=True))
     assert record.timeline == analysis_of(*CALL).timeline
     assert decode_record(encode_record(record)) == record
-    without = to_record(resident.state, resident.analysis(), timeline=False)
+    without = to_record(resident.state, resident.analysis(contiguous=True), timeline=False)
     assert b"timeline" not in encode_record(without)
     assert decode_record(encode_record(without)) == without
 
 
 def test_it_is_left_out_before_any_turn_row() -> None:
     resident = closed(held_of(*CALL))
-    record = to_record(resident.state, resident.analysis())
+    record = to_record(resident.state, resident.analysis(contiguous=True))
     line = encode_record(record)
     short = decode_record(encode_within(line, len(line) - 1))
     assert short.timeline is None

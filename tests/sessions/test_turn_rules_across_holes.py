@@ -267,7 +267,9 @@ def test_a_span_whose_numbers_run_backwards_has_the_same_holes() -> None:
         ((8, 6, 5, 9), "ResponseLatency"),
     ):
         events = [event(at, names[at], None, number) for at, number in enumerate(numbers)]
-        analysis = analyse([logged_event(one, BASE) for one in events], BASE, closing=True)
+        analysis = analyse(
+            [logged_event(one, BASE) for one in events], BASE, closing=True, contiguous=True
+        )
         assert len(values(analysis, metric)) == 1
 
 

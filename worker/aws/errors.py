@@ -89,6 +89,23 @@ def _refusal(error: ClientError, stream: str) -> Misconfigured | Unreachable:
     return Misconfigured(text)
 
 
+def drop_tracebacks(error: BaseException) -> None:
+    """Drop the tracebacks of a handled error and of the errors behind it.
+
+    The frames of botocore and urllib3 hold the error, the request and what they have read of the
+    answer, and the error's traceback holds the frames. Only the garbage collector frees such a
+    cycle, and in a worker with few calls it runs seldom.
+    """
+    waiting: list[BaseException | None] = [error]
+    dropped: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in dropped:
+            dropped.add(id(one))
+            one.__traceback__ = None
+            waiting += [one.__cause__, one.__context__]
+
+
 def passes(error: BotoCoreError) -> bool:
     """Whether an error raised by botocore itself may pass; otherwise an operator must fix its
     cause: credentials, a profile, a configuration.
@@ -102,15 +119,19 @@ def not_of(service: str, error: Exception) -> str:
     return f"what answers is not {service} ({type(error).__name__}{missing})"
 
 
+def found_expired(error: BaseException | None) -> bool:
+    """Whether AWS refused a call, and did nothing, because the credentials have expired."""
+    if not isinstance(error, ClientError):
+        return False
+    return error.response.get("Error", {}).get("Code") in EXPIRED_TOKEN_CODES
+
+
 def words_of(error: Exception) -> str:
     """The part of an error's text that may be shown, in one line: AWS's message whole, and the
     beginning of botocore's, but never one that may quote a header or a password.
     """
     told = one_line(error) if isinstance(error, ClientError) else short_line(error)
-    if (
-        isinstance(error, ClientError)
-        and error.response.get("Error", {}).get("Code") in EXPIRED_TOKEN_CODES
-    ):
+    if found_expired(error):
         return f"{told.removesuffix('.')}; renew the credentials"
     return f"{told}: sign in again" if isinstance(error, _SIGN_IN) else told
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import click
 
+from worker.printable import escaped_line
 from worker.stream.record import Record
 
 
@@ -37,4 +38,4 @@ class Progress:
 def tell_refused(record: Record, why: str) -> None:
     """Report a record that a stream refused."""
     place = f"{record.shard}, sequence number {record.sequence_number}"
-    click.echo(f"{place}: left out: {why}", err=True)
+    click.echo(escaped_line(f"{place}: left out: {why}"), err=True)

@@ -18,6 +18,7 @@ from worker.opening import Locations
 from worker.page.data import worst_first
 from worker.page.samples import instant
 from worker.page.summary import longest_wait
+from worker.printable import escaped_line
 from worker.reports.console import console, print_table
 from worker.reports.tables import ranked_table
 from worker.sessions.schema import SessionRecord
@@ -78,7 +79,7 @@ def _show(settings: Settings, calls: list[SessionRecord]) -> bool:
     """Print the status; return whether the worker answers."""
     answers, lines = _status(settings)
     for line in lines:
-        click.echo(line)
+        click.echo(escaped_line(line))
     if calls:
         out = console(sys.stdout)
         waits = [(longest_wait(one) or (None, False))[0] for one in calls]
@@ -116,7 +117,7 @@ def _calls(settings: Settings) -> list[SessionRecord]:
         view = Locations(settings.region, settings.endpoint_url).view(settings.state)
         found = records_of_state(view, None, settings.sequence_numbers)
     except VoiceInsightsError as error:
-        click.echo(f"no calls: {error}", err=True)
+        click.echo(escaped_line(f"no calls: {error}"), err=True)
         return []
     since = time.time_ns() // 1_000_000 - _HOUR_MS
     records = [one for one in found if instant(one.ended_at) >= since]

@@ -6,9 +6,8 @@ import json
 import re
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 import click
 
@@ -16,6 +15,7 @@ from worker.cli.kinesis import aws_options
 from worker.cli.parameters import Duration
 from worker.cli.twilio_rest import Bases, address_option, connected
 from worker.errors import BadInput, Misconfigured, VoiceInsightsError
+from worker.printable import escaped_line
 from worker.twilio.event_streams import EventStreams
 from worker.twilio.sink_setup import (
     AddType,
@@ -33,8 +33,6 @@ from worker.twilio.sink_setup import (
     sink_of,
 )
 from worker.twilio.sink_tests import reading_from_now
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @click.group(short_help="Make, test and validate the Kinesis sink.")
@@ -72,24 +70,20 @@ class StreamArn(click.ParamType[str]):
         return str(value)
 
 
-def _stream_option(command: _Command) -> _Command:
-    return click.option(
-        "--stream-arn",
-        type=StreamArn(),
-        required=True,
-        metavar="ARN",
-        help="The stream: the stack's output StreamArn.",
-    )(command)
-
-
-def _wait_option(command: _Command) -> _Command:
-    return click.option(
-        "--wait",
-        type=Duration(),
-        default="5m",
-        show_default=True,
-        help="How long to wait for the test event on the stream.",
-    )(command)
+_stream_option = click.option(
+    "--stream-arn",
+    type=StreamArn(),
+    required=True,
+    metavar="ARN",
+    help="The stream: the stack's output StreamArn.",
+)
+_wait_option = click.option(
+    "--wait",
+    type=Duration(),
+    default="5m",
+    show_default=True,
+    help="How long to wait for the test event on the stream.",
+)
 
 
 @sink.command(short_help="Make the sink, or find the existing one.")
@@ -120,14 +114,14 @@ def create(
         step = next_step(wanted, streams.look(stream_arn))
         if isinstance(step, CreateSink):
             made = streams.create(wanted)
-            click.echo(f"made sink {made.sid} ({made.status})")
+            _tell(f"made sink {made.sid} ({made.status})")
             step = next_step(wanted, streams.look(stream_arn))
         step = _subscribed(streams, wanted, step)
         found = sink_of(streams.look(stream_arn), stream_arn)
     if found is not None:
         _tell_stack(found)
     if isinstance(step, SendTest):
-        click.echo(f"next: voice-insights twilio sink validate --stream-arn {stream_arn}")
+        _tell(f"next: voice-insights twilio sink validate --stream-arn {stream_arn}")
 
 
 @sink.command("test", short_help="Have Twilio send its test event.")
@@ -148,7 +142,7 @@ def send_test(
     """
     with _streams(events_url, region, endpoint_url) as streams:
         found = _require(streams.look(stream_arn), stream_arn)
-        click.echo(_tested(streams, found, wait, endpoint_url))
+        _tell(_tested(streams, found, wait, endpoint_url))
 
 
 @sink.command(short_help="Validate the sink, and subscribe it.")
@@ -180,7 +174,7 @@ def validate(
         if isinstance(step, SendTest):
             arrived = test_id or _tested(streams, step.sink, wait, endpoint_url)
             streams.validate(step.sink, arrived)
-            click.echo(f"validated sink {step.sink.sid}")
+            _tell(f"validated sink {step.sink.sid}")
             step = next_step(wanted, streams.look(stream_arn))
         step = _subscribed(streams, wanted, step)
     if isinstance(step, SendTest):
@@ -212,11 +206,11 @@ def status(
         click.echo(json.dumps(_status_fields(found, seen, step)))
     else:
         if found is not None:
-            click.echo(f"sink {found.sid}: {found.status}")
+            _tell(f"sink {found.sid}: {found.status}")
             _tell_stack(found)
         for event in seen.events:
-            click.echo(f"subscribed to {event.type}, schema version {event.schema_version}")
-        click.echo(_in_words(step))
+            _tell(f"subscribed to {event.type}, schema version {event.schema_version}")
+        _tell(_in_words(step))
     sys.exit(0 if isinstance(step, Done) else 1)
 
 
@@ -251,7 +245,7 @@ def _tested(streams: EventStreams, found: TwilioSink, wait: float, endpoint_url:
     arn = _ARN.fullmatch(stream_arn)
     with reading_from_now(stream_arn, arn and arn["region"], endpoint_url) as reader:
         streams.send_test(found)
-        click.echo(f"sent the test event to {found.sid}; waiting for it on the stream", err=True)
+        _tell(f"sent the test event to {found.sid}; waiting for it on the stream", err=True)
         test_id = reader.wait(wait)
     if test_id is None:
         raise VoiceInsightsError(
@@ -270,15 +264,20 @@ def _subscribed(streams: EventStreams, wanted: WantedSink, step: Step) -> Step:
         click.echo("subscribed to call events")
         return next_step(wanted, streams.look(wanted.stream))
     if isinstance(step, Done):
-        click.echo(f"sink {step.sink.sid} is active and subscribed")
+        _tell(f"sink {step.sink.sid} is active and subscribed")
     return step
+
+
+def _tell(text: str, *, err: bool = False) -> None:
+    """Print a line; Twilio's own texts in it can't steer the terminal."""
+    click.echo(escaped_line(text), err=err)
 
 
 def _tell_stack(found: TwilioSink) -> None:
     """Print the values on which the CloudFormation stack and the sink must agree."""
-    click.echo(f"  stream  {found.configured('arn')}")
-    click.echo(f"  role    {found.configured('role_arn')}")
-    click.echo(f"  TwilioExternalId={found.configured('external_id')}")
+    _tell(f"  stream  {found.configured('arn')}")
+    _tell(f"  role    {found.configured('role_arn')}")
+    _tell(f"  TwilioExternalId={found.configured('external_id')}")
 
 
 def _in_words(step: Step) -> str:

@@ -21,6 +21,7 @@ from worker.cli.twilio_rest import Bases, address_option, connected
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
 from worker.opening import Locations
+from worker.printable import escaped_line
 from worker.reports.console import console, print_table
 from worker.settings.sources import load_settings
 from worker.twilio.comparison import ComparedField, FieldVerdict, SessionCompared
@@ -146,8 +147,9 @@ def _summary(chosen: Selection, verdicts: Counter[FieldVerdict]) -> str:
 
 
 def _advise(one: SessionCompared, place: str) -> None:
+    session_id, call_sid = escaped_line(one.session_id), escaped_line(one.call_sid)
     click.echo(
-        f"open one:     voice-insights session {one.session_id} --records {place}\n"
-        f"read it back: voice-insights twilio events {one.call_sid} -o {one.call_sid}",
+        f"open one:     voice-insights session {session_id} --records {place}\n"
+        f"read it back: voice-insights twilio events {call_sid} -o {call_sid}",
         err=True,
     )

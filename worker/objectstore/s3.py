@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from worker.aws.answers import NotTheService
 from worker.aws.clients import MALFORMED_RESPONSE, client_errors, endpoint_of, no_retry_config
-from worker.aws.errors import not_of, one_line, passes, words_of
+from worker.aws.errors import drop_tracebacks, not_of, one_line, passes, words_of
 from worker.errors import Misconfigured
 from worker.objectstore.api import KeyPage, Object, StoreFailure, StoreFailureKind
 
@@ -44,6 +44,10 @@ class S3Client(Protocol):
         """ListObjectsV2."""
 
 
+_FAILURES: Final = (
+    *(ClientError, BotoCoreError, HTTPError, NotTheService, ResponseParserError),
+    *MALFORMED_RESPONSE,
+)
 _BY_CODE: Final = {
     "NoSuchBucket": StoreFailureKind.BUCKET_MISSING,
     "RequestTimeout": StoreFailureKind.UNKNOWN,  # the body took too long to arrive
@@ -159,17 +163,20 @@ class Bucket:
     def _answer(self, call: Callable[[], _T]) -> _T | StoreFailure:
         try:
             return call()
-        except (ClientError, BotoCoreError) as error:
+        except _FAILURES as error:
+            drop_tracebacks(error)
+            return self._failure(error)
+
+    def _failure(self, error: Exception) -> StoreFailure:
+        if isinstance(error, ClientError | BotoCoreError):
             return failure_of(error)
-        except HTTPError as error:  # a body that breaks off
-            return StoreFailure(
-                StoreFailureKind.UNKNOWN, f"S3's answer broke off: {type(error).__name__}"
-            )
-        except NotTheService as error:
-            return StoreFailure(StoreFailureKind.UNKNOWN, f"{error} (at {self._address})")
-        except (ResponseParserError, *MALFORMED_RESPONSE) as error:
-            where = f"{not_of('S3', error)} (at {self._address})"
-            return StoreFailure(StoreFailureKind.UNKNOWN, where)
+        if isinstance(error, HTTPError):  # a body that breaks off
+            words = f"S3's answer broke off: {type(error).__name__}"
+        elif isinstance(error, NotTheService):
+            words = f"{error} (at {self._address})"
+        else:
+            words = f"{not_of('S3', error)} (at {self._address})"
+        return StoreFailure(StoreFailureKind.UNKNOWN, words)
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}

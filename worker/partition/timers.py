@@ -67,7 +67,6 @@ class CloseTimers:
         """Reschedule a session whose wrap-up has arrived, for an event that arrived now."""
         if arrival + self._soonest < resident.due:
             self._push(resident, key, arrival + self._soonest)
-            resident.notable_before = arrival
 
     def reached(
         self, instant: int, resident: Mapping[SessionKey, ResidentSession]

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypedDict
 
 from botocore.exceptions import ClientError
 
-from worker.aws.errors import aws_errors, expecting_an_answer, short_line
+from worker.aws.errors import aws_errors, expecting_an_answer, found_expired, short_line
+from worker.aws.sessions import AGAIN_S
 from worker.backoff import ceiling
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.producer.time_shift import shifted
@@ -53,6 +54,7 @@ _INVALID: Final = frozenset(
 )
 """Error codes with which Kinesis refuses a request because of one of its records."""
 _TOO_LARGE: Final = 413
+_RENEWALS: Final = 2  # of expired credentials, before a request is given up
 _FIRST_BACKOFF_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 5.0
 
@@ -73,12 +75,13 @@ def reingest(
     ``speed``: 1 keeps the gaps between arrivals, 10 makes them ten times shorter, 0 leaves none.
     ``shift_to_now`` reads twice and moves the times inside the events by one constant, such that
     the last record arrives now (at a speed: when it is put) and none before it has happened.
-    ``progress`` is called with the number of records put so far. Throttled records are retried.
-    A record that the stream calls invalid, for example because it is too large, is left out and
-    passed to ``refused``. Raises ``Misconfigured`` for such a record without ``refused``, or if
-    none of the first 20 is valid, or if the stream doesn't exist, or if records must be read twice
-    and can be read only once. Raises ``VoiceInsightsError`` if the stream accepts nothing for
-    long, and ``Unreachable`` if it doesn't answer.
+    ``progress`` is called with the number of records put so far. Throttled records are retried, and
+    so are requests with expired credentials, which are looked up again. A record that the stream
+    calls invalid, for example because it is too large, is left out and passed to ``refused``.
+    Raises ``Misconfigured`` for such a record without ``refused``, or if none of the first 20 is
+    valid, or if the stream doesn't exist, or if records must be read twice and can be read only
+    once. Raises ``VoiceInsightsError`` if the stream accepts nothing for long, and ``Unreachable``
+    if it doesn't answer.
     """
     start = clock.now_ms()
     by_ms = _shift(read(), start, speed) if shift_to_now else 0
@@ -201,7 +204,7 @@ class _Feed:
         attempt = 0
         while waiting:
             try:
-                rest, code = self._request(waiting)
+                rest, code = self._renewing(waiting)
             except _Invalid as error:
                 return str(error)
             self.put += len(waiting) - len(rest)
@@ -212,6 +215,19 @@ class _Feed:
                 self._clock.sleep(ceiling(_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S, attempt))
             waiting = rest
         return None
+
+    def _renewing(self, waiting: list[_Waiting]) -> tuple[list[_Waiting], str]:
+        """Make one request, again if the credentials have expired: each time, they are looked up
+        again.
+        """
+        for _ in range(_RENEWALS):
+            try:
+                return self._request(waiting)
+            except Misconfigured as error:
+                if not found_expired(error.__cause__):
+                    raise
+            self._clock.sleep(AGAIN_S)
+        return self._request(waiting)
 
     def _request(self, waiting: list[_Waiting]) -> tuple[list[_Waiting], str]:
         """Make one request; return the records not accepted, and the last one's reason."""

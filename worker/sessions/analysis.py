@@ -120,7 +120,7 @@ _AT: Final = attrgetter("at")
 
 
 def analyse(
-    rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool = True
+    rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool
 ) -> SessionAnalysis:
     """Analyse a session from its rows in any order; ``base`` in epoch ms, at least one row.
 
@@ -135,9 +135,7 @@ def direct_samples(rows: list[LoggedEvent], base: int) -> Samples:
     return _direct(in_order(rows).rows, base).samples
 
 
-def turn_samples(
-    rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool = True
-) -> Samples:
+def turn_samples(rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool) -> Samples:
     """Return the samples that neighbouring events decide, the same as those of ``analyse``."""
     holes = holes_of(rows) if contiguous else None
     ordered = in_order(rows).rows

@@ -56,9 +56,7 @@ def incremental_direct(resident: ResidentSession, before: int) -> Samples | None
     return walk.samples
 
 
-def incremental_turn(
-    resident: ResidentSession, before: int, *, contiguous: bool = True
-) -> Samples | None:
+def incremental_turn(resident: ResidentSession, before: int, *, contiguous: bool) -> Samples | None:
     """Return the turn samples before ``before`` that weren't emitted; None if an emitted one may
     change.
 
@@ -75,7 +73,7 @@ def incremental_turn(
 
 
 def incremental_turn_of_closed(
-    resident: ResidentSession, before: int, *, contiguous: bool = True
+    resident: ResidentSession, before: int, *, contiguous: bool
 ) -> Samples | None:
     """Return the same as ``incremental_turn``, for a closed session: with the samples that the
     close decides if ``before`` is after the last event.

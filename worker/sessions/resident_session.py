@@ -188,7 +188,7 @@ class ResidentSession:
             self.log, rows, before - self.state.base, CONFIGURING
         )
 
-    def analysis(self, *, contiguous: bool = True) -> SessionAnalysis:
+    def analysis(self, *, contiguous: bool) -> SessionAnalysis:
         """Return the analysis of all events as of now, kept until ``forget_analysis``.
         ``contiguous``: see ``analyse``.
         """
@@ -199,7 +199,7 @@ class ResidentSession:
             self._analysis = kept
         return kept
 
-    def analysis_of(self, count: int, *, closing: bool, contiguous: bool = True) -> SessionAnalysis:
+    def analysis_of(self, count: int, *, closing: bool, contiguous: bool) -> SessionAnalysis:
         """Return the analysis of the first ``count`` events to arrive, with or without the
         close.
         """

@@ -19,7 +19,6 @@ _SHAPE: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?",
     re.ASCII,
 )
-_MINUTE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 _LONGEST: Final = 64
 _FIRST: Final = -62_135_596_800_000  # 0001-01-01, the first day that can be written back
 _LAST: Final = 253_402_300_799_999
@@ -65,12 +64,13 @@ def _parse_any(text: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _minute(text: str) -> int | None:
-    """Return the epoch milliseconds of ``2026-10-02T12:00``; None if there is no such minute."""
-    # fromisoformat alone would read week dates and, in later Pythons, 24:00
-    if _MINUTE.fullmatch(text) is None or text[11:13] > "23":
+    """Return the epoch milliseconds of a text of the form ``2026-10-02T12:00``; None if there is no
+    such minute.
+    """
+    if text[11:13] > "23":  # later Pythons would read 24:00
         return None
     try:
-        moment = datetime.fromisoformat(text.replace("t", "T")).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
         return None
     return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -31,8 +31,8 @@ def refused(data: bytes) -> str:
 def test_the_other_ids_may_be_missing_but_not_absurd(field: str) -> None:
     relay = {"session_id": "VX1", "name": "dtmf", "sequence_number": 1}
     assert getattr(read(envelope(relay, 0, **{field: None})).key, field) == ""
-    assert refused(envelope(relay, 0, **{field: 5})).startswith(field)
-    assert refused(envelope(relay, 0, **{field: "x" * 257})).startswith(field)
+    assert refused(envelope(relay, 0, **{field: 5})).startswith(f"{field}:")
+    assert refused(envelope(relay, 0, **{field: "x" * 257})).startswith(f"{field}:")
 
 
 def test_a_session_id_has_at_most_256_characters() -> None:

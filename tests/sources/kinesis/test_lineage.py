@@ -93,6 +93,10 @@ def test_a_refused_position_goes_on_at_the_trim_horizon_with_a_gap() -> None:
     )
 
 
+def test_a_refused_position_of_a_shard_never_seen_may_have_lost_anything() -> None:
+    assert after_refusal(Position("after", "1", 0), 0) == (Position("trim_horizon"), True)
+
+
 def test_a_refused_position_of_a_shard_seen_to_be_empty_loses_nothing() -> None:
     position, lost = after_refusal(Position("after", "1", NOW - 5), NOW - DAY)
     assert not lost

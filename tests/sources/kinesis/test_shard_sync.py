@@ -55,6 +55,7 @@ def test_a_shard_that_comes_to_wait_brings_a_sync_forward_but_not_close_upon_the
 def test_a_sync_in_flight_is_not_the_next_one() -> None:
     pacing = ShardSyncPacing()
     awaited = pacing.next_number()
+    assert awaited == 1
     pacing.begin()
     assert pacing.begun == awaited
     assert pacing.next_number() > pacing.begun

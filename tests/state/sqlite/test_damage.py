@@ -17,6 +17,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.processes import LONGEST_S
 from tests.state.commits import (
     NOON,
     STREAM,
@@ -98,7 +99,7 @@ def committed(path: Path) -> int:
 
 def test_a_process_that_dies_within_a_commit_leaves_nothing_of_it(path: Path) -> None:
     with child(_DIES_IN_A_COMMIT, path) as dying:
-        assert dying.wait(60) == 9
+        assert dying.wait(LONGEST_S) == 9
     assert committed(path) == 1
 
 

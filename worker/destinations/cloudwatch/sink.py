@@ -27,7 +27,7 @@ from botocore.parsers import ResponseParserError
 
 from worker.aws.answers import NotTheService
 from worker.aws.clients import MALFORMED_RESPONSE, client_errors, endpoint_of
-from worker.aws.errors import not_of, words_of
+from worker.aws.errors import drop_tracebacks, not_of, words_of
 from worker.destinations.cloudwatch.requests import Group, all_too_old, decode_groups
 from worker.outbox.entries import DeliveryOutcome
 
@@ -102,12 +102,14 @@ class CloudWatchSink:
         try:
             self._client.put_metric_data(Namespace=self._namespace, MetricData=datums)
         except (ClientError, BotoCoreError, NotTheService) as error:
+            drop_tracebacks(error)
             outcome = outcome_of(error)
             if outcome is DeliveryOutcome.INVALID and _refused_for_age(error, groups):
                 outcome = DeliveryOutcome.TOO_OLD
             named = f"{type(error).__name__}: " if isinstance(error, BotoCoreError) else ""
             return outcome, self._located(f"{named}{words_of(error)}")
         except (ResponseParserError, *MALFORMED_RESPONSE) as error:
+            drop_tracebacks(error)
             return DeliveryOutcome.AMBIGUOUS, self._located(not_of("CloudWatch", error))
         return DeliveryOutcome.APPLIED, ""
 

@@ -18,7 +18,7 @@ from urllib3.exceptions import (
 )
 
 from worker import __version__
-from worker.aws.errors import short_line, words_of
+from worker.aws.errors import drop_tracebacks, short_line, words_of
 from worker.destinations.otlp.answers import Answer
 from worker.destinations.otlp.signing import Signer
 
@@ -80,6 +80,7 @@ class HttpReceiver:
         try:
             return self._posted(signed, body)
         except (HTTPError, OSError) as error:
+            drop_tracebacks(error)
             return NoAnswer(short_line(error), was_sent=not _is_before_sending(error))
 
     def _posted(self, headers: Mapping[str, str], body: bytes) -> Answer:

@@ -19,7 +19,7 @@ from botocore.parsers import ResponseParserError
 
 from worker.aws.answers import NotTheService
 from worker.aws.clients import MALFORMED_RESPONSE, THROTTLED, client_errors, no_retry_config
-from worker.aws.errors import not_of, passes, words_of
+from worker.aws.errors import drop_tracebacks, not_of, passes, words_of
 from worker.sources.kinesis.answers import (
     IteratorAnswer,
     KinesisResponse,
@@ -181,6 +181,7 @@ class Kinesis:
         return server if self._now is None else supported(server, self._now())
 
     def _failure(self, error: Exception) -> StreamFailure:
+        drop_tracebacks(error)
         kind, words = _classified(error)
         known = not self._address or self._address in words
         return StreamFailure(kind, words if known else f"{words} (at {self._address})")
