@@ -58,6 +58,7 @@ def further_of(
     metrics, traces = metrics_place(settings), traces_place(settings)
     points = metrics and receiver_of(metrics, "metrics", settings.region, session)
     spans = traces and receiver_of(traces, "traces", settings.region, session)
+    selection = None if spans is None else selection_of(settings)
     secrets = [*settings.otlp_headers.values(), *settings.otlp_traces_headers.values()]
 
     def masked(text: str) -> str:
@@ -70,7 +71,7 @@ def further_of(
             temporality = settings.otlp_temporality
             cumulative = temporality == "cumulative"
             found[CUMULATIVE_KIND if cumulative else DELTA_KIND] = Destination(
-                MetricRequests(names, temporality),
+                MetricRequests(names, temporality, selection),
                 MetricSink(points, names, resource, temporality, monotonic, masked),
                 "resend" if cumulative else settings.on_ambiguous,
                 in_order=True,

@@ -43,6 +43,13 @@ class RecordLine(NamedTuple):
     continued: int = 0
 
 
+class SlowestSample(NamedTuple):
+    """The greatest sample of a series' minute, in integer samples, and the session it is from."""
+
+    value: int
+    key: SessionKey
+
+
 class EvictedSession(NamedTuple):
     """A closed session that has emitted all its samples: its state and whole log."""
 
@@ -55,6 +62,7 @@ class Outputs:
     """The outputs since the last commit. ``evicted`` replaces what a store has under the same key;
     a late event may make the partition load any of these sessions again. ``totals``: those of all
     series after the samples in ``window``; None if they aren't kept or there were no samples yet.
+    ``slowest``: of each histogram's minute the slowest sample, if exemplars are wanted.
     """
 
     window: Window = field(default_factory=dict)
@@ -65,3 +73,4 @@ class Outputs:
     evicted: dict[SessionKey, EvictedSession] = field(default_factory=dict)
     waits: Waits = field(default_factory=Counter)
     totals: Totals | None = None
+    slowest: dict[SeriesMinute, SlowestSample] = field(default_factory=dict)

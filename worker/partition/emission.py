@@ -71,6 +71,7 @@ def emit(resident: ResidentSession, hold: Hold, due: Due, windows: MetricWindows
     retracted = 0
     if incremental is not None and not _meet(incremental, _over_emitted(state, hold)):
         windows.add_samples(incremental, span, owner_of(state.key))
+        windows.note_slowest(incremental, span, state.key)
         minutes = {minute for (_, minute), part in incremental.parts.items() if part}
     else:
         minutes, retracted = _compare(resident, hold, due, incremental, span, windows)

@@ -6,9 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from worker.events.event import SessionKey
 from worker.metrics.catalogue import Hold
-from worker.partition.commit_outputs import ReleaseReason, SeriesMinute, Waits, Window
-from worker.partition.series_registry import Owner, SeriesBook
+from worker.metrics.instruments import instrument_of
+from worker.partition.commit_outputs import (
+    ReleaseReason,
+    SeriesMinute,
+    SlowestSample,
+    Waits,
+    Window,
+)
+from worker.partition.series_registry import Owner, SeriesBook, owner_of
 from worker.sessions.context import Context
 from worker.sessions.samples import SampleKey, Samples, split
 
@@ -29,13 +37,14 @@ class MetricWindows:
     come.
     """
 
-    __slots__ = ("_counted", "_parts", "_waits", "book")
+    __slots__ = ("_counted", "_parts", "_slowest", "_waits", "book")
 
-    def __init__(self, book: SeriesBook) -> None:
+    def __init__(self, book: SeriesBook, *, keep_slowest: bool = False) -> None:
         self.book = book
         self._parts: dict[tuple[Context, Owner, int], dict[SampleKey, list[int]]] = {}
         self._counted: Counted = defaultdict(Counter)
         self._waits: Waits = Counter()
+        self._slowest: dict[SeriesMinute, SlowestSample] | None = {} if keep_slowest else None
 
     def __bool__(self) -> bool:
         return bool(self._parts or self._counted)
@@ -54,6 +63,25 @@ class MetricWindows:
                     else:
                         self.book.of(*split(kind), context, owner)
                         whole[kind] = values.copy()
+
+    def note_slowest(self, samples: Samples, span: MinuteSpan, key: SessionKey) -> None:
+        """Remember a session's slowest samples in histograms of the minutes in ``span``, where
+        they are the slowest so far.
+        """
+        if self._slowest is None:
+            return
+        owner = owner_of(key)
+        for (context, minute), part in samples.parts.items():
+            for kind, values in part.items():
+                metric, own = split(kind)
+                late = minute >= span.contextual and self.book.is_contextual(kind)
+                if minute >= span.before or late or not instrument_of(metric).is_histogram:
+                    continue
+                one = SlowestSample(max(values), key)
+                for series in self.book.of(metric, own, context, owner):
+                    known = self._slowest.setdefault((series, minute), one)
+                    if (one.value, key.session_id) > (known.value, known.key.session_id):
+                        self._slowest[series, minute] = one
 
     def waited(self, hold: Hold, reason: ReleaseReason, ms: int) -> None:
         """Count a session's minute that was released ``ms`` after its end."""
@@ -79,6 +107,13 @@ class MetricWindows:
         window: Window = dict(self.count())
         self._counted.clear()
         return window
+
+    def drain_slowest(self) -> dict[SeriesMinute, SlowestSample]:
+        """Drain the slowest samples; none unless they are kept."""
+        if not self._slowest:
+            return {}
+        slowest, self._slowest = self._slowest, {}
+        return slowest
 
     def drain_waits(self) -> Waits:
         """Drain the counts of how long minutes waited."""

@@ -40,7 +40,7 @@ class Partition:
         self._time = StreamTime(state.stream_time, state.clocks)
         self._sessions = SessionTable(state.sessions, state.numbered, rules.max_held)
         self._book = SeriesBook(rules.series, state.series)
-        self._pending = PendingCommit(state.counters, self._book, timeline=rules.timeline)
+        self._pending = PendingCommit(state.counters, self._book, rules)
         self._numbering = Numbering(rules.sequence_numbers, found_sparse=state.found_sparse)
         self._revisions = LastRevisions(state.revisions)
         self._totals = RunningTotals(kept=rules.totals, restored=state.totals)

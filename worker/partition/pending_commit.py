@@ -10,6 +10,7 @@ from worker.partition.accounting import ACCOUNTED
 from worker.partition.commit_outputs import Outputs, RecordLine
 from worker.partition.dead_letters import occurrence_letter, session_letter
 from worker.partition.metric_windows import MetricWindows
+from worker.partition.rules import Rules
 from worker.partition.series_registry import SeriesBook
 from worker.sessions.record import encode_record, to_record
 from worker.sessions.resident_session import ResidentSession
@@ -20,12 +21,11 @@ class PendingCommit:
     ``outputs`` are the next one's; the window of ``outputs`` is empty until it is drained.
     """
 
-    def __init__(self, counters: Mapping[str, int], book: SeriesBook, *, timeline: bool) -> None:
-        """``timeline``: whether records have a timeline."""
+    def __init__(self, counters: Mapping[str, int], book: SeriesBook, rules: Rules) -> None:
         self.counters: Counter[str] = Counter(dict.fromkeys(ACCOUNTED, 0))
         self.counters.update(counters)
-        self.samples = MetricWindows(book)
-        self._timeline = timeline
+        self.samples = MetricWindows(book, keep_slowest=rules.exemplars)
+        self._timeline = rules.timeline
         self.outputs = Outputs()
         self._committed = Counter(self.counters)
 
@@ -73,5 +73,6 @@ class PendingCommit:
         self.samples.count()
         if publish:
             outputs.window = self.samples.drain()
+            outputs.slowest = self.samples.drain_slowest()
             outputs.waits = self.samples.drain_waits()
         return outputs

@@ -25,7 +25,8 @@ class Rules(NamedTuple):
     ``expire_after``: how much older than stream time an event of an unknown session may be; None:
     any age. ``max_events``: the limit of a session's events. ``max_held``: how many sessions may be
     in memory; None: any number. ``timeline``: whether records have a timeline. ``totals``:
-    whether the totals of series are kept.
+    whether the totals of series are kept. ``exemplars``: whether the slowest sample of each
+    histogram's minute is given out with its session.
     """
 
     hold_direct: int = 30_000
@@ -43,4 +44,5 @@ class Rules(NamedTuple):
     sequence_numbers: SequenceNumbers = "auto"
     timeline: bool = True
     totals: bool = False
+    exemplars: bool = False
     series: SeriesRules = SeriesRules()

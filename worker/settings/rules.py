@@ -29,6 +29,7 @@ def rules_of(settings: Settings) -> Rules:
         timeline=settings.timeline == "on",
         totals="otlp" in settings.sink
         or (settings.health_port is not None and settings.prometheus_calls != "off"),
+        exemplars="otlp" in settings.sink and settings.traces != "off",
         series=SeriesRules(
             sets=settings.dimensions,
             labels=settings.labels,

@@ -12,7 +12,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from worker.destinations.otlp.metrics import Temporality
 from worker.destinations.otlp.names import MetricNames, attributes_of
-from worker.destinations.otlp.points import OtlpPoint
+from worker.destinations.otlp.points import Exemplar, OtlpPoint
 from worker.destinations.otlp.resource import NANOS, SCOPE, key_values
 from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.distribution import unscaled
@@ -69,6 +69,7 @@ def _histogram(point: OtlpPoint, instrument: Instrument) -> encoded.ExponentialH
         scale=point.scale,
         zero_count=point.zeros,
         positive=_dense(point.buckets),
+        exemplars=_exemplars(point.exemplar, instrument),
     )
 
 
@@ -93,3 +94,15 @@ def _dense(
     for index, count in buckets:
         counts[index - offset] = count
     return encoded.ExponentialHistogramDataPoint.Buckets(offset=offset, bucket_counts=counts)
+
+
+def _exemplars(exemplar: Exemplar | None, instrument: Instrument) -> list[encoded.Exemplar]:
+    if exemplar is None:
+        return []
+    return [
+        encoded.Exemplar(
+            time_unix_nano=exemplar.minute * NANOS,
+            as_double=exemplar.sample / instrument.divisor,
+            trace_id=exemplar.trace_id,
+        )
+    ]

@@ -13,13 +13,16 @@ given an older point after a newer one, or two of one time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
+from worker.destinations.otlp.identifiers import trace_id_of
 from worker.destinations.otlp.names import MetricNames
-from worker.destinations.otlp.points import OtlpPoint, cumulative_point, delta_point
+from worker.destinations.otlp.points import Exemplar, OtlpPoint, cumulative_point, delta_point
+from worker.destinations.otlp.traces import TraceSelection
 from worker.metrics import distribution
 from worker.metrics.distribution import Distribution
 from worker.metrics.series import Series
@@ -50,10 +53,13 @@ REPEATED: Final = 60 * MINUTE
 
 
 class MetricRequests(NamedTuple):
-    """The ``RequestFormat`` of metrics over OTLP."""
+    """The ``RequestFormat`` of metrics over OTLP. ``traces``: the sessions that become traces, to
+    which exemplars can point; None: there are no exemplars.
+    """
 
     names: MetricNames
     temporality: Temporality = "cumulative"
+    traces: TraceSelection | None = None
 
     def requests(self, outputs: Outputs) -> Iterator[bytes]:
         """Requests that are each as full as the limits allow; none if a commit has no samples."""
@@ -64,9 +70,11 @@ class MetricRequests(NamedTuple):
             points = self._delta(outputs, totals)
         else:
             points = self._cumulative(totals)
+        exemplars = self._exemplars(outputs)
+        pointed = (replace(one, exemplar=exemplars.get(one.series)) for one in points)
         request: list[bytes] = []
         size = 0
-        for encoded in map(_encode, points):
+        for encoded in map(_encode, pointed):
             if request and (
                 len(request) >= REQUEST_POINTS or size + len(encoded) > METRIC_REQUEST_BYTES
             ):
@@ -76,6 +84,19 @@ class MetricRequests(NamedTuple):
             size += len(encoded)
         if request:
             yield _joined(request)
+
+    def _exemplars(self, outputs: Outputs) -> dict[Series, Exemplar]:
+        """Of each series the slowest sample of the commit whose session becomes a trace."""
+        found: dict[Series, Exemplar] = {}
+        if self.traces is None:
+            return found
+        for (series, minute), (value, key) in sorted(outputs.slowest.items(), key=itemgetter(0)):
+            known = found.get(series)
+            if known is not None and known.sample >= value:
+                continue
+            if self.traces.takes_sample(key, series.metric, value):
+                found[series] = Exemplar(value, minute, trace_id_of(key))
+        return found
 
     def split(self, body: bytes) -> Replacement:
         """The two halves of a request, or, of a single point, a dead letter."""

@@ -21,6 +21,16 @@ have by default, and Prometheus's native histograms take."""
 _FINEST_SCALE: Final = 20
 
 
+class Exemplar(msgspec.Struct, array_like=True, frozen=True):
+    """One sample of a point: its value in integer samples, its minute (epoch ms), and the trace of
+    the session that it comes from.
+    """
+
+    sample: int
+    minute: int
+    trace_id: bytes
+
+
 class OtlpPoint(msgspec.Struct, array_like=True, frozen=True):
     """A data point of a series, from ``start`` to ``time`` (epoch ms).
 
@@ -42,6 +52,7 @@ class OtlpPoint(msgspec.Struct, array_like=True, frozen=True):
     zeros: int = 0
     buckets: tuple[tuple[int, int], ...] = ()
     minutes: tuple[tuple[int, int], ...] = ()
+    exemplar: Exemplar | None = None
 
     @property
     def series(self) -> Series:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from worker.destinations.otlp.identifiers import is_in_share, trace_id_of
 from worker.destinations.otlp.spans import is_failure, key_of
+from worker.events.event import SessionKey
 from worker.outbox.destination import Replacement
 from worker.outbox.entries import EntryKind
 from worker.outbox.ledger import SampleCounts
@@ -48,6 +49,14 @@ class TraceSelection(NamedTuple):
             waits = record.latency_ms.caller_wait
             return is_failure(record) or (waits is not None and waits.max > self.slow_ms)
         return is_in_share(trace_id_of(key_of(record)), self.share)
+
+    def takes_sample(self, key: SessionKey, metric: str, sample: int) -> bool:
+        """Whether the session of a sample becomes a trace, as far as the sample shows: with
+        ``slow_ms``, only a longer wait of the caller does.
+        """
+        if self.slow_ms is not None:
+            return metric == "CallerWait" and sample > self.slow_ms
+        return is_in_share(trace_id_of(key), self.share)
 
 
 class TraceRequests(NamedTuple):
