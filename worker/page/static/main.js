@@ -27,7 +27,7 @@ function search() {
   const asked = find.value.trim(), { sid, call } = DATA.sessions;
   const at = asked.length >= 12 ? Math.max(sid.indexOf(asked), call.indexOf(asked)) : -1;
   if (at >= 0) { location.hash = `#call/${sid[at]}`; return; }
-  if (LIVE.on && /^(VX|CA)[0-9a-f]{32}$/.test(asked)) { location.hash = `#call/${asked}`; return; }
+  if (LIVE.on && /^((VX|CA)[0-9a-f]{32}|call_[0-9a-z]{8,64})$/.test(asked)) { location.hash = `#call/${asked}`; return; }
   const now = location.hash.startsWith('#sessions') ? filterOf(location.hash.split('?')[1] || '') : filterOf('');
   const next = addressOf({ ...now, q: asked });
   if (location.hash === next) return;
