@@ -78,7 +78,9 @@ def further_of(
             )
         if spans is not None:
             sink = TraceSink(spans, resource, settings.traces_application, monotonic, masked)
-            found[TRACE_KIND] = Destination(TraceRequests(selection_of(settings)), sink)
+            found[TRACE_KIND] = Destination(
+                TraceRequests(selection_of(settings)), sink, in_order=True
+            )
         return found
 
     return of

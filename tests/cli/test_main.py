@@ -121,7 +121,7 @@ def test_a_command_goes_through_its_memory_for_cycles_far_less_often_than_python
         timeout=LONGEST_S,
     )
     newest, *times = map(int, done.stderr.split())
-    assert newest > 10 * 2_000  # the most that any Python begins with
+    assert newest >= 5_000  # Python begins with 700, or with 2,000
     assert all(times)
 
 

@@ -247,6 +247,6 @@ def test_the_command_ends_with_what_it_found(endpoint: str, tmp_path: Path) -> N
     assert json.loads(well.stdout)["failed"] is False
     ill = run("doctor", "--stream", "missing", *settings, cwd=tmp_path, env=AWS)
     assert ill.returncode == 1
-    assert "\nfail       kinesis:DescribeStreamSummary of missing: not there" in ill.stdout
+    assert "\nfail       kinesis:DescribeStreamSummary of missing: doesn't exist" in ill.stdout
     assert "\n           -> " in ill.stdout
     assert re.fullmatch(r"\d+ checks: 5 ok, 1 fail, \d+ not known\n", ill.stderr)

@@ -16,7 +16,7 @@ PUBLISHED = (
 
 
 def test_no_code_is_ever_given_to_another_name() -> None:
-    assert EVENT_CODES == {name: code for code, name in enumerate(PUBLISHED)}
+    assert {name: code for code, name in enumerate(PUBLISHED)} == EVENT_CODES
 
 
 def test_every_name_has_a_code_of_its_own_and_no_code_is_left_out() -> None:

@@ -72,7 +72,7 @@ def test_what_is_broken_is_told_in_its_line(
 ) -> None:
     found = checks(examined, tmp_path, **changed)
     assert found[check]["verdict"] == "fail"
-    assert told in found[check]["told"]
+    assert told in found[check]["detail"]
     assert found[check]["advice"]
 
 

@@ -19,6 +19,7 @@ from worker.testing.moto_server import REGION
 
 pytestmark = pytest.mark.slow
 
+SECRET: Final = f"arn:aws:secretsmanager:{REGION}:000000000000:secret:pinecall"
 EMAIL: Final = "on-call@example.com"
 NOT_MADE: Final = {
     *("AWS::ECS::Cluster", "AWS::ECS::TaskDefinition", "AWS::ECS::Service"),
@@ -39,6 +40,8 @@ class Stacks:
             "Image": "voice-insights:1",
             "TwilioExternalId": "an-external-id",
             "StreamName": "stacked",
+            "PinecallAccount": "acme",
+            "PinecallSecretArn": SECRET,
         }
         self._begin("watch", MONITORING, {"PageEmail": EMAIL})
         self._begin("service", SERVICE, given)

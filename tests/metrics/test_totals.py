@@ -32,6 +32,7 @@ from worker.times.minutes import MINUTE
 WAIT = Series("CallerWait", ())
 GERMAN = Series("CallerWait", (("Language", "de-DE"),))
 TURNS = Series("Turns", ())
+TOKENS = Series("TokensPerSession", ())
 STEPS = 2**SCALE
 
 Window = dict[tuple[Series, int], Distribution]
@@ -201,3 +202,21 @@ def _totals(metric: str, values: list[int]) -> SeriesTotals:
     added = increment(None, {(series, MINUTE): of(values)})
     assert added is not None
     return added.series[series]
+
+
+def test_hostile_samples_never_exceed_what_can_be_stored() -> None:
+    hostile = increment(None, {(TOKENS, MINUTE): {2**53: 4096, 2**64: 1}})
+    assert hostile is not None
+    twice = merge_totals(hostile, increment(hostile, {(TOKENS, 2 * MINUTE): {2**64: 7}}))
+    assert twice is not None
+    one = msgspec.msgpack.decode(msgspec.msgpack.encode(twice), type=Totals).series[TOKENS]
+    assert (one.count, one.sum, one.max) == (4104, 2**63 - 1, 2**63 - 1)
+
+
+def test_an_event_stamped_ahead_of_stream_time_puts_no_point_into_the_future() -> None:
+    ahead = increment(None, {(WAIT, 0): {100: 1}, (WAIT, 59 * MINUTE): {100: 1}}, MINUTE + 7)
+    assert ahead is not None
+    assert ahead.series[WAIT].time == 2 * MINUTE
+    after = increment(ahead, {(WAIT, 2 * MINUTE): {100: 1}}, 4 * MINUTE)
+    assert after is not None
+    assert after.series[WAIT].time == 3 * MINUTE

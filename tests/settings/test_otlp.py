@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from worker.errors import Misconfigured
@@ -62,3 +64,16 @@ def test_traces_are_off_all_slow_or_a_share(given: str, expected: object) -> Non
 def test_any_other_traces_are_refused(given: str) -> None:
     with pytest.raises(Misconfigured, match="traces"):
         load_settings({**BASE, "traces": given}, {})
+
+
+def test_headers_that_are_no_mapping_are_never_shown_either(tmp_path: Path) -> None:
+    for text in (
+        'otlp_headers = ["Authorization=Bearer verysecret"]',
+        "[[otlp_headers]]\na = 'verysecret'",
+    ):
+        file = tmp_path / "settings.toml"
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(Misconfigured) as caught:
+            load_settings({}, {}, file)
+        assert "otlp_headers" in str(caught.value)
+        assert "verysecret" not in str(caught.value)

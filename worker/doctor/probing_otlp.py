@@ -13,11 +13,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from worker.aws.errors import short_line
 from worker.destinations.otlp.answers import Response, verdict_of
 from worker.destinations.otlp.http import NoAnswer, Receiver
 from worker.destinations.otlp.receivers import Signal, receiver_of
 from worker.doctor.facts import ProbeOutcome, ProbeResult
 from worker.doctor.probes import Prober
+from worker.logs.redaction import mask_credentials
 from worker.otlp import metrics_place, traces_place
 from worker.outbox.entries import DeliveryOutcome
 from worker.settings.model import Settings
@@ -37,11 +39,14 @@ def probe_receivers(prober: Prober, settings: Settings, session: boto3.Session) 
     requests are to be signed for a region that nobody has named.
     """
     places = {"metrics": metrics_place(settings), "traces": traces_place(settings)}
+    secrets = [*settings.otlp_headers.values(), *settings.otlp_traces_headers.values()]
     for signal, response in RESPONSES.items():
         place = places[signal]
         if place is not None:
             receiver = receiver_of(place, signal, settings.region, session)
-            prober.note(probe_receiver(receiver, signal, response))
+            found = probe_receiver(receiver, signal, response)
+            shown = short_line(mask_credentials(found.detail, secrets))
+            prober.note(found._replace(detail=shown))
 
 
 def probe_receiver(receiver: Receiver, signal: Signal, response: Response) -> ProbeResult:

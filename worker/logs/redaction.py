@@ -120,9 +120,11 @@ def mask_secrets(name: str, value: object) -> object:
     hidden = _HEADERS.fullmatch(name) is not None
     if isinstance(value, Mapping):
         return {key: HIDDEN if hidden else mask_secrets(str(key), v) for key, v in value.items()}
+    if hidden and value is not None:
+        return HIDDEN
     if not isinstance(value, str):
         return value
-    return HIDDEN if hidden or _is_secret(name, value) else _mask_addresses(value)
+    return HIDDEN if _is_secret(name, value) else _mask_addresses(value)
 
 
 def _is_secret(name: str, value: object) -> bool:

@@ -23,7 +23,7 @@ from worker.metrics import distribution
 from worker.metrics.distribution import Distribution
 from worker.metrics.instruments import instrument_of
 from worker.metrics.series import Series
-from worker.times.minutes import AFTER_ALL, MINUTE
+from worker.times.minutes import AFTER_ALL, MINUTE, minute_of
 
 SCALE: Final = 4
 """The histograms' scale, as OpenTelemetry defines it: bucket i holds the samples above
@@ -41,6 +41,9 @@ _LOOKED_UP: Final = 1 << 20
 
 _FEW: Final = 8
 """Of more values at once, loops in C are quicker."""
+
+_MOST: Final = (1 << 63) - 1
+"""Sums, minima and maxima stay at this, the most that is stored, once they reach it."""
 
 _GREATEST: Final = 1 << 32
 """Greater samples, which are hostile ones, count in its bucket: in milliseconds it is 49 days."""
@@ -108,10 +111,13 @@ NONE: Final = Totals(since=0, series={}, begins=True)
 
 
 def increment(
-    before: Totals | None, window: Mapping[tuple[Series, int], Distribution]
+    before: Totals | None,
+    window: Mapping[tuple[Series, int], Distribution],
+    now: int | None = None,
 ) -> Totals | None:
     """The increment that a commit's samples, by series and minute (epoch ms), make to the totals
-    ``before`` it; None without a sample. Samples are at least 0.
+    ``before`` it; None without a sample. Samples are at least 0. ``now``: stream time, if there is
+    one; an event that is stamped ahead of it puts no point into a later minute.
     """
     minutes: dict[Series, list[int]] = {}
     for (series, minute), samples in window.items():
@@ -127,7 +133,10 @@ def increment(
     if before is None or begins:
         before = Totals(min(map(min, minutes.values())), {})
     last = max((one.time for one in before.series.values()), default=before.since)
-    time = max(max(map(max, minutes.values())) + MINUTE, last + 1)
+    latest = max(map(max, minutes.values())) + MINUTE
+    if now is not None:
+        latest = min(latest, minute_of(now) + MINUTE)
+    time = max(latest, last + 1)
     added = {
         series: _added(series.metric, [window[series, minute] for minute in some], time)
         for series, some in minutes.items()
@@ -199,6 +208,7 @@ def _added(metric: str, parts: list[Distribution], time: int) -> SeriesTotals:
             if known is not None:
                 cell = below[sample] if sample < limit else known.beyond(sample)
                 cells[cell] = cells.get(cell, 0) + times
+    whole, least, greatest = (min(one, _MOST) for one in (whole, least, greatest))
     return SeriesTotals(time, count, whole, least, greatest, cells)
 
 
@@ -265,7 +275,7 @@ def combined(one: SeriesTotals, more: SeriesTotals) -> SeriesTotals:
     return SeriesTotals(
         more.time,
         one.count + more.count,
-        one.sum + more.sum,
+        min(one.sum + more.sum, _MOST),
         min(one.min, more.min),
         max(one.max, more.max),
         cells,

@@ -243,6 +243,7 @@ def emit_session_samples(resident: ResidentSession, windows: MetricWindows) -> N
         analysis = resident.analysis_of(closed.count, closing=True, contiguous=closed.contiguous)
         resident.summary = summary_of(analysis)
     windows.add_samples(resident.summary, _ALL, owner_of(resident.state.key))
+    windows.note_slowest(resident.summary, _ALL, resident.state.key)
 
 
 def _mark(state: Session, hold: Hold) -> EmitCursor:

@@ -206,6 +206,6 @@ class Partition:
         self._ended.clear()
         self._moved.clear()
         outputs = self._pending.drain(publish=publish)
-        added = self._totals.add(outputs.window)
+        added = self._totals.add(outputs.window, self.now)
         outputs.totals = self._totals.now
         return outputs, added

@@ -25,13 +25,13 @@ class RunningTotals:
         """
         return None if self._now is None or not self._now.series else self._now
 
-    def add(self, window: Window) -> Totals | None:
-        """Add the samples that a commit gives out; what its delta has to say of it, None if the
-        totals are as they were.
+    def add(self, window: Window, now: int | None) -> Totals | None:
+        """Add the samples that a commit gives out at stream time ``now``; what its delta has to say
+        of it, None if the totals are as they were.
         """
         if not self._kept:
             ending, self._ends = self._ends, False
             return NONE if ending else None
-        added = increment(self._now, window)
+        added = increment(self._now, window, now)
         self._now = merge_totals(self._now, added)
         return added

@@ -27,6 +27,8 @@ PARTIAL = ExportMetricsServiceResponse(
         (200, b"", APPLIED),
         (200, PARTIAL, INVALID),
         (200, b"<html>sign in</html>", AMBIGUOUS),
+        (202, b"", APPLIED),
+        (204, b"", APPLIED),
         (400, b"", INVALID),
         (413, b"", INVALID),
         (301, b"", NOT_APPLIED),
@@ -61,6 +63,20 @@ def test_what_is_rejected_of_a_request_is_counted_and_its_words_are_one_line() -
         ({"retry-after": "86400"}, LONGEST_PAUSE_S),
         ({"retry-after": "-1"}, 0.0),
         ({"retry-after": "soon"}, 0.0),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2026 07:28:00 GMT",
+                "date": "Wed, 21 Oct 2026 07:27:00 -0000",
+            },
+            0.0,
+        ),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2026 07:28:00 +99999999999999999999",
+                "date": "Wed, 21 Oct 2026 07:27:00 GMT",
+            },
+            0.0,
+        ),
         ({}, 0.0),
         (
             {

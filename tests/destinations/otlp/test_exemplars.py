@@ -65,7 +65,7 @@ def test_each_exemplar_is_a_sample_of_its_commit_and_names_the_trace_of_a_record
         window = outputs.window[point.series, point.exemplar.minute]
         assert point.exemplar.sample in window
         pointed.add(point.metric)
-    assert {"CallerWait", "ResponseLatency", "ApplicationLatency", "SttLatency"} <= pointed
+    assert {"CallerWait", "ResponseLatency", "SttLatency", "LongestSilence"} <= pointed
 
 
 def test_an_exemplar_leaves_in_base_units_with_its_trace(commits: list[Outputs]) -> None:

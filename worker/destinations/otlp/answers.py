@@ -22,11 +22,12 @@ from worker.printable import escaped_line
 LONGEST_PAUSE_S: Final = 300.0
 """A receiver that asks for a longer pause is asked again after this one."""
 
-_OK: Final = 200
+_OK: Final = range(200, 300)
 _INVALID: Final = frozenset({400, 413})
 _THROTTLED: Final = frozenset({408, 429})
 _REFUSED: Final = range(300, 500)
-_SHOWN: Final = 200
+_SHOWN: Final = 4096
+"""Characters of an answer's words: cut short only after credentials in them are masked."""
 
 Response = type[ExportMetricsServiceResponse] | type[ExportTraceServiceResponse]
 """What a receiver answers to metrics, or to traces."""
@@ -52,11 +53,11 @@ class OtlpVerdict(NamedTuple):
 
 
 def verdict_of(answer: Answer, response: Response) -> OtlpVerdict:
-    """A 200 is read whole, for it may have taken a part only, and is invalid then. 400 and 413:
-    invalid. Any other 3xx and 4xx, 408 and 429 among them: not applied. A 5xx, or a 200 that no
+    """A 2xx is read whole, for it may have taken a part only, and is invalid then. 400 and 413:
+    invalid. Any other 3xx and 4xx, 408 and 429 among them: not applied. A 5xx, or a 2xx that no
     receiver of OTLP gives: nobody knows.
     """
-    if answer.status == _OK:
+    if answer.status in _OK:
         return _of_200(answer, response)
     words = f"HTTP {answer.status}{_told(answer)}"
     if answer.status in _INVALID:
@@ -75,7 +76,7 @@ def asked_pause_s(answer: Answer) -> float:
     told = answer.headers.get("retry-after", "").strip()
     try:
         wanted = float(told) if told.isdigit() else _until(told, answer.headers.get("date", ""))
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):  # dates without a zone, or beyond any
         return 0.0
     return min(max(wanted, 0.0), LONGEST_PAUSE_S)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping
 from ssl import SSLCertVerificationError
+from time import monotonic
 from typing import Final, Literal, NamedTuple, Protocol
 
 import urllib3
 from botocore.exceptions import BotoCoreError
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -57,6 +59,7 @@ class HttpReceiver:
         self._url = url
         self._signer = signer
         self._compression = compression
+        self._timeout_s: Final = timeout_s
         self._pool = urllib3.PoolManager(
             retries=False,
             timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s),
@@ -88,11 +91,23 @@ class HttpReceiver:
             "POST", self._url, body=body, headers=headers, redirect=False, preload_content=False
         )
         try:
-            read = response.read(_LONGEST_ANSWER, decode_content=True)
-        finally:
-            response.release_conn()
+            read = self._read(response)
+        except BaseException:
+            response.close()
+            raise
+        response.release_conn()
         named = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status, named, read)
+
+    def _read(self, response: BaseHTTPResponse) -> bytes:
+        """The body of an answer, all of it within the time for one."""
+        until = monotonic() + self._timeout_s
+        read = bytearray()
+        while len(read) < _LONGEST_ANSWER and (block := response.read1(decode_content=True)):
+            read += block
+            if monotonic() > until:
+                raise TimeoutError(f"the answer took longer than {self._timeout_s:g} s")
+        return bytes(read)
 
 
 def _is_before_sending(error: BaseException) -> bool:
