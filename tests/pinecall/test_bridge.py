@@ -35,7 +35,7 @@ from worker.testing.pinecall_account import StubFaults, account_of
 
 pytestmark = pytest.mark.slow
 
-ALL = StubFaults(0.1, 0.1, 0.1, 0.05, 0.1, 0.2)
+ALL = StubFaults(0.1, 0.1, 0.1, 0.05, 0.4, 0.2)
 
 
 def test_calls_that_are_over_are_put_whole_and_once() -> None:
