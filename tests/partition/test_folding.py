@@ -9,7 +9,7 @@ from tests.building import KEY, event, packed_as_text
 from tests.scenes import BASE
 from worker.events.decode import Delivery
 from worker.events.event import Event
-from worker.events.payload import Configured, Failed, LanguageSettings, Latency
+from worker.events.payload import Configured, Failed, LanguageSettings, Latency, ToolCalled
 from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import (
     Delta,
@@ -91,7 +91,12 @@ def test_values_that_identify_someone_are_counted_once_an_event() -> None:
     partition = Partition(Rules())
     configured = Configured(settings=LanguageSettings(voice="+15551234567", tts_provider="google"))
     failed = Failed("bob@example.com")
-    events = [event(0, "configurations", configured), event(1, "error_event", failed)]
-    partition.fold(deliveries([*events, *events, event(2, "error_event", Failed(64107))]))
-    assert partition.counters["identifying_values"] == 2
+    called = ToolCalled("+15551234567")
+    events = [
+        event(0, "configurations", configured),
+        event(1, "error_event", failed),
+        event(2, "tool_call", called),
+    ]
+    partition.fold(deliveries([*events, *events, event(3, "error_event", Failed(64107))]))
+    assert partition.counters["identifying_values"] == 3
     assert partition.counters["unknown_events"] == 0

@@ -55,6 +55,26 @@ def test_a_list_gives_ids_begins_and_how_long_logs_are() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("null", "7", "[]", "{}", '{"call": null}', '{"call": 7}'),
+        *('{"call": "c2", "last_seq": "x"}', '{"call": "c2", "started_at": 1e999}'),
+    ],
+)
+def test_a_row_that_is_none_leaves_the_others_readable(odd: str) -> None:
+    found = calls_of(f'{{"calls": [{{"call": "c1"}}, {odd}, {{"call": "c3"}}]}}'.encode())
+    assert isinstance(found, CallsPage)
+    assert [row.call for row in found.calls] == ["c1", "c3"]
+
+
+@pytest.mark.parametrize("started", ["null", "1e306", "-1", "1e12"])
+def test_what_a_row_does_not_know_is_left_open(started: str) -> None:
+    row = f'{{"call": "c1", "live": null, "last_seq": null, "started_at": {started}}}'
+    found = calls_of(f'{{"calls": [{row}]}}'.encode())
+    assert found == CallsPage([ListedCall("c1", None, 0, False)], None)
+
+
 def test_a_page_keeps_entries_as_they_stand() -> None:
     found = page_of(json.dumps({"entries": [ENTRY], "live": True, "next": 7}).encode())
     assert isinstance(found, LogPage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from itertools import count
 
@@ -34,7 +35,7 @@ from worker.testing.pinecall_account import StubFaults, account_of
 
 pytestmark = pytest.mark.slow
 
-ALL = StubFaults(0.1, 0.1, 0.1, 0.05, 0.1, 0.2)
+ALL = StubFaults(0.1, 0.1, 0.1, 0.05, 0.4, 0.2)
 
 
 def test_calls_that_are_over_are_put_whole_and_once() -> None:
@@ -211,3 +212,32 @@ def test_what_is_stored_at_the_end_says_all_that_was_put() -> None:
         call: one.put for call, one in decode_checkpoint(stored, "memory").calls.items() if one.put
     }
     assert found == {call: max(those) for call, those in numbers.items()}
+
+
+class _SlowStore(MemoryStore):
+    """Takes its time to save. ``at_once``: the most saves that were under way together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saving = threading.Event()
+        self.at_once = 0
+        self._under_way = 0
+
+    def save(self, data: bytes) -> None:
+        self._under_way += 1
+        self.at_once = max(self.at_once, self._under_way)
+        self.saving.set()
+        time.sleep(0.5)
+        super().save(data)
+        self._under_way -= 1
+
+
+def test_the_last_checkpoint_is_stored_after_the_one_that_is_under_way_at_the_end() -> None:
+    account = past_account(1)
+    store = _SlowStore()
+    run = Run(store=store)
+    with stub(account) as url:
+        run.until(url, store.saving.is_set)
+    assert store.at_once == 1
+    assert store.kept is not None
+    assert decode_checkpoint(store.kept, "memory") == run.book.stored()

@@ -61,6 +61,8 @@ def test_finished_calls_are_forgotten_once_no_list_names_them() -> None:
     assert set(book.stored().calls) == {"young", "open"}
     assert book.unfinished() == ["open"]
     assert book.listed == 100
+    book.advance("old", 9, 576)
+    assert set(book.stored().calls) == {"young", "open"}
 
 
 def test_unfinished_calls_come_in_the_order_in_which_they_began() -> None:

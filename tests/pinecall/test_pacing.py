@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.pinecall.api import Failure, FailureKind
-from worker.pinecall.pacing import horizon, is_hopeless, retry_pause_s, too_old
+from worker.pinecall.pacing import Failures, horizon, is_hopeless, retry_pause_s, too_old
 
 HOUR = 3_600_000
 
@@ -41,3 +41,16 @@ def test_the_list_is_read_back_to_what_was_read_and_further_and_never_ahead_of_t
     assert horizon(1000, None, 100, 50) == 900
     assert horizon(1000, 800, 100, 50) == 750
     assert horizon(1000, 5000, 100, 50) == 950
+
+
+def test_failures_in_a_row_are_counted_and_those_of_the_last_kind() -> None:
+    failures = Failures()
+    away, missing = (Failure(kind, "") for kind in (FailureKind.AWAY, FailureKind.MISSING))
+    counts = []
+    for failure in (away, away, missing, None, missing, missing):
+        failures.add(failure)
+        counts.append((failures.in_a_row, failures.of_kind))
+    assert counts == [(1, 1), (2, 2), (3, 1), (4, 1), (5, 1), (6, 2)]
+    failures.end()
+    failures.add(missing)
+    assert (failures.in_a_row, failures.of_kind) == (1, 1)

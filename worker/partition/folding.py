@@ -27,7 +27,9 @@ Misses = dict[SessionKey, list[Delivery]]
 """Events whose sessions aren't in memory, by session; the owner may have some of these stored."""
 
 _WRAP_UP: Final = "call_wrap_up"
-_REPORTING: Final = {"configurations", "language_changed", "language_info", "error_event"}
+_REPORTING: Final = {
+    *("configurations", "language_changed", "language_info", "error_event", "tool_call"),
+}
 """Names of the events whose texts may become dimension values."""
 
 _USUAL: Final = frozenset(EVENT_CODES) - _REPORTING - {_WRAP_UP}

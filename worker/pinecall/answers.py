@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from worker.pinecall.api import CallsPage, Failure, FailureKind, ListedCall, LogPage
+from worker.pinecall.mapping.values import instant_s
 from worker.twilio.retrying import retry_after_s
 
 STATUS_OK: Final = 200
@@ -31,13 +32,13 @@ _T = TypeVar("_T")
 
 class _Row(msgspec.Struct):
     call: str
-    live: bool = False
-    last_seq: int = 0
+    live: bool | None = None
+    last_seq: int | None = None
     started_at: float | None = None
 
 
 class _Calls(msgspec.Struct):
-    calls: list[_Row]
+    calls: list[msgspec.Raw]
     next: str | None = None
 
 
@@ -62,21 +63,21 @@ def failed_answer(status: int, headers: Mapping[str, str]) -> Failure:
 
 
 def calls_of(body: bytes) -> CallsPage | Failure:
-    """A page of the list of calls. Rows with no id, or one that no call can have, are left out."""
+    """A page of the list of calls. Unreadable rows, and those with an id that no call can have, are
+    left out.
+    """
     page = _decoded(body, _Calls)
     if page is None:
         return _UNREADABLE
-    listed = [
-        ListedCall(
-            row.call,
-            None if row.started_at is None else int(row.started_at * 1000),
-            row.last_seq,
-            row.live,
-        )
-        for row in page.calls
-        if is_call_id(row.call)
-    ]
+    rows = (_decoded(bytes(row), _Row) for row in page.calls)
+    listed = [_listed(row) for row in rows if row is not None and is_call_id(row.call)]
     return CallsPage(listed, page.next or None)
+
+
+def _listed(row: _Row) -> ListedCall:
+    started_s = instant_s(row.started_at)
+    started = None if started_s is None else int(started_s * 1000)
+    return ListedCall(row.call, started, row.last_seq or 0, bool(row.live))
 
 
 def page_of(body: bytes) -> LogPage | Failure:

@@ -60,6 +60,7 @@ class Bridge:
     def __init__(self, parts: BridgeParts) -> None:
         self._parts = parts
         self._wake = asyncio.Event()
+        self._saving = asyncio.Lock()
         self._following: dict[str, Follower] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         limits = parts.limits
@@ -180,8 +181,14 @@ class Bridge:
                 await self._save()
 
     async def _save(self) -> None:
-        data = encode_checkpoint(self._parts.book.stored())
-        await asyncio.to_thread(self._parts.store.save, data)
+        """Store the checkpoint; one save at a time, each to its end even where it is cancelled."""
+        async with self._saving:
+            data = encode_checkpoint(self._parts.book.stored())
+            saving = asyncio.create_task(asyncio.to_thread(self._parts.store.save, data))
+            try:
+                await asyncio.shield(saving)
+            finally:
+                await asyncio.wait([saving])
 
     def _standing(self) -> Standing:
         book = self._parts.book

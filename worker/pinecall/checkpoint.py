@@ -72,8 +72,12 @@ class ProgressBook:
         return known is None
 
     def advance(self, call: str, read: int, put: int | None) -> None:
-        """All events up to this entry, and up to this number, are on the stream."""
-        known = self._calls[call]
+        """All events up to this entry, and up to this number, are on the stream. Of a call that
+        is forgotten meanwhile nothing is noted.
+        """
+        known = self._calls.get(call)
+        if known is None:
+            return
         number = put if known.sure and put is not None else known.put
         if (known.read, known.put) != (read, number):
             self._set(call, msgspec.structs.replace(known, read=read, put=number))

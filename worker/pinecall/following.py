@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
@@ -10,6 +11,7 @@ from worker.events.pinecall.cloud_event import PinecallEvent
 from worker.pinecall.answers import object_of
 from worker.pinecall.api import MOST_ENTRIES, Failure, LogPage, Sealed
 from worker.pinecall.mapping.call_log import CallMapping
+from worker.pinecall.mapping.values import instant_s
 from worker.pinecall.notices import (
     CallFinished,
     CallGivenUp,
@@ -19,7 +21,13 @@ from worker.pinecall.notices import (
     LogGap,
     RequestFailed,
 )
-from worker.pinecall.pacing import END_WITHIN, SILENT_AT_MOST, is_hopeless, retry_pause_s
+from worker.pinecall.pacing import (
+    END_WITHIN,
+    SILENT_AT_MOST,
+    Failures,
+    is_hopeless,
+    retry_pause_s,
+)
 from worker.pinecall.routing import Route, Surroundings
 
 _GAP: Final = "log.gap"
@@ -48,7 +56,10 @@ class Follower:
         self._mapping = CallMapping(around.account, call)
         self._read = 0
         self._heard = around.now()
-        self._attempt = 0
+        self._page_failures = Failures()
+        self._stream_failures = Failures()
+        self._hinted = 0
+        self._scored = False
         self._route = Route(around, call)
 
     async def run(self) -> None:
@@ -72,57 +83,83 @@ class Follower:
 
     async def _read_pages(self) -> None:
         """Up to where the log stands. Raises ``_Over`` at its end."""
+        around = self._around
         while True:
-            async with self._around.pages:
-                before = self._read
-                page = await self._page()
-                await self._take(page.entries)
-                self._read = max(self._read, page.read or 0)
-            if self._read == before:
-                if not page.live or self._is_long_over():
-                    raise _Over
-                return
-
-    async def _page(self) -> LogPage:
-        while True:
-            answer = await self._around.logs.page(self._call, self._read, MOST_ENTRIES)
+            before = self._read
+            async with around.pages:  # not while waiting: others may be able to read theirs
+                answer = await around.logs.page(self._call, before, MOST_ENTRIES)
+                if isinstance(answer, LogPage):
+                    self._answered(self._page_failures)
+                    await self._take(answer.entries)
+                    self._read = max(before, self._read, answer.read or 0)
             if isinstance(answer, Sealed):
                 raise _Over
-            if isinstance(answer, LogPage):
-                self._answered()
-                return answer
-            await self._failed(answer)
+            if isinstance(answer, Failure):
+                await self._failed(answer, self._page_failures)
+            elif self._read == before:
+                if self._scored or not answer.live or self._is_long_over():
+                    raise _Over
+                return
 
     # as it grows
 
     async def _stream(self) -> None:
-        """Until the connection ends. Raises ``_Over`` at the log's end."""
+        """Until the connection ends, or pages have to tell what a frame doesn't. Raises ``_Over``
+        at the log's end.
+        """
         failure: Failure | None = None
-        items = self._around.logs.stream(self._call, self._read)
+        async with aclosing(self._around.logs.stream(self._call, self._read)) as items:
+            self._around.tell(FollowingLive(self._call))
+            while (item := await self._next(items)) is not None:
+                if isinstance(item, Failure):
+                    failure = item
+                    break
+                if not await self._frame(item):
+                    break
+        if not self._scored:
+            await self._failed(failure, self._stream_failures)
+
+    async def _next(
+        self, items: AsyncGenerator[bytes | Sealed | Failure]
+    ) -> bytes | Failure | None:
+        """The next item of a stream, None at its end. Only this wait is limited: the putting of
+        what has come is not broken off.
+        """
         try:
-            async with aclosing(items), asyncio.timeout(self._left_s()) as limit:
-                self._around.tell(FollowingLive(self._call))
-                async for item in items:
-                    if isinstance(item, Sealed):
-                        raise _Over
-                    if isinstance(item, Failure):
-                        failure = item
-                        break
-                    self._answered()
-                    await self._frame(item)
-                    left_s = self._left_s()
-                    if left_s is not None:
-                        limit.reschedule(asyncio.get_running_loop().time() + left_s)
+            async with asyncio.timeout(self._left_s()):
+                item = await anext(items, None)
         except TimeoutError:
             raise _Over from None
-        await self._failed(failure)
+        if isinstance(item, Sealed):
+            raise _Over
+        return item
 
-    async def _frame(self, frame: bytes) -> None:
+    async def _frame(self, frame: bytes) -> bool:
+        """Take a frame; whether the stream is to be read on."""
         entry = object_of(frame)
-        if entry.get("type") == _GAP:
+        kind = entry.get("type")
+        if kind == _SCORE:
+            self._scored = True
+            return False
+        if kind == _GAP:
             await self._fill_gap(entry.get("data"))
-        elif entry.get("type") != _CAUGHT_UP:
+        elif kind != _CAUGHT_UP and instant_s(entry.get("ts")) is None:
+            return self._hint(entry.get("seq"))
+        elif kind != _CAUGHT_UP:
             await self._take([frame])
+        self._answered(self._stream_failures)
+        return True
+
+    def _hint(self, seq: object) -> bool:
+        """An entry whose time the stream doesn't tell; whether pages have told it already. One
+        that they don't tell either doesn't count as an answer a second time.
+        """
+        if type(seq) is not int or seq <= self._read:
+            return True
+        if seq > self._hinted:
+            self._hinted = seq
+            self._answered(self._stream_failures)
+        return False
 
     async def _fill_gap(self, bounds: object) -> None:
         """Read by pages what a stream has left out, or note that it is lost."""
@@ -164,6 +201,7 @@ class Follower:
         for name in mapping.dropped.keys() - known:
             around.tell(EntryDropped(name))
         if entries:
+            self._heard = around.now()
             around.tell(EntriesRead(len(entries)))
         self._read = max(self._read, mapping.last_seq)
         await self._route.take(self._read, events)
@@ -172,25 +210,24 @@ class Follower:
 
     # failures and time
 
-    def _answered(self) -> None:
-        self._attempt = 0
+    def _answered(self, failures: Failures) -> None:
+        failures.end()
         self.failing = False
-        self._heard = self._around.now()
 
-    async def _failed(self, failure: Failure | None) -> None:
+    async def _failed(self, failure: Failure | None, failures: Failures) -> None:
         """Wait before the next attempt. Raises ``_Over`` where there will be none."""
         around = self._around
-        self._attempt += 1
-        if failure is not None and is_hopeless(failure, self._attempt):
+        failures.add(failure)
+        if failure is not None and is_hopeless(failure, failures.of_kind):
             raise _Over(failure.detail)
         if self._is_long_over():
             raise _Over
         if around.now() - self._heard > SILENT_AT_MOST:
             raise _Over("it has told nothing for a day")
-        wait_s = retry_pause_s(self._attempt, failure, around.random)
+        wait_s = retry_pause_s(failures.in_a_row, failure, around.random)
         if failure is not None:
             self.failing = True
-            around.tell(RequestFailed(self._call, failure, self._attempt, wait_s))
+            around.tell(RequestFailed(self._call, failure, failures.in_a_row, wait_s))
         await around.sleep(wait_s)
 
     def _is_long_over(self) -> bool:

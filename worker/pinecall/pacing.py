@@ -33,6 +33,30 @@ def retry_pause_s(attempt: int, failure: Failure | None, random: Callable[[], fl
     return asked_s + full_jitter(_FIRST_S, _LONGEST_S, attempt - 1, random)
 
 
+class Failures:
+    """Failures of one kind of request. ``in_a_row``: since it was last answered; ``of_kind``: how
+    many of these, up to the last, were of the same kind.
+    """
+
+    __slots__ = ("_kind", "in_a_row", "of_kind")
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+        self.of_kind = 0
+        self._kind: FailureKind | None = None
+
+    def add(self, failure: Failure | None) -> None:
+        """One more; None for a stream that ended without a word."""
+        kind = None if failure is None else failure.kind
+        self.in_a_row += 1
+        self.of_kind = self.of_kind + 1 if kind is self._kind else 1
+        self._kind = kind
+
+    def end(self) -> None:
+        """An answer has come."""
+        self.in_a_row = self.of_kind = 0
+
+
 def is_hopeless(failure: Failure, attempt: int) -> bool:
     """Whether a call's log that has given this answer so often in a row is given up."""
     return attempt >= _TRIED.get(failure.kind, attempt + 1)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.pinecall.mapping.logs import ACCOUNT, CALL, Entry, mapped, pages, streamed
+from tests.pinecall.mapping.logs import ACCOUNT, CALL, Entry, mapped, pages, records, streamed
+from tests.scenes import Result
 from worker.events.pinecall.cloud_event import PinecallData, encode_event
 from worker.pinecall.mapping.call_log import CallMapping
 
@@ -135,6 +136,24 @@ def test_the_first_token_lies_between_the_prompt_and_the_audio() -> None:
         )
         first = next(one for one in found if one.name == "first_token_received")
         assert first.timestamp == f"2026-10-02T12:00:{wanted}Z"
+
+
+def test_the_final_token_is_not_before_the_first_so_that_later_replies_are_measured() -> None:
+    log: list[Entry] = []
+    for turn in range(4):
+        at, speech = 10.0 * turn, f"sp{turn}"
+        stopped = at + 2
+        ended = stopped + (0.6 if turn == 0 else 2.0)  # before the turn counts as over, or after
+        user = {**_audio(at, stopped), "end_of_turn_delay": 0.8}
+        request = {**_request(ended), "duration": 1.0, "ttft": 0.25, "speech_id": speech}
+        for kind, data in (
+            ("turn.user", {"speech_id": speech, "metrics": user}),
+            ("metrics.llm", request),
+            ("turn.agent", {"speech_id": speech, "metrics": _audio(stopped + 1.5, stopped + 4)}),
+        ):
+            log.append(entry(len(log) + 1, kind, at + 6, **data))
+    samples = Result(records(mapped(log))).samples("TokenStreamDuration", Platform="pinecall")
+    assert samples == [0, 750, 750, 750]
 
 
 def _request(ended: float) -> dict[str, Any]:

@@ -64,6 +64,18 @@ def test_a_chat_and_repeats_are_left_out() -> None:
     assert list(map(encode_event, repeated)) == list(map(encode_event, found))
 
 
+def test_frames_that_nothing_tells_apart_are_no_repeats() -> None:
+    pressed = [("call.dtmf_received", {"digit": digit}) for digit in ("1", "2")]
+    found = told([("speech.started", {"ts": AT}), *pressed])
+    assert [name for name, _, _ in found] == ["start_of_customer_speech", "dtmf", "dtmf"]
+
+
+def test_a_call_begins_and_ends_once() -> None:
+    both: list[tuple[str, dict[str, Any]]] = [("call.started", {}), ("call.ended", {})]
+    found = told([("speech.started", {"ts": AT}), *both, *both])
+    assert [name for name, _, _ in found][1:] == ["configurations", "call_wrap_up"]
+
+
 def test_nothing_that_was_said_and_nobody_is_in_what_leaves() -> None:
     text = b"\n".join(map(encode_event, mapped_frames(frames("sdk-stream.sse"))))
     for secret in (b"5005550111", b"5005550199", b"please", b"Thursday", b"chat", b"um_1", b"msg_"):

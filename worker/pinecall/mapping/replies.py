@@ -93,18 +93,21 @@ def _tokens(
 ) -> Iterator[Derived]:
     spoken = turn.spoken()
     first = next((one.first_token for one in spoken if one.first_token is not None), None)
+    received: int | None = None
     if first is not None:
-        at = as_ms(first)
+        received = as_ms(first)
         if started is not None:
-            at = min(at, started)
+            received = min(received, started)
         if turn.prompt is not None:
-            at = max(at, turn.prompt)
-        yield Derived(0, "first_token_received", at, "derived", number)
+            received = max(received, turn.prompt)
+        yield Derived(0, "first_token_received", received, "derived", number)
     if spoken:
+        ended = as_ms(spoken[-1].ended)
+        at = ended if received is None else max(ended, received)
         told = [one.tokens for one in spoken if one.tokens is not None]
         text = data.get("text")
         part = WireTokens(sum(told), len(text.split()) if isinstance(text, str) else UNSET)
-        yield Derived(5, "final_token_received", as_ms(spoken[-1].ended), "derived", number, part)
+        yield Derived(5, "final_token_received", at, "derived", number, part)
 
 
 def _tts_ms(metrics: dict[str, Any], turn: Turn) -> int | None:

@@ -44,6 +44,8 @@ VOICE: Final = ("phone", "webrtc")
 MOST_CALLS: Final = 10_000
 _MOST_WAITING: Final = 1_000
 _MOST_SEEN: Final = 100_000
+_ONCE: Final = ("call.started", "call.ended")
+_UNMARKED: Final = ("", "")
 
 _ENDINGS: Final = STATUS_BY_REASON | {
     **dict.fromkeys(("hangup", "client_hangup"), "hung_up"),
@@ -135,7 +137,7 @@ class FrameMapping:
         mark = _mark(event, said)
         if mark is None or mark in call.seen:
             return []
-        if len(call.seen) < _MOST_SEEN:
+        if mark != _UNMARKED and len(call.seen) < _MOST_SEEN:
             call.seen.add(mark)
         return [self._event(call, one) for one in _STEPS[event](call, said, at, basis)]
 
@@ -164,14 +166,16 @@ class FrameMapping:
 
 
 def _mark(event: str, said: dict[str, Any]) -> tuple[str, str] | None:
-    """What tells a frame from its repeats; None for one of a message that has no id."""
+    """What tells a frame from its repeats, ``_UNMARKED`` where nothing does; None for one of a
+    message that has no id.
+    """
     message = ident(said.get("messageId"))
     if event.startswith(("bot.", "message.", "reply.")):
         return (event, message) if message else None
     for name in ("seq", "ts", "id"):
         if isinstance(value := said.get(name), int | float):
             return event, f"{name} {value!r}"
-    return event, message
+    return (event, message) if message or event in _ONCE else _UNMARKED
 
 
 _Frame = Callable[[_Call, dict[str, Any], int, Basis], Iterator[Derived]]
