@@ -181,6 +181,7 @@ class Worker:
         outbox_bytes: int = 1 << 30,
         sinks: Mapping[EntryKind, Sink] = {},
         more: Mapping[EntryKind, Destination] = {},
+        events: WorkerEvents | None = None,
     ) -> None:
         self.now = 0.0
         self.source = Script()
@@ -208,7 +209,7 @@ class Worker:
             self.compactor,
             Rules(),
             Limits(COMMIT_EVERY_S, LEAD, outbox_bytes),
-            self.heard,
+            events or self.heard,
             Clocks(lambda: self.now, lambda: int(self.now * 1000)),
         )
         self.service.begin(positions)

@@ -69,7 +69,7 @@ class FedPage:
 
     def __init__(
         self,
-        find_records: Callable[[str], list[SessionRecord]] = lambda _sid: [],
+        find_records: Callable[[str], list[SessionRecord] | None] = lambda _sid: [],
         bounds: RecentBounds = BOUNDS,
     ) -> None:
         self.now = 0

@@ -79,6 +79,13 @@ def test_a_closed_session_is_had_from_memory_and_any_other_one_from_the_state() 
     assert asked == [one.session_id, "VX1"]
 
 
+def test_a_search_that_must_wait_is_busy_and_not_a_missing_call() -> None:
+    fed = FedPage(lambda _sid: None)
+    fed.feed(commits())
+    answer = fed.page.answer("/page/data/call/VX1.json", {})
+    assert (answer.status, dict(answer.headers)["Retry-After"]) == (503, "1")
+
+
 def test_a_fleet_is_of_the_minutes_asked_for_up_to_stream_time() -> None:
     fed = FedPage()
     fed.feed(commits())

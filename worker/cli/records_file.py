@@ -14,6 +14,7 @@ from msgspec import DecodeError
 
 from worker.destinations.written_lines import WrittenLine, lines_of_file
 from worker.errors import BadInput
+from worker.partition.commit_outputs import EvictedSession
 from worker.partition.numbering import Numbering
 from worker.partition.rules import SequenceNumbers
 from worker.sessions.record import decode_record, to_record
@@ -57,12 +58,14 @@ def records_of_state(
     """
     found = state.find_sessions(sid)
     stream = Numbering(setting, found_sparse=state.found_sparse()).contiguous
-    return [
-        to_record(
-            one.state,
-            ResidentSession(one.state, one.log).analysis(
-                contiguous=one.state.is_contiguous(stream=stream)
-            ),
-        )
-        for one in found
-    ]
+    return [record_as_it_stands(one, contiguous=stream) for one in found]
+
+
+def record_as_it_stands(one: EvictedSession, *, contiguous: bool) -> SessionRecord:
+    """Build the record of a session as it stands. ``contiguous``: whether an absent sequence number
+    of the stream is a missing event.
+    """
+    session = ResidentSession(one.state, one.log)
+    return to_record(
+        one.state, session.analysis(contiguous=one.state.is_contiguous(stream=contiguous))
+    )

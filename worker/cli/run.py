@@ -22,6 +22,7 @@ from worker.logs.pump import LogPump
 from worker.logs.setup import configure_logging, is_pretty
 from worker.service.hooks import EventFanOut
 from worker.service.ports import Clocks
+from worker.service.queries import PartitionQueries
 from worker.settings.model import Settings
 from worker.settings.readable import readable
 from worker.settings.sources import load_settings
@@ -81,9 +82,10 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     readiness = Readiness(monotonic)
     credentials = RenewableCredentials()
     telemetry = TelemetryCollector(_now, pump.dropped, _report(settings, pump))
-    page = served_page(settings, clocks, telemetry, readiness)
+    queries = PartitionQueries()
+    page = served_page(settings, clocks, telemetry, readiness, queries)
     live = [] if page is None else [page.live]
-    events = EventFanOut(log, telemetry, readiness, *live)
+    events = EventFanOut(log, telemetry, readiness, queries, *live)
     signals = Signals(settings.shutdown_s)
     liveness = Liveness(monotonic)
     process = facts_of_this_process(time())

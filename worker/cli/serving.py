@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from worker.cli.records_file import records_of_state
+from worker.cli.session_search import SessionSearch
 from worker.opening import Locations
 from worker.page.live import LivePage
 from worker.page.recent import RecentBounds
 from worker.service.ports import Clocks
-from worker.sessions.schema import SessionRecord
+from worker.service.queries import PartitionQueries
 from worker.settings.model import Settings
 from worker.settings.rules import page_is_served, rules_of
+from worker.state.view import StateView
 from worker.telemetry.collector import TelemetryCollector
 from worker.telemetry.http import HttpServer
 from worker.telemetry.page import Page
@@ -35,6 +36,7 @@ class ServedPage:
         clocks: Clocks,
         telemetry: TelemetryCollector,
         readiness: Readiness,
+        queries: PartitionQueries,
     ) -> None:
         self._settings = settings
         self._now = clocks.now
@@ -42,7 +44,8 @@ class ServedPage:
         self._readiness = readiness
         bounds = RecentBounds(settings.page_hours * _HOUR_MS, settings.page_calls)
         rules, snapshot = rules_of(settings), telemetry.snapshot
-        self.live = LivePage(clocks, bounds, rules, snapshot, self._find_records)
+        search = SessionSearch(queries, self._state, clocks.monotonic)
+        self.live = LivePage(clocks, bounds, rules, snapshot, search)
 
     def view(self, path: str, query: Mapping[str, str]) -> Page:
         """Answer a path at ``/page`` or below. For the thread that makes views."""
@@ -51,19 +54,22 @@ class ServedPage:
         snapshot, last_sent = self._telemetry.snapshot(), self._telemetry.last_sent()
         return status_page(snapshot, last_sent, self._readiness.unready(), self._now())
 
-    def _find_records(self, sid: str) -> list[SessionRecord]:
+    def _state(self) -> StateView:
         locations = Locations(self._settings.region, self._settings.endpoint_url)
-        state = locations.view(self._settings.state)
-        return records_of_state(state, sid, self._settings.sequence_numbers)
+        return locations.view(self._settings.state)
 
 
 def served_page(
-    settings: Settings, clocks: Clocks, telemetry: TelemetryCollector, readiness: Readiness
+    settings: Settings,
+    clocks: Clocks,
+    telemetry: TelemetryCollector,
+    readiness: Readiness,
+    queries: PartitionQueries,
 ) -> ServedPage | None:
     """Make the page; None if the settings don't have it served."""
     if not page_is_served(settings):
         return None
-    return ServedPage(settings, clocks, telemetry, readiness)
+    return ServedPage(settings, clocks, telemetry, readiness, queries)
 
 
 @contextmanager

@@ -41,6 +41,7 @@ _JSON: Final = "application/json"
 _DATA: Final = "/page/data/"
 _SID: Final = re.compile(r"[!-~]{1,256}")
 _NUMBER: Final = re.compile(r"\d{1,15}")
+_BUSY: Final = Page(503, TEXT, "busy: ask again\n", (("Retry-After", "1"),))
 _NOT_YET: Final = Page(503, TEXT, "the worker has not committed yet\n")
 
 
@@ -48,8 +49,8 @@ class LivePage(WorkerEvents):
     """Answers for everything at ``/page`` and below. Begins empty with each worker.
 
     ``snapshot``: how the worker stands by its metrics. ``find_records``: of a session or a call
-    that is not among the closed ones kept here, from the worker's state; the server's thread calls
-    it.
+    that is not among the closed ones kept here, from the worker; the server's thread calls it.
+    It returns None if that can't be said now.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class LivePage(WorkerEvents):
         bounds: RecentBounds,
         rules: Rules,
         snapshot: Callable[[], TelemetrySnapshot | None],
-        find_records: Callable[[str], list[SessionRecord]],
+        find_records: Callable[[str], list[SessionRecord] | None],
     ) -> None:
         self._now = clocks.now
         self._bounds = bounds
@@ -210,10 +211,12 @@ class LivePage(WorkerEvents):
         with self._lock:
             self._fold_waiting()
             records = self._recent.records(sid)
-        records = records or self._find_records(sid)
-        if not records:
+        found = records or self._find_records(sid)
+        if found is None:
+            return _BUSY
+        if not found:
             return Page(404, TEXT, "no session or call of this SID is open, or closed lately\n")
-        return _json([{"row": summary_row(one), "record": one} for one in records])
+        return _json([{"row": summary_row(one), "record": one} for one in found])
 
 
 def _static(file: StaticFile) -> Page:

@@ -105,6 +105,17 @@ class Partition:
         """
         return self._sessions.keys()
 
+    def resident_keys(self) -> list[SessionKey]:
+        """Return the resident sessions in no order, in little time."""
+        return list(self._sessions.by_key)
+
+    def find(self, key: SessionKey) -> EvictedSession | None:
+        """Return a resident session as it stands; its state and log go on changing. None if it
+        isn't in memory.
+        """
+        resident = self._sessions.by_key.get(key)
+        return None if resident is None else EvictedSession(resident.state, bytes(resident.log))
+
     # --- what the owner brings
 
     def fold(self, deliveries: Sequence[Delivery]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from worker.objectstore.retrying import CallFailed
 from worker.outbox.entries import DeliveryOutcome, Entry, EntryKind
 from worker.outbox.ledger import Note
+from worker.partition.partition import Partition
 from worker.service.ports import WorkerStatus
 from worker.sources.kinesis.reader_events import ReaderEvent
 
@@ -51,6 +52,9 @@ class WorkerEvents:
 
     def progress(self, progress: WorkerStatus) -> None:
         """A commit was made."""
+
+    def turn_ended(self, partition: Partition) -> None:
+        """A turn of the loop has ended; ``partition`` doesn't change until this returns."""
 
 
 class EventFanOut(WorkerEvents):
@@ -108,3 +112,8 @@ class EventFanOut(WorkerEvents):
         """See ``WorkerEvents.progress``."""
         for one in self._listeners:
             one.progress(progress)
+
+    def turn_ended(self, partition: Partition) -> None:
+        """See ``WorkerEvents.turn_ended``."""
+        for one in self._listeners:
+            one.turn_ended(partition)

@@ -121,6 +121,7 @@ class Service:
         if self._folded >= _FOLDED_AT_MOST or self._monotonic() >= self._commit_at:
             self.commit()
         self._raise_part_error()
+        self._events.turn_ended(self.partition)
 
     def commit(self) -> None:
         """Make the changes durable, and wake the sender for new entries."""

@@ -76,6 +76,12 @@ class StateView(Protocol):
         """
         ...
 
+    def find_closed_sessions(self, sid: str) -> list[EvictedSession]:
+        """Return the closed sessions whose session_id or call_sid is ``sid``. Unlike
+        ``find_sessions`` it reads no open ones, however many there are.
+        """
+        ...
+
     def found_sparse(self) -> bool:
         """Return whether the stream's sequence numbers have been found not to be contiguous."""
         ...

@@ -72,6 +72,15 @@ def test_sessions_are_found_open_or_closed_by_session_or_by_call() -> None:
     assert S3View(access(bucket)).contents().closed_sessions == 2
 
 
+def test_closed_sessions_are_found_without_the_open_ones() -> None:
+    bucket = StrictS3()
+    owner = taken_in(bucket)
+    owner.append(commit(Delta(sessions=[change(1), change(2)]), away=[evicted(4), evicted(5)]))
+    view = S3View(access(bucket))
+    for sid, names in (("VX4", ["VX4"]), ("CA1", ["VX4"]), ("VX1", [])):
+        assert [one.state.key.session_id for one in view.find_closed_sessions(sid)] == names
+
+
 def test_a_session_that_went_twice_is_found_once_as_it_now_is() -> None:
     bucket = StrictS3()
     owner = taken_in(bucket)

@@ -84,6 +84,15 @@ def test_sessions_are_found_open_or_closed_by_session_or_by_call(path: Path) -> 
         assert revisions(find_sessions(path, None)) == everyone
 
 
+def test_closed_sessions_are_found_without_the_open_ones(path: Path) -> None:
+    with closing(taken(path)) as store:
+        store.append(commit(Delta(sessions=[change(1), change(2)]), away=[evicted(4), evicted(5)]))
+        view = SqliteView(path)
+        assert revisions(view.find_closed_sessions("VX4")) == [("VX4", 1)]
+        assert revisions(view.find_closed_sessions("CA1")) == [("VX4", 1)]
+        assert view.find_closed_sessions("VX1") == []
+
+
 def test_a_sessions_log_is_found_whole_over_commits_and_compactions(path: Path) -> None:
     with closing(taken(path)) as store:
         store.append(commit(Delta(sessions=[change(1, b"one ")])))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from typing import NamedTuple
 
 from worker.errors import BadInput, CorruptState
 from worker.objectstore.retrying import Access
@@ -39,6 +40,10 @@ class S3View:
     def find_sessions(self, sid: str | None) -> list[EvictedSession]:
         """See ``StateView.find_sessions``."""
         return find_sessions(self._access, sid)
+
+    def find_closed_sessions(self, sid: str) -> list[EvictedSession]:
+        """See ``StateView.find_closed_sessions``."""
+        return _closed_sessions(self._access, sid).found
 
     def found_sparse(self) -> bool:
         """See ``StateView.found_sparse``."""
@@ -79,19 +84,15 @@ def find_sessions(access: Access, sid: str | None) -> list[EvictedSession]:
     keys, all segments with closed sessions are read, one at a time. Raises ``BadInput`` if there is
     no state here, ``CorruptState`` if it can't be read.
     """
-    while True:
-        restoring = Restoring(access, READERS)
-        manifest = find_readable(lambda: _look(access), access, restoring).manifest
-        with closing(restoring.index(manifest)) as index:
-            closed = _closed(access, manifest, restoring, index, sid)
-        if closed is not None:
-            break
+    closed, manifest, restoring = _closed_sessions(access, sid)
     resident = restoring.whole(manifest).sessions
     found = [*closed, *(EvictedSession(change.state, change.log) for change in resident)]
-    named = [
-        one for one in found if sid in (None, one.state.key.session_id, one.state.key.call_sid)
-    ]
+    named = [one for one in found if sid in (None, *_sids(one))]
     return list({one.state.key: one for one in named}.values())
+
+
+def _sids(one: EvictedSession) -> tuple[str, str]:
+    return one.state.key.session_id, one.state.key.call_sid
 
 
 def ledger_since(
@@ -142,6 +143,26 @@ def _look(access: Access) -> FoundManifest:
     if found is None:
         raise BadInput(f"there is no state at {access.url}")
     return found
+
+
+class _ClosedSessions(NamedTuple):
+    """Closed sessions, the manifest that names them, and what reads the rest of its state."""
+
+    found: list[EvictedSession]
+    manifest: Manifest
+    restoring: Restoring
+
+
+def _closed_sessions(access: Access, sid: str | None) -> _ClosedSessions:
+    while True:
+        restoring = Restoring(access, READERS)
+        manifest = find_readable(lambda: _look(access), access, restoring).manifest
+        with closing(restoring.index(manifest)) as index:
+            closed = _closed(access, manifest, restoring, index, sid)
+        if closed is not None:
+            return _ClosedSessions(
+                [one for one in closed if sid in (None, *_sids(one))], manifest, restoring
+            )
 
 
 def _closed(

@@ -41,6 +41,11 @@ class SqliteView:
         """See ``StateView.find_sessions``."""
         return find_sessions(self._path, sid)
 
+    def find_closed_sessions(self, sid: str) -> list[EvictedSession]:
+        """See ``StateView.find_closed_sessions``."""
+        with _reading(self._path) as db:
+            return _closed_sessions(self._path, db, sid)
+
     def found_sparse(self) -> bool:
         """See ``StateView.found_sparse``."""
         return committed(self._path).found_sparse
@@ -129,18 +134,22 @@ def find_sessions(path: Path, sid: str | None) -> list[EvictedSession]:
     """
     with _reading(path) as db:
         db.execute("BEGIN")  # one snapshot of both tables: a session may be moving between them
-        closed = db.execute(
-            "SELECT session_id, data FROM closed_sessions"
-            " WHERE ?1 IS NULL OR session_id = ?1 OR call_sid = ?1",
-            (sid,),
-        ).fetchall()
+        found = _closed_sessions(path, db, sid)
         resident = whole_state(path, db).sessions
-    found = [closed_session_of(path, *row) for row in closed]
     found += [EvictedSession(change.state, change.log) for change in resident]
     named = [
         one for one in found if sid in (None, one.state.key.session_id, one.state.key.call_sid)
     ]
     return list({one.state.key: one for one in named}.values())
+
+
+def _closed_sessions(path: Path, db: sqlite3.Connection, sid: str | None) -> list[EvictedSession]:
+    rows = db.execute(
+        "SELECT session_id, data FROM closed_sessions"
+        " WHERE ?1 IS NULL OR session_id = ?1 OR call_sid = ?1",
+        (sid,),
+    )
+    return [closed_session_of(path, *row) for row in rows]
 
 
 def notes_since(path: Path, since: int) -> list[Note]:
