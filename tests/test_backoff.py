@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.backoff import ceiling, full_jitter
+from worker.backoff import ceiling, full_jitter, retry_after_s
 
 FIRST = st.floats(0.001, 1000)
 FACTOR = st.floats(1, 1000)
@@ -38,3 +39,39 @@ def test_the_wait_is_that_share_of_the_ceiling(
     wait = full_jitter(first, longest, doublings, lambda: fraction)
     assert wait == fraction * ceiling(first, longest, doublings)
     assert 0 <= wait <= longest
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 0.0),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": " 0 "}, 0.0),
+        ({"retry-after": "soon"}, 0.0),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "٣"}, 0.0),
+        (
+            {
+                "retry-after": "Fri, 02 Oct 2026 12:00:30 GMT",
+                "date": "Fri, 02 Oct 2026 12:00:00 GMT",
+            },
+            30.0,
+        ),
+        (
+            {
+                "retry-after": "Fri, 02 Oct 2026 11:00:00 GMT",
+                "date": "Fri, 02 Oct 2026 12:00:00 GMT",
+            },
+            0.0,
+        ),
+        ({"retry-after": "Fri, 02 Oct 2026 12:00:30 GMT"}, 0.0),
+        ({"retry-after": "Fri, 02 Oct 2026 12:00:30 +99999999999999999999"}, 0.0),
+    ],
+)
+def test_what_a_service_asks_for_is_read(headers: dict[str, str], seconds: float) -> None:
+    assert retry_after_s(headers) == seconds
+
+
+@given(st.text(), st.text())
+def test_no_header_makes_it_fail(value: str, date: str) -> None:
+    assert retry_after_s({"retry-after": value, "date": date}) >= 0

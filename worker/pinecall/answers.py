@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from worker.backoff import retry_after_s
 from worker.pinecall.api import CallsPage, Failure, FailureKind, ListedCall, LogPage
 from worker.pinecall.mapping.values import instant_s
-from worker.twilio.retrying import retry_after_s
 
 STATUS_OK: Final = 200
 SEALED: Final = 204

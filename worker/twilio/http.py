@@ -12,10 +12,11 @@ from typing import Final
 import httpx
 
 from worker import __version__
+from worker.backoff import retry_after_s
 from worker.errors import Misconfigured, Unreachable
 from worker.twilio.credentials import TwilioCredentials
 from worker.twilio.rest import OUT_OF_ORDER, TOO_MANY, Parameters, RestAnswer
-from worker.twilio.retrying import ATTEMPTS, LONGEST_RETRY_AFTER_S, pause_s, retry_after_s
+from worker.twilio.retrying import ATTEMPTS, LONGEST_RETRY_AFTER_S, pause_s
 
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 _TIMED_OUT: Final = 408

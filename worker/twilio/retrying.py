@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable
 from typing import Final
 
 from worker.backoff import full_jitter
@@ -26,25 +24,3 @@ def pause_s(failures: int, retry_after_s: float, random: Callable[[], float]) ->
     ``random`` returns numbers from 0 up to, but not including, 1.
     """
     return retry_after_s + full_jitter(_FIRST_S, _LONGEST_S, failures - 1, random)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds that an answer's ``Retry-After`` asks to wait; 0 if it is absent or unreadable.
-
-    ``headers``: by names in lower case. A date is relative to the answer's own ``Date``.
-    """
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal() and value.isascii():
-        return float(value[:9])
-    until, now = _date(value), _date(headers.get("date", ""))
-    if until is None or now is None:
-        return 0.0
-    return max(0.0, (until - now) / timedelta(seconds=1))
-
-
-def _date(value: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return date if date.tzinfo is not None else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
 from google.protobuf.json_format import Parse, ParseError
@@ -16,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from worker.backoff import retry_after_s
 from worker.outbox.entries import DeliveryOutcome
 from worker.printable import escaped_line
 
@@ -70,19 +70,8 @@ def verdict_of(answer: Answer, response: Response) -> OtlpVerdict:
 
 
 def asked_pause_s(answer: Answer) -> float:
-    """For how long (s) an answer asks for nothing more: by Retry-After, in seconds or as a date
-    beside the answer's own.
-    """
-    told = answer.headers.get("retry-after", "").strip()
-    try:
-        wanted = float(told) if told.isdigit() else _until(told, answer.headers.get("date", ""))
-    except (ValueError, TypeError, OverflowError):  # dates without a zone, or beyond any
-        return 0.0
-    return min(max(wanted, 0.0), LONGEST_PAUSE_S)
-
-
-def _until(date: str, now: str) -> float:
-    return (parsedate_to_datetime(date) - parsedate_to_datetime(now)).total_seconds()
+    """For how long (s) an answer asks for nothing more, at most ``LONGEST_PAUSE_S``."""
+    return min(retry_after_s(answer.headers), LONGEST_PAUSE_S)
 
 
 def _of_200(answer: Answer, response: Response) -> OtlpVerdict:
