@@ -11,6 +11,7 @@ import pytest
 
 from tests.telemetry.replays import RULES, replayed, totals_of
 from worker.metrics.catalogue import CATALOGUE, DEFAULT_DIMENSION_SETS
+from worker.metrics.dimension_sets import SetsByMetric
 from worker.metrics.distribution import of
 from worker.metrics.instruments import instrument_of
 from worker.metrics.series import Series, SeriesRules
@@ -20,7 +21,6 @@ from worker.telemetry.calls import (
     AUTO_SERIES,
     CALLS_PREFIX,
     CallsShown,
-    SetsByMetric,
     call_families,
     families_of,
 )

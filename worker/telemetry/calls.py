@@ -9,10 +9,11 @@ dimensions is left out where there are others: it is their sum.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
-from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
+from worker.metrics.catalogue import CATALOGUE
+from worker.metrics.dimension_sets import SetsByMetric, dimension_sets_of, varying_dimensions
 from worker.metrics.instruments import Instrument, instrument_of
 from worker.metrics.series import Series
 from worker.metrics.totals import SeriesTotals, Totals, combined, cumulative
@@ -25,10 +26,6 @@ CallsShown = Literal["auto", "on", "off"]
 AUTO_SERIES: Final = 200
 """So many series ``auto`` shows at most; a histogram counts as one."""
 
-SetsByMetric = Mapping[str, Sequence[Sequence[str]]]
-"""Further dimension sets by metric, as the settings have them."""
-
-_CONTEXT: Final = frozenset(CONTEXT_DIMENSIONS)
 _UNITS: Final = {"Milliseconds": "seconds", "Seconds": "seconds", "Percent": "ratio"}
 _SHOWN: Final = f"{CALLS_PREFIX}_calls_series"
 _LEFT_OUT: Final = f"{CALLS_PREFIX}_calls_series_left_out"
@@ -50,10 +47,7 @@ class CallFamily(NamedTuple):
 
 def families_of(metric: str, sets: SetsByMetric) -> list[CallFamily]:
     """The families that a metric can have, the one that bears its plain name first."""
-    own = CATALOGUE[metric].own_dimension
-    by_context = (sorted(_CONTEXT.intersection(names)) for names in sets.get(metric, ()))
-    wanted = [() if own is None else (own,), *map(tuple, by_context)]
-    found = list(dict.fromkeys(one for one in wanted if one)) or [()]
+    found = dimension_sets_of(metric, sets)
     return [_family(metric, one, plain=one == found[0]) for one in found]
 
 
@@ -87,7 +81,7 @@ def _grouped(totals: Totals, sets: SetsByMetric | None) -> _Groups:
             groups[family] = {}
     by_dimensions = {(one.metric, one.dimensions): one for one in groups}
     for series, one in totals.series.items():
-        place = series.metric, _varying(series)
+        place = series.metric, varying_dimensions(series)
         if place in by_dimensions:
             groups[by_dimensions[place]][series] = one
     return {family: series for family, series in groups.items() if series}
@@ -95,15 +89,6 @@ def _grouped(totals: Totals, sets: SetsByMetric | None) -> _Groups:
 
 def _size(groups: _Groups) -> int:
     return sum(map(len, groups.values()))
-
-
-def _varying(series: Series) -> tuple[str, ...]:
-    """The dimensions by which a metric's series differ; the others are an account's labels, or the
-    platform, which all of its series have.
-    """
-    own = CATALOGUE[series.metric].own_dimension
-    names = (name for name, _ in series.dimensions)
-    return tuple(name for name in names if name == own or name in CONTEXT_DIMENSIONS)
 
 
 def _whole(metric: str) -> CallFamily:

@@ -8,16 +8,12 @@ are others: they are their sum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
-from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
+from worker.metrics.catalogue import CATALOGUE
+from worker.metrics.dimension_sets import SetsByMetric, dimension_sets_of, varying_dimensions
 from worker.metrics.instruments import instrument_of
 from worker.metrics.series import Series
-
-DimensionSetsByMetric = Mapping[str, Sequence[Sequence[str]]]
-"""Further dimension sets by metric, as the settings have them."""
 
 _PREFIX: Final = "voice_insights."
 
@@ -40,16 +36,16 @@ _ATTRIBUTES: Final = {
 class MetricNames:
     """``sets``: the dimension sets in force."""
 
-    def __init__(self, sets: DimensionSetsByMetric) -> None:
+    def __init__(self, sets: SetsByMetric) -> None:
         self._names = {
-            (metric, names): _PREFIX + instrument_of(metric).name + suffix
+            (metric, names): _PREFIX + instrument_of(metric).name + ("" if n == 0 else _by(names))
             for metric in CATALOGUE
-            for names, suffix in _families(metric, sets)
+            for n, names in enumerate(dimension_sets_of(metric, sets))
         }
 
     def of(self, series: Series) -> str | None:
         """The metric's name for a series; None for one that is the sum of others."""
-        return self._names.get((series.metric, _varying(series)))
+        return self._names.get((series.metric, varying_dimensions(series)))
 
 
 def attributes_of(series: Series) -> list[tuple[str, str]]:
@@ -57,27 +53,5 @@ def attributes_of(series: Series) -> list[tuple[str, str]]:
     return sorted((_ATTRIBUTES.get(name, name), value) for name, value in series.dimensions)
 
 
-def _families(metric: str, sets: DimensionSetsByMetric) -> list[tuple[tuple[str, ...], str]]:
-    """The sets of dimensions that a metric is published by, each with what its name ends with."""
-    own = CATALOGUE[metric].own_dimension
-    found: list[tuple[str, ...]] = [] if own is None else [(own,)]
-    found += [
-        tuple(sorted({name for name in names if name in CONTEXT_DIMENSIONS}))
-        for names in sets.get(metric, ())
-    ]
-    wanted = list(dict.fromkeys(one for one in found if one)) or [()]
-    return [(one, "" if one == wanted[0] else _by(one)) for one in wanted]
-
-
 def _by(names: tuple[str, ...]) -> str:
     return f".by_{'_'.join(_ATTRIBUTES[name] for name in names)}"
-
-
-@lru_cache(maxsize=4096)
-def _varying(series: Series) -> tuple[str, ...]:
-    """The dimensions by which a metric's series differ; the others are an account's labels, or the
-    platform, which all of its series have.
-    """
-    own = CATALOGUE[series.metric].own_dimension
-    names = (name for name, _ in series.dimensions)
-    return tuple(name for name in names if name == own or name in CONTEXT_DIMENSIONS)
