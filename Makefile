@@ -82,7 +82,7 @@ mutants: $(READY) ## Faults put into the worker, and which of them no test notic
 otlp-look: $(READY) $(PHOENIX)/.ready ## The worker's traces in Arize Phoenix, until Ctrl-C (fetches 850 MB)
 	@$(PY) -m tests.otlp_look --program $(PHOENIX)/bin/phoenix --folder .phoenix
 
-lock: $(RELEASE)/.ready ## Pin the dependencies anew (for maintainers)
+lock: $(RELEASE)/.ready ## Pin the newest dependencies (for maintainers)
 	@$(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
 	@$(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
 	@$(PINNED) -c requirements.lock --extra otlp --extra pinecall \
@@ -115,7 +115,7 @@ clean: localstack-stop ## Remove the virtual environment, caches and the demo's 
 	@find worker tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(READY) is made last, and removed before anything is changed: without it, .venv may be
-# half made, so it is made anew; with it, an install on top is enough.
+# half made, so it is made again; with it, an install on top is enough.
 $(READY): requirements.lock pyproject.toml
 	@set -eu; \
 	if [ -e $(READY) ] && $(PY) -c '' 2>/dev/null; then rm $(READY); else \

@@ -141,7 +141,7 @@ def test_a_stream_that_never_works_is_tried_less_and_less_often_though_pages_do(
     around = Around(Logs(pages(), repeat([AWAY], 10_000)))
     around.run()
     assert around.slept[:6] == [0.5, 1, 2, 4, 8, 15]
-    assert around.told[-1] == CallGivenUp("c", "it has told nothing for a day")
+    assert around.told[-1] == CallGivenUp("c", "it has had no entry for a day")
 
 
 def test_a_frame_that_comes_ends_the_stream_s_failures() -> None:

@@ -48,8 +48,8 @@ def refuse_other_answers(events: ClientEvents) -> None:
     events.register("before-parse", _before_parse)
 
 
-def _before_parse(**told: Any) -> None:
-    operation, response = told["operation_model"], told["response_dict"]
+def _before_parse(**event: Any) -> None:
+    operation, response = event["operation_model"], event["response_dict"]
     metadata = operation.service_model.metadata
     service = str(metadata.get("endpointPrefix", "the service"))
     service = _NAMES.get(str(operation.service_model.service_name), service)

@@ -130,16 +130,16 @@ def words_of(error: Exception) -> str:
     """The part of an error's text that may be shown, in one line: AWS's message whole, and the
     beginning of botocore's, but never one that may quote a header or a password.
     """
-    told = one_line(error) if isinstance(error, ClientError) else short_line(error)
+    text = one_line(error) if isinstance(error, ClientError) else short_line(error)
     if found_expired(error):
-        return f"{told.removesuffix('.')}; renew the credentials"
-    return f"{told}: sign in again" if isinstance(error, _SIGN_IN) else told
+        return f"{text.removesuffix('.')}; renew the credentials"
+    return f"{text}: sign in again" if isinstance(error, _SIGN_IN) else text
 
 
 def one_line(text: object) -> str:
     """A text without line breaks, or the safe words of an error; without credentials."""
-    told = safe_words(text) if isinstance(text, BaseException) else without_credentials(str(text))
-    return " ".join(told.split())
+    words = safe_words(text) if isinstance(text, BaseException) else without_credentials(str(text))
+    return " ".join(words.split())
 
 
 def short_line(text: object) -> str:

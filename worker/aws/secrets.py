@@ -52,8 +52,8 @@ def safe_words(error: BaseException) -> str:
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
         message = "" if _SIGNATURE.fullmatch(code) else error.response["Error"].get("Message", "")
-        told = without_credentials(f"{error.operation_name}: {code}: {message}")
-        return " ".join(told.split()).removesuffix(":")
+        text = without_credentials(f"{error.operation_name}: {code}: {message}")
+        return " ".join(text.split()).removesuffix(":")
     if isinstance(error, NotTheService) or (
         isinstance(error, BotoCoreError)
         and (isinstance(error, _NAMING) or not isinstance(error, _QUOTING))

@@ -83,9 +83,9 @@ class RenewableCredentials:
         if self.over is not None:
             raise Misconfigured(self.over)
 
-    def answered(self, **told: Any) -> None:
+    def answered(self, **event: Any) -> None:
         """Handle botocore's event after each call: note whether AWS rejected the credentials."""
-        code = str((told.get("parsed") or {}).get("Error", {}).get("Code", ""))
+        code = str((event.get("parsed") or {}).get("Error", {}).get("Code", ""))
         if code in REFUSED:
             with self._lock:
                 self._refused = code

@@ -47,7 +47,7 @@ _LAST_LINES_S: Final = 2.0
 
 def run_bridge(settings: Settings, stream: str, account: str) -> int:
     """Bridge until asked to end; the exit code. Raises ``Misconfigured`` for what is wrong before
-    there is a log to tell it in.
+    there is a log to write it to.
     """
     require_private(settings.pinecall_url)
     own = readable(settings)
@@ -71,8 +71,8 @@ def _work(settings: Settings, stream: str, account: str, pump: LogPump) -> int:
     turn = pulse.on_turn(signals.deadline)
     try:
         with _served(settings, log, pages):
-            tell = to_all(log, telemetry)
-            asyncio.run(_bridge(settings, stream, account, tell, signals, turn))
+            notify = to_all(log, telemetry)
+            asyncio.run(_bridge(settings, stream, account, notify, signals, turn))
             log.stopped()
     except Stopped:
         log.stopped()
@@ -91,11 +91,11 @@ async def _bridge(
     settings: Settings,
     stream: str,
     account: str,
-    tell: Listener,
+    notify: Listener,
     signals: Signals,
     turn: Callable[[], float | None],
 ) -> None:
-    places = _Places(settings, tell, signals)
+    places = _Places(settings, notify, signals)
     key = pinecall_key(os.environ, settings.region, settings.endpoint_url)
     store = places.checkpoint()
     source = f"{settings.pinecall_url.rstrip('/')} {account}"
@@ -114,7 +114,7 @@ async def _bridge(
                     kinesis_client(settings.endpoint_url, settings.region),
                     Clock(_now, signals.sleep),
                     random,
-                    tell,
+                    notify,
                 ),
                 archive=places.archive(),
                 limits=_limits(settings),
@@ -122,7 +122,7 @@ async def _bridge(
                 monotonic=monotonic,
                 random=random,
                 turn=turn,
-                tell=tell,
+                notify=notify,
             )
         )
         signals.begun()
@@ -132,10 +132,10 @@ async def _bridge(
 class _Places:
     """Opens what the settings name: files, or objects in buckets."""
 
-    def __init__(self, settings: Settings, tell: Listener, signals: Signals) -> None:
+    def __init__(self, settings: Settings, notify: Listener, signals: Signals) -> None:
         self._settings = settings
         self._locations = Locations(settings.region, settings.endpoint_url)
-        self._tell = tell
+        self._notify = notify
         self._signals = signals
 
     def checkpoint(self) -> CheckpointStore:
@@ -156,7 +156,7 @@ class _Places:
             bucket,
             self._signals.sleep,
             random,
-            lambda failed: self._tell(CheckpointCallFailed(failed)),
+            lambda failed: self._notify(CheckpointCallFailed(failed)),
         )
 
 

@@ -41,7 +41,7 @@ def pinecall(
     It finds calls, follows the log of each, and puts what the worker counts: times, durations,
     names of providers and tools. Neither words, nor numbers, nor names of people leave it. It
     puts at least once and always under the same ids, so the worker drops repeats; what it
-    remembers is in --pinecall-checkpoint, and a bridge that starts anew goes on from there.
+    remembers is in --pinecall-checkpoint, and a bridge that starts again goes on from there.
 
     A call that has begun before the worker would take it (--expire-after-s, less a sixth and at
     most an hour) is written into a recording at --pinecall-expired, for `voice-insights replay`.

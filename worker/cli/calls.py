@@ -108,6 +108,6 @@ def calls(places: tuple[str, ...], config_file: Path | None, **options: Any) -> 
     values = [NUMBERS[by](one) for one in found]
     title = f"{len(found)} of {len(meant)} calls, by {by}"
     print_table(out, ranked_table(found, by, values, title))
-    told = longest(found[0]) if found else None
-    if told is not None:
-        out.print(f"  {sentence(found[0].session_id, told)}", soft_wrap=True)
+    wait = longest(found[0]) if found else None
+    if wait is not None:
+        out.print(f"  {sentence(found[0].session_id, wait)}", soft_wrap=True)

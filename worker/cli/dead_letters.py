@@ -85,8 +85,8 @@ def list_letters(
         table.add_column(column, justify=justify, overflow="fold")
     for reason, count in counts.most_common():
         _, number, arrived, shard = latest[reason]
-        told = map(escaped_line, (reason, str(number), arrived, shard or ""))
-        table.add_row(f"{count:,}", *told)
+        cells = map(escaped_line, (reason, str(number), arrived, shard or ""))
+        table.add_row(f"{count:,}", *cells)
     console(sys.stdout).print(table)
     if not is_one_file(place):
         click.echo("\nThe latest with each reason, by object and line, as `show` takes them:")

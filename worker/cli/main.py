@@ -114,9 +114,9 @@ def _tell_defect(
         click.echo(traceback_of((kind, error, trace)), err=True)
 
 
-def _tell_defect_of_thread(told: threading.ExceptHookArgs) -> None:
-    if told.exc_value is not None and not issubclass(told.exc_type, SystemExit):
-        _tell_defect(told.exc_type, told.exc_value, told.exc_traceback)
+def _tell_defect_of_thread(thrown: threading.ExceptHookArgs) -> None:
+    if thrown.exc_value is not None and not issubclass(thrown.exc_type, SystemExit):
+        _tell_defect(thrown.exc_type, thrown.exc_value, thrown.exc_traceback)
 
 
 def _in_one_line(error: click.ClickException) -> str:

@@ -126,8 +126,10 @@ def _summary(counters: Mapping[str, int]) -> str:
         ("sessions_revised", "revisions"),
         ("samples_retracted", "samples retracted"),
     )
-    told = ((counters.get(name, 0), text) for name, text in shown)
-    return ", ".join(f"{count:,} {text}" for count, text in told if count or text == "occurrences")
+    counted = ((counters.get(name, 0), text) for name, text in shown)
+    return ", ".join(
+        f"{count:,} {text}" for count, text in counted if count or text == "occurrences"
+    )
 
 
 def _put_back(

@@ -42,7 +42,7 @@ def show(as_json: bool, config_file: Path | None, **options: str | None) -> None
     if as_json:
         click.echo(json.dumps(_fields(view.location, found), indent=2))
         return
-    click.echo("\n".join(f"{name:<12} {told}" for name, told in _lines(view.location, found)))
+    click.echo("\n".join(f"{name:<12} {value}" for name, value in _lines(view.location, found)))
 
 
 @state.command(short_help="Copy a state as a whole.", no_args_is_help=True)

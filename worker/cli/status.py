@@ -47,7 +47,7 @@ def status(
     its stored state. Give the command the worker's environment or settings file. A line that begins
     with ! needs attention; the runbook says what to do. The exit code is 1 if nothing answers.
 
-    A worker with page = off tells how often requests were sent, but not when.
+    Of a worker with page = off it shows how often requests were sent, but not when.
 
     \b
     Examples:

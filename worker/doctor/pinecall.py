@@ -93,11 +93,11 @@ def _lag(facts: PinecallFacts) -> Finding:
             behind += 0 if known.finished else max(0, row.last - known.read)
         elif row.started is not None and facts.checkpoint.listed and row.started < since:
             unknown += row.live
-    told = f"{behind:,} entries of the newest {len(facts.listed.calls)} calls behind"
+    detail = f"{behind:,} entries of the newest {len(facts.listed.calls)} calls behind"
     if unknown:
         return warn(
             _LAG,
-            f"{told}, and {unknown} calls under way that the bridge doesn't follow",
+            f"{detail}, and {unknown} calls under way that the bridge doesn't follow",
             "it looks back pinecall_lookback_s at its first start; older calls it never takes",
         )
-    return ok(_LAG, told)
+    return ok(_LAG, detail)

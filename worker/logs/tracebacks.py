@@ -22,8 +22,8 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 def traceback_of(exc_info: ExcInfo) -> str:
     """The traceback of an error and of its causes, the first cause first."""
-    told = TracebackException(*exc_info, compact=True)
-    return without_credentials(_BETWEEN.join(map(_one, _chain(told))).rstrip("\n"))
+    shown = TracebackException(*exc_info, compact=True)
+    return without_credentials(_BETWEEN.join(map(_one, _chain(shown))).rstrip("\n"))
 
 
 def _chain(last: TracebackException) -> Iterator[TracebackException]:

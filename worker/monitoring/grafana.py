@@ -109,7 +109,7 @@ def grafana_dashboard(deployment: Deployment, source: DataSource) -> dict[str, A
 
 
 def grafana_files(deployment: Deployment, source: DataSource) -> dict[str, str]:
-    """The files of a folder, by path: a dashboard, and how Grafana is told to look for it."""
+    """The files of a folder, by path: a dashboard, and how Grafana finds it."""
     whole = grafana_dashboard(deployment, source)
     provider = {
         "name": "voice-insights",

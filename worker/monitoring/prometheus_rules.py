@@ -20,7 +20,7 @@ from worker.telemetry.catalogue import TELEMETRY_METRICS
 
 ALERT_PREFIX: Final = "VoiceInsights"
 NOBODY: Final = "none"
-"""The severity of an alert that nobody is to be told of: its threshold is not measured."""
+"""The severity of an alert that notifies nobody: its threshold is not measured."""
 
 _HEADER: Final = """\
 # Made by `voice-insights infra render --prometheus` from the metric catalogues: change those, not
@@ -119,7 +119,7 @@ def _silence(alarm: Alarm) -> str:
 
 def _description(alarm: Alarm) -> str:
     bound = "below" if alarm.below else "at or above"
-    unmeasured = "" if alarm.measured else " The threshold is not measured, so tell nobody."
+    unmeasured = "" if alarm.measured else " The threshold is not measured, so notify nobody."
     return (
         f"{bound} {alarm.threshold:,} {alarm.unit} for {alarm.bad} periods of "
         f"{duration(alarm.period_s)}.{unmeasured} What to do: {RUNBOOK}, {alarm.name}."

@@ -137,14 +137,14 @@ def _topics() -> Resource:
 
 def _alarm(deployment: Deployment, alarm: Alarm) -> Resource:
     topic = [{"Ref": TOPICS[alarm.urgency]}]
-    told = {"AlarmActions": topic, "OKActions": topic} if alarm.measured else {}
+    notified = {"AlarmActions": topic, "OKActions": topic} if alarm.measured else {}
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
             "AlarmName": {"Fn::Sub": f"${{AWS::StackName}}-{alarm.name}"},
             "AlarmDescription": _description(alarm),
             "ActionsEnabled": alarm.measured,
-            **told,
+            **notified,
             "ComparisonOperator": (
                 "LessThanThreshold" if alarm.below else "GreaterThanOrEqualToThreshold"
             ),

@@ -31,7 +31,7 @@ from worker.telemetry.snapshot import TelemetrySnapshot
 from worker.times.minutes import MINUTE, minute_of
 
 COMMITS_WAITING: Final = 256
-"""So many commits may wait to be folded; if there are more, all of it begins anew."""
+"""So many commits may wait to be folded; if there are more, all of it is forgotten."""
 
 _FLEETS_KEPT: Final = 8
 _REMAKINGS: Final = 720
@@ -164,7 +164,7 @@ class LivePage(WorkerEvents):
         }
 
     def _kept_fleet(self, asked: int | None) -> Page:
-        """The fleet, made anew the less often the more minutes it has: of an hour every 5 s."""
+        """The fleet, made again the less often the more minutes it has: of an hour every 5 s."""
         minutes = min(max(1, asked or USUAL_MINUTES), self._bounds.span // MINUTE)
         known, now = self._fleets.get(minutes), self._now()
         if known is not None and known[0] == self._run and now < known[1]:

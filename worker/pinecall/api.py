@@ -91,5 +91,5 @@ class CallLogs(Protocol):
         ...
 
     def floor(self) -> AsyncGenerator[bytes | Sealed | Failure, None]:
-        """Entries of all calls' logs that tell of their beginning and end, live only."""
+        """Entries of all calls' logs on their beginning and end, live only."""
         ...

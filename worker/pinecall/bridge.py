@@ -36,7 +36,7 @@ class BridgeLimits(NamedTuple):
 class BridgeParts(NamedTuple):
     """What a bridge is made of. ``now``: epoch ms; ``random`` gives numbers in [0, 1). ``turn``:
     called some times a second; once it gives a time (``time.monotonic``), all is to be over by
-    then; ``monotonic`` tells it.
+    then; ``monotonic`` returns it.
     """
 
     stream: str
@@ -51,7 +51,7 @@ class BridgeParts(NamedTuple):
     monotonic: Callable[[], float]
     random: Callable[[], float]
     turn: Callable[[], float | None]
-    tell: Listener
+    notify: Listener
 
 
 class Bridge:
@@ -75,7 +75,7 @@ class Bridge:
             parts.now,
             asyncio.sleep,
             parts.random,
-            parts.tell,
+            parts.notify,
         )
         self._discovery = Discovery(
             parts.logs,
@@ -86,7 +86,7 @@ class Bridge:
                 parts.now,
                 asyncio.sleep,
                 parts.random,
-                parts.tell,
+                parts.notify,
                 self._wake.set,
             ),
         )
@@ -94,7 +94,7 @@ class Bridge:
     async def run(self) -> None:
         """Bridge. Raises ``Misconfigured``, ``Fenced`` and the like for what ends it."""
         parts = self._parts
-        parts.tell(Started(parts.stream, len(parts.book.unfinished())))
+        parts.notify(Started(parts.stream, len(parts.book.unfinished())))
         self._wake.set()
         putting = asyncio.create_task(parts.putter.run())
         services = [
@@ -124,7 +124,7 @@ class Bridge:
                 if task.done():
                     task.result()
             if turn % _STANDING_EVERY == 0:
-                self._parts.tell(self._standing())
+                self._parts.notify(self._standing())
             turn += 1
             await asyncio.sleep(_TURN_S)
 
@@ -153,14 +153,14 @@ class Bridge:
                     self._tasks[call] = asyncio.create_task(self._follow(call, follower))
 
     async def _follow(self, call: str, follower: Follower) -> None:
-        """Follow one call. What fails at its data is told of and ends this call only."""
+        """Follow one call. A failure at its data is a notice, and ends this call only."""
         try:
             await follower.run()
         except VoiceInsightsError:
             raise
         except Exception as error:
             self._parts.book.finish(call)
-            self._parts.tell(CallGivenUp(call, f"a defect: {type(error).__name__}"))
+            self._parts.notify(CallGivenUp(call, f"a defect: {type(error).__name__}"))
         finally:
             del self._following[call]
             self._wake.set()

@@ -1,6 +1,6 @@
 """How far the bridge has come with each call, and how that is stored. Pure.
 
-A call's mapping is a function of its log, so a bridge that starts anew reads the log from its
+A call's mapping is a function of its log, so a bridge that starts again reads the log from its
 beginning and puts only what lies beyond the last number put: under the same ids as before.
 """
 
@@ -125,7 +125,7 @@ def claimed(source: str, data: bytes | None, place: str) -> bytes:
     if found.source != source:
         raise Misconfigured(
             f"the checkpoint is of {found.source}, not of {source}: name another one "
-            "(pinecall_checkpoint), or take this one away to start anew"
+            "(pinecall_checkpoint), or take this one away to start over"
         )
     return encode_checkpoint(msgspec.structs.replace(found, epoch=found.epoch + 1))
 

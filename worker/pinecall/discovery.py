@@ -34,7 +34,7 @@ class Ways(NamedTuple):
     now: Callable[[], int]
     sleep: Callable[[float], Awaitable[None]]
     random: Callable[[], float]
-    tell: Listener
+    notify: Listener
     found: Callable[[], object]
 
 
@@ -72,7 +72,7 @@ class Discovery:
                 break
             before = page.following
         self._book.list_read(asked, back_to - OVERLAP)
-        self._ways.tell(ListRead(calls, found))
+        self._ways.notify(ListRead(calls, found))
         self._ways.found()
 
     async def hints(self) -> None:
@@ -92,7 +92,7 @@ class Discovery:
             attempt += 1
             wait_s = retry_pause_s(attempt, failure, self._ways.random)
             if failure is not None:
-                self._ways.tell(RequestFailed(FLOOR, failure, attempt, wait_s))
+                self._ways.notify(RequestFailed(FLOOR, failure, attempt, wait_s))
             await self._ways.sleep(wait_s)
 
     async def _page(self, before: str | None) -> CallsPage:
@@ -109,7 +109,7 @@ class Discovery:
                 )
             attempt += 1
             wait_s = retry_pause_s(attempt, answer, self._ways.random)
-            self._ways.tell(RequestFailed(LIST, answer, attempt, wait_s))
+            self._ways.notify(RequestFailed(LIST, answer, attempt, wait_s))
             await self._ways.sleep(wait_s)
 
     def _note(self, page: CallsPage, back_to: int, asked: int) -> int:

@@ -75,9 +75,9 @@ class Follower:
         await self._route.end()
         self._around.book.finish(self._call)
         if given_up is None:
-            self._around.tell(CallFinished(self._call, self._mapping.skipped))
+            self._around.notify(CallFinished(self._call, self._mapping.skipped))
         else:
-            self._around.tell(CallGivenUp(self._call, given_up))
+            self._around.notify(CallGivenUp(self._call, given_up))
 
     # by pages
 
@@ -104,12 +104,12 @@ class Follower:
     # as it grows
 
     async def _stream(self) -> None:
-        """Until the connection ends, or pages have to tell what a frame doesn't. Raises ``_Over``
+        """Until the connection ends, or pages have to supply what a frame lacks. Raises ``_Over``
         at the log's end.
         """
         failure: Failure | None = None
         async with aclosing(self._around.logs.stream(self._call, self._read)) as items:
-            self._around.tell(FollowingLive(self._call))
+            self._around.notify(FollowingLive(self._call))
             while (item := await self._next(items)) is not None:
                 if isinstance(item, Failure):
                     failure = item
@@ -151,8 +151,8 @@ class Follower:
         return True
 
     def _hint(self, seq: object) -> bool:
-        """An entry whose time the stream doesn't tell; whether pages have told it already. One
-        that they don't tell either doesn't count as an answer a second time.
+        """An entry whose time the stream doesn't give; whether pages have given it already. One
+        that they don't give either doesn't count as an answer a second time.
         """
         if type(seq) is not int or seq <= self._read:
             return True
@@ -172,14 +172,14 @@ class Follower:
             if isinstance(answer, Failure):
                 failures += 1
                 wait_s = retry_pause_s(failures, answer, around.random)
-                around.tell(RequestFailed(self._call, answer, failures, wait_s))
+                around.notify(RequestFailed(self._call, answer, failures, wait_s))
                 await around.sleep(wait_s)
                 continue
             if isinstance(answer, Sealed) or (answer.read or 0) <= after:
                 break
             await self._take(answer.entries)
             after = answer.read or last
-        around.tell(LogGap(self._call, failures < _GAP_ATTEMPTS))
+        around.notify(LogGap(self._call, failures < _GAP_ATTEMPTS))
         if failures == _GAP_ATTEMPTS:
             self._mapping.lost()
             around.book.doubt(self._call)
@@ -199,10 +199,10 @@ class Follower:
             else:
                 events += mapping.read(entry)
         for name in mapping.dropped.keys() - known:
-            around.tell(EntryDropped(name))
+            around.notify(EntryDropped(name))
         if entries:
             self._heard = around.now()
-            around.tell(EntriesRead(len(entries)))
+            around.notify(EntriesRead(len(entries)))
         self._read = max(self._read, mapping.last_seq)
         await self._route.take(self._read, events)
         if scored or mapping.skipped is not None:
@@ -223,11 +223,11 @@ class Follower:
         if self._is_long_over():
             raise _Over
         if around.now() - self._heard > SILENT_AT_MOST:
-            raise _Over("it has told nothing for a day")
+            raise _Over("it has had no entry for a day")
         wait_s = retry_pause_s(failures.in_a_row, failure, around.random)
         if failure is not None:
             self.failing = True
-            around.tell(RequestFailed(self._call, failure, failures.in_a_row, wait_s))
+            around.notify(RequestFailed(self._call, failure, failures.in_a_row, wait_s))
         await around.sleep(wait_s)
 
     def _is_long_over(self) -> bool:

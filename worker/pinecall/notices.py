@@ -1,4 +1,4 @@
-"""What a bridge tells of itself, as values for whoever listens. Pure."""
+"""Notices of what happens in a bridge, as values for listeners. Pure."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class LogGap(NamedTuple):
 
 
 class Put(NamedTuple):
-    """So many records are on the stream, the oldest ``delay`` ms after what it tells of."""
+    """So many records are on the stream, the oldest ``delay`` ms after what it describes."""
 
     records: int
     delay: int
@@ -152,8 +152,8 @@ any thread. It must neither block nor raise.
 def to_all(*listeners: Listener) -> Listener:
     """One listener for all of them, in their order."""
 
-    def tell(notice: BridgeNotice) -> None:
+    def notify(notice: BridgeNotice) -> None:
         for listener in listeners:
             listener(notice)
 
-    return tell
+    return notify

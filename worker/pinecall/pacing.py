@@ -17,7 +17,7 @@ END_WITHIN: Final = 600_000
 """So long (ms) after a call has ended its log may still grow; then it is read no further."""
 
 SILENT_AT_MOST: Final = 86_400_000
-"""A call that has told nothing for so long (ms) and has no end is given up."""
+"""A call without an entry for so long (ms) and without an end is given up."""
 
 _TRIED: Final = {FailureKind.MISSING: 5, FailureKind.FORBIDDEN: 5, FailureKind.REFUSED: 5}
 """How often a call's log is asked for that the service says it won't give."""

@@ -31,7 +31,7 @@ class Putter:
     """Puts what calls hand in, together, in the order in which they do.
 
     ``clock``: its sleep, in a thread, raises once the bridge has to end. Records that the stream
-    has no room for are put again and again; one that it calls invalid is left out and told of.
+    has no room for are put again and again; one that it calls invalid is left out and noticed.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class Putter:
         client: StreamWriter,
         clock: Clock,
         random: Callable[[], float],
-        tell: Listener,
+        notify: Listener,
     ) -> None:
         self._stream = stream
         self._client = client
         self._clock = clock
         self._random = random
-        self._tell = tell
+        self._notify = notify
         self._parcels: asyncio.Queue[_Parcel] = asyncio.Queue()
         self._oldest: int | None = None
         self._ending = False
@@ -71,7 +71,7 @@ class Putter:
         self._ending = True
 
     async def run(self) -> None:
-        """Put until told to end, or cancelled. Raises ``Misconfigured`` if the stream will never
+        """Put until asked to end, or cancelled. Raises ``Misconfigured`` if the stream will never
         take the records.
         """
         while not self._ending:
@@ -109,12 +109,12 @@ class Putter:
             except VoiceInsightsError as error:
                 attempt += 1
                 wait_s = retry_pause_s(attempt, None, self._random)
-                self._tell(PutFailed(str(error), attempt, wait_s))
+                self._notify(PutFailed(str(error), attempt, wait_s))
                 await asyncio.sleep(wait_s)
             else:
                 break
         oldest = min(record.arrival for record in records)
-        self._tell(Put(len(records), max(0, self._clock.now_ms() - oldest)))
+        self._notify(Put(len(records), max(0, self._clock.now_ms() - oldest)))
 
     def _once(self, records: list[Record]) -> None:
         reingest(
@@ -122,5 +122,5 @@ class Putter:
             self._stream,
             self._client,
             self._clock,
-            refused=lambda record, why: self._tell(RecordRefused(record.partition_key, why)),
+            refused=lambda record, why: self._notify(RecordRefused(record.partition_key, why)),
         )

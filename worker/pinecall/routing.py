@@ -46,7 +46,7 @@ class Surroundings(NamedTuple):
     now: Callable[[], int]
     sleep: Callable[[float], Awaitable[None]]
     random: Callable[[], float]
-    tell: Listener
+    notify: Listener
 
 
 class Route:
@@ -91,4 +91,4 @@ class Route:
         """There are no more events."""
         if self._archived:
             place = await self._around.archive.keep(self._call, self._kept)
-            self._around.tell(CallExpired(self._call, place, len(self._kept)))
+            self._around.notify(CallExpired(self._call, place, len(self._kept)))

@@ -126,13 +126,13 @@ def _end(lengths: Sequence[int]) -> int:
 
 def _bar(parts: Parts, end: int) -> str:
     whole = ((parts.length, _UNKNOWN if parts.ended else _UNENDED),)
-    told = (
+    known = (
         (parts.until_prompt, _UNTIL_PROMPT),
         (parts.application, _APPLICATION),
         (parts.to_audio, _TO_AUDIO),
     )
     drawn, reached = "", 0
-    for length, letter in whole if parts.application is None else told:
+    for length, letter in whole if parts.application is None else known:
         reached += length or 0
         drawn += letter * (round(min(reached, end) * _WIDTH / end) - len(drawn))
     return f"{drawn}»" if parts.length > end else drawn

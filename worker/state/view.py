@@ -88,7 +88,7 @@ class StateView(Protocol):
 
     def ledger_since(self, since: int, formats: Mapping[EntryKind, RequestFormat]) -> LedgerNotes:
         """Return the notes on entries of these kinds that can hold a minute at or after ``since``
-        (epoch ms); ``formats`` tell what a waiting entry holds.
+        (epoch ms); ``formats`` decode the waiting entries.
 
         An entry that ends meanwhile may be in both lists.
         """

@@ -1,7 +1,7 @@
-"""What a bridge tells, as metrics and as readiness.
+"""The notices of a bridge as metrics and as readiness.
 
-The bridge's loop tells most of it, threads the rest, and the health page asks from yet another:
-one lock is held around what is known.
+Most notices come from the bridge's loop, the rest from threads, and the health page asks from yet
+another: one lock is held around what is known.
 """
 
 from __future__ import annotations

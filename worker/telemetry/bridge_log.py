@@ -1,4 +1,4 @@
-"""What the bridge tells its operator, as log lines: calls by their ids, never what was said."""
+"""A bridge's notices as log lines: calls by their ids, never what was said."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _EVERY_S: Final = 60.0
 
 
 class BridgeLog:
-    """A bridge's notices as log lines, and how the command began and ended. Of lines that tell the
-    same again and again most are left out, and their number is told.
+    """A bridge's notices as log lines, and how the command began and ended. Most repeats
+    of a line are left out, and their number is logged.
     """
 
     def __init__(self, clocks: Clocks) -> None:
@@ -45,9 +45,9 @@ class BridgeLog:
 
     def __call__(self, reader_event: BridgeNotice) -> None:
         """Take a notice."""
-        tell = _TOLD.get(type(reader_event))
-        if tell is not None:
-            tell(self, reader_event)
+        write = _LINES.get(type(reader_event))
+        if write is not None:
+            write(self, reader_event)
 
     def served(self, port: int) -> None:
         """Where health and metrics can be asked for."""
@@ -96,7 +96,7 @@ class BridgeLog:
         elif reader_event.of != LIST:
             self._warning(LogLine.LOG_NOT_READ, reader_event.failure.kind, fields)
         elif reader_event.attempt >= LASTING:
-            self._tell(
+            self._notify(
                 self._log.error, LogLine.PINECALL_NOT_READ, reader_event.failure.kind, fields
             )
         else:
@@ -121,7 +121,7 @@ class BridgeLog:
         write = self._log.error if reader_event.attempt >= LASTING else self._log.warning
         wait_ms = round(1000 * reader_event.wait_s)
         fields = {"error": reader_event.error, "attempt": reader_event.attempt, "wait_ms": wait_ms}
-        self._tell(write, LogLine.NOT_PUT, None, fields)
+        self._notify(write, LogLine.NOT_PUT, None, fields)
 
     def _refused(self, reader_event: RecordRefused) -> None:
         self._warning(
@@ -155,9 +155,9 @@ class BridgeLog:
         )
 
     def _warning(self, line: LogLine, alike: Hashable, fields: dict[str, Any]) -> None:
-        self._tell(self._log.warning, line, alike, fields)
+        self._notify(self._log.warning, line, alike, fields)
 
-    def _tell(
+    def _notify(
         self, write: Callable[..., object], line: LogLine, alike: Hashable, fields: dict[str, Any]
     ) -> None:
         left_out = self._repeats.admit((line, alike))
@@ -168,7 +168,7 @@ class BridgeLog:
         write(line.value, **fields)
 
 
-_TOLD: Final[dict[type[BridgeNotice], Callable[[BridgeLog, Any], None]]] = {
+_LINES: Final[dict[type[BridgeNotice], Callable[[BridgeLog, Any], None]]] = {
     Started: BridgeLog._started,
     ListRead: BridgeLog._listed,
     FollowingLive: BridgeLog._live,

@@ -28,14 +28,14 @@ def content_type_for(accept: str) -> str:
 
 
 def exposition(families: Iterable[Family], content_type: str = TEXT_TYPE) -> str:
-    """The families as text of that content type. Starts of counters and histograms are told in
+    """The families as text of that content type. Starts of counters and histograms are written in
     OpenMetrics only: Prometheus's text has no word for them but a gauge each.
     """
     if content_type == OPENMETRICS_TYPE:
-        told: bytes = openmetrics.generate_latest(_Families(families, starts=True))  # type: ignore[no-untyped-call]
+        text: bytes = openmetrics.generate_latest(_Families(families, starts=True))  # type: ignore[no-untyped-call]
     else:
-        told = generate_latest(_Families(families, starts=False))
-    return told.decode()
+        text = generate_latest(_Families(families, starts=False))
+    return text.decode()
 
 
 class _Families(Collector):

@@ -53,7 +53,7 @@ _Receive = Callable[[], Awaitable[_Message]]
 class HttpServer:
     """Serves ``page_at(path, accept)``, which its thread calls, to GET and HEAD; ``accept``: what
     the request says of the kinds of answer that it takes. ``views``: what is at ``/page`` and
-    below, to which ``/`` leads; without them, nothing. ``failed`` is told the path at which one of
+    below, to which ``/`` leads; without them, nothing. ``failed`` gets the path at which one of
     these raised, in the except clause.
     """
 

@@ -19,8 +19,8 @@ _KEPT_S: Final = 1.0
 
 class Pages:
     """``/healthz``: the loop turns. ``/readyz``: the state is taken, where each shard goes on is
-    committed, and the stream can be read; ``unready`` tells why not. ``/metrics``: for
-    Prometheus, made anew at most once a second, ask who may; of the process from the start on, and
+    committed, and the stream can be read; ``unready`` returns why not. ``/metrics``: for
+    Prometheus, made again at most once a second, ask who may; of the process from the start on, and
     of calls what ``calls`` gives.
     """
 

@@ -37,7 +37,7 @@ _Job = tuple[_Key, asyncio.Future[Prepared]]
 class Views:
     """Makes views by ``view_at``, which its own thread calls. For the loop of one thread.
 
-    ``failed`` is told the path of a view whose making raised, in the except clause.
+    ``failed`` gets the path of a view whose making raised, in the except clause.
     """
 
     def __init__(self, view_at: ViewAt, failed: Callable[[str], None]) -> None:

@@ -1,7 +1,7 @@
 """One simulated call as Pinecall's log has it, entry by entry, content and numbers included.
 
 The content is made up, and there so that its absence further on can be tested. Times go by the
-platform's own rules: speech is back-dated to the sound, a request to the model is told of as it
+platform's own rules: speech is back-dated to the sound, a request to the model is reported as it
 ends, an agent's turn once it was played.
 """
 

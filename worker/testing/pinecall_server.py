@@ -1,6 +1,6 @@
 """A stub of Pinecall's interface of call logs on loopback, with faults as an account has them.
 
-Run as a module it serves simulated calls as they would happen, until it is told to end.
+Run as a module it serves simulated calls as they would happen, until it is asked to end.
 """
 
 from __future__ import annotations

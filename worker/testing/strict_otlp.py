@@ -1,8 +1,8 @@
 """A receiver of OTLP in memory, as strict as AWS's and as unreliable as asked.
 
 It holds requests to the limits of CloudWatch's and X-Ray's endpoints, takes points as a store of
-series does (``strict_points``) and tells what it rejects by a partial success. ``Serving`` puts it
-behind HTTP on this machine.
+series does (``strict_points``) and reports what it rejects by a partial success. ``Serving`` puts
+it behind HTTP on this machine.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _Encoded = encoded.ExponentialHistogramDataPoint | encoded.NumberDataPoint
 
 
 class SeriesKey(NamedTuple):
-    """What tells series apart: the resource's attributes, the metric's name, the point's."""
+    """The identity of a series: the resource's attributes, the metric's name, the point's."""
 
     resource: PointAttributes
     name: str

@@ -36,5 +36,5 @@ def is_in_share(trace_id: bytes, share: float) -> bool:
 
 
 def _digest(*parts: str) -> bytes:
-    """Parts are told apart by a byte that no text in UTF-8 has."""
+    """Parts are separated by a byte that no text in UTF-8 has."""
     return sha256(b"\xff".join(part.encode("utf-8", "surrogatepass") for part in parts)).digest()

@@ -6,7 +6,7 @@ the last hour there is a point at each release, so that rates see a series that 
 hold what a commit releases, and nothing else.
 
 All points of a commit have one time: the end of the latest minute in it, or 1 ms after that of the
-commit before. So what is told late counts at the time at which it is told, and no store is ever
+commit before. So what is emitted late counts at the time of its emission, and no store is ever
 given an older point after a newer one, or two of one time.
 """
 
@@ -37,7 +37,7 @@ from worker.times.minutes import MINUTE
 CUMULATIVE_KIND: Final[EntryKind] = "otlp"
 DELTA_KIND: Final[EntryKind] = "otlp_delta"
 """Kinds of entries: whoever changes the temporality begins another lane, and what waits in the old
-one is told by ``stranded``."""
+one is reported by ``stranded``."""
 
 Temporality = Literal["cumulative", "delta"]
 
@@ -126,7 +126,7 @@ class MetricRequests(NamedTuple):
             if samples and self.names.of(series) is not None:
                 minutes.setdefault(series, {})[minute] = samples
         for series, parts in sorted(minutes.items()):
-            # what is told late begins where the last point ended
+            # what is emitted late begins where the last point ended
             start = max(parts) if max(parts) + MINUTE == time else time - 1
             merged: Distribution = {}
             for samples in parts.values():

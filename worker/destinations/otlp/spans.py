@@ -167,11 +167,11 @@ def _events(timeline: Timeline, first: int) -> Iterator[SpanEvent]:
         )
         yield SpanEvent(first + at, what, named)
     for after, before, missing in timeline.gaps:
-        told: SpanAttributes = {
+        info: SpanAttributes = {
             f"{PREFIX}missing_events": missing,
             f"{PREFIX}until_s": before / 1000,
         }
-        yield SpanEvent(first + after, "gap", told)
+        yield SpanEvent(first + after, "gap", info)
 
 
 _FAILED_TURNS: Final = {
@@ -207,15 +207,15 @@ def _parts(
     context = _Contexts(record, timeline)
     for one in timeline.stt:
         in_force = context.at(one.at)
-        told: SpanAttributes = {}
-        _add_known(told, "gen_ai.provider.name", in_force.transcription_provider)
-        _add_known(told, "gen_ai.request.model", in_force.speech_model)
-        yield first + one.at, _derived("speech_to_text", one, first, told)
+        info: SpanAttributes = {}
+        _add_known(info, "gen_ai.provider.name", in_force.transcription_provider)
+        _add_known(info, "gen_ai.request.model", in_force.speech_model)
+        yield first + one.at, _derived("speech_to_text", one, first, info)
     for one in timeline.tts:
-        in_force, told = context.at(one.at), {}
-        _add_known(told, "gen_ai.provider.name", in_force.tts_provider)
-        _add_known(told, "gen_ai.speech.voice", in_force.voice)
-        yield first + one.at, _derived("text_to_speech", one, first, told)
+        in_force, info = context.at(one.at), {}
+        _add_known(info, "gen_ai.provider.name", in_force.tts_provider)
+        _add_known(info, "gen_ai.speech.voice", in_force.voice)
+        yield first + one.at, _derived("text_to_speech", one, first, info)
     yield from _applications(timeline, first, application)
 
 
@@ -271,8 +271,8 @@ def _applications(
         reply = finals.get(token)
         events: tuple[SpanEvent, ...] = ()
         if reply is not None and reply.final_token is not None:
-            told: SpanAttributes = {} if reply.tokens is None else {f"{PREFIX}tokens": reply.tokens}
-            events = (SpanEvent(first + reply.final_token, "final_token", told),)
+            info: SpanAttributes = {} if reply.tokens is None else {f"{PREFIX}tokens": reply.tokens}
+            events = (SpanEvent(first + reply.final_token, "final_token", info),)
         yield first + sent, span._replace(is_client=True, events=events)
 
 

@@ -23,7 +23,7 @@ MAX_TURN: Final = (1 << 53) - 1
 
 Basis = Literal["reported", "derived", "preceding", "arrival"]
 """Where an event's time comes from: the platform's own figure; worked out of several; that of an
-event before it; the arrival of the frame that told of it.
+event before it; the arrival of its frame.
 """
 
 WireInstant = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds")]

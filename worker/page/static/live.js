@@ -81,7 +81,7 @@ const busy = () => {
   return LIVE.pressed || (selection && !selection.isCollapsed && main.contains(selection.anchorNode));
 };
 
-/** What is looked at stays where it is while its view is made anew. */
+/** What is looked at stays where it is while its view is made again. */
 async function keeping(make) {
   const box = document.querySelector('.vt'), page = [scrollX, scrollY];
   const row = box && [...box.querySelectorAll('tr.link')].find(one => one.offsetTop + ROW > box.scrollTop);

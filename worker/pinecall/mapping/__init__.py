@@ -1,1 +1,1 @@
-"""From what Pinecall tells of a call to call events: only named fields pass. Pure."""
+"""The mapping of Pinecall's log of a call to call events: only named fields pass. Pure."""

@@ -1,6 +1,6 @@
 """A call's log becomes call events, entry by entry. Pure.
 
-The same log gives the same events, live or read anew, since nothing but the entries decides: so a
+The same log gives the same events, live or read again, since nothing but the entries decides: so a
 bridge keeps nothing of a mapping, and reads a call from its first entry after a restart.
 """
 
@@ -41,7 +41,7 @@ WIRE_TYPES: Final = (
     *("attention.requested", "attention.answered"),
     *("supervisor.took_over", "supervisor.released", "call.summary"),
 )
-"""The entries to ask for: all that is mapped, and what tells that a call is over."""
+"""The entries to ask for: all that are mapped, and those that end a call."""
 
 MOST_NAMES: Final = 50
 _WIRE_NAME: Final = re.compile(r"[A-Za-z0-9_.]{1,64}", re.ASCII)
@@ -174,7 +174,7 @@ class CallMapping:
         yield from agent_turn(data, at, number, turn)
 
     def _piece(self, data: dict[str, Any], at: int, kind: str) -> Iterator[Derived]:
-        """Something that is told of a turn before the turn is."""
+        """A fact of a turn whose own entry is still to come."""
         number = turn_number(self._call, data.get("speech_id"))
         if number is not None:
             turn = self._turns.of(number)
@@ -218,7 +218,7 @@ def dropped_name(kind: str, known: Collection[str]) -> str:
 
 
 def _skipped(kind: str, data: dict[str, Any]) -> str | None:
-    """Why nothing of a call is mapped, if an entry that tells of its kind says so."""
+    """Why nothing of a call is mapped, if an entry on its kind says so."""
     if kind not in ("call.ringing", "call.dialing", "call.started"):
         return None
     if data.get("medium") == "text":

@@ -104,9 +104,9 @@ def _tokens(
     if spoken:
         ended = as_ms(spoken[-1].ended)
         at = ended if received is None else max(ended, received)
-        told = [one.tokens for one in spoken if one.tokens is not None]
+        counted = [one.tokens for one in spoken if one.tokens is not None]
         text = data.get("text")
-        part = WireTokens(sum(told), len(text.split()) if isinstance(text, str) else UNSET)
+        part = WireTokens(sum(counted), len(text.split()) if isinstance(text, str) else UNSET)
         yield Derived(5, "final_token_received", at, "derived", number, part)
 
 

@@ -166,8 +166,8 @@ class FrameMapping:
 
 
 def _mark(event: str, said: dict[str, Any]) -> tuple[str, str] | None:
-    """What tells a frame from its repeats, ``_UNMARKED`` where nothing does; None for one of a
-    message that has no id.
+    """The mark by which a frame differs from its repeats, ``_UNMARKED`` where nothing does; None
+    for one of a message that has no id.
     """
     message = ident(said.get("messageId"))
     if event.startswith(("bot.", "message.", "reply.")):

@@ -1,4 +1,4 @@
-"""A turn of a call as its log tells it, piece by piece: what its speech id ties together. Pure."""
+"""A turn of a call, gathered from the entries of its log by their speech id. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ TOOL_WINDOW_S: Final = 0.25
 """A tool is called at most so long after the request of the model that asks for it has ended."""
 
 MOST_TURNS: Final = 256
-"""Turns of a call that are remembered; the log tells all of a turn within a few."""
+"""Turns of a call that are remembered; all entries of a turn lie within a few."""
 
 _MOST_PIECES: Final = 256
 
 
 class Request(NamedTuple):
-    """A request of the model. Unix times in s; ``first_token``: None if none was told."""
+    """A request of the model. Unix times in s; ``first_token``: None if there was none."""
 
     started: float
     ended: float
@@ -26,7 +26,7 @@ class Request(NamedTuple):
 
 
 class Turn:
-    """What is known of one turn before the agent's reply is told. Times in epoch ms."""
+    """What is known of one turn before the entry of the agent's reply. Times in epoch ms."""
 
     __slots__ = ("eou_ms", "prompt", "requests", "stt_ms", "tools", "tts_s")
 

@@ -5,7 +5,7 @@ A segment is a sequence of *blocks*, each compressed and checksummed separately,
     outbox bodies | evicted sessions | delta | index | trailer
                                      '------- footer -------'
 
-A start reads the footer: the delta, and the index that tells where each evicted session lies. Any
+A start reads the footer: the delta, and the index of where each evicted session lies. Any
 block can be fetched alone by its extent. An archive is a segment without a delta.
 """
 
