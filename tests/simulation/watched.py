@@ -180,7 +180,7 @@ class SteppedSource:
         self._random.shuffle(late)
         for call, outcome in late:
             self._schedule.completed(call, outcome, now)
-        batches = self._schedule.drain_batches(now)
+        batches = self._schedule.drain_batches(now, 1 << 20)
         records = sum(len(batch.records) for batch in batches)
         if records:
             self._watch.say(f"read {records} records of {sorted({b.shard for b in batches})}")

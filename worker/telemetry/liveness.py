@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 _T = TypeVar("_T")
 
 TURN_WITHIN_S: Final = 120.0
-"""A turn may fold 64 MiB of records and make one commit."""
+"""A turn may fold some 20 MiB of records, aggregates perhaps, and make one commit."""
 
 START_WITHIN_S: Final = 600.0
 """A start may restore a large state before the first turn."""

@@ -94,7 +94,7 @@ class Simulation:
         )
 
     def drain_batches(self) -> list[Batch]:
-        batches = self.schedule.drain_batches(self.now)
+        batches = self.schedule.drain_batches(self.now, MANY_BYTES)
         for batch in batches:
             self.positions[batch.shard] = batch.position
             self.positions.update(batch.children)

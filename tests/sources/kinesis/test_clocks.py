@@ -79,7 +79,7 @@ def read_once(kinesis: Kinesis) -> tuple[int, list[ReaderEvent]]:
             answer = kinesis.get_records("a", "i")
             assert isinstance(answer, RecordsAnswer)
             told += schedule.completed(call, answer, now)
-            (batch,) = schedule.drain_batches(now)
+            (batch,) = schedule.drain_batches(now, 1 << 20)
             return batch.position.seen_to, told
     raise AssertionError("the shard was never read")
 
@@ -142,4 +142,4 @@ def test_a_date_in_doubt_makes_no_gap() -> None:
                 description if isinstance(call, DescribeStream) else kinesis.get_records("a", "i")
             )
             schedule.completed(call, "i" if isinstance(call, GetIterator) else outcome, now)
-        assert not any(batch.gap for batch in schedule.drain_batches(now))
+        assert not any(batch.gap for batch in schedule.drain_batches(now, 1 << 20))

@@ -97,6 +97,26 @@ def test_a_call_that_hangs_leaves_the_other_shards_alone() -> None:
     assert sorted(records_of(taken)) == sorted(put)
 
 
+class Watched(StrictKinesis):
+    """A stream that notes which threads read records from it."""
+
+    readers: set[int]
+
+    def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
+        self.readers.add(threading.get_ident())
+        return super().get_records(shard, iterator)
+
+
+def test_calls_that_follow_one_another_are_made_by_one_thread() -> None:
+    kinesis = Watched(wall_clock, 1)
+    kinesis.readers = set()
+    with reading(kinesis) as reader:
+        for _ in range(3):
+            kinesis.put(b"x", "key")
+            take_until(reader.poll, lambda taken: bool(records_of(taken)))
+    assert len(kinesis.readers) == 1
+
+
 @pytest.mark.slow
 def test_stopping_does_not_wait_for_a_call_that_hangs() -> None:
     kinesis = StrictKinesis(wall_clock, 1)

@@ -85,14 +85,32 @@ def test_whatever_happens_each_record_is_handed_over_once_in_order_and_after_its
     assert not any(batch.gap for batch in simulation.taken)
 
 
-def test_five_calls_a_second_and_shard_are_never_exceeded_at_full_flow() -> None:
+def test_a_shard_at_its_tip_is_read_once_a_second_at_full_flow_and_within_the_limits() -> None:
     simulation = Simulation(2, threads=4)
     for _ in range(200):
         simulation.write(100)
         simulation.run(50, latency=1)
     assert simulation.kinesis.limits_broken == 0
     calls = Counter(call.shard for _, call in simulation.calls if isinstance(call, GetRecords))
-    assert all(15 < n <= 50 for n in calls.values())  # of 10 s
+    assert all(9 <= n <= 11 for n in calls.values())  # in 10 s
+
+
+@pytest.mark.parametrize(
+    ("written", "size", "full", "wait"),
+    [(25_000, 10, 10_000, 500), (25, (1 << 20) - 100, 10, 5000)],
+)
+def test_a_shard_that_is_behind_is_read_in_answers_as_full_as_the_service_gives_them(
+    written: int, size: int, full: int, wait: int
+) -> None:
+    simulation = Simulation(1)
+    simulation.write(written, size)
+    simulation.sleep(MINUTE)
+    simulation.run(15_000, latency=1)
+    records = [len(batch.records) for batch in simulation.taken if batch.records]
+    assert records == [full, full, written - 2 * full]
+    first, second, third, *_ = (at for at, call in simulation.calls if isinstance(call, GetRecords))
+    assert wait * 0.99 <= second - first <= wait + 10
+    assert wait * 0.99 <= third - second <= wait + 10
 
 
 def test_large_answers_slow_a_shard_down_to_two_mebibytes_a_second() -> None:
@@ -187,6 +205,29 @@ def test_a_slow_consumer_stops_the_fetching() -> None:
     assert simulation.schedule.wake_at() is not None  # the next shard sync
     simulation.read_out()
     assert simulation.all_records() == simulation.put
+
+
+def test_while_shards_are_behind_few_are_read_at_once_and_all_at_their_tips() -> None:
+    simulation = Simulation(8, threads=8)
+    simulation.issue()
+    simulation.complete()
+
+    def at_once() -> int:
+        simulation.drain_batches()
+        simulation.now += 2000
+        while simulation.issue():
+            pass
+        return sum(isinstance(call, GetRecords) for call, _ in simulation.under_way)
+
+    assert at_once() == 0  # all of them ask for their iterators
+    while simulation.under_way:
+        simulation.complete()
+    assert at_once() == 3
+    for _ in range(20):
+        while simulation.under_way:
+            simulation.complete()
+        at_once()
+    assert at_once() == 8
 
 
 def test_a_shard_has_at_most_two_batches_waiting() -> None:

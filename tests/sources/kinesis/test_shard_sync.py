@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
-from worker.sources.kinesis.pacing import FLOWING, LONGEST_BACKOFF
+from worker.sources.kinesis.pacing import BEHIND, LONGEST_BACKOFF
 from worker.sources.kinesis.reader_events import BackedOff, FoundAgain
 from worker.sources.kinesis.shard_sync import SYNC_AGAIN, SYNC_EVERY, ShardSyncPacing
 from worker.times.minutes import AFTER_ALL
@@ -70,7 +70,7 @@ def test_failed_syncs_back_off_and_are_counted_until_one_succeeds(
         pacing.begin()
         told = pacing.failed(THROTTLED, lambda: fraction, NOW)
         assert told == BackedOff("", THROTTLED, attempt, pacing.due() - NOW)
-        assert FLOWING <= told.wait <= FLOWING + LONGEST_BACKOFF
+        assert BEHIND <= told.wait <= BEHIND + LONGEST_BACKOFF
     pacing.begin()
     assert pacing.succeeded(awaited=False, now=NOW) == [FoundAgain(failures)]
     pacing.begin()

@@ -1,7 +1,9 @@
 """The reader of a live stream: carries out the schedule with a few threads. Shell.
 
 One thread asks the schedule what is due, the fetch threads make the calls, and the consumer's
-thread takes the results. All of them share one lock, held only around the schedule.
+thread takes the results. All of them share one lock, held only around the schedule. A call goes to
+the thread that was busy last, since each keeps the memory of its largest answer and a connection:
+the few calls that a backlog allows at once go to a few threads.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import random as randomness
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from worker.errors import Misconfigured, Unreachable
@@ -27,7 +30,15 @@ ReaderObserver = Callable[[ReaderEvent], None]
 
 THREADS: Final = 8
 _MAX_BYTES: Final = 64 << 20
-"""The limit of records not yet taken; each thread's answer may exceed it once."""
+"""The memory of records not yet taken and of calls in flight; one answer may exceed it."""
+
+_POLL_BYTES: Final = 8 << 20
+"""The memory of records that one poll hands over, which no longer count as held by the reader; one
+answer may exceed it.
+"""
+
+_Calls = queue.SimpleQueue[StreamCall | None]
+"""The calls of one fetch thread, one at a time; None ends it."""
 
 _FIRST_ATTEMPTS: Final = 8
 _STOP_WITHIN: Final = 1.0  # seconds
@@ -81,13 +92,14 @@ class Reader:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)  # for the dispatcher
         self._ready = threading.Condition(self._lock)  # for the consumer
-        self._calls: queue.SimpleQueue[StreamCall | None] = queue.SimpleQueue()
-        self._idle = threads
+        self._calls: list[_Calls] = [queue.SimpleQueue() for _ in range(threads)]
+        self._idle = list(self._calls)
         self._stopping = False
         self._error: BaseException | None = None
+        runs = [self._dispatch, *(partial(self._fetch, calls) for calls in self._calls)]
         self._threads = [
             threading.Thread(target=self._guarded, args=(run,), name=f"kinesis-{n}", daemon=True)
-            for n, run in enumerate([self._dispatch, *[self._fetch] * threads])
+            for n, run in enumerate(runs)
         ]
 
     def start(self) -> None:
@@ -96,7 +108,8 @@ class Reader:
             thread.start()
 
     def poll(self, timeout_s: float) -> list[Batch]:
-        """Return all batches that are ready, in order; wait up to ``timeout_s`` for one.
+        """Return batches that are ready, in order, of 8 MiB or a single answer; wait up to
+        ``timeout_s`` for one.
 
         Empty when the time is over and after stop. Raises StreamReplaced if the stream was deleted
         and created again under its name while it was read.
@@ -108,7 +121,7 @@ class Reader:
                     return []
                 if self._error is not None:
                     raise self._error
-                batches = self._schedule.drain_batches(_now())
+                batches = self._schedule.drain_batches(_now(), _POLL_BYTES)
                 left = deadline - time.monotonic()
                 if batches:
                     self._changed.notify()
@@ -147,8 +160,8 @@ class Reader:
             self._stopping = True
             self._changed.notify()
             self._ready.notify()
-        for _ in self._threads:
-            self._calls.put(None)
+        for calls in self._calls:
+            calls.put(None)
         deadline = time.monotonic() + _STOP_WITHIN
         for thread in self._threads:
             if thread.ident is not None:
@@ -167,19 +180,18 @@ class Reader:
             while not self._stopping:
                 call = self._schedule.next_call(_now()) if self._idle else None
                 if call is not None:
-                    self._idle -= 1
-                    self._calls.put(call)
+                    self._idle.pop().put(call)
                     continue
                 wake_at = self._schedule.wake_at() if self._idle else None
                 self._changed.wait(None if wake_at is None else max(0, wake_at - _now()) / 1000)
 
-    def _fetch(self) -> None:
-        while (call := self._calls.get()) is not None:
+    def _fetch(self, calls: _Calls) -> None:
+        while (call := calls.get()) is not None:
             outcome = carry_out(call, self._api)
             with self._lock:
                 if self._stopping:
                     return
-                self._idle += 1
+                self._idle.append(calls)
                 reader_events = self._schedule.completed(call, outcome, _now())
                 self._changed.notify()
                 self._ready.notify()

@@ -4,14 +4,14 @@ The driver calls ``next_call`` whenever time has passed or something has happene
 and hands the result to ``completed``; calls may be completed in any order. The consumer's side is
 ``drain_batches``, ``pause``, ``resume`` and ``expired``. ``now`` is monotonic milliseconds.
 
-* A shard has at most one call in flight and two batches not taken; all batches not taken hold at
-  most ``max_bytes`` and what calls already in flight bring.
+* A shard has at most one call in flight and two batches not taken. The batches not taken and the
+  calls in flight of all shards take at most ``max_bytes`` of memory and one more answer
+  (``prefetch``), so memory doesn't grow with the number of shards.
 * Nothing is read before the first shard sync, because only that tells parents from children.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -24,6 +24,7 @@ from worker.sources.kinesis.api import (
 )
 from worker.sources.kinesis.lineage import StreamDescription
 from worker.sources.kinesis.pacing import Random
+from worker.sources.kinesis.prefetch import Prefetch
 from worker.sources.kinesis.reader_events import BackedOff, ReaderEvent, clock_doubts, stage_changes
 from worker.sources.kinesis.shard_consumer import Batch, Shard, ShardStage
 from worker.sources.kinesis.shard_map import ShardMap
@@ -56,10 +57,8 @@ class Schedule:
         self._shards = ShardMap(positions, created)
         self._sync = ShardSyncPacing()
         self._random = random
-        self._max_bytes = max_bytes
+        self._prefetch = Prefetch(max_bytes)
         self._paused: frozenset[str] = frozenset()
-        self._queue: deque[tuple[Batch, int]] = deque()
-        self._queued_bytes = 0
 
     # The driver's side
 
@@ -72,6 +71,7 @@ class Schedule:
         if shard is None or shard.due > now:
             return None
         shard.busy = True
+        self._prefetch.reserve(shard.info.shard, shard.bytes_expected(now))
         return shard.call()
 
     def wake_at(self) -> int | None:
@@ -90,6 +90,7 @@ class Schedule:
             return [self._sync.failed(outcome, self._random, now)]
         shard = self._shards.by_id[call.shard]
         shard.busy = False
+        self._prefetch.unreserve(call.shard)
         stage = shard.stage
         reader_events: list[ReaderEvent] = []
         next_sync = self._sync.next_number()
@@ -98,7 +99,7 @@ class Schedule:
             reader_events.append(BackedOff(call.shard, outcome, shard.pace.failures, wait))
         elif isinstance(outcome, RecordsAnswer):
             batch = self._shards.answered(shard, outcome, next_sync, now)
-            self._put(batch, outcome.size)
+            self._prefetch.put(batch, outcome.size)
             reader_events += clock_doubts(call.shard, outcome.doubt)
         else:
             shard.iterator_came(outcome, self._shards.horizon(), now)
@@ -108,16 +109,13 @@ class Schedule:
 
     # The consumer's side
 
-    def drain_batches(self, now: int) -> list[Batch]:
-        """Drain all batches that are ready, in order. After a shard's end its children may
-        begin.
+    def drain_batches(self, now: int, most: int) -> list[Batch]:
+        """Drain batches that are ready, in order, until they take ``most`` bytes of memory; at
+        least one, if there is any. After a shard's end its children may begin.
         """
-        batches = []
-        while self._queue:
-            batch, size = self._queue.popleft()
-            self._queued_bytes -= size
+        batches = self._prefetch.drain(most)
+        for batch in batches:
             self._shards.by_id[batch.shard].taken()
-            batches.append(batch)
         if any(batch.ended for batch in batches):
             self._shards.promote(now)
         return batches
@@ -152,7 +150,7 @@ class Schedule:
         ]
 
     def _soonest(self) -> Shard | None:
-        if self._queued_bytes >= self._max_bytes:
+        if self._prefetch.full:
             return None
         soonest, due = None, AFTER_ALL
         for (
@@ -172,10 +170,6 @@ class Schedule:
     def _described(self, description: StreamDescription, now: int) -> list[ReaderEvent]:
         batches, reader_events = self._shards.described(description, self._sync.begun, now)
         for batch in batches:
-            self._put(batch, 0)
+            self._prefetch.put(batch, 0)
         reader_events += clock_doubts("", description.doubt)
         return self._sync.succeeded(self._shards.unresolved(), now) + reader_events
-
-    def _put(self, batch: Batch, size: int) -> None:
-        self._queued_bytes += size
-        self._queue.append((batch, size))

@@ -31,7 +31,14 @@ from worker.sources.kinesis.api import (
     StreamFailureKind,
 )
 from worker.sources.kinesis.lineage import ShardInfo, after_refusal, child_position, may_have_lost
-from worker.sources.kinesis.pacing import STEADY, Pace, Random, after_answer, after_failure
+from worker.sources.kinesis.pacing import (
+    STEADY,
+    Pace,
+    Random,
+    after_answer,
+    after_failure,
+    bytes_expected,
+)
 from worker.stream.position import Position
 from worker.stream.record import Record
 
@@ -122,6 +129,7 @@ class Shard:
     busy: bool = False
     undelivered: int = 0  # batches made and not yet taken
     millis_behind: int | None = None
+    answered_at: int = 0  # when millis_behind was so
     failure: StreamFailure | None = None
     gap: bool = False  # to be reported with the next batch
     sync_awaited: int = 0  # number of the first sync that can resolve UNCERTAIN or ENDING
@@ -139,6 +147,11 @@ class Shard:
         if self.stage is ShardStage.READING:
             return GetRecords(self.info.shard, self._iterator)
         return None
+
+    def bytes_expected(self, now: int) -> int:
+        """Return the most bytes that the answer to ``call`` should have."""
+        reading = self.stage is ShardStage.READING
+        return bytes_expected(self.millis_behind, now - self.answered_at) if reading else 0
 
     def begin(self, position: Position, now: int) -> None:
         """Begin to read from ``position``, because all parents are done."""
@@ -166,6 +179,7 @@ class Shard:
         self.due = now + wait
         self.failure = None
         self.millis_behind = answer.millis_behind
+        self.answered_at = now
         clock = _tip_clock(answer)
         self.position = _advanced(self.position, answer.records, clock)
         if answer.next_iterator is not None:
