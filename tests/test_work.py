@@ -185,28 +185,36 @@ def test_what_a_long_call_walks_to_emit_its_turns_is_what_came_in_that_minute() 
     assert max(walked[6:]) == 60
 
 
+def late_events_walked(length: int, release_every: int) -> float:
+    """How many events a minute are walked in a session of so many, of which a late one arrives
+    before each release and changes what has been emitted.
+    """
+    driven, minutes = Driven(Rules(release_every=release_every)), 6
+    first = [event(at, "dtmf", None, at) for at in range(length)]
+    driven.partition.fold(deliveries(first))
+    driven.partition.tip("shard-0", BASE + 20 * MINUTE)
+    driven.partition.advance(["shard-0"])
+
+    def run() -> None:
+        for number in range(1, minutes * MINUTE // release_every + 1):
+            arrival = BASE + 20 * MINUTE + number * release_every
+            late = Event(
+                first[0].key, BASE + number, -1, "language_info", LanguageChanged(), arrival
+            )
+            driven.partition.fold(deliveries([late]))
+            driven.partition.tip("shard-0", arrival)
+            driven.partition.advance(["shard-0"])
+            driven.commit()
+
+    return calls_by_name(run)["_count.<locals>.run"] / minutes
+
+
 def test_what_a_long_session_costs_in_a_minute_is_bounded() -> None:
-    """A late event a minute, each of which changes emitted samples."""
+    assert late_events_walked(2_000, MINUTE) > 2_000
+    assert late_events_walked(12_000, MINUTE) <= 3 * late_events_walked(2_000, MINUTE)
 
-    def work(length: int) -> float:
-        driven, minutes = Driven(Rules()), 6
-        first = [event(at, "dtmf", None, at) for at in range(length)]
-        driven.partition.fold(deliveries(first))
-        driven.partition.tip("shard-0", BASE + 20 * MINUTE)
-        driven.partition.advance(["shard-0"])
 
-        def run() -> None:
-            for minute in range(minutes):
-                arrival = BASE + (21 + minute) * MINUTE
-                late = Event(
-                    first[0].key, BASE + minute, -1, "language_info", LanguageChanged(), arrival
-                )
-                driven.partition.fold(deliveries([late]))
-                driven.partition.tip("shard-0", arrival)
-                driven.partition.advance(["shard-0"])
-                driven.commit()
-
-        return calls_by_name(run)["_count.<locals>.run"] / minutes
-
-    assert work(2_000) > 2_000
-    assert work(12_000) <= 3 * work(2_000)
+def test_what_a_session_costs_in_a_minute_is_bounded_however_often_it_releases() -> None:
+    at_once = 5_000
+    assert late_events_walked(100, 1_000) <= 3 * at_once
+    assert at_once < late_events_walked(6_000, 1_000) <= 3 * at_once

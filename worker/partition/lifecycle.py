@@ -23,8 +23,10 @@ from worker.sessions.state import Closed, CloseReason
 from worker.sessions.summary import summary_of
 from worker.times.minutes import MINUTE
 
-_LONG: Final = 5_000
-"""A session emits each minute; one of n times as many events only every n + 1 minutes."""
+_EVENTS_A_MINUTE: Final = 5_000
+"""A session emits at so few of the instants of release that it goes through no more events in a
+minute, or in a period of release that is longer.
+"""
 
 
 class Lifecycle:
@@ -127,9 +129,10 @@ class Lifecycle:
                 self._quarantine(resident, defect)
 
     def _release_one(self, resident: ResidentSession, instant: int) -> None:
-        state = resident.state
-        if (instant // MINUTE) % (1 + state.count // _LONG):
-            return  # this bounds a session's cost per minute
+        state, every = resident.state, self._rules.release_every
+        # this bounds a session's cost per minute, however many events it has
+        if (instant // every) % (1 + state.count * MINUTE // (every * _EVENTS_A_MINUTE)):
+            return
         direct, turn = self._holds.direct(resident, instant), self._holds.turn(resident, instant)
         if state.closed is None and not (
             has_to_emit(state, Hold.DIRECT, direct) or has_to_emit(state, Hold.TURN, turn)
