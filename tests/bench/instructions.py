@@ -1,52 +1,66 @@
-"""What a record takes in machine instructions, counted by valgrind: no neighbour disturbs that.
+"""What a run takes in machine instructions, counted by callgrind: no neighbour disturbs that.
 
-Each count is of a process from its start to its end; what the one before in a row of ever longer
-ones has taken, too, is taken off.
+A stopwatch asks for the resources of the process's children when it is started and when it is
+stopped (``tests.bench.peers.measured``), and nothing else does. So callgrind, which closes a part
+of its count whenever that function of the C library is entered, gives each stretch under a watch a
+part of its own. A program runs some fifty times slower under it, and one thread at a time: what a
+clock drives, commits for one, comes round more often for each record than it does otherwise.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
-from itertools import pairwise
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from tests.bench.processes import LONGEST_S, ROOT, environment
-from tests.bench.stages import STAGES
+from tests.bench.processes import Program, measure
 
 VALGRIND: Final = shutil.which("valgrind")
 """None where there is none: then nothing can be counted."""
 
-_COLLECTED: Final = re.compile(r"Collected : (\d+)")
-_IN_A_ROW: Final = ("read", "decode", "fold", "close", "encode")
+_MARK: Final = "getrusage"
+_TOTALS: Final = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 
-def instructions(recording: Path, records: int) -> dict[str, float]:
-    """Instructions a record, by stage, as ``STAGES`` has them, and of the loop's ``json``."""
-    up_to = {stage: _count(stage, recording) for stage in ("parse", "json", *_IN_A_ROW)}
-    before = {"parse": "read", "json": "read"} | {
-        later: earlier for earlier, later in pairwise(_IN_A_ROW)
-    }
-    return {stage: (up_to[stage] - up_to[before[stage]]) / records for stage in (*STAGES, "json")}
+class Counted(NamedTuple):
+    """The instructions ``before`` the first watch ran and in each ``stretch`` under a watch, and
+    the figures that the run tells.
+    """
+
+    before: int
+    stretches: list[int]
+    figures: Mapping[str, Any]
+
+    @property
+    def a_record(self) -> float:
+        """Instructions a record, all stretches together."""
+        records: int = self.figures["records"]
+        return sum(self.stretches) / records
 
 
-def _count(stage: str, recording: Path) -> int:
-    done = subprocess.run(
-        [
-            *(str(VALGRIND), "--tool=callgrind", "--callgrind-out-file=/dev/null"),
-            *(sys.executable, "-m", "tests.bench.stages", stage, str(recording)),
-        ],
-        cwd=ROOT,
-        env={**environment(), "PYTHONHASHSEED": "0"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-        check=True,
-    )
-    found = _COLLECTED.search(done.stderr)
-    assert found is not None, done.stderr
+def counted(program: Program, valgrind: str | None = VALGRIND) -> Counted:
+    """Run it under callgrind. Raises RuntimeError if it fails."""
+    assert valgrind is not None
+    with tempfile.TemporaryDirectory(prefix="callgrind-") as folder:
+        out = Path(folder) / "out"
+        under = (
+            *(valgrind, "--tool=callgrind", f"--callgrind-out-file={out}"),
+            f"--dump-before={_MARK}",
+        )
+        figures = measure(program, under)
+        closed = [_total(part) for part in sorted(out.parent.glob("out.*"), key=_number)]
+    assert len(closed) % 2 == 0, f"{program}: a watch that was never stopped"
+    return Counted(closed[0], closed[1::2], figures)
+
+
+def _number(part: Path) -> int:
+    return int(part.suffix[1:])
+
+
+def _total(part: Path) -> int:
+    found = _TOTALS.search(part.read_text(encoding="utf-8"))
+    assert found is not None, part
     return int(found[1])

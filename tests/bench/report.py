@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
-    """One figure. ``ratio``: of ours to this one, where it is a peer's; above 1, ours is better.
-    ``target``: what was aimed at, and ``met``: whether it was; both None without a target.
+    """One figure; None if it couldn't be had. ``ratio``: of ours to this one, where it is a peer's;
+    above 1, ours is better. ``target``: what was aimed at, and ``met``: whether it was; both None
+    without a target.
     """
 
     case: str
     what: str
-    figure: float
+    figure: float | None
     unit: str
     ratio: float | None = None
     target: str | None = None
@@ -24,14 +25,26 @@ class Row(NamedTuple):
     runs: tuple[float, ...] = ()
 
 
-class Report(NamedTuple):
-    """A whole run: when, on what, with which versions, of what size."""
+class Measured(NamedTuple):
+    """When a case was measured, of which commit, with how many processes ready to run, on average
+    of the minute before.
+    """
 
     date: str
+    commit: str
+    load: float | None
+
+
+class Report(NamedTuple):
+    """What was measured, on what, with which versions, of what size. Cases may be of several runs:
+    ``measured`` has each one's.
+    """
+
     machine: Mapping[str, Any]
     versions: Mapping[str, str]
     peer_versions: Mapping[str, str]
     sizes: Mapping[str, Any]
+    measured: dict[str, Measured]
     rows: list[Row]
     left_out: list[str]
 
@@ -78,21 +91,35 @@ def beside(
     least: float | None = None,
 ) -> Row:
     """A peer's figure, and how many times better ours is."""
-    times = ratio(ours, theirs)
-    figure = statistics.median(theirs)
+    return _held(case, what, theirs, unit, ratio(ours, theirs), least)
+
+
+def cheaper(
+    case: str, what: str, ours: float, theirs: float, unit: str, least: float | None = None
+) -> Row:
+    """What a peer takes, and how many times less ours does."""
+    return _held(case, what, [theirs], unit, theirs / ours, least)
+
+
+def _held(
+    case: str, what: str, theirs: Sequence[float], unit: str, times: float, least: float | None
+) -> Row:
+    row = Row(case, what, statistics.median(theirs), unit, times, runs=tuple(theirs))
     if least is None:
-        return Row(case, what, figure, unit, times, runs=tuple(theirs))
-    return Row(case, what, figure, unit, times, f"× ≥ {least:g}", times >= least, tuple(theirs))
+        return row
+    return row._replace(target=f"× ≥ {least:.3g}", met=times >= least)
 
 
 def table(report: Report) -> str:
     """The rows as a Markdown table, with what they were measured on above it."""
     machine = report.machine
     lines = [
-        f"{report.date}, {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['cpu']}, {machine['cores']} cores, "
         f"Python {machine['python']}, {machine['system']}",
         "",
-        "| case | what | figure | ours is | target | met |",
+        *(f"* `{case}`: {_when(measured)}" for case, measured in report.measured.items()),
+        "",
+        "| case | what | figure | the worker is | target | met |",
         "| --- | --- | ---: | ---: | ---: | --- |",
         *(_line(row) for row in report.rows),
     ]
@@ -100,16 +127,37 @@ def table(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _when(measured: Measured) -> str:
+    load = "" if measured.load is None else f", load {measured.load:.1f}"
+    return f"{measured.date}, commit {measured.commit}{load}"
+
+
 def _line(row: Row) -> str:
-    ours = "" if row.ratio is None else f"{row.ratio:.1f} ×"
+    ours = "" if row.ratio is None else f"{row.ratio:.2f} ×"
     met = {None: "", True: "yes", False: "**no**"}[row.met]
-    figure = f"{row.figure:,.0f}" if row.figure >= 100 else f"{row.figure:,.3g}"
-    return (
-        f"| {row.case} | {row.what} | {figure} {row.unit} | {ours} | {row.target or ''} | {met} |"
-    )
+    figure = "" if row.figure is None else f"{_text(row.figure)} {row.unit}"
+    return f"| {row.case} | {row.what} | {figure} | {ours} | {row.target or ''} | {met} |"
+
+
+def _text(figure: float) -> str:
+    return f"{figure:,.0f}" if figure >= 100 else f"{figure:,.3g}"
 
 
 def write_json(report: Report, path: Path) -> None:
-    """The same and every single run."""
-    whole = {**report._asdict(), "rows": [row._asdict() for row in report.rows]}
+    """The same and every single run. What the file has of other cases stays in it, before."""
+    whole = {
+        **report._asdict(),
+        "measured": {case: measured._asdict() for case, measured in report.measured.items()},
+        "rows": [row._asdict() for row in report.rows],
+    }
+    if path.exists():
+        _keep_others(whole, json.loads(path.read_text(encoding="utf-8")))
     path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _keep_others(whole: dict[str, Any], before: Mapping[str, Any]) -> None:
+    measured = before.get("measured", {})
+    others = [row for row in before["rows"] if row["case"] not in whole["measured"]]
+    others = [row for row in others if row["case"] in measured]
+    whole["rows"] = others + whole["rows"]
+    whole["measured"] = {**measured, **whole["measured"]}
