@@ -113,7 +113,7 @@ def main(
         bench = Bench(Path(folder), sizes, seed, peers, before, _told)
         report = _report(bench)
         for name in names or _CASES:
-            began = _began()
+            began = _began(0 if name.endswith("-work") else sizes.rounds)
             rows = _CASES[name](bench) if _can_be_measured(name) else [_not_counted(name)]
             report.rows.extend(rows)
             report.measured.update(dict.fromkeys((row.case for row in rows), began))
@@ -130,9 +130,11 @@ def _not_counted(name: str) -> Row:
     return Row(name, "not counted, for there is no valgrind here", None, "")
 
 
-def _began() -> Measured:
+def _began(rounds: int) -> Measured:
+    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    machine = f"{_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
-    return Measured(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), commit_of(ROOT), load)
+    return Measured(date, commit_of(ROOT), machine, rounds, load)
 
 
 def _report(bench: Bench) -> Report:
@@ -142,12 +144,6 @@ def _report(bench: Bench) -> Report:
     if bench.before is None:
         left_out.append("another checkout to be held against")
     return Report(
-        {
-            "cpu": _cpu(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.machine()}",
-        },
         versions(sys.executable, _OURS),
         versions(bench.peers, _PEERS) if bench.peers else {},
         {"seed": bench.seed, **bench.sizes._asdict()},

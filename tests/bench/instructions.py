@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath
 from typing import Any, Final, NamedTuple
 
 from tests.bench.processes import Program, measure
@@ -21,17 +22,22 @@ from tests.bench.processes import Program, measure
 VALGRIND: Final = shutil.which("valgrind")
 """None where there is none: then nothing can be counted."""
 
+LOOP: Final = "_PyEval_EvalFrameDefault"
+"""The C function that carries out bytecode, without what it calls."""
+
 _MARK: Final = "getrusage"
 _TOTALS: Final = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 
 class Counted(NamedTuple):
-    """The instructions ``before`` the first watch ran and in each ``stretch`` under a watch, and
-    the figures that the run tells.
+    """The instructions ``before`` the first watch ran and in each of the ``stretches`` under a
+    watch, the same by the library or program whose code they are of (its file's name; the
+    interpreter's loop by itself is ``LOOP``), and the figures that the run tells.
     """
 
     before: int
     stretches: list[int]
+    by_file: Counter[str]
     figures: Mapping[str, Any]
 
     @property
@@ -48,19 +54,46 @@ def counted(program: Program, valgrind: str | None = VALGRIND) -> Counted:
         out = Path(folder) / "out"
         under = (
             *(valgrind, "--tool=callgrind", f"--callgrind-out-file={out}"),
-            f"--dump-before={_MARK}",
+            *(f"--dump-before={_MARK}", "--compress-strings=no", "--compress-pos=no"),
         )
         figures = measure(program, under)
-        closed = [_total(part) for part in sorted(out.parent.glob("out.*"), key=_number)]
-    assert len(closed) % 2 == 0, f"{program}: a watch that was never stopped"
-    return Counted(closed[0], closed[1::2], figures)
+        parts = [
+            part.read_text(encoding="utf-8", errors="replace")
+            for part in sorted(out.parent.glob("out.*"), key=_number)
+        ]
+    assert len(parts) % 2 == 0, f"{program}: a watch that was never stopped"
+    watched = parts[1::2]
+    by_file: Counter[str] = Counter()
+    for text in watched:
+        by_file.update(_by_file(text.splitlines()))
+    return Counted(_total(parts[0]), [_total(text) for text in watched], by_file, figures)
 
 
 def _number(part: Path) -> int:
     return int(part.suffix[1:])
 
 
-def _total(part: Path) -> int:
-    found = _TOTALS.search(part.read_text(encoding="utf-8"))
-    assert found is not None, part
+def _total(text: str) -> int:
+    found = _TOTALS.search(text)
+    assert found is not None
     return int(found[1])
+
+
+def _by_file(lines: Iterable[str]) -> Counter[str]:
+    """The instructions of functions themselves; a line after ``calls=`` is of what they call."""
+    found: Counter[str] = Counter()
+    file = name = ""
+    of_callee = False
+    for line in lines:
+        key, equals, text = line.partition("=")
+        if equals:
+            of_callee = key == "calls"
+            if key == "ob":
+                file = PurePath(text).name
+            elif key == "fn":
+                name = text
+        elif line[:1].isdigit():
+            if not of_callee:
+                found[LOOP if name.startswith(LOOP) else file] += int(line.split()[1])
+            of_callee = False
+    return found

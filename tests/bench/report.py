@@ -26,21 +26,22 @@ class Row(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """When a case was measured, of which commit, with how many processes ready to run, on average
-    of the minute before.
+    """When a case was measured, of which commit, on what, in how many rounds, with how many
+    processes ready to run, on average of the minute before.
     """
 
     date: str
     commit: str
+    machine: str
+    rounds: int
     load: float | None
 
 
 class Report(NamedTuple):
-    """What was measured, on what, with which versions, of what size. Cases may be of several runs:
-    ``measured`` has each one's.
+    """What was measured, with which versions, of what size: the last run's. Cases may be of several
+    runs: ``measured`` has each one's.
     """
 
-    machine: Mapping[str, Any]
     versions: Mapping[str, str]
     peer_versions: Mapping[str, str]
     sizes: Mapping[str, Any]
@@ -112,11 +113,7 @@ def _held(
 
 def table(report: Report) -> str:
     """The rows as a Markdown table, with what they were measured on above it."""
-    machine = report.machine
     lines = [
-        f"{machine['cpu']}, {machine['cores']} cores, "
-        f"Python {machine['python']}, {machine['system']}",
-        "",
         *(f"* `{case}`: {_when(measured)}" for case, measured in report.measured.items()),
         "",
         "| case | what | figure | the worker is | target | met |",
@@ -128,8 +125,9 @@ def table(report: Report) -> str:
 
 
 def _when(measured: Measured) -> str:
-    load = "" if measured.load is None else f", load {measured.load:.1f}"
-    return f"{measured.date}, commit {measured.commit}{load}"
+    load = "" if measured.load is None else f", load {measured.load:.0f}"
+    counted = f"{measured.rounds} rounds" if measured.rounds else "counted once"
+    return f"{measured.date}, commit {measured.commit}, {counted}, {measured.machine}{load}"
 
 
 def _line(row: Row) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.bench.instructions import counted
+from tests.bench.instructions import LOOP, counted
 from tests.bench.peers.measured import Stopwatch
 from tests.bench.processes import program
 from tests.counting import calls_by_name
@@ -16,7 +16,9 @@ import subprocess, sys
 for part, instructions in enumerate((7000, 900, 80, 100, 5), 1):
     name = f"{out}.{part}" if part < 5 else out
     with open(name, "w") as file:
-        file.write(f"part: {part}\\n\\nsummary: 1\\n\\ntotals: {instructions}\\n")
+        file.write(f"part: {part}\\n\\ntotals: {instructions}\\n\\n")
+        file.write("ob=/bin/python\\nfn=_PyEval_EvalFrameDefault'2\\n7 10\\n")
+        file.write("cfn=f\\ncalls=1 0\\n7 4000\\n9 2\\nfn=f\\n0 30\\n")
 command = [word for word in sys.argv[1:] if not word.startswith("--")]
 sys.exit(subprocess.run(command).returncode)
 """
@@ -29,6 +31,7 @@ def test_the_stretches_under_a_watch_are_counted_and_what_is_between_is_not(tmp_
     found = counted(program("runs", "checksums", 100, 1, "small"), str(script))
     assert (found.before, found.stretches) == (7000, [900, 100])
     assert found.a_record == 10
+    assert found.by_file == {LOOP: 24, "python": 60}
 
 
 def test_a_watch_asks_for_the_childrens_resources_when_it_starts_and_when_it_stops() -> None:

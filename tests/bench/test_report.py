@@ -18,12 +18,10 @@ from tests.bench.report import (
     write_json,
 )
 
-MACHINE = {"cpu": "a CPU", "cores": 2, "python": "3.11", "system": "Linux"}
-
 
 def report(*rows: Row, commit: str = "1234567") -> Report:
-    measured = {row.case: Measured("today", commit, 1.5) for row in rows}
-    return Report(MACHINE, {}, {}, {}, measured, list(rows), ["a peer, for it can't be run"])
+    measured = {row.case: Measured("today", commit, "a CPU", 3, 1.5) for row in rows}
+    return Report({}, {}, {}, measured, list(rows), ["a peer, for it can't be run"])
 
 
 def test_a_target_is_met_or_not_by_the_median_and_a_ratio_by_its_rounds() -> None:
@@ -40,7 +38,7 @@ def test_a_target_is_met_or_not_by_the_median_and_a_ratio_by_its_rounds() -> Non
     assert "| a | fast | 110 records/s |  | ≥ 100 | yes |" in text
     assert "| c | a peer | 10 records/s | 2.00 × | × ≥ 3 | **no** |" in text
     assert "| c | a peer | 270 instructions | 0.90 × | × ≥ 1.11 | **no** |" in text
-    assert "* `d`: today, commit 1234567, load 1.5" in text
+    assert "* `d`: today, commit 1234567, 3 rounds, a CPU, load 2" in text
     assert "Left out: a peer, for it can't be run" in text
 
 

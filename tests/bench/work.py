@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Final
 
 from tests.bench.bench import Bench, fixed, stream, without
 from tests.bench.cases import remove_states
+from tests.bench.instructions import LOOP, Counted
 from tests.bench.processes import measure, program
 from tests.bench.programs import AGGREGATES, LIVES, REPLAYS, lives, opened, replays
 from tests.bench.report import Row, at_most, cheaper
@@ -42,8 +44,28 @@ def replay(bench: Bench) -> list[Row]:
             for name, text in REPLAYS.items()
             if name in taken
         ),
+        *_shares(found["replay"]),
         at_most("a-work", "replay --as-live", [taken["replay_as_live"]], WORK),
         *(at_most("a-work", text, [stages[stage]], WORK) for stage, text in STAGES.items()),
+    ]
+
+
+def _shares(found: Counted) -> list[Row]:
+    """Whose code a replay's instructions are of."""
+    names: defaultdict[str, int] = defaultdict(int)
+    for file, count in found.by_file.items():
+        if file == LOOP:
+            names["the interpreter's loop"] += count
+        elif file.startswith(("python", "libpython")):
+            names["the C that the interpreter calls: objects, calls, memory"] += count
+        elif file.startswith("_core."):
+            names["msgspec"] += count
+        else:
+            names["the C library and other extensions"] += count
+    whole = sum(names.values())
+    return [
+        at_most("a-work", f"of the replay: {name}", [100 * count / whole], "%")
+        for name, count in sorted(names.items(), key=lambda one: -one[1])
     ]
 
 
