@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from typing import Final
 
 from tests.bench.bench import Bench, fixed, stream, without
@@ -14,6 +14,17 @@ from tests.bench.report import Row, at_most, cheaper
 from tests.bench.stages import STAGES
 
 WORK: Final = "instructions a record"
+_CODE: Final = {
+    LOOP: "the interpreter's loop",
+    "libpython": "the C that it calls: objects, calls, memory",
+    "python": "the C that it calls: objects, calls, memory",
+    "_core.": "msgspec",
+    "libsqlite3": "SQLite",
+    "libcrypto": "OpenSSL",
+    "libc.": "the C library",
+}
+"""Whose code a file is, by the beginning of its name."""
+
 _NOT_MORE: Final = 0.9
 """The share of the instructions of the checkout before that a replay may take."""
 
@@ -44,28 +55,9 @@ def replay(bench: Bench) -> list[Row]:
             for name, text in REPLAYS.items()
             if name in taken
         ),
-        *_shares(found["replay"]),
+        *_shares("a-work", "replay", found["replay"]),
         at_most("a-work", "replay --as-live", [taken["replay_as_live"]], WORK),
         *(at_most("a-work", text, [stages[stage]], WORK) for stage, text in STAGES.items()),
-    ]
-
-
-def _shares(found: Counted) -> list[Row]:
-    """Whose code a replay's instructions are of."""
-    names: defaultdict[str, int] = defaultdict(int)
-    for file, count in found.by_file.items():
-        if file == LOOP:
-            names["the interpreter's loop"] += count
-        elif file.startswith(("python", "libpython")):
-            names["the C that the interpreter calls: objects, calls, memory"] += count
-        elif file.startswith("_core."):
-            names["msgspec"] += count
-        else:
-            names["the C library and other extensions"] += count
-    whole = sum(names.values())
-    return [
-        at_most("a-work", f"of the replay: {name}", [100 * count / whole], "%")
-        for name, count in sorted(names.items(), key=lambda one: -one[1])
     ]
 
 
@@ -76,11 +68,13 @@ def live(bench: Bench) -> list[Row]:
     remove_states(bench.folder)
     with stream(inputs) as endpoint:
         runs = without(lives(bench, endpoint, inputs, records, state), ["kcl"])
-        found = {name: one.a_record for name, one in bench.counted(runs).items()}
+        counted = bench.counted(runs)
+    found = {name: one.a_record for name, one in counted.items()}
     ours = found["live"]
     return [
         at_most("b-work", "live: HTTP to encoded requests in SQLite", [ours], WORK),
-        at_most("b-work", "of that, fetching", [found["fetch"]], WORK),
+        at_most("b-work", "of that, fetching: the reader, nothing folded", [found["fetch"]], WORK),
+        *_shares("b-work", "live run", counted["live"]),
         *(
             cheaper("b-work", bench.named(text), ours, found[name], WORK)
             for name, text in LIVES.items()
@@ -109,7 +103,9 @@ def commits(bench: Bench) -> list[Row]:
             f"commit of {new:,} new events, {text}",
             *([committed.a_record], "instructions an event"),
         ),
+        *_shares("c-work", "commit", committed),
         at_most("c-work", f"restore, {text}", [restored.a_record], "instructions a session"),
+        *_shares("c-work", "restore", restored),
     ]
 
 
@@ -131,6 +127,7 @@ def aggregates(bench: Bench) -> list[Row]:
         ours = found["ours"].a_record
         rows += [
             at_most("f-work", f"KPL aggregates of {text}", [ours], WORK),
+            *_shares("f-work", f"aggregates of {text}", found["ours"]),
             *(
                 cheaper("f-work", f"{what}, {text}", ours, found[name].a_record, WORK)
                 for name, what in (
@@ -151,4 +148,18 @@ def curve(bench: Bench) -> list[Row]:
     return [
         at_most("curve-work", what, [one.a_record], WORK)
         for what, one in bench.counted(runs).items()
+    ]
+
+
+def _shares(case: str, what: str, found: Counted) -> list[Row]:
+    """Whose code the instructions are of, from a twentieth of all on."""
+    names: Counter[str] = Counter()
+    for file, count in found.by_file.items():
+        known = (name for start, name in _CODE.items() if file.startswith(start))
+        names[next(known, file)] += count
+    shares = [(name, 100 * count / names.total()) for name, count in names.most_common()]
+    return [
+        at_most(case, f"of the {what}: {name}", [share], "%")
+        for name, share in shares
+        if share >= 5
     ]
