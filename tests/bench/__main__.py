@@ -20,7 +20,7 @@ from tests.bench.processes import ROOT, versions
 from tests.bench.report import Measured, Report, Row, table, write_json
 
 _FULL: Final = Sizes(
-    rounds=5,
+    rounds=3,
     records=100_000,
     live=(300_000, 10),
     states=(1_000, 10_000, 100_000),
