@@ -17,7 +17,7 @@ from tests.bench import cases, work
 from tests.bench.bench import Bench, Sizes, commit_of
 from tests.bench.instructions import VALGRIND
 from tests.bench.processes import ROOT, versions
-from tests.bench.report import Measured, Report, Row, table, write_json
+from tests.bench.report import Measured, Report, Row, merged, read_json, table, write_json
 
 _FULL: Final = Sizes(
     rounds=3,
@@ -28,7 +28,7 @@ _FULL: Final = Sizes(
     aggregated=50_000,
     curve=(100_000, 1_000_000, 10_000_000),
     counted=5_000,
-    counted_live=(20_000, 2),
+    counted_live=(10_000, 1),
     counted_sessions=1_000,
     counted_curve=(5_000, 50_000),
 )
@@ -109,6 +109,7 @@ def main(
     if rounds:
         sizes = sizes._replace(rounds=rounds)
     before = None if against is None else against.absolute()
+    others = None if json_path is None else read_json(json_path)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         bench = Bench(Path(folder), sizes, seed, peers, before, _told)
         report = _report(bench)
@@ -117,9 +118,9 @@ def main(
             rows = _CASES[name](bench) if _can_be_measured(name) else [_not_counted(name)]
             report.rows.extend(rows)
             report.measured.update(dict.fromkeys((row.case for row in rows), began))
-            if json_path is not None:
-                write_json(report, json_path)  # so that what is measured outlives an interruption
-    click.echo(table(report), nl=False)
+            if json_path is not None:  # so that what is measured outlives an interruption
+                write_json(merged(report, others), json_path)
+    click.echo(table(merged(report, others)), nl=False)
 
 
 def _can_be_measured(name: str) -> bool:

@@ -73,10 +73,14 @@ class Bench(NamedTuple):
     def counted(self, runs: Runs) -> dict[str, Counted]:
         """The instructions of every run, a few at once."""
         self.told(f"counting instructions: {', '.join(runs)}")
+
+        def count(name: str) -> Counted:
+            found = counted(runs[name]()._replace(on_one_core=False))
+            self.told(f"counted: {name}")
+            return found
+
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            alone = (run()._replace(on_one_core=False) for run in runs.values())
-            made = pool.map(counted, alone)
-            return dict(zip(runs, made, strict=True))
+            return dict(zip(runs, pool.map(count, runs), strict=True))
 
     def inputs(self, records: int, shards: int = SHARDS, *, today: bool = False) -> Path:
         """The folder of the inputs of that size, made on first use; ``today``'s have minutes that a

@@ -141,21 +141,37 @@ def _text(figure: float) -> str:
     return f"{figure:,.0f}" if figure >= 100 else f"{figure:,.3g}"
 
 
+def merged(report: Report, before: Report | None) -> Report:
+    """The report with those cases of one before that it hasn't measured itself, in order."""
+    if before is None:
+        return report
+    kept = {case: one for case, one in before.measured.items() if case not in report.measured}
+    measured = sorted({**kept, **report.measured}.items(), key=lambda one: _place(one[0]))
+    rows = [row for row in before.rows if row.case in kept] + report.rows
+    return report._replace(
+        measured=dict(measured), rows=sorted(rows, key=lambda row: _place(row.case))
+    )
+
+
+def _place(case: str) -> tuple[bool, str, bool]:
+    name = case.removesuffix("-work")
+    return name == "curve", name, name != case
+
+
 def write_json(report: Report, path: Path) -> None:
-    """The same and every single run. What the file has of other cases stays in it, before."""
+    """The same and every single run."""
     whole = {
         **report._asdict(),
-        "measured": {case: measured._asdict() for case, measured in report.measured.items()},
+        "measured": {case: one._asdict() for case, one in report.measured.items()},
         "rows": [row._asdict() for row in report.rows],
     }
-    if path.exists():
-        _keep_others(whole, json.loads(path.read_text(encoding="utf-8")))
     path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _keep_others(whole: dict[str, Any], before: Mapping[str, Any]) -> None:
-    measured = before.get("measured", {})
-    others = [row for row in before["rows"] if row["case"] not in whole["measured"]]
-    others = [row for row in others if row["case"] in measured]
-    whole["rows"] = others + whole["rows"]
-    whole["measured"] = {**measured, **whole["measured"]}
+def read_json(path: Path) -> Report | None:
+    """What ``write_json`` has written there; None if nothing has been."""
+    if not path.exists():
+        return None
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    measured = {case: Measured(**one) for case, one in whole["measured"].items()}
+    return Report(**{**whole, "measured": measured, "rows": [Row(**one) for one in whole["rows"]]})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from tests.bench.report import (
     Measured,
@@ -14,6 +13,8 @@ from tests.bench.report import (
     at_most,
     beside,
     cheaper,
+    merged,
+    read_json,
     table,
     write_json,
 )
@@ -46,16 +47,27 @@ def test_what_could_not_be_had_is_a_row_without_a_figure() -> None:
     assert "| w | not counted |  |  |  |  |" in table(report(Row("w", "not counted", None, "")))
 
 
-def test_cases_that_were_not_measured_again_stay_in_the_file_with_their_commit(
-    tmp_path: Path,
-) -> None:
+def test_cases_that_were_not_measured_again_stay_with_their_commit(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
-    once = [Row("a", "old", 1.0, "s", runs=(1.0,)), Row("b", "stays", 2.0, "s")]
-    write_json(report(*once, commit="0000001"), path)
-    write_json(report(Row("a", "new", 3.0, "s"), commit="0000002"), path)
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    assert [row["what"] for row in found["rows"]] == ["stays", "new"]
-    assert {case: one["commit"] for case, one in found["measured"].items()} == {
+    assert read_json(path) is None
+    once = [Row("curve", "late", 2.0, "s"), Row("a", "old", 1.0, "s"), Row("b", "stays", 2.0, "s")]
+    write_json(merged(report(*once, commit="0000001"), read_json(path)), path)
+    again = report(Row("a", "new", 3.0, "s"), Row("a-work", "new", 4.0, ""), commit="0000002")
+    found = merged(again, read_json(path))
+    assert [row.case for row in found.rows] == ["a", "a-work", "b", "curve"]
+    assert [row.what for row in found.rows] == ["new", "new", "stays", "late"]
+    assert {case: one.commit for case, one in found.measured.items()} == {
         "a": "0000002",
+        "a-work": "0000002",
         "b": "0000001",
+        "curve": "0000001",
     }
+
+
+def test_the_file_has_every_single_run(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    write_json(report(at_most("c", "a commit", [3.0, 1.0, 2.0], "ms")), path)
+    assert json.loads(path.read_text(encoding="utf-8"))["rows"][0]["runs"] == [3.0, 1.0, 2.0]
+    found = read_json(path)
+    assert found is not None
+    assert found.rows[0].figure == 2.0

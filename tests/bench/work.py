@@ -16,8 +16,8 @@ from tests.bench.stages import STAGES
 WORK: Final = "instructions a record"
 _CODE: Final = {
     LOOP: "the interpreter's loop",
-    "libpython": "the C that it calls: objects, calls, memory",
-    "python": "the C that it calls: objects, calls, memory",
+    "libpython": "the interpreter's objects, calls and memory",
+    "python": "the interpreter's objects, calls and memory",
     "_core.": "msgspec",
     "libsqlite3": "SQLite",
     "libcrypto": "OpenSSL",
