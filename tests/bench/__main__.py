@@ -30,7 +30,7 @@ _FULL: Final = Sizes(
     counted=5_000,
     counted_live=(10_000, 1),
     counted_sessions=1_000,
-    counted_curve=(5_000, 50_000),
+    counted_curve=(5_000, 20_000),
 )
 _QUICK: Final = Sizes(
     rounds=1,
