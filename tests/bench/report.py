@@ -126,8 +126,8 @@ def table(report: Report) -> str:
 
 def _when(measured: Measured) -> str:
     load = "" if measured.load is None else f", load {measured.load:.0f}"
-    counted = f"{measured.rounds} rounds" if measured.rounds else "counted once"
-    return f"{measured.date}, commit {measured.commit}, {counted}, {measured.machine}{load}"
+    rounds = {0: "counted once", 1: "1 round"}.get(measured.rounds, f"{measured.rounds} rounds")
+    return f"{measured.date}, commit {measured.commit}, {rounds}, {measured.machine}{load}"
 
 
 def _line(row: Row) -> str:

@@ -19,6 +19,7 @@ _CODE: Final = {
     "libpython": "the interpreter's objects, calls and memory",
     "python": "the interpreter's objects, calls and memory",
     "_core.": "msgspec",
+    "backend_c.": "zstandard",
     "libsqlite3": "SQLite",
     "libcrypto": "OpenSSL",
     "libc.": "the C library",
