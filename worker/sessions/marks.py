@@ -44,13 +44,12 @@ class TimelineMark(NamedTuple):
     detail: str | None
 
 
-def marks_of(ordered: list[LoggedEvent]) -> list[TimelineMark]:
-    """The marks of a session's events in order, at least one."""
-    first = ordered[0].timestamp
+def marks_of(first: int, rows: list[LoggedEvent]) -> list[TimelineMark]:
+    """The marks among a session's events in order; ``first``: the time of its first event."""
     return [
-        TimelineMark(row.timestamp - first, _MARKS[row.name], _detail(row.payload))
-        for row in ordered
-        if row.name in _MARKS
+        TimelineMark(row.timestamp - first, MARKS[row.name], _detail(row.payload))
+        for row in rows
+        if row.name in MARKS
     ]
 
 
@@ -71,4 +70,5 @@ def _detail(payload: Payload | None) -> str | None:
     return None
 
 
-_MARKS: Final[dict[int | str, What]] = {EVENT_CODES[what]: what for what in get_args(What)}
+MARKS: Final[dict[int | str, What]] = {EVENT_CODES[what]: what for what in get_args(What)}
+"""What each mark is called, by its event's code."""

@@ -87,7 +87,7 @@ def breaks_of(rows: Sequence[LoggedEvent]) -> list[Break]:
     """
     if isinstance(rows[0], LinkedEvent):
         return [(number, 1) for number in _lacking(_named(rows))]
-    return list(_breaks(_ascending(rows)))
+    return _breaks(_ascending(rows))
 
 
 def _ascending(rows: Iterable[LoggedEvent]) -> list[int]:
@@ -102,10 +102,12 @@ def _numbers(ascending: list[int]) -> NumberSpan:
     return NumberSpan(first, last, last - first + 1 - present, present)
 
 
-def _breaks(ascending: Iterable[int]) -> Iterator[Break]:
-    for number, following in pairwise(ascending):
-        if following - number > 1:
-            yield following, following - number - 1
+def _breaks(ascending: list[int]) -> list[Break]:
+    return [
+        (following, following - number - 1)
+        for number, following in pairwise(ascending)
+        if following - number > 1
+    ]
 
 
 _Named = dict[int, int | None]

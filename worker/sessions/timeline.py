@@ -7,8 +7,9 @@ are missing, are read from the events themselves. Times are in ms since the sess
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from itertools import pairwise
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,7 +20,7 @@ from worker.events.payload import Configured, LanguageChanged
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import LoggedEvent
 from worker.sessions.event_walk import CONFIGURING, latency_of
-from worker.sessions.marks import TimelineMark, marks_of
+from worker.sessions.marks import MARKS, TimelineMark, marks_of
 from worker.sessions.pairing import Pairing
 from worker.sessions.sequence_numbers import breaks_of
 from worker.sessions.turn_rows import RowOutcome, TurnRow
@@ -190,6 +191,7 @@ def timeline_of(pairs: Pairs, ordered: list[LoggedEvent], *, holes: bool) -> Tim
     """Return the timeline of a session from its pairs and all of its events in order, at least one.
     ``holes``: whether any numbers are missing.
     """
+    first, notable = ordered[0].timestamp, [row for row in ordered if row.name in _NOTABLE]
     return _bounded(
         Timeline(
             customer=pairs.customer,
@@ -197,11 +199,11 @@ def timeline_of(pairs: Pairs, ordered: list[LoggedEvent], *, holes: bool) -> Tim
             waits=pairs.waits,
             prompts=sorted(pairs.prompts, key=_begin),
             replies=pairs.replies,
-            stt=_reported(ordered, "stt_latency"),
-            tts=_reported(ordered, "tts_latency"),
-            marks=marks_of(ordered),
+            stt=_reported(first, notable, _STT),
+            tts=_reported(first, notable, _TTS),
+            marks=marks_of(first, notable),
             gaps=_gaps(ordered) if holes else [],
-            contexts=_contexts(ordered),
+            contexts=_contexts(first, notable),
             omitted=0,
         )
     )
@@ -225,29 +227,28 @@ def _bounded(whole: Timeline) -> Timeline:
     return replace(whole, omitted=beyond, **{kind: lists[kind][: kept[kind]] for kind in _KINDS})
 
 
-def _reported(ordered: list[LoggedEvent], name: str) -> list[ReportedLatency]:
-    code, first = EVENT_CODES[name], ordered[0].timestamp
+def _reported(first: int, notable: list[LoggedEvent], code: int) -> list[ReportedLatency]:
     return [
         ReportedLatency(row.timestamp - first, latency)
-        for row in ordered
+        for row in notable
         if row.name == code and (latency := latency_of(row.payload)) is not None
     ]
 
 
 def _gaps(ordered: list[LoggedEvent]) -> list[Gap]:
-    first, missing = ordered[0].timestamp, dict(breaks_of(ordered))
-    by_number = sorted((row.sequence_number, row.timestamp - first) for row in ordered)
-    return sorted(
-        Gap(min(at, later), max(at, later), missing[following])
-        for (number, at), (following, later) in pairwise(by_number)
-        if following in missing and number != following
-    )
+    first, gaps = ordered[0].timestamp, list[Gap]()
+    by_number = sorted(zip(map(_NUMBER, ordered), map(_TIME, ordered), strict=True))
+    for number, missing in breaks_of(ordered):
+        after = bisect_left(by_number, (number,))
+        around = by_number[after - 1][1] - first, by_number[after][1] - first
+        gaps.append(Gap(min(around), max(around), missing))
+    return sorted(gaps)
 
 
-def _contexts(ordered: list[LoggedEvent]) -> list[InForce]:
+def _contexts(first: int, notable: list[LoggedEvent]) -> list[InForce]:
     """Return the successive contexts; there is none before the first configuration."""
-    walk, first, found = ContextWalk(), ordered[0].timestamp, list[InForce]()
-    for row in ordered:
+    walk, found = ContextWalk(), list[InForce]()
+    for row in notable:
         if row.name not in CONFIGURING:
             continue
         before, payload = walk.current, row.payload
@@ -262,3 +263,9 @@ def _contexts(ordered: list[LoggedEvent]) -> list[InForce]:
 
 _KINDS: Final = tuple(name for name in Timeline.__struct_fields__ if name != "omitted")
 _CONFIGURATIONS: Final = EVENT_CODES["configurations"]
+_STT: Final = EVENT_CODES["stt_latency"]
+_TTS: Final = EVENT_CODES["tts_latency"]
+_NOTABLE: Final = frozenset((*MARKS, *CONFIGURING, _STT, _TTS))
+"""The codes of the events that are facts by themselves."""
+_NUMBER: Final = attrgetter("sequence_number")
+_TIME: Final = attrgetter("timestamp")
