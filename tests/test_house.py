@@ -71,7 +71,8 @@ CORE: Final = (
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
-    *("errors", "backoff", "printable", "identifying", "private_files", "times", "logs"),
+    *("errors", "backoff", "printable", "identifying", "private_files", "thread_pool"),
+    *("times", "logs"),
     *("stream", "metrics", "recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
     "pinecall",
