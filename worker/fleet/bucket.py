@@ -128,7 +128,7 @@ class PushedSource:
         """Do nothing."""
 
 
-class Bucket:
+class HeldBucket:
     """A bucket whose state this process has acquired. Not thread-safe; its service sends and
     compacts in the threads of the shared pools.
     """
@@ -164,7 +164,7 @@ class Bucket:
         self._source.push([DecodedBatch(CARRIER + carrier, 0, [], position)])
 
 
-def open_bucket(parts: BucketParts, bucket: int) -> Bucket:
+def open_bucket(parts: BucketParts, bucket: int) -> HeldBucket:
     """Acquire a bucket's state and commit the beginning of its service. See ``partition_of`` for
     errors.
     """
@@ -186,4 +186,4 @@ def open_bucket(parts: BucketParts, bucket: int) -> Bucket:
         open_source,
         acquired,
     )
-    return Bucket(bucket, service, source, receipts[0])
+    return HeldBucket(bucket, service, source, receipts[0])

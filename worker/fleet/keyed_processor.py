@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Final, Protocol
 
 from worker.errors import ChainBroken, Fenced, Misconfigured, Unreadable, VoiceInsightsError
-from worker.fleet.bucket import Bucket, PartitionsParts, open_bucket
+from worker.fleet.bucket import HeldBucket, PartitionsParts, open_bucket
 from worker.fleet.bundles import decode_bundle
 from worker.fleet.processor import Checkpointer, LeasedRecord
 from worker.objectstore.parallel import each
@@ -49,7 +49,7 @@ class KeyedProcessor:
         self._parts = host.parts.buckets
         self._lock = Lock()
         self._shard = ""
-        self._buckets: dict[int, Bucket] = {}
+        self._buckets: dict[int, HeldBucket] = {}
         self._over = False
         self._fenced: Fenced | None = None
         self._read: tuple[str, int] = "", 0
@@ -57,7 +57,7 @@ class KeyedProcessor:
         self._checkpointed: str | None = None
 
     @property
-    def buckets(self) -> Sequence[Bucket]:
+    def buckets(self) -> Sequence[HeldBucket]:
         """The buckets that are held."""
         return tuple(self._buckets.values())
 
@@ -166,7 +166,7 @@ class KeyedProcessor:
             raise
 
     def _open(self, numbers: Sequence[int]) -> None:
-        opened: dict[int, Bucket] = {}
+        opened: dict[int, HeldBucket] = {}
 
         def open_one(number: int) -> None:
             opened[number] = open_bucket(self._parts, number)
@@ -266,7 +266,7 @@ class KeyedProcessor:
             return False
         fenced: list[Fenced] = []
 
-        def finish_one(bucket: Bucket) -> None:
+        def finish_one(bucket: HeldBucket) -> None:
             try:
                 bucket.service.finish(deadline)
             except Fenced as error:
