@@ -1,0 +1,1 @@
+"""A fleet: tasks that share the work of one stream, by an engine that leases shards."""
