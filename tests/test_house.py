@@ -85,6 +85,7 @@ LAYERS: Final = (
         "opening",
         "otlp",
         "wiring",
+        "fleet",
         "doctor",
         "cli",
         "__main__",

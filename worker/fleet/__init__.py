@@ -1,1 +1,1 @@
-"""A fleet: tasks that share the work of one stream, by an engine that leases shards."""
+"""The worker spread over several processes, by a consumer library that leases shards to them."""
