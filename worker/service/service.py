@@ -12,6 +12,7 @@ from typing import Final
 
 from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Outputs
+from worker.partition.delta import Delta
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
@@ -144,7 +145,7 @@ class Service:
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:
             self._events.test_event(test_id)
-        self._events.progress(self._progress(self._monotonic() - started, outputs))
+        self._events.progress(self._progress(self._monotonic() - started, delta, outputs))
 
     def _fold(self, batch: DecodedBatch) -> None:
         partition, shard = self.partition, batch.shard
@@ -170,7 +171,7 @@ class Service:
     def _backpressure(self) -> float:
         return backpressure_share(self._backlog.size, self._limits.outbox_bytes)
 
-    def _progress(self, commit_s: float, outputs: Outputs) -> WorkerStatus:
+    def _progress(self, commit_s: float, delta: Delta, outputs: Outputs) -> WorkerStatus:
         return WorkerStatus(
             stream_time=self.partition.now,
             sessions=self.partition.resident,
@@ -187,6 +188,7 @@ class Service:
             records=outputs.records,
             letters=letter_news(outputs.dead_letters, outputs.quarantined),
             totals=outputs.totals,
+            admitted=delta.series,
         )
 
     def _raise_part_error(self) -> None:
