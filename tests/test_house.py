@@ -56,6 +56,9 @@ PAGE: Final = (
 )
 """The modules of ``worker.page`` that make it of records; the others know the worker, too."""
 
+FLEET_PURE: Final = (*("layout", "keys", "bundles", "chunks", "routing", "receipt", "processor"),)
+"""The modules of ``worker.fleet`` that decide what goes where and what is new."""
+
 CORE: Final = (
     *("worker.backoff", "worker.printable", "worker.identifying"),
     *("worker.times", "worker.stream"),
@@ -65,6 +68,8 @@ CORE: Final = (
     *("worker.destinations.lines", "worker.destinations.cloudwatch.datums"),
     "worker.destinations.cloudwatch.requests",
     *(f"worker.page.{name}" for name in PAGE),
+    *(f"worker.fleet.{name}" for name in FLEET_PURE),
+    "worker.sources.batch",
     *(f"worker.doctor.{name}" for name in JUDGING),
     *(f"worker.twilio.{name}" for name in TWILIO_PURE),
     *(f"worker.pinecall.{name}" for name in PINECALL_PURE),

@@ -69,7 +69,7 @@ class Processor(Protocol):
         ...
 
 
-class Application(NamedTuple):
+class FleetApplication(NamedTuple):
     """One role of a task, as an engine runs it.
 
     ``name``: by which leases are shared with other processes, also the name of their table.
@@ -92,7 +92,7 @@ class Application(NamedTuple):
 class FleetEngine(Protocol):
     """A consumer library."""
 
-    def run(self, application: Application, stop: Callable[[], bool]) -> None:
+    def run(self, application: FleetApplication, stop: Callable[[], bool]) -> None:
         """Lease and process shards until ``stop`` returns True, which is asked several times a
         second; then end the processors. Raises an error if the library itself fails.
         """
