@@ -20,6 +20,18 @@ class HeldBuckets(NamedTuple):
     of: int
 
 
+def listed_buckets(held: Sequence[int]) -> str:
+    """Buckets, given in ascending order, in words: ``0-3, 7``."""
+    runs: list[list[int]] = []
+    for bucket in held:
+        if runs and bucket == runs[-1][1] + 1:
+            runs[-1][1] = bucket
+        else:
+            runs.append([bucket, bucket])
+    texts = (str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    return ", ".join(texts) or "none"
+
+
 class WorkerStatus(NamedTuple):
     """The status of the service after a commit. ``backpressure``: the share of time (0 to 1) in
     which reading pauses because the outbox is nearly full. ``window``: the samples that the commit
