@@ -54,7 +54,9 @@ class SourceProgress(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``after``, ``through``: the sequence numbers between which it lies, the second included; empty
     for the shard's beginning. ``clock``: epoch ms; everything that arrived in the shard before it
     is not beyond ``through``; 0 if unknown. ``millis_behind``: the distance to the shard's tip.
-    ``ended``: the shard has been read to its end, and these are its child shards.
+    ``ended``: the shard has been read to its end, and these are its child shards. ``horizon``:
+    epoch ms; the stream may have dropped what arrived before it when the router began there; 0 if
+    it has dropped nothing, or everything between was seen.
     """
 
     shard: _Name
@@ -64,6 +66,7 @@ class SourceProgress(msgspec.Struct, frozen=True, array_like=True, gc=False):
     millis_behind: int = 0
     ended: bool = False
     children: Annotated[tuple[_Name, ...], msgspec.Meta(max_length=64)] = ()
+    horizon: int = 0
 
 
 class Bundle(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):

@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from worker.events.decode import MAX_PARTS
 from worker.fleet.bundles import BundleItem
 
 CHUNK_BYTES: Final = 2 << 20
@@ -27,7 +28,7 @@ def chunks(items: Iterable[BundleItem]) -> Iterator[list[BundleItem]]:
     """Yield items of ascending records in lists of whole groups."""
     chunk: list[BundleItem] = []
     size = 0
-    for group in _groups(items):
+    for group in map(_few, _groups(items)):
         added = sum(len(one.data) for one in group)
         if chunk and (size + added > CHUNK_BYTES or len(chunk) + len(group) > CHUNK_ITEMS):
             yield chunk
@@ -48,6 +49,15 @@ def shortened(chunk: list[BundleItem]) -> list[list[BundleItem]]:
         return [_joined(groups[:half]), _joined(groups[half:])]
     largest = max(len(one.data) for one in chunk)
     return [[_cut(one) if 2 * len(one.data) > largest else one for one in chunk]]
+
+
+def _few(group: list[BundleItem]) -> list[BundleItem]:
+    """Return a group that is no more than a bundle may have: a few bytes of an aggregate of more
+    records than events fit in are one dead letter, as they are where nothing is routed.
+    """
+    if len(group) <= MAX_PARTS:
+        return group
+    return [replace(group[0], refused=f"KPL aggregate: more than {MAX_PARTS} events")]
 
 
 def _cut(item: BundleItem) -> BundleItem:

@@ -49,7 +49,7 @@ class Receipt:
         positions: Mapping[str, Position],
         platforms: Platforms = PLATFORMS,
     ) -> None:
-        self._fleet = layout.fingerprint
+        self._layout = layout
         self._bucket = bucket
         self._positions = dict(positions)
         self._platforms = platforms
@@ -60,7 +60,7 @@ class Receipt:
         Raises ``ChainBroken``, and ``Misconfigured`` if it is of another fleet or bucket; then
         nothing of it counts as had.
         """
-        if (bundle.fleet, bundle.bucket) != (self._fleet, self._bucket):
+        if (bundle.fleet, bundle.bucket) != (self._layout.fingerprint, self._bucket):
             raise Misconfigured(
                 f"bucket {self._bucket}: a bundle of another fleet, or for bucket {bundle.bucket}: "
                 "is the keyed stream used by two fleets?"
@@ -80,7 +80,7 @@ class Receipt:
     def _check(self, progress: SourceProgress) -> None:
         position = self._positions.get(progress.shard)
         if not _has(position, progress.after):
-            has = "" if position is None else position.value
+            has = position.value if position is not None and position.started else ""
             raise ChainBroken(self._bucket, progress.shard, has, progress.after)
 
     def _new(self, shard: str, items: list[BundleItem]) -> list[BundleItem]:
@@ -111,8 +111,16 @@ class Receipt:
             self._decoded(shard, items),
             position,
             millis_behind=progress.millis_behind,
+            gap=self._lost(before, progress),
             children=children,
         )
+
+    def _lost(self, before: Position, progress: SourceProgress) -> bool:
+        """Whether records may have been trimmed before the router read them; said by one bucket
+        only, so that a gap counts once.
+        """
+        counts = self._layout.bucket_of(progress.shard) == self._bucket
+        return counts and 0 < before.seen_to < progress.horizon
 
     def _begun(self, shard: str) -> bool:
         position = self._positions.get(shard, HEAD)

@@ -55,7 +55,9 @@ class _Reached(NamedTuple):
 
 class Routing:
     """A run over ``shard`` from a checkpoint. ``after``: the checkpoint's sequence number, None at
-    the shard's start. ``most_bytes``: the largest bundle. Not thread-safe.
+    the shard's start. ``horizon``: epoch ms before which the stream may have dropped records when
+    the run begins; 0 if it is younger than its retention. ``most_bytes``: the largest bundle. Not
+    thread-safe.
     """
 
     def __init__(
@@ -63,16 +65,19 @@ class Routing:
         layout: Layout,
         shard: str,
         after: str | None,
-        platforms: Platforms = PLATFORMS,
+        horizon: int = 0,
         most_bytes: int = RECORD_BYTES,
+        platforms: Platforms = PLATFORMS,
     ) -> None:
         self._layout = layout
         self._shard = shard
+        self._horizon = horizon
         self._platforms = platforms
         self._most_bytes = most_bytes
         self._compressor = bundle_compressor()
         self._now = self._settled = _Reached(0, ended=False, clock=0, through=after or "")
         self._told = [self._now] * layout.buckets
+        self._begun = False
         self._routed: tuple[_Reached, frozenset[int]] | None = None
         self._millis_behind = 0
 
@@ -99,13 +104,16 @@ class Routing:
         """Return the rounds of the next records of the shard, to be put as the module says. Call
         ``acknowledged`` when they have been.
 
-        ``millis_behind``: the distance to the shard's tip after them, if it is known.
+        ``millis_behind``: the distance to the shard's tip after them, if it is known. Raises
+        ``ValueError`` if the batch before has not been acknowledged, whyever: what a later bundle
+        says of its stretch would not be true. Such a run can't go on.
         """
-        if self._routed is not None:
+        if self._begun:
             raise ValueError("the batch before has not been acknowledged")
         self._millis_behind = millis_behind or 0
         if not records:
             return []
+        self._begun = True
         clock = max(self._now.clock, max(one.record.arrival for one in records))
         through = records[-1].record.sequence_number
         reached = _Reached(self._now.step + 1, ended=False, clock=clock, through=through)
@@ -123,9 +131,8 @@ class Routing:
         """Note that all that ``route`` returned last is in the keyed stream."""
         if self._routed is None:
             return
-        # a probe or the end may not come between, so the clock is that of the batch
         self._now, buckets = self._routed
-        self._routed = None
+        self._begun, self._routed = False, None
         for bucket in buckets:
             self._told[bucket] = self._now
         self._settle()
@@ -134,12 +141,16 @@ class Routing:
         """Note that the shard was seen to have nothing beyond ``through`` at ``clock`` (epoch ms):
         nothing can arrive before it any more.
         """
-        if self._routed is None and not self._now.ended and clock > self._now.clock:
+        if not (self._begun or self._now.ended) and clock > self._now.clock:
             self._now = self._now._replace(clock=clock)
             self._millis_behind = 0
 
     def end(self, children: Iterable[str]) -> None:
-        """Note that the shard has been read to its end, and its child shards."""
+        """Note that the shard has been read to its end, and its child shards. Raises
+        ``ValueError`` as ``route`` does.
+        """
+        if self._begun:
+            raise ValueError("the batch before has not been acknowledged")
         if not self._now.ended:
             step = self._now.step + 1
             self._now = self._now._replace(step=step, ended=True, children=tuple(children))
@@ -149,7 +160,7 @@ class Routing:
         told, now = self._told[bucket], self._now
         if told >= now:
             return None
-        return self._progress(told.through, now)
+        return self._progress(told, now)
 
     def told_all(self, reached: object) -> None:
         """Note that every bucket has been told of what ``reached`` was then."""
@@ -165,20 +176,21 @@ class Routing:
     def _settle(self) -> None:
         self._settled = min(self._told)
 
-    def _progress(self, after: str, reached: _Reached) -> SourceProgress:
+    def _progress(self, after: _Reached, reached: _Reached) -> SourceProgress:
         return SourceProgress(
             self._shard,
-            after,
+            after.through,
             reached.through,
             reached.clock,
             self._millis_behind,
             reached.ended,
             reached.children,
+            self._horizon if after.step == 0 else 0,
         )
 
     def _bundles(self, bucket: int, items: list[BundleItem], reached: _Reached) -> list[bytes]:
         """Return a bucket's bundles in order, of which only the last one tells the whole batch."""
-        after, found = self._told[bucket].through, list[bytes]()
+        after, found = self._told[bucket], list[bytes]()
         waiting = list(chunks(items))
         while waiting:
             chunk = waiting.pop(0)
@@ -190,7 +202,7 @@ class Routing:
                 waiting[:0] = shortened(chunk)
                 continue
             found.append(data)
-            after = until.through
+            after = until
         return found
 
     def _encoded(self, bucket: int, progress: SourceProgress, items: list[BundleItem]) -> bytes:
