@@ -16,15 +16,15 @@ from tests.building import Driven, accounts_add_up
 from worker.errors import BadInput
 from worker.events.decode import Delivery, decode_all
 from worker.events.event import Event, SessionKey
-from worker.fleet.moving import KEYED, WholeState, join_states, split_state
+from worker.fleet.moving import WholeState, join_states, split_state
 from worker.metrics.series import Series
 from worker.outbox.ledger import Note, tally_of
 from worker.partition.commit_outputs import EvictedSession, Outputs
-from worker.partition.delta import Delta, SessionChange, decode_delta, merge_all
+from worker.partition.delta import Delta, SessionChange, decode_delta, encode_delta, merge_all
 from worker.partition.revisions import LastRevisions, merge_revisions
 from worker.partition.rules import Rules
 from worker.sessions.state import Closed, Session
-from worker.stream.position import Position
+from worker.stream.position import CARRIER, Position, carrier_at
 from worker.stream.record import Record
 from worker.testing.traffic import Traffic, shard_id, simulated_records
 
@@ -120,7 +120,7 @@ def state_of(driven: Driven) -> WholeState:
 
 
 def going_on(state: WholeState) -> Driven:
-    driven = Driven(RULES, state.whole)
+    driven = Driven(RULES, decode_delta(encode_delta(state.whole)))
     driven.archive = {
         one.state.key: (msgspec.msgpack.encode(one.state), one.log) for one in state.evicted
     }
@@ -251,8 +251,8 @@ def test_shards_of_the_keyed_stream_are_of_no_use_to_a_single_worker() -> None:
     states = [
         WholeState(
             Delta(
-                positions={"s1": at, f"{KEYED}s1": Position("after", str(n), n)},
-                clocks={"s1": 900 + n, f"{KEYED}s1": n},
+                positions={"s1": at, f"{CARRIER}s1": carrier_at(str(n), n)},
+                clocks={"s1": 900 + n, f"{CARRIER}s1": n},
             ),
             [],
             [],

@@ -1,4 +1,4 @@
-"""Whatever befalls routers, puts and buckets: each occurrence once, and what is skipped is missed."""
+"""Whatever befalls routers, puts and buckets: each occurrence once, and a skip is noticed."""
 
 from __future__ import annotations
 

@@ -20,12 +20,7 @@ from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.revisions import merge_revisions
-from worker.stream.position import Position
-
-KEYED: Final = "keyed/"
-"""Positions and clocks under such names are of shards of the keyed stream, which only a fleet
-has.
-"""
+from worker.stream.position import CARRIER, Position
 
 _OPENED: Final = "sessions_opened"
 
@@ -122,14 +117,14 @@ def _renumbered(notes: Iterable[Note]) -> list[Note]:
 
 
 def _of_source(positions: Mapping[str, Position]) -> dict[str, Position]:
-    return {shard: at for shard, at in positions.items() if not shard.startswith(KEYED)}
+    return {shard: at for shard, at in positions.items() if not shard.startswith(CARRIER)}
 
 
 def _latest(clocks: Iterable[Mapping[str, int]]) -> dict[str, int]:
     latest: dict[str, int] = {}
     for one in clocks:
         for shard, clock in one.items():
-            if not shard.startswith(KEYED):
+            if not shard.startswith(CARRIER):
                 latest[shard] = max(clock, latest.get(shard, clock))
     return latest
 

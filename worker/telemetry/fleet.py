@@ -22,7 +22,7 @@ _ANSWERS_WITHIN_S: Final = 60.0
 """A shard that its router hasn't heard of for longer is taken to fall behind."""
 
 
-class FleetTelemetry:
+class FleetTelemetry(WorkerEvents):
     """Collects what a task's routers and buckets report. ``of``: the fleet's number of buckets;
     ``totals_kept``: whether totals of series are wanted; ``monotonic``: seconds.
     """
@@ -39,13 +39,13 @@ class FleetTelemetry:
     # --- a router's hooks
 
     def routed(self, records: int) -> None:
-        """So many records of the source are acknowledged by the keyed stream."""
+        """See ``WorkerEvents.routed``."""
         self._count("RoutedRecords", records)
 
-    def router_behind(self, shard: str, millis_behind: int) -> None:
-        """A source shard has been routed up to so far behind its tip."""
+    def router_behind(self, shard: str, ms: int) -> None:
+        """See ``WorkerEvents.router_behind``."""
         with self._lock:
-            self._behind[shard] = millis_behind, self._monotonic()
+            self._behind[shard] = ms, self._monotonic()
 
     def router_left(self, shard: str) -> None:
         """A source shard is routed by this task no more."""
@@ -54,14 +54,14 @@ class FleetTelemetry:
 
     # --- a bucket's hooks
 
-    def bucket_taken(self, bucket: int, admitted: Iterable[Series]) -> None:
-        """A bucket is about to be served, whose state has ``admitted`` series."""
+    def bucket_taken(self, bucket: int, admitted: Iterable[Series] = ()) -> None:
+        """See ``WorkerEvents.bucket_taken``. ``admitted``: the series that its state has."""
         with self._lock:
             self._merged.take(bucket, admitted)
             self._signs[bucket] = self._monotonic(), START_WITHIN_S
 
     def bucket_left(self, bucket: int) -> None:
-        """A bucket is served no more; harmless if it never was."""
+        """See ``WorkerEvents.bucket_left``. Harmless if it was never taken."""
         with self._lock:
             self._merged.leave(bucket)
             self._signs.pop(bucket, None)
@@ -73,11 +73,11 @@ class FleetTelemetry:
                 self._signs[bucket] = self._monotonic(), TURN_WITHIN_S
 
     def routed_twice(self, records: int) -> None:
-        """A bucket has left out so many records, because it had them."""
+        """See ``WorkerEvents.routed_twice``."""
         self._count("RoutedTwice", records)
 
-    def bundle_refused(self) -> None:
-        """A bucket has refused a bundle."""
+    def bundle_refused(self, reason: str = "") -> None:  # noqa: ARG002
+        """See ``WorkerEvents.bundle_refused``."""
         self._count("BundlesRefused", 1)
 
     def of_bucket(self, bucket: int, listener: WorkerEvents) -> WorkerEvents:
