@@ -16,7 +16,10 @@ RELEASE := .venv-release
 PHOENIX := .venv-phoenix
 IMAGE := .venv-image
 LOCKS := requirements.lock infra/requirements.lock infra/build.lock infra/release.lock \
+  infra/fleet-java.lock \
   localstack/requirements.lock tests/bench/peers/requirements.lock
+# All but fleet-java, whose 33 MB only its users need.
+EXTRAS := demo dev fleet otlp pinecall twilio
 PYTEST := $(PY) -m pytest -n 2
 PINNED := $(RELEASE)/bin/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-header --no-annotate
@@ -83,10 +86,12 @@ otlp-look: $(READY) $(PHOENIX)/.ready ## The worker's traces in Arize Phoenix, u
 	@$(PY) -m tests.otlp_look --program $(PHOENIX)/bin/phoenix --folder .phoenix
 
 lock: $(RELEASE)/.ready ## Pin the dependencies anew (for maintainers)
-	@$(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
+	@$(PINNED) --upgrade $(EXTRAS:%=--extra %) --output-file requirements.lock pyproject.toml
 	@$(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
-	@$(PINNED) -c requirements.lock --extra otlp --extra pinecall \
+	@$(PINNED) -c requirements.lock --extra otlp --extra pinecall --extra fleet \
 	  --output-file infra/requirements.lock pyproject.toml
+	@$(PINNED) -c requirements.lock --extra fleet-java \
+	  --output-file infra/fleet-java.lock pyproject.toml
 	@$(PINNED) -c requirements.lock --output-file infra/build.lock infra/build.in
 	@$(PINNED) --upgrade --output-file infra/release.lock infra/release.in
 

@@ -76,16 +76,15 @@ CORE: Final = (
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
-    *("errors", "backoff", "printable", "identifying", "private_files", "times", "logs"),
+    *("errors", "backoff", "printable", "identifying", "private_files", "thread_pool"),
+    *("times", "logs"),
     *("stream", "metrics", "recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
     "pinecall",
     *("outbox", "destinations", "replay", "reports", "state", "service"),
     *(
-        "telemetry",
-        "page",
-        "monitoring",
-        "settings",
+        *("telemetry", "page"),
+        *("monitoring", "settings"),
         "testing",
         "opening",
         "otlp",

@@ -52,6 +52,29 @@ class WorkerEvents:
     def progress(self, progress: WorkerStatus) -> None:
         """A commit was made."""
 
+    def routed(self, records: int) -> None:
+        """Records of the source were put into the keyed stream, and all of them acknowledged."""
+
+    def router_behind(self, shard: str, ms: int) -> None:
+        """A router's last batch of a source shard ended ``ms`` behind the shard's tip."""
+
+    def put_failed(self, reason: str, attempt: int) -> None:
+        """The keyed stream did not accept records, ``attempt`` times in a row by now; they are put
+        again.
+        """
+
+    def routed_twice(self, records: int) -> None:
+        """A bucket got records again that it has, and dropped them."""
+
+    def bundle_refused(self, reason: str) -> None:
+        """A record of the keyed stream can't be taken; the process ends."""
+
+    def bucket_taken(self, bucket: int) -> None:
+        """This process has acquired the state of a bucket."""
+
+    def bucket_left(self, bucket: int) -> None:
+        """This process holds a bucket no more."""
+
 
 class EventFanOut(WorkerEvents):
     """Calls the hooks of all ``listeners``, in order."""
@@ -108,3 +131,38 @@ class EventFanOut(WorkerEvents):
         """See ``WorkerEvents.progress``."""
         for one in self._listeners:
             one.progress(progress)
+
+    def routed(self, records: int) -> None:
+        """See ``WorkerEvents.routed``."""
+        for one in self._listeners:
+            one.routed(records)
+
+    def router_behind(self, shard: str, ms: int) -> None:
+        """See ``WorkerEvents.router_behind``."""
+        for one in self._listeners:
+            one.router_behind(shard, ms)
+
+    def put_failed(self, reason: str, attempt: int) -> None:
+        """See ``WorkerEvents.put_failed``."""
+        for one in self._listeners:
+            one.put_failed(reason, attempt)
+
+    def routed_twice(self, records: int) -> None:
+        """See ``WorkerEvents.routed_twice``."""
+        for one in self._listeners:
+            one.routed_twice(records)
+
+    def bundle_refused(self, reason: str) -> None:
+        """See ``WorkerEvents.bundle_refused``."""
+        for one in self._listeners:
+            one.bundle_refused(reason)
+
+    def bucket_taken(self, bucket: int) -> None:
+        """See ``WorkerEvents.bucket_taken``."""
+        for one in self._listeners:
+            one.bucket_taken(bucket)
+
+    def bucket_left(self, bucket: int) -> None:
+        """See ``WorkerEvents.bucket_left``."""
+        for one in self._listeners:
+            one.bucket_left(bucket)
