@@ -11,7 +11,7 @@ from threading import Event, Lock, Thread
 from typing import Final, NamedTuple
 
 from worker.errors import VoiceInsightsError
-from worker.fleet.guard import Fail, guarded
+from worker.fleet.guard import Fail
 from worker.fleet.layout import Layout
 from worker.fleet.processor import Checkpointer, LeasedRecord
 from worker.fleet.producer import BundleProducer
@@ -66,18 +66,16 @@ class RouterHost:
             thread.daemon = True
             thread.start()
 
-    def stop(self, timeout_s: float) -> None:
-        """Route nothing more, and put last marks, within ``timeout_s``. What is not put by then
-        will be routed by the next owner of the leases.
+    def stop(self, deadline: float) -> None:
+        """Route nothing more, and put last marks, until ``deadline`` (by the monotonic clock). What
+        is not put by then will be routed by the next owners of the leases.
         """
         self._stopping.set()
-        until = self._parts.monotonic() + timeout_s
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, until - self._parts.monotonic()))
         last = Thread(target=self.put_marks, name="fleet-last-marks", daemon=True)
         last.start()
-        last.join(max(0.0, until - self._parts.monotonic()))
+        for thread in (*self._threads, last):
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - self._parts.monotonic()))
 
     @property
     def stopping(self) -> bool:
@@ -139,9 +137,11 @@ class RouterHost:
         return True
 
     def _repeat(self, every_s: float, work: Callable[[], object]) -> None:
-        with guarded(self._fail):
+        try:
             while not self._stopping.wait(every_s):
                 work()
+        except BaseException as error:
+            self._fail(error)
 
 
 class Router:

@@ -12,6 +12,7 @@ from typing import Final
 
 from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Outputs
+from worker.partition.delta import Delta
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
@@ -171,7 +172,7 @@ class Service:
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:
             self._events.test_event(test_id)
-        self._events.progress(self._progress(self._monotonic() - started, outputs))
+        self._events.progress(self._progress(self._monotonic() - started, delta, outputs))
 
     def _fold(self, batch: DecodedBatch) -> None:
         partition, shard = self.partition, batch.shard
@@ -194,7 +195,7 @@ class Service:
         self._source.pause(paused)
         self._source.resume(resumed)
 
-    def _progress(self, commit_s: float, outputs: Outputs) -> WorkerStatus:
+    def _progress(self, commit_s: float, delta: Delta, outputs: Outputs) -> WorkerStatus:
         return WorkerStatus(
             stream_time=self.partition.now,
             sessions=self.partition.resident,
@@ -211,6 +212,7 @@ class Service:
             records=outputs.records,
             letters=letter_news(outputs.dead_letters, outputs.quarantined),
             totals=outputs.totals,
+            admitted=delta.series,
         )
 
     def raise_part_error(self) -> None:
