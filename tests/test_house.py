@@ -82,10 +82,8 @@ LAYERS: Final = (
     "pinecall",
     *("outbox", "destinations", "replay", "reports", "state", "service"),
     *(
-        "telemetry",
-        "page",
-        "monitoring",
-        "settings",
+        *("telemetry", "page"),
+        *("monitoring", "settings"),
         "testing",
         "opening",
         "otlp",

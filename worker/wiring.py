@@ -19,6 +19,7 @@ from worker.outbox.destination import Destination, Sink
 from worker.outbox.entries import DEAD_LETTER_KIND, EntryKind
 from worker.outbox.lane import Lane
 from worker.outbox.sender import LanePools, Sender
+from worker.partition.delta import Delta
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
@@ -109,15 +110,18 @@ def partition_of(
     location: str,
     identity: str,
     open_source: Callable[[Mapping[str, Position]], Opening],
+    acquired: Callable[[Delta], object] = lambda _restored: None,
 ) -> Service:
     """Acquire the state at ``location`` and commit the beginning of its service.
 
     ``identity``: the stream that the state must belong to; see ``Store.acquire`` for errors.
-    ``open_source``: see ``Engine.open``.
+    ``open_source``: see ``Engine.open``. ``acquired``: called with the state, before anything is
+    committed.
     """
     store = shared.open_store(location)
     restored = store.acquire(identity)
     partition = Partition(shared.rules, restored)
+    acquired(restored)
     shared.events.started(shared.stream, len(restored.sessions))
     destinations = {**shared.destinations, **shared.further(f"{identity}, {location}")}
     if stranded := store.waiting_kinds() - destinations.keys():

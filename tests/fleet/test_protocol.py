@@ -1,4 +1,4 @@
-"""Whatever befalls routers, puts and buckets: each occurrence once, and a skip is noticed."""
+"""Whatever befalls a fleet: each occurrence arrives once, and what is skipped is missed."""
 
 from __future__ import annotations
 

@@ -172,6 +172,17 @@ def test_marks_that_were_put_beside_a_batch_tell_what_was_reached_before_it() ->
     assert routing.settled == "2"
 
 
+def test_marks_that_are_acknowledged_late_take_nothing_back() -> None:
+    routing = Routing(LAYOUT, SHARD, None)
+    routing.route(events(1))
+    routing.acknowledged()
+    due = Marks(LAYOUT, [routing])
+    routing.route(events(*range(20, 90)))
+    routing.acknowledged()
+    due.acknowledged()
+    assert routing.settled == "89"
+
+
 def test_a_mark_tells_of_all_shards_that_have_something_new() -> None:
     some = [Routing(LAYOUT, f"shard-{n}", None) for n in range(3)]
     for routing in some[:2]:

@@ -25,8 +25,8 @@ def service(out: str | None, *, fleet: bool) -> None:
     task; docs/deployment.md shows how to deploy it. A checkout has it already. A file with other
     contents is not overwritten.
 
-    With --fleet it is the template of a fleet's keyed stream and tasks, for a stack beside the other,
-    whose worker doesn't run (docs/fleet.md).
+    With --fleet it is the template of a fleet's keyed stream and tasks, for a stack beside the
+    other, whose worker doesn't run (docs/fleet.md).
 
     \b
     Examples:

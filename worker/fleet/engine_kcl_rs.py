@@ -40,6 +40,14 @@ _ASK_EVERY_S: Final = 0.2
 _SHUTDOWN_S: Final = 5.0
 _LEAST_IDLE_MS: Final = 200
 
+_SHARD_SYNC_MS: Final = 10_000
+"""How often one process lists the stream's shards. The very first leases wait for it."""
+
+_LOGGED: Final = {"RUST_LOG": "warn,kcl::metrics=off", "NO_COLOR": "1"}
+"""What the library writes to standard error, unless the environment says otherwise: not that its
+own metrics can't be published.
+"""
+
 
 class KclRecord(Protocol):
     """A record of the library."""
@@ -115,6 +123,8 @@ class KclRsEngine:
             return KclRsProcessor(make(), self._fail, self._random)
 
     def _scheduler(self, application: FleetApplication) -> KclScheduler:
+        for name, value in _LOGGED.items():
+            os.environ.setdefault(name, value)
         try:
             from kcl_rs import Scheduler
         except ImportError as error:
@@ -138,6 +148,7 @@ class KclRsEngine:
             worker_identifier=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
             region=application.region,
             endpoint_url=application.endpoint,
+            shard_sync_interval_millis=_SHARD_SYNC_MS,
             **more,
         )
 

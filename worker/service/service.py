@@ -104,6 +104,11 @@ class Service:
         self._compactor.stop(0.0)
         self._source.stop()
 
+    def release(self) -> None:
+        """Stop at once as ``abandon`` does, and release the store, for a process that goes on."""
+        self.abandon()
+        self._store.close()
+
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Commit the positions to begin at, before anything is read."""
         for shard, position in positions.items():
@@ -133,6 +138,10 @@ class Service:
     def commit_due(self) -> bool:
         """Whether it is time for a commit, or much has been folded since the last one."""
         return self._folded >= _FOLDED_AT_MOST or self._monotonic() >= self._commit_at
+
+    def look_at_backlog(self) -> None:
+        """Find out how much waits to be sent, between commits."""
+        self._backlog = self._store.backlog()
 
     @property
     def backpressure(self) -> float:

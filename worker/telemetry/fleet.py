@@ -57,21 +57,21 @@ class FleetTelemetry(WorkerEvents):
             self._behind[shard] = ms, self._monotonic()
 
     def router_left(self, shard: str) -> None:
-        """A source shard is routed by this task no more."""
+        """See ``WorkerEvents.router_left``."""
         with self._lock:
             self._behind.pop(shard, None)
 
     # --- a bucket's hooks
 
     def bucket_taken(self, bucket: int, admitted: Iterable[Series] = ()) -> None:
-        """See ``WorkerEvents.bucket_taken``. ``admitted``: the series that its state has."""
+        """This task has acquired the state of a bucket, which has ``admitted`` series."""
         with self._lock:
             self._merged.take(bucket, admitted)
             self._signs[bucket] = self._monotonic(), START_WITHIN_S
         self._listener.bucket_taken(bucket)
 
     def bucket_left(self, bucket: int) -> None:
-        """See ``WorkerEvents.bucket_left``. Harmless if it was never taken."""
+        """See ``BucketObserver.bucket_left``. Harmless if it was never taken."""
         with self._lock:
             self._merged.leave(bucket)
             left = self._signs.pop(bucket, None)
@@ -85,7 +85,7 @@ class FleetTelemetry(WorkerEvents):
                 self._signs[bucket] = self._monotonic(), TURN_WITHIN_S
 
     def routed_twice(self, records: int) -> None:
-        """See ``WorkerEvents.routed_twice``."""
+        """See ``BucketObserver.routed_twice``."""
         self._count("RoutedTwice", records)
 
     def bundle_refused(self, reason: str = "") -> None:
