@@ -24,11 +24,20 @@ _ANSWERS_WITHIN_S: Final = 60.0
 
 class FleetTelemetry(WorkerEvents):
     """Collects what a task's routers and buckets report. ``of``: the fleet's number of buckets;
-    ``totals_kept``: whether totals of series are wanted; ``monotonic``: seconds.
+    ``totals_kept``: whether totals of series are wanted; ``monotonic``: seconds. ``listener``: told
+    of each bucket that comes and goes, and of what a bucket refuses.
     """
 
-    def __init__(self, of: int, monotonic: Callable[[], float], *, totals_kept: bool) -> None:
+    def __init__(
+        self,
+        of: int,
+        monotonic: Callable[[], float],
+        listener: WorkerEvents,
+        *,
+        totals_kept: bool,
+    ) -> None:
         self._monotonic = monotonic
+        self._listener = listener
         self._lock = Lock()
         self._passing = Lock()
         self._merged = MergedStatus(of, totals_kept=totals_kept)
@@ -59,12 +68,15 @@ class FleetTelemetry(WorkerEvents):
         with self._lock:
             self._merged.take(bucket, admitted)
             self._signs[bucket] = self._monotonic(), START_WITHIN_S
+        self._listener.bucket_taken(bucket)
 
     def bucket_left(self, bucket: int) -> None:
         """See ``BucketObserver.bucket_left``. Harmless if it was never taken."""
         with self._lock:
             self._merged.leave(bucket)
-            self._signs.pop(bucket, None)
+            left = self._signs.pop(bucket, None)
+        if left is not None:
+            self._listener.bucket_left(bucket)
 
     def turned(self, bucket: int) -> None:
         """A bucket has been attended to, or is known to be waiting."""
@@ -76,9 +88,10 @@ class FleetTelemetry(WorkerEvents):
         """See ``BucketObserver.routed_twice``."""
         self._count("RoutedTwice", records)
 
-    def bundle_refused(self, reason: str = "") -> None:  # noqa: ARG002
-        """See ``BucketObserver.bundle_refused``."""
+    def bundle_refused(self, reason: str = "") -> None:
+        """See ``WorkerEvents.bundle_refused``."""
         self._count("BundlesRefused", 1)
+        self._listener.bundle_refused(reason)
 
     def of_bucket(self, bucket: int, listener: WorkerEvents) -> WorkerEvents:
         """The hooks of a bucket's service. ``listener`` gets the task's status at each commit."""
