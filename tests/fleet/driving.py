@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Final, NamedTuple
 
+import click
 import zstandard
-from worker.cli.fleet_status import contents_of
 
 from tests.fleet.emulators import Endpoints
 from tests.live import (
@@ -30,9 +30,11 @@ from tests.live import (
     statistics,
 )
 from tests.processes import run, started
+from worker.cli.fleet_status import contents_of
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.fleet.layout import Layout
 from worker.fleet.layout_store import require_layout
+from worker.fleet.task import ROLES
 from worker.opening import Locations
 from worker.outbox.ledger import Note
 from worker.producer.put_records import Clock, reingest
@@ -71,7 +73,13 @@ class Tasks:
     """A fleet, its streams and its tasks. ``folder``: for logs and recordings."""
 
     def __init__(
-        self, aws: Endpoints, folder: Path, engine: str, buckets: int = 8, shards: int = 4
+        self,
+        aws: Endpoints,
+        folder: Path,
+        engine: str,
+        buckets: int = 8,
+        shards: int = 4,
+        holds: Mapping[str, object] = {},
     ) -> None:
         self.aws = aws
         self.names = FleetNames()
@@ -95,6 +103,7 @@ class Tasks:
             "dead_letters": f"s3://{BUCKET}",
             "log_format": "json",
             **HOLDS,
+            **holds,
         }
         own = {f"VOICE_INSIGHTS_{name.upper()}": str(value) for name, value in chosen.items()}
         self.env = {**aws.environment, **own}
@@ -186,7 +195,7 @@ class Tasks:
     def leases(self) -> dict[str, dict[str, str]]:
         """The name of the task that leases each shard, by role; empty if none of ours does."""
         names = {process.pid: name for name, process in self.running.items()}
-        return {role: self._leases(role, names) for role in ("router", "partitions")}
+        return {role: self._leases(role, names) for role in ROLES}
 
     def _leases(self, role: str, names: Mapping[int, str]) -> dict[str, str]:
         client = self.aws.client("dynamodb")
@@ -205,25 +214,28 @@ class Tasks:
                 found[item["leaseKey"]["S"]] = name
         return found
 
-    def await_leases(self, wanted: Callable[[set[str]], bool], what: str) -> dict[str, float]:
-        """Wait until the owners of all open shards' leases are as ``wanted``, for each role; return
-        the seconds that each took.
+    def await_leases(self, owners: set[str], since: float | None = None) -> dict[str, float]:
+        """Wait until just these tasks lease the open shards, in each role; return the seconds that
+        each role took, by default from now on.
         """
-        began, took = time.monotonic(), dict[str, float]()
+        began, took = since or time.monotonic(), dict[str, float]()
 
         def look() -> bool:
             for role, leases in self.leases().items():
-                owners = set(leases.values())
-                if role not in took and self._covers(role, leases) and wanted(owners):
-                    took[role] = time.monotonic() - began
-            return len(took) == 2
+                held = {leases.get(shard, "") for shard in self._open_shards(role)}
+                if role not in took and held == owners:
+                    took[role] = round(time.monotonic() - began, 1)
+            return len(took) == len(ROLES)
 
-        self.wait_for(look, what)
+        self.wait_for(look, f"leases of {owners}")
         return took
 
-    def _covers(self, role: str, leases: Mapping[str, str]) -> bool:
-        stream = self.names.source if role == "router" else self.names.keyed
-        return self.open_shards(stream) <= leases.keys()
+    def tell(self, step: str, took: Mapping[str, float]) -> None:
+        """Print how long a step took."""
+        click.echo(f"{time.monotonic() - self.began:6.1f} s  {step}: {dict(took)}")
+
+    def _open_shards(self, role: str) -> set[str]:
+        return self.open_shards(self.names.source if role == "router" else self.names.keyed)
 
     def open_shards(self, stream: str) -> set[str]:
         """The shards of a stream that take records."""
@@ -345,9 +357,3 @@ class Tasks:
         for series, more in twice.items():
             assert 0 < more.samples <= bound[series].samples, series
         return twice
-
-
-def occurrences_of(folder: Path) -> int:
-    """How many occurrences a replay in ``folder`` has counted."""
-    counters = json.loads((folder / "c").read_text())
-    return int(counters["occurrences"])
