@@ -116,7 +116,7 @@ def test_a_series_that_two_buckets_have_admitted_is_one() -> None:
     assert whole.series == 1
 
 
-class Heard(WorkerEvents):
+class Heard:
     """What a listener is told of buckets."""
 
     def __init__(self) -> None:

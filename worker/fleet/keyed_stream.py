@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Protocol
 
 import boto3
+from botocore.exceptions import ClientError
 
 from worker.aws.clients import client_errors
 from worker.aws.errors import aws_errors, expecting_an_answer
@@ -44,11 +45,16 @@ def make_keyed_stream(client: StreamMaker, source: str, keyed: str, shards: int)
     """
     with aws_errors(), expecting_an_answer("Kinesis", client):
         summary = _summary(client, source)
-        client.create_stream(
-            StreamName=keyed,
-            ShardCount=shards,
-            StreamModeDetails={"StreamMode": "PROVISIONED"},
-        )
+        try:
+            client.create_stream(
+                StreamName=keyed,
+                ShardCount=shards,
+                StreamModeDetails={"StreamMode": "PROVISIONED"},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceInUseException":
+                raise
+            return
         _wait(client, keyed)
         hours = max(LEAST_RETENTION_H, int(summary.get("RetentionPeriodHours", 24)))
         client.increase_stream_retention_period(StreamName=keyed, RetentionPeriodHours=hours)

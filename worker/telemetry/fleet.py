@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from threading import Lock
-from typing import Final
+from typing import Final, Protocol
 
 from worker.metrics.series import Series
 from worker.service.hooks import EventFanOut, WorkerEvents
@@ -22,22 +22,34 @@ _ANSWERS_WITHIN_S: Final = 60.0
 """A shard that its router hasn't heard of for longer is taken to fall behind."""
 
 
+class BucketNews(Protocol):
+    """Told of the buckets that come to a task, and go."""
+
+    def bucket_taken(self, bucket: int) -> None:
+        """A bucket is served by this task from now on."""
+        ...
+
+    def bucket_left(self, bucket: int) -> None:
+        """A bucket is served by this task no more."""
+        ...
+
+
 class FleetTelemetry(WorkerEvents):
     """Collects what a task's routers and buckets report. ``of``: the fleet's number of buckets;
-    ``totals_kept``: whether totals of series are wanted; ``monotonic``: seconds. ``listener``: told
-    of each bucket that comes and goes, and of what a bucket refuses.
+    ``totals_kept``: whether totals of series are wanted; ``monotonic``: seconds. ``news``: told of
+    each bucket that comes and goes.
     """
 
     def __init__(
         self,
         of: int,
         monotonic: Callable[[], float],
-        listener: WorkerEvents,
+        news: BucketNews,
         *,
         totals_kept: bool,
     ) -> None:
         self._monotonic = monotonic
-        self._listener = listener
+        self._news = news
         self._lock = Lock()
         self._passing = Lock()
         self._merged = MergedStatus(of, totals_kept=totals_kept)
@@ -68,7 +80,7 @@ class FleetTelemetry(WorkerEvents):
         with self._lock:
             self._merged.take(bucket, admitted)
             self._signs[bucket] = self._monotonic(), START_WITHIN_S
-        self._listener.bucket_taken(bucket)
+        self._news.bucket_taken(bucket)
 
     def bucket_left(self, bucket: int) -> None:
         """See ``BucketObserver.bucket_left``. Harmless if it was never taken."""
@@ -76,7 +88,7 @@ class FleetTelemetry(WorkerEvents):
             self._merged.leave(bucket)
             left = self._signs.pop(bucket, None)
         if left is not None:
-            self._listener.bucket_left(bucket)
+            self._news.bucket_left(bucket)
 
     def turned(self, bucket: int) -> None:
         """A bucket has been attended to, or is known to be waiting."""
@@ -88,10 +100,9 @@ class FleetTelemetry(WorkerEvents):
         """See ``BucketObserver.routed_twice``."""
         self._count("RoutedTwice", records)
 
-    def bundle_refused(self, reason: str = "") -> None:
-        """See ``WorkerEvents.bundle_refused``."""
+    def bundle_refused(self, reason: str = "") -> None:  # noqa: ARG002
+        """See ``BucketObserver.bundle_refused``."""
         self._count("BundlesRefused", 1)
-        self._listener.bundle_refused(reason)
 
     def of_bucket(self, bucket: int, listener: WorkerEvents) -> WorkerEvents:
         """The hooks of a bucket's service. ``listener`` gets the task's status at each commit."""
