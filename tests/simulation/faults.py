@@ -10,8 +10,10 @@ from tests.simulation.plan import (
     OtlpFaultAt,
     Plan,
     Point,
+    PutFault,
     ReadFault,
     SendFault,
+    Steal,
     StoreFault,
     TakeOver,
     WriteFault,
@@ -32,8 +34,11 @@ class Faults:
         self._say = say
         self._counts: Counter[str] = Counter()
         self._interruptions = {
-            (one.point, one.nth): one for one in plan.faults if isinstance(one, Crash | TakeOver)
+            (one.point, one.nth): one
+            for one in plan.faults
+            if isinstance(one, Crash | TakeOver | Steal)
         }
+        self._puts = {one.nth: one for one in plan.faults if isinstance(one, PutFault)}
         self._reads = {one.nth: one.fault for one in plan.faults if isinstance(one, ReadFault)}
         self._sends = {one.nth: one.fault for one in plan.faults if isinstance(one, SendFault)}
         self._otlp = {one.nth: one.fault for one in plan.faults if isinstance(one, OtlpFaultAt)}
@@ -44,7 +49,7 @@ class Faults:
         self._counts[what] += 1
         return -1 if self.ended else self._counts[what]
 
-    def at(self, point: Point) -> Crash | TakeOver | None:
+    def at(self, point: Point) -> Crash | TakeOver | Steal | None:
         """What befalls a worker that comes to a point."""
         return self._interruptions.get((point, self._nth(point)))
 
@@ -79,6 +84,13 @@ class Faults:
         fault = self._stores.get(self._nth("S3 call"))
         if fault is not None:
             self._say(f"s3: {operation} {key}: {fault.value}")
+        return fault
+
+    def put(self) -> PutFault | None:
+        """What befalls a request to put into the keyed stream."""
+        fault = self._puts.get(self._nth("put call"))
+        if fault is not None:
+            self._say(f"keyed: {fault.kind}")
         return fault
 
     def write(self) -> bool | None:

@@ -20,7 +20,7 @@ from worker.fleet.moving import WholeState
 from worker.fleet.relocation import fleet_from, single_from
 from worker.fleet.skipping import skip_to
 from worker.fleet.streams import stream_identity
-from worker.fleet.task import Role
+from worker.fleet.task import ROLES, Role
 from worker.opening import Locations
 from worker.settings.model import Settings
 from worker.settings.sources import Loaded, load_settings
@@ -103,8 +103,9 @@ def init(
     show_default=True,
     help="router reads the stream and fills the keyed one, partitions reads the keyed one.",
 )
+@click.option("--child", type=click.Choice(ROLES), hidden=True)
 @fleet_options
-def run(role: str, config_file: Path | None, **options: str | None) -> None:
+def run(role: str, child: Role | None, config_file: Path | None, **options: str | None) -> None:
     """Work as one task of a fleet until stopped.
 
     Start as many tasks as you like with the same settings, up to the number of shards or buckets.
@@ -121,8 +122,10 @@ def run(role: str, config_file: Path | None, **options: str | None) -> None:
       voice-insights fleet run --config prod.toml --fleet-engine kcl-rs
       voice-insights fleet run --config prod.toml --role router
     """
+    from worker.cli.fleet_child import ChildOf
     from worker.cli.fleet_run import run_fleet  # the engine's library is needed only here
 
+    served = None if child is None else ChildOf(child)
     loaded = load_settings(options, os.environ, config_file)
     loaded.require_stream()
     require_keyed(loaded)
@@ -131,8 +134,13 @@ def run(role: str, config_file: Path | None, **options: str | None) -> None:
             "fleet_engine is not set: give --fleet-engine kcl-rs or daemon, "
             "VOICE_INSIGHTS_FLEET_ENGINE, or fleet_engine in the settings file"
         )
-    roles: Sequence[Role] = ("router", "partitions") if role == "both" else (role,)  # type: ignore[assignment]
-    run_fleet(loaded.settings, roles)
+    settings = loaded.settings
+    if settings.fleet_engine == "daemon" and "-" in (settings.records, settings.dead_letters):
+        raise Misconfigured("the engine daemon needs standard output: name places in a bucket")
+    if served is not None:  # the port is the task's
+        settings = settings.model_copy(update={"health_port": None})
+    roles: Sequence[Role] = ROLES if role == "both" else (role,)  # type: ignore[assignment]
+    run_fleet(settings, roles, served)
 
 
 @fleet.command(short_help="Pass over records that a bucket has missed.", no_args_is_help=True)

@@ -11,10 +11,11 @@ from time import monotonic, time
 from typing import Final, NoReturn
 
 from worker.aws.sessions import RenewableCredentials, open_session
+from worker.cli.fleet_child import ChildOf
 from worker.cli.serving import served_page, serving
 from worker.cli.signals import Signals, Stopped
 from worker.errors import VoiceInsightsError
-from worker.fleet.build import build_task
+from worker.fleet.build import TaskParts, build_host, build_task
 from worker.fleet.layout import Layout
 from worker.fleet.layout_store import require_layout
 from worker.fleet.task import Role
@@ -40,7 +41,7 @@ from worker.telemetry.worker_log import WorkerLog
 _LAST_LINES_S: Final = 2.0
 
 
-def run_fleet(settings: Settings, roles: Sequence[Role]) -> NoReturn:
+def run_fleet(settings: Settings, roles: Sequence[Role], child: ChildOf | None = None) -> NoReturn:
     """Work as one task until asked to stop, and exit. Raises ``VoiceInsightsError`` for what is
     wrong before there is a log to tell it in.
     """
@@ -48,12 +49,18 @@ def run_fleet(settings: Settings, roles: Sequence[Role]) -> NoReturn:
     own = readable(settings)
     pump = configure_logging(settings.log_level, settings.log_format, sys.stderr, own)
     try:
-        sys.exit(_work(settings, layout, roles, pump))
+        sys.exit(_work(settings, layout, roles, pump, child))
     finally:
         pump.close(_LAST_LINES_S)
 
 
-def _work(settings: Settings, layout: Layout, roles: Sequence[Role], pump: LogPump) -> int:
+def _work(
+    settings: Settings,
+    layout: Layout,
+    roles: Sequence[Role],
+    pump: LogPump,
+    child: ChildOf | None,
+) -> int:
     """Run the task and return its exit code. An error of a callback ends the process at once."""
     clocks = Clocks(monotonic, _now)
     log = WorkerLog(clocks)
@@ -91,11 +98,15 @@ def _work(settings: Settings, layout: Layout, roles: Sequence[Role], pump: LogPu
     try:
         session = open_session(credentials)
         with serving(settings, log, pages, page):
-            task = build_task(
-                settings, layout, roles, session, events, fleet, clocks, random, wait, fail
-            )
-            signals.begun()
-            task.run(deadline)
+            made = TaskParts(settings, layout, session, events, fleet, clocks, random, wait, fail)
+            if child is None:
+                task = build_task(made, roles, _child_command)
+                signals.begun()
+                task.run(deadline)
+            else:
+                host = build_host(made, child.role)
+                signals.begun()
+                child.serve(host, fail, deadline, settings.shutdown_s)
             log.ended()
     except Stopped:
         log.never_began()
@@ -104,6 +115,11 @@ def _work(settings: Settings, layout: Layout, roles: Sequence[Role], pump: LogPu
     finally:
         signals.over()
     return 0
+
+
+def _child_command(role: Role) -> list[str]:
+    """The command of a process for one shard: this one's, told whose shard it serves."""
+    return [sys.executable, "-m", "worker", *sys.argv[1:], "--child", role]
 
 
 def _logged(log: WorkerLog, error: BaseException) -> int:

@@ -11,15 +11,16 @@ import boto3
 
 from worker.errors import Misconfigured
 from worker.fleet.bucket import BucketObserver, BucketParts, PartitionsParts
+from worker.fleet.engine_daemon import DaemonEngine
 from worker.fleet.engine_kcl_rs import KclRsEngine
 from worker.fleet.guard import Fail
 from worker.fleet.layout import Layout
 from worker.fleet.partitions import PartitionsHost
-from worker.fleet.processor import FleetApplication, FleetEngine
+from worker.fleet.processor import FleetApplication, FleetEngine, Processor
 from worker.fleet.producer import BundleProducer, keyed_stream_client
 from worker.fleet.router import RouterHost, RouterParts
 from worker.fleet.streams import hash_ranges, require_stream_of, stream_name
-from worker.fleet.task import FleetTask, HostedRole, Role, RoleHost
+from worker.fleet.task import ROLES, FleetTask, HostedRole, Role, RoleHost
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks
 from worker.settings.model import Settings
@@ -33,7 +34,13 @@ _PROBE_THREADS: Final = 4
 _SEND_THREADS: Final = 2
 
 
-class _Making(NamedTuple):
+class TaskParts(NamedTuple):
+    """What a process of a fleet is made of.
+
+    ``wait``: called with seconds, in any thread, while streams or states are unreachable; an
+    exception from it ends the retries. ``fail``: see ``guard``.
+    """
+
     settings: Settings
     layout: Layout
     session: boto3.Session
@@ -60,37 +67,54 @@ class _Making(NamedTuple):
 
 
 def build_task(
-    settings: Settings,
-    layout: Layout,
-    roles: Sequence[Role],
-    session: boto3.Session,
-    events: WorkerEvents,
-    telemetry: BucketObserver,
-    clocks: Clocks,
-    random: Callable[[], float],
-    wait: Callable[[float], None],
-    fail: Fail,
+    made: TaskParts, roles: Sequence[Role], child: Callable[[Role], Sequence[str]]
 ) -> FleetTask:
-    """Make a task of ``roles`` for the fleet of ``layout``; nothing is leased yet.
+    """Make a task of ``roles``; nothing is leased yet.
 
-    ``wait``: called with seconds, in any thread, while streams or states are unreachable; an
-    exception from it ends the retries. ``fail``: see ``guard``. Raises ``StreamReplaced`` if a
-    stream isn't the layout's, and ``Misconfigured`` if a setting is missing.
+    ``child``: returns the command of a process that serves one shard of a role, by ``build_host``,
+    for an engine that starts such. Raises ``StreamReplaced`` if a stream isn't the layout's, and
+    ``Misconfigured`` if a setting is missing.
     """
-    made = _Making(settings, layout, session, events, telemetry, clocks, random, wait, fail)
-    source, keyed = required_streams(settings)
+    engine, hosts = _engine(made, child), _HOSTS[made.settings.fleet_engine or "kcl-rs"]
+    source, keyed = required_streams(made.settings)
+    hosted = []
+    for role in roles:
+        host = hosts(made, role)
+        stream = source if role == "router" else keyed
+        hosted.append(HostedRole(host, _application(made, role, stream, host)))
+    return FleetTask(engine, hosted, made.fail)
+
+
+def build_host(made: TaskParts, role: Role) -> RoleHost:
+    """Make what a process has of a role. See ``build_task`` for errors."""
+    source, keyed = required_streams(made.settings)
     api, describe_source = made.open(source)
     _, describe_keyed = made.open(keyed)
-    require_stream_of(layout.source, describe_source())
-    require_stream_of(layout.keyed, describe_keyed())
-    hosted = []
-    if "router" in roles:
-        router = _router(made, keyed, api, describe_source)
-        hosted.append(HostedRole(router, _application(made, "router", source, router)))
-    if "partitions" in roles:
-        partitions = _partitions(made, keyed, describe_source)
-        hosted.append(HostedRole(partitions, _application(made, "partitions", keyed, partitions)))
-    return FleetTask(_engine(made), hosted, fail)
+    require_stream_of(made.layout.source, describe_source())
+    require_stream_of(made.layout.keyed, describe_keyed())
+    if role == "router":
+        return _router(made, keyed, api, describe_source)
+    return _partitions(made, keyed, describe_source)
+
+
+class _HostElsewhere:
+    """A ``RoleHost`` of a role whose shards are served by processes of their own."""
+
+    def processor(self) -> Processor:
+        """Never called here."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def stop(self, deadline: float) -> None:
+        """Do nothing: the engine ends the processes."""
+
+
+_HOSTS: Final[dict[str, Callable[[TaskParts, Role], RoleHost]]] = {
+    "kcl-rs": build_host,
+    "daemon": lambda _made, _role: _HostElsewhere(),
+}
 
 
 def required_streams(settings: Settings) -> tuple[str, str]:
@@ -101,16 +125,23 @@ def required_streams(settings: Settings) -> tuple[str, str]:
     return settings.stream, settings.fleet_stream
 
 
-def _engine(made: _Making) -> FleetEngine:
+def _engine(made: TaskParts, child: Callable[[Role], Sequence[str]]) -> FleetEngine:
     if made.settings.fleet_engine == "kcl-rs":
         return KclRsEngine(made.fail, made.random)
+    if made.settings.fleet_engine == "daemon":
+        by_name = {_name(made.settings, role): role for role in ROLES}
+        return DaemonEngine(lambda application: child(by_name[application]))
     raise Misconfigured("no fleet_engine is set: kcl-rs or daemon")
 
 
-def _application(made: _Making, role: Role, stream: str, host: RoleHost) -> FleetApplication:
+def _name(settings: Settings, role: Role) -> str:
+    return f"{settings.fleet_name}-{role}"
+
+
+def _application(made: TaskParts, role: Role, stream: str, host: RoleHost) -> FleetApplication:
     settings = made.settings
     return FleetApplication(
-        name=f"{settings.fleet_name}-{role}",
+        name=_name(settings, role),
         stream=stream_name(stream),
         region=settings.region,
         endpoint=settings.endpoint_url,
@@ -123,7 +154,7 @@ def _application(made: _Making, role: Role, stream: str, host: RoleHost) -> Flee
 
 
 def _router(
-    made: _Making, keyed: str, api: Kinesis, describe: Callable[[], StreamDescription]
+    made: TaskParts, keyed: str, api: Kinesis, describe: Callable[[], StreamDescription]
 ) -> RouterHost:
     settings, wait = made.settings, made.wait
     host: RouterHost
@@ -153,7 +184,7 @@ def _router(
 
 
 def _partitions(
-    made: _Making, keyed: str, describe_source: Callable[[], StreamDescription]
+    made: TaskParts, keyed: str, describe_source: Callable[[], StreamDescription]
 ) -> PartitionsHost:
     settings, layout = made.settings, made.layout
     shared = shared_parts(

@@ -66,6 +66,15 @@ class WorkerEvents:
     def router_left(self, shard: str) -> None:
         """A source shard is routed by this process no more."""
 
+    def bucket_taken(self, bucket: int) -> None:
+        """This process has acquired the state of a bucket."""
+
+    def bucket_left(self, bucket: int) -> None:
+        """This process holds a bucket no more."""
+
+    def bundle_refused(self, reason: str) -> None:
+        """A record of the keyed stream can't be taken; the process ends."""
+
 
 class EventFanOut(WorkerEvents):
     """Calls the hooks of all ``listeners``, in order."""
@@ -142,3 +151,18 @@ class EventFanOut(WorkerEvents):
         """See ``WorkerEvents.router_left``."""
         for one in self._listeners:
             one.router_left(shard)
+
+    def bucket_taken(self, bucket: int) -> None:
+        """See ``WorkerEvents.bucket_taken``."""
+        for one in self._listeners:
+            one.bucket_taken(bucket)
+
+    def bucket_left(self, bucket: int) -> None:
+        """See ``WorkerEvents.bucket_left``."""
+        for one in self._listeners:
+            one.bucket_left(bucket)
+
+    def bundle_refused(self, reason: str) -> None:
+        """See ``WorkerEvents.bundle_refused``."""
+        for one in self._listeners:
+            one.bundle_refused(reason)

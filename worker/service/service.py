@@ -144,6 +144,11 @@ class Service:
         self._backlog = self._store.backlog()
 
     @property
+    def waiting(self) -> int:
+        """How many entries wait to be sent, as of the last look."""
+        return self._backlog.entries
+
+    @property
     def backpressure(self) -> float:
         """The share of time (0 to 1) in which reading is to pause, because the outbox is nearly
         full.
