@@ -222,6 +222,17 @@ def test_a_shard_at_its_tip_moves_time_by_marks() -> None:
     assert {one.progress[0].clock for one in marks(routing).values()} == {ARRIVAL}
 
 
+def test_where_a_run_began_is_said_of_each_buckets_first_stretch_only() -> None:
+    routing = Routing(LAYOUT, SHARD, "5", horizon=ARRIVAL)
+    (first,) = bundles(routing.route(events(10)))
+    routing.acknowledged()
+    others = marks(routing)
+    again = bundles(routing.route(events(*range(20, 60))))
+    assert first.progress.horizon == ARRIVAL
+    assert {one.progress[0].horizon for one in others.values()} == {ARRIVAL}
+    assert {one.progress.horizon for one in again} == {0}
+
+
 def test_the_end_is_told_to_all_before_it_may_be_checkpointed() -> None:
     routing = Routing(LAYOUT, SHARD, None)
     routing.route(events(1))

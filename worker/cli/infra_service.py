@@ -10,7 +10,7 @@ import click
 from worker.errors import BadInput
 
 
-@click.command()
+@click.command(short_help="Write the template of the worker, or a fleet.")
 @click.option(
     "--out",
     metavar="FILE",
