@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from tests.bench import cases
+from tests.bench import cases, fleet_cases
 from tests.bench.instructions import VALGRIND
 from tests.bench.processes import measure, versions
 from tests.bench.report import Report, Row, table, write_json
@@ -44,6 +44,7 @@ _CASES: Final = {
     "c": cases.commits,
     "e": cases.start,
     "f": cases.aggregates,
+    "fleet": fleet_cases.fleet,
     "curve": cases.curve,
 }
 _OURS: Final = ("boto3", "botocore", "msgspec", "pydantic", "aws-kinesis-agg", "protobuf")

@@ -16,7 +16,7 @@ from tests.building import Driven, accounts_add_up
 from worker.errors import BadInput
 from worker.events.decode import Delivery, decode_all
 from worker.events.event import Event, SessionKey
-from worker.fleet.moving import WholeState, join_states, split_state
+from worker.fleet.moving import WholeState, join_states, split_state, start_after
 from worker.metrics.series import Series
 from worker.outbox.ledger import Note, tally_of
 from worker.partition.commit_outputs import EvictedSession, Outputs
@@ -289,3 +289,11 @@ def test_closed_sessions_go_along() -> None:
     states = split_state(WholeState(Delta(), [one], []), BUCKETS, bucket_of)
     assert [state.evicted for state in states].count([one]) == 1
     assert join_states(states).evicted == [one]
+
+
+def test_routers_begin_no_later_than_at_what_is_unread() -> None:
+    ended, unread = Position("ended", "9", 100), Position("trim_horizon", "", 7_300)
+    positions = {"s1": ended, "s2": Position("after", "9", 9_999), "s3": unread}
+    assert start_after(positions) == 7_000
+    assert start_after({**positions, "s4": Position("trim_horizon")}) == "trim_horizon"
+    assert start_after({}) == "trim_horizon"

@@ -14,6 +14,7 @@ from worker.fleet.bundles import Bundle, Mark, SourceProgress
 from worker.fleet.processor import LeasedRecord
 from worker.fleet.router import Router, RouterHost, RouterParts
 from worker.service.hooks import WorkerEvents
+from worker.sources.kinesis.reader import describe_stream
 from worker.stream.record import Record
 from worker.testing.strict_kinesis import StrictKinesis
 
@@ -55,8 +56,10 @@ class Scene:
         parts = RouterParts(
             LAYOUT,
             self.source,
+            lambda: describe_stream(self.source, self.sleep),
             producer(self.keyed, waits),
             self.events,
+            lambda: NOW + int(self.now * 1000),
             lambda: self.now,
             self.sleep,
         )

@@ -8,19 +8,30 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fleet.routed import ANY_RECORDS, ARRIVAL, LAYOUT, SHARD, by_bucket, record
 from tests.scenes import cloud_event
 from worker.events.decode import MAX_PARTS, Delivery, decode
 from worker.events.occurrence import Damaged
 from worker.events.platform import Platform, Platforms
-from worker.fleet.bundles import Bundle, Mark, decode_bundle
+from worker.fleet.bundles import (
+    Bundle,
+    BundleItem,
+    Mark,
+    SourceProgress,
+    decode_bundle,
+    encode_bundle,
+)
 from worker.fleet.chunks import CHUNK_ITEMS
 from worker.fleet.processor import LeasedRecord
 from worker.fleet.receipt import Receipt
 from worker.fleet.routing import BundlePut, Marks, Routing
 from worker.stream.position import Position
 from worker.stream.record import Record
+
+LEAST = 256 << 10
+"""The least that a bundle may be allowed to have."""
 
 
 def events(*numbers: int) -> list[LeasedRecord]:
@@ -70,11 +81,11 @@ def test_buckets_get_all_of_a_batch_and_all_of_it_ends_where_the_batch_does(
     assert {one.bucket for one in bundles(rounds)} == set(by_bucket(records))
 
 
-@settings(max_examples=50)
-@given(st.integers(2_000, 20_000), st.integers(0, 1 << 32))
+@settings(max_examples=15)
+@given(st.integers(LEAST, 4 * LEAST), st.integers(0, 1 << 32))
 def test_what_is_too_much_for_a_bundle_takes_several_rounds(most: int, seed: int) -> None:
     rng = Random(seed)
-    noise = [rng.randbytes(rng.randrange(1_000)) for _ in range(60)]
+    noise = [rng.randbytes(rng.randrange(LEAST // 2)) for _ in range(60)]
     records = [LeasedRecord(record(data, number)) for number, data in enumerate(noise, 1)]
     routing = Routing(LAYOUT, SHARD, None, most_bytes=most)
     rounds = routing.route(records)
@@ -91,21 +102,21 @@ def test_what_is_too_much_for_a_bundle_takes_several_rounds(most: int, seed: int
 
 
 def test_only_the_last_of_several_bundles_tells_the_batchs_time() -> None:
-    noise = [LeasedRecord(record(Random(n).randbytes(900), n)) for n in range(1, 40)]
+    noise = [LeasedRecord(record(Random(n).randbytes(LEAST // 2), n)) for n in range(1, 40)]
     clocks: dict[int, list[int]] = {}
-    for one in bundles(Routing(LAYOUT, SHARD, None, most_bytes=2_000).route(noise)):
+    for one in bundles(Routing(LAYOUT, SHARD, None, most_bytes=LEAST).route(noise)):
         clocks.setdefault(one.bucket, []).append(one.progress.clock)
     assert max(map(len, clocks.values())) > 1
     assert all(some == [0] * (len(some) - 1) + [ARRIVAL] for some in clocks.values())
 
 
 def test_data_that_no_bundle_can_hold_is_a_dead_letter_that_says_so() -> None:
-    great, small = Random(1).randbytes(9_000), cloud_event(0, "dtmf")
+    great, small = Random(1).randbytes(2 * LEAST), cloud_event(0, "dtmf")
     batch = [LeasedRecord(record(great, 1)), LeasedRecord(record(small, 2))]
-    rounds = Routing(LAYOUT, SHARD, None, most_bytes=4_000).route(batch)
+    rounds = Routing(LAYOUT, SHARD, None, most_bytes=LEAST).route(batch)
     first, second = sorted(delivered(rounds), key=lambda one: one.sequence_number)
     assert isinstance(first.occurrence, Damaged)
-    assert "9000 bytes" in first.occurrence.reason
+    assert f"{2 * LEAST} bytes" in first.occurrence.reason
     assert great.startswith(first.data)
     assert second.data == small
 
@@ -118,8 +129,8 @@ def test_an_opened_aggregate_of_too_many_records_is_one_dead_letter_a_bucket() -
 
 
 def test_a_bundle_has_no_more_records_than_it_may() -> None:
-    junk = [LeasedRecord(Record(SHARD, str(n), 1, b"7", "")) for n in range(1, 9 * CHUNK_ITEMS)]
-    found = bundles(Routing(LAYOUT, SHARD, None).route(junk))
+    junk = [LeasedRecord(Record(SHARD, str(n), 1, b"7", "")) for n in range(1, 2 * CHUNK_ITEMS)]
+    found = bundles(Routing(replace(LAYOUT, buckets=1), SHARD, None).route(junk))
     assert max(len(one.items) for one in found) == CHUNK_ITEMS
     assert sum(len(one.items) for one in found) == len(junk)
 
@@ -211,6 +222,17 @@ def test_a_shard_at_its_tip_moves_time_by_marks() -> None:
     assert {one.progress[0].clock for one in marks(routing).values()} == {ARRIVAL}
 
 
+def test_where_a_run_began_is_said_of_each_buckets_first_stretch_only() -> None:
+    routing = Routing(LAYOUT, SHARD, "5", horizon=ARRIVAL)
+    (first,) = bundles(routing.route(events(10)))
+    routing.acknowledged()
+    others = marks(routing)
+    again = bundles(routing.route(events(*range(20, 60))))
+    assert first.progress.horizon == ARRIVAL
+    assert {one.progress[0].horizon for one in others.values()} == {ARRIVAL}
+    assert {one.progress.horizon for one in again} == {0}
+
+
 def test_the_end_is_told_to_all_before_it_may_be_checkpointed() -> None:
     routing = Routing(LAYOUT, SHARD, None)
     routing.route(events(1))
@@ -250,6 +272,18 @@ def test_a_run_that_failed_within_a_batch_says_nothing_more() -> None:
         routing.route(events(1))
     with pytest.raises(ValueError, match="not been acknowledged"):
         routing.route(events(2))
+
+
+def test_the_places_of_the_record_with_the_most_parts_always_fit() -> None:
+    """So cutting off data comes to an end."""
+    empty = [
+        BundleItem("9" * 56, ARRIVAL, b"", one, True, f"{one} bytes, more than can be held")
+        for one in range(MAX_PARTS)
+    ]
+    progress = SourceProgress(SHARD, "8" * 56, "9" * 56)
+    assert len(encode_bundle(Bundle(LAYOUT.fingerprint, 0, progress, empty))) < LEAST
+    with pytest.raises(ValueError, match="most_bytes"):
+        Routing(LAYOUT, SHARD, None, most_bytes=LEAST - 1)
 
 
 def test_no_records_are_nothing_to_acknowledge() -> None:

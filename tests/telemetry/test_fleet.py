@@ -116,13 +116,27 @@ def test_a_series_that_two_buckets_have_admitted_is_one() -> None:
     assert whole.series == 1
 
 
+class Heard:
+    """What a listener is told of buckets."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+
+    def bucket_taken(self, bucket: int) -> None:
+        self.told.append(("taken", bucket))
+
+    def bucket_left(self, bucket: int) -> None:
+        self.told.append(("left", bucket))
+
+
 class Task:
     """A task's telemetry, with clocks moved by hand."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
         self.reports: list[TelemetrySnapshot] = []
-        self.fleet = FleetTelemetry(4, lambda: self.now_s, totals_kept=False)
+        self.heard = Heard()
+        self.fleet = FleetTelemetry(4, lambda: self.now_s, self.heard, totals_kept=False)
         self.collector = TelemetryCollector(
             lambda: NOW + int(1000 * self.now_s),
             lambda: 0,
@@ -218,6 +232,13 @@ def test_a_task_is_alive_while_each_of_its_buckets_is(task: Task) -> None:
     task.now_s += TURN_WITHIN_S
     task.fleet.turned(1)  # comes too late, from a bucket that has gone
     assert not task.fleet.alive()
+
+
+def test_each_bucket_comes_and_goes_once(task: Task) -> None:
+    task.take(3)
+    task.fleet.bucket_left(3)
+    task.fleet.bucket_left(3)
+    assert task.heard.told == [("taken", 3), ("left", 3)]
 
 
 def test_a_task_without_buckets_is_alive(task: Task) -> None:

@@ -24,8 +24,11 @@ KEPT_BYTES: Final = 1 << 10
 """What is kept of data that no bundle can hold."""
 
 
-def chunks(items: Iterable[BundleItem]) -> Iterator[list[BundleItem]]:
+def chunks(items: list[BundleItem]) -> Iterator[list[BundleItem]]:
     """Yield items of ascending records in lists of whole groups."""
+    if len(items) <= CHUNK_ITEMS and sum([len(one.data) for one in items]) <= CHUNK_BYTES:
+        yield items
+        return
     chunk: list[BundleItem] = []
     size = 0
     for group in map(_few, _groups(items)):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -20,7 +20,7 @@ from worker.outbox.ledger import Note
 from worker.partition.commit_outputs import EvictedSession
 from worker.partition.delta import Delta, SessionChange
 from worker.partition.revisions import merge_revisions
-from worker.stream.position import CARRIER, Position
+from worker.stream.position import CARRIER, SECOND, Position
 
 _OPENED: Final = "sessions_opened"
 
@@ -62,6 +62,16 @@ def split_state(
         )
         for bucket in range(buckets)
     ]
+
+
+def start_after(positions: Mapping[str, Position]) -> Literal["trim_horizon"] | int:
+    """Return where routers must begin so that they leave nothing out after these positions: they
+    repeat something, which the buckets recognise. An int is epoch ms, in whole seconds.
+    """
+    known = [at.seen_to for at in positions.values() if not at.ended]
+    if not known or min(known) <= 0:
+        return "trim_horizon"
+    return min(known) - min(known) % SECOND
 
 
 def join_states(states: Sequence[WholeState]) -> WholeState:

@@ -13,10 +13,12 @@ from contextlib import ExitStack, closing, contextmanager
 from random import random
 from typing import Final
 
+from msgspec.structs import replace
+
 from worker.errors import BadInput, Misconfigured
 from worker.fleet.layout import Layout
 from worker.fleet.layout_store import create_layout, require_layout
-from worker.fleet.moving import WholeState, join_states, split_state
+from worker.fleet.moving import WholeState, join_states, split_state, start_after
 from worker.opening import Locations
 from worker.outbox.entries import DeliveryOutcome, Settled
 from worker.outbox.ledger import Note
@@ -27,7 +29,7 @@ _NOTES_AT_ONCE: Final = 500
 
 def fleet_from(locations: Locations, source: str, state: str, layout: Layout) -> WholeState:
     """Make the state of a fleet at ``state`` from a single worker's at ``source``; return what was
-    moved.
+    moved. The fleet's routers begin where the worker has stopped, whatever ``layout`` says of it.
 
     Raises ``StreamReplaced`` if ``source`` isn't the state of the layout's source stream,
     ``BadInput`` if requests wait in its outbox, ``Misconfigured`` if there is a state in one of the
@@ -42,7 +44,7 @@ def fleet_from(locations: Locations, source: str, state: str, layout: Layout) ->
             with _filled(locations, place, identity, part):
                 pass
         store.hand_over(moved)
-    create_layout(locations, state, layout)
+    create_layout(locations, state, replace(layout, start=start_after(whole.whole.positions)))
     return whole
 
 

@@ -19,7 +19,7 @@ from worker.fleet.routing import MARK_EVERY_S, Marks, Routing
 from worker.fleet.tip_probe import probed_tip
 from worker.service.hooks import WorkerEvents
 from worker.sources.kinesis.api import KinesisApi
-from worker.sources.kinesis.lineage import StreamDescription, children_of
+from worker.sources.kinesis.lineage import StreamDescription, children_of, trim_horizon
 
 _SILENT_S: Final = 2.0
 """How long a shard delivers nothing before it is probed."""
@@ -30,14 +30,17 @@ _DESCRIBE_AGAIN_S: Final = 0.5
 
 
 class RouterParts(NamedTuple):
-    """What a process's routers share. ``source``: the source stream. ``monotonic``: seconds.
+    """What a process's routers share. ``source``: the source stream; ``describe`` returns it as it
+    is now, and raises if it can't be asked for long. ``now``: epoch ms, ``monotonic``: seconds.
     ``sleep``: called with seconds in any thread; may raise to end a wait.
     """
 
     layout: Layout
     source: KinesisApi
+    describe: Callable[[], StreamDescription]
     producer: BundleProducer
     events: WorkerEvents
+    now: Callable[[], int]
     monotonic: Callable[[], float]
     sleep: Callable[[float], object]
 
@@ -164,7 +167,8 @@ class Router:
     def initialize(self, shard: str, after: str | None) -> None:
         """See ``Processor``. What was routed before is what the checkpoint says, and no more."""
         self.shard = shard
-        self.routing = Routing(self._parts.layout, shard, after)
+        horizon = trim_horizon(self._parts.describe(), self._parts.now())
+        self.routing = Routing(self._parts.layout, shard, after, horizon)
         self._checkpointed = after or ""
         self._called_at = self._parts.monotonic()
         self._host.enter(self)
@@ -221,13 +225,12 @@ class Router:
     def _leave(self) -> None:
         self._lost = True
         self._host.leave(self)
+        self._parts.events.router_left(self.shard)
 
     def _children(self) -> list[str]:
         for _ in range(_DESCRIBE_ATTEMPTS):
-            found = self._parts.source.describe()
-            if isinstance(found, StreamDescription):
-                children = children_of(self.shard, found.shards)
-                if children:
-                    return [one.shard for one in children]
+            children = children_of(self.shard, self._parts.describe().shards)
+            if children:
+                return [one.shard for one in children]
             self._parts.sleep(_DESCRIBE_AGAIN_S)
         raise VoiceInsightsError(f"{self.shard} has ended, and its child shards can't be found")

@@ -35,6 +35,9 @@ its partition key counts, too.
 MARK_EVERY_S: Final = 1.0
 """How often marks are put."""
 
+_LEAST_BYTES: Final = 256 << 10
+"""What the places of a record's parts take at most, if nothing is left of their data."""
+
 
 class BundlePut(NamedTuple):
     """A record to be put into the keyed stream, with its bucket's explicit hash key."""
@@ -56,8 +59,8 @@ class _Reached(NamedTuple):
 class Routing:
     """A run over ``shard`` from a checkpoint. ``after``: the checkpoint's sequence number, None at
     the shard's start. ``horizon``: epoch ms before which the stream may have dropped records when
-    the run begins; 0 if it is younger than its retention. ``most_bytes``: the largest bundle. Not
-    thread-safe.
+    the run begins; 0 if it is younger than its retention. ``most_bytes``: the largest bundle, at
+    least 256 KiB. Not thread-safe.
     """
 
     def __init__(
@@ -69,6 +72,8 @@ class Routing:
         most_bytes: int = RECORD_BYTES,
         platforms: Platforms = PLATFORMS,
     ) -> None:
+        if most_bytes < _LEAST_BYTES:
+            raise ValueError(f"most_bytes: {most_bytes}, less than {_LEAST_BYTES}")
         self._layout = layout
         self._shard = shard
         self._horizon = horizon

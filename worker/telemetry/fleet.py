@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from threading import Lock
-from typing import Final
+from typing import Final, Protocol
 
 from worker.metrics.series import Series
 from worker.service.hooks import EventFanOut, WorkerEvents
@@ -22,13 +22,34 @@ _ANSWERS_WITHIN_S: Final = 60.0
 """A shard that its router hasn't heard of for longer is taken to fall behind."""
 
 
+class BucketNews(Protocol):
+    """Told of the buckets that come to a task, and go."""
+
+    def bucket_taken(self, bucket: int) -> None:
+        """A bucket is served by this task from now on."""
+        ...
+
+    def bucket_left(self, bucket: int) -> None:
+        """A bucket is served by this task no more."""
+        ...
+
+
 class FleetTelemetry(WorkerEvents):
     """Collects what a task's routers and buckets report. ``of``: the fleet's number of buckets;
-    ``totals_kept``: whether totals of series are wanted; ``monotonic``: seconds.
+    ``totals_kept``: whether totals of series are wanted; ``monotonic``: seconds. ``news``: told of
+    each bucket that comes and goes.
     """
 
-    def __init__(self, of: int, monotonic: Callable[[], float], *, totals_kept: bool) -> None:
+    def __init__(
+        self,
+        of: int,
+        monotonic: Callable[[], float],
+        news: BucketNews,
+        *,
+        totals_kept: bool,
+    ) -> None:
         self._monotonic = monotonic
+        self._news = news
         self._lock = Lock()
         self._passing = Lock()
         self._merged = MergedStatus(of, totals_kept=totals_kept)
@@ -48,23 +69,26 @@ class FleetTelemetry(WorkerEvents):
             self._behind[shard] = ms, self._monotonic()
 
     def router_left(self, shard: str) -> None:
-        """A source shard is routed by this task no more."""
+        """See ``WorkerEvents.router_left``."""
         with self._lock:
             self._behind.pop(shard, None)
 
     # --- a bucket's hooks
 
     def bucket_taken(self, bucket: int, admitted: Iterable[Series] = ()) -> None:
-        """See ``WorkerEvents.bucket_taken``. ``admitted``: the series that its state has."""
+        """This task has acquired the state of a bucket, which has ``admitted`` series."""
         with self._lock:
             self._merged.take(bucket, admitted)
             self._signs[bucket] = self._monotonic(), START_WITHIN_S
+        self._news.bucket_taken(bucket)
 
     def bucket_left(self, bucket: int) -> None:
-        """See ``WorkerEvents.bucket_left``. Harmless if it was never taken."""
+        """See ``BucketObserver.bucket_left``. Harmless if it was never taken."""
         with self._lock:
             self._merged.leave(bucket)
-            self._signs.pop(bucket, None)
+            left = self._signs.pop(bucket, None)
+        if left is not None:
+            self._news.bucket_left(bucket)
 
     def turned(self, bucket: int) -> None:
         """A bucket has been attended to, or is known to be waiting."""
@@ -73,11 +97,11 @@ class FleetTelemetry(WorkerEvents):
                 self._signs[bucket] = self._monotonic(), TURN_WITHIN_S
 
     def routed_twice(self, records: int) -> None:
-        """See ``WorkerEvents.routed_twice``."""
+        """See ``BucketObserver.routed_twice``."""
         self._count("RoutedTwice", records)
 
     def bundle_refused(self, reason: str = "") -> None:  # noqa: ARG002
-        """See ``WorkerEvents.bundle_refused``."""
+        """See ``BucketObserver.bundle_refused``."""
         self._count("BundlesRefused", 1)
 
     def of_bucket(self, bucket: int, listener: WorkerEvents) -> WorkerEvents:

@@ -34,6 +34,7 @@ from worker.outbox.sender import LanePools
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks, Limits
 from worker.sources.kinesis.lineage import StreamDescription, first_positions
+from worker.sources.kinesis.reader import describe_stream
 from worker.state.sqlite.store import Compaction, SqliteStore
 from worker.state.store import Store
 from worker.stream.position import Position
@@ -196,8 +197,10 @@ class FleetWorker:
         parts = RouterParts(
             self._layout,
             world.stream,
+            lambda: describe_stream(world.stream, world.sleep),
             producer,
             WorkerEvents(),
+            lambda: world.now,
             lambda: world.now / 1000,
             world.sleep,
         )
