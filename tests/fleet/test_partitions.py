@@ -386,3 +386,17 @@ def test_limits_are_divided_among_the_buckets(tmp_path: Path) -> None:
     assert shared.rules.max_held is not None
     assert one.rules.max_held == shared.rules.max_held // LAYOUT.buckets
     assert one.limits.outbox_bytes == shared.limits.outbox_bytes // LAYOUT.buckets
+
+
+def test_no_source_shard_is_said_to_pause_however_far_it_is_ahead(tmp_path: Path) -> None:
+    """What is in the keyed stream comes, so nothing could pause it."""
+    task, lease, keyed, other = Task(tmp_path), Lease(), Keyed(), "shardId-000000000001"
+    keyed.route(traffic()[:HALF])
+    processor = task.begun()
+    processor.process(keyed.records, 0, lease)
+    for bucket in processor.buckets:
+        bucket.service.partition.move(other, Position("after", "1", BASE + 100 * HOUR))
+    task.commit(processor, lease)
+    for status in task.observer.statuses.values():
+        assert status.shards[other].clock == BASE + 100 * HOUR
+        assert not status.shards[other].paused
