@@ -44,6 +44,8 @@ run: $(READY) ## The worker at its main job: simulated calls, an embedded AWS, t
 test: check ## Everything: what check does, then all tests
 	@localstack/host.sh setup $(PY) || \
 	  { [ $$? -eq 3 ] && echo "so the tests against LocalStack are left out (in CI they fail)" >&2; }
+	@tests/fleet/setup.sh || \
+	  { [ $$? -eq 3 ] && echo "so the test of a whole fleet is left out (in CI it fails)" >&2; }
 	@tests/page/setup.sh || \
 	  { [ $$? -eq 3 ] && echo "so the tests in a browser are left out (in CI they fail)" >&2; }
 	@$(PYTEST)
