@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -27,7 +26,7 @@ from tests.live import (
     but_for_the_close,
     last_revisions,
     published,
-    statistics,
+    replayed,
 )
 from tests.processes import run, started
 from worker.cli.fleet_status import contents_of
@@ -38,6 +37,7 @@ from worker.fleet.task import ROLES
 from worker.opening import Locations
 from worker.outbox.ledger import Note
 from worker.producer.put_records import Clock, reingest
+from worker.sources.kinesis.answers import epoch_ms
 from worker.state.view import StateContents
 from worker.stream.record import Record
 from worker.testing.moto_server import away_from_aws
@@ -332,16 +332,24 @@ class Tasks:
 
     def recorded(self) -> Offline:
         """What a replay of the source's records gives."""
-        self.command("record", self.names.source, "--out", "recording", "--until-tip")
-        files = ("--sessions", "s", "--metrics", "m", "--counters", "c")
-        self.command("replay", "recording", *files)
-        folder = self._folder
-        datums = (json.loads(line) for line in (folder / "m").read_text().splitlines())
-        return Offline(
-            last_revisions((folder / "s").read_bytes()),
-            statistics(datums),
-            Counter(json.loads((folder / "c").read_text())),
-        )
+        return replayed(self._records(), self._folder, self.env)
+
+    def _records(self) -> Iterator[Record]:
+        """All records of the source, each shard's in order."""
+        stream = self.names.source
+        for listed in self.kinesis.list_shards(StreamName=stream)["Shards"]:
+            shard = listed["ShardId"]
+            iterator = self.kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while iterator:
+                answer = self.kinesis.get_records(ShardIterator=iterator, Limit=500)
+                for one in answer["Records"]:
+                    arrival = epoch_ms(one["ApproximateArrivalTimestamp"])
+                    number, key = one["SequenceNumber"], one["PartitionKey"]
+                    yield Record(shard, number, arrival, one["Data"], key)
+                at_tip = not answer["Records"] and not answer["MillisBehindLatest"]
+                iterator = None if at_tip else answer.get("NextShardIterator")
 
     def session_records(self) -> dict[str, dict[str, Any]]:
         """The last revision of each session, as it was delivered."""

@@ -29,24 +29,15 @@ _ASK_EVERY_S: Final = 0.2
 _SHUTDOWN_S: Final = 20.0
 _LOGGING: Final = """\
 <configuration>
-  <appender name="child" class="ch.qos.logback.core.ConsoleAppender">
-    <target>System.err</target>
-    <encoder>
-      <pattern>%replace(%msg){'^Received error line from subprocess .(.*). for shard \\S+$',
-        '$1'}%n</pattern>
-    </encoder>
-  </appender>
-  <appender name="java" class="ch.qos.logback.core.ConsoleAppender">
+  <appender name="stderr" class="ch.qos.logback.core.ConsoleAppender">
     <target>System.err</target>
     <encoder><pattern>%d %-5level %logger{36} %msg%n</pattern></encoder>
   </appender>
-  <logger name="software.amazon.kinesis.multilang.DrainChildSTDERRTask" additivity="false">
-    <appender-ref ref="child" />
-  </logger>
-  <root level="WARN"><appender-ref ref="java" /></root>
+  <logger name="software.amazon.kinesis.multilang.DrainChildSTDERRTask" level="OFF" />
+  <root level="WARN"><appender-ref ref="stderr" /></root>
 </configuration>
 """
-"""The log of our processes passes as it is, and of the daemon's own what is amiss."""
+"""The daemon passes the lines of our processes on by itself, and would log them once more."""
 
 
 class DaemonEngine:
