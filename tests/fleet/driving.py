@@ -110,12 +110,16 @@ class Tasks:
 
     def make(self) -> None:
         """Make streams, the bucket and the layout."""
+        self.make_streams()
+        self.command("fleet", "init")
+
+    def make_streams(self) -> None:
+        """Make streams and the bucket."""
         for stream in (self.names.source, self.names.keyed):
             self.kinesis.create_stream(StreamName=stream, ShardCount=self._shards)
         self.aws.client("s3").create_bucket(Bucket=BUCKET)
         for stream in (self.names.source, self.names.keyed):
             self.await_active(stream)
-        self.command("fleet", "init")
 
     def command(self, *arguments: object) -> str:
         """Run a command of the program, which must succeed; return what it prints."""

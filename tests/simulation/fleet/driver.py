@@ -22,9 +22,13 @@ _TIMED: Final = StandStill, Stall
 
 
 class FleetDriver:
-    """Runs one plan in its world; states that are files lie in ``folder``."""
+    """Runs one plan in its world, with tasks of ``worker``; states that are files lie in
+    ``folder``.
+    """
 
-    def __init__(self, world: FleetWorld, folder: Path) -> None:
+    def __init__(
+        self, world: FleetWorld, folder: Path, worker: type[FleetWorker] = FleetWorker
+    ) -> None:
         self.world = world
         self.layout = Layout(
             source="calls, created when the simulation began",
@@ -33,6 +37,7 @@ class FleetDriver:
             start="trim_horizon" if world.plan.start == "latest" else world.plan.start,
         )
         self._folder = folder
+        self._worker = worker
         self._random = Random(f"{world.plan.seed}:driver")
         self._tasks: list[FleetWorker] = []
         self._all: list[FleetWorker] = []
@@ -46,15 +51,19 @@ class FleetDriver:
         )
 
     def run(self) -> None:
-        """All of it: the disturbed part, then rest without faults."""
+        """All of it: the disturbed part, then rest without faults; or up to the first law that is
+        broken.
+        """
         while self.world.next_record() is not None or self._at_times:
             self.step()
+            if self.world.broken:
+                return
         self.world.say("from here on without faults")
         self.world.faults.ended = True
         self._up_at = 0
         for _ in range(_REST_STEPS):
             self.step()
-            if self._at_rest():
+            if self._at_rest() or self.world.broken:
                 return
         self.world.breaks("it never comes to rest")
 
@@ -101,7 +110,7 @@ class FleetDriver:
     def _boot(self) -> None:
         name = f"task-{len(self._all) + 1}"
         self.world.say(f"{name} starts")
-        task = FleetWorker(name, self.world, self.layout, self._folder, self._pass)
+        task = self._worker(name, self.world, self.layout, self._folder, self._pass)
         self._all.append(task)
         self._tasks.append(task)
 

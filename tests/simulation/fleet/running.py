@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tests.simulation.buckets import open_bucket
 from tests.simulation.fleet.driver import FleetDriver
+from tests.simulation.fleet.tasks import FleetWorker
 from tests.simulation.fleet.world import FleetWorld
 from tests.simulation.laws import Undisturbed, broken_promises
 from tests.simulation.plan import Plan
@@ -27,15 +28,19 @@ from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Store
 
 
-def run_fleet(plan: Plan, say: Say, folder: str | None) -> list[str]:
+def run_fleet(
+    plan: Plan, say: Say, folder: str | None, worker: type[FleetWorker] = FleetWorker
+) -> list[str]:
     """The laws that a run of ``plan`` breaks, a line each; ``say`` gets the trace. ``folder``:
-    where its files may be.
+    where its files may be. ``worker``: its tasks.
     """
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=folder) as own:
         world = FleetWorld(plan, say)
-        driver = FleetDriver(world, Path(own))
+        driver = FleetDriver(world, Path(own), worker)
         try:
             driver.run()
+            if world.broken:
+                return world.broken
             return _verdict(driver, world, Path(own))
         except Exception as error:
             say(traceback.format_exc())

@@ -110,6 +110,9 @@ class _Observer:
 class FleetWorker:
     """A task with both roles. ``pass_point``: called at each point with the task's name."""
 
+    router_host: type[RouterHost] = RouterHost
+    partitions_host: type[PartitionsHost] = PartitionsHost
+
     def __init__(
         self, name: str, world: FleetWorld, layout: Layout, folder: Path, pass_point: Pass
     ) -> None:
@@ -125,8 +128,8 @@ class FleetWorker:
         self._lanes, self._compaction = SteppedPool(self._random), SteppedPool(self._random)
         self._observer = _Observer(self._say)
         self._layout = layout
-        self._routers = self._router_host()
-        self.partitions = self._partitions_host()
+        self._routers = self._hosted_routers()
+        self.partitions = self._hosted_partitions()
         engine = partial(SteppedEngine, name, self._random, self._pass)
         self._engines = [
             engine(world.router_leases, world.stream, world.plan.start, self._routers.processor),
@@ -181,7 +184,7 @@ class FleetWorker:
     def _say(self, text: str) -> None:
         self._world.say(f"{self.name} {text}")
 
-    def _router_host(self) -> RouterHost:
+    def _hosted_routers(self) -> RouterHost:
         world = self._world
 
         def wait(seconds: float) -> bool:
@@ -201,9 +204,9 @@ class FleetWorker:
             lambda: world.now / 1000,
             world.sleep,
         )
-        return RouterHost(parts, self._failed)
+        return self.router_host(parts, self._failed)
 
-    def _partitions_host(self) -> PartitionsHost:
+    def _hosted_partitions(self) -> PartitionsHost:
         world, plan = self._world, self._world.plan
         shared = SharedParts(
             "keyed",
@@ -219,7 +222,7 @@ class FleetWorker:
             self._destinations,
         )
         buckets = BucketParts(self._layout, "state", shared, self._births, self._observer)
-        return PartitionsHost(
+        return self.partitions_host(
             PartitionsParts(
                 buckets, world.keyed.hash_keys, lambda: world.now / 1000, 1, 0.0, self._rest
             ),
