@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from tests.simulation.plan import (
     Crash,
@@ -20,6 +21,9 @@ from tests.simulation.plan import (
 )
 from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
 from worker.testing import strict_cloudwatch, strict_kinesis, strict_otlp, strict_s3
+
+INJECTED: Final = "injected"
+"""What a failure says of itself."""
 
 
 class Crashed(BaseException):
@@ -61,7 +65,7 @@ class Faults:
         if fault is None or (fault == "empty" and operation != "get_records"):
             return None
         self._say(f"kinesis: {operation} {shard}: {fault}")
-        return StreamFailure(fault, "injected") if isinstance(fault, StreamFailureKind) else fault
+        return StreamFailure(fault, INJECTED) if isinstance(fault, StreamFailureKind) else fault
 
     def sends(self) -> Iterator[strict_cloudwatch.CloudWatchFault | None]:
         """What befalls each call to CloudWatch in turn."""

@@ -89,6 +89,10 @@ class Service:
         """
         self._source.stop()
         self.commit()
+        return self.drain(deadline)
+
+    def drain(self, deadline: float) -> Backlog:
+        """Send what is left as ``finish`` does, after the last commit, and release the store."""
         self.sender.stop(max(0.0, deadline - self._monotonic()))
         self._compactor.stop(max(0.0, deadline - self._monotonic()))
         self.raise_part_error()

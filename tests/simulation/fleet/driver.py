@@ -7,11 +7,11 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from tests.simulation.faults import Crashed
+from tests.simulation.faults import INJECTED, Crashed
 from tests.simulation.fleet.tasks import FleetWorker
 from tests.simulation.fleet.world import FleetWorld
 from tests.simulation.plan import Crash, Point, Stall, StandStill, Steal
-from worker.errors import Fenced
+from worker.errors import Fenced, Misconfigured
 from worker.fleet.layout import Layout
 
 _STEP: Final = 200, 5000  # ms
@@ -126,6 +126,10 @@ class FleetDriver:
         except (Crashed, Fenced) as end:
             self._end(task, end)
         except Exception as error:
+            if isinstance(error, Misconfigured) and INJECTED in str(error):
+                # a router can't describe the stream, which is the operator's to mend
+                self._end(task, error)
+                return
             self.world.say(traceback.format_exc())
             self.world.breaks(f"{task.name} raised {error!r}")
             self._end(task, error)
