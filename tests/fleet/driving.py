@@ -362,10 +362,19 @@ class Tasks:
         assert but_for_the_close(self.session_records()) == but_for_the_close(offline.records)
         letters = set(self.lines(DEAD_LETTERS))
         assert len(letters) == offline.counters["dead_letters"]
-        assert +self.counters() == +offline.counters
+        assert differing(self.counters(), offline.counters) == {}
         bound = bounds(self.notes())
         client = self.aws.client("cloudwatch")
         twice = beyond(published(client, NAMESPACE, offline.statistics), offline.statistics)
         for series, more in twice.items():
             assert 0 < more.samples <= bound[series].samples, series
         return twice
+
+
+def differing(found: Counter[str], expected: Counter[str]) -> dict[str, tuple[int, int]]:
+    """The counters that differ, each as it is and as it should be."""
+    return {
+        name: (found[name], expected[name])
+        for name in found.keys() | expected.keys()
+        if found[name] != expected[name]
+    }

@@ -16,7 +16,7 @@ from typing import Final
 import click
 import pytest
 
-from tests.fleet.driving import Tasks
+from tests.fleet.driving import Tasks, differing
 from tests.fleet.emulators import NODE_HOME, fleet_aws
 from worker.events.decode import decode_all
 from worker.testing.traffic import Traffic, simulated_records
@@ -103,5 +103,7 @@ def test_what_befalls_a_fleet_changes_no_number(tasks: Tasks) -> None:
     tasks.tell("all is sent", {"after": tasks.wait_for(lambda: tasks.settled(occurrences), "it")})
     for name in [*tasks.running]:
         assert tasks.end(name, signal.SIGTERM) == 0, tasks.log(name)[-2000:]
-    twice = tasks.judge(tasks.recorded())
+    offline = tasks.recorded()
+    click.echo(f"counters that differ: {differing(tasks.counters(), offline.counters)}")
+    twice = tasks.judge(offline)
     click.echo(f"counted twice, within what the ledgers say: {len(twice)} series' minutes")
