@@ -81,8 +81,9 @@ check: $(READY) ## Lint, format and types
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-bench: $(READY) $(PEERS)/.ready ## Figures beside other programs' (an hour; QUICK=1: a few minutes)
-	@$(PY) -m tests.bench --peers $(PEERS)/bin/python $(if $(QUICK),--quick,--json docs/bench.json)
+bench: $(READY) $(PEERS)/.ready ## Figures beside other programs' (half an hour; QUICK=1, CASES="a b-work", ROUNDS=9, AGAINST=FOLDER)
+	@$(PY) -m tests.bench --peers $(PEERS)/bin/python $(if $(AGAINST),--against $(AGAINST)) \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick,--json docs/bench.json) $(CASES)
 
 exactness: $(READY) ## How exact published metrics are, and how long they wait (QUICK=1, AGAINST=FOLDER)
 	@$(PY) -m tests.bench.exactness $(if $(QUICK),--quick) $(if $(AGAINST),--against $(AGAINST))

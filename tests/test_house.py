@@ -30,15 +30,8 @@ TOP_LEVEL: Final = {
     ".pre-commit-config.yaml",
 }
 JUDGING: Final = (
-    "access",
-    "facts",
-    "findings",
-    "judging",
-    "pinecall",
-    "sampling",
-    "stream",
-    "traffic",
-    "twilio",
+    *("access", "facts", "findings", "fleet", "judging", "pinecall", "sampling", "stream"),
+    *("traffic", "twilio"),
 )
 """The modules of ``worker.doctor`` that judge what the others find out."""
 

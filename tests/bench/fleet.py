@@ -1,11 +1,7 @@
-"""The fleet's two sides without their streams: records to bundles, bundles to encoded requests.
-
-``python -m tests.bench.fleet router|partitions|single FOLDER ...`` is one measurement.
-"""
+"""The fleet's two sides without their streams: records to bundles, bundles to encoded requests."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from tests.bench.peers.measured import Stopwatch, settle, tell
+from tests.bench.peers.measured import Stopwatch, settle
 from tests.outbox.outboxes import FORMATS
 from worker.cli.gc_tuning import tune_collector
 from worker.events.decode import decode_all
@@ -62,7 +58,7 @@ def router(recording: str) -> Figures:
     return {**_figures(sum(map(len, batches)), watch), "bytes": size}
 
 
-def partitions(recording: str, folder: str, part: int, parts: int) -> Figures:
+def partitions(recording: str, folder: Path, part: int, parts: int) -> Figures:
     """From bundles in memory to encoded requests in SQLite, of one of ``parts`` equal shares of the
     keyed stream.
     """
@@ -70,7 +66,8 @@ def partitions(recording: str, folder: str, part: int, parts: int) -> Figures:
     first, last = (_LAST_HASH_KEY * one // parts for one in (part, part + 1))
     mine = set(LAYOUT.buckets_between(first, last))
     puts = [put.data for put in _routed(batches) if put.bucket in mine]
-    host = _host(folder, {batch[0].shard for batch in batches}, (first, last))
+    folder.mkdir(parents=True)
+    host = _host(str(folder), {batch[0].shard for batch in batches}, (first, last))
     settle()
     tune_collector()
     watch = Stopwatch()
@@ -85,9 +82,10 @@ def partitions(recording: str, folder: str, part: int, parts: int) -> Figures:
     return _figures(sum(counters), watch)
 
 
-def single(recording: str, folder: str) -> Figures:
+def single(recording: str, folder: Path) -> Figures:
     """The same by one worker: from records in memory to encoded requests in SQLite."""
     batches = list(_batches(recording))
+    folder.mkdir(parents=True)
     source = PushedSource()
     births = dict.fromkeys((batch[0].shard for batch in batches), HEAD)
     settle()
@@ -96,7 +94,7 @@ def single(recording: str, folder: str) -> Figures:
     with watch.running():
         service = partition_of(
             _shared(),
-            str(Path(folder) / "single.sqlite"),
+            str(folder / "single.sqlite"),
             "bench",
             lambda stored: Opening(source, stored or births),
         )
@@ -209,20 +207,3 @@ def _fail(error: BaseException) -> None:
 
 def _figures(records: int, watch: Stopwatch) -> Figures:
     return {"records": records, "cpu_s": watch.cpu_s, "wall_s": watch.wall_s}
-
-
-def run(name: str, *given: str) -> Figures:
-    """The figures of the measurement of that name."""
-    match (name, *given):
-        case ("router", recording):
-            return router(recording)
-        case ("partitions", recording, folder, part, parts):
-            return partitions(recording, folder, int(part), int(parts))
-        case ("single", recording, folder):
-            return single(recording, folder)
-        case _:
-            raise SystemExit(f"no such measurement: {name} {given}")
-
-
-if __name__ == "__main__":
-    tell(**run(*sys.argv[1:]))

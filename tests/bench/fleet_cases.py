@@ -1,46 +1,74 @@
-"""The fleet's case: what routing costs a record, and whether partitions scale with processes."""
+"""The fleet's case: what routing costs a record, and whether partitions scale with processes.
+
+Nothing is fetched or put. Beside the fleet stands one worker with the same records.
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from pathlib import Path
 from shutil import rmtree
 from typing import Final
 
-from tests.bench.cases import Bench, Figures
-from tests.bench.processes import measure
-from tests.bench.report import Row, at_least, at_most, beside, ratio, speeds
+from tests.bench.bench import Bench, Figures, Runs, fixed
+from tests.bench.cases import SPEED
+from tests.bench.processes import program
+from tests.bench.report import Row, at_least, at_most, beside, cheaper, ratio, speeds
+from tests.bench.work import WORK
 
-_SPEED: Final = "records/s"
+_ROUTER: Final = "router: records to bundles"
+_PARTITIONS: Final = "partitions: bundles to encoded requests in SQLite"
+_TOGETHER: Final = "router and partitions on one core"
+_SINGLE: Final = "one worker: records to encoded requests in SQLite"
 _LEAST_SCALING: Final = 1.9
 
 
 def fleet(bench: Bench) -> list[Row]:
-    """Records to bundles, and bundles to encoded requests in SQLite: nothing is fetched or put.
-    Beside them a worker alone with the same records, and two processes with half the buckets each.
-    """
-    recording = bench.folder / "recording"
+    """By time; two processes have half the buckets each."""
+    states = bench.folder / "fleet"
+    inputs = bench.inputs(bench.sizes.records)
     found = bench.interleaved(
-        {
-            "router": lambda: measure("fleet", "router", recording),
-            "single": _stateful(bench, "single"),
-            "whole": _stateful(bench, "partitions", 0, 1),
-            "first half": _stateful(bench, "partitions", 0, 2),
-            "second half": _stateful(bench, "partitions", 1, 2),
-        }
+        _runs(inputs, states, 2), prepare=lambda: rmtree(states, ignore_errors=True)
     )
     router, single, whole = (speeds(found[name]) for name in ("router", "single", "whole"))
-    halves = speeds(map(_both, found["first half"], found["second half"]))
-    both = [1 / (1 / one + 1 / other) for one, other in zip(router, whole, strict=True)]
+    halves = speeds(map(_both, found["half 1"], found["half 2"]))
+    together = [1 / (1 / one + 1 / other) for one, other in zip(router, whole, strict=True)]
     sizes = [one["bytes"] / one["records"] for one in found["router"]]
     return [
-        at_least("fleet", "router: records to bundles", router, _SPEED),
-        at_least("fleet", "partitions: bundles to encoded requests in SQLite", whole, _SPEED),
+        at_least("fleet", _ROUTER, router, SPEED),
+        at_least("fleet", _PARTITIONS, whole, SPEED),
         _scaling("partitions, two processes on two cores", halves, whole),
-        at_least("fleet", "router and partitions on one core", both, _SPEED),
-        beside("fleet", "one worker: records to encoded requests in SQLite", both, single, _SPEED),
+        at_least("fleet", _TOGETHER, together, SPEED),
+        beside("fleet", _SINGLE, together, single, SPEED),
         at_most("fleet", "the keyed stream", sizes, "bytes a record"),
     ]
+
+
+def fleet_work(bench: Bench) -> list[Row]:
+    """In machine instructions."""
+    states = bench.folder / "fleet-counted"
+    rmtree(states, ignore_errors=True)
+    counted = bench.counted(_runs(bench.inputs(bench.sizes.counted), states, 1))
+    router, single, whole = (counted[name].a_record for name in ("router", "single", "whole"))
+    return [
+        at_most("fleet-work", _ROUTER, [router], WORK),
+        at_most("fleet-work", _PARTITIONS, [whole], WORK),
+        at_most("fleet-work", _TOGETHER, [router + whole], WORK),
+        cheaper("fleet-work", _SINGLE, router + whole, single, WORK),
+    ]
+
+
+def _runs(inputs: Path, states: Path, most: int) -> Runs:
+    recording = inputs / "recording"
+    runs = {
+        "router": fixed(program("runs", "router", recording)),
+        "single": fixed(program("runs", "single", recording, states / "single")),
+        "whole": fixed(program("runs", "partitions", recording, states / "whole", 0, 1)),
+    }
+    for part in range(most) if most > 1 else ():
+        of_part = recording, states / f"half-{part}", part, most
+        runs[f"half {part + 1}"] = fixed(program("runs", "partitions", *of_part))
+    return runs
 
 
 def _scaling(what: str, halves: list[float], whole: list[float]) -> Row:
@@ -48,18 +76,8 @@ def _scaling(what: str, halves: list[float], whole: list[float]) -> Row:
     on_two = [2 * one for one in halves]
     times = ratio(on_two, whole)
     target, met = f"× ≥ {_LEAST_SCALING}", times >= _LEAST_SCALING
-    return Row("fleet", what, statistics.median(on_two), _SPEED, times, target, met, tuple(on_two))
+    return Row("fleet", what, statistics.median(on_two), SPEED, times, target, met, tuple(on_two))
 
 
 def _both(one: Figures, other: Figures) -> Figures:
     return {name: one[name] + other[name] for name in ("records", "cpu_s")}
-
-
-def _stateful(bench: Bench, name: str, *which: int) -> Callable[[], Figures]:
-    def run() -> Figures:
-        folder = bench.folder / "fleet"
-        rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        return measure("fleet", name, bench.folder / "recording", folder, *which)
-
-    return run

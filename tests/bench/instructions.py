@@ -1,52 +1,99 @@
-"""What a record takes in machine instructions, counted by valgrind: no neighbour disturbs that.
+"""What a run takes in machine instructions, counted by callgrind: no neighbour disturbs that.
 
-Each count is of a process from its start to its end; what the one before in a row of ever longer
-ones has taken, too, is taken off.
+A stopwatch asks for the resources of the process's children when it is started and when it is
+stopped (``tests.bench.peers.measured``), and nothing else does. So callgrind, which closes a part
+of its count whenever that function of the C library is entered, gives each stretch under a watch a
+part of its own. A program runs some fifty times slower under it, and one thread at a time: what a
+clock drives, commits for one, comes round more often for each record than it does otherwise.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
-from itertools import pairwise
-from pathlib import Path
-from typing import Final
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath
+from typing import Any, Final, NamedTuple
 
-from tests.bench.processes import LONGEST_S, ROOT, environment
-from tests.bench.stages import STAGES
+from tests.bench.processes import Program, measure
 
 VALGRIND: Final = shutil.which("valgrind")
 """None where there is none: then nothing can be counted."""
 
-_COLLECTED: Final = re.compile(r"Collected : (\d+)")
-_IN_A_ROW: Final = ("read", "decode", "fold", "close", "encode")
+LOOP: Final = "_PyEval_EvalFrameDefault"
+"""The C function that carries out bytecode, without what it calls."""
+
+_MARK: Final = "getrusage"
+_TOTALS: Final = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 
-def instructions(recording: Path, records: int) -> dict[str, float]:
-    """Instructions a record, by stage, as ``STAGES`` has them, and of the loop's ``json``."""
-    up_to = {stage: _count(stage, recording) for stage in ("parse", "json", *_IN_A_ROW)}
-    before = {"parse": "read", "json": "read"} | {
-        later: earlier for earlier, later in pairwise(_IN_A_ROW)
-    }
-    return {stage: (up_to[stage] - up_to[before[stage]]) / records for stage in (*STAGES, "json")}
+class Counted(NamedTuple):
+    """The instructions ``before`` the first watch ran and in each of the ``stretches`` under a
+    watch, the same by the library or program whose code they are of (its file's name; the
+    interpreter's loop by itself is ``LOOP``), and the figures that the run tells.
+    """
+
+    before: int
+    stretches: list[int]
+    by_file: Counter[str]
+    figures: Mapping[str, Any]
+
+    @property
+    def a_record(self) -> float:
+        """Instructions a record, all stretches together."""
+        records: int = self.figures["records"]
+        return sum(self.stretches) / records
 
 
-def _count(stage: str, recording: Path) -> int:
-    done = subprocess.run(
-        [
-            *(str(VALGRIND), "--tool=callgrind", "--callgrind-out-file=/dev/null"),
-            *(sys.executable, "-m", "tests.bench.stages", stage, str(recording)),
-        ],
-        cwd=ROOT,
-        env={**environment(), "PYTHONHASHSEED": "0"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-        check=True,
-    )
-    found = _COLLECTED.search(done.stderr)
-    assert found is not None, done.stderr
+def counted(program: Program, valgrind: str | None = VALGRIND) -> Counted:
+    """Run it under callgrind. Raises RuntimeError if it fails."""
+    assert valgrind is not None
+    with tempfile.TemporaryDirectory(prefix="callgrind-") as folder:
+        out = Path(folder) / "out"
+        under = (
+            *(valgrind, "--tool=callgrind", f"--callgrind-out-file={out}"),
+            *(f"--dump-before={_MARK}", "--compress-strings=no", "--compress-pos=no"),
+        )
+        figures = measure(program, under)
+        parts = [
+            part.read_text(encoding="utf-8", errors="replace")
+            for part in sorted(out.parent.glob("out.*"), key=_number)
+        ]
+    assert len(parts) % 2 == 0, f"{program}: a watch that was never stopped"
+    watched = parts[1::2]
+    by_file: Counter[str] = Counter()
+    for text in watched:
+        by_file.update(_by_file(text.splitlines()))
+    return Counted(_total(parts[0]), [_total(text) for text in watched], by_file, figures)
+
+
+def _number(part: Path) -> int:
+    return int(part.suffix[1:])
+
+
+def _total(text: str) -> int:
+    found = _TOTALS.search(text)
+    assert found is not None
     return int(found[1])
+
+
+def _by_file(lines: Iterable[str]) -> Counter[str]:
+    """The instructions of functions themselves; a line after ``calls=`` is of what they call."""
+    found: Counter[str] = Counter()
+    file = name = ""
+    of_callee = False
+    for line in lines:
+        key, equals, text = line.partition("=")
+        if equals:
+            of_callee = key == "calls"
+            if key == "ob":
+                file = PurePath(text).name
+            elif key == "fn":
+                name = text
+        elif line[:1].isdigit():
+            if not of_callee:
+                found[LOOP if name.startswith(LOOP) else file] += int(line.split()[1])
+            of_callee = False
+    return found

@@ -115,6 +115,7 @@ def fetch(endpoint: str, records: int) -> Figures:
     positions = first_positions(description, "trim_horizon")
     reader = Reader(api, positions, description.created, lambda _: None)
     settle()
+    tune_collector()
     watch = Stopwatch()
     seen = 0
     with watch.running():

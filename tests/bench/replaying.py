@@ -8,8 +8,10 @@ from itertools import islice
 from tests.bench.inputs import events
 from tests.bench.peers import loop
 from tests.bench.peers.measured import Stopwatch, settle
+from tests.oracle import replay as oracle_replay
 from tests.outbox.outboxes import FORMATS
 from worker.cli.gc_tuning import tune_collector
+from worker.metrics.catalogue import CATALOGUE
 from worker.outbox.destination import new_entries
 from worker.partition.commit_outputs import Outputs
 from worker.recordings.reader import read_recording
@@ -46,6 +48,34 @@ def replay_as_live(recording: str) -> Figures:
 def replay_files(recording: str) -> Figures:
     """As ``replay``, reading the recording's files included."""
     return _timed(Replay(rules_of(Settings()), _Encoded().take), read_recording(recording))
+
+
+def oracle(recording: str) -> Figures:
+    """The plain-Python job of the same definitions: all of a replay's results, but no requests."""
+    records = _in_memory(recording)
+    settle()
+    watch = Stopwatch()
+    with watch.running():
+        found = oracle_replay(records)
+    return _figures(found.counters["occurrences"], watch)
+
+
+def sums(recording: str) -> dict[str, list[int]]:
+    """The number and the sum of the samples of each metric's series without dimensions."""
+    found = {name: [0, 0] for name in CATALOGUE}
+
+    def take(outputs: Outputs) -> None:
+        for (series, _minute), distribution in outputs.window.items():
+            if not series.dimensions:
+                of_metric = found[series.metric]
+                of_metric[0] += sum(distribution.values())
+                of_metric[1] += sum(value * count for value, count in distribution.items())
+
+    offline = Replay(rules_of(Settings()), take)
+    for item in _in_memory(recording):
+        offline.feed(item)
+    offline.finish()
+    return found
 
 
 def append_json(recording: str) -> Figures:

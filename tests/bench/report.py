@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
-    """One figure. ``ratio``: of ours to this one, where it is a peer's; above 1, ours is better.
-    ``target``: what was aimed at, and ``met``: whether it was; both None without a target.
+    """One figure; None if it couldn't be had. ``ratio``: of ours to this one, where it is a peer's;
+    above 1, ours is better. ``target``: what was aimed at, and ``met``: whether it was; both None
+    without a target.
     """
 
     case: str
     what: str
-    figure: float
+    figure: float | None
     unit: str
     ratio: float | None = None
     target: str | None = None
@@ -24,14 +25,27 @@ class Row(NamedTuple):
     runs: tuple[float, ...] = ()
 
 
-class Report(NamedTuple):
-    """A whole run: when, on what, with which versions, of what size."""
+class Measured(NamedTuple):
+    """When a case was measured, of which commit, on what, in how many rounds, with how many
+    processes ready to run, on average of the minute before.
+    """
 
     date: str
-    machine: Mapping[str, Any]
+    commit: str
+    machine: str
+    rounds: int
+    load: float | None
+
+
+class Report(NamedTuple):
+    """What was measured, with which versions, of what size: the last run's. Cases may be of several
+    runs: ``measured`` has each one's.
+    """
+
     versions: Mapping[str, str]
     peer_versions: Mapping[str, str]
     sizes: Mapping[str, Any]
+    measured: dict[str, Measured]
     rows: list[Row]
     left_out: list[str]
 
@@ -78,21 +92,31 @@ def beside(
     least: float | None = None,
 ) -> Row:
     """A peer's figure, and how many times better ours is."""
-    times = ratio(ours, theirs)
-    figure = statistics.median(theirs)
+    return _held(case, what, theirs, unit, ratio(ours, theirs), least)
+
+
+def cheaper(
+    case: str, what: str, ours: float, theirs: float, unit: str, least: float | None = None
+) -> Row:
+    """What a peer takes, and how many times less ours does."""
+    return _held(case, what, [theirs], unit, theirs / ours, least)
+
+
+def _held(
+    case: str, what: str, theirs: Sequence[float], unit: str, times: float, least: float | None
+) -> Row:
+    row = Row(case, what, statistics.median(theirs), unit, times, runs=tuple(theirs))
     if least is None:
-        return Row(case, what, figure, unit, times, runs=tuple(theirs))
-    return Row(case, what, figure, unit, times, f"× ≥ {least:g}", times >= least, tuple(theirs))
+        return row
+    return row._replace(target=f"× ≥ {least:.3g}", met=times >= least)
 
 
 def table(report: Report) -> str:
     """The rows as a Markdown table, with what they were measured on above it."""
-    machine = report.machine
     lines = [
-        f"{report.date}, {machine['cpu']}, {machine['cores']} cores, "
-        f"Python {machine['python']}, {machine['system']}",
+        *(f"* `{case}`: {_when(measured)}" for case, measured in report.measured.items()),
         "",
-        "| case | what | figure | ours is | target | met |",
+        "| case | what | figure | the worker is | target | met |",
         "| --- | --- | ---: | ---: | ---: | --- |",
         *(_line(row) for row in report.rows),
     ]
@@ -100,16 +124,54 @@ def table(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _when(measured: Measured) -> str:
+    load = "" if measured.load is None else f", load {measured.load:.0f}"
+    counted = f"{measured.rounds} rounds" if measured.rounds else "counted once"
+    return f"{measured.date}, commit {measured.commit}, {counted}, {measured.machine}{load}"
+
+
 def _line(row: Row) -> str:
-    ours = "" if row.ratio is None else f"{row.ratio:.1f} ×"
+    ours = "" if row.ratio is None else f"{row.ratio:.2f} ×"
     met = {None: "", True: "yes", False: "**no**"}[row.met]
-    figure = f"{row.figure:,.0f}" if row.figure >= 100 else f"{row.figure:,.3g}"
-    return (
-        f"| {row.case} | {row.what} | {figure} {row.unit} | {ours} | {row.target or ''} | {met} |"
+    figure = "" if row.figure is None else f"{_text(row.figure)} {row.unit}"
+    return f"| {row.case} | {row.what} | {figure} | {ours} | {row.target or ''} | {met} |"
+
+
+def _text(figure: float) -> str:
+    return f"{figure:,.0f}" if figure >= 100 else f"{figure:,.3g}"
+
+
+def merged(report: Report, before: Report | None) -> Report:
+    """The report with those cases of one before that it hasn't measured itself, in order."""
+    if before is None:
+        return report
+    kept = {case: one for case, one in before.measured.items() if case not in report.measured}
+    measured = sorted({**kept, **report.measured}.items(), key=lambda one: _place(one[0]))
+    rows = [row for row in before.rows if row.case in kept] + report.rows
+    return report._replace(
+        measured=dict(measured), rows=sorted(rows, key=lambda row: _place(row.case))
     )
+
+
+def _place(case: str) -> tuple[bool, str, bool]:
+    name = case.removesuffix("-work")
+    return name == "curve", name, name != case
 
 
 def write_json(report: Report, path: Path) -> None:
     """The same and every single run."""
-    whole = {**report._asdict(), "rows": [row._asdict() for row in report.rows]}
+    whole = {
+        **report._asdict(),
+        "measured": {case: one._asdict() for case, one in report.measured.items()},
+        "rows": [row._asdict() for row in report.rows],
+    }
     path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Report | None:
+    """What ``write_json`` has written there; None if nothing has been."""
+    if not path.exists():
+        return None
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    measured = {case: Measured(**one) for case, one in whole["measured"].items()}
+    return Report(**{**whole, "measured": measured, "rows": [Row(**one) for one in whole["rows"]]})

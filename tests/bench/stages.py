@@ -1,11 +1,7 @@
-"""Where the time of case (a) goes: its stages one after the other, each under its own watch.
-
-``python -m tests.bench.stages STAGE RECORDING`` goes as far as one of them.
-"""
+"""Where the work of case (a) goes: its stages one after the other, each under its own watch."""
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -15,6 +11,7 @@ import msgspec
 from tests.bench.peers.loop import append_json
 from tests.bench.peers.measured import Stopwatch, settle
 from tests.outbox.outboxes import FORMATS
+from worker.cli.gc_tuning import tune_collector
 from worker.events.decode import decode_all
 from worker.outbox.destination import new_entries
 from worker.partition.commit_outputs import Outputs
@@ -38,6 +35,7 @@ def stages(recording: str) -> dict[str, float]:
     records = _records(recording)
     watches: defaultdict[str, Stopwatch] = defaultdict(Stopwatch)
     settle()
+    tune_collector()
     with watches["parse"].running():
         _parse(records)
     partition = _partition()
@@ -46,36 +44,51 @@ def stages(recording: str) -> dict[str, float]:
             deliveries = decode_all(records[start : start + _AT_ONCE])
         with watches["fold"].running():
             partition.fold(deliveries)
-    for outputs in _outputs_of(partition, watches["close"]):
+    closing = _outputs_of(partition)
+    while True:
+        with watches["close"].running():
+            outputs = next(closing, None)
+        if outputs is None:
+            break
         with watches["encode"].running():
             _encode(outputs)
     return {stage: watches[stage].cpu_s / len(records) * 1e6 for stage in STAGES}
 
 
-def up_to(stage: str, recording: str) -> int:
-    """All stages up to one of them, that one too; or but the ``read`` of the recording, or it and
-    the ``parse``, or it and the loop's ``json``. Gives how many things the last one made.
+def in_turn(recording: str) -> dict[str, int]:
+    """The loop's ``json``, then each stage over all records before the next one, under a watch of
+    its own, so that their instructions can be told apart. Gives how many things each has made.
     """
+    tune_collector()
     records = _records(recording)
-    if stage == "json":
+    partition = _partition()
+    settle()
+    with Stopwatch().running():
         for record in records:
             append_json(record.data)
-    if stage == "parse":
+    with Stopwatch().running():
         _parse(records)
-    if stage in ("read", "parse", "json"):
-        return len(records)
-    partition, decoded = _partition(), 0
-    for start in range(0, len(records), _AT_ONCE):
-        deliveries = decode_all(records[start : start + _AT_ONCE])
-        decoded += len(deliveries)
-        if stage != "decode":
-            partition.fold(deliveries)
-    if stage == "decode":
-        return decoded
-    if stage == "fold":
-        return partition.counters["folded"]
-    told = _outputs_of(partition, Stopwatch())
-    return sum(len(_encode(one)) if stage == "encode" else len(one.records) for one in told)
+    with Stopwatch().running():
+        batches = [
+            decode_all(records[start : start + _AT_ONCE])
+            for start in range(0, len(records), _AT_ONCE)
+        ]
+    with Stopwatch().running():
+        for batch in batches:
+            partition.fold(batch)
+    with Stopwatch().running():
+        closed = list(_outputs_of(partition))
+    with Stopwatch().running():
+        requests = [_encode(outputs) for outputs in closed]
+    return {
+        "json": len(records),
+        "parse": len(records),
+        "decode": sum(map(len, batches)),
+        "fold": partition.counters["folded"],
+        "close": sum(len(outputs.records) for outputs in closed),
+        "encode": sum(map(len, requests)),
+        "records": len(records),
+    }
 
 
 def _records(recording: str) -> list[Record]:
@@ -91,22 +104,13 @@ def _parse(records: Iterable[Record]) -> None:
         msgspec.json.decode(record.data)
 
 
-def _outputs_of(partition: Partition, watch: Stopwatch) -> Iterator[Outputs]:
-    with watch.running():
-        keys = partition.keys()
+def _outputs_of(partition: Partition) -> Iterator[Outputs]:
+    keys = partition.keys()
     for start in range(0, len(keys), _AT_ONCE):
-        with watch.running():
-            partition.finish(keys[start : start + _AT_ONCE])
-            outputs = partition.outputs(publish=False)
-        yield outputs
-    with watch.running():
-        outputs = partition.outputs()
-    yield outputs
+        partition.finish(keys[start : start + _AT_ONCE])
+        yield partition.outputs(publish=False)
+    yield partition.outputs()
 
 
 def _encode(outputs: Outputs) -> Sequence[object]:
     return list(new_entries(FORMATS, outputs, 0))
-
-
-if __name__ == "__main__":
-    up_to(*sys.argv[1:])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import statistics
-import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import Final
 import msgspec
 
 from tests.bench.inputs import events
-from tests.bench.peers.measured import settle
+from tests.bench.peers.measured import Stopwatch, settle
 from tests.bench.replaying import Figures
 from tests.outbox.outboxes import FORMATS
+from worker.cli.gc_tuning import tune_collector
 from worker.events.decode import Delivery, decode
 from worker.events.event import Event, SessionKey
 from worker.outbox.destination import new_entries
@@ -89,14 +89,16 @@ def _newest(pool: list[SessionChange]) -> int:
 def restore(state: str, sessions: int) -> Figures:
     """Seconds from the file to a partition, and the memory that it keeps."""
     settle()
-    began = time.perf_counter()
-    partition, store = _restored(state)
-    seconds = time.perf_counter() - began
+    tune_collector()
+    watch = Stopwatch()
+    with watch.running():
+        partition, store = _restored(state)
     gc.collect()
     assert partition.resident == sessions, (partition.resident, sessions)
     store.close()
     return {
-        "restore_s": seconds,
+        "records": sessions,
+        "restore_s": watch.wall_s,
         "resident_mb": _resident_mb(),
     }
 
@@ -106,20 +108,21 @@ def commit(state: str, sessions: int, new_events: int, seed: int) -> Figures:
     partition, store = _restored(state)
     rng = Random(seed)
     settle()
+    tune_collector()
     taken = []
     for _ in range(_COMMITS):
         # numbered on from what runs before this one have left in the state: none is a repeat
         first = partition.counters["occurrences"]
         partition.fold(list(_fresh_events(rng, sessions, new_events, first)))
-        began = time.perf_counter()
-        delta, outputs = partition.commit()
-        store.append(
-            Commit(delta, new_entries(FORMATS, outputs, 0), list(outputs.evicted.values()), None)
-        )
-        taken.append((time.perf_counter() - began) * 1000)
+        watch = Stopwatch()
+        with watch.running():
+            delta, outputs = partition.commit()
+            entries = new_entries(FORMATS, outputs, 0)
+            store.append(Commit(delta, entries, list(outputs.evicted.values()), None))
+        taken.append(watch.wall_s * 1000)
     assert not partition.counters["duplicates"]
     store.close()
-    return {"commit_ms": statistics.median(taken)}
+    return {"records": _COMMITS * new_events, "commit_ms": statistics.median(taken)}
 
 
 def _fresh_events(rng: Random, sessions: int, count: int, first: int) -> Iterator[Delivery]:

@@ -1,8 +1,9 @@
-"""A Kinesis stream that costs next to nothing to ask: whole answers, made beforehand.
+"""A Kinesis stream that costs next to nothing to ask, full of a backlog.
 
 ``python -m tests.bench.stub RECORDING`` serves a recording on loopback and prints its address.
-Requests are neither checked nor paced; every call of one shard gets the next ``ANSWER`` records.
-Other services' calls go to ``--others``, if that is given.
+Requests are neither checked nor paced; a call of GetRecords gets what Kinesis gives to one that is
+far behind: as many records as it asks for, at most 10,000 of them and 10 MiB. Other services' calls
+go to ``--others``, if that is given.
 """
 
 from __future__ import annotations
@@ -15,36 +16,45 @@ import time
 import urllib.request
 from collections.abc import Iterable, Mapping
 from email.utils import formatdate
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Any, Final
 
-ANSWER: Final = 500
-"""Records in an answer: what a shard at its full rate brings in half a second."""
+RECORDS: Final = 10_000
+"""The most records of an answer."""
 
+BYTES: Final = 10 << 20
+"""The most bytes of an answer's records, decoded."""
+
+_IN_BASE64: Final = 3 / 4  # of a line is its data, at most
+_HOUR_MS: Final = 3_600_000
 _HASH_KEYS: Final = 1 << 128
 _STREAM: Final = "arn:aws:kinesis:us-east-1:123456789012:stream/bench"
 
 
 class Shards:
-    """The prepared answers of each shard, by what an iterator says: ``SHARD/NUMBER``."""
+    """Each shard's records, and the answer to an iterator: ``SHARD/NUMBER``, the first record's."""
 
-    def __init__(self, lines: Mapping[str, list[bytes]], answer: int = ANSWER) -> None:
+    def __init__(self, lines: Mapping[str, list[bytes]]) -> None:
         self.names = sorted(lines)
-        self._answers = {
-            f"{shard}/{start // answer}": _body(
-                of_shard[start : start + answer], f"{shard}/{start // answer + 1}"
-            )
-            for shard, of_shard in lines.items()
-            for start in range(0, len(of_shard), answer)
-        }
+        self._lines = lines
 
-    def records(self, iterator: str) -> bytes:
-        return self._answers.get(iterator) or _body([], iterator)
+    def records(self, iterator: str, most: int = RECORDS) -> bytes:
+        shard, _, number = iterator.rpartition("/")
+        of_shard, first = self._lines[shard], int(number)
+        lines = of_shard[first : first + min(most, RECORDS)]
+        sizes = accumulate(len(line) * _IN_BASE64 for line in lines)
+        fitting = max(1, sum(1 for _ in takewhile(lambda size: size <= BYTES, sizes)))
+        end = first + len(lines[:fitting])
+        return _body(lines[:fitting], f"{shard}/{end}", _HOUR_MS if end < len(of_shard) else 1)
 
 
-def _body(lines: Iterable[bytes], following: str) -> bytes:
+def _body(lines: Iterable[bytes], following: str, millis_behind: int) -> bytes:
     # never at the tip: the server's clock has nothing to do with the time of the recording
-    head = b'{"MillisBehindLatest":1,"NextShardIterator":"%b","Records":[' % following.encode()
+    head = b'{"MillisBehindLatest":%d,"NextShardIterator":"%b","Records":[' % (
+        millis_behind,
+        following.encode(),
+    )
     return head + b",".join(lines) + b"]}"
 
 
@@ -104,7 +114,7 @@ class Stub:
         operation = target.rpartition(".")[2]
         asked = json.loads(request)
         if operation == "GetRecords":
-            return 200, self._shards.records(asked["ShardIterator"])
+            return 200, self._shards.records(asked["ShardIterator"], asked.get("Limit", RECORDS))
         return 200, json.dumps(self._described(operation, asked)).encode()
 
     def _described(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.live import Aws
+from worker.cli.doctor import doctor
 from worker.cli.fleet import fleet
 from worker.errors import BadInput, Misconfigured, StreamReplaced
 from worker.fleet.layout import Layout
@@ -144,7 +145,7 @@ def test_status_shows_buckets_and_leases(aws: Aws, tmp_path: Path) -> None:
         invoke(aws, "status", "--state", tmp_path, "--fleet-name", "seen", "--json").stdout
     )
     assert [one and one["bucket"] for one in fields["buckets"]] == [None, 1, None]
-    assert fields["leases"] == [{"table": "router", "shard": SHARD, "owner": "task-7"}]
+    assert fields["leases"] == [{"role": "router", "shard": SHARD, "owner": "task-7"}]
 
 
 def test_a_bucket_goes_on_after_what_it_has_missed_and_a_gap_is_counted(
@@ -181,3 +182,18 @@ def test_a_state_goes_in_and_comes_out(aws: Aws, tmp_path: Path) -> None:
     assert (contents.whole.positions, contents.whole.counters) == ({SHARD: at}, {"events": 3})
     refused = invoke(aws, "dissolve", "--state", moved, "--into", tmp_path / "third")
     assert isinstance(refused.exception, StreamReplaced)
+
+
+def test_the_doctor_examines_a_fleet_where_a_keyed_stream_is_set(aws: Aws, tmp_path: Path) -> None:
+    layout = made(aws, tmp_path)
+    take(tmp_path, layout, 1, Delta())
+    options = ["--state", tmp_path, "--dead-letters", tmp_path / "letters", "--json"]
+    where = ["--endpoint-url", aws.endpoint, "--region", REGION, "--minutes", 1]
+    shown = CliRunner(env=ENVIRON).invoke(doctor, [*map(str, options), *map(str, where)])
+    checks = {one["check"]: one for one in json.loads(shown.stdout)["checks"]}
+    assert checks["layout"]["verdict"] == "ok"
+    assert checks["engine"]["verdict"] == "warn"
+    assert checks["buckets"]["detail"] == "1 of 3 acquired (once: 1)"
+    assert checks["keyed retention"]["detail"] == "168 h, against 24 h"
+    assert checks["table voice-insights-router"]["verdict"] == "ok"
+    assert "state" not in checks

@@ -72,7 +72,7 @@ def test_parameters_that_the_page_gives_are_the_templates() -> None:
     given = set(re.findall(r"\b([A-Z][a-z]\w+)=", DEPLOYMENT + RUNBOOK))
     templates = [
         (ROOT / "infra" / name).read_text(encoding="utf-8")
-        for name in ("service.yaml", "monitoring.yaml")
+        for name in ("service.yaml", "fleet.yaml", "monitoring.yaml")
     ]
     http = {"Description", "SinkType", "SinkConfiguration", "TestId", "SinkSid", "Types"}
     for name in given - http:

@@ -10,7 +10,9 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Final
 
+from worker.errors import VoiceInsightsError
 from worker.fleet.daemon_child import DaemonChild
+from worker.fleet.engine_daemon import TASK_ALIVE
 from worker.fleet.guard import Fail
 from worker.fleet.task import Role, RoleHost
 
@@ -42,7 +44,18 @@ class ChildOf:
             except BaseException as error:
                 fail(error)
 
-        Thread(target=watch, name="fleet-look", daemon=True).start()
+        # a pipe that has no other end by now would not be opened otherwise
+        alive = os.open(os.environ[TASK_ALIVE], os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(alive, True)
+
+        def outlive() -> None:
+            """The daemon goes on without the task that has started it, unless its children end."""
+            os.read(alive, 1)
+            if not done.is_set():
+                fail(VoiceInsightsError("the task of this shard's process has ended"))
+
+        for name, work in (("fleet-look", watch), ("fleet-outlive", outlive)):
+            Thread(target=work, name=name, daemon=True).start()
         host.start()
         lines = iter(sys.stdin.buffer.readline, b"")
         DaemonChild(lines, self._say, host.processor(), fail, random).run()

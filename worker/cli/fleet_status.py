@@ -7,34 +7,23 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from time import time
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
-from worker.aws.clients import client_errors
 from worker.aws.sessions import open_session
 from worker.cli.settings_options import some_settings_options
 from worker.fleet.layout import Layout
 from worker.fleet.layout_store import require_layout
+from worker.fleet.leases import Lease, read_leases
 from worker.objectstore.parallel import each
 from worker.opening import Locations
 from worker.printable import escaped_line
-from worker.settings.model import Settings
 from worker.settings.sources import load_settings
 from worker.state.view import StateContents
 from worker.times.rfc3339 import format_ms
 
 _THREADS: Final = 4
-TABLES: Final = ("router", "partitions")
-
-
-class Lease(NamedTuple):
-    """A lease in a table of the engine's: which application's, of which shard, whose."""
-
-    table: str
-    shard: str
-    owner: str
 
 
 @click.command()
@@ -56,15 +45,18 @@ def status(as_json: bool, config_file: Path | None, **options: str | None) -> No
     locations = Locations(settings.region, settings.endpoint_url)
     layout = require_layout(locations, settings.state)
     found = contents_of(locations, settings.state, layout)
-    leases, problem = read_leases(settings)
+    where = settings.region, settings.endpoint_url
+    tables = read_leases(open_session(), settings.fleet_name, *where)
+    leases = sorted(lease for table in tables for lease in table.leases)
     if as_json:
         click.echo(json.dumps(_fields(layout, found, leases), indent=2))
         return
     now = int(time() * 1000)
     for line in _lines(settings.state, layout, found, leases, now):
         click.echo(escaped_line(line))
-    if problem:
-        click.echo(escaped_line(f"leases: not known: {problem}"), err=True)
+    for table in tables:
+        if table.problem:
+            click.echo(escaped_line(f"{table.name}: not known: {table.problem}"), err=True)
 
 
 def contents_of(locations: Locations, state: str, layout: Layout) -> list[StateContents | None]:
@@ -75,31 +67,6 @@ def contents_of(locations: Locations, state: str, layout: Layout) -> list[StateC
         return locations.view(location).contents() if locations.has_state(location) else None
 
     return each(read, range(layout.buckets), _THREADS)
-
-
-def read_leases(settings: Settings) -> tuple[list[Lease], str]:
-    """The leases in both tables, and why some can't be read; an absent table has none."""
-    with client_errors("DynamoDB"):
-        client: Any = open_session().client(
-            "dynamodb", region_name=settings.region, endpoint_url=settings.endpoint_url
-        )
-    leases: list[Lease] = []
-    problem = ""
-    for table in TABLES:
-        name = f"{settings.fleet_name}-{table}"
-        try:
-            for page in client.get_paginator("scan").paginate(TableName=name):
-                leases += [_lease(table, item) for item in page["Items"] if "leaseKey" in item]
-        except client.exceptions.ResourceNotFoundException:
-            continue
-        except (BotoCoreError, ClientError) as error:
-            problem = f"{name}: {error}"
-    return sorted(leases), problem
-
-
-def _lease(table: str, item: dict[str, Any]) -> Lease:
-    shard = str(item["leaseKey"].get("S", "")).rpartition(":")[2]
-    return Lease(table, shard, str(item.get("leaseOwner", {}).get("S", "")))
 
 
 def _lines(
@@ -117,7 +84,7 @@ def _lines(
     for shard, span in sorted(_spans(found).items()):
         yield f"  shard       {shard}: {span}"
     for lease in leases:
-        yield f"  {lease.table:<11} {lease.shard}: {lease.owner or 'nobody'}"
+        yield f"  {lease.role:<11} {lease.shard}: {lease.owner or 'nobody'}"
 
 
 def _bucket(one: StateContents, now: int) -> str:

@@ -31,7 +31,7 @@ from worker.state.store import ErasedState
 _ATTEMPTS: Final = 5
 
 BEYOND_REACH: Final = (
-    "the stream, which keeps its records for its retention",
+    "the stream, and a fleet's keyed stream, which keep their records for their retention",
     "CloudWatch: samples, which carry no ids, and log lines",
     "traces that an OpenTelemetry receiver has stored",
     "Twilio's own data about the call",

@@ -25,28 +25,22 @@ from worker.errors import Misconfigured, VoiceInsightsError
 from worker.fleet.processor import FleetApplication
 
 _MAIN: Final = "software.amazon.kinesis.multilang.MultiLangDaemon"
+TASK_ALIVE: Final = "FLEET_TASK_ALIVE"
+"""The variable that names a pipe to a child: it ends when the task has, however that ended."""
+
 _ASK_EVERY_S: Final = 0.2
 _SHUTDOWN_S: Final = 20.0
 _LOGGING: Final = """\
 <configuration>
-  <appender name="child" class="ch.qos.logback.core.ConsoleAppender">
-    <target>System.err</target>
-    <encoder>
-      <pattern>%replace(%msg){'^Received error line from subprocess .(.*). for shard \\S+$',
-        '$1'}%n</pattern>
-    </encoder>
-  </appender>
-  <appender name="java" class="ch.qos.logback.core.ConsoleAppender">
+  <appender name="stderr" class="ch.qos.logback.core.ConsoleAppender">
     <target>System.err</target>
     <encoder><pattern>%d %-5level %logger{36} %msg%n</pattern></encoder>
   </appender>
-  <logger name="software.amazon.kinesis.multilang.DrainChildSTDERRTask" additivity="false">
-    <appender-ref ref="child" />
-  </logger>
-  <root level="WARN"><appender-ref ref="java" /></root>
+  <logger name="software.amazon.kinesis.multilang.DrainChildSTDERRTask" level="OFF" />
+  <root level="WARN"><appender-ref ref="stderr" /></root>
 </configuration>
 """
-"""The log of our processes passes as it is, and of the daemon's own what is amiss."""
+"""The daemon passes the lines of our processes on by itself, and would log them once more."""
 
 
 class DaemonEngine:
@@ -64,9 +58,13 @@ class DaemonEngine:
         java, jars = _java(), _jars()
         with TemporaryDirectory(prefix="fleet-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
+            alive = folder / "alive"
+            os.mkfifo(alive)
+            held = os.open(alive, os.O_RDWR)  # for as long as this process lives
             program = folder / "child"
             command = shlex.join(self._child(application.name))
-            program.write_text(f"#!/bin/sh\nexec {command}\n", encoding="utf-8")
+            text = f"#!/bin/sh\n{TASK_ALIVE}={shlex.quote(str(alive))} exec {command}\n"
+            program.write_text(text, encoding="utf-8")
             program.chmod(0o700)
             properties = folder / "daemon.properties"
             lines = daemon_properties(application, str(program), _worker_id())
@@ -82,7 +80,10 @@ class DaemonEngine:
                 stdout=sys.stderr,
                 start_new_session=True,  # a terminal's Ctrl-C is this process's to handle
             )
-            _watch(process, stop)
+            try:
+                _watch(process, stop)
+            finally:
+                os.close(held)
 
 
 def _watch(process: subprocess.Popen[bytes], stop: Callable[[], bool]) -> None:
