@@ -19,8 +19,10 @@ from worker.metrics.series import Series
 from worker.outbox.destination import Destination, Sink
 from worker.outbox.entries import DeliveryOutcome, EntryKind
 from worker.outbox.sender import LanePools
+from worker.partition.accounting import ACCOUNTED
 from worker.partition.delta import Delta
 from worker.partition.rules import Rules
+from worker.replay import Replay
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks, Limits, WorkerStatus
 from worker.state.sqlite.store import SqliteStore
@@ -33,6 +35,7 @@ from worker.wiring import SharedParts
 
 KEYED: Final = "shardId-000000000007"
 ALL: Final = 0, (1 << 128) - 1
+HOUR: Final = 3_600_000
 HALF: Final = 30
 """The records of a first batch."""
 TRAFFIC: Final = Traffic(sessions=12, shards=1, start_ms=BASE, duplicates=0.05, malformed=0.02)
@@ -219,3 +222,24 @@ def summed(folder: Path) -> Counter[str]:
     for one in states(folder):
         found.update(one.counters)
     return found
+
+
+def undisturbed() -> Counter[str]:
+    replay = Replay(Rules(), lambda _outputs: None)
+    for record in traffic():
+        replay.feed(record)
+    replay.finish()
+    return Counter({name: replay.counters[name] for name in ACCOUNTED})
+
+
+def accounted(folder: Path) -> Counter[str]:
+    found = summed(folder)
+    return Counter({name: found[name] for name in ACCOUNTED})
+
+
+def routed() -> Keyed:
+    keyed = Keyed()
+    records = traffic()
+    for start in range(0, len(records), 40):
+        keyed.route(records[start : start + 40])
+    return keyed

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -12,16 +10,18 @@ import pytest
 from tests.fleet.routed import LAYOUT, SHARD
 from tests.fleet.served import (
     HALF,
+    HOUR,
     KEYED,
     Keyed,
     Lease,
-    Lines,
     Task,
+    accounted,
+    routed,
     states,
     summed,
     traffic,
+    undisturbed,
 )
-from tests.outbox.outboxes import FORMATS
 from tests.scenes import BASE
 from worker.errors import Fenced, StreamReplaced
 from worker.fleet.bundles import (
@@ -29,35 +29,8 @@ from worker.fleet.bundles import (
 )
 from worker.fleet.keyed_processor import KeyedProcessor
 from worker.fleet.processor import LeasedRecord
-from worker.outbox.sender import LanePools
-from worker.partition.accounting import ACCOUNTED
-from worker.partition.rules import Rules
-from worker.replay import Replay
 from worker.state.sqlite.store import SqliteStore
 from worker.stream.position import CARRIER
-
-HOUR = 3_600_000
-
-
-def undisturbed() -> Counter[str]:
-    replay = Replay(Rules(), lambda _outputs: None)
-    for record in traffic():
-        replay.feed(record)
-    replay.finish()
-    return Counter({name: replay.counters[name] for name in ACCOUNTED})
-
-
-def accounted(folder: Path) -> Counter[str]:
-    found = summed(folder)
-    return Counter({name: found[name] for name in ACCOUNTED})
-
-
-def routed() -> Keyed:
-    keyed = Keyed()
-    records = traffic()
-    for start in range(0, len(records), 40):
-        keyed.route(records[start : start + 40])
-    return keyed
 
 
 def test_all_buckets_together_have_each_record_once(tmp_path: Path) -> None:
@@ -303,86 +276,3 @@ def test_buckets_go_on_where_the_parents_owner_left_them(tmp_path: Path) -> None
 
 def bucket_of(one: LeasedRecord) -> int:
     return decode_bundle(one.record.data).bucket
-
-
-# --- outboxes
-
-
-def test_reading_waits_while_an_outbox_is_too_full_and_goes_on_when_it_has_room(
-    tmp_path: Path,
-) -> None:
-    sinks = {kind: Lines() for kind in FORMATS}
-    rests: list[float] = []
-
-    def rest(seconds: float) -> None:
-        rests.append(seconds)
-        if len(rests) == 3:
-            sinks["records"].away = sinks["metrics"].away = False
-            task.send(processor)
-
-    task = Task(tmp_path, outbox_bytes=8_000, sinks={**sinks}, rest=rest)
-    lease, keyed = Lease(), routed()
-    sinks["records"].away = sinks["metrics"].away = True
-    keyed.tip(BASE + 24 * HOUR)
-    processor = task.begun()
-    processor.process(keyed.records, 0, lease)
-    task.now_s += 5.0
-    processor.process([], 0, lease)
-    assert rests == []
-    processor.process([], 0, lease)
-    assert len(rests) == 3
-    assert sinks["records"].data
-
-
-def test_a_stop_ends_the_wait_for_an_outbox(tmp_path: Path) -> None:
-    rests: list[float] = []
-
-    def rest(seconds: float) -> None:
-        rests.append(seconds)
-        task.host.stop(task.now_s)
-
-    sinks = {kind: Lines() for kind in FORMATS}
-    sinks["records"].away = True
-    task = Task(tmp_path, outbox_bytes=8_000, sinks={**sinks}, rest=rest)
-    lease, keyed = Lease(), routed()
-    keyed.tip(BASE + 24 * HOUR)
-    processor = task.begun()
-    processor.process(keyed.records, 0, lease)
-    task.commit(processor, lease)
-    processor.process(keyed.records, 0, lease)
-    assert len(rests) == 1
-
-
-def test_the_buckets_of_a_process_share_a_few_threads(tmp_path: Path) -> None:
-    before = {one.ident for one in threading.enumerate()}
-    task = Task(tmp_path, pools=LanePools(2), threads=8)
-    lease, keyed = Lease(), routed()
-    keyed.tip(BASE + 24 * HOUR)
-    processor = task.begun()
-    processor.process(keyed.records, 0, lease)
-    task.commit(processor, lease)
-    running = [one for one in threading.enumerate() if one.ident not in before]
-    assert 0 < len(running) <= 2 * len(FORMATS)
-    assert task.sinks
-    processor.lease_lost()
-
-
-def test_time_alone_makes_a_commit(tmp_path: Path) -> None:
-    task, lease, keyed = Task(tmp_path), Lease(), routed()
-    processor = task.begun()
-    processor.process(keyed.records, 0, lease)
-    task.now_s += 5.0
-    processor.tick()
-    assert accounted(tmp_path) == undisturbed()
-    processor.process([], None, lease)
-    assert lease.checkpoints == [keyed.records[-1].record.sequence_number]
-
-
-def test_limits_are_divided_among_the_buckets(tmp_path: Path) -> None:
-    task = Task(tmp_path)
-    parts = task.host.parts.buckets
-    shared = parts.shared
-    one = parts.of(3)
-    assert shared.rules.max_held is not None
-    assert one.rules.max_held == shared.rules.max_held // LAYOUT.buckets
-    assert one.limits.outbox_bytes == shared.limits.outbox_bytes // LAYOUT.buckets

@@ -35,6 +35,7 @@ def stretch(after: str, bucket: int = 3, fleet: int = LAYOUT.fingerprint) -> byt
         (b"\x01nonsense", VoiceInsightsError, 1),
         (b"\x63", VoiceInsightsError, 1),
     ],
+    ids=["beyond", "another fleet", "another shard's", "damaged", "of another version"],
 )
 def test_what_can_not_be_taken_ends_the_process_before_anything_of_it_counts(
     tmp_path: Path, data: bytes, error: type[VoiceInsightsError], code: int
