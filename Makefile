@@ -30,7 +30,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 CAN_MAKE_VENVS := import ensurepip, venv
 
 .PHONY: help run test test-quick check bench exactness soak mutants pictures otlp-look lock dist sbom audit clean
-.PHONY: localstack localstack-run localstack-stop
+.PHONY: fleet test-fleet localstack localstack-run localstack-stop
 
 help: ## What there is
 	@echo "make TARGET, where TARGET is one of:"
@@ -44,6 +44,8 @@ run: $(READY) ## The worker at its main job: simulated calls, an embedded AWS, t
 test: check ## Everything: what check does, then all tests
 	@localstack/host.sh setup $(PY) || \
 	  { [ $$? -eq 3 ] && echo "so the tests against LocalStack are left out (in CI they fail)" >&2; }
+	@tests/fleet/setup.sh || \
+	  { [ $$? -eq 3 ] && echo "so the test of a whole fleet is left out (in CI it fails)" >&2; }
 	@tests/page/setup.sh || \
 	  { [ $$? -eq 3 ] && echo "so the tests in a browser are left out (in CI they fail)" >&2; }
 	@$(PYTEST)
@@ -51,6 +53,15 @@ test: check ## Everything: what check does, then all tests
 pictures: $(READY) ## Pictures of the page, two of them for the README (needs Chromium and Node)
 	@tests/page/setup.sh
 	@$(PY) -m tests.page.pictures docs
+
+fleet: $(READY) ## Two tasks share a stream, one is killed: what CloudWatch then holds (three minutes)
+	@$(PY) -m tests.fleet.show
+
+# Exit code 3: this machine can't have the Kinesis for Node, and a line says what is missing.
+test-fleet: $(READY) ## A fleet that is killed, stopped and resharded (ENGINE=kcl-rs|daemon; ten minutes)
+	@tests/fleet/setup.sh
+	@$(if $(filter daemon,$(ENGINE)),$(PIP) install --require-hashes -r infra/fleet-java.lock)
+	@FLEET_ENGINE=$(or $(ENGINE),kcl-rs) $(PY) -m pytest -s tests/fleet/test_integration.py
 
 localstack: $(READY) ## LocalStack on 127.0.0.1:4566, in the background (needs Node, not docker)
 	@localstack/host.sh setup $(PY)

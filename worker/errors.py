@@ -66,6 +66,7 @@ class ChainBroken(VoiceInsightsError):
     def __init__(self, bucket: int, shard: str, has: str, after: str) -> None:
         super().__init__(
             f"bucket {bucket}: of {shard} it has all up to {has or 'nothing'}, and the next bundle "
-            f"begins after {after}: what lies between was not received"
+            f"begins after {after}: what lies between was not received; "
+            f"`voice-insights fleet skip {bucket} {shard} {after}` passes over it"
         )
         self.bucket, self.shard, self.has, self.after = bucket, shard, has, after

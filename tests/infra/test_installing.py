@@ -42,5 +42,5 @@ def test_every_extra_that_is_named_exists() -> None:
         for path in SAID
         for extra in re.findall(r"install ['\"]\.\[(\w+)\]", path.read_text(encoding="utf-8"))
     }
-    assert named == {"demo", "otlp", "pinecall", "twilio"}
+    assert named == {"demo", "fleet", "otlp", "pinecall", "twilio"}
     assert named <= set(PROJECT["optional-dependencies"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from worker.cli.records_file import records_of_state
+from worker.cli.records_file import records_at
 from worker.opening import Locations
 from worker.page.live import LivePage
 from worker.page.recent import RecentBounds
@@ -53,8 +53,7 @@ class ServedPage:
 
     def _find_records(self, sid: str) -> list[SessionRecord]:
         locations = Locations(self._settings.region, self._settings.endpoint_url)
-        state = locations.view(self._settings.state)
-        return records_of_state(state, sid, self._settings.sequence_numbers)
+        return records_at(locations, self._settings.state, sid, self._settings.sequence_numbers)
 
 
 def served_page(

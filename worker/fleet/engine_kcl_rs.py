@@ -17,6 +17,14 @@ from uuid import uuid4
 from worker.backoff import full_jitter
 from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
 from worker.fleet.guard import Fail, guarded
+from worker.fleet.kcl_checkpoints import (
+    CHECKPOINT_ATTEMPTS,
+    FIRST_WAIT_S,
+    LEASE_GONE,
+    LONGEST_WAIT_S,
+    PASSING,
+    begun_after,
+)
 from worker.fleet.processor import (
     Checkpointer,
     FleetApplication,
@@ -26,19 +34,17 @@ from worker.fleet.processor import (
 )
 from worker.stream.record import Record
 
-_NOTHING_YET: Final = frozenset({"TRIM_HORIZON", "LATEST", "AT_TIMESTAMP", "SHARD_END"})
-"""Checkpoints that aren't sequence numbers."""
-
-_LEASE_GONE: Final = "ShutdownException"
-_PASSING: Final = frozenset({"ThrottlingException", "KinesisClientLibDependencyException"})
-"""Names of errors of a checkpoint after which another attempt may succeed."""
-
-_ATTEMPTS: Final = 6
-_FIRST_WAIT_S: Final = 0.1
-_LONGEST_WAIT_S: Final = 2.0
 _ASK_EVERY_S: Final = 0.2
 _SHUTDOWN_S: Final = 5.0
 _LEAST_IDLE_MS: Final = 200
+
+_SHARD_SYNC_MS: Final = 10_000
+"""How often one process lists the stream's shards. The very first leases wait for it."""
+
+_LOGGED: Final = {"RUST_LOG": "warn,kcl::metrics=off", "NO_COLOR": "1"}
+"""What the library writes to standard error, unless the environment says otherwise: not that its
+own metrics can't be published.
+"""
 
 
 class KclRecord(Protocol):
@@ -115,6 +121,8 @@ class KclRsEngine:
             return KclRsProcessor(make(), self._fail, self._random)
 
     def _scheduler(self, application: FleetApplication) -> KclScheduler:
+        for name, value in _LOGGED.items():
+            os.environ.setdefault(name, value)
         try:
             from kcl_rs import Scheduler
         except ImportError as error:
@@ -138,6 +146,7 @@ class KclRsEngine:
             worker_identifier=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
             region=application.region,
             endpoint_url=application.endpoint,
+            shard_sync_interval_millis=_SHARD_SYNC_MS,
             **more,
         )
 
@@ -165,9 +174,7 @@ class KclRsProcessor:
         """Called once, before everything else."""
         with guarded(self._fail):
             self._shard = told.shard_id or ""
-            after = told.sequence_number
-            known = after if after not in _NOTHING_YET else None
-            self._processor.initialize(self._shard, known or None)
+            self._processor.initialize(self._shard, begun_after(told.sequence_number))
 
     def process_records(self, told: KclInput) -> None:
         """Called with records; never without any."""
@@ -209,15 +216,15 @@ class KclRsProcessor:
         inner = told.checkpointer
 
         def checkpoint(sequence: str | None = None) -> bool:
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(CHECKPOINT_ATTEMPTS):
                 name = _attempt(inner, sequence)
                 if name is None:
                     return True
-                if name == _LEASE_GONE:
+                if name == LEASE_GONE:
                     return False
-                if name not in _PASSING:
+                if name not in PASSING:
                     raise VoiceInsightsError(f"kcl-rs refuses a checkpoint: {name}")
-                sleep(full_jitter(_FIRST_WAIT_S, _LONGEST_WAIT_S, attempt, self._random))
+                sleep(full_jitter(FIRST_WAIT_S, LONGEST_WAIT_S, attempt, self._random))
             raise Unreachable(f"the table of leases can't be written: {name}")
 
         return checkpoint

@@ -6,8 +6,9 @@ A checkpoint only follows commits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import Final, Protocol
 
@@ -60,8 +61,6 @@ class KeyedProcessor:
     def buckets(self) -> Sequence[HeldBucket]:
         """The buckets that are held."""
         return tuple(self._buckets.values())
-
-    # --- what the engine calls
 
     def initialize(self, shard: str, after: str | None) -> None:
         """See ``Processor``. Acquires the shard's buckets. Whoever acquires a bucket later, though
@@ -128,8 +127,6 @@ class KeyedProcessor:
             self._finish(self._host.deadline())
             self._settle(checkpoint)
 
-    # --- what the process calls
-
     def tick(self) -> None:
         """Commit if it is time, unless the engine's call is at work."""
         if self._lock.acquire(blocking=False):
@@ -149,8 +146,6 @@ class KeyedProcessor:
                 self._fenced = None
             finally:
                 self._lock.release()
-
-    # --- within
 
     @contextmanager
     def _serving(self) -> Iterator[None]:
@@ -264,21 +259,28 @@ class KeyedProcessor:
         """
         if self._over:
             return False
-        fenced: list[Fenced] = []
+        fenced: dict[int, Fenced] = {}
 
-        def finish_one(bucket: HeldBucket) -> None:
+        def unless_fenced(bucket: HeldBucket, step: Callable[[], object]) -> None:
             try:
-                bucket.service.finish(deadline)
+                if bucket.number not in fenced:
+                    step()
             except Fenced as error:
-                fenced.append(error)
+                fenced[bucket.number] = error
                 bucket.service.release()
 
+        def commit_one(bucket: HeldBucket) -> None:
+            unless_fenced(bucket, bucket.service.commit)
+
         try:
-            each(finish_one, self.buckets, self._host.parts.threads)
+            # all are committed before any is waited for: time may be short
+            each(commit_one, self.buckets, self._host.parts.threads)
+            for bucket in self.buckets:
+                unless_fenced(bucket, partial(bucket.service.drain, deadline))
         finally:
             self._left()
         if fenced:
-            self._fenced = fenced[0]
+            self._fenced = next(iter(fenced.values()))
             return False
         self._settled = self._read[0] or self._settled
         return True

@@ -11,7 +11,7 @@ from threading import Event, Lock, Thread
 from typing import Final, NamedTuple
 
 from worker.errors import VoiceInsightsError
-from worker.fleet.guard import Fail, guarded
+from worker.fleet.guard import Fail
 from worker.fleet.layout import Layout
 from worker.fleet.processor import Checkpointer, LeasedRecord
 from worker.fleet.producer import BundleProducer
@@ -19,7 +19,7 @@ from worker.fleet.routing import MARK_EVERY_S, Marks, Routing
 from worker.fleet.tip_probe import probed_tip
 from worker.service.hooks import WorkerEvents
 from worker.sources.kinesis.api import KinesisApi
-from worker.sources.kinesis.lineage import StreamDescription, children_of
+from worker.sources.kinesis.lineage import StreamDescription, children_of, trim_horizon
 
 _SILENT_S: Final = 2.0
 """How long a shard delivers nothing before it is probed."""
@@ -30,14 +30,17 @@ _DESCRIBE_AGAIN_S: Final = 0.5
 
 
 class RouterParts(NamedTuple):
-    """What a process's routers share. ``source``: the source stream. ``monotonic``: seconds.
+    """What a process's routers share. ``source``: the source stream; ``describe`` returns it as it
+    is now, and raises if it can't be asked for long. ``now``: epoch ms, ``monotonic``: seconds.
     ``sleep``: called with seconds in any thread; may raise to end a wait.
     """
 
     layout: Layout
     source: KinesisApi
+    describe: Callable[[], StreamDescription]
     producer: BundleProducer
     events: WorkerEvents
+    now: Callable[[], int]
     monotonic: Callable[[], float]
     sleep: Callable[[float], object]
 
@@ -66,18 +69,16 @@ class RouterHost:
             thread.daemon = True
             thread.start()
 
-    def stop(self, timeout_s: float) -> None:
-        """Route nothing more, and put last marks, within ``timeout_s``. What is not put by then
-        will be routed by the next owner of the leases.
+    def stop(self, deadline: float) -> None:
+        """Route nothing more, and put last marks, until ``deadline`` (by the monotonic clock). What
+        is not put by then will be routed by the next owners of the leases.
         """
         self._stopping.set()
-        until = self._parts.monotonic() + timeout_s
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, until - self._parts.monotonic()))
         last = Thread(target=self.put_marks, name="fleet-last-marks", daemon=True)
         last.start()
-        last.join(max(0.0, until - self._parts.monotonic()))
+        for thread in (*self._threads, last):
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - self._parts.monotonic()))
 
     @property
     def stopping(self) -> bool:
@@ -139,9 +140,11 @@ class RouterHost:
         return True
 
     def _repeat(self, every_s: float, work: Callable[[], object]) -> None:
-        with guarded(self._fail):
+        try:
             while not self._stopping.wait(every_s):
                 work()
+        except BaseException as error:
+            self._fail(error)
 
 
 class Router:
@@ -164,7 +167,8 @@ class Router:
     def initialize(self, shard: str, after: str | None) -> None:
         """See ``Processor``. What was routed before is what the checkpoint says, and no more."""
         self.shard = shard
-        self.routing = Routing(self._parts.layout, shard, after)
+        horizon = trim_horizon(self._parts.describe(), self._parts.now())
+        self.routing = Routing(self._parts.layout, shard, after, horizon)
         self._checkpointed = after or ""
         self._called_at = self._parts.monotonic()
         self._host.enter(self)
@@ -221,13 +225,12 @@ class Router:
     def _leave(self) -> None:
         self._lost = True
         self._host.leave(self)
+        self._parts.events.router_left(self.shard)
 
     def _children(self) -> list[str]:
         for _ in range(_DESCRIBE_ATTEMPTS):
-            found = self._parts.source.describe()
-            if isinstance(found, StreamDescription):
-                children = children_of(self.shard, found.shards)
-                if children:
-                    return [one.shard for one in children]
+            children = children_of(self.shard, self._parts.describe().shards)
+            if children:
+                return [one.shard for one in children]
             self._parts.sleep(_DESCRIBE_AGAIN_S)
         raise VoiceInsightsError(f"{self.shard} has ended, and its child shards can't be found")

@@ -63,17 +63,17 @@ class WorkerEvents:
         again.
         """
 
-    def routed_twice(self, records: int) -> None:
-        """A bucket got records again that it has, and dropped them."""
-
-    def bundle_refused(self, reason: str) -> None:
-        """A record of the keyed stream can't be taken; the process ends."""
+    def router_left(self, shard: str) -> None:
+        """A source shard is routed by this process no more."""
 
     def bucket_taken(self, bucket: int) -> None:
         """This process has acquired the state of a bucket."""
 
     def bucket_left(self, bucket: int) -> None:
         """This process holds a bucket no more."""
+
+    def bundle_refused(self, reason: str) -> None:
+        """A record of the keyed stream can't be taken; the process ends."""
 
 
 class EventFanOut(WorkerEvents):
@@ -147,15 +147,10 @@ class EventFanOut(WorkerEvents):
         for one in self._listeners:
             one.put_failed(reason, attempt)
 
-    def routed_twice(self, records: int) -> None:
-        """See ``WorkerEvents.routed_twice``."""
+    def router_left(self, shard: str) -> None:
+        """See ``WorkerEvents.router_left``."""
         for one in self._listeners:
-            one.routed_twice(records)
-
-    def bundle_refused(self, reason: str) -> None:
-        """See ``WorkerEvents.bundle_refused``."""
-        for one in self._listeners:
-            one.bundle_refused(reason)
+            one.router_left(shard)
 
     def bucket_taken(self, bucket: int) -> None:
         """See ``WorkerEvents.bucket_taken``."""
@@ -166,3 +161,8 @@ class EventFanOut(WorkerEvents):
         """See ``WorkerEvents.bucket_left``."""
         for one in self._listeners:
             one.bucket_left(bucket)
+
+    def bundle_refused(self, reason: str) -> None:
+        """See ``WorkerEvents.bundle_refused``."""
+        for one in self._listeners:
+            one.bundle_refused(reason)

@@ -12,6 +12,7 @@ from typing import Final
 
 from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Outputs
+from worker.partition.delta import Delta
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
@@ -88,6 +89,10 @@ class Service:
         """
         self._source.stop()
         self.commit()
+        return self.drain(deadline)
+
+    def drain(self, deadline: float) -> Backlog:
+        """Send what is left as ``finish`` does, after the last commit, and release the store."""
         self.sender.stop(max(0.0, deadline - self._monotonic()))
         self._compactor.stop(max(0.0, deadline - self._monotonic()))
         self.raise_part_error()
@@ -143,6 +148,11 @@ class Service:
         self._backlog = self._store.backlog()
 
     @property
+    def waiting(self) -> int:
+        """How many entries wait to be sent, as of the last look."""
+        return self._backlog.entries
+
+    @property
     def backpressure(self) -> float:
         """The share of time (0 to 1) in which reading is to pause, because the outbox is nearly
         full.
@@ -171,7 +181,7 @@ class Service:
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:
             self._events.test_event(test_id)
-        self._events.progress(self._progress(self._monotonic() - started, outputs))
+        self._events.progress(self._progress(self._monotonic() - started, delta, outputs))
 
     def _fold(self, batch: DecodedBatch) -> None:
         partition, shard = self.partition, batch.shard
@@ -194,7 +204,7 @@ class Service:
         self._source.pause(paused)
         self._source.resume(resumed)
 
-    def _progress(self, commit_s: float, outputs: Outputs) -> WorkerStatus:
+    def _progress(self, commit_s: float, delta: Delta, outputs: Outputs) -> WorkerStatus:
         return WorkerStatus(
             stream_time=self.partition.now,
             sessions=self.partition.resident,
@@ -211,6 +221,7 @@ class Service:
             records=outputs.records,
             letters=letter_news(outputs.dead_letters, outputs.quarantined),
             totals=outputs.totals,
+            admitted=delta.series,
         )
 
     def raise_part_error(self) -> None:
