@@ -57,9 +57,11 @@ from worker.state.sqlite.view import SqliteView
 from worker.state.store import Erasable
 from worker.state.view import StateView
 
-_THREADS: Final = READERS + 5
-"""Size of the pool of connections to S3, which all buckets share: for the readers of one state,
-the service, its three lanes and its compactor. A caller beyond that opens its own connection.
+_STATES: Final = 8
+
+_THREADS: Final = _STATES * READERS + 5
+"""The most connections to S3 that are kept, which all buckets share: for the readers of as many
+states as a task acquires at once, the service, its three lanes and its compactor.
 """
 
 

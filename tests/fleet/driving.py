@@ -44,8 +44,10 @@ from worker.testing.moto_server import away_from_aws
 
 NAMESPACE: Final = "Fleet"
 BUCKET: Final = "fleet"
-LONGEST_S: Final = 240.0
-"""How long anything that is waited for may take: leases expire, and are assigned, in turns."""
+LONGEST_S: Final[Mapping[str, float]] = {"kcl-rs": 240.0, "daemon": 600.0}
+"""How long anything that is waited for may take, by engine: leases expire, and are assigned, in
+turns.
+"""
 
 HOLDS: Final[Mapping[str, object]] = {
     "hold_direct_s": 2,
@@ -90,6 +92,7 @@ class Tasks:
         self._folder = folder
         self._shards = shards
         self._stack = ExitStack()
+        self._longest_s = LONGEST_S[engine]
         chosen = {
             "stream": self.names.source,
             "fleet_stream": self.names.keyed,
@@ -147,7 +150,7 @@ class Tasks:
         """Send a signal to a task that ends it; return its exit code."""
         process = self.running.pop(name)
         process.send_signal(number)
-        return process.wait(LONGEST_S)
+        return process.wait(self._longest_s)
 
     def close(self) -> None:
         """Kill what still runs."""
@@ -187,7 +190,7 @@ class Tasks:
             for name, process in self.running.items():
                 code = process.poll()
                 assert code is None, f"{name} ended with {code} before {what}: {self._end_of(name)}"
-            late = time.monotonic() - began > LONGEST_S
+            late = time.monotonic() - began > self._longest_s
             logs = "\n".join(f"{one}: {self._end_of(one)}" for one in self.running)
             assert not late, f"waited in vain for {what}\n{self.leases()}\n{logs}"
             time.sleep(_LOOK_S)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.infra.calls import actions, calls
 from tests.infra.templates import FLEET, SERVICE, as_list, load, statements
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.fleet.keyed_stream import LEAST_RETENTION_H
@@ -145,3 +146,16 @@ def test_every_parameter_explains_itself() -> None:
     groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = [name for group in groups for name in group["Parameters"]]
     assert sorted(grouped) == sorted(TEMPLATE["Parameters"])
+
+
+def test_a_task_may_do_what_it_calls_beside_its_engine() -> None:
+    granted = {
+        action for one in statements(TEMPLATE, "TaskRole") for action in as_list(one["Action"])
+    }
+    made = calls("worker.fleet.build")
+    assert {"kinesis", "s3", "cloudwatch"} <= made.keys()
+    assert actions(made) - granted == set()
+    engines = {"kinesis:DescribeStream", "s3:GetObject"}
+    ours = {action for action in granted if not action.startswith(("dynamodb:", "kms:"))}
+    fans_out = {*allowed("FanOut")["Action"]}
+    assert ours - actions(made) <= engines | fans_out

@@ -46,6 +46,8 @@ def run_fleet(settings: Settings, roles: Sequence[Role], child: ChildOf | None =
     wrong before there is a log to tell it in.
     """
     layout = require_layout(Locations(settings.region, settings.endpoint_url), settings.state)
+    if child is not None:  # the port is that of the process that all children are of
+        settings = settings.model_copy(update={"health_port": None})
     own = readable(settings)
     pump = configure_logging(settings.log_level, settings.log_format, sys.stderr, own)
     try:
