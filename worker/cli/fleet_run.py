@@ -51,9 +51,13 @@ def run_fleet(settings: Settings, roles: Sequence[Role], child: ChildOf | None =
     own = readable(settings)
     pump = configure_logging(settings.log_level, settings.log_format, sys.stderr, own)
     try:
-        sys.exit(_work(settings, layout, roles, pump, child))
+        code = _work(settings, layout, roles, pump, child)
     finally:
         pump.close(_LAST_LINES_S)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    # at the interpreter's own end the engine's native threads would abort the process
+    os._exit(code)
 
 
 def _work(
