@@ -16,7 +16,10 @@ RELEASE := .venv-release
 PHOENIX := .venv-phoenix
 IMAGE := .venv-image
 LOCKS := requirements.lock infra/requirements.lock infra/build.lock infra/release.lock \
+  infra/fleet-java.lock \
   localstack/requirements.lock tests/bench/peers/requirements.lock
+# All but fleet-java, whose 33 MB only its users need.
+EXTRAS := demo dev fleet otlp pinecall twilio
 PYTEST := $(PY) -m pytest -n 2
 PINNED := $(RELEASE)/bin/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-header --no-annotate
@@ -27,7 +30,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 CAN_MAKE_VENVS := import ensurepip, venv
 
 .PHONY: help run test test-quick check bench exactness soak mutants pictures otlp-look lock dist sbom audit clean
-.PHONY: localstack localstack-run localstack-stop
+.PHONY: fleet test-fleet localstack localstack-run localstack-stop
 
 help: ## What there is
 	@echo "make TARGET, where TARGET is one of:"
@@ -41,6 +44,8 @@ run: $(READY) ## The worker at its main job: simulated calls, an embedded AWS, t
 test: check ## Everything: what check does, then all tests
 	@localstack/host.sh setup $(PY) || \
 	  { [ $$? -eq 3 ] && echo "so the tests against LocalStack are left out (in CI they fail)" >&2; }
+	@tests/fleet/setup.sh || \
+	  { [ $$? -eq 3 ] && echo "so the test of a whole fleet is left out (in CI it fails)" >&2; }
 	@tests/page/setup.sh || \
 	  { [ $$? -eq 3 ] && echo "so the tests in a browser are left out (in CI they fail)" >&2; }
 	@$(PYTEST)
@@ -48,6 +53,15 @@ test: check ## Everything: what check does, then all tests
 pictures: $(READY) ## Pictures of the page, two of them for the README (needs Chromium and Node)
 	@tests/page/setup.sh
 	@$(PY) -m tests.page.pictures docs
+
+fleet: $(READY) ## Two tasks share a stream, one is killed: what CloudWatch then holds (three minutes)
+	@$(PY) -m tests.fleet.show
+
+# Exit code 3: this machine can't have the Kinesis for Node, and a line says what is missing.
+test-fleet: $(READY) ## A fleet that is killed, stopped and resharded (ENGINE=kcl-rs|daemon; ten minutes)
+	@tests/fleet/setup.sh
+	@$(if $(filter daemon,$(ENGINE)),$(PIP) install --require-hashes -r infra/fleet-java.lock)
+	@FLEET_ENGINE=$(or $(ENGINE),kcl-rs) $(PY) -m pytest -s tests/fleet/test_integration.py
 
 localstack: $(READY) ## LocalStack on 127.0.0.1:4566, in the background (needs Node, not docker)
 	@localstack/host.sh setup $(PY)
@@ -84,10 +98,12 @@ otlp-look: $(READY) $(PHOENIX)/.ready ## The worker's traces in Arize Phoenix, u
 	@$(PY) -m tests.otlp_look --program $(PHOENIX)/bin/phoenix --folder .phoenix
 
 lock: $(RELEASE)/.ready ## Pin the newest dependencies (for maintainers)
-	@$(PINNED) --upgrade --all-extras --output-file requirements.lock pyproject.toml
+	@$(PINNED) --upgrade $(EXTRAS:%=--extra %) --output-file requirements.lock pyproject.toml
 	@$(PINNED) --upgrade --output-file $(PEERS_OF).lock $(PEERS_OF).in
-	@$(PINNED) -c requirements.lock --extra otlp --extra pinecall \
+	@$(PINNED) -c requirements.lock --extra otlp --extra pinecall --extra fleet \
 	  --output-file infra/requirements.lock pyproject.toml
+	@$(PINNED) -c requirements.lock --extra fleet-java \
+	  --output-file infra/fleet-java.lock pyproject.toml
 	@$(PINNED) -c requirements.lock --output-file infra/build.lock infra/build.in
 	@$(PINNED) --upgrade --output-file infra/release.lock infra/release.in
 

@@ -103,28 +103,33 @@ class Aws:
         self.put += more
 
     def statistics(self, namespace: str, expected: Statistics) -> Statistics:
-        """Per minute, of every metric and of all series of ``expected``.
+        """See ``published``."""
+        return published(self._cloudwatch, namespace, expected)
 
-        Of a series it also adds up those that have its dimensions and more: so the emulator does.
-        """
-        asked = {(name, dimensions) for name, dimensions, _ in expected}
-        asked |= {(name, ()) for name in CATALOGUE}
-        now = datetime.now(UTC)
-        found = {}
-        for name, dimensions in asked:
-            answer = self._cloudwatch.get_metric_statistics(
-                Namespace=namespace,
-                MetricName=name,
-                Dimensions=[{"Name": key, "Value": value} for key, value in dimensions],
-                StartTime=now - timedelta(hours=6),
-                EndTime=now + timedelta(hours=2),
-                Period=60,
-                Statistics=["SampleCount", "Sum"],
-            )
-            for point in answer["Datapoints"]:
-                minute = point["Timestamp"].astimezone(UTC).strftime("%H:%M")
-                found[name, dimensions, minute] = Total(point["SampleCount"], point["Sum"])
-        return found
+
+def published(cloudwatch: Any, namespace: str, expected: Statistics) -> Statistics:
+    """Per minute, of every metric and of all series of ``expected``.
+
+    Of a series it also adds up those that have its dimensions and more: so the emulator does.
+    """
+    asked = {(name, dimensions) for name, dimensions, _ in expected}
+    asked |= {(name, ()) for name in CATALOGUE}
+    now = datetime.now(UTC)
+    found = {}
+    for name, dimensions in asked:
+        answer = cloudwatch.get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=[{"Name": key, "Value": value} for key, value in dimensions],
+            StartTime=now - timedelta(hours=6),
+            EndTime=now + timedelta(hours=2),
+            Period=60,
+            Statistics=["SampleCount", "Sum"],
+        )
+        for point in answer["Datapoints"]:
+            minute = point["Timestamp"].astimezone(UTC).strftime("%H:%M")
+            found[name, dimensions, minute] = Total(point["SampleCount"], point["Sum"])
+    return found
 
 
 def _minute(stamp: int | str) -> str:

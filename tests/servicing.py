@@ -147,11 +147,16 @@ def _own_file(owner: object) -> Path:
 
 
 class Compacting(Compactor):
-    """A real one that remembers how long it was given to end."""
+    """A real one that remembers how long it was given to end, and breaks when told to."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store, HOUR)
         self.given_s: list[float] = []
+        self.broken: BaseException | None = None
+
+    @property
+    def error(self) -> BaseException | None:
+        return self.broken or super().error
 
     def stop(self, timeout_s: float) -> None:
         self.given_s.append(timeout_s)
@@ -159,11 +164,16 @@ class Compacting(Compactor):
 
 
 class Sending(Sender):
-    """A real one that remembers how long it was given to end."""
+    """A real one that remembers how long it was given to end, and breaks when told to."""
 
     def __init__(self, lanes: Iterable[Lane]) -> None:
         super().__init__(lanes)
         self.given_s: list[float] = []
+        self.broken: BaseException | None = None
+
+    @property
+    def error(self) -> BaseException | None:
+        return self.broken or super().error
 
     def stop(self, timeout_s: float) -> bool:
         self.given_s.append(timeout_s)

@@ -30,21 +30,12 @@ TOP_LEVEL: Final = {
     ".pre-commit-config.yaml",
 }
 JUDGING: Final = (
-    "access",
-    "facts",
-    "findings",
-    "judging",
-    "pinecall",
-    "sampling",
-    "stream",
-    "traffic",
-    "twilio",
+    *("access", "facts", "findings", "fleet", "judging", "pinecall", "sampling", "stream"),
+    *("traffic", "twilio"),
 )
 """The modules of ``worker.doctor`` that judge what the others find out."""
 
-TWILIO_PURE: Final = (
-    *("comparison", "merging", "report_rows", "retrying", "sink_setup", "summaries"),
-)
+TWILIO_PURE: Final = ("comparison", "merging", "report_rows", "retrying", "sink_setup", "summaries")
 """The modules of ``worker.twilio`` that neither ask Twilio nor keep files."""
 
 PINECALL_PURE: Final = ("mapping", "checkpoint", "answers", "records", "pacing", "api")
@@ -56,6 +47,11 @@ PAGE: Final = (
 )
 """The modules of ``worker.page`` that make it of records; the others know the worker, too."""
 
+FLEET_PURE: Final = (
+    *("layout", "keys", "bundles", "chunks", "routing", "receipt", "processor", "moving"),
+)
+"""The modules of ``worker.fleet`` that decide what goes where and what is new."""
+
 CORE: Final = (
     *("worker.backoff", "worker.printable", "worker.identifying"),
     *("worker.times", "worker.stream"),
@@ -63,28 +59,29 @@ CORE: Final = (
     *("worker.replay", "worker.recordings.damaged_line", "worker.service.shards"),
     *(f"worker.outbox.{name}" for name in ("entries", "ledger", "destination")),
     *("worker.destinations.lines", "worker.destinations.cloudwatch.datums"),
-    "worker.destinations.cloudwatch.requests",
+    *("worker.destinations.cloudwatch.requests", "worker.sources.batch"),
     *(f"worker.page.{name}" for name in PAGE),
+    *(f"worker.fleet.{name}" for name in FLEET_PURE),
     *(f"worker.doctor.{name}" for name in JUDGING),
     *(f"worker.twilio.{name}" for name in TWILIO_PURE),
     *(f"worker.pinecall.{name}" for name in PINECALL_PURE),
 )
 CORE_MAY_IMPORT: Final = (*CORE, "worker.errors")
 LAYERS: Final = (
-    *("errors", "backoff", "printable", "identifying", "private_files", "times", "logs"),
+    *("errors", "backoff", "printable", "identifying", "private_files", "thread_pool"),
+    *("times", "logs"),
     *("stream", "metrics", "recordings", "aws"),
     *("objectstore", "events", "sessions", "partition", "sources", "producer", "twilio"),
     "pinecall",
     *("outbox", "destinations", "replay", "reports", "state", "service"),
     *(
-        "telemetry",
-        "page",
-        "monitoring",
-        "settings",
+        *("telemetry", "page"),
+        *("monitoring", "settings"),
         "testing",
         "opening",
         "otlp",
         "wiring",
+        "fleet",
         "doctor",
         "cli",
         "__main__",

@@ -12,7 +12,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SHARED: Final = {
     # a command's function has the word that the user types, under its group
     "show": {"worker.cli.dead_letters", "worker.cli.state"},
-    "status": {"worker.cli.status", "worker.cli.twilio_sink"},
+    "status": {"worker.cli.status", "worker.cli.twilio_sink", "worker.cli.fleet_status"},
+    "run": {"worker.cli.run", "worker.cli.fleet"},
     # both kinds of state answer the same questions
     "find_sessions": {"worker.state.s3.view", "worker.state.sqlite.view"},
     "notes_since": {"worker.state.s3.ledger", "worker.state.sqlite.view"},

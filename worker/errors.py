@@ -53,3 +53,20 @@ class Unreadable(VoiceInsightsError):
     """The sender's fault: an occurrence can't be read. It becomes a dead letter with this
     reason.
     """
+
+
+class ChainBroken(VoiceInsightsError):
+    """The keyed stream's fault, or a router's: something that belongs to a bucket was never
+    received. Nothing of the bundle was folded; an operator decides whether to go on without it.
+
+    ``has``, ``after``: sequence numbers of the source ``shard``; what lies between them is missing.
+    ``has`` is empty if the bucket has nothing of the shard.
+    """
+
+    def __init__(self, bucket: int, shard: str, has: str, after: str) -> None:
+        super().__init__(
+            f"bucket {bucket}: of {shard} it has all up to {has or 'nothing'}, and the next bundle "
+            f"begins after {after}: what lies between was not received; "
+            f"`voice-insights fleet skip {bucket} {shard} {after}` passes over it"
+        )
+        self.bucket, self.shard, self.has, self.after = bucket, shard, has, after

@@ -44,19 +44,24 @@ from worker.objectstore.patience import patient_access
 from worker.objectstore.retrying import Access, CallFailed
 from worker.objectstore.s3 import Bucket, S3Client, bucket_at, s3_client
 from worker.outbox.destination import Sink
+from worker.private_files import create_file, small_file
 from worker.settings.values import is_s3
 from worker.state.s3.copying import copy_objects
+from worker.state.s3.restoring import look
 from worker.state.s3.store import READERS, S3Store
 from worker.state.s3.view import S3View
 from worker.state.sqlite.copying import copy_file
+from worker.state.sqlite.file import holds_state
 from worker.state.sqlite.store import SqliteStore
 from worker.state.sqlite.view import SqliteView
 from worker.state.store import Erasable
 from worker.state.view import StateView
 
-_THREADS: Final = READERS + 5
-"""Size of the pool of connections to S3, which all buckets share: for the readers of one state,
-the service, its three lanes and its compactor. A caller beyond that opens its own connection.
+_STATES: Final = 8
+
+_THREADS: Final = _STATES * READERS + 5
+"""The most connections to S3 that are kept, which all buckets share: for the readers of as many
+states as a task acquires at once, the service, its three lanes and its compactor.
 """
 
 
@@ -104,6 +109,23 @@ class Locations:
             raise BadInput(f"there is no state file {location}")
         return SqliteView(Path(location))
 
+    def make_folder(self, location: str) -> None:
+        """Make the folder for several states, unless the location is in a bucket. Raises
+        ``Misconfigured`` if it can't be made.
+        """
+        if self.bucket(location) is None:
+            try:
+                Path(location).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise Misconfigured(f"can't make {location}: {error.strerror}") from error
+
+    def has_state(self, location: str) -> bool:
+        """Whether a state has been acquired at a location."""
+        bucket = self.bucket(location)
+        if bucket is None:
+            return holds_state(Path(location))
+        return look(_patiently(bucket)) is not None
+
     def copy_state(self, source: str, target: str, *, without_wal: bool) -> None:
         """Copy the state at a location to another location of the same kind; see ``copy_file`` and
         ``copy_objects``. Raises ``Misconfigured`` if the kinds differ.
@@ -119,6 +141,25 @@ class Locations:
                 "the worker, and start a new state at the time up to which the old one has read "
                 "(`voice-insights state show`, --start)"
             )
+
+    def read_small(self, location: str, name: str) -> bytes | None:
+        """The contents of the small file or object ``name`` in a folder, or under a prefix; None
+        if there is none. Raises ``BadInput`` for a file that can't be read.
+        """
+        bucket = self.bucket(location)
+        if bucket is None:
+            return small_file(Path(location) / name)
+        found = _patiently(bucket).read(name)
+        return None if found is None else found.data
+
+    def create_small(self, location: str, name: str, data: bytes) -> bool:
+        """Write such a file or object as a whole, and the folder, if there is none; return False
+        where there is one already. Raises ``Misconfigured`` for a folder that can't be written.
+        """
+        bucket = self.bucket(location)
+        if bucket is None:
+            return create_file(Path(location) / name, data)
+        return _patiently(bucket).replace(name, data, None) is not None
 
     def records(self, location: str, today: Callable[[], str] | None = None) -> Sink:
         """The sink of session records. ``today``: returns the date, for one file a day; None for

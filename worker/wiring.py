@@ -18,7 +18,8 @@ from worker.opening import Locations, check_state
 from worker.outbox.destination import Destination, Sink
 from worker.outbox.entries import DEAD_LETTER_KIND, EntryKind
 from worker.outbox.lane import Lane
-from worker.outbox.sender import Sender
+from worker.outbox.sender import LanePools, Sender
+from worker.partition.delta import Delta
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
@@ -30,9 +31,10 @@ from worker.sources.kinesis.client import open_stream
 from worker.sources.kinesis.engine import KinesisEngine
 from worker.sources.kinesis.reader import THREADS, describe_stream
 from worker.sources.source import Opening
-from worker.state.compactor import Compactor
+from worker.state.compactor import Compactor, compaction_pool
 from worker.state.store import Store
 from worker.stream.position import Position
+from worker.thread_pool import ThreadPool
 from worker.times.rfc3339 import format_ms
 
 _COMPACT_EVERY_S: Final = 30.0
@@ -42,7 +44,8 @@ class SharedParts(NamedTuple):
     """The parts that all partitions of a process share, made once.
 
     ``stream``: the stream's name in the log. ``open_store`` returns the store at a location, not
-    acquired yet. ``further``: makes the destinations that name the instance whose samples they get.
+    acquired yet. ``lane_pools`` and ``compaction``: the threads that send and compact. ``further``:
+    makes the destinations that name the instance whose samples they get.
     """
 
     stream: str
@@ -53,6 +56,8 @@ class SharedParts(NamedTuple):
     events: WorkerEvents
     clocks: Clocks
     random: Callable[[], float]
+    lane_pools: LanePools
+    compaction: ThreadPool
     further: Callable[[str], Mapping[EntryKind, Destination]] = lambda _instance: {}
 
 
@@ -64,8 +69,10 @@ def shared_parts(
     clocks: Clocks,
     random: Callable[[], float],
     sleep: Callable[[float], None],
+    threads: int = 1,
 ) -> SharedParts:
-    """Make the shared clients, sinks and rules.
+    """Make the shared clients, sinks and rules. ``threads``: the most that send entries of one
+    kind.
 
     ``sleep``: called with seconds, in any thread, while a state is unreachable; an exception from
     it ends the retries. Raises ``Misconfigured`` if the location of records or dead letters can't
@@ -92,6 +99,8 @@ def shared_parts(
         events,
         clocks,
         random,
+        LanePools(threads),
+        compaction_pool(),
         _further(settings, session, clocks),
     )
 
@@ -101,15 +110,18 @@ def partition_of(
     location: str,
     identity: str,
     open_source: Callable[[Mapping[str, Position]], Opening],
+    acquired: Callable[[Delta], object] = lambda _restored: None,
 ) -> Service:
     """Acquire the state at ``location`` and commit the beginning of its service.
 
     ``identity``: the stream that the state must belong to; see ``Store.acquire`` for errors.
-    ``open_source``: see ``Engine.open``.
+    ``open_source``: see ``Engine.open``. ``acquired``: called with the state, before anything is
+    committed.
     """
     store = shared.open_store(location)
     restored = store.acquire(identity)
     partition = Partition(shared.rules, restored)
+    acquired(restored)
     shared.events.started(shared.stream, len(restored.sessions))
     destinations = {**shared.destinations, **shared.further(f"{identity}, {location}")}
     if stranded := store.waiting_kinds() - destinations.keys():
@@ -122,8 +134,8 @@ def partition_of(
         source,
         partition,
         store,
-        Sender(lanes),
-        Compactor(store, _COMPACT_EVERY_S),
+        Sender(lanes, shared.lane_pools.of),
+        Compactor(store, _COMPACT_EVERY_S, shared.compaction),
         shared.rules,
         shared.limits,
         shared.events,

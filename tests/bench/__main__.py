@@ -13,7 +13,7 @@ from typing import Final
 
 import click
 
-from tests.bench import cases, work
+from tests.bench import cases, fleet_cases, work
 from tests.bench.bench import Bench, Sizes, commit_of
 from tests.bench.instructions import VALGRIND
 from tests.bench.processes import ROOT, versions
@@ -56,6 +56,8 @@ _CASES: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "e-work": work.start,
     "f": cases.aggregates,
     "f-work": work.aggregates,
+    "fleet": fleet_cases.fleet,
+    "fleet-work": fleet_cases.fleet_work,
     "curve": cases.curve,
     "curve-work": work.curve,
 }

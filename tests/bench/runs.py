@@ -33,6 +33,9 @@ RUNS: Final[dict[str, tuple[str, tuple[Callable[[str], object], ...]]]] = {
     "ours": ("aggregates", (int, int, str)),
     "library": ("aggregates", (int, int, str)),
     "checksums": ("aggregates", (int, int, str)),
+    "router": ("fleet", (str,)),
+    "partitions": ("fleet", (str, Path, int, int)),
+    "single": ("fleet", (str, Path)),
 }
 """The function of each name: its module, and what its arguments are."""
 

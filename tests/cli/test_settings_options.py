@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from tests.processes import run
 from worker.cli.main import cli
 from worker.cli.settings_options import choices_of
+from worker.settings.fleet import FleetSettings
 from worker.settings.model import Settings
 
 CHOSEN = [name for name in Settings.model_fields if choices_of(name)]
@@ -43,11 +44,12 @@ def test_settings_of_few_words_are_known() -> None:
 @pytest.mark.parametrize("name", CHOSEN)
 def test_a_settings_words_are_in_help_and_offered_and_taken(name: str) -> None:
     flag = f"--{name.replace('_', '-')}"
-    helped = CliRunner().invoke(cli, ["run", "--help"], terminal_width=200).stdout
+    command = ("fleet", "run") if name in FleetSettings.model_fields else ("run",)
+    helped = CliRunner().invoke(cli, [*command, "--help"], terminal_width=200).stdout
     words = choices_of(name)
     assert f"{flag} [{'|'.join(words)}" in helped
-    assert offered("run", flag, "") == [("plain", word) for word in words]
-    assert offered("run", flag, words[0][:2].upper())[0] == ("plain", words[0])
+    assert offered(*command, flag, "") == [("plain", word) for word in words]
+    assert offered(*command, flag, words[0][:2].upper())[0] == ("plain", words[0])
     assert all(taken(name, word) for word in words)
     assert not taken(name, "something else")
 

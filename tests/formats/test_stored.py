@@ -13,14 +13,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.formats.writing import FORMATS, STORED, STREAM, Keeper, described
+from tests.formats.writing import FORMATS, STORED, STREAM, Keeper, bundled, described
 from tests.state.s3.buckets import store_in
 from worker import __version__
 from worker.cli.records_file import read_records, records_in
 from worker.destinations.objects import RECORDS
 from worker.destinations.written_lines import lines_of_file, lines_of_folder
-from worker.events.decode import decode
+from worker.events.decode import decode, decode_all
 from worker.events.event import Event
+from worker.fleet.bundles import decode_bundle
+from worker.fleet.layout import decode_layout
+from worker.fleet.receipt import Receipt
 from worker.objectstore.retrying import Access
 from worker.partition.dead_letters import decode_letter
 from worker.partition.erasure import is_erased
@@ -30,6 +33,7 @@ from worker.state.s3.ledger import notes_since
 from worker.state.sqlite.store import SqliteStore
 from worker.state.sqlite.view import notes_since as notes_in_file
 from worker.state.store import Erasable
+from worker.stream.position import Position
 from worker.stream.record import Record
 from worker.testing.strict_s3 import StrictS3
 
@@ -146,6 +150,20 @@ def test_dead_letters_of_every_kind_are_read(release: str) -> None:
     lines = lines_of_file(STORED / release / "dead-letters.jsonl")
     kinds = {type(decode_letter(line.data)).__name__ for line in lines}
     assert kinds >= {"OccurrenceLetter", "SessionLetter", "SamplesLetter"}
+
+
+@EACH
+def test_bundles_and_marks_of_a_fleet_are_read(release: str) -> None:
+    folder = STORED / release / "fleet"
+    layout = decode_layout((folder / "layout").read_bytes())
+    receipt = Receipt(layout, 0, {})
+    (bundle,) = receipt.take(decode_bundle((folder / "bundle").read_bytes())).batches
+    (end,) = receipt.take(decode_bundle((folder / "mark").read_bytes())).batches
+    records = bundled(records_of(release))
+    assert bundle.deliveries == decode_all(records)
+    assert bundle.position == Position("after", records[-1].sequence_number, records[-1].arrival)
+    assert (bundle.millis_behind, end.ended) == (250, True)
+    assert list(end.children) == ["shardId-000000000007"]
 
 
 @EACH

@@ -20,6 +20,9 @@ from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_KIND, RECORD_LIN
 from worker.destinations.objects import RECORDS, ObjectSink, record_time
 from worker.events.decode import decode_all
 from worker.events.event import SessionKey
+from worker.fleet.layout import Layout, encode_layout
+from worker.fleet.processor import LeasedRecord
+from worker.fleet.routing import Marks, Routing
 from worker.outbox.destination import RequestFormat, new_entries
 from worker.outbox.entries import DEAD_LETTER_KIND, DeliveryOutcome, Entry, EntryKind, Settled
 from worker.outbox.ledger import Note
@@ -49,6 +52,7 @@ FORMATS: Final[Mapping[EntryKind, RequestFormat]] = {
     RECORD_KIND: RECORD_LINES,
     DEAD_LETTER_KIND: DEAD_LETTER_LINES,
 }
+LAYOUT: Final = Layout(source=STREAM, keyed="calls-keyed, created 2026-10-02", buckets=1)
 _BATCH: Final = 25
 
 
@@ -99,9 +103,29 @@ def write(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     assert of_file == of_bucket
+    write_keyed(folder / "fleet", records)
     (folder / "settings.toml").write_text(_settings(), encoding="utf-8")
     text = json.dumps(of_file, indent=1, sort_keys=True)
     (folder / "expected.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+def write_keyed(folder: Path, records: list[Record]) -> None:
+    """Write a fleet's layout; the bundle with a shard's first records, and the mark of its end."""
+    folder.mkdir(parents=True)
+    (folder / "layout").write_bytes(encode_layout(LAYOUT))
+    some = bundled(records)
+    routing = Routing(LAYOUT, some[0].shard, None)
+    ((put,),) = routing.route([LeasedRecord(one) for one in some], 250)
+    (folder / "bundle").write_bytes(put.data)
+    routing.acknowledged()
+    routing.end(["shardId-000000000007"])
+    (put,) = Marks(LAYOUT, [routing]).puts
+    (folder / "mark").write_bytes(put.data)
+
+
+def bundled(records: Iterable[Record]) -> list[Record]:
+    """Return the records of which a bundle is stored."""
+    return [one for one in records if one.shard.endswith("0")][:40]
 
 
 def described(state: Delta, entries: Iterable[Entry]) -> dict[str, Any]:

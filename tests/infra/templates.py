@@ -11,6 +11,7 @@ import yaml
 from tests.processes import ROOT
 
 SERVICE: Final = ROOT / "infra" / "service.yaml"
+FLEET: Final = ROOT / "infra" / "fleet.yaml"
 MONITORING: Final = ROOT / "infra" / "monitoring.yaml"
 
 

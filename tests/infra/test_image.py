@@ -91,6 +91,14 @@ def test_the_image_has_the_packages_that_the_tests_ran_with() -> None:
             assert hashes == tested[package], package
 
 
+def test_the_engine_in_java_is_pinned_beside_what_is_tested() -> None:
+    tested = pins(ROOT / "requirements.lock")
+    with_java = pins(INFRA / "fleet-java.lock")
+    further = with_java.keys() - tested.keys()
+    assert {package.partition("==")[0] for package in further} == {"kclpy-ext"}
+    assert all(with_java.values())
+
+
 def test_the_image_has_no_tools_of_tests() -> None:
     names = {package.partition("==")[0] for package in pins(INFRA / "requirements.lock")}
     assert names & {"moto", "mypy", "pytest", "ruff", "hypothesis", "cfn-lint"} == set()

@@ -24,7 +24,7 @@ def test_nobody_is_told_to_install_the_project_by_a_name_that_nobody_has_registe
 
 
 def test_what_is_installed_is_pinned_or_the_checkout_itself() -> None:
-    checkout = re.compile(r"""[ '"]\.(\[\w+\])?(['" ]|$)""")
+    checkout = re.compile(r"""[ '"]\.(\[[\w-]+\])?(['" ]|$)""")
     lines = [
         line
         for path in SAID
@@ -40,7 +40,7 @@ def test_every_extra_that_is_named_exists() -> None:
     named = {
         extra
         for path in SAID
-        for extra in re.findall(r"install ['\"]\.\[(\w+)\]", path.read_text(encoding="utf-8"))
+        for extra in re.findall(r"install ['\"]\.\[([\w-]+)\]", path.read_text(encoding="utf-8"))
     }
-    assert named == {"demo", "otlp", "pinecall", "twilio"}
+    assert named == {"demo", "fleet", "fleet-java", "otlp", "pinecall", "twilio"}
     assert named <= set(PROJECT["optional-dependencies"])

@@ -69,7 +69,7 @@ def tracked(*paths: str) -> Iterator[str]:
 def test_the_wheel_is_the_package_its_license_and_the_template_of_the_service(dist: Path) -> None:
     inside = files_of(dist / f"{NAME}-py3-none-any.whl")
     package = {name for name in inside if not name.startswith(f"{NAME}.dist-info/")}
-    assert package == {*tracked("worker"), "worker/infra/service.yaml"}
+    assert package == {*tracked("worker"), "worker/infra/service.yaml", "worker/infra/fleet.yaml"}
     assert f"{NAME}.dist-info/licenses/LICENSE" in inside
 
 

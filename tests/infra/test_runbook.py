@@ -26,7 +26,8 @@ RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 ALARMS = alarms(Deployment("VoiceInsights", "VoiceInsights/Worker"))
 PINECALLS = alarms(Deployment("VoiceInsights", "VoiceInsights/Worker", platform="pinecall"))
-EVERY = {alarm.name: alarm for alarm in (*PINECALLS, *ALARMS)}
+OF_A_FLEET = alarms(Deployment("VoiceInsights", "VoiceInsights/Worker", buckets=16))
+EVERY = {alarm.name: alarm for alarm in (*OF_A_FLEET, *PINECALLS, *ALARMS)}
 
 SECTIONS = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=^###? |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 
@@ -71,7 +72,7 @@ def test_parameters_that_the_page_gives_are_the_templates() -> None:
     given = set(re.findall(r"\b([A-Z][a-z]\w+)=", DEPLOYMENT + RUNBOOK))
     templates = [
         (ROOT / "infra" / name).read_text(encoding="utf-8")
-        for name in ("service.yaml", "monitoring.yaml")
+        for name in ("service.yaml", "fleet.yaml", "monitoring.yaml")
     ]
     http = {"Description", "SinkType", "SinkConfiguration", "TestId", "SinkSid", "Types"}
     for name in given - http:

@@ -27,6 +27,7 @@ from worker.errors import VoiceInsightsError
 ROOMS: Final = (
     *("backoff", "identifying", "times", "stream", "metrics", "events", "sessions", "partition"),
     *("sources", "outbox", "state", "service", "replay"),
+    *(f"fleet/{name}" for name in ("layout", "keys", "bundles", "chunks", "routing", "receipt")),
 )
 """The core, the reader, the outbox, the stores and the service."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ from worker.errors import Fenced
 from worker.outbox.destination import Destination, Sink
 from worker.outbox.entries import DeliveryOutcome, Entry, NewEntry
 from worker.outbox.lane import CLAIM, Lane
-from worker.outbox.sender import Sender
+from worker.outbox.sender import LanePools, Sender
 from worker.partition.delta import Delta
 from worker.state.sqlite.store import SqliteStore
 from worker.state.store import Commit
@@ -85,6 +86,8 @@ def test_to_stop_is_to_send_what_is_left() -> None:
         assert sender.stop(LONG_S)
         assert store.backlog() == EMPTY
     assert list(api.kept.values()) == [dict.fromkeys(range(9), 2)]
+    for thread in running_senders():
+        thread.join(LONG_S)
     assert running_senders() == []
 
 
@@ -167,6 +170,27 @@ def test_what_it_has_not_begun_when_it_is_stopped_is_not_in_doubt() -> None:
         assert len(log.attempts) == 1
         store.acquire(STREAM)
         assert store.backlog()[::2] == (4, 1)
+
+
+def test_many_outboxes_share_a_thread_for_each_kind_and_all_is_sent() -> None:
+    api = StrictCloudWatch(lambda: NOON)
+    threads: set[int] = set()
+
+    class Noting(CloudWatchSink):
+        def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
+            threads.add(threading.get_ident())
+            return super().send(body)
+
+    pools = LanePools(1)
+    with ExitStack() as stack:
+        stores = [stack.enter_context(store_with(*metrics(tokens(a=n)))) for n in range(9)]
+        senders = [Sender([lane_of(store, Noting(api, "Ns"))], pools.of) for store in stores]
+        for sender in senders:
+            sender.start()
+        assert all(sender.stop(LONG_S) for sender in senders)
+        assert [store.backlog() for store in stores] == [EMPTY] * 9
+    assert list(api.kept.values()) == [dict.fromkeys(range(9), 2)]
+    assert len(threads) == 1
 
 
 def test_a_sink_that_is_away_holds_up_no_other_kind_of_entry() -> None:

@@ -17,7 +17,7 @@ from worker.outbox.entries import DeliveryOutcome
 from worker.page.occurrences import OUTCOMES, occurrences_of, replay_pipeline
 from worker.page.pipeline import live_pipeline
 from worker.partition.rules import Rules
-from worker.service.ports import WorkerStatus
+from worker.service.ports import HeldBuckets, WorkerStatus, listed_buckets
 from worker.telemetry.snapshot import EventCounts, ReportPeriod, snapshot_of
 from worker.testing.traffic import Traffic, simulated_records
 
@@ -125,3 +125,10 @@ def test_a_shard_that_holds_stream_time_back_is_marked() -> None:
         ("shard-0", 4000),
         ("shard-1", None),
     ]
+
+
+def test_the_page_of_a_fleets_task_says_whose_calls_it_shows() -> None:
+    held = progress(buckets=HeldBuckets((0, 1, 2, 5, 7, 8), 16))
+    assert pipeline(held)["chips"][-1] == ("of a fleet: 0-2, 5, 7-8 of 16 buckets", True)
+    assert listed_buckets([]) == "none"
+    assert not any("fleet" in text for text, _ in pipeline(progress())["chips"])

@@ -268,11 +268,11 @@ def test_a_worker_holds_on_to_nothing_of_a_shard_that_has_left() -> None:
 
 
 def _break_sender(worker: Worker, error: Exception) -> None:
-    worker.sender.error = error
+    worker.sender.broken = error
 
 
 def _break_compactor(worker: Worker, error: Exception) -> None:
-    worker.compactor.error = error
+    worker.compactor.broken = error
 
 
 def _break_source(worker: Worker, error: Exception) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.partition.delta import Delta
+from worker.partition.delta import Delta, decode_delta, encode_delta
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.shards import Shards, backpressure_share
-from worker.stream.position import Position
+from worker.stream.position import CARRIER, Position, carrier_at
 
 NOW = 1_790_942_400_000
 LEAD = 300_000
@@ -79,3 +79,22 @@ def test_a_shard_that_has_ended_neither_pauses_nor_reports() -> None:
     read.move("a", Position("ended", "", NOW))
     assert shards.turn(1.0, 0.0) == (set(), {"a"})
     assert set(shards.progress(0.0)) == {"b"}
+
+
+def test_a_carrier_neither_holds_time_back_nor_pauses_nor_reports() -> None:
+    read = partition({"a": NOW})
+    read.move(CARRIER + "a", carrier_at("7", 1))
+    shards = Shards(read, LEAD)
+    assert shards.live() == ["a"]
+    read.advance(shards.live())
+    assert read.now == NOW
+    assert shards.turn(1.0, 0.0) == ({"a"}, set())
+    assert set(shards.progress(0.0)) == {"a"}
+
+
+def test_the_position_of_a_carrier_is_restored_without_a_clock() -> None:
+    read = partition({"a": NOW})
+    read.move(CARRIER + "a", carrier_at("7", 1, ended=True))
+    restored = Partition(Rules(), decode_delta(encode_delta(read.commit()[0])))
+    assert restored.positions[CARRIER + "a"] == Position("carrier_ended", "7", 1)
+    assert CARRIER + "a" not in restored.time.clocks

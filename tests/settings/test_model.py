@@ -39,7 +39,7 @@ def test_every_setting_is_described_on_one_line() -> None:
 
 def test_every_duration_has_its_unit_in_its_name_and_every_number_its_bounds() -> None:
     for name, low, high in NUMBERS:
-        units = ("_s", "_ms", "_hours", "_calls")
+        units = ("_s", "_ms", "_hours", "_calls", "_buckets")
         assert name.endswith(units) or name.startswith("max_"), name
         assert low < high, name
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from tests.simulation.faults import Crashed
-from tests.simulation.plan import Crash, Point, Stall, StandStill
+from tests.simulation.plan import Crash, Point, Stall, StandStill, TakeOver
 from tests.simulation.watched import Watch, WatchedStore
 from tests.simulation.workers import Worker, build
 from tests.simulation.world import World
@@ -197,7 +197,7 @@ class Driver:
             self.world.say(f"{name} crashes at {point}")
             self._up_at = self.world.now + fault.down_ms
             raise Crashed
-        if fault is not None:
+        if isinstance(fault, TakeOver):
             self.world.say(f"{name} stands still at {point}")
             self._let_others_work(name, fault.steps)
             self.world.say(f"{name} goes on from {point}")

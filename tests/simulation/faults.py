@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from tests.simulation.plan import (
     Crash,
     OtlpFaultAt,
     Plan,
     Point,
+    PutFault,
     ReadFault,
     SendFault,
+    Steal,
     StoreFault,
     TakeOver,
     WriteFault,
 )
 from worker.sources.kinesis.api import StreamFailure, StreamFailureKind
 from worker.testing import strict_cloudwatch, strict_kinesis, strict_otlp, strict_s3
+
+INJECTED: Final = "injected"
+"""What a failure says of itself."""
 
 
 class Crashed(BaseException):
@@ -32,8 +38,11 @@ class Faults:
         self._say = say
         self._counts: Counter[str] = Counter()
         self._interruptions = {
-            (one.point, one.nth): one for one in plan.faults if isinstance(one, Crash | TakeOver)
+            (one.point, one.nth): one
+            for one in plan.faults
+            if isinstance(one, Crash | TakeOver | Steal)
         }
+        self._puts = {one.nth: one for one in plan.faults if isinstance(one, PutFault)}
         self._reads = {one.nth: one.fault for one in plan.faults if isinstance(one, ReadFault)}
         self._sends = {one.nth: one.fault for one in plan.faults if isinstance(one, SendFault)}
         self._otlp = {one.nth: one.fault for one in plan.faults if isinstance(one, OtlpFaultAt)}
@@ -44,7 +53,7 @@ class Faults:
         self._counts[what] += 1
         return -1 if self.ended else self._counts[what]
 
-    def at(self, point: Point) -> Crash | TakeOver | None:
+    def at(self, point: Point) -> Crash | TakeOver | Steal | None:
         """What befalls a worker that comes to a point."""
         return self._interruptions.get((point, self._nth(point)))
 
@@ -56,7 +65,7 @@ class Faults:
         if fault is None or (fault == "empty" and operation != "get_records"):
             return None
         self._say(f"kinesis: {operation} {shard}: {fault}")
-        return StreamFailure(fault, "injected") if isinstance(fault, StreamFailureKind) else fault
+        return StreamFailure(fault, INJECTED) if isinstance(fault, StreamFailureKind) else fault
 
     def sends(self) -> Iterator[strict_cloudwatch.CloudWatchFault | None]:
         """What befalls each call to CloudWatch in turn."""
@@ -79,6 +88,13 @@ class Faults:
         fault = self._stores.get(self._nth("S3 call"))
         if fault is not None:
             self._say(f"s3: {operation} {key}: {fault.value}")
+        return fault
+
+    def put(self) -> PutFault | None:
+        """What befalls a request to put into the keyed stream."""
+        fault = self._puts.get(self._nth("put call"))
+        if fault is not None:
+            self._say(f"keyed: {fault.kind}")
         return fault
 
     def write(self) -> bool | None:

@@ -69,6 +69,23 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
     calm = Undisturbed(world.plan.rules, world.put)
     evicted = store.load_sessions(list(calm.records))
     expected = _expected(world.plan.rules, calm, evicted.values())
+    return [
+        *broken_promises(world, calm, evicted, restored),
+        *islice(otlp.wrong_totals(world.otlp, expected), _SHOWN),
+        *islice(otlp.wrong_traces(world.otlp, [one.line for one in calm.records.values()]), _SHOWN),
+    ]
+
+
+def broken_promises(
+    world: World,
+    calm: Undisturbed,
+    evicted: Mapping[SessionKey, EvictedSession],
+    restored: Delta,
+) -> list[str]:
+    """Those laws that hold of all states together, of which ``restored`` is the sum and ``evicted``
+    the sessions, and of what CloudWatch and the lines have.
+    """
+    expected = _expected(world.plan.rules, calm, evicted.values())
     letters = [decode_letter(line) for line in _lines(world, "dead_letters")]
     return [
         *world.broken,
@@ -79,8 +96,6 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
         *_patience(world, restored),
         *islice(_noted(world), _SHOWN),
         *_samples(expected, _buried(letters), world),
-        *islice(otlp.wrong_totals(world.otlp, expected), _SHOWN),
-        *islice(otlp.wrong_traces(world.otlp, [one.line for one in calm.records.values()]), _SHOWN),
         *islice(wrong_totals(expected, restored.totals), _SHOWN),
     ]
 

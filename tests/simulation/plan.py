@@ -35,6 +35,10 @@ Point = Literal[
     "after send",
     "before settle",
     "after settle",
+    "before put",
+    "after put",
+    "before checkpoint",
+    "after checkpoint",
 ]
 """Where a worker can be interrupted: beside each of its effects, before and after."""
 
@@ -128,8 +132,38 @@ class Redelivery(NamedTuple):
     again: bool
 
 
+class PutFault(NamedTuple):
+    """The nth request to put into the keyed stream goes wrong: some records are refused; or nobody
+    knows, and it was carried out, or not, or will be ``later`` ms from then.
+    """
+
+    nth: int
+    kind: Literal["throttled", "lost", "applied", "late"]
+    later: int = 0
+
+
+class KeyedReshard(NamedTuple):
+    """A shard of the keyed stream is split, or merged with its neighbour, after ``at`` ms."""
+
+    at: int
+    kind: Literal["split", "merge"]
+    which: int
+
+
+class Steal(NamedTuple):
+    """A task that comes to ``point`` for the nth time (of all tasks) loses its leases there without
+    a word, and goes on; others take them.
+    """
+
+    point: Point
+    nth: int
+
+
 Fault = (
     Crash
+    | PutFault
+    | KeyedReshard
+    | Steal
     | TakeOver
     | StandStill
     | Stall
@@ -163,6 +197,9 @@ class Plan:
     outbox_bytes: int
     faults: tuple[Fault, ...]
     two_platforms: bool = False
+    buckets: int = 0
+    """Of a fleet; 0 for a single worker."""
+    tasks: int = 1
 
     @property
     def rules(self) -> Rules:

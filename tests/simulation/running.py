@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.simulation.buckets import open_bucket
 from tests.simulation.driver import Driver
+from tests.simulation.fleet.running import run_fleet
 from tests.simulation.laws import broken
 from tests.simulation.plan import Plan
 from tests.simulation.watched import Watch
@@ -33,6 +34,8 @@ def run(
     ``open_file``: the store of a path in a folder that is the run's own, for plans that keep
     state in a file; each worker opens it.
     """
+    if plan.buckets:
+        return run_fleet(plan, say, _in_memory())
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=_in_memory()) as folder:
         path = Path(folder) / "state.sqlite"
         world = World(plan, say)

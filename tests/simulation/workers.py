@@ -17,7 +17,7 @@ from worker.destinations.cloudwatch.sink import CloudWatchSink
 from worker.destinations.lines import DEAD_LETTER_LINES, RECORD_LINES
 from worker.outbox.destination import Destination, OnAmbiguous, RequestFormat, Sink
 from worker.outbox.entries import EntryKind
-from worker.outbox.sender import Sender
+from worker.outbox.sender import LanePools, Sender
 from worker.partition.partition import Partition
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import Clocks, Limits
@@ -25,6 +25,7 @@ from worker.service.service import Service
 from worker.sources.kinesis.lineage import StreamDescription, first_positions
 from worker.sources.kinesis.scheduler import Schedule
 from worker.sources.source import Opening
+from worker.state.compactor import compaction_pool
 from worker.state.store import Store
 from worker.stream.position import Position
 from worker.wiring import SharedParts, partition_of
@@ -90,6 +91,8 @@ def build(world: World, store: Store, watch: Watch, slowness: float) -> Worker:
         _Trace(watch.say),
         Clocks(lambda: world.now / 1000, lambda: world.now),
         random.random,
+        LanePools(),
+        compaction_pool(),
     )
     service = partition_of(stage, watch.worker, STREAM, open_source)
     return Worker(watch.worker, store, service)

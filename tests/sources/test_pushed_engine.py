@@ -20,6 +20,7 @@ from worker.destinations.lines import RECORD_KIND, RECORD_LINES
 from worker.events.decode import decode_all
 from worker.outbox.destination import Destination
 from worker.outbox.entries import DeliveryOutcome
+from worker.outbox.sender import LanePools
 from worker.partition.accounting import ACCOUNTED
 from worker.partition.commit_outputs import Outputs
 from worker.partition.rules import Rules
@@ -29,6 +30,7 @@ from worker.service.ports import Clocks, Limits
 from worker.service.service import Service
 from worker.sources.batch import DecodedBatch
 from worker.sources.source import Engine, Opening, Source
+from worker.state.compactor import compaction_pool
 from worker.state.sqlite.store import SqliteStore
 from worker.stream.position import HEAD, Position
 from worker.stream.record import Record
@@ -147,6 +149,8 @@ class Process:
             Listening(self.counters),
             Clocks(lambda: float(next(ticks)), lambda: 0),
             lambda: 0.0,
+            LanePools(),
+            compaction_pool(),
         )
         self.service: Service = partition_of(stage, str(path), engine.identity, self._open)
 

@@ -48,6 +48,8 @@ from worker.testing.strict_s3 import S3Fault, S3Operation, StrictS3
 _FAULTS = [fault for fault in S3Fault if fault is not S3Fault.DENIED]
 _INSTEAD = (draft(20)._replace(ambiguous=3), NewEntry("dead_letters", b"bad\n", NOON))
 
+MOVED = "moved to another place"
+
 T = TypeVar("T")
 Pair = tuple[Erasable, Erasable]
 
@@ -170,6 +172,15 @@ class Stores(RuleBasedStateMachine):
             with pytest.raises(StreamReplaced):
                 store.acquire("calls, created 2026-10-09T08:00:00.000Z")
             store.close()
+
+    @rule()
+    def hand_over_and_back(self) -> None:
+        self.same(lambda store: store.hand_over(MOVED))
+        for store in self.opened():
+            with pytest.raises(StreamReplaced, match=MOVED):
+                store.acquire(STREAM)
+            store.close()
+        self.same(lambda store: store.hand_over(STREAM))
 
     @invariant()
     def the_same_waits_to_be_sent(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.exposition import exposition
+from worker.telemetry.fleet_catalogue import FLEET_METRICS, FLEET_ONLY
 from worker.telemetry.prometheus import own_families
 from worker.telemetry.snapshot import TelemetrySnapshot
 from worker.telemetry.status import StatusLine, status_of, values_of, values_of_snapshot
@@ -92,3 +93,21 @@ def test_a_refusal_needs_a_look_until_something_is_applied_and_a_loss_for_ten_mi
     for lost in ("RequestsAmbiguous", "RequestsInvalid", "RequestsTooOld", "RequestsDropped"):
         assert not requests_line({applied: NOW, lost: NOW - 599_999}).fine
         assert requests_line({applied: NOW, lost: NOW - 600_000}).fine
+
+
+def fleet_status(**values: float) -> dict[str, StatusLine]:
+    calm = {**CALM, **dict.fromkeys(FLEET_ONLY, 0), **values}
+    page = exposition(own_families(TelemetrySnapshot(calm, {}), FLEET_METRICS))
+    return {line.name: line for line in status_of(values_of(page))}
+
+
+def test_a_fleets_task_tells_of_its_buckets_and_its_router_too() -> None:
+    found = fleet_status(BucketsHeld=5, RoutedRecords=1200, RoutedTwice=3)
+    assert found["buckets"] == StatusLine("buckets", "5 held")
+    assert found["routed"].text == "1,200 records, 0 ms behind the tip; 3 came twice"
+    assert "buckets" not in status()
+
+
+def test_a_refused_bundle_and_a_router_far_behind_are_not_fine() -> None:
+    found = fleet_status(BundlesRefused=1, RouterBehindMillis=90_000)
+    assert [name for name, line in found.items() if not line.fine] == ["buckets", "routed"]

@@ -21,9 +21,11 @@ from worker.cli.settings_options import settings_options
 from worker.cli.twilio_rest import Bases, connected
 from worker.doctor.facts import Expectations
 from worker.doctor.findings import Finding, Verdict, failed
+from worker.doctor.fleet import FleetStreams, fleet_findings
 from worker.doctor.judging import judge
 from worker.doctor.pinecall import pinecall_findings
 from worker.doctor.probing import Clients, probe_deployment
+from worker.doctor.probing_fleet import probe_fleet
 from worker.doctor.probing_twilio import probe_twilio
 from worker.doctor.twilio import twilio_findings as judge_twilio
 from worker.logs.redaction import Own, redact_text
@@ -87,6 +89,9 @@ def doctor(
     the answer could not be found out; a line of advice follows where there is something to do.
     The exit code is 1 if a check fails, else 0.
 
+    With fleet_stream set it examines a fleet, too: its layout, the keyed stream, each bucket's
+    owner, and the tables of leases.
+
     It leaves nothing behind: it tests permissions to write with requests that can't succeed, and
     buckets for records and dead letters with an empty object that it deletes again. It does not
     disturb a running worker, but reading the stream costs read quota: at most one of the
@@ -106,10 +111,13 @@ def doctor(
     wanted = Expectations(
         stream, settings.hold_direct_s, settings.hold_turn_s, settings.quiet_s, survive_h
     )
-    facts = probe_deployment(
-        Clients(settings, RenewableCredentials()), settings, stream, minutes, sleep, _now
-    )
+    clients = Clients(settings, RenewableCredentials())
+    facts = probe_deployment(clients, settings, stream, minutes, sleep, _now)
     judged = judge(facts, wanted)
+    if settings.fleet_stream is not None:
+        judged = [one for one in judged if one.check != "state"]
+        fleet = probe_fleet(clients, settings, facts.stream, sleep, _now)
+        judged += fleet_findings(fleet, FleetStreams(stream, settings.fleet_stream))
     if with_twilio:
         judged += _twilio(stream, settings)
     if with_pinecall:

@@ -6,7 +6,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,6 +20,7 @@ from worker.destinations.lines import RECORD_KIND
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.destinations.otlp.traces import TRACE_KIND
 from worker.errors import Fenced
+from worker.fleet.layout_store import buckets_with, read_layout
 from worker.opening import Locations
 from worker.outbox.entries import DEAD_LETTER_KIND, EntryKind
 from worker.partition.erasure import Erasure, erasure_of
@@ -30,7 +31,7 @@ from worker.state.store import ErasedState
 _ATTEMPTS: Final = 5
 
 BEYOND_REACH: Final = (
-    "the stream, which keeps its records for its retention",
+    "the stream, and a fleet's keyed stream, which keep their records for their retention",
     "CloudWatch: samples, which carry no ids, and log lines",
     "traces that an OpenTelemetry receiver has stored",
     "Twilio's own data about the call",
@@ -67,7 +68,8 @@ def forget(
     event of the call that is delivered again is counted as erased and not taken in.
 
     The command acquires the state as another worker would: a running worker ends with exit
-    code 3, and its supervisor must start it again. The command is safe to repeat; repeat it if
+    code 3, and its supervisor must start it again. Of a fleet it acquires the buckets that may have
+    the call, for which each task that holds one ends. The command is safe to repeat; repeat it if
     its report says that a request may still be in flight. The report also names what the command
     can't reach.
 
@@ -79,7 +81,7 @@ def forget(
     erasure = erasure_of(sid)
     settings = load_settings(options, os.environ, config_file).settings
     locations = Locations(settings.region, settings.endpoint_url)
-    stream = locations.view(settings.state).taken().stream
+    states = _states(locations, settings.state, sid)
     if not yes:
         click.echo(
             f"{sid} will be removed for good from the state {settings.state}, the records in "
@@ -90,7 +92,7 @@ def forget(
         )
         click.confirm("Continue?", abort=True, err=True)
     # The state comes first: a worker that starts after that sends nothing of the call.
-    state = _from_state(locations, settings.state, stream, erasure)
+    state = _together([_from_state(locations, *one, erasure) for one in states])
     forgotten = _Forgotten(
         state,
         _from_records(locations, settings.records, erasure),
@@ -100,6 +102,27 @@ def forget(
         click.echo(_as_json(sid, settings, forgotten))
     else:
         click.echo("\n".join(_report(sid, settings, forgotten)))
+
+
+def _states(locations: Locations, state: str, sid: str) -> list[tuple[str, str]]:
+    """The location and the identity of each state that has the call, or may get it: of a fleet all
+    buckets for a call, also those that have no state yet.
+    """
+    layout = read_layout(locations, state)
+    if layout is None:
+        return [(state, locations.view(state).taken().stream)]
+    buckets = buckets_with(layout, sid)
+    return [(layout.location(state, bucket), layout.identity(bucket)) for bucket in buckets]
+
+
+def _together(erased: Sequence[ErasedState]) -> ErasedState:
+    return ErasedState(
+        sum(one.resident for one in erased),
+        sum(one.closed for one in erased),
+        sum(one.requests for one in erased),
+        sum(one.maybe_sent for one in erased),
+        all(one.cleared for one in erased),
+    )
 
 
 def _from_state(locations: Locations, location: str, stream: str, erasure: Erasure) -> ErasedState:

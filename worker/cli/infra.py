@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from difflib import unified_diff
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -16,6 +15,7 @@ import click
 from worker.aws.clients import client_errors
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.aws.sessions import open_session
+from worker.cli.infra_service import service, write_template
 from worker.cli.infra_sizing import sizing
 from worker.cli.parameters import Duration
 from worker.cli.settings_options import some_settings_options
@@ -88,8 +88,13 @@ def infra() -> None:
     type=click.Choice(sorted(PLATFORMS.marked)),
     help="Watch the calls of this platform, whose series carry the dimension Platform.",
 )
+@click.option(
+    "--fleet",
+    is_flag=True,
+    help="Watch a fleet, of so many buckets as the setting fleet_buckets says.",
+)
 @some_settings_options(
-    *("namespace", "own_namespace", "region", "endpoint_url"),
+    *("namespace", "own_namespace", "region", "endpoint_url", "fleet_buckets", "max_series"),
     *("hold_direct_s", "hold_turn_s", "hold_max_s", "hold_hole_s", "close_after_wrap_up_s"),
     "release_every_s",
 )
@@ -102,6 +107,7 @@ def render(
     baseline: float | None,
     account: str | None,
     platform: str | None,
+    fleet: bool,
     config_file: Path | None,
     **options: str | None,
 ) -> None:
@@ -124,17 +130,23 @@ def render(
     brings them, and nothing of the worker itself: for a second stack, beside the one without
     --platform.
 
+    With --fleet alarms on its buckets, routers and keyed stream take the place of those on a single
+    worker (docs/fleet.md); for CloudWatch only.
+
     \b
     Examples:
       voice-insights infra render --check
       voice-insights infra render --out - --namespace Staging
       voice-insights infra render --platform pinecall --out infra/monitoring-pinecall.yaml
+      voice-insights infra render --fleet --out infra/monitoring-fleet.yaml
       voice-insights infra render --prometheus
       voice-insights infra render --grafana prometheus -o grafana
       voice-insights infra render --baseline 14d --region eu-west-1 --out my-monitoring.yaml
     """
     settings = load_settings(options, os.environ, config_file).settings
-    deployment = _subject(settings, account, platform)
+    if fleet and (platform or prometheus or grafana):
+        raise Misconfigured("--fleet goes with neither --platform, --prometheus nor --grafana")
+    deployment = _subject(settings, account, platform, fleet=fleet)
     measured = {} if baseline is None else _measured(settings, deployment, baseline)
     if prometheus and grafana is not None:
         raise Misconfigured("--prometheus and --grafana: give one of them")
@@ -153,7 +165,7 @@ def _give_all(files: Mapping[str, str], *, check: bool) -> None:
     if check:
         sys.exit(max(_differs(Path(out), text) for out, text in files.items()))
     for out, text in files.items():
-        _write(out, text)
+        write_template(out, text)
 
 
 def _give(out: str, template: str, *, check: bool) -> None:
@@ -162,61 +174,12 @@ def _give(out: str, template: str, *, check: bool) -> None:
     if out == "-":
         click.echo(template, nl=False)
         return
-    _write(out, template)
+    write_template(out, template)
 
 
-@infra.command()
-@click.option(
-    "--out",
-    metavar="FILE",
-    default="infra/service.yaml",
-    show_default=True,
-    help="Where to write the template; - is standard output.",
-)
-def service(out: str) -> None:
-    """Write the CloudFormation template of the worker itself.
-
-    This release's template makes the stream, Twilio's role, a bucket, a log group and a Fargate
-    task; docs/deployment.md shows how to deploy it. A checkout has it already. A file with other
-    contents is not overwritten.
-
-    \b
-    Examples:
-      voice-insights infra service
-      voice-insights infra service --out - | less
-    """
-    template = service_template()
-    if out == "-":
-        click.echo(template, nl=False)
-        return
-    if Path(out).exists() and Path(out).read_bytes() != template.encode():
-        raise BadInput(f"--out {out}: a different file is already there; name another one")
-    _write(out, template)
-
-
-def service_template() -> str:
-    """The service's template, from the installed package's files, or from the checkout around
-    the package.
-    """
-    package = files("worker")
-    for folder in (package / "infra", Path(str(package)).parent / "infra"):
-        template = folder / "service.yaml"
-        if template.is_file():
-            return template.read_text(encoding="utf-8")
-    raise BadInput("this installation has no infra/service.yaml; take it from the repository")
-
-
-def _write(out: str, template: str) -> None:
-    """Write a template, and make the folder for it if there is none."""
-    try:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        Path(out).write_text(template, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"--out {out}: {error.strerror}") from error
-    click.echo(f"written: {out}", err=True)
-
-
-def _subject(settings: Settings, account: str | None, platform: str | None) -> Deployment:
+def _subject(
+    settings: Settings, account: str | None, platform: str | None, *, fleet: bool
+) -> Deployment:
     labels: Mapping[str, str] = {}
     if account is not None:
         if account not in settings.labels:
@@ -230,6 +193,7 @@ def _subject(settings: Settings, account: str | None, platform: str | None) -> D
         rules_of(settings),
         tuple(labels.items()),
         platform or "",
+        settings.fleet_buckets if fleet else 0,
     )
 
 
@@ -282,4 +246,5 @@ def _differs(path: Path, template: str) -> int:
     return 1
 
 
+infra.add_command(service)
 infra.add_command(sizing)

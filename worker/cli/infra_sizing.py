@@ -6,7 +6,7 @@ import json
 
 import click
 
-from worker.monitoring.sizing import CALLS_A_DAY, cost_of, size_of, sizing_table
+from worker.monitoring.sizing import CALLS_A_DAY, cost_of, fleet_note, size_of, sizing_table
 
 
 @click.command()
@@ -16,7 +16,8 @@ def sizing(calls_a_day: tuple[int, ...], *, as_json: bool) -> None:
     """Estimate what a deployment needs and costs for CALLS_A_DAY.
 
     Prints shards, task size, sessions in memory, series, and dollars a month at list prices,
-    Twilio's first. docs/runbook.md states the assumptions; nothing is looked up.
+    Twilio's first; and whether one task is enough, which it nearly always is, or a fleet is needed.
+    docs/runbook.md states the assumptions; nothing is looked up.
 
     \b
     Example:
@@ -26,10 +27,13 @@ def sizing(calls_a_day: tuple[int, ...], *, as_json: bool) -> None:
         click.echo(_sizing_as_json(calls_a_day or CALLS_A_DAY))
         return
     click.echo(sizing_table(calls_a_day or CALLS_A_DAY), nl=False)
+    for calls in calls_a_day or CALLS_A_DAY[-1:]:
+        click.echo(f"\n{fleet_note(calls)}", nl=False)
+    click.echo()
 
 
 def _sizing_as_json(calls_a_day: tuple[int, ...]) -> str:
-    """The sizes as JSON; a task's processor and memory are null if one processor is too small."""
+    """The sizes as JSON."""
     sizes = []
     for calls in calls_a_day:
         cost = cost_of(calls)

@@ -22,6 +22,7 @@ from worker.printable import escaped_line
 
 _COMMANDS: Final = {
     "run": "Consume a stream: the long-running worker.",
+    "fleet": "Share the work of one stream between several tasks.",
     "replay": "Run a recording through the worker's core, or back into a stream.",
     "bridge": "Put another platform's calls onto the stream: Pinecall's.",
     "record": "Record the shards of a live stream into a folder.",

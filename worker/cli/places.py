@@ -12,10 +12,11 @@ from typing import Final, Literal, NamedTuple
 from msgspec import DecodeError
 
 from worker.cli.progress import Progress
-from worker.cli.records_file import records_in, records_of_state
+from worker.cli.records_file import records_at, records_in
 from worker.destinations.objects import RECORDS
 from worker.destinations.written_lines import WrittenLine
 from worker.errors import BadInput
+from worker.fleet.layout_store import read_layout
 from worker.opening import Locations
 from worker.partition.commit_outputs import Outputs
 from worker.recordings.reader import read_recording
@@ -71,6 +72,8 @@ def _read(place: str, locations: Locations, settings: Settings) -> PlacesRead:
         first = next(lines, None)
         if first is not None and _is_record(first):
             return PlacesRead("records", records_in(locations.lines(place, RECORDS), None))
+    if read_layout(locations, place) is not None:
+        return PlacesRead("state", _of_state(locations, place, settings))
     return _of_recording(place, settings)
 
 
@@ -102,7 +105,7 @@ def _is_record(line: WrittenLine) -> bool:
 
 
 def _of_state(locations: Locations, place: str, settings: Settings) -> list[SessionRecord]:
-    return records_of_state(locations.view(place), None, settings.sequence_numbers)
+    return records_at(locations, place, None, settings.sequence_numbers)
 
 
 def _of_recording(place: str, settings: Settings) -> PlacesRead:

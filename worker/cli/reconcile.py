@@ -21,6 +21,7 @@ from worker.cli.parameters import Duration, InstantParameter
 from worker.cli.settings_options import some_settings_options
 from worker.destinations.cloudwatch.requests import DATUMS, METRIC_KIND
 from worker.errors import BadInput
+from worker.fleet.layout_store import bucket_views
 from worker.metrics.series import Series
 from worker.opening import Locations
 from worker.outbox.ledger import NOTES_KEPT_MS, Note, NoteKey
@@ -80,7 +81,7 @@ def reconcile(
     series is exact; or above, by at most the bound A: the samples of requests with an attempt
     whose arrival is uncertain; or it has too few or too many samples. The worker may be running.
     CloudWatch takes some time to show new minutes, and longer to show late ones: up to 2 hours
-    for data that is 3 to 24 hours old.
+    for data that is 3 to 24 hours old. Of a fleet the notes of all buckets count together.
 
     The exit code is 1 if a minute has fewer samples than it must, or more than its bound allows.
 
@@ -97,11 +98,11 @@ def reconcile(
             f"the span from {format_ms(begin)} to {format_ms(end)} is empty or longer than the "
             "15 days that the ledger keeps"
         )
-    state = Locations(settings.region, settings.endpoint_url).view(settings.state)
-    before, waiting = _ledger(state, begin)
+    states = bucket_views(Locations(settings.region, settings.endpoint_url), settings.state)
+    before, waiting = _ledger(states, begin)
     series = _series([*before.values(), *waiting.values()])
     found = _found(settings, series, begin, end)
-    after, waiting = _ledger(state, begin)
+    after, waiting = _ledger(states, begin)
     rows = [row for row in compared(before, found, after, waiting) if begin <= row.minute < end]
     _show(rows, show_all=show_all, as_json=as_json)
     verdicts = Counter(row.verdict for row in rows)
@@ -113,10 +114,15 @@ def _series(notes: Sequence[Note]) -> list[Series]:
     return sorted({series for note in notes for series, _, _ in note.counts})
 
 
-def _ledger(state: StateView, since: int) -> tuple[Notes, Notes]:
+def _ledger(states: Sequence[StateView], since: int) -> tuple[Notes, Notes]:
     """The notes on requests that have ended, and on those waiting; a note may be in both."""
-    ended, waiting = state.ledger_since(since, _FORMATS)
-    return _keyed(state, ended), _keyed(state, waiting)
+    all_ended: Notes = {}
+    all_waiting: Notes = {}
+    for state in states:
+        ended, waiting = state.ledger_since(since, _FORMATS)
+        all_ended |= _keyed(state, ended)
+        all_waiting |= _keyed(state, waiting)
+    return all_ended, all_waiting
 
 
 def _keyed(state: StateView, notes: list[Note]) -> Notes:

@@ -14,6 +14,8 @@ from msgspec import DecodeError
 
 from worker.destinations.written_lines import WrittenLine, lines_of_file
 from worker.errors import BadInput
+from worker.fleet.layout_store import bucket_views
+from worker.opening import Locations
 from worker.partition.commit_outputs import EvictedSession
 from worker.partition.numbering import Numbering
 from worker.partition.rules import SequenceNumbers
@@ -48,6 +50,16 @@ def records_in(lines: Iterable[WrittenLine], sid: str | None) -> list[SessionRec
         ):
             last[key] = record
     return list(last.values())
+
+
+def records_at(
+    locations: Locations, place: str, sid: str | None, setting: SequenceNumbers
+) -> list[SessionRecord]:
+    """Build the records of the sessions in a single worker's state, or in those of a fleet's
+    buckets; see ``records_of_state``. Raises ``BadInput`` if there is no state.
+    """
+    views = bucket_views(locations, place, sid)
+    return [record for view in views for record in records_of_state(view, sid, setting)]
 
 
 def records_of_state(

@@ -15,17 +15,20 @@ import click
 
 from worker.aws.sessions import RenewableCredentials, open_session
 from worker.cli.serving import served_page, serving
+from worker.cli.session_search import SessionSearch
 from worker.cli.settings_options import settings_options
 from worker.cli.signals import Signals, Stopped
 from worker.errors import VoiceInsightsError
 from worker.logs.pump import LogPump
 from worker.logs.setup import configure_logging, is_pretty
+from worker.opening import Locations
 from worker.service.hooks import EventFanOut
 from worker.service.ports import Clocks
 from worker.service.queries import PartitionQueries
 from worker.settings.model import Settings
 from worker.settings.readable import readable
 from worker.settings.sources import load_settings
+from worker.state.view import StateView
 from worker.telemetry.calls import call_families
 from worker.telemetry.collector import Report, TelemetryCollector
 from worker.telemetry.emf_lines import TelemetryLines
@@ -83,7 +86,8 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     credentials = RenewableCredentials()
     telemetry = TelemetryCollector(_now, pump.dropped, _report(settings, pump))
     queries = PartitionQueries()
-    page = served_page(settings, clocks, telemetry, readiness, queries)
+    search = SessionSearch(queries, partial(_state, settings), monotonic)
+    page = served_page(settings, clocks, telemetry, readiness, search)
     live = [] if page is None else [page.live]
     events = EventFanOut(log, telemetry, readiness, queries, *live)
     signals = Signals(settings.shutdown_s)
@@ -119,6 +123,10 @@ def _work(settings: Settings, stream: str, pump: LogPump) -> int:
     finally:
         signals.over()
     return 0
+
+
+def _state(settings: Settings) -> StateView:
+    return Locations(settings.region, settings.endpoint_url).view(settings.state)
 
 
 def _calls(settings: Settings, telemetry: TelemetryCollector) -> Iterator[Family]:

@@ -6,15 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from worker.cli.session_search import SessionSearch
-from worker.opening import Locations
-from worker.page.live import LivePage
+from worker.page.live import FindRecords, LivePage
 from worker.page.recent import RecentBounds
 from worker.service.ports import Clocks
-from worker.service.queries import PartitionQueries
 from worker.settings.model import Settings
 from worker.settings.rules import page_is_served, rules_of
-from worker.state.view import StateView
 from worker.telemetry.collector import TelemetryCollector
 from worker.telemetry.http import HttpServer
 from worker.telemetry.page import Page
@@ -36,7 +32,7 @@ class ServedPage:
         clocks: Clocks,
         telemetry: TelemetryCollector,
         readiness: Readiness,
-        queries: PartitionQueries,
+        find_records: FindRecords,
     ) -> None:
         self._settings = settings
         self._now = clocks.now
@@ -44,8 +40,7 @@ class ServedPage:
         self._readiness = readiness
         bounds = RecentBounds(settings.page_hours * _HOUR_MS, settings.page_calls)
         rules, snapshot = rules_of(settings), telemetry.snapshot
-        search = SessionSearch(queries, self._state, clocks.monotonic)
-        self.live = LivePage(clocks, bounds, rules, snapshot, search)
+        self.live = LivePage(clocks, bounds, rules, snapshot, find_records)
 
     def view(self, path: str, query: Mapping[str, str]) -> Page:
         """Answer a path at ``/page`` or below. For the thread that makes views."""
@@ -54,22 +49,20 @@ class ServedPage:
         snapshot, last_sent = self._telemetry.snapshot(), self._telemetry.last_sent()
         return status_page(snapshot, last_sent, self._readiness.unready(), self._now())
 
-    def _state(self) -> StateView:
-        locations = Locations(self._settings.region, self._settings.endpoint_url)
-        return locations.view(self._settings.state)
-
 
 def served_page(
     settings: Settings,
     clocks: Clocks,
     telemetry: TelemetryCollector,
     readiness: Readiness,
-    queries: PartitionQueries,
+    find_records: FindRecords,
 ) -> ServedPage | None:
-    """Make the page; None if the settings don't have it served."""
+    """Make the page; None if the settings don't have it served. For ``find_records`` see
+    ``LivePage``.
+    """
     if not page_is_served(settings):
         return None
-    return ServedPage(settings, clocks, telemetry, readiness, queries)
+    return ServedPage(settings, clocks, telemetry, readiness, find_records)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from worker.cli.records_file import records_in, records_of_state
+from worker.cli.records_file import records_at, records_in
 from worker.cli.settings_options import some_settings_options
 from worker.destinations.objects import RECORDS
 from worker.errors import BadInput
@@ -40,7 +40,8 @@ def session(
 
     By default the session comes from the worker's state, which holds open sessions, and closed
     ones for as long as a late event may change them. The settings say where the state is; the
-    worker may be running. With --records the session's last revision comes from session records.
+    worker may be running. Of a fleet it is looked for in the bucket that a session id names, and a
+    call in all of them. With --records the session's last revision comes from session records.
     In a bucket all records below the prefix are read, so name the day or the hour if you can.
 
     \b
@@ -52,7 +53,7 @@ def session(
     settings = load_settings(options, os.environ, config_file).settings
     locations = Locations(settings.region, settings.endpoint_url)
     if records is None:
-        found = records_of_state(locations.view(settings.state), sid, settings.sequence_numbers)
+        found = records_at(locations, settings.state, sid, settings.sequence_numbers)
     else:
         found = records_in(locations.lines(records, RECORDS), sid)
     if not found:

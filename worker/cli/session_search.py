@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from worker.cli.records_file import record_as_it_stands
 from worker.events.event import SessionKey
-from worker.partition.commit_outputs import EvictedSession
 from worker.partition.partition import Partition
 from worker.service.queries import PartitionQueries, QueryTimeout
 from worker.sessions.schema import SessionRecord
 from worker.state.closed_session import decode_closed, encode_closed
 from worker.state.view import StateView
+
+T = TypeVar("T")
 
 TIMEOUT_S: Final = 3.0
 """The time in which the service's thread has to run a query."""
@@ -23,6 +24,42 @@ MIN_PAUSE_S: Final = 1.0
 
 PAUSE_FACTOR: Final = 4
 """A pause is at least this many times as long as the search before it."""
+
+
+class PacedSearch:
+    """Searches of a state: one at a time, and with pauses between them. For one thread."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._search_at = monotonic()
+
+    def search(self, find: Callable[[], list[T]]) -> list[T] | None:
+        """Return what ``find`` returns; None without calling it if the pause isn't over."""
+        began = self._monotonic()
+        if began < self._search_at:
+            return None
+        try:
+            return find()
+        finally:
+            ended = self._monotonic()
+            self._search_at = ended + max(MIN_PAUSE_S, PAUSE_FACTOR * (ended - began))
+
+
+class FleetSearch:
+    """Finds sessions by SID in the states of a fleet's buckets, whoever holds them. For one thread.
+
+    ``read``: reads the records of a session or call from the states.
+    """
+
+    def __init__(
+        self, read: Callable[[str], list[SessionRecord]], monotonic: Callable[[], float]
+    ) -> None:
+        self._read = read
+        self._paced = PacedSearch(monotonic)
+
+    def __call__(self, sid: str) -> list[SessionRecord] | None:
+        """Return the records of a session or call; None if the search must wait."""
+        return self._paced.search(lambda: self._read(sid))
 
 
 class SessionSearch:
@@ -41,8 +78,7 @@ class SessionSearch:
     ) -> None:
         self._queries = queries
         self._view = view
-        self._monotonic = monotonic
-        self._search_at = monotonic()
+        self._paced = PacedSearch(monotonic)
 
     def __call__(self, sid: str) -> list[SessionRecord] | None:
         """Return the records of a session or call; None if the search must wait."""
@@ -52,22 +88,12 @@ class SessionSearch:
             copies = self._queries.result(partial(_copies, meant), TIMEOUT_S)
         except QueryTimeout:
             return None
-        closed = self._closed(sid)
+        closed = self._paced.search(lambda: self._view().find_closed_sessions(sid))
         if closed is None and not copies:
             return None
         found = [*(closed or ()), *map(decode_closed, copies)]
         unique = {one.state.key: one for one in found}
         return [record_as_it_stands(one, contiguous=contiguous) for one in unique.values()]
-
-    def _closed(self, sid: str) -> list[EvictedSession] | None:
-        began = self._monotonic()
-        if began < self._search_at:
-            return None
-        try:
-            return self._view().find_closed_sessions(sid)
-        finally:
-            ended = self._monotonic()
-            self._search_at = ended + max(MIN_PAUSE_S, PAUSE_FACTOR * (ended - began))
 
 
 def _resident(partition: Partition) -> tuple[list[SessionKey], bool]:

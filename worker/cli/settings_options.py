@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 from pydantic.fields import FieldInfo
 
 from worker.settings.bridge import BridgeSettings
+from worker.settings.fleet import FleetSettings
 from worker.settings.model import Settings
 from worker.settings.sources import DEFAULT_FILE, FILE_VARIABLE
 
@@ -31,11 +32,18 @@ _MAPPINGS: Final = frozenset(
 
 
 def settings_options(command: Command) -> Command:
-    """Give a command ``--config FILE`` as ``config_file``, and an option for every setting of the
-    worker.
+    """Give a command ``--config FILE`` as ``config_file``, and an option for every setting of a
+    single worker.
 
     An option that is not given is None; `load_settings` validates the values.
     """
+    others = {*BridgeSettings.model_fields, *FleetSettings.model_fields}
+    own = [name for name in Settings.model_fields if name not in others]
+    return some_settings_options(*own)(command)
+
+
+def fleet_options(command: Command) -> Command:
+    """Like `settings_options`, for the settings that a fleet has beside a single worker's, too."""
     own = [name for name in Settings.model_fields if name not in BridgeSettings.model_fields]
     return some_settings_options(*own)(command)
 
@@ -72,7 +80,9 @@ def metavar_of(name: str) -> str:
         return "SECONDS"
     if name.endswith("_ms"):
         return "MILLISECONDS"
-    counted = name.startswith("max_") or name.endswith(("_hours", "page_calls", "_port"))
+    counted = name.startswith("max_") or name.endswith(
+        ("_hours", "page_calls", "_port", "_buckets")
+    )
     return "NUMBER" if counted else "VALUE"
 
 

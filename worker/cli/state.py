@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from worker.cli.settings_options import some_settings_options
+from worker.fleet.layout_store import bucket_views, read_layout
 from worker.opening import Locations
 from worker.settings.sources import load_settings
 from worker.state.view import StateContents
@@ -29,7 +30,8 @@ def state() -> None:
 @some_settings_options("state", "region", "endpoint_url")
 def show(as_json: bool, config_file: Path | None, **options: str | None) -> None:
     """Show the state's stream, how far each shard is read, the number of sessions, the requests
-    waiting to be sent, and the counters.
+    waiting to be sent, and the counters. Of a fleet the state of each bucket is shown, and with
+    --json a list of them is printed.
 
     \b
     Examples:
@@ -37,12 +39,16 @@ def show(as_json: bool, config_file: Path | None, **options: str | None) -> None
       voice-insights state show --state s3://my-bucket/state --json
     """
     settings = load_settings(options, os.environ, config_file).settings
-    view = Locations(settings.region, settings.endpoint_url).view(settings.state)
-    found = view.contents()
+    locations = Locations(settings.region, settings.endpoint_url)
+    views = bucket_views(locations, settings.state)
     if as_json:
-        click.echo(json.dumps(_fields(view.location, found), indent=2))
+        states = [_fields(view.location, view.contents()) for view in views]
+        whole = states if read_layout(locations, settings.state) else states[0]
+        click.echo(json.dumps(whole, indent=2))
         return
-    click.echo("\n".join(f"{name:<12} {value}" for name, value in _lines(view.location, found)))
+    for view in views:
+        lines = _lines(view.location, view.contents())
+        click.echo("\n".join(f"{name:<12} {value}" for name, value in lines))
 
 
 @state.command(short_help="Copy a state as a whole.", no_args_is_help=True)

@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 from worker.cli.beside import ask_worker, beside_options, settings_beside
-from worker.cli.records_file import records_of_state
+from worker.cli.records_file import records_at
 from worker.errors import VoiceInsightsError
 from worker.opening import Locations
 from worker.page.data import worst_first
@@ -46,6 +46,9 @@ def status(
     last sent, from the worker; and the calls of the last hour whose callers waited longest, from
     its stored state. Give the command the worker's environment or settings file. A line that begins
     with ! needs attention; the runbook says what to do. The exit code is 1 if nothing answers.
+
+    A fleet's task shows its own buckets and what it routes; the calls are those of all buckets.
+    `voice-insights fleet status` shows the whole fleet.
 
     Of a worker with page = off it shows how often requests were sent, but not when.
 
@@ -114,8 +117,8 @@ def _lines(status: list[StatusLine]) -> list[str]:
 def _calls(settings: Settings) -> list[SessionRecord]:
     """The worst calls with an event within the last hour; none if the state can't be read."""
     try:
-        view = Locations(settings.region, settings.endpoint_url).view(settings.state)
-        found = records_of_state(view, None, settings.sequence_numbers)
+        locations = Locations(settings.region, settings.endpoint_url)
+        found = records_at(locations, settings.state, None, settings.sequence_numbers)
     except VoiceInsightsError as error:
         click.echo(escaped_line(f"no calls: {error}"), err=True)
         return []

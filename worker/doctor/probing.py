@@ -100,4 +100,6 @@ def _state(prober: Prober, clients: Clients, settings: Settings) -> State:
     bucket = clients.locations.bucket(settings.state)
     if bucket is not None:
         return probe_state_bucket(prober, bucket)
+    if settings.fleet_stream is not None:
+        return State(settings.state)  # a folder of states, each of which is looked at by itself
     return probe_state_file(Path(settings.state))

@@ -84,6 +84,34 @@ def decode_all(records: Iterable[Record], platforms: Platforms = PLATFORMS) -> l
     return deliveries
 
 
+def decode_user_record(
+    record: Record, sub_sequence: int | None, platforms: Platforms = PLATFORMS
+) -> list[Delivery]:
+    """Return the occurrences of a record whose data is one user record, at least one: that with the
+    index ``sub_sequence`` of an aggregate, which somebody else has opened; None for a plain record.
+    Never raises.
+    """
+    if sub_sequence is None:
+        return decode(record, platforms)
+    try:
+        return _deliveries(record, platforms, record.data, sub_sequence)
+    except Exception as defect:
+        return [_damaged(defect_reason(defect), record, record.data, sub_sequence)]
+
+
+def decode_element(
+    record: Record, sub_sequence: int | None, platforms: Platforms = PLATFORMS
+) -> Delivery:
+    """Return the occurrence of a record whose data is one element of a list, or one of several
+    documents, that somebody else has divided. Never raises.
+    """
+    data = record.data
+    try:
+        return _delivery(_read(data, record.arrival, platforms), record, data, sub_sequence)
+    except Exception as defect:
+        return _damaged(defect_reason(defect), record, data, sub_sequence)
+
+
 DEFECT: Final = "a defect of the worker"
 """The prefix of reasons that no input should ever cause."""
 

@@ -10,6 +10,7 @@ from worker.events.cloud_event import parse_failure, type_of
 from worker.events.occurrence import TYPE_LENGTH, Damaged, Ignored, Occurrence
 
 FastPath = Callable[[bytes, int], Occurrence | None]
+SessionPath = Callable[[bytes], str | None]
 
 
 class Platform(NamedTuple):
@@ -22,6 +23,10 @@ class Platform(NamedTuple):
     ``Ignored`` for a CloudEvent of a type that isn't the platform's, or None where only ``read``
     can decide. It never raises.
 
+    ``session_quickly``, if there is one, accepts any bytes, and returns the session id that an
+    event in the bytes of one CloudEvent of the platform has, if they hold one; None where only
+    decoding can tell. It never raises.
+
     ``unmarked``: whether the series of its sessions go without the dimension Platform. A metric
     means different things on different platforms, so that no two platforms share a series.
     ``names_agents``: whether the account of a session's key is ``account/agent``.
@@ -33,6 +38,7 @@ class Platform(NamedTuple):
     read_quickly: FastPath | None = None
     unmarked: bool = False
     names_agents: bool = False
+    session_quickly: SessionPath | None = None
 
 
 class Platforms:
@@ -61,6 +67,11 @@ class Platforms:
         decide. ``arrival`` in epoch ms. Whether the result is final, ``settled`` says.
         """
         self._others: Final = self._fast[0][1] if only_one else frozenset[str]()
+        self._session_paths: Final = [
+            platform.session_quickly
+            for platform in platforms
+            if platform.session_quickly is not None
+        ]
 
     def account_and_agent(self, platform: str, whole: str) -> tuple[str, str]:
         """Return the account and the agent of a session key's account on a platform; the agent is
@@ -70,6 +81,15 @@ class Platforms:
             return whole, ""
         account, _, agent = whole.partition("/")
         return account, agent
+
+    def session_quickly(self, data: bytes) -> str | None:
+        """Return the session id that an event in the bytes of one CloudEvent has, if they hold one;
+        None where only decoding can tell.
+        """
+        for session_of in self._session_paths:
+            if (session := session_of(data)) is not None:
+                return session
+        return None
 
     def settled(self, occurrence: Occurrence | None) -> TypeGuard[Occurrence]:
         """Whether a result of ``read_quickly`` is final: it also ignores the CloudEvents of

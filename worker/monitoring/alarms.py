@@ -28,6 +28,7 @@ from worker.monitoring.alarm import (
 )
 from worker.monitoring.bridge_alarms import bridge_alarms
 from worker.monitoring.deployment import Deployment, MetricQuery, delay_s, of_stream, own
+from worker.monitoring.fleet_alarms import fleet_pages, fleet_tickets
 from worker.monitoring.targets import TARGETS, targets_of
 from worker.telemetry.liveness import START_WITHIN_S
 
@@ -48,6 +49,7 @@ LATENCY_PERCENTILE: Final = "p95"
 
 def alarms(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> list[Alarm]:
     """Return all alarms, or those of calls and of their bridge if a single platform is watched.
+    A fleet has alarms of its own in place of some of a single worker's.
     ``thresholds``: measured ones of latency metrics, in ms, by metric.
     """
     slow_and_rates = [
@@ -59,9 +61,10 @@ def alarms(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> list[A
         return [*_pages(deployment), *slow_and_rates, *bridge_alarms(deployment, _heartbeat)]
     return [
         *_pages(deployment),
-        *_own_pages(deployment),
+        *(fleet_pages(deployment) if deployment.buckets else _own_pages(deployment)),
         *slow_and_rates,
         *_own_tickets(deployment),
+        *(fleet_tickets(deployment) if deployment.buckets else ()),
         metric_alarm(
             deployment,
             ("StreamFull", Urgency.TICKET, "the stream refuses what Twilio writes"),

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.partition.rules import Rules
 from worker.telemetry.bridge_catalogue import BRIDGE_METRICS
-from worker.telemetry.catalogue import TELEMETRY_METRICS
+from worker.telemetry.fleet_catalogue import FLEET_METRICS
 
 DELIVERY_S: Final = 90
 """Twilio's typical delay from an occurrence to the delivery of its event."""
@@ -21,7 +21,8 @@ REPORT_S: Final = 60
 """The interval of the worker's telemetry and of Kinesis's metrics."""
 
 STREAM_NAME: Final = "${StreamName}"
-"""A placeholder that CloudFormation substitutes."""
+KEYED_NAME: Final = "${KeyedStreamName}"
+"""Placeholders that CloudFormation substitutes."""
 
 DimensionPairs = tuple[tuple[str, str], ...]
 
@@ -30,7 +31,8 @@ class Deployment(NamedTuple):
     """``rules``: the worker's rules. ``labels``: the fixed dimensions of the account to monitor,
     since a labelled account's samples are only in series with its labels. ``platform``: the
     platform to monitor, if its series carry the dimension Platform, which is among the labels then;
-    empty for the other platforms and for the worker itself.
+    empty for the other platforms and for the worker itself. ``buckets``: those of a fleet; 0 if a
+    single worker reads the stream.
     """
 
     namespace: str
@@ -38,6 +40,7 @@ class Deployment(NamedTuple):
     rules: Rules = Rules()
     labels: DimensionPairs = ()
     platform: str = ""
+    buckets: int = 0
 
 
 class Of(Enum):
@@ -46,6 +49,7 @@ class Of(Enum):
     CALLS = "calls"
     WORKER = "worker"
     STREAM = "stream"
+    KEYED = "keyed stream"
 
 
 class MetricQuery(NamedTuple):
@@ -66,6 +70,7 @@ class MetricQuery(NamedTuple):
             Of.CALLS: deployment.namespace,
             Of.WORKER: deployment.own_namespace,
             Of.STREAM: "AWS/Kinesis",
+            Of.KEYED: "AWS/Kinesis",
         }[self.of]
 
     def all_dimensions(self, deployment: Deployment) -> DimensionPairs:
@@ -74,18 +79,24 @@ class MetricQuery(NamedTuple):
             Of.CALLS: tuple(sorted((*deployment.labels, *self.dimensions))),
             Of.WORKER: (),
             Of.STREAM: (("StreamName", STREAM_NAME),),
+            Of.KEYED: (("StreamName", KEYED_NAME),),
         }[self.of]
 
 
 def own(id_: str, name: str) -> MetricQuery:
     """A query of a telemetry metric, by the statistic that yields its meaning."""
-    catalogue = BRIDGE_METRICS if name in BRIDGE_METRICS else TELEMETRY_METRICS
+    catalogue = BRIDGE_METRICS if name in BRIDGE_METRICS else FLEET_METRICS
     return MetricQuery(id_, name, catalogue[name].statistic, of=Of.WORKER)
 
 
 def of_stream(id_: str, name: str) -> MetricQuery:
     """A query of a count that Kinesis publishes about the stream."""
     return MetricQuery(id_, name, "Sum", of=Of.STREAM)
+
+
+def of_keyed_stream(id_: str, name: str) -> MetricQuery:
+    """A query of a count that Kinesis publishes about a fleet's keyed stream."""
+    return MetricQuery(id_, name, "Sum", of=Of.KEYED)
 
 
 def delay_s(deployment: Deployment, metric: MetricQuery) -> int:

@@ -48,7 +48,7 @@ def _left_out(watched: Iterable[Alarm]) -> str:
 
 
 def _is_known(alarm: Alarm) -> bool:
-    return all(one.of is not Of.STREAM for one in alarm.metrics)
+    return all(one.of not in (Of.STREAM, Of.KEYED) for one in alarm.metrics)
 
 
 def _recordings(deployment: Deployment) -> Iterator[dict[str, Any]]:

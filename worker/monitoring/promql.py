@@ -49,7 +49,7 @@ class PromqlStatistics:
         """
         if metric.of is Of.WORKER:
             return self._of_worker(metric.name, window)
-        if metric.of is Of.STREAM:
+        if metric.of in (Of.STREAM, Of.KEYED):
             raise KeyError(metric.name)
         family = family_of(self._deployment, metric)
         return self._of_calls(family, metric.statistic, window, dict(metric.dimensions), ())

@@ -9,7 +9,7 @@ from typing import Any, Final
 from worker.monitoring.alarm import Alarm, Urgency
 from worker.monitoring.alarms import alarms
 from worker.monitoring.dashboard import dashboard
-from worker.monitoring.deployment import STREAM_NAME, Deployment, MetricQuery
+from worker.monitoring.deployment import KEYED_NAME, STREAM_NAME, Deployment, MetricQuery
 from worker.monitoring.yaml_text import to_yaml
 
 TOPICS: Final = {Urgency.PAGE: "PageTopic", Urgency.TICKET: "TicketTopic"}
@@ -30,6 +30,14 @@ _STREAM_PARAMETER: Final[Resource] = {
 }
 """Nothing of a single platform's calls, or of their bridge, is asked of the stream."""
 
+_KEYED_PARAMETER: Final[Resource] = {
+    "KeyedStreamName": {
+        "Type": "String",
+        "Default": "voice-insights-keyed",
+        "Description": "The stream that the fleet's routers write to.",
+    }
+}
+
 
 def monitoring_template(deployment: Deployment, thresholds: Mapping[str, int] = {}) -> str:
     """The template as YAML. ``thresholds``: measured thresholds of latency metrics, in ms; without
@@ -42,6 +50,7 @@ def monitoring_template(deployment: Deployment, thresholds: Mapping[str, int] = 
             "Description": "Voice Insights worker: dashboard, alarms, and their topics.",
             "Parameters": {
                 **({} if deployment.platform else _STREAM_PARAMETER),
+                **(_KEYED_PARAMETER if deployment.buckets else {}),
                 **_parameters(),
             },
             "Conditions": {
@@ -204,7 +213,13 @@ def _series(deployment: Deployment, metric: MetricQuery) -> Resource:
 
 
 def _filled(value: str) -> object:
-    return {"Ref": "StreamName"} if value == STREAM_NAME else value
+    return _REFERENCES.get(value, value)
+
+
+_REFERENCES: Final[dict[str, object]] = {
+    STREAM_NAME: {"Ref": "StreamName"},
+    KEYED_NAME: {"Ref": "KeyedStreamName"},
+}
 
 
 def _dashboard(deployment: Deployment, all_alarms: list[Alarm]) -> Resource:

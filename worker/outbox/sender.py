@@ -1,79 +1,102 @@
-"""The sender: runs each lane of the outbox in a thread of its own."""
+"""The sender: runs each lane of an outbox as a job of a pool of threads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from threading import Event, Thread
+from threading import Event
 from time import monotonic
 from typing import Final
 
 from worker.outbox.destination import new_entries
-from worker.outbox.entries import NewEntry
+from worker.outbox.entries import EntryKind, NewEntry
 from worker.outbox.lane import CLAIM, Lane
 from worker.partition.commit_outputs import Outputs
+from worker.thread_pool import Job, Pause, ThreadPool
 
 _IDLE_S: Final = 5.0
 _LAST_PAUSE_S: Final = 1.0
 
 
+class LanePools:
+    """A pool of up to ``threads`` for each kind of entries, which the lanes of that kind share,
+    whatever their outbox: so a destination that is away holds up nothing else.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
+        self._pools: dict[EntryKind, ThreadPool] = {}
+
+    def of(self, kind: EntryKind) -> ThreadPool:
+        """Return the pool of a kind. May be called in any thread."""
+        return self._pools.setdefault(kind, ThreadPool(f"sender of {kind}", self._threads))
+
+
 class _Runner:
-    """A lane and its thread."""
+    """A lane and its job."""
 
-    def __init__(self, lane: Lane, failed: Callable[[BaseException], None]) -> None:
-        self.wake = Event()
-        self.stopping = Event()
-        self.halted = Event()
-        self.thread = Thread(target=self._run, name=f"sender of {lane.kind}", daemon=True)
+    def __init__(self, lane: Lane, pool: ThreadPool) -> None:
+        self.job: Job | None = None
         self._lane = lane
-        self._failed = failed
+        self._pool = pool
+        self._stopping = Event()
+        self._halted = Event()
 
-    def join(self, timeout_s: float) -> None:
-        """Wait for the thread's end, if it was started."""
-        if self.thread.ident is not None:
-            self.thread.join(timeout_s)
+    def start(self) -> None:
+        """Begin to send."""
+        self.job = self._pool.start(self._step)
 
-    def ended(self) -> bool:
-        """Whether the thread was started, and has ended."""
-        return self.thread.ident is not None and not self.thread.is_alive()
+    def wake(self) -> None:
+        """There may be something to send."""
+        if self.job is not None:
+            self.job.wake()
 
-    def _run(self) -> None:
-        try:
-            while not self.halted.is_set():
-                self.wake.clear()
-                if self._lane.send_some(self._most):
-                    self._rest()
-                elif self.stopping.is_set():
-                    return
-                else:
-                    self.wake.wait(_IDLE_S)
-        except BaseException as error:
-            self._failed(error)
+    def stop(self) -> None:
+        """End once nothing is left to send."""
+        self._stopping.set()
+        if self.job is not None:
+            self.job.hurry()
+
+    def halt(self, timeout_s: float) -> None:
+        """End by then, whatever is left."""
+        if self.job is not None:
+            self.job.join(timeout_s)
+        self._halted.set()
+        if self.job is not None:
+            self.job.hurry()
+
+    def _step(self) -> Pause | None:
+        if self._halted.is_set():
+            return None
+        if self._lane.send_some(self._most):
+            pause_s = self._lane.pause_s()
+            return Pause(min(pause_s, _LAST_PAUSE_S) if self._stopping.is_set() else pause_s)
+        return None if self._stopping.is_set() else Pause(_IDLE_S, until_woken=True)
 
     def _most(self) -> int:
         """Return the attempts allowed in a round: one by one while stopping, so that when the time
         is up at most one outcome is unknown.
         """
-        if self.halted.is_set():
+        if self._halted.is_set():
             return 0
-        return 1 if self.stopping.is_set() else CLAIM
-
-    def _rest(self) -> None:
-        """Pause after a failure; a stop ends the pause and shortens later ones."""
-        if self.stopping.is_set():
-            self.halted.wait(min(self._lane.pause_s(), _LAST_PAUSE_S))
-        else:
-            self.stopping.wait(self._lane.pause_s())
+        return 1 if self._stopping.is_set() else CLAIM
 
 
 class Sender:
-    """Runs ``lanes``, each until it is stopped or fails."""
+    """Runs ``lanes``, each until it is stopped or fails. ``pool_of``: the threads for each kind."""
 
-    def __init__(self, lanes: Iterable[Lane]) -> None:
+    def __init__(
+        self, lanes: Iterable[Lane], pool_of: Callable[[EntryKind], ThreadPool] | None = None
+    ) -> None:
         self.lanes: Final = tuple(lanes)
         self._formats = {lane.kind: lane.format for lane in self.lanes}
-        self.error: BaseException | None = None
+        pools = pool_of or LanePools().of
+        self._runners = [_Runner(lane, pools(lane.kind)) for lane in self.lanes]
+
+    @property
+    def error(self) -> BaseException | None:
         """The error that ended a lane; None if none did."""
-        self._runners = [_Runner(lane, self._failed) for lane in self.lanes]
+        errors = (one.job.error for one in self._runners if one.job is not None)
+        return next((error for error in errors if error is not None), None)
 
     def new_entries(self, outputs: Outputs, created: int) -> list[NewEntry]:
         """Return the entries of a commit's outputs, created at ``created`` (epoch ms), for all
@@ -84,12 +107,12 @@ class Sender:
     def start(self) -> None:
         """Begin to send."""
         for runner in self._runners:
-            runner.thread.start()
+            runner.start()
 
     def wake(self) -> None:
         """Wake the lanes, because there may be something to send."""
         for runner in self._runners:
-            runner.wake.set()
+            runner.wake()
 
     def stop(self, timeout_s: float) -> bool:
         """Send what is left, for at most ``timeout_s``; return whether everything was sent.
@@ -97,12 +120,8 @@ class Sender:
         """
         until = monotonic() + timeout_s
         for runner in self._runners:
-            runner.stopping.set()
-            runner.wake.set()
+            runner.stop()
         for runner in self._runners:
-            runner.join(max(0.0, until - monotonic()))
-            runner.halted.set()
-        return self.error is None and all(one.ended() for one in self._runners)
-
-    def _failed(self, error: BaseException) -> None:
-        self.error = self.error or error
+            runner.halt(max(0.0, until - monotonic()))
+        jobs = [runner.job for runner in self._runners]
+        return self.error is None and all(job is not None and job.ended for job in jobs)

@@ -37,6 +37,9 @@ _FLEETS_KEPT: Final = 8
 _REMAKINGS: Final = 720
 """So often a fleet is made while its span passes once."""
 
+FindRecords = Callable[[str], list[SessionRecord] | None]
+"""Returns the records of a session or call by its SID; None if the search must wait."""
+
 _JSON: Final = "application/json"
 _DATA: Final = "/page/data/"
 _SID: Final = re.compile(r"[!-~]{1,256}")
@@ -59,7 +62,7 @@ class LivePage(WorkerEvents):
         bounds: RecentBounds,
         rules: Rules,
         snapshot: Callable[[], TelemetrySnapshot | None],
-        find_records: Callable[[str], list[SessionRecord] | None],
+        find_records: FindRecords,
     ) -> None:
         self._now = clocks.now
         self._bounds = bounds

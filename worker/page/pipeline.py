@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from worker.outbox.entries import DeliveryOutcome, EntryKind
 from worker.page.occurrences import Fact, accounted_chip, occurrences_of
 from worker.partition.rules import Rules
-from worker.service.ports import WorkerStatus
+from worker.service.ports import HeldBuckets, WorkerStatus, listed_buckets
 from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.snapshot import TelemetrySnapshot
 
@@ -80,7 +80,12 @@ def live_pipeline(
     occurrences = occurrences_of(status.counters)
     return {
         "replay": False,
-        "chips": [accounted_chip(occurrences), _tip_chip(values), _leaving_chip(values)],
+        "chips": [
+            accounted_chip(occurrences),
+            _tip_chip(values),
+            _leaving_chip(values),
+            *_bucket_chips(status.buckets),
+        ],
         "values": values,
         "occurrences": occurrences,
         "shards": _shards(status, snapshot),
@@ -153,6 +158,13 @@ def _leaving_chip(values: Mapping[str, float]) -> tuple[str, bool]:
     if age >= WAITING_MS:
         return f"a request has waited for {_minutes(age)}", False
     return "what is published is delivered", True
+
+
+def _bucket_chips(buckets: HeldBuckets | None) -> list[tuple[str, bool]]:
+    """Whose calls a fleet's task shows; nothing of a single worker."""
+    if buckets is None:
+        return []
+    return [(f"of a fleet: {listed_buckets(buckets.held)} of {buckets.of} buckets", True)]
 
 
 def _minutes(ms: float) -> str:

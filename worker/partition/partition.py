@@ -138,9 +138,9 @@ class Partition:
 
     def move(self, shard: str, position: Position) -> None:
         """Note that all records of a shard up to ``position`` have been folded, and so all that
-        arrived before the time in it.
+        arrived before the time in it. A carrier has no clock.
         """
-        if position.seen_to:
+        if position.seen_to and not position.is_carrier:
             self._time.observe(shard, position.seen_to)
         self.positions[shard] = position
         self._moved[shard] = None

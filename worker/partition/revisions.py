@@ -89,6 +89,20 @@ def kept_revisions(periods: Mapping[int, Iterable[bytes]], now: int | None) -> R
     }
 
 
+def merge_revisions(states: Iterable[RevisionPeriods]) -> RevisionPeriods:
+    """Return the entries of several partitions' states, of each session the one with the highest
+    revision: a session goes on in one of the partitions, whatever the others remember of it.
+    """
+    merged: dict[int, dict[bytes, bytes]] = {}
+    for state in states:
+        for start, joined in state.items():
+            highest = merged.setdefault(start, {})
+            for entry in _entries(joined):
+                digest = entry[:_DIGEST]
+                highest[digest] = max(entry, highest.get(digest, entry))
+    return {start: b"".join(highest.values()) for start, highest in merged.items()}
+
+
 def _is_over(start: int, now: int) -> bool:
     """Whether all sessions of a period have closed more than a day before ``now``."""
     return start + _PERIOD + REVISIONS_KEPT_MS < now

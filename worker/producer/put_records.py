@@ -270,6 +270,7 @@ class PutEntry(TypedDict):
 
     Data: bytes
     PartitionKey: str
+    ExplicitHashKey: NotRequired[str]
 
 
 class PutResult(TypedDict):

@@ -56,6 +56,29 @@ class WorkerEvents:
     def turn_ended(self, partition: Partition) -> None:
         """A turn of the loop has ended; ``partition`` doesn't change until this returns."""
 
+    def routed(self, records: int) -> None:
+        """Records of the source were put into the keyed stream, and all of them acknowledged."""
+
+    def router_behind(self, shard: str, ms: int) -> None:
+        """A router's last batch of a source shard ended ``ms`` behind the shard's tip."""
+
+    def put_failed(self, reason: str, attempt: int) -> None:
+        """The keyed stream did not accept records, ``attempt`` times in a row by now; they are put
+        again.
+        """
+
+    def router_left(self, shard: str) -> None:
+        """A source shard is routed by this process no more."""
+
+    def bucket_taken(self, bucket: int) -> None:
+        """This process has acquired the state of a bucket."""
+
+    def bucket_left(self, bucket: int) -> None:
+        """This process holds a bucket no more."""
+
+    def bundle_refused(self, reason: str) -> None:
+        """A record of the keyed stream can't be taken; the process ends."""
+
 
 class EventFanOut(WorkerEvents):
     """Calls the hooks of all ``listeners``, in order."""
@@ -117,3 +140,38 @@ class EventFanOut(WorkerEvents):
         """See ``WorkerEvents.turn_ended``."""
         for one in self._listeners:
             one.turn_ended(partition)
+
+    def routed(self, records: int) -> None:
+        """See ``WorkerEvents.routed``."""
+        for one in self._listeners:
+            one.routed(records)
+
+    def router_behind(self, shard: str, ms: int) -> None:
+        """See ``WorkerEvents.router_behind``."""
+        for one in self._listeners:
+            one.router_behind(shard, ms)
+
+    def put_failed(self, reason: str, attempt: int) -> None:
+        """See ``WorkerEvents.put_failed``."""
+        for one in self._listeners:
+            one.put_failed(reason, attempt)
+
+    def router_left(self, shard: str) -> None:
+        """See ``WorkerEvents.router_left``."""
+        for one in self._listeners:
+            one.router_left(shard)
+
+    def bucket_taken(self, bucket: int) -> None:
+        """See ``WorkerEvents.bucket_taken``."""
+        for one in self._listeners:
+            one.bucket_taken(bucket)
+
+    def bucket_left(self, bucket: int) -> None:
+        """See ``WorkerEvents.bucket_left``."""
+        for one in self._listeners:
+            one.bucket_left(bucket)
+
+    def bundle_refused(self, reason: str) -> None:
+        """See ``WorkerEvents.bundle_refused``."""
+        for one in self._listeners:
+            one.bundle_refused(reason)

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from worker.metrics.series import Series
 from worker.metrics.totals import Totals
 from worker.partition.commit_outputs import RecordLine, Waits, Window
 from worker.service.letter_news import LetterNews
 from worker.service.shards import ShardProgress
 from worker.state.store import Backlog
+
+
+class HeldBuckets(NamedTuple):
+    """The buckets of a fleet that a task holds, and ``of`` how many."""
+
+    held: tuple[int, ...]
+    of: int
+
+
+def listed_buckets(held: Sequence[int]) -> str:
+    """Buckets, given in ascending order, in words: ``0-3, 7``."""
+    runs: list[list[int]] = []
+    for bucket in held:
+        if runs and bucket == runs[-1][1] + 1:
+            runs[-1][1] = bucket
+        else:
+            runs.append([bucket, bucket])
+    texts = (str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    return ", ".join(texts) or "none"
 
 
 class WorkerStatus(NamedTuple):
@@ -19,7 +39,10 @@ class WorkerStatus(NamedTuple):
     from more than one shard. ``waits``: how long the released minutes waited. ``found_sparse``:
     whether the sequence numbers of most sessions have been found not to be contiguous. ``records``:
     of the sessions that closed or were revised; ``letters``: the commit's dead letters. ``totals``:
-    those of all series, if they are kept.
+    those of all series, if they are kept. ``admitted``: the series that the commit admitted.
+
+    Of several buckets together the counters are what was counted since this process took each of
+    them; ``open_sessions`` then tells what they don't, and ``buckets`` which those are.
     """
 
     stream_time: int | None
@@ -37,6 +60,9 @@ class WorkerStatus(NamedTuple):
     records: list[RecordLine]
     letters: LetterNews
     totals: Totals | None = None
+    admitted: Sequence[Series] = ()
+    open_sessions: int | None = None
+    buckets: HeldBuckets | None = None
 
     @property
     def behind_ms(self) -> int:

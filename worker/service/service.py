@@ -12,6 +12,7 @@ from typing import Final
 
 from worker.outbox.sender import Sender
 from worker.partition.commit_outputs import Outputs
+from worker.partition.delta import Delta
 from worker.partition.partition import Partition
 from worker.partition.rules import Rules
 from worker.service.hooks import WorkerEvents
@@ -88,9 +89,13 @@ class Service:
         """
         self._source.stop()
         self.commit()
+        return self.drain(deadline)
+
+    def drain(self, deadline: float) -> Backlog:
+        """Send what is left as ``finish`` does, after the last commit, and release the store."""
         self.sender.stop(max(0.0, deadline - self._monotonic()))
         self._compactor.stop(max(0.0, deadline - self._monotonic()))
-        self._raise_part_error()
+        self.raise_part_error()
         backlog = self._store.backlog()
         self._store.close()
         return backlog
@@ -103,6 +108,11 @@ class Service:
         self._compactor.stop(0.0)
         self._source.stop()
 
+    def release(self) -> None:
+        """Stop at once as ``abandon`` does, and release the store, for a process that goes on."""
+        self.abandon()
+        self._store.close()
+
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Commit the positions to begin at, before anything is read."""
         for shard, position in positions.items():
@@ -113,15 +123,42 @@ class Service:
         """Run one turn of the loop. Raises the error that ended the sender or the compactor, if
         any.
         """
+        self.take_in(wait_s)
+        if self.commit_due:
+            self.commit()
+        self.raise_part_error()
+        self._events.turn_ended(self.partition)
+
+    def take_in(self, wait_s: float) -> None:
+        """Fold what the source has ready, and advance stream time; wait up to ``wait_s`` for a
+        batch.
+        """
         for batch in self._source.poll(wait_s):
             self._fold(batch)
         for shard in self._source.expired_shards():
             self.partition.forget_shard(shard)
         self._advance()
-        if self._folded >= _FOLDED_AT_MOST or self._monotonic() >= self._commit_at:
-            self.commit()
-        self._raise_part_error()
-        self._events.turn_ended(self.partition)
+
+    @property
+    def commit_due(self) -> bool:
+        """Whether it is time for a commit, or much has been folded since the last one."""
+        return self._folded >= _FOLDED_AT_MOST or self._monotonic() >= self._commit_at
+
+    def look_at_backlog(self) -> None:
+        """Find out how much waits to be sent, between commits."""
+        self._backlog = self._store.backlog()
+
+    @property
+    def waiting(self) -> int:
+        """How many entries wait to be sent, as of the last look."""
+        return self._backlog.entries
+
+    @property
+    def backpressure(self) -> float:
+        """The share of time (0 to 1) in which reading is to pause, because the outbox is nearly
+        full.
+        """
+        return backpressure_share(self._backlog.size, self._limits.outbox_bytes)
 
     def commit(self) -> None:
         """Make the changes durable, and wake the sender for new entries."""
@@ -145,7 +182,7 @@ class Service:
         self._commit_at = self._monotonic() + self._limits.commit_every_s
         for test_id in outputs.test_ids:
             self._events.test_event(test_id)
-        self._events.progress(self._progress(self._monotonic() - started, outputs))
+        self._events.progress(self._progress(self._monotonic() - started, delta, outputs))
 
     def _fold(self, batch: DecodedBatch) -> None:
         partition, shard = self.partition, batch.shard
@@ -164,21 +201,18 @@ class Service:
 
     def _advance(self) -> None:
         self.partition.advance(self._shards.live())
-        paused, resumed = self._shards.turn(self._backpressure(), self._monotonic())
+        paused, resumed = self._shards.turn(self.backpressure, self._monotonic())
         self._source.pause(paused)
         self._source.resume(resumed)
 
-    def _backpressure(self) -> float:
-        return backpressure_share(self._backlog.size, self._limits.outbox_bytes)
-
-    def _progress(self, commit_s: float, outputs: Outputs) -> WorkerStatus:
+    def _progress(self, commit_s: float, delta: Delta, outputs: Outputs) -> WorkerStatus:
         return WorkerStatus(
             stream_time=self.partition.now,
             sessions=self.partition.resident,
             cross_shard=self.partition.cross_shard,
             counters=dict(self.partition.counters),
             backlog=self._backlog,
-            backpressure=self._backpressure(),
+            backpressure=self.backpressure,
             shards=self._shards.progress(self._monotonic()),
             state_size=self._store.size(),
             commit_s=commit_s,
@@ -188,9 +222,11 @@ class Service:
             records=outputs.records,
             letters=letter_news(outputs.dead_letters, outputs.quarantined),
             totals=outputs.totals,
+            admitted=delta.series,
         )
 
-    def _raise_part_error(self) -> None:
+    def raise_part_error(self) -> None:
+        """Raise the error that ended the sender or the compactor, if any."""
         for part in (self.sender, self._compactor):
             if part.error is not None:
                 raise part.error

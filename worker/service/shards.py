@@ -67,9 +67,13 @@ class Shards:
         self._paused: set[str] = set()
 
     def live(self) -> list[str]:
-        """Return the shards that can still deliver."""
+        """Return the shards that can still deliver, without carriers."""
         positions = self._partition.positions
-        return [shard for shard, position in positions.items() if not position.ended]
+        return [
+            shard
+            for shard, position in positions.items()
+            if not (position.ended or position.is_carrier)
+        ]
 
     def answered(self, shard: str, behind_ms: int, at_s: float) -> None:
         """Note a shard's distance to its tip, by its latest answer."""

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from worker.metrics.catalogue import DEFAULT_DIMENSION_SETS
 from worker.partition.rules import SequenceNumbers
 from worker.settings.bridge import BridgeSettings
+from worker.settings.fleet import FleetSettings
 from worker.settings.otlp import OtlpSettings
 from worker.settings.telemetry import TelemetrySettings
 from worker.settings.values import (
@@ -268,8 +269,8 @@ class WorkerSettings(OtlpSettings, TelemetrySettings, _TaskSettings):
         return self
 
 
-class Settings(BridgeSettings, WorkerSettings):
-    """The operator's settings, of the worker and of the bridge: one file serves both."""
+class Settings(FleetSettings, BridgeSettings, WorkerSettings):
+    """The operator's settings, of the worker, the bridge and a fleet: one file serves all."""
 
 
 def _lacking(name: str, why: str) -> PydanticCustomError:

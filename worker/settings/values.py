@@ -26,6 +26,7 @@ _STREAM: Final = re.compile(
 _S3: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\x00-\x20?#\x7f]*)?")
 _REGION: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PINECALL_ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FLEET_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,64}")
 _NAMESPACE: Final = re.compile(r"(?!AWS/)(?=.*\S)[A-Za-z0-9._/# -][A-Za-z0-9._/#: -]{0,254}")
 _DIMENSION: Final = re.compile(r"(?!:)[!-~]{1,255}")
 _DIMENSION_VALUE: Final = re.compile(r"(?=.*\S)[ -~]{1,255}")
@@ -194,6 +195,13 @@ PinecallAccount = Annotated[
     str,
     AfterValidator(_fitting(_PINECALL_ACCOUNT, "takes 1 to 64 letters, digits, _ and -")),
 ]
+FleetName = Annotated[
+    str,
+    AfterValidator(
+        _fitting(_FLEET_NAME, "takes 3 to 64 letters, digits, _ . and -, of a table's name")
+    ),
+]
+FleetEngineName = Annotated[Literal["kcl-rs", "daemon"], BeforeValidator(lower)]
 PinecallEnv = Annotated[Literal["production", "sandbox"], BeforeValidator(lower)]
 ReleasePeriod = Annotated[int, AfterValidator(_release)]
 Labels = Annotated[dict[str, dict[str, str]], AfterValidator(_labels)]

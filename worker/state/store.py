@@ -111,10 +111,16 @@ class Store(Protocol):
 
 
 class Erasable(Store, Protocol):
-    """A store from which a call can be erased."""
+    """A store that can be changed as a whole: a call erased from it, or itself handed over."""
 
     def erase(self, erasure: Erasure, edit: Edit) -> ErasedState:
         """Erase for good what ``erasure`` covers, and what ``edit`` removes from waiting requests.
         For an owner that does nothing else; safe to repeat.
+        """
+        ...
+
+    def hand_over(self, to: str) -> None:
+        """Make the state belong to ``to`` instead of a stream, because its contents have been moved
+        there: whoever acquires it for its stream gets ``StreamReplaced`` from now on.
         """
         ...

@@ -94,6 +94,10 @@ class StateView(Protocol):
         """
         ...
 
+    def notes(self) -> list[Note]:
+        """Return all notes of the ledger, of every kind, on entries that have ended."""
+        ...
+
     def contents(self) -> StateContents:
         """Return all that the state contains, except the contents of closed sessions and notes."""
         ...

@@ -14,9 +14,11 @@ class Position(NamedTuple):
     ``value``: the last record's sequence number (after), epoch milliseconds (at_timestamp), or "".
     ``seen_to``: epoch ms; everything that arrived in the shard before it has been handed over or is
     not wanted. 0 if nothing is known. For a shard not begun it is how far its parents were read.
+    A ``carrier`` is a shard of another stream, which carries records of this one; its ``seen_to``
+    is the arrival of the last record that was read from it.
     """
 
-    kind: Literal["after", "at_timestamp", "trim_horizon", "ended"]
+    kind: Literal["after", "at_timestamp", "trim_horizon", "ended", "carrier", "carrier_ended"]
     value: str = ""
     seen_to: int = 0
 
@@ -28,11 +30,21 @@ class Position(NamedTuple):
     @property
     def ended(self) -> bool:
         """Whether the shard has been read to its end."""
-        return self.kind == "ended"
+        return self.kind in ("ended", "carrier_ended")
+
+    @property
+    def is_carrier(self) -> bool:
+        """Whether the shard only carries records of others: nothing arrives in it that isn't also
+        a record of one of them, so it holds no time back.
+        """
+        return self.kind in ("carrier", "carrier_ended")
 
 
 SECOND: Final = 1000
 """Milliseconds."""
+
+CARRIER: Final = "keyed/"
+"""The prefix of the names of carriers, which no shard of a stream has."""
 
 HEAD: Final = Position("trim_horizon")
 """The oldest record of a shard that the stream still has."""
@@ -43,3 +55,8 @@ def at_time(stamp: int, seen_to: int) -> Position:
     the API has no finer resolution.
     """
     return Position("at_timestamp", str(stamp - stamp % SECOND), seen_to)
+
+
+def carrier_at(sequence_number: str, arrival: int, *, ended: bool = False) -> Position:
+    """Return the position after a record of a carrier, or at the end of the carrier."""
+    return Position("carrier_ended" if ended else "carrier", sequence_number, arrival)

@@ -18,7 +18,13 @@ from worker.outbox.ledger import Note
 from worker.service.hooks import WorkerEvents
 from worker.service.ports import WorkerStatus
 from worker.sources.kinesis.reader_events import BackedOff, ClocksDiffer, ReaderEvent
-from worker.telemetry.snapshot import EventCounts, ReportPeriod, TelemetrySnapshot, snapshot_of
+from worker.telemetry.snapshot import (
+    EventCounts,
+    MetricValues,
+    ReportPeriod,
+    TelemetrySnapshot,
+    snapshot_of,
+)
 from worker.times.minutes import MINUTE
 
 Report = Callable[[TelemetrySnapshot, int], None]
@@ -36,18 +42,25 @@ _REQUESTS: Final = {
 
 
 class TelemetryCollector(WorkerEvents):
-    """Counts events. ``dropped_lines``: the number of log lines dropped so far.
+    """Counts events. ``dropped_lines``: the number of log lines dropped so far. ``further``: the
+    values that each snapshot has besides its own, and instead of them.
 
     ``report`` gets a snapshot at the first commit of each minute of the wall clock, so that each
-    of CloudWatch's minutes has one; it gets none while nothing is committed.
+    of CloudWatch's minutes has one; it gets none while nothing is committed, unless ``tick`` is
+    called.
     """
 
     def __init__(
-        self, now: Callable[[], int], dropped_lines: Callable[[], int], report: Report
+        self,
+        now: Callable[[], int],
+        dropped_lines: Callable[[], int],
+        report: Report,
+        further: Callable[[], MetricValues] = dict,
     ) -> None:
         self._now = now
         self._dropped_lines = dropped_lines
         self._report = report
+        self._further = further
         self._reported: int | None = None
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
@@ -88,18 +101,30 @@ class TelemetryCollector(WorkerEvents):
             self._progress = progress
             self._committed = self._now()
             self._period.add(progress)
-        minute = self._committed // MINUTE
-        if minute != self._reported:
-            self._reported = minute
-            self._report_if_due(progress)
+        self.tick()
+
+    def tick(self) -> None:
+        """Report if nothing was reported in this minute yet. For any thread."""
+        now = self._now()
+        with self._lock:
+            if now // MINUTE == self._reported:
+                return
+            self._reported = now // MINUTE
+            if self._progress is None:
+                snapshot = TelemetrySnapshot(self._further(), {})
+            else:
+                snapshot = self._snapshot(self._progress, self._period, now)
+            self._last_period, self._period = self._period, ReportPeriod()
+        self._report(snapshot, now)
 
     def snapshot(self) -> TelemetrySnapshot | None:
         """The values after the last commit; those summed up over a minute are of the last whole
-        minute. None before the first commit. For any thread.
+        minute. None before the first commit, unless there are ``further`` ones. For any thread.
         """
         with self._lock:
             if self._progress is None:
-                return None
+                values = self._further()
+                return TelemetrySnapshot(values, {}) if values else None
             period = self._last_period or self._period
             return self._snapshot(self._progress, period, self._now())
 
@@ -115,18 +140,12 @@ class TelemetryCollector(WorkerEvents):
         with self._lock:
             return None if self._progress is None else self._progress.totals
 
-    def _report_if_due(self, progress: WorkerStatus) -> None:
-        now = self._now()
-        with self._lock:
-            snapshot = self._snapshot(progress, self._period, now)
-            self._last_period, self._period = self._period, ReportPeriod()
-        self._report(snapshot, now)
-
     def _snapshot(
         self, progress: WorkerStatus, period: ReportPeriod, now: int
     ) -> TelemetrySnapshot:
         events = EventCounts(self._committed, self._counts, self._dropped_lines())
-        return snapshot_of(progress, events, period, now)
+        snapshot = snapshot_of(progress, events, period, now)
+        return snapshot._replace(values={**snapshot.values, **self._further()})
 
     def _count(self, name: str, by: int = 1) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ commit waits, and each wait is a sign of life, because a restart would not help.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 _T = TypeVar("_T")
 
@@ -16,6 +16,18 @@ TURN_WITHIN_S: Final = 120.0
 
 START_WITHIN_S: Final = 600.0
 """A start may restore a large state before the first turn."""
+
+
+class SignsOfLife(Protocol):
+    """What tells whether there were signs of life in time. For any thread."""
+
+    def alive(self) -> bool:
+        """Whether there was a sign of life within the bound."""
+        ...
+
+    def silent_s(self) -> float:
+        """Seconds since the last sign of life."""
+        ...
 
 
 class Liveness:

@@ -32,5 +32,6 @@ class LogLine(StrEnum):
     CALL_GIVEN_UP = "a call was given up"
     NOT_PUT = "the stream takes nothing"
     RECORD_REFUSED = "the stream refuses a record"
+    NOT_ROUTED = "records not routed yet"
     STOPPED = "stopped"
     CRASHED = "crashed"

@@ -9,7 +9,7 @@ from worker.telemetry.catalogue import TELEMETRY_METRICS, TelemetryMetric
 from worker.telemetry.exposition import content_type_for, exposition
 from worker.telemetry.facts import ProcessFacts
 from worker.telemetry.families import Family
-from worker.telemetry.liveness import Liveness
+from worker.telemetry.liveness import SignsOfLife
 from worker.telemetry.page import TEXT, Page
 from worker.telemetry.prometheus import own_families, process_families
 from worker.telemetry.snapshot import TelemetrySnapshot
@@ -26,7 +26,7 @@ class Pages:
 
     def __init__(
         self,
-        liveness: Liveness,
+        liveness: SignsOfLife,
         snapshot: Callable[[], TelemetrySnapshot | None],
         unready: Callable[[], str | None],
         process: Callable[[], ProcessFacts],

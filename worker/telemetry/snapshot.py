@@ -117,7 +117,9 @@ def _gauges(progress: WorkerStatus, counters: Counter[str], now: int) -> MetricV
         "ShardsPaused": sum(shard.paused for shard in shards),
         "Backpressure": 100 * progress.backpressure,
         "Unaccounted": abs(counters["occurrences"] - accounted) + abs(counters["events"] - events),
-        "SessionsOpen": _open_sessions(counters),
+        "SessionsOpen": open_sessions(counters)
+        if progress.open_sessions is None
+        else progress.open_sessions,
         "SessionsHeld": progress.sessions,
         "OutboxEntries": backlog.entries,
         "OutboxSize": backlog.size,
@@ -129,9 +131,10 @@ def _gauges(progress: WorkerStatus, counters: Counter[str], now: int) -> MetricV
     return values
 
 
-def _open_sessions(counters: Counter[str]) -> int:
-    ended = sum(counters[one] for one in ("sessions_closed", "sessions_quarantined", OPEN_ERASED))
-    return max(0, counters["sessions_opened"] - ended)
+def open_sessions(counters: Mapping[str, int]) -> int:
+    """How many sessions are open by the counters of all commits."""
+    ends = ("sessions_closed", "sessions_quarantined", OPEN_ERASED)
+    return max(0, counters.get("sessions_opened", 0) - sum(counters.get(one, 0) for one in ends))
 
 
 def _over(period: ReportPeriod) -> MetricValues:

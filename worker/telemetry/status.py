@@ -8,14 +8,14 @@ from typing import Final
 
 import msgspec
 
-from worker.telemetry.catalogue import TELEMETRY_METRICS
+from worker.telemetry.fleet_catalogue import FLEET_METRICS
 from worker.telemetry.snapshot import TelemetrySnapshot
 
 ScrapedValues = Mapping[str, Mapping[str, float]]
 """Values by metric (the catalogue's name) and label; the label is empty for a metric without."""
 
 _LINE: Final = re.compile(r'(\w+)(?:\{\w+="((?:[^"\\]|\\.)*)"\})? (\S+)')
-_NAMES: Final = {metric.prometheus_name: metric.name for metric in TELEMETRY_METRICS.values()}
+_NAMES: Final = {metric.prometheus_name: metric.name for metric in FLEET_METRICS.values()}
 _REQUESTS: Final = "requests"
 _APPLIED, _REFUSED = "RequestsApplied", "RequestsRefused"
 _OUTCOMES: Final = (
@@ -43,9 +43,9 @@ def values_of_snapshot(snapshot: TelemetrySnapshot) -> ScrapedValues:
     """The same values, from within the worker."""
     found: dict[str, dict[str, float]] = {}
     for name, value in snapshot.values.items():
-        found[name] = {"": value / TELEMETRY_METRICS[name].prometheus_divisor}
+        found[name] = {"": value / FLEET_METRICS[name].prometheus_divisor}
     for name, by_label in snapshot.by_label.items():
-        divisor = TELEMETRY_METRICS[name].prometheus_divisor
+        divisor = FLEET_METRICS[name].prometheus_divisor
         found[name] = {label: value / divisor for label, value in by_label.items()}
     return found
 
@@ -66,6 +66,8 @@ def status_of(
     None if only counts are known. Both this and ``now`` in epoch ms.
     """
     lines = [of(values) for of in _LINES]
+    if "BucketsHeld" in values:
+        lines += [_buckets(values), _routed(values)]
     if last_sent is None:
         return lines
     return [_sent_at(last_sent, now) if line.name == _REQUESTS else line for line in lines]
@@ -151,6 +153,19 @@ def _sessions(values: ScrapedValues) -> StatusLine:
     return StatusLine(
         "sessions", f"{opened:,.0f} open, {held:,.0f} in memory, {closed:,.0f} closed"
     )
+
+
+def _buckets(values: ScrapedValues) -> StatusLine:
+    held, refused = _one(values, "BucketsHeld"), _one(values, "BundlesRefused")
+    text = f"{held:,.0f} held" + (f", {refused:,.0f} bundles refused" if refused else "")
+    return StatusLine("buckets", text, not refused)
+
+
+def _routed(values: ScrapedValues) -> StatusLine:
+    routed, lag = _one(values, "RoutedRecords"), _one(values, "RouterBehindMillis")
+    twice = _one(values, "RoutedTwice")
+    text = f"{routed:,.0f} records, {_seconds(lag)} behind the tip; {twice:,.0f} came twice"
+    return StatusLine("routed", text, lag < _LAG_S)
 
 
 def _seconds(seconds: float) -> str:

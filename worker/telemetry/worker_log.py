@@ -148,6 +148,18 @@ class WorkerLog(WorkerEvents):
                 apart_ms=stream_time - self._now(),
             )
 
+    def put_failed(self, reason: str, attempt: int) -> None:
+        """Log records that the keyed stream did not accept, and that are put again."""
+        self._warning(LogLine.NOT_ROUTED, None, why=reason, attempt=attempt)
+
+    def bucket_taken(self, bucket: int) -> None:
+        """Log that a bucket is served by this task from now on."""
+        self._log.info("bucket taken", bucket=bucket)
+
+    def bucket_left(self, bucket: int) -> None:
+        """Log that a bucket is served by this task no more."""
+        self._log.info("bucket left", bucket=bucket)
+
     def started(self, stream: str, sessions: int) -> None:
         """See ``WorkerEvents.started``."""
         self._begun = True
@@ -170,6 +182,10 @@ class WorkerLog(WorkerEvents):
     def stopped(self, backlog: Backlog) -> None:
         """Log an orderly end."""
         self._log.info("stopped", left_in_outbox=backlog.entries, ambiguous=backlog.ambiguous)
+
+    def ended(self) -> None:
+        """Log an orderly end of a fleet's task, whose buckets have all been left."""
+        self._log.info("stopped")
 
     def never_began(self) -> None:
         """Log that the worker was asked to stop before it had reached its stream."""

@@ -105,10 +105,10 @@ class StrictKinesis:
 
     # The writer's and the operator's side
 
-    def put(self, data: bytes, partition_key: str) -> Record:
-        """Put a record into its key's shard."""
+    def put(self, data: bytes, partition_key: str, hash_key: int | None = None) -> Record:
+        """Put a record into the shard of its key's digest, or of an explicit hash key."""
         digest = hashlib.md5(partition_key.encode(), usedforsecurity=False).digest()
-        key = int.from_bytes(digest, "big")
+        key = int.from_bytes(digest, "big") if hash_key is None else hash_key
         with self._lock:
             shard = next(
                 shard
@@ -126,6 +126,12 @@ class StrictKinesis:
         with self._lock:
             taking = [shard for shard in self._shards.values() if shard.closed_at is None]
             return [shard.info.shard for shard in sorted(taking, key=lambda s: s.first_key)]
+
+    def hash_keys(self, name: str) -> tuple[int, int]:
+        """The first and the last hash key of a shard, open or closed."""
+        with self._lock:
+            shard = self._shards[name]
+            return shard.first_key, shard.last_key
 
     def split(self, name: str) -> tuple[str, str]:
         """Split a shard: close it and open two children."""

@@ -30,7 +30,7 @@ class Counting:
 
 
 def processor_of(counting: Counting) -> type[RecordProcessorBase]:
-    class Appending(RecordProcessorBase):  # type: ignore[misc]  # its types are elsewhere
+    class Appending(RecordProcessorBase):
         def process_records(self, process_records_input: ProcessRecordsInput) -> None:
             with counting.lock:
                 if counting.begun is None:

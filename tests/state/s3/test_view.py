@@ -52,12 +52,13 @@ def test_a_note_left_by_an_owner_that_died_before_its_swap_hides_no_attempt() ->
     second = taken_in(bucket)
     assert [one.ambiguous for one in second.claim("metrics", 1)] == [1]
     ended, waiting = ledger_since(access(bucket), 0, {"metrics": DATUMS})
-    assert ended == []
+    assert ended == S3View(access(bucket)).notes() == []
     ((least, most),) = tally_of(waiting).values()
     assert (least, most) == (0, 4)
     second.settle([Settled(entry.id, DeliveryOutcome.APPLIED, (), note)])
     ended, waiting = ledger_since(access(bucket), 0, {"metrics": DATUMS})
     assert ([one.entry for one in ended], waiting) == ([entry.id], [])
+    assert S3View(access(bucket)).notes() == ended
 
 
 def test_sessions_are_found_open_or_closed_by_session_or_by_call() -> None:

@@ -180,7 +180,7 @@ class Shard:
         self.failure = None
         self.millis_behind = answer.millis_behind
         self.answered_at = now
-        clock = _tip_clock(answer)
+        clock = tip_clock(answer)
         self.position = _advanced(self.position, answer.records, clock)
         if answer.next_iterator is not None:
             self._iterator = answer.next_iterator
@@ -252,7 +252,7 @@ class Shard:
         return Batch(self.info.shard, records, self.position, clock, behind, gap, starts)
 
 
-def _tip_clock(answer: RecordsAnswer) -> int | None:
+def tip_clock(answer: RecordsAnswer) -> int | None:
     """Return the server's date, if nothing can arrive before it any more.
 
     Not at the end of a closed shard: its children may hold records from long before.

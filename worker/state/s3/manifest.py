@@ -142,6 +142,10 @@ class Manifest(msgspec.Struct, frozen=True):
         )
         return replace(self, epoch=self.epoch + 1, nonce=nonce, outbox=outbox)
 
+    def of_stream(self, nonce: str, stream: str) -> Manifest:
+        """Return the manifest of the same state as that of another ``stream``."""
+        return replace(self, nonce=nonce, stream=stream)
+
     def appended(
         self,
         nonce: str,

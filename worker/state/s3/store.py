@@ -187,6 +187,12 @@ class S3Store:
             eraser = Eraser(self._access, self._owner, self._readers)
             return eraser.erase(self._index, erasure, edit)
 
+    def hand_over(self, to: str) -> None:
+        """See ``Erasable.hand_over``."""
+        owner = self._owner
+        with owner.lock:
+            owner.swap(owner.manifest.of_stream(owner.nonce(), to))
+
     def close(self) -> None:
         """See ``Store.close``."""
         self._index.close()

@@ -55,6 +55,11 @@ class S3View:
         """See ``StateView.ledger_since``."""
         return ledger_since(self._access, since, formats)
 
+    def notes(self) -> list[Note]:
+        """See ``StateView.notes``."""
+        waits = {entry.id for entry in _look(self._access).manifest.outbox}
+        return [note for note in notes_since(self._access, 0) if note.entry not in waits]
+
     def contents(self) -> StateContents:
         """See ``StateView.contents``."""
         restoring = Restoring(self._access, READERS)

@@ -33,3 +33,8 @@ def raise_epoch(path: Path, db: sqlite3.Connection, stream: str) -> int:
         "UPDATE outbox SET state = 'PENDING', ambiguous = ambiguous + 1 WHERE state = 'SENDING'"
     )
     return epoch
+
+
+def belong_to(db: sqlite3.Connection, stream: str) -> None:
+    """Make the state that of another ``stream``."""
+    db.execute("UPDATE meta SET value = ? WHERE name = 'stream'", (stream,))

@@ -40,7 +40,7 @@ from worker.state.sqlite.file import (
     transaction,
     usable,
 )
-from worker.state.sqlite.ownership import raise_epoch
+from worker.state.sqlite.ownership import belong_to, raise_epoch
 from worker.state.sqlite.rows import (
     apply,
     closed_session_of,
@@ -214,6 +214,10 @@ class SqliteStore:
                 cleared = written_anew(self._db)
             self._checkpoint()
         return done._replace(cleared=cleared)
+
+    def hand_over(self, to: str) -> None:
+        """See ``Erasable.hand_over``."""
+        self._write("hand over", lambda db: belong_to(db, to))
 
     def close(self) -> None:
         """See ``Store.close``."""

@@ -21,6 +21,7 @@ from worker.partition.delta import Delta
 from worker.state.sqlite.file import FORMAT, connect_to_read, holds_state, is_whole, usable
 from worker.state.sqlite.rows import closed_session_of, whole_state
 from worker.state.view import LedgerNotes, StateContents, Taken, WaitingEntries
+from worker.times.minutes import BEFORE_ALL
 
 
 class SqliteView:
@@ -56,6 +57,10 @@ class SqliteView:
         waiting = waiting_notes(self._path, formats)
         ended = [note for note in notes_since(self._path, since) if note.kind in formats]
         return LedgerNotes(ended, waiting)
+
+    def notes(self) -> list[Note]:
+        """See ``StateView.notes``."""
+        return notes_since(self._path, BEFORE_ALL)
 
     def contents(self) -> StateContents:
         """See ``StateView.contents``."""

@@ -1,0 +1,137 @@
+"""The side of the worker that the Kinesis Client Library's daemon in Java starts and talks to.
+
+The daemon starts a process for each shard that it leases, and both exchange lines of JSON: it names
+an action on standard input, and goes on once a line on standard output says that it is done. What
+the process makes of errors is not the daemon's: it ends at the first one, and so does the daemon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import sleep
+from typing import Final
+
+import msgspec
+
+from worker.backoff import full_jitter
+from worker.errors import Unreachable, VoiceInsightsError
+from worker.fleet.guard import Fail, guarded
+from worker.fleet.kcl_checkpoints import (
+    CHECKPOINT_ATTEMPTS,
+    FIRST_WAIT_S,
+    LEASE_GONE,
+    LONGEST_WAIT_S,
+    PASSING,
+    begun_after,
+)
+from worker.fleet.processor import Checkpointer, Processor, leased_records
+from worker.stream.record import Record
+
+
+class _DaemonRecord(msgspec.Struct, rename="camel"):
+    data: bytes
+    sequence_number: str
+    approximate_arrival_timestamp: int
+    partition_key: str | None = None
+    sub_sequence_number: int | None = None
+
+
+class _Action(msgspec.Struct, rename="camel"):
+    """Any line of the daemon's; each action has some of the fields."""
+
+    action: str
+    shard_id: str | None = None
+    sequence_number: str | None = None
+    records: list[_DaemonRecord] = []
+    millis_behind_latest: int | None = None
+    error: str | None = None
+
+
+_DECODER: Final = msgspec.json.Decoder(_Action)
+
+
+class DaemonChild:
+    """Serves one shard. ``lines``: standard input; ``write``: writes a line to standard output at
+    once. ``fail``: see ``guard``.
+    """
+
+    def __init__(
+        self,
+        lines: Iterator[bytes],
+        write: Callable[[bytes], object],
+        processor: Processor,
+        fail: Fail,
+        random: Callable[[], float],
+    ) -> None:
+        self._lines = lines
+        self._write = write
+        self._processor = processor
+        self._fail = fail
+        self._random = random
+        self._shard = ""
+
+    def run(self) -> None:
+        """Serve until standard input ends."""
+        with guarded(self._fail):
+            for action in self._actions():
+                self._perform(action)
+                self._say({"action": "status", "responseFor": action.action})
+
+    def _perform(self, told: _Action) -> None:
+        processor = self._processor
+        if told.action == "initialize":
+            self._shard = told.shard_id or ""
+            processor.initialize(self._shard, begun_after(told.sequence_number))
+        elif told.action == "processRecords":
+            records = leased_records(
+                (self._record(one), one.sub_sequence_number or 0) for one in told.records
+            )
+            processor.process(records, told.millis_behind_latest, self._checkpointer())
+        elif told.action == "leaseLost":
+            processor.lease_lost()
+        elif told.action == "shardEnded":
+            processor.shard_ended(self._checkpointer())
+        elif told.action == "shutdownRequested":
+            processor.shutdown_requested(self._checkpointer())
+        else:
+            raise VoiceInsightsError(f"the daemon asks for {told.action!r}, which is unknown")
+
+    def _record(self, one: _DaemonRecord) -> Record:
+        return Record(
+            self._shard,
+            one.sequence_number,
+            one.approximate_arrival_timestamp,
+            one.data,
+            one.partition_key or "",
+        )
+
+    def _checkpointer(self) -> Checkpointer:
+        def checkpoint(sequence: str | None = None) -> bool:
+            for attempt in range(CHECKPOINT_ATTEMPTS):
+                error = self._checkpointed(sequence)
+                if error is None:
+                    return True
+                if error == LEASE_GONE:
+                    return False
+                if error not in PASSING:
+                    raise VoiceInsightsError(f"the daemon refuses a checkpoint: {error}")
+                sleep(full_jitter(FIRST_WAIT_S, LONGEST_WAIT_S, attempt, self._random))
+            raise Unreachable(f"the table of leases can't be written: {error}")
+
+        return checkpoint
+
+    def _checkpointed(self, sequence: str | None) -> str | None:
+        """Checkpoint once; return the name of the error, or None."""
+        self._say({"action": "checkpoint", "sequenceNumber": sequence, "subSequenceNumber": None})
+        answer = next(self._actions(), None)
+        if answer is None or answer.action != "checkpoint":
+            raise VoiceInsightsError("the daemon gives no answer to a checkpoint")
+        return answer.error
+
+    def _actions(self) -> Iterator[_Action]:
+        for line in self._lines:
+            if line.strip():
+                yield _DECODER.decode(line)
+
+    def _say(self, told: dict[str, str | None]) -> None:
+        self._write(b"\n" + msgspec.json.encode(told) + b"\n")

@@ -1,0 +1,97 @@
+"""The keyed stream as ``fleet init`` finds it, or makes it. Shell."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+import boto3
+from botocore.exceptions import ClientError
+
+from worker.aws.clients import client_errors
+from worker.aws.errors import aws_errors, expecting_an_answer
+from worker.errors import Misconfigured
+from worker.producer.put_records import stream_argument
+
+LEAST_RETENTION_H: Final = 168
+"""A router's checkpoint goes on once the keyed stream has a record, so that has to keep it for as
+long as partitions may be away.
+"""
+
+
+class StreamMaker(Protocol):
+    """The part of a Kinesis client that makes streams and tells of them."""
+
+    def describe_stream_summary(self, **request: object) -> dict[str, Any]: ...  # noqa: D102
+
+    def create_stream(self, **request: object) -> object: ...  # noqa: D102
+
+    def increase_stream_retention_period(self, **request: object) -> object: ...  # noqa: D102
+
+    def start_stream_encryption(self, **request: object) -> object: ...  # noqa: D102
+
+    def get_waiter(self, name: str) -> Any: ...  # noqa: D102
+
+
+def stream_maker(session: boto3.Session, region: str | None, endpoint: str | None) -> StreamMaker:
+    """Return a client of Kinesis. Raises ``Misconfigured`` if there is no region."""
+    with client_errors("Kinesis"):
+        client: StreamMaker = session.client("kinesis", region_name=region, endpoint_url=endpoint)
+    return client
+
+
+def make_keyed_stream(client: StreamMaker, source: str, keyed: str, shards: int) -> None:
+    """Make a provisioned stream that keeps records for at least as long as ``source``, encrypted
+    with the same key. Harmless if it is there already.
+    """
+    with aws_errors(), expecting_an_answer("Kinesis", client):
+        summary = _summary(client, source)
+        try:
+            client.create_stream(
+                StreamName=keyed,
+                ShardCount=shards,
+                StreamModeDetails={"StreamMode": "PROVISIONED"},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceInUseException":
+                raise
+            return
+        _wait(client, keyed)
+        hours = max(LEAST_RETENTION_H, int(summary.get("RetentionPeriodHours", 24)))
+        client.increase_stream_retention_period(StreamName=keyed, RetentionPeriodHours=hours)
+        _wait(client, keyed)
+        if summary.get("EncryptionType") == "KMS":
+            client.start_stream_encryption(
+                StreamName=keyed, EncryptionType="KMS", KeyId=summary["KeyId"]
+            )
+            _wait(client, keyed)
+
+
+def require_fit(client: StreamMaker, source: str, keyed: str) -> None:
+    """Raise ``Misconfigured`` for a keyed stream that can't carry a fleet's records: one on demand,
+    which need not heed their explicit hash keys, or one that keeps them for too short a time.
+    """
+    with aws_errors(), expecting_an_answer("Kinesis", client):
+        ours, theirs = _summary(client, keyed), _summary(client, source)
+    mode = ours.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
+    if mode != "PROVISIONED":
+        raise Misconfigured(
+            f"fleet_stream: {keyed} is {mode}: switch it to PROVISIONED, for each bucket must be "
+            "on the shard that its hash key names"
+        )
+    kept, wanted = ours.get("RetentionPeriodHours", 24), theirs.get("RetentionPeriodHours", 24)
+    if kept < wanted:
+        raise Misconfigured(
+            f"fleet_stream: {keyed} keeps records for {kept} hours, and {source} for {wanted}: "
+            f"raise its retention to {wanted} hours at least"
+        )
+
+
+def _summary(client: StreamMaker, stream: str) -> dict[str, Any]:
+    summary: dict[str, Any] = client.describe_stream_summary(**stream_argument(stream))[
+        "StreamDescriptionSummary"
+    ]
+    return summary
+
+
+def _wait(client: StreamMaker, stream: str) -> None:
+    client.get_waiter("stream_exists").wait(StreamName=stream)

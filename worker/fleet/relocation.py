@@ -1,0 +1,140 @@
+"""Moves a stopped worker's state into a fleet's buckets, and a stopped fleet's into one. Shell.
+
+The states that are moved are acquired first, so that whoever still works on them is fenced, and
+handed over last, so that nobody can go on with them. Until the layout of a new fleet is written, or
+until the buckets are handed over, nothing has been moved: the attempt can be removed and repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from random import random
+from typing import Final
+
+from msgspec.structs import replace
+
+from worker.errors import BadInput, Misconfigured
+from worker.fleet.layout import Layout
+from worker.fleet.layout_store import create_layout, require_layout
+from worker.fleet.moving import WholeState, join_states, split_state, start_after
+from worker.opening import Locations
+from worker.outbox.entries import DeliveryOutcome, Settled
+from worker.outbox.ledger import Note
+from worker.state.store import Commit, Erasable
+
+_NOTES_AT_ONCE: Final = 500
+
+
+def fleet_from(locations: Locations, source: str, state: str, layout: Layout) -> WholeState:
+    """Make the state of a fleet at ``state`` from a single worker's at ``source``; return what was
+    moved. The fleet's routers begin where the worker has stopped, whatever ``layout`` says of it.
+
+    Raises ``StreamReplaced`` if ``source`` isn't the state of the layout's source stream,
+    ``BadInput`` if requests wait in its outbox, ``Misconfigured`` if there is a state in one of the
+    buckets already, and ``Fenced`` if a worker acquires ``source`` meanwhile.
+    """
+    moved = f"nothing any more, since it was moved to the fleet at {state}"
+    _require_empty(locations, state, layout)
+    locations.make_folder(state)
+    with _acquired(locations, source, layout.source, moved) as (store, whole):
+        for bucket, part in enumerate(split_state(whole, layout.buckets, layout.bucket_of)):
+            place, identity = layout.location(state, bucket), layout.identity(bucket)
+            with _filled(locations, place, identity, part):
+                pass
+        store.hand_over(moved)
+    create_layout(locations, state, replace(layout, start=start_after(whole.whole.positions)))
+    return whole
+
+
+def single_from(locations: Locations, state: str, target: str) -> WholeState:
+    """Make a single worker's state at ``target`` from that of the fleet at ``state``; return what
+    was moved.
+
+    Raises ``BadInput`` if requests wait in a bucket's outbox, or the buckets have not all read the
+    source equally far; ``Misconfigured`` if there is a state at ``target`` already; ``Fenced`` if a
+    task acquires a bucket meanwhile.
+    """
+    layout = require_layout(locations, state)
+    moved = f"nothing any more, since the fleet was moved to {target}"
+    if locations.has_state(target):
+        raise Misconfigured(
+            f"there is a state at {target} already: name another place, or, if an attempt to move "
+            "was interrupted, remove that state and repeat it"
+        )
+    with ExitStack() as stack:
+        places = [
+            (layout.location(state, bucket), layout.identity(bucket))
+            for bucket in range(layout.buckets)
+        ]
+        acquired = [
+            stack.enter_context(_acquired(locations, location, identity, moved))
+            for location, identity in places
+        ]
+        whole = join_states([found for _, found in acquired])
+        unfinished = f"a move from the fleet at {state} that was interrupted"
+        with _filled(locations, target, unfinished, whole) as single:
+            for store, _ in acquired:
+                store.hand_over(moved)
+            single.hand_over(layout.source)
+    return whole
+
+
+@contextmanager
+def _acquired(
+    locations: Locations, location: str, identity: str, moved: str
+) -> Iterator[tuple[Erasable, WholeState]]:
+    """Acquire a state, and read all of it. ``moved``: whose it is if an earlier attempt has handed
+    it over already.
+    """
+    with closing(_store(locations, location)) as store:
+        there = locations.has_state(location)
+        again = there and locations.view(location).taken().stream == moved
+        whole = store.acquire(moved if again else identity)
+        waiting = store.backlog().entries
+        if waiting:
+            raise BadInput(
+                f"{waiting:,} requests wait in the outbox of {location}: start its worker again "
+                "until all are sent, then stop it"
+            )
+        view = locations.view(location)
+        resident = {change.state.key for change in whole.sessions}
+        found = view.find_sessions(None)
+        evicted = [one for one in found if one.state.key not in resident]
+        yield store, WholeState(whole, evicted, view.notes())
+
+
+@contextmanager
+def _filled(
+    locations: Locations, location: str, identity: str, state: WholeState
+) -> Iterator[Erasable]:
+    """Keep a state in a place without one."""
+    with closing(_store(locations, location)) as store:
+        store.acquire(identity)
+        store.append(Commit(state.whole, [], state.evicted, None))
+        for start in range(0, len(state.notes), _NOTES_AT_ONCE):
+            store.settle(map(_settled, state.notes[start : start + _NOTES_AT_ONCE]))
+        yield store
+
+
+def _settled(note: Note) -> Settled:
+    """A note comes into a ledger with the outcome of an entry, here one that is not there."""
+    return Settled(note.entry, DeliveryOutcome.APPLIED, (), note)
+
+
+def _require_empty(locations: Locations, state: str, layout: Layout) -> None:
+    full = [
+        location
+        for bucket in range(layout.buckets)
+        if locations.has_state(location := layout.location(state, bucket))
+    ]
+    if full:
+        raise Misconfigured(
+            f"there are states already, as at {full[0]}: name another place, or, if an attempt to "
+            f"move was interrupted, remove everything at {state} and repeat it"
+        )
+
+
+def _store(locations: Locations, location: str) -> Erasable:
+    return locations.store(location, lambda _failed: None, time.sleep, random)

@@ -1,0 +1,236 @@
+"""The router: takes what source shards deliver, and puts it into the keyed stream by bucket. Shell.
+
+``RouterHost`` is what one process has of it: a processor for each leased source shard, a thread
+that puts marks, and one that probes shards which deliver nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Event, Lock, Thread
+from typing import Final, NamedTuple
+
+from worker.errors import VoiceInsightsError
+from worker.fleet.guard import Fail
+from worker.fleet.layout import Layout
+from worker.fleet.processor import Checkpointer, LeasedRecord
+from worker.fleet.producer import BundleProducer
+from worker.fleet.routing import MARK_EVERY_S, Marks, Routing
+from worker.fleet.tip_probe import probed_tip
+from worker.service.hooks import WorkerEvents
+from worker.sources.kinesis.api import KinesisApi
+from worker.sources.kinesis.lineage import StreamDescription, children_of, trim_horizon
+
+_SILENT_S: Final = 2.0
+"""How long a shard delivers nothing before it is probed."""
+
+_PROBE_EVERY_S: Final = 2.5
+_DESCRIBE_ATTEMPTS: Final = 20
+_DESCRIBE_AGAIN_S: Final = 0.5
+
+
+class RouterParts(NamedTuple):
+    """What a process's routers share. ``source``: the source stream; ``describe`` returns it as it
+    is now, and raises if it can't be asked for long. ``now``: epoch ms, ``monotonic``: seconds.
+    ``sleep``: called with seconds in any thread; may raise to end a wait.
+    """
+
+    layout: Layout
+    source: KinesisApi
+    describe: Callable[[], StreamDescription]
+    producer: BundleProducer
+    events: WorkerEvents
+    now: Callable[[], int]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], object]
+
+
+class RouterHost:
+    """The routers of one process. ``fail``: see ``guard``; called by the threads of ``start``."""
+
+    def __init__(self, parts: RouterParts, fail: Fail) -> None:
+        self._parts = parts
+        self._fail = fail
+        self._lock = Lock()
+        self._routers: dict[int, Router] = {}
+        self._stopping = Event()
+        self._threads = [
+            Thread(target=self._repeat, args=(MARK_EVERY_S, self.put_marks), name="fleet-marks"),
+            Thread(target=self._repeat, args=(_PROBE_EVERY_S, self.probe), name="fleet-probe"),
+        ]
+
+    def processor(self) -> Router:
+        """Return the processor of one more source shard."""
+        return Router(self, self._parts)
+
+    def start(self) -> None:
+        """Begin to put marks and to probe."""
+        for thread in self._threads:
+            thread.daemon = True
+            thread.start()
+
+    def stop(self, deadline: float) -> None:
+        """Route nothing more, and put last marks, until ``deadline`` (by the monotonic clock). What
+        is not put by then will be routed by the next owners of the leases.
+        """
+        self._stopping.set()
+        last = Thread(target=self.put_marks, name="fleet-last-marks", daemon=True)
+        last.start()
+        for thread in (*self._threads, last):
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - self._parts.monotonic()))
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing is routed any more."""
+        return self._stopping.is_set()
+
+    def enter(self, router: Router) -> None:
+        """Count a router in."""
+        with self._lock:
+            self._routers[id(router)] = router
+
+    def leave(self, router: Router) -> None:
+        """Count a router out: its shard is another process's, or at its end."""
+        with self._lock:
+            self._routers.pop(id(router), None)
+
+    def put_marks(self) -> bool:
+        """Tell buckets what they have to learn; return whether all of them know."""
+        with self._lock:
+            marks = Marks(self._parts.layout, [one.routing for one in self._routers.values()])
+        if not self._parts.producer.put(marks.puts):
+            return False
+        with self._lock:
+            marks.acknowledged()
+        return True
+
+    def probe(self) -> None:
+        """Probe the shards that deliver nothing."""
+        parts = self._parts
+        with self._lock:
+            silent = [one for one in self._routers.values() if one.silent(parts.monotonic())]
+            asked = [(one, one.routing.through) for one in silent]
+        for router, through in asked:
+            clock = probed_tip(parts.source, router.shard, through, parts.layout.start)
+            if clock is None:
+                continue
+            with self._lock:
+                if router.silent(parts.monotonic()) and router.routing.through == through:
+                    router.routing.caught_up(clock)
+
+    def routed(self, router: Router, records: Sequence[LeasedRecord], behind: int | None) -> bool:
+        """Route the next records of a router's shard; return whether all of them are put."""
+        with self._lock:
+            rounds = router.routing.route(records, behind)
+        for puts in rounds:
+            if self.stopping or not self._parts.producer.put(puts):
+                return False
+        with self._lock:
+            router.routing.acknowledged()
+        return True
+
+    def ended(self, router: Router, children: Sequence[str]) -> bool:
+        """Tell all buckets of the end of a router's shard; return whether they know."""
+        with self._lock:
+            router.routing.end(children)
+        while not router.routing.end_settled:
+            if not self.put_marks():
+                return False
+        return True
+
+    def _repeat(self, every_s: float, work: Callable[[], object]) -> None:
+        try:
+            while not self._stopping.wait(every_s):
+                work()
+        except BaseException as error:
+            self._fail(error)
+
+
+class Router:
+    """A ``Processor`` of a source shard."""
+
+    def __init__(self, host: RouterHost, parts: RouterParts) -> None:
+        self._host = host
+        self._parts = parts
+        self._called_at = parts.monotonic()
+        self._busy = False
+        self._lost = False
+        self._checkpointed = ""
+        self.shard = ""
+        self.routing = Routing(parts.layout, "", None)
+
+    def silent(self, now: float) -> bool:
+        """Whether the shard delivers nothing, and hasn't for a while."""
+        return not self._busy and now - self._called_at >= _SILENT_S
+
+    def initialize(self, shard: str, after: str | None) -> None:
+        """See ``Processor``. What was routed before is what the checkpoint says, and no more."""
+        self.shard = shard
+        horizon = trim_horizon(self._parts.describe(), self._parts.now())
+        self.routing = Routing(self._parts.layout, shard, after, horizon)
+        self._checkpointed = after or ""
+        self._called_at = self._parts.monotonic()
+        self._host.enter(self)
+
+    def process(
+        self, records: Sequence[LeasedRecord], millis_behind: int | None, checkpoint: Checkpointer
+    ) -> None:
+        """See ``Processor``. After a stop, or once the lease is known to be lost, nothing is
+        routed: the records will come to the next owner.
+        """
+        if self._lost or self._host.stopping:
+            return
+        self._busy = True
+        try:
+            if records and not self._host.routed(self, records, millis_behind):
+                return
+        finally:
+            self._called_at = self._parts.monotonic()
+            self._busy = False
+        self._parts.events.routed(len(records))
+        self._parts.events.router_behind(self.shard, millis_behind or 0)
+        self._settle(checkpoint)
+
+    def lease_lost(self) -> None:
+        """See ``Processor``."""
+        self._leave()
+
+    def shard_ended(self, checkpoint: Checkpointer) -> None:
+        """See ``Processor``. The end is checkpointed once all buckets know it, with the child
+        shards, which hold stream time from then on.
+        """
+        if self._lost or self._host.stopping:
+            return
+        children = self._children()
+        if self._host.ended(self, children):
+            checkpoint()
+            self._leave()
+
+    def shutdown_requested(self, checkpoint: Checkpointer) -> None:
+        """See ``Processor``."""
+        if not self._lost:
+            self._host.put_marks()
+            self._settle(checkpoint)
+        self._leave()
+
+    def _settle(self, checkpoint: Checkpointer) -> None:
+        settled = self.routing.settled
+        if settled and settled != self._checkpointed:
+            if checkpoint(settled):
+                self._checkpointed = settled
+            else:
+                self._leave()
+
+    def _leave(self) -> None:
+        self._lost = True
+        self._host.leave(self)
+        self._parts.events.router_left(self.shard)
+
+    def _children(self) -> list[str]:
+        for _ in range(_DESCRIBE_ATTEMPTS):
+            children = children_of(self.shard, self._parts.describe().shards)
+            if children:
+                return [one.shard for one in children]
+            self._parts.sleep(_DESCRIBE_AGAIN_S)
+        raise VoiceInsightsError(f"{self.shard} has ended, and its child shards can't be found")

@@ -1,0 +1,41 @@
+"""Lets a bucket go on where its chain is broken. Shell."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from random import random
+
+from worker.errors import BadInput
+from worker.fleet.layout import Layout
+from worker.opening import Locations
+from worker.partition.delta import Delta
+from worker.state.store import Commit
+from worker.stream.position import HEAD, Position
+
+
+def skip_to(
+    locations: Locations, state: str, layout: Layout, bucket: int, shard: str, after: str
+) -> str:
+    """Move a bucket's position in a shard of the source on to ``after``, a sequence number, and
+    count a gap; return where it was, in words.
+
+    Raises ``BadInput`` for a bucket without a state, and for a number that isn't one or lies before
+    what the bucket has.
+    """
+    if bucket >= layout.buckets or not after.isdecimal():
+        raise BadInput(f"takes a bucket from 0 to {layout.buckets - 1} and a sequence number")
+    location = layout.location(state, bucket)
+    if not locations.has_state(location):
+        raise BadInput(f"bucket {bucket} has no state yet: there is nothing to pass over")
+    with closing(locations.store(location, lambda _failed: None, time.sleep, random)) as store:
+        whole = store.acquire(layout.identity(bucket))
+        before = whole.positions.get(shard, HEAD)
+        if before.ended or (before.started and int(before.value) >= int(after)):
+            raise BadInput(f"bucket {bucket} has {shard} up to {before.value or 'its end'} already")
+        position = Position("after", after, before.seen_to)
+        delta = Delta(
+            positions={shard: position}, stream_time=whole.stream_time, counters={"input_gaps": 1}
+        )
+        store.append(Commit(delta, [], [], None))
+    return before.value or before.kind

@@ -1,0 +1,32 @@
+"""Asks whether a source shard has nothing to read, and since when. Shell.
+
+Engines are silent about an empty shard, or don't tell the server's date; stream time would stand
+until the shard's next record.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from worker.sources.kinesis.api import KinesisApi, RecordsAnswer
+from worker.sources.kinesis.shard_consumer import tip_clock
+from worker.stream.position import HEAD, Position, at_time
+
+
+def probed_tip(
+    api: KinesisApi, shard: str, through: str, start: Literal["trim_horizon"] | int
+) -> int | None:
+    """Return the time (epoch ms) before which nothing can arrive beyond ``through`` any more, a
+    sequence number, or empty where the shard is not read yet and begins at ``start``.
+
+    None if the shard has records there, is at its end, or can't be asked.
+    """
+    if through:
+        position = Position("after", through)
+    else:
+        position = HEAD if start == "trim_horizon" else at_time(start, start)
+    iterator = api.shard_iterator(shard, position)
+    if not isinstance(iterator, str):
+        return None
+    answer = api.get_records(shard, iterator)
+    return tip_clock(answer) if isinstance(answer, RecordsAnswer) else None
