@@ -50,10 +50,10 @@ turns.
 """
 
 HOLDS: Final[Mapping[str, object]] = {
-    "hold_direct_s": 2,
-    "hold_turn_s": 4,
-    "quiet_s": 2,
-    "hold_hole_s": 20,
+    "hold_direct_s": 10,
+    "hold_turn_s": 20,
+    "quiet_s": 5,
+    "hold_hole_s": 30,
     "hold_max_s": 60,
     "close_after_wrap_up_s": 10,
     "close_idle_s": 45,

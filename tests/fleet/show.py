@@ -34,7 +34,15 @@ from worker.testing.traffic import Traffic, simulated_records
 
 SPEED: Final = 16.0
 FED_S: Final = 75
-HOLDS: Final = {"close_after_wrap_up_s": 4, "close_idle_s": 15, "hold_hole_s": 8, "hold_max_s": 20}
+HOLDS: Final = {
+    "hold_direct_s": 2,
+    "hold_turn_s": 4,
+    "quiet_s": 2,
+    "hold_hole_s": 8,
+    "hold_max_s": 20,
+    "close_after_wrap_up_s": 4,
+    "close_idle_s": 15,
+}
 TRAFFIC: Final = Traffic(
     sessions=60,
     spread_s=FED_S * SPEED * 0.7,
