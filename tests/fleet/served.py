@@ -162,6 +162,7 @@ class Task:
         threads: int = 1,
         pools: LanePools | None = None,
         store: type[SqliteStore] = SqliteStore,
+        parent: str = "",
     ) -> None:
         self.now_s = 0.0
         self.sinks = sinks or {kind: Lines() for kind in FORMATS}
@@ -179,7 +180,14 @@ class Task:
             pools or LanePools(0),
             ThreadPool("compactor", 0),
         )
-        buckets = BucketParts(LAYOUT, str(folder), shared, lambda: {SHARD: HEAD}, self.observer)
+        buckets = BucketParts(
+            LAYOUT,
+            str(folder),
+            shared,
+            lambda: {one: HEAD for one in (SHARD, parent) if one},
+            self.observer,
+            lambda: {SHARD: (parent,), parent: ()} if parent else {},
+        )
         self.host = PartitionsHost(
             PartitionsParts(
                 buckets, lambda _shard: hash_keys, lambda: self.now_s, threads, 0.0, rest

@@ -95,6 +95,19 @@ def test_stream_time_is_the_sources_and_no_keyed_shard_holds_it_back(tmp_path: P
     assert summed(tmp_path)["sessions_closed"] == summed(tmp_path)["sessions_opened"]
 
 
+def test_a_shard_that_had_ended_before_the_fleets_start_holds_no_time_back(tmp_path: Path) -> None:
+    """No engine leases it, so nothing is ever said of it."""
+    task, lease, keyed = Task(tmp_path, parent="ended before"), Lease(), routed()
+    keyed.tip(BASE + 24 * HOUR)
+    processor = task.begun()
+    task.commit(processor, lease)
+    processor = Task(tmp_path, parent="ended before").begun()
+    processor.process(keyed.records, 0, lease)
+    processor.lease_lost()
+    assert {one.stream_time for one in states(tmp_path)} == {BASE + 24 * HOUR}
+    assert all(one.positions["ended before"].ended for one in states(tmp_path))
+
+
 # --- who owns a bucket
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from worker.fleet.bundles import Bundle, Mark
@@ -53,7 +53,7 @@ class BucketParts(NamedTuple):
     """What the buckets of a process share.
 
     ``state``: the fleet's location. ``births``: returns the positions at which a bucket without any
-    begins, those of all shards of the source.
+    begins, those of all shards of the source. ``parents``: returns the parents of each of these.
     """
 
     layout: Layout
@@ -61,6 +61,7 @@ class BucketParts(NamedTuple):
     shared: SharedParts
     births: Callable[[], Mapping[str, Position]]
     observer: BucketObserver
+    parents: Callable[[], Mapping[str, Sequence[str]]] = dict
 
     def of(self, bucket: int) -> SharedParts:
         """Return the parts of one bucket, which has its share of the limits."""
@@ -134,9 +135,15 @@ class HeldBucket:
     """
 
     def __init__(
-        self, number: int, service: Service, source: PushedSource, receipt: Receipt
+        self,
+        number: int,
+        service: Service,
+        source: PushedSource,
+        receipt: Receipt,
+        parents: Mapping[str, Sequence[str]],
     ) -> None:
         self.number: Final = number
+        self._parents = dict(parents)
         self.service: Final = service
         self._source = source
         self._receipt = receipt
@@ -154,7 +161,21 @@ class HeldBucket:
         """
         received = self._receipt.take(bundle)
         self._source.push(received.batches)
+        for batch in received.batches:
+            self._source.push(self._never_leased(batch.shard))
         return received.repeated
+
+    def _never_leased(self, shard: str) -> Iterator[DecodedBatch]:
+        """The ends of a shard's ancestors of which nothing has come. A shard is leased after its
+        parents' ends have been told, so these were never leased: they had ended before the fleet's
+        start, and would hold time back for ever.
+        """
+        positions = self.service.partition.positions
+        for parent in self._parents.pop(shard, ()):
+            position = positions.get(parent)
+            if position is not None and not (position.started or position.ended):
+                yield DecodedBatch(parent, 0, [], Position("ended", "", position.seen_to))
+            yield from self._never_leased(parent)
 
     def carried(
         self, carrier: str, sequence_number: str, arrival: int, *, ended: bool = False
@@ -170,6 +191,7 @@ def open_bucket(parts: BucketParts, bucket: int) -> HeldBucket:
     """
     layout, source = parts.layout, PushedSource()
     receipts: list[Receipt] = []
+    unbegun: list[str] = []
 
     def acquired(restored: Delta) -> None:
         parts.observer.bucket_taken(bucket, restored.series)
@@ -177,6 +199,11 @@ def open_bucket(parts: BucketParts, bucket: int) -> HeldBucket:
     def open_source(stored: Mapping[str, Position]) -> Opening:
         positions = stored or parts.births()
         receipts.append(Receipt(layout, bucket, positions))
+        unbegun.extend(
+            shard
+            for shard, one in positions.items()
+            if not (one.started or one.ended or one.is_carrier)
+        )
         return Opening(source, positions)
 
     service = partition_of(
@@ -186,4 +213,5 @@ def open_bucket(parts: BucketParts, bucket: int) -> HeldBucket:
         open_source,
         acquired,
     )
-    return HeldBucket(bucket, service, source, receipts[0])
+    parents = parts.parents() if unbegun else {}
+    return HeldBucket(bucket, service, source, receipts[0], parents)

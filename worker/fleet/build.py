@@ -204,5 +204,6 @@ def _partitions(
         shared,
         lambda: first_positions(describe_source(), layout.start),
         made.observer,
+        lambda: {one.shard: one.parents for one in describe_source().shards},
     )
     return PartitionsHost(PartitionsParts(buckets, ranges.of, time.monotonic), made.fail)

@@ -221,7 +221,9 @@ class FleetWorker:
             self._compaction,
             self._destinations,
         )
-        buckets = BucketParts(self._layout, "state", shared, self._births, self._observer)
+        buckets = BucketParts(
+            self._layout, "state", shared, self._births, self._observer, self._parents
+        )
         return self.partitions_host(
             PartitionsParts(
                 buckets, world.keyed.hash_keys, lambda: world.now / 1000, 1, 0.0, self._rest
@@ -237,9 +239,15 @@ class FleetWorker:
         self._lanes.step_some(1.0)
 
     def _births(self) -> dict[str, Position]:
+        return first_positions(self._source(), self._world.plan.start)
+
+    def _parents(self) -> dict[str, tuple[str, ...]]:
+        return {one.shard: one.parents for one in self._source().shards}
+
+    def _source(self) -> StreamDescription:
         while not isinstance(found := self._world.kinesis.describe(), StreamDescription):
             self._world.pass_time(_AGAIN_MS)
-        return first_positions(found, self._world.plan.start)
+        return found
 
     def _open_store(self, location: str) -> Store:
         """The store of a bucket, watched under a name that no other opening has."""
