@@ -14,7 +14,7 @@ from worker.sessions.schema import SessionRecord
 from worker.state.closed_session import decode_closed, encode_closed
 from worker.state.view import StateView
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 TIMEOUT_S: Final = 3.0
 """The time in which the service's thread has to run a query."""
@@ -33,7 +33,7 @@ class PacedSearch:
         self._monotonic = monotonic
         self._search_at = monotonic()
 
-    def search(self, find: Callable[[], list[T]]) -> list[T] | None:
+    def search(self, find: Callable[[], list[_T]]) -> list[_T] | None:
         """Return what ``find`` returns; None without calling it if the pause isn't over."""
         began = self._monotonic()
         if began < self._search_at:

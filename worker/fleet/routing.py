@@ -27,7 +27,7 @@ from worker.fleet.keys import items_by_bucket
 from worker.fleet.layout import Layout
 from worker.fleet.processor import LeasedRecord
 
-RECORD_BYTES: Final = (1 << 20) - 256
+BUNDLE_BYTES: Final = (1 << 20) - 256
 """The most bytes that a bundle may have, unless the keyed stream takes larger records than 1 MiB:
 its partition key counts, too.
 """
@@ -69,7 +69,7 @@ class Routing:
         shard: str,
         after: str | None,
         horizon: int = 0,
-        most_bytes: int = RECORD_BYTES,
+        most_bytes: int = BUNDLE_BYTES,
         platforms: Platforms = PLATFORMS,
     ) -> None:
         if most_bytes < _LEAST_BYTES:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from worker.partition.partition import Partition
 from worker.service.hooks import WorkerEvents
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 MAX_WAITING: Final = 8
 """The greatest number of queries that wait at once."""
@@ -36,7 +36,7 @@ class PartitionQueries(WorkerEvents):
     def __init__(self) -> None:
         self._waiting: deque[_Query] = deque()
 
-    def result(self, run: Callable[[Partition], T], timeout_s: float) -> T:
+    def result(self, run: Callable[[Partition], _T], timeout_s: float) -> _T:
         """Return what ``run`` returns; the service's thread calls it. It must take little time,
         and keep nothing of the partition that may change. Raises ``QueryTimeout`` after
         ``timeout_s`` seconds, and what ``run`` raises.
@@ -46,7 +46,7 @@ class PartitionQueries(WorkerEvents):
         query = _Query(run, Future())
         self._waiting.append(query)
         try:
-            result: T = query.result.result(timeout_s)
+            result: _T = query.result.result(timeout_s)
         except TimeoutError:
             query.result.cancel()
             raise QueryTimeout from None
