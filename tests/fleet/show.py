@@ -36,10 +36,7 @@ SPEED: Final = 16.0
 FED_S: Final = 75
 HOLDS: Final = {
     "hold_direct_s": 2,
-    "hold_turn_s": 4,
     "quiet_s": 2,
-    "hold_hole_s": 8,
-    "hold_max_s": 20,
     "close_after_wrap_up_s": 4,
     "close_idle_s": 15,
 }
@@ -48,6 +45,7 @@ TRAFFIC: Final = Traffic(
     spread_s=FED_S * SPEED * 0.7,
     delay_median_s=0.5,
     stragglers=0,
+    lost=0,
     malformed=0.003,
     aggregates=0.03,
 )

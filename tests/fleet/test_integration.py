@@ -36,9 +36,10 @@ pytestmark = pytest.mark.slow
 
 TRAFFIC: Final = Traffic(
     sessions=120,
-    spread_s=FED_S * SPEED * 0.9,
+    spread_s=FED_S * SPEED * 0.7,
     delay_median_s=0.5,
     stragglers=0,
+    lost=0,
     malformed=0.003,
     aggregates=0.03,
 )
@@ -51,7 +52,7 @@ def tasks(tmp_path: Path) -> Iterator[Tasks]:
         if os.environ.get("CI"):
             pytest.fail(f"in CI nothing is skipped: {reason}")
         pytest.skip(reason)
-    with fleet_aws(resharding=RESHARDING) as aws:
+    with fleet_aws(resharding=True) as aws:
         made = Tasks(aws, tmp_path, ENGINE)
         try:
             yield made

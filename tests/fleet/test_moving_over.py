@@ -37,9 +37,10 @@ pytestmark = pytest.mark.slow
 
 TRAFFIC: Final = Traffic(
     sessions=60,
-    spread_s=FED_S * SPEED * 0.9,
+    spread_s=FED_S * SPEED * 0.7,
     delay_median_s=0.5,
     stragglers=0,
+    lost=0,
     malformed=0.003,
     aggregates=0.03,
 )
@@ -158,8 +159,6 @@ def test_what_moves_over_and_back_amid_calls_is_counted_once(move: Move) -> None
     assert but_for_the_close(tasks.session_records()) == but_for_the_close(offline.records)
     assert len(set(tasks.lines(DEAD_LETTERS))) == offline.counters["dead_letters"]
     counters = Counter(move.contents(AGAIN).whole.counters)
-    # holds of seconds on a busy machine: a worker that was never moved retracts a sample, too
-    retracted = counters.pop("samples_retracted", 0)
     assert +counters == +offline.counters
     with tasks.environment():
         bound = bounds(move.view(AGAIN).notes())
@@ -167,4 +166,4 @@ def test_what_moves_over_and_back_amid_calls_is_counted_once(move: Move) -> None
     twice = beyond(published(client, NAMESPACE, offline.statistics), offline.statistics)
     for series, more in twice.items():
         may = bound[series].samples if series in bound else 0
-        assert 0 < more.samples <= may + retracted, series
+        assert 0 < more.samples <= may, series
