@@ -27,9 +27,13 @@ class Seen(WorkerEvents):
 
     def __init__(self) -> None:
         self.records = 0
+        self.behind: list[tuple[str, int]] = []
 
     def routed(self, records: int) -> None:
         self.records += records
+
+    def router_behind(self, shard: str, ms: int) -> None:
+        self.behind.append((shard, ms))
 
 
 @dataclass
@@ -144,6 +148,19 @@ def test_the_probe_moves_time_where_nothing_arrives() -> None:
     scene.host.put_marks()
     clocks = [scene.told(bucket)[-1].clock for bucket in range(LAYOUT.buckets)]
     assert clocks == [NOW + 60_000] * LAYOUT.buckets
+
+
+def test_a_silent_shard_at_its_tip_is_not_behind() -> None:
+    scene = Scene()
+    router = scene.router()
+    router.process(scene.put(1), 700, Lease())
+    scene.now += 60
+    scene.host.probe()
+    assert scene.events.behind == [(SHARD, 700), (SHARD, 0)]
+    router.lease_lost()
+    scene.now += 60
+    scene.host.probe()
+    assert len(scene.events.behind) == 2
 
 
 def test_the_probe_of_a_new_run_reads_after_its_checkpoint() -> None:

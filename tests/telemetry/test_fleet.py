@@ -234,6 +234,25 @@ def test_a_task_is_alive_while_each_of_its_buckets_is(task: Task) -> None:
     assert not task.fleet.alive()
 
 
+def test_a_bucket_whose_task_waits_for_aws_is_alive(task: Task) -> None:
+    task.take(0).progress(progress())
+    for _ in range(4):
+        task.now_s += TURN_WITHIN_S
+        task.fleet.waiting()
+    assert task.fleet.alive()
+    task.fleet.bucket_left(0)
+    task.fleet.waiting()
+    assert not task.fleet.holds_any()
+
+
+def test_a_task_whose_last_bucket_has_left_lags_behind_nothing(task: Task) -> None:
+    task.take(0).progress(progress(stream_time=NOW - 900_000))
+    task.fleet.bucket_left(0)
+    task.now_s = 3600
+    names = ("StreamTimeLag", "CommitAge", "SessionsOpen", "SessionsHeld", "OutboxAge")
+    assert [task.value(name) for name in names] == [0] * len(names)
+
+
 def test_each_bucket_comes_and_goes_once(task: Task) -> None:
     task.take(3)
     task.fleet.bucket_left(3)

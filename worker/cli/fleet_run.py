@@ -93,7 +93,9 @@ def _work(
 
     def wait(seconds: float) -> None:
         credentials.check()
+        fleet.waiting()
         signals.sleep(seconds)
+        fleet.waiting()
 
     def deadline() -> float | None:
         credentials.check()

@@ -89,8 +89,8 @@ class SessionSearch:
         except QueryTimeout:
             return None
         closed = self._paced.search(lambda: self._view().find_closed_sessions(sid))
-        if closed is None and not copies:
-            return None
+        if closed is None and not (copies and sid in {key.session_id for key in meant}):
+            return None  # a call may have further sessions, which are closed
         found = [*(closed or ()), *map(decode_closed, copies)]
         unique = {one.state.key: one for one in found}
         return [record_as_it_stands(one, contiguous=contiguous) for one in unique.values()]

@@ -116,8 +116,10 @@ class RouterHost:
             if clock is None:
                 continue
             with self._lock:
-                if router.silent(parts.monotonic()) and router.routing.through == through:
+                held = id(router) in self._routers
+                if held and router.silent(parts.monotonic()) and router.routing.through == through:
                     router.routing.caught_up(clock)
+                    parts.events.router_behind(router.shard, 0)
 
     def routed(self, router: Router, records: Sequence[LeasedRecord], behind: int | None) -> bool:
         """Route the next records of a router's shard; return whether all of them are put."""

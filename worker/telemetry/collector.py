@@ -105,8 +105,8 @@ class TelemetryCollector(WorkerEvents):
 
     def tick(self) -> None:
         """Report if nothing was reported in this minute yet. For any thread."""
-        now = self._now()
         with self._lock:
+            now = self._now()
             if now // MINUTE == self._reported:
                 return
             self._reported = now // MINUTE

@@ -21,6 +21,13 @@ from worker.telemetry.snapshot import MetricValues
 _ANSWERS_WITHIN_S: Final = 60.0
 """A shard that its router hasn't heard of for longer is taken to fall behind."""
 
+_OF_BUCKETS: Final = (
+    *("StreamTimeLag", "CommitAge", "MillisBehindLatest", "StreamTimeHeldBack", "ShardsLive"),
+    *("ShardsPaused", "Backpressure", "SessionsOpen", "SessionsHeld", "SessionsCrossShard"),
+    *("OutboxEntries", "OutboxSize", "OutboxAge", "StateSize"),
+)
+"""The metrics of what buckets hold now: 0 for a task that holds none."""
+
 
 class BucketNews(Protocol):
     """Told of the buckets that come to a task, and go."""
@@ -96,6 +103,12 @@ class FleetTelemetry(WorkerEvents):
             if bucket in self._signs:
                 self._signs[bucket] = self._monotonic(), TURN_WITHIN_S
 
+    def waiting(self) -> None:
+        """A thread waits for AWS: any bucket may have to wait for that thread, so all are alive."""
+        with self._lock:
+            now = self._monotonic()
+            self._signs |= {bucket: (now, within) for bucket, (_, within) in self._signs.items()}
+
     def routed_twice(self, records: int) -> None:
         """See ``BucketObserver.routed_twice``."""
         self._count("RoutedTwice", records)
@@ -127,6 +140,7 @@ class FleetTelemetry(WorkerEvents):
                 "BucketsHeld": held,
                 "SeriesAdmitted": self._merged.series,
                 "Heartbeat": int(held > 0),
+                **({} if held else dict.fromkeys(_OF_BUCKETS, 0)),
             }
             if self._behind:
                 values["RouterBehindMillis"] = max(map(self._lag, self._behind.values()))
