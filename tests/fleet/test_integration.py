@@ -107,4 +107,4 @@ def test_what_befalls_a_fleet_changes_no_number(tasks: Tasks) -> None:
     offline = tasks.recorded()
     click.echo(f"counters that differ: {differing(tasks.counters(), offline.counters)}")
     twice = tasks.judge(offline)
-    click.echo(f"counted twice, within what the ledgers say: {len(twice)} series' minutes")
+    click.echo(f"CloudWatch holds more, within the bounds: {len(twice)} series' minutes")
