@@ -108,6 +108,16 @@ def test_a_shard_that_had_ended_before_the_fleets_start_holds_no_time_back(tmp_p
     assert all(one.positions["ended before"].ended for one in states(tmp_path))
 
 
+def test_a_shard_that_comes_to_a_stopping_process_is_left_to_others(tmp_path: Path) -> None:
+    owner, stopping = Task(tmp_path).begun(), Task(tmp_path)
+    stopping.host.stop(0.0)
+    late = stopping.begun()
+    late.process(routed().records, 0, Lease())
+    assert (late.buckets, stopping.observer.taken, stopping.host.processors) == ((), {}, [])
+    assert owner.buckets
+    owner.process(routed().records, 0, Lease())  # nobody has taken its buckets
+
+
 # --- who owns a bucket
 
 

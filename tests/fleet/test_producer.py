@@ -34,6 +34,12 @@ def test_what_has_no_known_outcome_is_put_again() -> None:
     assert [one["Data"] for one in keyed.taken] == [one.data for one in PUTS] * 2
 
 
+def test_records_refused_for_expired_credentials_are_put_again() -> None:
+    keyed = Keyed("ExpiredTokenException", "ExpiredTokenException")
+    assert producer(keyed).put(PUTS)
+    assert [one["Data"] for one in keyed.taken] == [one.data for one in PUTS]
+
+
 def test_puts_are_given_up_once_the_process_stops() -> None:
     keyed = Keyed(*["InternalFailure"] * 9)
     told = list[tuple[str, int]]()

@@ -178,3 +178,10 @@ def test_other_names_among_a_states_positions_are_left_alone() -> None:
     receipt = had(("keyed/shardId-1", at(77)), (SHARD, at(5)))
     ((batch,), _) = receipt.take(bundle(5, 6))
     assert batch.shard == SHARD
+
+
+def test_a_moved_state_learns_the_time_of_a_shard_that_has_been_silent_since() -> None:
+    """Its router has read nothing yet, and so begins all that it says at the shard's beginning."""
+    receipt = had((SHARD, at(7)))
+    (batch,), _ = receipt.take(mark(SourceProgress(SHARD, "", "", ARRIVAL + 60_000)))
+    assert batch.position == at(7, ARRIVAL + 60_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from worker.fleet.bundles import Bundle, Mark, SourceProgress
 from worker.fleet.processor import LeasedRecord
 from worker.fleet.router import Router, RouterHost, RouterParts
 from worker.service.hooks import WorkerEvents
+from worker.sources.kinesis.api import RecordsAnswer, StreamFailure
 from worker.sources.kinesis.reader import describe_stream
 from worker.stream.record import Record
 from worker.testing.strict_kinesis import StrictKinesis
@@ -57,7 +59,7 @@ class Scene:
         self.keyed = keyed or Keyed()
         self.events = Seen()
         self.source = StrictKinesis(lambda: NOW + int(self.now * 1000), shards=1)
-        parts = RouterParts(
+        self.parts = RouterParts(
             LAYOUT,
             self.source,
             lambda: describe_stream(self.source, self.sleep),
@@ -69,7 +71,7 @@ class Scene:
         )
         self.failed: list[BaseException] = []
         self.failing = Event()
-        self.host = RouterHost(parts, self.fail)
+        self.host = RouterHost(self.parts, self.fail)
 
     def fail(self, error: BaseException) -> None:
         self.failed.append(error)
@@ -148,6 +150,44 @@ def test_the_probe_moves_time_where_nothing_arrives() -> None:
     scene.host.put_marks()
     clocks = [scene.told(bucket)[-1].clock for bucket in range(LAYOUT.buckets)]
     assert clocks == [NOW + 60_000] * LAYOUT.buckets
+
+
+class SeemsOpen:
+    """Answers at the end of a closed shard as if it were the tip of an open one."""
+
+    def __init__(self, source: StrictKinesis) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def get_records(self, shard: str, iterator: str) -> RecordsAnswer | StreamFailure:
+        answer = self._source.get_records(shard, iterator)
+        if isinstance(answer, RecordsAnswer) and answer.next_iterator is None:
+            return answer._replace(next_iterator=iterator, children=())
+        return answer
+
+
+def test_the_probe_does_not_move_the_time_of_a_closed_shard() -> None:
+    scene = Scene()
+    scene.host = RouterHost(scene.parts._replace(source=SeemsOpen(scene.source)), scene.fail)
+    router = scene.router()
+    router.process(scene.put(1), 0, Lease())
+    scene.source.split(SHARD)
+    before = router.routing.clock
+    scene.now += 60
+    scene.host.probe()
+    assert router.routing.clock == before
+
+
+def test_the_probe_of_a_shard_that_is_silent_for_longer_than_records_are_kept() -> None:
+    scene = Scene()
+    router = scene.router()
+    router.process(scene.put(1), 0, Lease())
+    for _ in range(2):
+        scene.now += scene.parts.describe().retention / 1000 + 60
+        scene.host.probe()
+        assert router.routing.clock == NOW + int(scene.now * 1000)
 
 
 def test_a_silent_shard_at_its_tip_is_not_behind() -> None:

@@ -233,6 +233,25 @@ def test_where_a_run_began_is_said_of_each_buckets_first_stretch_only() -> None:
     assert {one.progress.horizon for one in again} == {0}
 
 
+def test_where_a_run_began_is_said_once_however_many_bundles_a_batch_takes() -> None:
+    routing = Routing(LAYOUT, SHARD, "5", horizon=ARRIVAL, most_bytes=300_000)
+    random = Random(1)
+    found = bundles(
+        routing.route(
+            [
+                LeasedRecord(Record(SHARD, str(n), ARRIVAL, random.randbytes(100_000), ""))
+                for n in range(10, 60)
+            ]
+        )
+    )
+    by_bucket: dict[int, list[int]] = {}
+    for one in found:
+        by_bucket.setdefault(one.bucket, []).append(one.progress.horizon)
+    assert max(map(len, by_bucket.values())) > 1
+    for horizons in by_bucket.values():
+        assert [one for one in horizons if one] == [ARRIVAL]
+
+
 def test_the_end_is_told_to_all_before_it_may_be_checkpointed() -> None:
     routing = Routing(LAYOUT, SHARD, None)
     routing.route(events(1))

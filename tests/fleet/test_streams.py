@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from worker.errors import StreamReplaced, VoiceInsightsError
+from worker.errors import Misconfigured, StreamReplaced, VoiceInsightsError
 from worker.fleet.streams import HashRanges, require_stream_of, stream_identity, stream_name
 from worker.sources.kinesis.lineage import StreamDescription
 
@@ -58,3 +59,38 @@ def test_a_shard_that_is_not_listed_yet_is_asked_for_again() -> None:
 def test_a_shard_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(VoiceInsightsError, match="no shard b"):
         HashRanges(Listing("a"), "keyed", lambda _: None).of("b")
+
+
+class Failing(Listing):
+    """Fails so often at first."""
+
+    def __init__(self, failures: int, error: Exception) -> None:
+        super().__init__("a")
+        self._failures = failures
+        self._error = error
+
+    def list_shards(self, **request: object) -> Mapping[str, object]:
+        self._failures -= 1
+        if self._failures >= 0:
+            raise self._error
+        return super().list_shards(**request)
+
+
+def refusal(code: str) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return ClientError(answer, "ListShards")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConnectTimeoutError(endpoint_url="https://kinesis.test"), refusal("ExpiredTokenException")],
+)
+def test_a_listing_that_fails_for_a_while_is_retried(error: Exception) -> None:
+    assert HashRanges(Failing(3, error), "keyed", lambda _: None).of("a") == (0, 9)
+    with pytest.raises(VoiceInsightsError):
+        HashRanges(Failing(99, error), "keyed", lambda _: None).of("a")
+
+
+def test_a_listing_that_is_denied_is_an_error_at_once() -> None:
+    with pytest.raises(Misconfigured):
+        HashRanges(Failing(1, refusal("AccessDeniedException")), "keyed", lambda _: None).of("a")

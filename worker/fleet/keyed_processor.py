@@ -41,8 +41,7 @@ class _Host(Protocol):
 class KeyedProcessor:
     """A ``Processor``. Its methods may be called in any thread.
 
-    It checkpoints nothing but the last record of which all its buckets have committed the effects,
-    and nothing at all after an error.
+    It checkpoints only what all its buckets have committed, and nothing after an error.
     """
 
     def __init__(self, host: _Host) -> None:
@@ -70,8 +69,11 @@ class KeyedProcessor:
             self._host.enter(self)
             self._shard = shard
             self._settled = self._checkpointed = after
-            first, last = self._host.parts.hash_keys(shard)
-            self._open(self._parts.layout.buckets_between(first, last))
+            self._over = self._host.stopping  # which may not know of this shard any more
+            if self._over:
+                self._host.leave(self)
+            else:
+                self._open(self._parts.layout.buckets_between(*self._host.parts.hash_keys(shard)))
 
     def process(
         self,

@@ -13,9 +13,10 @@ import boto3
 from worker.aws.clients import client_errors, no_retry_config
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.backoff import full_jitter
-from worker.errors import Unreachable
+from worker.errors import VoiceInsightsError
 from worker.fleet.layout import Layout
 from worker.fleet.routing import BundlePut
+from worker.fleet.streams import may_pass
 from worker.producer.put_records import PutEntry, StreamWriter, stream_argument
 
 _MOST_RECORDS: Final = 500  # of one PutRecords request
@@ -95,7 +96,9 @@ class BundleProducer:
         for request in _requests(waiting):
             try:
                 left, code = self._request(request)
-            except Unreachable as error:
+            except VoiceInsightsError as error:
+                if not may_pass(error):
+                    raise
                 left, code = request, str(error)
             rest += left
             reason = code or reason

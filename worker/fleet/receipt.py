@@ -172,7 +172,9 @@ def _moved(position: Position, progress: SourceProgress) -> Position:
 
 
 def _same(position: Position, through: str) -> bool:
-    """Whether ``through``, which the position has, is just where it is."""
+    """Whether nothing lies between ``through``, which the position has, and where it is; after an
+    empty ``through`` a run has found nothing at all, so nothing beyond the position either.
+    """
     if not through:
-        return not position.started
+        return True
     return int(position.value) == int(through)

@@ -106,20 +106,33 @@ class RouterHost:
         return True
 
     def probe(self) -> None:
-        """Probe the shards that deliver nothing."""
+        """Probe the shards that deliver nothing. A closed shard has no clock, even where an answer
+        looks like a tip's: its child shards may hold records from before.
+        """
         parts = self._parts
         with self._lock:
             silent = [one for one in self._routers.values() if one.silent(parts.monotonic())]
-            asked = [(one, one.routing.through) for one in silent]
-        for router, through in asked:
-            clock = probed_tip(parts.source, router.shard, through, parts.layout.start)
-            if clock is None:
+            asked = [(one, one.routing.through, one.routing.clock) for one in silent]
+        found = [
+            (router, through, clock)
+            for router, through, seen_to in asked
+            if (clock := self._tip(router.shard, through, seen_to)) is not None
+        ]
+        if not found:
+            return
+        # listed after the probes, so that a shard closed before its probe is listed as a parent
+        closed = {parent for one in parts.describe().shards for parent in one.parents}
+        for router, through, clock in found:
+            if router.shard in closed:
                 continue
             with self._lock:
                 held = id(router) in self._routers
                 if held and router.silent(parts.monotonic()) and router.routing.through == through:
                     router.routing.caught_up(clock)
                     parts.events.router_behind(router.shard, 0)
+
+    def _tip(self, shard: str, through: str, seen_to: int) -> int | None:
+        return probed_tip(self._parts.source, shard, through, seen_to, self._parts.layout.start)
 
     def routed(self, router: Router, records: Sequence[LeasedRecord], behind: int | None) -> bool:
         """Route the next records of a router's shard; return whether all of them are put."""

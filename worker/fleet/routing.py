@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from worker.events.decode import PLATFORMS
 from worker.events.platform import Platforms
 from worker.fleet.bundles import (
@@ -90,6 +92,11 @@ class Routing:
     def through(self) -> str:
         """The sequence number up to which all has been acknowledged; empty at the shard's start."""
         return self._now.through
+
+    @property
+    def clock(self) -> int:
+        """The time (epoch ms) up to which the shard is known; 0 if it isn't at all."""
+        return self._now.clock
 
     @property
     def settled(self) -> str:
@@ -202,7 +209,10 @@ class Routing:
             until = reached
             if waiting:
                 until = self._now._replace(through=chunk[-1].sequence_number)
-            data = self._encoded(bucket, self._progress(after, until), chunk)
+            progress = self._progress(after, until)
+            if found:  # what may be trimmed before the run counts once
+                progress = replace(progress, horizon=0)
+            data = self._encoded(bucket, progress, chunk)
             if len(data) > self._most_bytes:
                 waiting[:0] = shortened(chunk)
                 continue

@@ -9,8 +9,8 @@ import boto3
 import msgspec
 
 from worker.aws.clients import client_errors, no_retry_config
-from worker.aws.errors import aws_errors, expecting_an_answer
-from worker.errors import StreamReplaced, VoiceInsightsError
+from worker.aws.errors import aws_errors, expecting_an_answer, found_expired
+from worker.errors import StreamReplaced, Unreachable, VoiceInsightsError
 from worker.producer.put_records import stream_argument
 from worker.sources.kinesis.answers import KinesisResponse, checked
 from worker.sources.kinesis.lineage import StreamDescription
@@ -35,6 +35,13 @@ def require_stream_of(layout: str, description: StreamDescription) -> None:
 def stream_name(stream: str) -> str:
     """Return the name in a stream's name or ARN."""
     return stream.rpartition("stream/")[2]
+
+
+def may_pass(error: VoiceInsightsError) -> bool:
+    """Whether a call that failed may succeed if it is made again: Kinesis didn't answer, or the
+    credentials had expired, which are looked up again.
+    """
+    return isinstance(error, Unreachable) or found_expired(error.__cause__)
 
 
 class _Range(msgspec.Struct):
@@ -67,15 +74,22 @@ class HashRanges:
         self._sleep = sleep
 
     def of(self, shard: str) -> tuple[int, int]:
-        """Return the first and the last hash key of a shard. Raises ``VoiceInsightsError`` if the
-        stream doesn't list it.
+        """Return the first and the last hash key of a shard. A listing that fails is retried.
+        Raises ``VoiceInsightsError`` if the stream doesn't list the shard, or can't be asked.
         """
+        failure = VoiceInsightsError(f"{self._stream} has no shard {shard}")
         for _ in range(_ATTEMPTS):
-            found = self._listed().get(shard)
-            if found is not None:
-                return found
+            try:
+                found = self._listed().get(shard)
+            except VoiceInsightsError as error:
+                if not may_pass(error):
+                    raise
+                failure = error
+            else:
+                if found is not None:
+                    return found
             self._sleep(_AGAIN_S)
-        raise VoiceInsightsError(f"{self._stream} has no shard {shard}")
+        raise failure
 
     def _listed(self) -> dict[str, tuple[int, int]]:
         shards: list[_RangedShard] = []

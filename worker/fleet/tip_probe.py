@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from typing import Literal
 
-from worker.sources.kinesis.api import KinesisApi, RecordsAnswer
+from worker.sources.kinesis.api import (
+    KinesisApi,
+    RecordsAnswer,
+    StreamFailure,
+    StreamFailureKind,
+)
+from worker.sources.kinesis.lineage import after_refusal
 from worker.sources.kinesis.shard_consumer import tip_clock
 from worker.stream.position import HEAD, Position, at_time
 
 
 def probed_tip(
-    api: KinesisApi, shard: str, through: str, start: Literal["trim_horizon"] | int
+    api: KinesisApi, shard: str, through: str, seen_to: int, start: Literal["trim_horizon"] | int
 ) -> int | None:
     """Return the time (epoch ms) before which nothing can arrive beyond ``through`` any more, a
-    sequence number, or empty where the shard is not read yet and begins at ``start``.
+    sequence number, or empty where the shard is not read yet and begins at ``start``. ``seen_to``:
+    the shard's clock so far, 0 if it has none; the shard is asked from about there if the stream no
+    longer accepts the number, whose record it has dropped.
 
     None if the shard has records there, is at its end, or can't be asked.
     """
@@ -26,6 +34,15 @@ def probed_tip(
     else:
         position = HEAD if start == "trim_horizon" else at_time(start, start)
     iterator = api.shard_iterator(shard, position)
+    if (
+        isinstance(iterator, StreamFailure)
+        and iterator.kind is StreamFailureKind.REFUSED
+        and through
+    ):
+        # no horizon: all that the shard still has is beyond the number
+        iterator = api.shard_iterator(
+            shard, after_refusal(Position("after", through, seen_to), 0)[0]
+        )
     if not isinstance(iterator, str):
         return None
     answer = api.get_records(shard, iterator)
