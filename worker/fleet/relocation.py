@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from worker.errors import BadInput, Misconfigured
 from worker.fleet.layout import Layout
-from worker.fleet.layout_store import create_layout, require_layout
+from worker.fleet.layout_store import create_layout, read_layout, require_layout
 from worker.fleet.moving import WholeState, join_states, split_state, start_after
 from worker.opening import Locations
 from worker.outbox.entries import DeliveryOutcome, Settled
@@ -31,11 +31,14 @@ def fleet_from(locations: Locations, source: str, state: str, layout: Layout) ->
     """Make the state of a fleet at ``state`` from a single worker's at ``source``; return what was
     moved. The fleet's routers begin where the worker has stopped, whatever ``layout`` says of it.
 
-    Raises ``StreamReplaced`` if ``source`` isn't the state of the layout's source stream,
-    ``BadInput`` if requests wait in its outbox, ``Misconfigured`` if there is a state in one of the
-    buckets already, and ``Fenced`` if a worker acquires ``source`` meanwhile.
+    Raises ``BadInput`` if there is no state at ``source``, or requests wait in its outbox;
+    ``StreamReplaced`` if it isn't that of the layout's source stream; ``Misconfigured`` if there is
+    a fleet at ``state`` already, or a state in one of the buckets; and ``Fenced`` if a worker
+    acquires ``source`` meanwhile.
     """
     moved = f"nothing any more, since it was moved to the fleet at {state}"
+    if not locations.has_state(source):
+        raise BadInput(f"there is no state at {source}")
     _require_empty(locations, state, layout)
     locations.make_folder(state)
     with _acquired(locations, source, layout.source, moved) as (store, whole):
@@ -44,7 +47,12 @@ def fleet_from(locations: Locations, source: str, state: str, layout: Layout) ->
             with _filled(locations, place, identity, part):
                 pass
         store.hand_over(moved)
-    create_layout(locations, state, replace(layout, start=start_after(whole.whole.positions)))
+    begun = replace(layout, start=start_after(whole.whole.positions))
+    if not create_layout(locations, state, begun):
+        raise Misconfigured(
+            f"another fleet was made at {state} meanwhile, which begins elsewhere: remove "
+            f"everything at {state} and repeat the move"
+        )
     return whole
 
 
@@ -124,6 +132,11 @@ def _settled(note: Note) -> Settled:
 
 
 def _require_empty(locations: Locations, state: str, layout: Layout) -> None:
+    if read_layout(locations, state) is not None:
+        raise Misconfigured(
+            f"there is a fleet at {state} already, to which no other state can be moved: name "
+            "another place for a new one"
+        )
     full = [
         location
         for bucket in range(layout.buckets)
