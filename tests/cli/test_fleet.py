@@ -20,7 +20,7 @@ from worker.fleet.layout_store import require_layout
 from worker.opening import Locations
 from worker.partition.delta import Delta
 from worker.state.store import Commit
-from worker.stream.position import Position
+from worker.stream.position import CARRIER, Position, carrier_at
 from worker.testing.moto_server import REGION, embedded_aws
 
 pytestmark = pytest.mark.slow
@@ -185,6 +185,21 @@ def test_a_state_goes_in_and_comes_out(aws: Aws, tmp_path: Path) -> None:
 
 
 def test_the_doctor_examines_a_fleet_where_a_keyed_stream_is_set(aws: Aws, tmp_path: Path) -> None:
+def test_no_bucket_goes_on_in_a_shard_that_no_bucket_knows(aws: Aws, tmp_path: Path) -> None:
+    layout, carrier = made(aws, tmp_path), f"{CARRIER}{SHARD}"
+    at = {SHARD: Position("after", "7", 60_000), carrier: carrier_at("7", 60_000)}
+    take(tmp_path, layout, 2, Delta(positions=at))
+    take(tmp_path, layout, 0, Delta())
+    for shard in ("shardId-7", carrier):
+        refused = invoke(aws, "skip", 2, shard, "12", "--state", tmp_path)
+        assert isinstance(refused.exception, BadInput), shard
+    assert LOCATIONS.view(layout.location(str(tmp_path), 2)).contents().whole.positions == at
+    # its first records have reached another bucket
+    assert invoke(aws, "skip", 0, SHARD, "12", "--state", tmp_path).exit_code == 0
+    whole = LOCATIONS.view(layout.location(str(tmp_path), 0)).contents().whole
+    assert whole.positions == {SHARD: Position("after", "12", 0)}
+
+
     layout = made(aws, tmp_path)
     take(tmp_path, layout, 1, Delta())
     options = ["--state", tmp_path, "--dead-letters", tmp_path / "letters", "--json"]
