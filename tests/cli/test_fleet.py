@@ -140,12 +140,34 @@ def test_status_shows_buckets_and_leases(aws: Aws, tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     assert shown.output.count("not acquired yet") == 2
     assert "task-7" in shown.output
-    assert "1970-01-01T00:01:00.000Z, equally far by all buckets" in shown.output
+    assert "1970-01-01T00:01:00.000Z at most, by 1 of 3 buckets" in shown.output
     fields = json.loads(
         invoke(aws, "status", "--state", tmp_path, "--fleet-name", "seen", "--json").stdout
     )
     assert [one and one["bucket"] for one in fields["buckets"]] == [None, 1, None]
     assert fields["leases"] == [{"role": "router", "shard": SHARD, "owner": "task-7"}]
+
+
+def test_buckets_have_read_equally_far_once_all_have_read_a_shard_to_one_place(
+    aws: Aws, tmp_path: Path
+) -> None:
+    layout, at = made(aws, tmp_path), Position("after", "7", 60_000)
+    ended = {"shardId-1": Position("ended", "", 60_000)}
+
+    def equal() -> list[bool]:
+        shown = invoke(aws, "status", "--state", tmp_path).output.splitlines()
+        return ["equally far" in line for line in shown if line.startswith("  shard ")]
+
+    take(tmp_path, layout, 0, Delta(positions={SHARD: at, **ended}))
+    take(tmp_path, layout, 1, Delta(positions={SHARD: at}))
+    assert equal() == [False, False]  # a bucket was never acquired
+    take(tmp_path, layout, 2, Delta())
+    assert equal() == [False, True]  # what was read to its end may have left the stream
+    take(tmp_path, layout, 2, Delta(positions={SHARD: at._replace(value="8")}))
+    assert equal() == [False, True]
+    take(tmp_path, layout, 1, Delta(positions={SHARD: at._replace(value="8")}))
+    take(tmp_path, layout, 0, Delta(positions={SHARD: at._replace(value="8", seen_to=7)}))
+    assert equal() == [True, True]
 
 
 def test_a_bucket_goes_on_after_what_it_has_missed_and_a_gap_is_counted(
