@@ -185,10 +185,25 @@ def test_a_bucket_goes_on_after_what_it_has_missed_and_a_gap_is_counted(
         assert isinstance(refused.exception, BadInput)
 
 
+def test_no_bucket_goes_on_in_a_shard_that_no_bucket_knows(aws: Aws, tmp_path: Path) -> None:
+    layout, carrier = made(aws, tmp_path), f"{CARRIER}{SHARD}"
+    at = {SHARD: Position("after", "7", 60_000), carrier: carrier_at("7", 60_000)}
+    take(tmp_path, layout, 2, Delta(positions=at))
+    take(tmp_path, layout, 0, Delta())
+    for shard in ("shardId-7", carrier):
+        refused = invoke(aws, "skip", 2, shard, "12", "--state", tmp_path)
+        assert isinstance(refused.exception, BadInput), shard
+    assert LOCATIONS.view(layout.location(str(tmp_path), 2)).contents().whole.positions == at
+    # its first records have reached another bucket
+    assert invoke(aws, "skip", 0, SHARD, "12", "--state", tmp_path).exit_code == 0
+    whole = LOCATIONS.view(layout.location(str(tmp_path), 0)).contents().whole
+    assert whole.positions == {SHARD: Position("after", "12", 0)}
+
+
 def test_a_state_goes_in_and_comes_out(aws: Aws, tmp_path: Path) -> None:
     source = made(aws, tmp_path / "other").source
     single, moved, again = tmp_path / "single", tmp_path / "moved", tmp_path / "again"
-    at = Position("after", "7", 60_400)
+    at = Position("after", "7", 120_400)
     with closing(
         LOCATIONS.store(str(single), lambda _: None, lambda _: None, lambda: 0.5)
     ) as store:
@@ -207,21 +222,6 @@ def test_a_state_goes_in_and_comes_out(aws: Aws, tmp_path: Path) -> None:
 
 
 def test_the_doctor_examines_a_fleet_where_a_keyed_stream_is_set(aws: Aws, tmp_path: Path) -> None:
-def test_no_bucket_goes_on_in_a_shard_that_no_bucket_knows(aws: Aws, tmp_path: Path) -> None:
-    layout, carrier = made(aws, tmp_path), f"{CARRIER}{SHARD}"
-    at = {SHARD: Position("after", "7", 60_000), carrier: carrier_at("7", 60_000)}
-    take(tmp_path, layout, 2, Delta(positions=at))
-    take(tmp_path, layout, 0, Delta())
-    for shard in ("shardId-7", carrier):
-        refused = invoke(aws, "skip", 2, shard, "12", "--state", tmp_path)
-        assert isinstance(refused.exception, BadInput), shard
-    assert LOCATIONS.view(layout.location(str(tmp_path), 2)).contents().whole.positions == at
-    # its first records have reached another bucket
-    assert invoke(aws, "skip", 0, SHARD, "12", "--state", tmp_path).exit_code == 0
-    whole = LOCATIONS.view(layout.location(str(tmp_path), 0)).contents().whole
-    assert whole.positions == {SHARD: Position("after", "12", 0)}
-
-
     layout = made(aws, tmp_path)
     take(tmp_path, layout, 1, Delta())
     options = ["--state", tmp_path, "--dead-letters", tmp_path / "letters", "--json"]

@@ -120,7 +120,7 @@ def test_there_and_back_the_states_hold_the_same(place: Place, locations: Locati
     before = state_in([locations.view(single)])
     assert all(before[name] for name in ("sessions", "evicted", "ledger"))
     fleet_from(locations, single, fleet, LAYOUT)
-    start = min(before["clocks"].values())
+    start = min(at.seen_to for at in before["positions"].values()) - 60_000
     assert read_layout(locations, fleet) == replace(LAYOUT, start=start - start % 1000)
     views = bucket_views(locations, fleet)
     assert len(views) == 3
