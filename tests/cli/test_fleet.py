@@ -16,7 +16,7 @@ from worker.cli.doctor import doctor
 from worker.cli.fleet import fleet
 from worker.errors import BadInput, Misconfigured, StreamReplaced
 from worker.fleet.layout import Layout
-from worker.fleet.layout_store import require_layout
+from worker.fleet.layout_store import read_layout, require_layout
 from worker.opening import Locations
 from worker.partition.delta import Delta
 from worker.state.store import Commit
@@ -62,6 +62,20 @@ def take(state: Path, layout: Layout, bucket: int, delta: Delta) -> None:
         store.append(Commit(delta, [], [], None))
 
 
+def lease(aws: Aws, table: str) -> None:
+    """A task has leased a shard."""
+    dynamodb = aws.client("dynamodb")
+    dynamodb.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "leaseKey", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "leaseKey", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.put_item(
+        TableName=table, Item={"leaseKey": {"S": SHARD}, "leaseOwner": {"S": "task-7"}}
+    )
+
+
 def summary(aws: Aws, stream: str) -> dict[str, Any]:
     found: dict[str, Any] = aws.client("kinesis").describe_stream_summary(StreamName=stream)
     described: dict[str, Any] = found["StreamDescriptionSummary"]
@@ -79,6 +93,17 @@ def test_a_fleet_is_made_with_its_keyed_stream_and_once(aws: Aws, tmp_path: Path
     other = invoke(aws, "init", "--state", tmp_path, "--fleet-buckets", 4)
     assert isinstance(other.exception, Misconfigured)
     assert require_layout(LOCATIONS, str(tmp_path)) == layout
+
+
+def test_a_new_fleet_does_not_take_another_ones_leases(aws: Aws, tmp_path: Path) -> None:
+    name = ("--fleet-name", "leased")
+    made(aws, tmp_path / "old", *name)
+    lease(aws, "leased-partitions")
+    refused = invoke(aws, "init", "--state", tmp_path / "new", *name)
+    assert isinstance(refused.exception, Misconfigured)
+    assert "another fleet_name, and another keyed stream" in str(refused.exception)
+    assert read_layout(LOCATIONS, str(tmp_path / "new")) is None
+    assert "nothing to do" in invoke(aws, "init", "--state", tmp_path / "old", *name).output
 
 
 def test_where_it_begins_is_fixed_with_its_layout(aws: Aws, tmp_path: Path) -> None:
@@ -125,17 +150,7 @@ def test_status_shows_buckets_and_leases(aws: Aws, tmp_path: Path) -> None:
     layout = made(aws, tmp_path)
     at = Position("after", "7", 60_000)
     take(tmp_path, layout, 1, Delta(stream_time=60_000, positions={SHARD: at}))
-    dynamodb = aws.client("dynamodb")
-    dynamodb.create_table(
-        TableName="seen-router",
-        KeySchema=[{"AttributeName": "leaseKey", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "leaseKey", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    dynamodb.put_item(
-        TableName="seen-router",
-        Item={"leaseKey": {"S": SHARD}, "leaseOwner": {"S": "task-7"}},
-    )
+    lease(aws, "seen-router")
     shown = invoke(aws, "status", "--state", tmp_path, "--fleet-name", "seen")
     assert shown.exit_code == 0, shown.output
     assert shown.output.count("not acquired yet") == 2
