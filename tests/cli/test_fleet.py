@@ -95,6 +95,26 @@ def test_a_fleet_is_made_with_its_keyed_stream_and_once(aws: Aws, tmp_path: Path
     assert require_layout(LOCATIONS, str(tmp_path)) == layout
 
 
+def test_a_keyed_stream_that_was_made_by_half_is_made_whole(aws: Aws, tmp_path: Path) -> None:
+    client = aws.client("kinesis")
+    client.create_stream(StreamName="secret", ShardCount=1)
+    client.start_stream_encryption(StreamName="secret", EncryptionType="KMS", KeyId="alias/k")
+    client.create_stream(StreamName="half", ShardCount=1)
+    made(aws, tmp_path, "--stream", "secret", "--fleet-stream", "half")
+    found = summary(aws, "half")
+    assert (found["RetentionPeriodHours"], found["EncryptionType"]) == (168, "KMS")
+    assert (found["KeyId"], found["OpenShardCount"]) == ("alias/k", 1)
+
+
+def test_a_keyed_stream_is_made_by_its_arn_and_keeps_what_it_has(aws: Aws, tmp_path: Path) -> None:
+    client, arn = aws.client("kinesis"), summary(aws, "calls")["StreamARN"].replace("calls", "new")
+    layout = made(aws, tmp_path, "--fleet-stream", arn)
+    assert layout.keyed.startswith(f"{arn}, created ")
+    client.increase_stream_retention_period(StreamName="new", RetentionPeriodHours=200)
+    assert made(aws, tmp_path, "--fleet-stream", arn) == layout
+    assert summary(aws, "new")["RetentionPeriodHours"] == 200
+
+
 def test_a_new_fleet_does_not_take_another_ones_leases(aws: Aws, tmp_path: Path) -> None:
     name = ("--fleet-name", "leased")
     made(aws, tmp_path / "old", *name)
