@@ -230,6 +230,25 @@ def test_a_move_that_is_repeated_after_its_success_does_not_ask_to_remove_anythi
     assert "remove" not in str(refused.value)
 
 
+def test_only_what_an_interrupted_way_back_has_left_is_to_be_removed(
+    place: Place, locations: Locations
+) -> None:
+    single, fleet, again = map(place, ("single", "fleet", "again"))
+    worked(locations, single)
+    fleet_from(locations, single, fleet, LAYOUT)
+    with closing(store_at(locations, again)) as store:
+        store.acquire(f"a move from the fleet at {fleet} that was interrupted")
+    with pytest.raises(Misconfigured, match="remove it, and no more"):
+        single_from(locations, fleet, again)
+    for full in (single, again):
+        with closing(store_at(locations, full)) as store:
+            store.acquire(locations.view(full).taken().stream)
+            store.hand_over(SOURCE)
+        with pytest.raises(Misconfigured, match="already: name another place") as refused:
+            single_from(locations, fleet, full)
+        assert "remove" not in str(refused.value)
+
+
 def test_a_fleet_that_has_not_read_to_one_place_stays_a_fleet(
     place: Place, locations: Locations
 ) -> None:

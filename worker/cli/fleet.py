@@ -189,7 +189,7 @@ def dissolve(target: str, config_file: Path | None, **options: str | None) -> No
 
     \b
     Example:
-      voice-insights fleet dissolve --state s3://b/fleet --into s3://b/state
+      voice-insights fleet dissolve --state s3://b/state/fleet --into s3://b/state/single
     """
     settings = load_settings(options, os.environ, config_file).settings
     locations = Locations(settings.region, settings.endpoint_url)

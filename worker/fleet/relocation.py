@@ -66,11 +66,8 @@ def single_from(locations: Locations, state: str, target: str) -> WholeState:
     """
     layout = require_layout(locations, state)
     moved = f"nothing any more, since the fleet was moved to {target}"
-    if locations.has_state(target):
-        raise Misconfigured(
-            f"there is a state at {target} already: name another place, or, if an attempt to move "
-            "was interrupted, remove that state and repeat it"
-        )
+    unfinished = f"a move from the fleet at {state} that was interrupted"
+    _require_no_state(locations, target, unfinished)
     with ExitStack() as stack:
         places = [
             (layout.location(state, bucket), layout.identity(bucket))
@@ -81,7 +78,6 @@ def single_from(locations: Locations, state: str, target: str) -> WholeState:
             for location, identity in places
         ]
         whole = join_states([found for _, found in acquired])
-        unfinished = f"a move from the fleet at {state} that was interrupted"
         with _filled(locations, target, unfinished, whole) as single:
             for store, _ in acquired:
                 store.hand_over(moved)
@@ -147,6 +143,17 @@ def _require_empty(locations: Locations, state: str, layout: Layout) -> None:
             f"there are states already, as at {full[0]}: name another place, or, if an attempt to "
             f"move was interrupted, remove everything at {state} and repeat it"
         )
+
+
+def _require_no_state(locations: Locations, target: str, unfinished: str) -> None:
+    """Any other state than one whose move was interrupted may be all that somebody has."""
+    if not locations.has_state(target):
+        return
+    if locations.view(target).taken().stream == unfinished:
+        raise Misconfigured(
+            f"the state at {target} is of {unfinished}: remove it, and no more, and repeat the move"
+        )
+    raise Misconfigured(f"there is a state at {target} already: name another place")
 
 
 def _store(locations: Locations, location: str) -> Erasable:
