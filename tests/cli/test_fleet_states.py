@@ -15,7 +15,7 @@ from worker.cli.forget import forget
 from worker.cli.session import session
 from worker.cli.state import state
 from worker.errors import BadInput
-from worker.fleet.relocation import fleet_from
+from worker.fleet.relocation import fleet_from, single_from
 from worker.opening import Locations
 
 Both = tuple[Path, Path]
@@ -86,6 +86,18 @@ def test_a_forgotten_call_is_gone_from_every_bucket_and_stays_so(both: Both) -> 
     assert isinstance(invoke(session, sid, "--state", fleet).exception, BadInput)
     views = [Locations("eu-west-1", None).view(str(fleet / f"bucket-0{n}")) for n in range(3)]
     assert {len(view.contents().whole.erased) for view in views} == {1}
+
+
+def test_a_call_is_forgotten_by_states_that_were_moved(both: Both, tmp_path: Path) -> None:
+    _, fleet = both
+    sid = records(calls, fleet, "--worst", "1", "--json")[0]["call_sid"]
+    single_from(Locations("eu-west-1", None), str(fleet), str(tmp_path / "again"))
+    for left in (tmp_path / "moved", fleet):
+        assert records(session, sid, "--state", left, "--json")
+        told = invoke(forget, sid, "--yes", "--state", left, "--dead-letters", fleet / "no")
+        assert told.exit_code == 0, told.exception
+        assert isinstance(invoke(session, sid, "--state", left).exception, BadInput)
+    assert records(session, sid, "--state", tmp_path / "again", "--json")
 
 
 def test_a_session_is_forgotten_by_its_own_bucket(both: Both) -> None:

@@ -291,9 +291,10 @@ def test_closed_sessions_go_along() -> None:
     assert join_states(states).evicted == [one]
 
 
-def test_routers_begin_no_later_than_at_what_is_unread() -> None:
-    ended, unread = Position("ended", "9", 100), Position("trim_horizon", "", 7_300)
-    positions = {"s1": ended, "s2": Position("after", "9", 9_999), "s3": unread}
+def test_routers_begin_a_minute_before_what_is_unread() -> None:
+    ended, unread = Position("ended", "9", 100), Position("trim_horizon", "", 67_300)
+    positions = {"s1": ended, "s2": Position("after", "9", 69_999), "s3": unread}
     assert start_after(positions) == 7_000
+    assert start_after({"s3": unread._replace(seen_to=60_000)}) == "trim_horizon"
     assert start_after({**positions, "s4": Position("trim_horizon")}) == "trim_horizon"
     assert start_after({}) == "trim_horizon"

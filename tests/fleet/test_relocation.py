@@ -120,7 +120,7 @@ def test_there_and_back_the_states_hold_the_same(place: Place, locations: Locati
     before = state_in([locations.view(single)])
     assert all(before[name] for name in ("sessions", "evicted", "ledger"))
     fleet_from(locations, single, fleet, LAYOUT)
-    start = min(before["clocks"].values())
+    start = min(at.seen_to for at in before["positions"].values()) - 60_000
     assert read_layout(locations, fleet) == replace(LAYOUT, start=start - start % 1000)
     views = bucket_views(locations, fleet)
     assert len(views) == 3
@@ -182,9 +182,13 @@ def test_what_an_interrupted_attempt_has_left_is_named_and_it_can_be_repeated(
     single, fleet = place("single"), place("fleet")
     worked(locations, single)
     before = state_in([locations.view(single)])
-    fleet_from(locations, single, fleet, LAYOUT)
+    locations.make_folder(fleet)
+    with closing(store_at(locations, LAYOUT.location(fleet, 2))) as store:
+        store.acquire(LAYOUT.identity(2))
     with pytest.raises(Misconfigured, match="was interrupted, remove everything"):
         fleet_from(locations, single, fleet, LAYOUT)
+    fleet = place("another")
+    fleet_from(locations, single, fleet, LAYOUT)
     # its last step but one had been made: the state was handed over to this very place
     elsewhere = place("elsewhere")
     with pytest.raises(StreamReplaced):
@@ -194,6 +198,55 @@ def test_what_an_interrupted_attempt_has_left_is_named_and_it_can_be_repeated(
         store.hand_over(f"nothing any more, since it was moved to the fleet at {elsewhere}")
     fleet_from(locations, single, elsewhere, LAYOUT)
     assert state_in(bucket_views(locations, elsewhere)) == before
+
+
+def test_no_state_moves_where_there_is_none(place: Place, locations: Locations) -> None:
+    single, fleet = place("single"), place("fleet")
+    with pytest.raises(BadInput, match="there is no state at"):
+        fleet_from(locations, single, fleet, LAYOUT)
+    assert not locations.has_state(single)
+    assert read_layout(locations, fleet) is None
+
+
+def test_no_state_moves_into_a_fleet_that_is_there(place: Place, locations: Locations) -> None:
+    single, fleet = place("single"), place("fleet")
+    worked(locations, single)
+    create_layout(locations, fleet, LAYOUT)
+    with pytest.raises(Misconfigured, match="there is a fleet at"):
+        fleet_from(locations, single, fleet, LAYOUT)
+    assert not any(locations.has_state(LAYOUT.location(fleet, bucket)) for bucket in range(3))
+    with closing(store_at(locations, single)) as store:
+        assert store.acquire(SOURCE).positions
+
+
+def test_a_move_that_is_repeated_after_its_success_does_not_ask_to_remove_anything(
+    place: Place, locations: Locations
+) -> None:
+    single, fleet = place("single"), place("fleet")
+    worked(locations, single)
+    fleet_from(locations, single, fleet, LAYOUT)
+    with pytest.raises(Misconfigured) as refused:
+        fleet_from(locations, single, fleet, LAYOUT)
+    assert "remove" not in str(refused.value)
+
+
+def test_only_what_an_interrupted_way_back_has_left_is_to_be_removed(
+    place: Place, locations: Locations
+) -> None:
+    single, fleet, again = map(place, ("single", "fleet", "again"))
+    worked(locations, single)
+    fleet_from(locations, single, fleet, LAYOUT)
+    with closing(store_at(locations, again)) as store:
+        store.acquire(f"a move from the fleet at {fleet} that was interrupted")
+    with pytest.raises(Misconfigured, match="remove it, and no more"):
+        single_from(locations, fleet, again)
+    for full in (single, again):
+        with closing(store_at(locations, full)) as store:
+            store.acquire(locations.view(full).taken().stream)
+            store.hand_over(SOURCE)
+        with pytest.raises(Misconfigured, match="already: name another place") as refused:
+            single_from(locations, fleet, full)
+        assert "remove" not in str(refused.value)
 
 
 def test_a_fleet_that_has_not_read_to_one_place_stays_a_fleet(

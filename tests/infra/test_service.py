@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.templates import FLEET, MONITORING, SERVICE, load
+from tests.infra.templates import FLEET, MONITORING, SERVICE, load, statements
+from tests.processes import ROOT
 from worker.monitoring.sizing import BASE_MB, HELD_KB, TASKS
 from worker.settings.model import Settings
 from worker.telemetry.liveness import TURN_WITHIN_S
@@ -132,6 +134,22 @@ def test_every_parameter_explains_itself() -> None:
     groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = [name for group in groups for name in group["Parameters"]]
     assert sorted(grouped) == sorted(TEMPLATE["Parameters"])
+
+
+def test_wherever_the_state_is_its_role_may_write_and_a_fleet_moves_back_there() -> None:
+    environment = {one["Name"]: one["Value"] for one in container()["Environment"]}
+    assert environment["VOICE_INSIGHTS_STATE"] == {"Fn::Sub": "s3://${Bucket}/${StatePath}"}
+    path = TEMPLATE["Parameters"]["StatePath"]
+    kept = next(one for one in statements(TEMPLATE, "TaskRole") if one["Sid"] == "KeepState")
+    assert kept["Resource"] == {"Fn::Sub": "${Bucket.Arn}/state/*"}
+    fleet = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
+    (back,) = re.findall(r"--into s3://my-bucket/([^`\s]+)", fleet)
+    assert f"`StatePath={back}`" in fleet
+    for allowed in (path["Default"], back):
+        assert re.fullmatch(path["AllowedPattern"], allowed)
+        assert f"{allowed}/".startswith("state/")
+    for refused in ("", "/state", "state/", "states", "single", "state/../sessions"):
+        assert not re.fullmatch(path["AllowedPattern"], refused)
 
 
 def test_only_pairs_of_processor_and_memory_that_fargate_has_are_taken() -> None:

@@ -15,13 +15,15 @@ from worker.cli.settings_options import fleet_options, some_settings_options
 from worker.errors import BadInput, Misconfigured
 from worker.fleet.keyed_stream import make_keyed_stream, require_fit, stream_maker
 from worker.fleet.layout import Layout
-from worker.fleet.layout_store import create_layout, require_layout
+from worker.fleet.layout_store import create_layout, read_layout, require_layout
+from worker.fleet.leases import read_leases, require_unleased
 from worker.fleet.moving import WholeState
 from worker.fleet.relocation import fleet_from, single_from
 from worker.fleet.skipping import skip_to
 from worker.fleet.streams import stream_identity
 from worker.fleet.task import ROLES, Role
 from worker.opening import Locations
+from worker.printable import escaped_line
 from worker.settings.model import Settings
 from worker.settings.sources import Loaded, load_settings
 from worker.sources.kinesis.client import open_stream
@@ -29,7 +31,7 @@ from worker.sources.kinesis.lineage import StreamDescription
 from worker.sources.kinesis.reader import describe_stream
 
 _PLACE = ("state", "region", "endpoint_url")
-_INIT = ("stream", "start", "fleet_stream", "fleet_buckets", *_PLACE)
+_INIT = ("stream", "start", "fleet_stream", "fleet_name", "fleet_buckets", *_PLACE)
 
 
 @click.group()
@@ -66,7 +68,8 @@ def init(
     """Write the layout of a fleet: its two streams, its number of buckets, where it begins.
 
     The layout is fixed for good. The command refuses a place that holds another fleet's, and does
-    nothing where this one's is there already.
+    nothing where this one's is there already. A new fleet takes a name of its own: where the
+    tables NAME-router and NAME-partitions have leases already, it is refused (dynamodb:Scan).
 
     With --from the state of a single worker goes into the buckets, exactly: open and closed
     sessions, how far each shard is read, the series, the counters and the ledger. Stop the worker
@@ -87,6 +90,8 @@ def init(
     require_fit(client, stream, keyed)
     layout = _layout(settings, _described(settings, stream), _described(settings, keyed))
     locations = Locations(settings.region, settings.endpoint_url)
+    if read_layout(locations, settings.state) is None:
+        _require_unleased(settings)
     if source is not None:
         click.echo(_moved(fleet_from(locations, source, settings.state, layout), settings.state))
     elif create_layout(locations, settings.state, layout):
@@ -184,7 +189,7 @@ def dissolve(target: str, config_file: Path | None, **options: str | None) -> No
 
     \b
     Example:
-      voice-insights fleet dissolve --state s3://b/fleet --into s3://b/state
+      voice-insights fleet dissolve --state s3://b/state/fleet --into s3://b/state/single
     """
     settings = load_settings(options, os.environ, config_file).settings
     locations = Locations(settings.region, settings.endpoint_url)
@@ -202,6 +207,16 @@ def require_keyed(loaded: Loaded) -> str:
             "fleet_stream in the settings file"
         )
     return loaded.settings.fleet_stream
+
+
+def _require_unleased(settings: Settings) -> None:
+    where = settings.region, settings.endpoint_url
+    tables = read_leases(open_session(), settings.fleet_name, *where)
+    require_unleased(tables)
+    for table in tables:
+        if table.problem:
+            text = f"{table.name}: not known whether it has leases already: {table.problem}"
+            click.echo(escaped_line(text), err=True)
 
 
 def _described(settings: Settings, stream: str) -> StreamDescription:

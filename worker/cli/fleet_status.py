@@ -21,6 +21,7 @@ from worker.opening import Locations
 from worker.printable import escaped_line
 from worker.settings.sources import load_settings
 from worker.state.view import StateContents
+from worker.stream.position import Position
 from worker.times.rfc3339 import format_ms
 
 _THREADS: Final = 4
@@ -99,22 +100,23 @@ def _bucket(one: StateContents, now: int) -> str:
 
 def _spans(found: list[StateContents | None]) -> dict[str, str]:
     """How far the buckets have read each shard of the source, and whether equally far."""
-    places: dict[str, set[tuple[str, str]]] = {}
-    seen: dict[str, list[int]] = {}
+    read: dict[str, list[Position]] = {}
     for one in found:
         for shard, at in ({} if one is None else one.whole.positions).items():
             if not at.is_carrier:
-                places.setdefault(shard, set()).add((at.kind, at.value))
-                seen.setdefault(shard, []).append(at.seen_to)
-    return {
-        shard: (
-            f"read to {format_ms(min(seen[shard]))}, equally far by all buckets"
-            if len(different) == 1
-            else f"read to {format_ms(min(seen[shard]))} at least, to "
-            f"{format_ms(max(seen[shard]))} at most"
-        )
-        for shard, different in places.items()
-    }
+                read.setdefault(shard, []).append(at)
+    return {shard: _span(positions, found) for shard, positions in read.items()}
+
+
+def _span(positions: list[Position], found: list[StateContents | None]) -> str:
+    """A shard that was read to its end may have left the stream, and the positions of some."""
+    seen = [at.seen_to for at in positions]
+    by_all = len(positions) == len(found)
+    left = None not in found and all(at.ended for at in positions)
+    if len({(at.kind, at.value) for at in positions}) == 1 and (by_all or left):
+        return f"read to {format_ms(min(seen))}, equally far by all buckets"
+    some = "" if by_all else f", by {len(positions)} of {len(found)} buckets"
+    return f"read to {format_ms(min(seen))} at least, to {format_ms(max(seen))} at most{some}"
 
 
 def _fields(

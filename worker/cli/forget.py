@@ -34,6 +34,8 @@ BEYOND_REACH: Final = (
     "the stream, and a fleet's keyed stream, which keep their records for their retention",
     "CloudWatch: samples, which carry no ids, and log lines",
     "traces that an OpenTelemetry receiver has stored",
+    "states that were moved, into a fleet or back, which keep what they had until then: "
+    "repeat this command with --state for each, or delete them",
     "Twilio's own data about the call",
     "recordings, and anything written to standard output",
     "old versions of objects, snapshots, backups, and other copies of the places named above",
@@ -111,8 +113,15 @@ def _states(locations: Locations, state: str, sid: str) -> list[tuple[str, str]]
     layout = read_layout(locations, state)
     if layout is None:
         return [(state, locations.view(state).taken().stream)]
-    buckets = buckets_with(layout, sid)
-    return [(layout.location(state, bucket), layout.identity(bucket)) for bucket in buckets]
+    places = [
+        (layout.location(state, one), layout.identity(one)) for one in buckets_with(layout, sid)
+    ]
+    return [(place, _owner(locations, place) or identity) for place, identity in places]
+
+
+def _owner(locations: Locations, location: str) -> str | None:
+    """Whose a state is, which changes when it is moved away; None if there is none."""
+    return locations.view(location).taken().stream if locations.has_state(location) else None
 
 
 def _together(erased: Sequence[ErasedState]) -> ErasedState:

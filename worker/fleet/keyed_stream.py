@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from worker.aws.clients import client_errors
 from worker.aws.errors import aws_errors, expecting_an_answer
 from worker.errors import Misconfigured
+from worker.fleet.streams import stream_name
 from worker.producer.put_records import stream_argument
 
 LEAST_RETENTION_H: Final = 168
@@ -41,29 +42,41 @@ def stream_maker(session: boto3.Session, region: str | None, endpoint: str | Non
 
 def make_keyed_stream(client: StreamMaker, source: str, keyed: str, shards: int) -> None:
     """Make a provisioned stream that keeps records for at least as long as ``source``, encrypted
-    with the same key. Harmless if it is there already.
+    if that is, with the same key. Of a stream that is there already, perhaps since an attempt that
+    was interrupted, only what is lacking is made up for. ``keyed``: a name or an ARN.
     """
     with aws_errors(), expecting_an_answer("Kinesis", client):
-        summary = _summary(client, source)
+        theirs = _summary(client, source)
         try:
             client.create_stream(
-                StreamName=keyed,
+                StreamName=stream_name(keyed),
                 ShardCount=shards,
                 StreamModeDetails={"StreamMode": "PROVISIONED"},
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceInUseException":
                 raise
-            return
         _wait(client, keyed)
-        hours = max(LEAST_RETENTION_H, int(summary.get("RetentionPeriodHours", 24)))
-        client.increase_stream_retention_period(StreamName=keyed, RetentionPeriodHours=hours)
+        ours = _summary(client, keyed)
+        if _mode(ours) == "PROVISIONED":
+            _complete(client, keyed, ours, theirs)
+
+
+def _complete(
+    client: StreamMaker, keyed: str, ours: dict[str, Any], theirs: dict[str, Any]
+) -> None:
+    """Raise the retention of a stream, and encrypt it, where need be."""
+    hours = max(LEAST_RETENTION_H, _hours(theirs))
+    if _hours(ours) < hours:
+        client.increase_stream_retention_period(
+            **stream_argument(keyed), RetentionPeriodHours=hours
+        )
         _wait(client, keyed)
-        if summary.get("EncryptionType") == "KMS":
-            client.start_stream_encryption(
-                StreamName=keyed, EncryptionType="KMS", KeyId=summary["KeyId"]
-            )
-            _wait(client, keyed)
+    if theirs.get("EncryptionType") == "KMS" and ours.get("EncryptionType") != "KMS":
+        client.start_stream_encryption(
+            **stream_argument(keyed), EncryptionType="KMS", KeyId=theirs["KeyId"]
+        )
+        _wait(client, keyed)
 
 
 def require_fit(client: StreamMaker, source: str, keyed: str) -> None:
@@ -72,13 +85,13 @@ def require_fit(client: StreamMaker, source: str, keyed: str) -> None:
     """
     with aws_errors(), expecting_an_answer("Kinesis", client):
         ours, theirs = _summary(client, keyed), _summary(client, source)
-    mode = ours.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
+    mode = _mode(ours)
     if mode != "PROVISIONED":
         raise Misconfigured(
             f"fleet_stream: {keyed} is {mode}: switch it to PROVISIONED, for each bucket must be "
             "on the shard that its hash key names"
         )
-    kept, wanted = ours.get("RetentionPeriodHours", 24), theirs.get("RetentionPeriodHours", 24)
+    kept, wanted = _hours(ours), _hours(theirs)
     if kept < wanted:
         raise Misconfigured(
             f"fleet_stream: {keyed} keeps records for {kept} hours, and {source} for {wanted}: "
@@ -94,4 +107,12 @@ def _summary(client: StreamMaker, stream: str) -> dict[str, Any]:
 
 
 def _wait(client: StreamMaker, stream: str) -> None:
-    client.get_waiter("stream_exists").wait(StreamName=stream)
+    client.get_waiter("stream_exists").wait(**stream_argument(stream))
+
+
+def _mode(summary: dict[str, Any]) -> str:
+    return str(summary.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED"))
+
+
+def _hours(summary: dict[str, Any]) -> int:
+    return int(summary.get("RetentionPeriodHours", 24))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import boto3
@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.aws.clients import client_errors
 from worker.aws.errors import words_of
+from worker.errors import Misconfigured
 from worker.fleet.task import ROLES
 
 
@@ -37,6 +38,18 @@ def read_leases(
     with client_errors("DynamoDB"):
         client: Any = session.client("dynamodb", region_name=region, endpoint_url=endpoint)
     return [_table(client, f"{fleet}-{role}", role) for role in ROLES]
+
+
+def require_unleased(tables: Iterable[LeaseTable]) -> None:
+    """Raise ``Misconfigured`` if one of the tables has leases: a fleet's that was there before,
+    whose checkpoints the routers of a new one would go on from.
+    """
+    for table in tables:
+        if table.leases:
+            raise Misconfigured(
+                f"fleet_name: the table {table.name} has leases of a fleet that was there before: "
+                "take another fleet_name, and another keyed stream"
+            )
 
 
 def _table(client: Any, name: str, role: str) -> LeaseTable:

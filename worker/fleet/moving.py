@@ -23,6 +23,10 @@ from worker.partition.revisions import merge_revisions
 from worker.stream.position import CARRIER, SECOND, Position
 
 _OPENED: Final = "sessions_opened"
+_MARGIN_MS: Final = 60_000
+"""A position's time is a clock's of this side, too, and records' arrivals are the service's: no two
+clocks agree.
+"""
 
 
 class WholeState(NamedTuple):
@@ -66,12 +70,10 @@ def split_state(
 
 def start_after(positions: Mapping[str, Position]) -> Literal["trim_horizon"] | int:
     """Return where routers must begin so that they leave nothing out after these positions: they
-    repeat something, which the buckets recognise. An int is epoch ms, in whole seconds.
+    repeat a minute, which the buckets recognise. An int is epoch ms, in whole seconds.
     """
-    known = [at.seen_to for at in positions.values() if not at.ended]
-    if not known or min(known) <= 0:
-        return "trim_horizon"
-    return min(known) - min(known) % SECOND
+    start = min((at.seen_to for at in positions.values() if not at.ended), default=0) - _MARGIN_MS
+    return start - start % SECOND if start > 0 else "trim_horizon"
 
 
 def join_states(states: Sequence[WholeState]) -> WholeState:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from worker.errors import BadInput, Misconfigured
 from worker.fleet.layout import Layout
-from worker.fleet.layout_store import create_layout, require_layout
+from worker.fleet.layout_store import create_layout, read_layout, require_layout
 from worker.fleet.moving import WholeState, join_states, split_state, start_after
 from worker.opening import Locations
 from worker.outbox.entries import DeliveryOutcome, Settled
@@ -31,11 +31,14 @@ def fleet_from(locations: Locations, source: str, state: str, layout: Layout) ->
     """Make the state of a fleet at ``state`` from a single worker's at ``source``; return what was
     moved. The fleet's routers begin where the worker has stopped, whatever ``layout`` says of it.
 
-    Raises ``StreamReplaced`` if ``source`` isn't the state of the layout's source stream,
-    ``BadInput`` if requests wait in its outbox, ``Misconfigured`` if there is a state in one of the
-    buckets already, and ``Fenced`` if a worker acquires ``source`` meanwhile.
+    Raises ``BadInput`` if there is no state at ``source``, or requests wait in its outbox;
+    ``StreamReplaced`` if it isn't that of the layout's source stream; ``Misconfigured`` if there is
+    a fleet at ``state`` already, or a state in one of the buckets; and ``Fenced`` if a worker
+    acquires ``source`` meanwhile.
     """
     moved = f"nothing any more, since it was moved to the fleet at {state}"
+    if not locations.has_state(source):
+        raise BadInput(f"there is no state at {source}")
     _require_empty(locations, state, layout)
     locations.make_folder(state)
     with _acquired(locations, source, layout.source, moved) as (store, whole):
@@ -44,7 +47,12 @@ def fleet_from(locations: Locations, source: str, state: str, layout: Layout) ->
             with _filled(locations, place, identity, part):
                 pass
         store.hand_over(moved)
-    create_layout(locations, state, replace(layout, start=start_after(whole.whole.positions)))
+    begun = replace(layout, start=start_after(whole.whole.positions))
+    if not create_layout(locations, state, begun):
+        raise Misconfigured(
+            f"another fleet was made at {state} meanwhile, which begins elsewhere: remove "
+            f"everything at {state} and repeat the move"
+        )
     return whole
 
 
@@ -58,11 +66,8 @@ def single_from(locations: Locations, state: str, target: str) -> WholeState:
     """
     layout = require_layout(locations, state)
     moved = f"nothing any more, since the fleet was moved to {target}"
-    if locations.has_state(target):
-        raise Misconfigured(
-            f"there is a state at {target} already: name another place, or, if an attempt to move "
-            "was interrupted, remove that state and repeat it"
-        )
+    unfinished = f"a move from the fleet at {state} that was interrupted"
+    _require_no_state(locations, target, unfinished)
     with ExitStack() as stack:
         places = [
             (layout.location(state, bucket), layout.identity(bucket))
@@ -73,7 +78,6 @@ def single_from(locations: Locations, state: str, target: str) -> WholeState:
             for location, identity in places
         ]
         whole = join_states([found for _, found in acquired])
-        unfinished = f"a move from the fleet at {state} that was interrupted"
         with _filled(locations, target, unfinished, whole) as single:
             for store, _ in acquired:
                 store.hand_over(moved)
@@ -124,6 +128,11 @@ def _settled(note: Note) -> Settled:
 
 
 def _require_empty(locations: Locations, state: str, layout: Layout) -> None:
+    if read_layout(locations, state) is not None:
+        raise Misconfigured(
+            f"there is a fleet at {state} already, to which no other state can be moved: name "
+            "another place for a new one"
+        )
     full = [
         location
         for bucket in range(layout.buckets)
@@ -134,6 +143,17 @@ def _require_empty(locations: Locations, state: str, layout: Layout) -> None:
             f"there are states already, as at {full[0]}: name another place, or, if an attempt to "
             f"move was interrupted, remove everything at {state} and repeat it"
         )
+
+
+def _require_no_state(locations: Locations, target: str, unfinished: str) -> None:
+    """Any other state than one whose move was interrupted may be all that somebody has."""
+    if not locations.has_state(target):
+        return
+    if locations.view(target).taken().stream == unfinished:
+        raise Misconfigured(
+            f"the state at {target} is of {unfinished}: remove it, and no more, and repeat the move"
+        )
+    raise Misconfigured(f"there is a state at {target} already: name another place")
 
 
 def _store(locations: Locations, location: str) -> Erasable:

@@ -20,14 +20,15 @@ def skip_to(
     """Move a bucket's position in a shard of the source on to ``after``, a sequence number, and
     count a gap; return where it was, in words.
 
-    Raises ``BadInput`` for a bucket without a state, and for a number that isn't one or lies before
-    what the bucket has.
+    Raises ``BadInput`` for a bucket without a state, for a shard that no bucket knows, and for a
+    number that isn't one or lies before what the bucket has.
     """
     if bucket >= layout.buckets or not after.isdecimal():
         raise BadInput(f"takes a bucket from 0 to {layout.buckets - 1} and a sequence number")
     location = layout.location(state, bucket)
     if not locations.has_state(location):
         raise BadInput(f"bucket {bucket} has no state yet: there is nothing to pass over")
+    _require_known(locations, state, layout, bucket, shard)
     with closing(locations.store(location, lambda _failed: None, time.sleep, random)) as store:
         whole = store.acquire(layout.identity(bucket))
         before = whole.positions.get(shard, HEAD)
@@ -39,3 +40,19 @@ def skip_to(
         )
         store.append(Commit(delta, [], [], None))
     return before.value or before.kind
+
+
+def _require_known(
+    locations: Locations, state: str, layout: Layout, bucket: int, shard: str
+) -> None:
+    """A shard's first records may never have reached this bucket, but then they have others.
+
+    One that doesn't exist would have no clock for good, and the bucket's time would stand still.
+    """
+    for one in (bucket, *range(layout.buckets)):
+        location = layout.location(state, one)
+        if locations.has_state(location):
+            at = locations.view(location).contents().whole.positions.get(shard)
+            if at is not None and not at.is_carrier:
+                return
+    raise BadInput(f"no bucket knows a shard {shard} of the source")
