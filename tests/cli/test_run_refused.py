@@ -101,7 +101,7 @@ def worker(stream: Stream, folder: Path, env: dict[str, str]) -> Iterator[subpro
 def test_expired_credentials_of_the_environment_end_it_with_what_to_renew(tmp_path: Path) -> None:
     own = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": "x"}
     with Stream().served() as stream, worker(stream, tmp_path, own) as process:
-        waited_for(lambda: "AKIA1" in stream.taken)
+        waited_for(lambda: '"started"' in (tmp_path / "log").read_text(encoding="utf-8"))
         stream.refused.add("AKIA1")
         assert process.wait(LONGEST_S) == 2
     *_, last = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
