@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from tests.simulation import otlp
@@ -71,6 +71,7 @@ def broken(world: World, store: Store, restored: Delta) -> list[str]:
     expected = _expected(world.plan.rules, calm, evicted.values())
     return [
         *broken_promises(world, calm, evicted, restored),
+        *islice(otlp.wrongly_rejected(world.otlp), _SHOWN),
         *islice(otlp.wrong_totals(world.otlp, expected), _SHOWN),
         *islice(otlp.wrong_traces(world.otlp, [one.line for one in calm.records.values()]), _SHOWN),
     ]
@@ -164,8 +165,9 @@ def _letters(calm: Undisturbed, letters: list[DeadLetter]) -> Iterator[str]:
 def _buried(letters: list[DeadLetter]) -> Samples:
     """The samples in dead letters of datums that CloudWatch would not have."""
     buried: Samples = {}
-    for letter in letters:
-        for datum in letter.datums if isinstance(letter, SamplesLetter) else ():
+    of_samples = (one for one in letters if isinstance(one, SamplesLetter))
+    for datum in chain.from_iterable(letter.datums for letter in of_samples):
+        if "MetricName" in datum:  # else a data point of OTLP, which its receiver reports
             counts = buried.setdefault(key_of(datum), Counter())
             for value, count in zip(datum["Values"], datum["Counts"], strict=True):
                 counts[float(value)] += count

@@ -72,6 +72,15 @@ def wrong_totals(strict: StrictOtlp, emitted: _Samples) -> Iterator[str]:
             yield f"otlp: {place}: {ours.get(place)}, undisturbed {theirs.get(place)}"
 
 
+def wrongly_rejected(strict: StrictOtlp) -> Iterator[str]:
+    """Points that the receiver rejects for what they say. Those that come out of order are of an
+    owner that has been fenced since, and what they say is in later ones.
+    """
+    for why in strict.rejected:
+        if not why.endswith(": out of order"):
+            yield f"otlp: rejected: {why}"
+
+
 def wrong_traces(strict: StrictOtlp, lines: Iterable[bytes]) -> Iterator[str]:
     """Sessions whose trace isn't whole, and traces of no session."""
     traces = [trace_of(decode_record(line), "chat") for line in lines]

@@ -129,7 +129,8 @@ def _histogram(point: encoded.ExponentialHistogramDataPoint) -> KeptPoint:
         raise Rejected("its buckets don't add up")
     if point.negative.bucket_counts:
         raise Rejected("less than nothing")
-    if not point.min <= point.sum / point.count <= point.max:
+    mean = point.sum / point.count
+    if not (point.min * _NEARLY <= mean and mean * _NEARLY <= point.max):
         raise Rejected("its mean is beyond its extremes")
     if buckets:
         base = 2.0 ** (2.0**-point.scale)
@@ -151,6 +152,7 @@ def _histogram(point: encoded.ExponentialHistogramDataPoint) -> KeptPoint:
 
 
 _NEARLY: Final = 1 - 1e-9
+"""What a quotient of floating-point numbers may lack."""
 
 
 def _added(known: KeptPoint, point: KeptPoint) -> KeptPoint:
