@@ -17,7 +17,7 @@ from worker.events.decode import decode_all
 from worker.fleet.bucket import BucketParts, PartitionsParts, PushedSource
 from worker.fleet.layout import Layout
 from worker.fleet.partitions import PartitionsHost
-from worker.fleet.processor import LeasedRecord
+from worker.fleet.processor import Checkpointed, LeasedRecord
 from worker.fleet.routing import BundlePut, Marks, Routing
 from worker.metrics.series import Series
 from worker.outbox.destination import Destination
@@ -76,7 +76,7 @@ def partitions(recording: str, folder: Path, part: int, parts: int) -> Figures:
         processor.initialize("keyed-0", None)
         buckets = processor.buckets
         for records in _keyed(puts):
-            processor.process(records, 0, lambda _sequence=None: True)
+            processor.process(records, 0, lambda _sequence=None: Checkpointed.MADE)
         host.stop(time.monotonic() + 60)
     counters = [one.service.partition.counters["occurrences"] for one in buckets]
     return _figures(sum(counters), watch)

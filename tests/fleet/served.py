@@ -13,7 +13,7 @@ from tests.scenes import BASE
 from worker.fleet.bucket import BucketParts, PartitionsParts
 from worker.fleet.keyed_processor import KeyedProcessor
 from worker.fleet.partitions import PartitionsHost
-from worker.fleet.processor import LeasedRecord
+from worker.fleet.processor import Checkpointed, LeasedRecord
 from worker.fleet.routing import Marks, Routing
 from worker.metrics.series import Series
 from worker.outbox.destination import Destination, Sink
@@ -87,14 +87,14 @@ class Keyed:
 class Lease:
     """A ``Checkpointer``."""
 
-    def __init__(self) -> None:
-        self.held = True
+    def __init__(self, answer: Checkpointed = Checkpointed.MADE) -> None:
+        self.answer = answer
         self.checkpoints: list[str | None] = []
 
-    def __call__(self, sequence: str | None = None) -> bool:
-        if self.held:
+    def __call__(self, sequence: str | None = None) -> Checkpointed:
+        if self.answer is Checkpointed.MADE:
             self.checkpoints.append(sequence)
-        return self.held
+        return self.answer
 
 
 class Observer:

@@ -4,46 +4,19 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.fleet.noting import Noting
 from worker.errors import Fenced, Unreachable, VoiceInsightsError
 from worker.fleet.daemon_child import DaemonChild
 from worker.fleet.engine_daemon import daemon_properties
-from worker.fleet.processor import Checkpointer, FleetApplication, LeasedRecord
+from worker.fleet.processor import Checkpointed, FleetApplication, LeasedRecord
 from worker.stream.record import Record
 
 SHARD = "shardId-000000000003"
-
-
-class Noting:
-    """A processor that notes its calls, checkpoints, and perhaps raises."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
-        self.calls: list[object] = []
-
-    def initialize(self, shard: str, after: str | None) -> None:
-        self.calls.append((shard, after))
-
-    def process(
-        self, records: Sequence[LeasedRecord], millis_behind: int | None, checkpoint: Checkpointer
-    ) -> None:
-        self.calls.append((records, millis_behind))
-        if self.error is not None:
-            raise self.error
-        self.calls.append(checkpoint("17"))
-
-    def lease_lost(self) -> None:
-        self.calls.append("lost")
-
-    def shard_ended(self, checkpoint: Checkpointer) -> None:
-        self.calls.append(checkpoint())
-
-    def shutdown_requested(self, checkpoint: Checkpointer) -> None:
-        self.calls.append(checkpoint())
 
 
 class Daemon:
@@ -81,6 +54,7 @@ RECORDS = {
         for number in range(2)
     ],
 }
+ENDED = {"action": "shardEnded"}
 CHECKPOINTED = {"action": "checkpoint", "sequenceNumber": "17", "subSequenceNumber": None}
 
 
@@ -93,7 +67,7 @@ def test_each_action_is_done_before_it_is_said_to_be() -> None:
     daemon.serve(processor)
     record = Record(SHARD, "17", 1_000, b"data", "key")
     delivered = [LeasedRecord(record, 0), LeasedRecord(record, 1)]
-    assert processor.calls == [(SHARD, None), (delivered, 250), True, "lost"]
+    assert processor.calls == [(SHARD, None), (delivered, 250), Checkpointed.MADE, "lost"]
     assert daemon.heard == [
         {"action": "status", "responseFor": "initialize"},
         CHECKPOINTED,
@@ -106,7 +80,7 @@ def test_each_action_is_done_before_it_is_said_to_be() -> None:
 def test_an_end_is_checkpointed_without_a_sequence_number(action: str) -> None:
     daemon, processor = Daemon({"action": action}, CHECKPOINTED), Noting()
     daemon.serve(processor)
-    assert processor.calls == [True]
+    assert processor.calls == [Checkpointed.MADE]
     assert daemon.heard[0]["sequenceNumber"] is None
 
 
@@ -119,19 +93,25 @@ def test_a_run_begins_after_the_checkpoint() -> None:
 def test_a_checkpoint_without_a_lease_is_no_error() -> None:
     processor = Noting()
     Daemon(RECORDS, _refused("ShutdownException")).serve(processor)
-    assert processor.calls[-1] is False
+    assert processor.calls[-1] is Checkpointed.LEASE_GONE
 
 
-def test_a_throttled_checkpoint_is_made_again() -> None:
+def test_a_throttled_checkpoint_is_left_to_the_next_one() -> None:
     processor = Noting()
-    Daemon(RECORDS, _refused("ThrottlingException"), CHECKPOINTED).serve(processor)
-    assert processor.calls[-1] is True
+    Daemon(RECORDS, _refused("ThrottlingException")).serve(processor)
+    assert processor.calls[-1] is Checkpointed.DEFERRED
 
 
-def test_a_table_that_stays_away_ends_the_process() -> None:
+def test_an_end_is_checkpointed_until_it_succeeds() -> None:
+    daemon, processor = Daemon(ENDED, _refused("ThrottlingException"), CHECKPOINTED), Noting()
+    daemon.serve(processor)
+    assert processor.calls == [Checkpointed.MADE]
+
+
+def test_a_table_that_stays_away_at_an_end_ends_the_process() -> None:
     failed: list[BaseException] = []
     with pytest.raises(Unreachable):
-        Daemon(RECORDS, *[_refused("ThrottlingException")] * 50).serve(Noting(), failed)
+        Daemon(ENDED, *[_refused("ThrottlingException")] * 50).serve(Noting(), failed)
     assert len(failed) == 1
 
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.fleet.noting import Noting
 from worker.errors import Fenced, Unreachable, VoiceInsightsError
 from worker.fleet.engine_kcl_rs import KclRsEngine, KclRsProcessor
-from worker.fleet.processor import Checkpointer, LeasedRecord, Processor
+from worker.fleet.processor import Checkpointed, LeasedRecord, Processor
 from worker.stream.record import Record
+
+PASSING = ["ThrottlingException", "KinesisClientLibDependencyException"]
 
 
 class Named(Exception):
@@ -50,34 +53,6 @@ class Told:
     millis_behind_latest: int | None = 250
 
 
-class Noting:
-    """A processor that notes its calls, checkpoints, and perhaps raises."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
-        self.calls: list[object] = []
-
-    def initialize(self, shard: str, after: str | None) -> None:
-        self.calls.append((shard, after))
-
-    def process(
-        self, records: Sequence[LeasedRecord], millis_behind: int | None, checkpoint: Checkpointer
-    ) -> None:
-        self.calls.append((records, millis_behind))
-        if self.error is not None:
-            raise self.error
-        self.calls.append(checkpoint("17"))
-
-    def lease_lost(self) -> None:
-        self.calls.append("lost")
-
-    def shard_ended(self, checkpoint: Checkpointer) -> None:
-        self.calls.append(checkpoint())
-
-    def shutdown_requested(self, checkpoint: Checkpointer) -> None:
-        self.calls.append(checkpoint())
-
-
 def _adapter(processor: Processor, failed: list[BaseException] | None = None) -> KclRsProcessor:
     def make() -> Processor:
         return processor
@@ -107,7 +82,7 @@ def test_records_keep_their_shard_place_and_arrival() -> None:
     adapter.process_records(told)
     record = Record("shardId-000000000003", "17", 1_000, b"data", "key")
     records = [LeasedRecord(record, 0), LeasedRecord(record, 1)]
-    assert processor.calls[1:] == [(records, 250), True]
+    assert processor.calls[1:] == [(records, 250), Checkpointed.MADE]
     assert told.checkpointer.made == ["17"]
 
 
@@ -115,22 +90,31 @@ def test_a_checkpoint_without_a_lease_is_no_error() -> None:
     processor = Noting()
     told = Told(Checkpoints(["ShutdownException"]))
     _adapter(processor).process_records(told)
-    assert processor.calls[-1] is False
+    assert processor.calls[-1] is Checkpointed.LEASE_GONE
 
 
-def test_a_throttled_checkpoint_is_made_again() -> None:
+@pytest.mark.parametrize("error", PASSING)
+def test_a_checkpoint_that_fails_in_passing_is_left_to_the_next_one(error: str) -> None:
     processor = Noting()
-    told = Told(Checkpoints(["ThrottlingException", "KinesisClientLibDependencyException"]))
+    told = Told(Checkpoints([error]))
     _adapter(processor).process_records(told)
-    assert processor.calls[-1] is True
-    assert told.checkpointer.made == ["17"]
+    assert processor.calls[-1] is Checkpointed.DEFERRED
+    assert told.checkpointer.made == []
 
 
-def test_a_table_that_stays_away_ends_the_process() -> None:
+def test_an_end_is_checkpointed_until_it_succeeds() -> None:
+    processor = Noting()
+    told = Told(Checkpoints([*PASSING]))
+    _adapter(processor).shard_ended(told)
+    assert processor.calls[-1] is Checkpointed.MADE
+    assert told.checkpointer.made == [None]
+
+
+def test_a_table_that_stays_away_at_an_end_ends_the_process() -> None:
     failed: list[BaseException] = []
     told = Told(Checkpoints(["ThrottlingException"] * 100))
     with pytest.raises(Unreachable):
-        _adapter(Noting(), failed).process_records(told)
+        _adapter(Noting(), failed).shard_ended(told)
     assert [type(one) for one in failed] == [Unreachable]
 
 
@@ -164,4 +148,4 @@ def test_ends_reach_the_processor() -> None:
     adapter.lease_lost(Told())
     adapter.shard_ended(Told())
     adapter.shutdown_requested(Told())
-    assert processor.calls == ["lost", True, True]
+    assert processor.calls == ["lost", Checkpointed.MADE, Checkpointed.MADE]

@@ -28,7 +28,7 @@ from worker.fleet.bundles import (
     decode_bundle,
 )
 from worker.fleet.keyed_processor import KeyedProcessor
-from worker.fleet.processor import LeasedRecord
+from worker.fleet.processor import Checkpointed, LeasedRecord
 from worker.state.sqlite.store import SqliteStore
 from worker.stream.position import CARRIER
 
@@ -126,7 +126,7 @@ def test_whoever_is_fenced_and_has_no_lease_drops_the_shard_in_peace(tmp_path: P
     processor = old.begun(after="1")
     processor.process(keyed.records[:9], 0, lease)
     new.begun()
-    lease.held = False
+    lease.answer = Checkpointed.LEASE_GONE
     old.commit(processor, lease)
     assert processor.buckets == ()
     assert old.observer.taken == {}
@@ -153,8 +153,7 @@ def test_whoever_is_fenced_though_it_has_the_lease_ends(tmp_path: Path) -> None:
     processor = again.begun(after=keyed.records[8].record.sequence_number)
     processor.process(keyed.records[9:], 0, lease)
     again.commit(processor, lease)
-    lost = Lease()
-    lost.held = False
+    lost = Lease(Checkpointed.LEASE_GONE)
     late.process(keyed.records, 0, lost)
     late.lease_lost()
     assert accounted(tmp_path) == undisturbed()
@@ -170,21 +169,24 @@ class Stolen(SqliteStore):
         return restored
 
 
-@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("answer", Checkpointed)
 def test_a_bucket_that_is_stolen_while_it_is_initialized_is_found_out(
-    tmp_path: Path, *, held: bool
+    tmp_path: Path, answer: Checkpointed
 ) -> None:
     task, lease, keyed = Task(tmp_path, store=Stolen), Lease(), routed()
     processor = task.begun(after="1")
     assert processor.buckets == ()
-    lease.held = held
-    if held:
+    lease.answer = answer
+    if answer is Checkpointed.DEFERRED:  # nobody knows yet who holds the lease
+        processor.process(keyed.records, 0, lease)
+        lease.answer = Checkpointed.MADE
+    if lease.answer is Checkpointed.MADE:
         with pytest.raises(Fenced):
             processor.process(keyed.records, 0, lease)
     else:
         processor.process(keyed.records, 0, lease)
     processor.process(keyed.records, 0, lease)
-    assert lease.checkpoints == ["1"] * held
+    assert lease.checkpoints == ["1"] * (answer is not Checkpointed.LEASE_GONE)
 
 
 def test_a_state_of_another_fleet_is_refused(tmp_path: Path) -> None:
@@ -230,6 +232,18 @@ def test_what_was_taken_in_is_committed_at_the_end(tmp_path: Path, end: object) 
     assert accounted(tmp_path) == undisturbed()
 
 
+def test_a_checkpoint_that_is_deferred_is_made_with_the_next_one(tmp_path: Path) -> None:
+    task, lease, keyed = Task(tmp_path), Lease(Checkpointed.DEFERRED), routed()
+    processor = task.begun()
+    processor.process(keyed.records[:9], 0, lease)
+    task.commit(processor, lease)
+    lease.answer = Checkpointed.MADE
+    processor.process(keyed.records[9:], 0, lease)
+    assert lease.checkpoints == [keyed.records[8].record.sequence_number]
+    task.commit(processor, lease)
+    assert accounted(tmp_path) == undisturbed()
+
+
 def test_a_lost_lease_checkpoints_nothing(tmp_path: Path) -> None:
     task, lease, keyed = Task(tmp_path), Lease(), routed()
     processor = task.begun()
@@ -246,7 +260,7 @@ def test_a_shards_end_is_committed_before_it_is_checkpointed(tmp_path: Path) -> 
     seen: list[set[str]] = []
 
     class Looking(Lease):
-        def __call__(self, sequence: str | None = None) -> bool:
+        def __call__(self, sequence: str | None = None) -> Checkpointed:
             seen.append({one.positions[CARRIER + KEYED].kind for one in states(tmp_path)})
             return super().__call__(sequence)
 
@@ -270,7 +284,7 @@ def test_a_shards_end_is_not_checkpointed_by_whoever_was_fenced(tmp_path: Path) 
     processor = task.begun(after="1")
     processor.process(keyed.records, 0, lease)
     Task(tmp_path).begun()
-    lease.held = False
+    lease.answer = Checkpointed.LEASE_GONE
     processor.shard_ended(lease)
     assert lease.checkpoints == []
     assert {one.positions.get(CARRIER + KEYED) for one in states(tmp_path)} == {None}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
 import pytest
 
 from tests.fleet.keyed import LAYOUT, Keyed, Waits, producer
+from tests.fleet.served import Lease
 from tests.processes import LONGEST_S
 from worker.errors import Misconfigured, VoiceInsightsError
 from worker.fleet.bundles import Bundle, Mark, SourceProgress
-from worker.fleet.processor import LeasedRecord
+from worker.fleet.processor import Checkpointed, LeasedRecord
 from worker.fleet.router import Router, RouterHost, RouterParts
 from worker.service.hooks import WorkerEvents
 from worker.sources.kinesis.api import RecordsAnswer, StreamFailure
@@ -36,19 +36,6 @@ class Seen(WorkerEvents):
 
     def router_behind(self, shard: str, ms: int) -> None:
         self.behind.append((shard, ms))
-
-
-@dataclass
-class Lease:
-    """A checkpointer."""
-
-    held: bool = True
-    made: list[str | None] = field(default_factory=list)
-
-    def __call__(self, sequence: str | None = None) -> bool:
-        if self.held:
-            self.made.append(sequence)
-        return self.held
 
 
 class Scene:
@@ -105,10 +92,10 @@ def test_nothing_is_checkpointed_before_all_buckets_know() -> None:
     router, lease = scene.router(), Lease()
     first = scene.put(1)
     router.process(first, 0, lease)
-    assert lease.made == []  # one bucket has the record, the others know nothing of it
+    assert lease.checkpoints == []  # one bucket has the record, the others know nothing of it
     scene.host.put_marks()
     router.process(scene.put(1), 0, lease)
-    assert lease.made == [first[0].record.sequence_number]
+    assert lease.checkpoints == [first[0].record.sequence_number]
 
 
 def test_every_bucket_is_told_of_every_stretch_without_a_hole() -> None:
@@ -129,7 +116,7 @@ def test_a_batch_that_is_not_put_is_not_checkpointed_and_nothing_follows_it() ->
     scene = Scene(Keyed(*["InternalFailure"] * 99), Waits(1))
     router, lease = scene.router(), Lease()
     router.process(scene.put(), 0, lease)
-    assert (scene.keyed.taken, lease.made, scene.events.records) == ([], [], 0)
+    assert (scene.keyed.taken, lease.checkpoints, scene.events.records) == ([], [], 0)
 
 
 def test_a_run_begins_after_the_checkpoint() -> None:
@@ -238,7 +225,7 @@ def test_the_end_is_checkpointed_once_all_buckets_know_the_children() -> None:
     router, lease = scene.router(), Lease()
     children = scene.source.split(SHARD)
     router.shard_ended(lease)
-    assert lease.made == [None]
+    assert lease.checkpoints == [None]
     for bucket in range(LAYOUT.buckets):
         last = scene.told(bucket)[-1]
         assert (last.ended, last.children) == (True, children)
@@ -249,7 +236,7 @@ def test_an_end_that_buckets_do_not_know_is_not_checkpointed() -> None:
     router, lease = scene.router(), Lease()
     scene.source.split(SHARD)
     router.shard_ended(lease)
-    assert lease.made == []
+    assert lease.checkpoints == []
 
 
 def test_an_end_without_children_ends_the_process() -> None:
@@ -258,9 +245,23 @@ def test_an_end_without_children_ends_the_process() -> None:
         scene.router().shard_ended(Lease())
 
 
+def test_a_checkpoint_that_is_deferred_is_made_with_the_next_one() -> None:
+    scene = Scene()
+    router, lease = scene.router(), Lease(Checkpointed.DEFERRED)
+    router.process(scene.put(1), 0, lease)
+    scene.host.put_marks()
+    second = scene.put(1)
+    router.process(second, 0, lease)
+    scene.host.put_marks()
+    lease.answer = Checkpointed.MADE
+    router.process(scene.put(1), 0, lease)
+    assert lease.checkpoints == [second[0].record.sequence_number]
+    assert scene.events.records == 3
+
+
 def test_a_router_without_a_lease_routes_no_more() -> None:
     scene = Scene()
-    router, lease = scene.router(), Lease(held=False)
+    router, lease = scene.router(), Lease(Checkpointed.LEASE_GONE)
     router.process(scene.put(1), 0, lease)
     scene.host.put_marks()
     router.process(scene.put(1), 0, lease)  # finds that the lease is gone
@@ -288,7 +289,7 @@ def test_a_request_to_shut_down_checkpoints_what_all_buckets_know() -> None:
     records = scene.put(2)
     router.process(records, 0, lease)
     router.shutdown_requested(lease)
-    assert lease.made == [records[-1].record.sequence_number]
+    assert lease.checkpoints == [records[-1].record.sequence_number]
 
 
 def test_an_error_in_a_thread_of_the_host_reaches_who_ends_the_process() -> None:

@@ -18,7 +18,7 @@ from tests.simulation.running import run, silent
 from tests.simulation.test_crash_points import SEEDS, calm
 from worker.fleet.keyed_processor import KeyedProcessor
 from worker.fleet.partitions import PartitionsHost
-from worker.fleet.processor import Checkpointer, LeasedRecord
+from worker.fleet.processor import Checkpointed, Checkpointer, LeasedRecord
 from worker.fleet.router import Router, RouterHost
 
 FLEET_SEEDS = SEEDS // 10
@@ -79,7 +79,7 @@ class CarelessRouter(Router):
     ) -> None:
         if records and not self._lost:
             checkpoint(records[-1].record.sequence_number)
-        super().process(records, millis_behind, lambda _sequence=None: True)
+        super().process(records, millis_behind, lambda _sequence=None: Checkpointed.MADE)
 
 
 class CarelessHost(RouterHost):

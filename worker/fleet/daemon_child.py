@@ -8,22 +8,13 @@ the process makes of errors is not the daemon's: it ends at the first one, and s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from time import sleep
 from typing import Final
 
 import msgspec
 
-from worker.backoff import full_jitter
-from worker.errors import Unreachable, VoiceInsightsError
+from worker.errors import VoiceInsightsError
 from worker.fleet.guard import Fail, guarded
-from worker.fleet.kcl_checkpoints import (
-    CHECKPOINT_ATTEMPTS,
-    FIRST_WAIT_S,
-    LEASE_GONE,
-    LONGEST_WAIT_S,
-    PASSING,
-    begun_after,
-)
+from worker.fleet.kcl_checkpoints import begun_after, checkpointer
 from worker.fleet.processor import Checkpointer, Processor, leased_records
 from worker.stream.record import Record
 
@@ -106,19 +97,7 @@ class DaemonChild:
         )
 
     def _checkpointer(self) -> Checkpointer:
-        def checkpoint(sequence: str | None = None) -> bool:
-            for attempt in range(CHECKPOINT_ATTEMPTS):
-                error = self._checkpointed(sequence)
-                if error is None:
-                    return True
-                if error == LEASE_GONE:
-                    return False
-                if error not in PASSING:
-                    raise VoiceInsightsError(f"the daemon refuses a checkpoint: {error}")
-                sleep(full_jitter(FIRST_WAIT_S, LONGEST_WAIT_S, attempt, self._random))
-            raise Unreachable(f"the table of leases can't be written: {error}")
-
-        return checkpoint
+        return checkpointer("the daemon", self._checkpointed, self._random)
 
     def _checkpointed(self, sequence: str | None) -> str | None:
         """Checkpoint once; return the name of the error, or None."""

@@ -9,22 +9,15 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Thread
 from time import sleep
 from typing import Final, Protocol
 from uuid import uuid4
 
-from worker.backoff import full_jitter
-from worker.errors import Misconfigured, Unreachable, VoiceInsightsError
+from worker.errors import Misconfigured, VoiceInsightsError
 from worker.fleet.guard import Fail, guarded
-from worker.fleet.kcl_checkpoints import (
-    CHECKPOINT_ATTEMPTS,
-    FIRST_WAIT_S,
-    LEASE_GONE,
-    LONGEST_WAIT_S,
-    PASSING,
-    begun_after,
-)
+from worker.fleet.kcl_checkpoints import begun_after, checkpointer
 from worker.fleet.processor import (
     Checkpointer,
     FleetApplication,
@@ -213,21 +206,7 @@ class KclRsProcessor:
         )
 
     def _checkpointer(self, told: KclInput) -> Checkpointer:
-        inner = told.checkpointer
-
-        def checkpoint(sequence: str | None = None) -> bool:
-            for attempt in range(CHECKPOINT_ATTEMPTS):
-                name = _attempt(inner, sequence)
-                if name is None:
-                    return True
-                if name == LEASE_GONE:
-                    return False
-                if name not in PASSING:
-                    raise VoiceInsightsError(f"kcl-rs refuses a checkpoint: {name}")
-                sleep(full_jitter(FIRST_WAIT_S, LONGEST_WAIT_S, attempt, self._random))
-            raise Unreachable(f"the table of leases can't be written: {name}")
-
-        return checkpoint
+        return checkpointer("kcl-rs", partial(_attempt, told.checkpointer), self._random)
 
 
 def _attempt(checkpointer: KclCheckpointer, sequence: str | None) -> str | None:

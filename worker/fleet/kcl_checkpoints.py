@@ -1,19 +1,30 @@
-"""The names of checkpoints, and of their errors, in the Kinesis Client Library. Pure."""
+"""Checkpoints of the Kinesis Client Library: their names, errors, and further attempts. Shell.
+
+A checkpoint only spares the next owner what was read before, so one that fails in passing is left
+to the next: a processor that waited for the table would stand still with it. Only a shard's end has
+no next one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from time import sleep
 from typing import Final
 
-LEASE_GONE: Final = "ShutdownException"
-"""The error of a checkpoint by a process that holds the lease no more."""
+from worker.backoff import full_jitter
+from worker.errors import Unreachable, VoiceInsightsError
+from worker.fleet.processor import Checkpointed, Checkpointer
 
-PASSING: Final = frozenset({"ThrottlingException", "KinesisClientLibDependencyException"})
-"""Errors of a checkpoint after which another attempt may succeed."""
+Attempt = Callable[[str | None], str | None]
+"""Checkpoints once, after a sequence number; returns the name of the error, or None."""
 
-CHECKPOINT_ATTEMPTS: Final = 6
-FIRST_WAIT_S: Final = 0.1
-LONGEST_WAIT_S: Final = 2.0
-"""The longest wait between two attempts."""
+_LEASE_GONE: Final = "ShutdownException"
+_PASSING: Final = frozenset({"ThrottlingException", "KinesisClientLibDependencyException"})
+"""Errors after which another attempt may succeed."""
+
+_ATTEMPTS: Final = 6
+_FIRST_WAIT_S: Final = 0.1
+_LONGEST_WAIT_S: Final = 2.0
 
 _NOTHING_YET: Final = frozenset({"TRIM_HORIZON", "LATEST", "AT_TIMESTAMP", "SHARD_END", ""})
 """Checkpoints that aren't sequence numbers."""
@@ -22,3 +33,23 @@ _NOTHING_YET: Final = frozenset({"TRIM_HORIZON", "LATEST", "AT_TIMESTAMP", "SHAR
 def begun_after(checkpoint: str | None) -> str | None:
     """Return the sequence number of a lease's checkpoint; None if it is none."""
     return None if checkpoint in _NOTHING_YET else checkpoint
+
+
+def checkpointer(engine: str, attempt: Attempt, random: Callable[[], float]) -> Checkpointer:
+    """Return a checkpointer that attempts by ``attempt``. ``engine``: its name in errors."""
+
+    def checkpoint(sequence: str | None = None) -> Checkpointed:
+        for number in range(_ATTEMPTS):
+            error = attempt(sequence)
+            if error is None:
+                return Checkpointed.MADE
+            if error == _LEASE_GONE:
+                return Checkpointed.LEASE_GONE
+            if error not in _PASSING:
+                raise VoiceInsightsError(f"{engine} refuses a checkpoint: {error}")
+            if sequence is not None:
+                return Checkpointed.DEFERRED
+            sleep(full_jitter(_FIRST_WAIT_S, _LONGEST_WAIT_S, number, random))
+        raise Unreachable(f"the table of leases can't be written: {error}")
+
+    return checkpoint

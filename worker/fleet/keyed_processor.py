@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from worker.errors import ChainBroken, Fenced, Misconfigured, Unreadable, VoiceInsightsError
 from worker.fleet.bucket import HeldBucket, PartitionsParts, open_bucket
 from worker.fleet.bundles import decode_bundle
-from worker.fleet.processor import Checkpointer, LeasedRecord
+from worker.fleet.processor import Checkpointed, Checkpointer, LeasedRecord
 from worker.objectstore.parallel import each
 
 _REST_S: Final = 2.0
@@ -30,11 +30,8 @@ class _Host(Protocol):
     def stopping(self) -> bool: ...
 
     def deadline(self) -> float: ...
-
     def rest(self, seconds: float) -> None: ...
-
     def enter(self, processor: KeyedProcessor) -> None: ...
-
     def leave(self, processor: KeyedProcessor) -> None: ...
 
 
@@ -241,15 +238,19 @@ class KeyedProcessor:
         """
         fenced, settled = self._fenced, self._settled
         if fenced is not None:
+            made = Checkpointed.MADE if settled is None else checkpoint(settled)
+            if made is Checkpointed.DEFERRED:
+                return  # who holds the lease will be known later
             self._give_up()
-            if settled is None or checkpoint(settled):
+            if made is Checkpointed.MADE:
                 raise fenced
         elif settled is not None and settled != self._checkpointed:
-            if checkpoint(settled):
-                self._checkpointed = settled
-            else:
-                self._finish(self._host.deadline())
-                self._give_up()
+            match checkpoint(settled):
+                case Checkpointed.MADE:
+                    self._checkpointed = settled
+                case Checkpointed.LEASE_GONE:
+                    self._finish(self._host.deadline())
+                    self._give_up()
 
     def _give_up(self) -> None:
         """Checkpoint nothing any more."""
@@ -274,8 +275,7 @@ class KeyedProcessor:
         def commit_one(bucket: HeldBucket) -> None:
             unless_fenced(bucket, bucket.service.commit)
 
-        try:
-            # all are committed before any is waited for: time may be short
+        try:  # all are committed before any is waited for: time may be short
             each(commit_one, self.buckets, self._host.parts.threads)
             for bucket in self.buckets:
                 unless_fenced(bucket, partial(bucket.service.drain, deadline))

@@ -8,6 +8,7 @@ where it reads on: what counts is what the processors have made durable themselv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
 from itertools import pairwise
 from typing import Literal, NamedTuple, Protocol
 
@@ -24,13 +25,21 @@ class LeasedRecord(NamedTuple):
     sub_sequence: int | None = None
 
 
+class Checkpointed(Enum):
+    """What became of a checkpoint."""
+
+    MADE = "made"
+    LEASE_GONE = "the lease is held no more"
+    DEFERRED = "the table of leases can't be written now"
+
+
 class Checkpointer(Protocol):
     """Moves the lease's checkpoint; valid for as long as the call that it was passed to."""
 
-    def __call__(self, sequence: str | None = None) -> bool:
+    def __call__(self, sequence: str | None = None) -> Checkpointed:
         """Checkpoint after the record with the sequence number ``sequence``; None means all that
-        was delivered, and in ``shard_ended`` the shard's end. Return False if the lease is held no
-        more, which is no error.
+        was delivered, and in ``shard_ended`` the shard's end. Only the former can be deferred, to
+        the next call's; the latter raises ``Unreachable`` where the table stays away.
         """
         ...
 

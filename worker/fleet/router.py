@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from worker.errors import VoiceInsightsError
 from worker.fleet.guard import Fail
 from worker.fleet.layout import Layout
-from worker.fleet.processor import Checkpointer, LeasedRecord
+from worker.fleet.processor import Checkpointed, Checkpointer, LeasedRecord
 from worker.fleet.producer import BundleProducer
 from worker.fleet.routing import MARK_EVERY_S, Marks, Routing
 from worker.fleet.tip_probe import probed_tip
@@ -232,10 +232,11 @@ class Router:
     def _settle(self, checkpoint: Checkpointer) -> None:
         settled = self.routing.settled
         if settled and settled != self._checkpointed:
-            if checkpoint(settled):
-                self._checkpointed = settled
-            else:
-                self._leave()
+            match checkpoint(settled):
+                case Checkpointed.MADE:
+                    self._checkpointed = settled
+                case Checkpointed.LEASE_GONE:
+                    self._leave()
 
     def _leave(self) -> None:
         self._lost = True

@@ -13,7 +13,7 @@ from typing import Final
 
 from tests.simulation.fleet.leases import StrictLeases
 from tests.simulation.plan import Point
-from worker.fleet.processor import Checkpointer, LeasedRecord, Processor
+from worker.fleet.processor import Checkpointed, Checkpointer, LeasedRecord, Processor
 from worker.sources.kinesis.api import KinesisApi, StreamFailure
 from worker.sources.kinesis.lineage import StreamDescription
 from worker.stream.position import HEAD, Position, Start, at_time
@@ -132,10 +132,10 @@ class SteppedEngine:
             held.over = not self._is_held(held)
 
     def _checkpointer(self, held: _Held) -> Checkpointer:
-        def checkpoint(sequence: str | None = None) -> bool:
+        def checkpoint(sequence: str | None = None) -> Checkpointed:
             self._pass("before checkpoint")
             done = self._leases.checkpoint(self._owner, held.shard, held.taken, sequence)
             self._pass("after checkpoint")
-            return done
+            return Checkpointed.MADE if done else Checkpointed.LEASE_GONE
 
         return checkpoint
