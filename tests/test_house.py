@@ -42,8 +42,8 @@ PINECALL_PURE: Final = ("mapping", "checkpoint", "answers", "records", "pacing",
 """The modules of ``worker.pinecall`` that neither ask Pinecall nor keep anything."""
 
 PAGE: Final = (
-    *("bins", "data", "fleet", "live_fleet", "occurrences", "report", "samples", "selection"),
-    *("statistics", "summary", "verdict"),
+    *("bins", "data", "fleet", "live_fleet", "occurrences", "redaction", "report", "samples"),
+    *("selection", "statistics", "summary", "verdict"),
 )
 """The modules of ``worker.page`` that make it of records; the others know the worker, too."""
 

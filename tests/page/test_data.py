@@ -87,3 +87,24 @@ def test_redacted_it_names_no_call_no_account_and_no_error() -> None:
     digest = sha256(some[0].session_id.encode()).hexdigest()[:12]
     assert digest in data.whole["sessions"]["sid"]
     assert data.whole["fleet"] == data_of(some, ALL).whole["fleet"]
+
+
+def test_redacted_no_text_of_a_call_identifies_anyone() -> None:
+    caller, address = "+15551234567", "someone@mail.example"
+    some = [
+        replace(
+            one,
+            end_status=f"hung up by {caller}",
+            context=replace(one.context, voice=address),
+            configuration={"welcomeGreeting": f"Hello {caller}"},
+            unknown_events={caller: 1, address: 2, "sentiment": 3},
+        )
+        for one in records()
+    ]
+    data = data_of(some, ALL._replace(redact=True))
+    text = json.dumps(data.whole) + "".join(map(bytes.decode, data.calls))
+    assert caller not in text
+    assert address not in text
+    for call in calls_of(data):
+        assert call["unknown_events"] == {"other": 3, "sentiment": 3}
+        assert call["end_status"] == "other"

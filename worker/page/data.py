@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from worker.page.fleet import FleetSamples, breakdowns_of, fleet_of, totals_of
 from worker.page.occurrences import replay_pipeline
+from worker.page.redaction import redacted
 from worker.page.samples import instant
 from worker.page.summary import columns_of, longest_wait, summary_row
 from worker.sessions.schema import SessionRecord
 
 _AT_ONCE: Final = 20
 """The number of calls in full that are packed together."""
-_SID_DIGITS: Final = 12
 
 
 class TimeSpan(NamedTuple):
@@ -61,17 +59,6 @@ def in_span(records: Iterable[SessionRecord], span: TimeSpan) -> list[SessionRec
 def worst_first(records: Iterable[SessionRecord]) -> list[SessionRecord]:
     """Sort by the longest wait without doubt, descending; equal ones stay in the given order."""
     return sorted(records, key=lambda one: -((longest_wait(one) or (-1, False))[0]))
-
-
-def redacted(record: SessionRecord) -> SessionRecord:
-    """The record without account and call ids and error messages, and with digests for SIDs."""
-    return replace(
-        record,
-        account_sid="",
-        call_sid="",
-        session_id=sha256(record.session_id.encode()).hexdigest()[:_SID_DIGITS],
-        errors=[replace(error, message="") for error in record.errors],
-    )
 
 
 def data_of(
