@@ -30,7 +30,7 @@ from tests.live import (
     published,
     replayed,
 )
-from tests.processes import run, started
+from tests.processes import descent, frozen, run, send, started
 from worker.cli.fleet_status import contents_of
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.fleet.layout import Layout
@@ -46,7 +46,7 @@ from worker.testing.moto_server import away_from_aws
 
 NAMESPACE: Final = "Fleet"
 BUCKET: Final = "fleet"
-LONGEST_S: Final[Mapping[str, float]] = {"kcl-rs": 240.0, "daemon": 600.0}
+LONGEST_S: Final[Mapping[str, float]] = {"kcl-rs": 400.0, "daemon": 600.0}
 """How long anything that is waited for may take, by engine: leases expire, and are assigned, in
 turns.
 """
@@ -145,8 +145,23 @@ class Tasks:
         process.send_signal(number)
         return process.wait(self._longest_s)
 
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """Freeze a task until the end of the block, as a machine that stands still; until then it
+        counts as none that runs.
+        """
+        process = self.running.pop(name)
+        try:
+            with frozen(process.pid):
+                yield
+        finally:
+            self.running[name] = process
+
     def close(self) -> None:
-        """Kill what still runs."""
+        """Kill what still runs, with all that it has started."""
+        for process in self.running.values():
+            for one in descent(process.pid):
+                send(one, signal.SIGKILL)
         self._stack.close()
 
     def feed(self, records: Iterable[Record], speed: float) -> Thread:

@@ -68,15 +68,12 @@ def test_what_befalls_a_fleet_changes_no_number(tasks: Tasks) -> None:
     tasks.start("C")
     tasks.await_leases({"B", "C"})
     began = time.monotonic()
-    stopped = tasks.running.pop("B")
-    stopped.send_signal(signal.SIGSTOP)
-    tasks.tell("SIGSTOP", tasks.await_leases({"C"}, began))
-    time.sleep(max(0.0, began + STOPPED_S - time.monotonic()))
-    stopped.send_signal(signal.SIGCONT)
+    with tasks.frozen("B"):
+        tasks.tell("SIGSTOP", tasks.await_leases({"C"}, began))
+        time.sleep(max(0.0, began + STOPPED_S - time.monotonic()))
     time.sleep(WAKING_S)
-    if stopped.poll() is None:  # it drops its shards and leases others, or ends with an error
-        tasks.running["B"] = stopped
-    else:
+    if tasks.running["B"].poll() is not None:  # else it drops its shards and leases others
+        del tasks.running["B"]
         tasks.start("B2")
     if RESHARDING:
         tasks.merge(names.keyed, "shardId-000000000004", "shardId-000000000005")
