@@ -92,6 +92,7 @@ class Tasks:
             "fleet_name": self.names.fleet,
             "fleet_engine": engine,
             "fleet_buckets": buckets,
+            "fleet_idle_ms": 1_000,  # for the emulator's sake
             "start": "trim_horizon",
             "namespace": NAMESPACE,
             "state": f"s3://{BUCKET}/state",
