@@ -77,7 +77,7 @@ def test_what_befalls_a_fleet_changes_no_number(tasks: Tasks) -> None:
         tasks.start("B2")
     if RESHARDING:
         tasks.merge(names.keyed, "shardId-000000000004", "shardId-000000000005")
-    tasks.tell("a merge", tasks.await_leases({*tasks.running}))
+    tasks.tell("awake", tasks.await_leases({*tasks.running}))
     began = time.monotonic()
     assert tasks.end("C", signal.SIGTERM) == 0
     tasks.tell("SIGTERM", tasks.await_leases({*tasks.running}, began))
