@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from worker.events.decode import PLATFORMS
 from worker.metrics.catalogue import CATALOGUE
@@ -64,7 +64,7 @@ def to_record(state: Session, analysis: SessionAnalysis, *, timeline: bool = Tru
         duration_s=analysis.duration_s,
         end_status=None if direct.wrap_up is None else direct.wrap_up.status,
         close_reason="end_of_input" if state.closed is None else state.closed.reason,
-        context=ContextPart(*analysis.context),
+        context=ContextPart(*astuple(analysis.context)),
         configuration=direct.configuration,
         latency_ms=LatencyPart(
             stt=summary("SttLatency"),

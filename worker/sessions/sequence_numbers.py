@@ -13,6 +13,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from worker.sessions.event_log import LinkedEvent, LoggedEvent, Ordered, in_order
 
 _SPARSE_FROM: Final = 20
@@ -21,7 +23,7 @@ sparse.
 """
 
 
-class Break(NamedTuple):
+class Break(msgspec.Struct, frozen=True, gc=False):
     """Two of a session's numbers of which the ``after`` lacks its predecessor, and none is between
     them; and how many numbers are missing there at least.
     """

@@ -248,9 +248,9 @@ def _gaps(ordered: Ordered) -> list[Gap]:
             earliest.setdefault(number, row.timestamp)
             latest[number] = row.timestamp
     first, gaps = ordered.rows[0].timestamp, list[Gap]()
-    for before, after, missing in breaks:
-        around = latest[before] - first, earliest[after] - first
-        gaps.append(Gap(min(around), max(around), missing))
+    for one in breaks:
+        low, high = sorted((latest[one.before] - first, earliest[one.after] - first))
+        gaps.append(Gap(low, high, one.missing))
     return sorted(gaps, key=astuple)
 
 
@@ -266,7 +266,7 @@ def _contexts(first: int, notable: list[LoggedEvent]) -> list[InForce]:
         elif isinstance(payload, LanguageChanged):
             walk.language_changed(payload)
         if walk.current != before:
-            found.append(InForce(row.timestamp - first, *walk.current))
+            found.append(InForce(row.timestamp - first, *astuple(walk.current)))
     return found
 
 
