@@ -1,8 +1,9 @@
 """The timeline of a call: who spoke when, when the caller waited, and for what. Pure.
 
 The turn rules report to ``Pairs`` what they pair while they walk; nothing here pairs a second time,
-so a picture of the call and its metrics can't disagree. Facts of single events, and where events
-are missing, are read from the events themselves. Times are in ms since the session's first event.
+so a picture of the call and its metrics can't disagree. Other facts of single events, and where
+events are missing, are read from the events themselves. Times are in ms since the session's first
+event.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from worker.events.event import EVENT_CODES
 from worker.events.payload import Configured, LanguageChanged
 from worker.sessions.context import ContextWalk
 from worker.sessions.event_log import LoggedEvent, Ordered
-from worker.sessions.event_walk import CONFIGURING, latency_of
+from worker.sessions.event_walk import CONFIGURING
 from worker.sessions.marks import MARKS, TimelineEntry, TimelineMark, marks_of
 from worker.sessions.pairing import Pairing
 from worker.sessions.sequence_numbers import breaks_of
@@ -125,7 +126,7 @@ class Timeline(msgspec.Struct, frozen=True, gc=False):
 class Pairs(Pairing):
     """Collects what is paired; ``first`` is the session's first event."""
 
-    __slots__ = ("_first", "_utterances", "customer", "prompts", "replies", "waits")
+    __slots__ = ("_first", "_utterances", "customer", "prompts", "replies", "stt", "tts", "waits")
 
     def __init__(self, first: LoggedEvent) -> None:
         self._first = first.timestamp
@@ -133,6 +134,8 @@ class Pairs(Pairing):
         self.waits: list[Wait] = []
         self.prompts: list[Prompt] = []
         self.replies: list[ReplyStream] = []
+        self.stt: list[ReportedLatency] = []
+        self.tts: list[ReportedLatency] = []
         self._utterances: list[tuple[int | None, int | None, TurnRow | None]] = []
 
     def spoke(self, since: LoggedEvent | None, until: LoggedEvent | None) -> None:
@@ -159,6 +162,14 @@ class Pairs(Pairing):
         """Complete the last reply."""
         began = self.replies[-1].first_token
         self.replies[-1] = ReplyStream(began, final_token.timestamp - self._first, tokens)
+
+    def transcribed(self, now: LoggedEvent, latency_ms: int) -> None:
+        """Add a latency of speech to text."""
+        self.stt.append(ReportedLatency(now.timestamp - self._first, latency_ms))
+
+    def synthesized(self, now: LoggedEvent, latency_ms: int) -> None:
+        """Add a latency of text to speech."""
+        self.tts.append(ReportedLatency(now.timestamp - self._first, latency_ms))
 
     def agent_begins(self, now: LoggedEvent, row: TurnRow | None) -> None:
         """Add an utterance of the agent in progress."""
@@ -204,8 +215,8 @@ def timeline_of(pairs: Pairs, ordered: Ordered, *, holes: bool) -> Timeline:
             waits=pairs.waits,
             prompts=sorted(pairs.prompts, key=_SENT),
             replies=pairs.replies,
-            stt=_reported(first, notable, _STT),
-            tts=_reported(first, notable, _TTS),
+            stt=pairs.stt,
+            tts=pairs.tts,
             marks=marks_of(first, notable),
             gaps=_gaps(ordered) if holes else [],
             contexts=_contexts(first, notable),
@@ -229,14 +240,6 @@ def _bounded(whole: Timeline) -> Timeline:
     begun = sorted((_begin(entry), kind) for kind, some in lists.items() for entry in some)
     kept = Counter(kind for _, kind in begun[:MAX_ENTRIES])
     return replace(whole, omitted=beyond, **{kind: lists[kind][: kept[kind]] for kind in _KINDS})
-
-
-def _reported(first: int, notable: list[LoggedEvent], code: int) -> list[ReportedLatency]:
-    return [
-        ReportedLatency(row.timestamp - first, latency)
-        for row in notable
-        if row.name == code and (latency := latency_of(row.payload)) is not None
-    ]
 
 
 def _gaps(ordered: Ordered) -> list[Gap]:
@@ -272,8 +275,6 @@ def _contexts(first: int, notable: list[LoggedEvent]) -> list[InForce]:
 
 _KINDS: Final = tuple(name for name in Timeline.__struct_fields__ if name != "omitted")
 _CONFIGURATIONS: Final = EVENT_CODES["configurations"]
-_STT: Final = EVENT_CODES["stt_latency"]
-_TTS: Final = EVENT_CODES["tts_latency"]
-_NOTABLE: Final = frozenset((*MARKS, *CONFIGURING, _STT, _TTS))
+_NOTABLE: Final = frozenset((*MARKS, *CONFIGURING))
 """The codes of the events that are facts by themselves."""
 _SENT: Final = attrgetter("sent")
