@@ -7,13 +7,15 @@ and ``language_info`` change the language, and their own fields go before that t
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from worker.events.payload import Configured, LanguageChanged, LanguageSettings
 from worker.metrics.dimension_values import UNKNOWN
 
 
-class Context(NamedTuple):
+class Context(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """The configuration in force, as reported; ``unknown`` where the events don't say."""
 
     tts_language: str = UNKNOWN

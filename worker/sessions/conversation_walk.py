@@ -9,7 +9,7 @@ from typing import Any, Final
 from worker.events.event import by_code
 from worker.events.payload import Configured, LanguageChanged, Payload, Tokens
 from worker.sessions.context import ContextWalk
-from worker.sessions.event_log import LinkedEvent, LoggedEvent, in_order
+from worker.sessions.event_log import LinkedEvent, LoggedEvent
 from worker.sessions.event_walk import count_of, latency_of
 from worker.sessions.linked_turns import LinkedTurnWalk
 from worker.sessions.links import links_of
@@ -40,9 +40,9 @@ class ConversationWalk:
         self._until = BEFORE_ALL
 
     def link(self, rows: Sequence[LoggedEvent]) -> None:
-        """Before the walk goes on: all of the session's events, in any order."""
+        """Before the walk goes on: all of the session's events."""
         if isinstance(self.turns, LinkedTurnWalk):
-            self.turns.links = links_of(in_order(list(rows)).rows)
+            self.turns.links = links_of(rows)
 
     def walk(self, rows: Sequence[LoggedEvent], holes: Holes | None) -> None:
         """Continue with events in order, beginning with the session's first one. ``holes``: those
@@ -57,10 +57,11 @@ class ConversationWalk:
         self._last = rows[-1]
         self._until = BEFORE_ALL
         for row in rows:
-            name, t = row.name, base + row.timestamp
-            if t >= self._until:
+            name = row.name
+            if row.timestamp >= self._until:
+                t = base + row.timestamp
                 turns.part = self.samples.at(t)
-                self._until = minute_of(t) + MINUTE
+                self._until = minute_of(t) + MINUTE - base
             if isinstance(name, int):
                 if (turn_step := turn_steps[name]) is not None:
                     turn_step(turns, row)
@@ -81,13 +82,15 @@ class ConversationWalk:
             self.turns.part = self.samples.at(self._base + last.timestamp)
             self.turns.close(last)
 
-    def _stt_latency(self, _row: LoggedEvent, payload: Payload | None) -> None:
+    def _stt_latency(self, row: LoggedEvent, payload: Payload | None) -> None:
         if (value := latency_of(payload)) is not None:
             self.rows.stt_ms = value
+            self.turns.pairs.transcribed(row, value)
 
-    def _tts_latency(self, _row: LoggedEvent, payload: Payload | None) -> None:
+    def _tts_latency(self, row: LoggedEvent, payload: Payload | None) -> None:
         if (value := latency_of(payload)) is not None:
             self.rows.tts_ms = value
+            self.turns.pairs.synthesized(row, value)
 
     def _final_token(self, row: LoggedEvent, payload: Payload | None) -> None:
         tokens = count_of(payload.tokens) if isinstance(payload, Tokens) else None

@@ -45,7 +45,7 @@ class EventWalk:
     """Goes through events in order. ``samples`` are those that a single event decides."""
 
     __slots__ = (
-        *("_part", "_until", "configuration", "context", "cut", "errors"),
+        *("_base", "_part", "_until", "configuration", "context", "cut", "errors"),
         *("interruptions", "replies", "samples", "tokens", "unknown", "words", "wrap_up"),
     )
 
@@ -60,10 +60,11 @@ class EventWalk:
         self.tokens = self.words = self.replies = 0
         self.cut = 0
         """The number of names and languages beyond a session's limits."""
+        self._base = 0
         self._part: MinuteSamples = defaultdict(list)
         self._until = BEFORE_ALL
-        """``_part`` receives the samples of the current minute and context until this time (epoch
-        ms).
+        """``_part`` receives the samples of the current minute and context until this time, in ms
+        since the base.
         """
 
     def begin(self, t: int) -> None:
@@ -75,21 +76,23 @@ class EventWalk:
         (epoch ms) have been emitted: such an event only sets the context.
         """
         delays: list[int] = []
-        self._until = BEFORE_ALL
+        self._base, self._until = base, BEFORE_ALL
+        since -= base
         for row in rows:
-            name, t = row.name, base + row.timestamp
-            if t < since and name in CONFIGURING:
+            name = row.name
+            if row.timestamp < since and name in CONFIGURING:
                 self._set_context(row)
                 continue
-            if t >= self._until:
+            if row.timestamp >= self._until:
+                t = base + row.timestamp
                 self._part = self.samples.at(t)
                 delays = self._part["DeliveryDelay"]
-                self._until = minute_of(t) + MINUTE
+                self._until = minute_of(t) + MINUTE - base
             delays.append(row.delay if row.delay > 0 else 0)  # 0 where a clock is ahead
             if not isinstance(name, int):
                 self._unknown(name)
             elif (step := _STEPS[name]) is not None:
-                step(self, t, row.payload)
+                step(self, row, row.payload)
 
     def _set_context(self, row: LoggedEvent) -> None:
         if row.name == _CONFIGURATIONS:
@@ -113,14 +116,15 @@ class EventWalk:
         self.samples.enter(self.context.current)
         self._until = BEFORE_ALL
 
-    def _final_token(self, _t: int, payload: Payload | None) -> None:
+    def _final_token(self, _row: LoggedEvent, payload: Payload | None) -> None:
         self.replies += 1
         if not isinstance(payload, Tokens):
             return
         tokens, words = count_of(payload.tokens), count_of(payload.words)
-        for said, counted in ((payload.tokens, tokens), (payload.words, words)):
-            if said is not None and counted is None:
-                self._part["InvalidTokens"].append(1)
+        if tokens is None and payload.tokens is not None:
+            self._part["InvalidTokens"].append(1)
+        if words is None and payload.words is not None:
+            self._part["InvalidTokens"].append(1)
         if tokens is not None:
             self.tokens += tokens
             self._part["Tokens"].append(tokens)
@@ -128,31 +132,31 @@ class EventWalk:
             self.words += words
             self._part["Words"].append(words)
 
-    def _interrupt(self, _t: int, payload: Payload | None) -> None:
+    def _interrupt(self, _row: LoggedEvent, payload: Payload | None) -> None:
         kind = payload.kind if isinstance(payload, Interrupted) else "UNKNOWN"
         self.interruptions[kind] += 1
         self._part["Interruptions", kind].append(1)
 
-    def _configurations(self, _t: int, payload: Payload | None) -> None:
+    def _configurations(self, _row: LoggedEvent, payload: Payload | None) -> None:
         configured = self._configure(payload)
         self.configuration = configured.shown
         self.cut += configured.omitted_languages
 
-    def _language_info(self, _t: int, payload: Payload | None) -> None:
+    def _language_info(self, _row: LoggedEvent, payload: Payload | None) -> None:
         self._change_language(payload)
 
-    def _language_changed(self, t: int, payload: Payload | None) -> None:
+    def _language_changed(self, row: LoggedEvent, payload: Payload | None) -> None:
         self._change_language(payload)
-        self.samples.at(t)["LanguageChanges"].append(1)
+        self.samples.at(self._base + row.timestamp)["LanguageChanges"].append(1)
 
-    def _error(self, t: int, payload: Payload | None) -> None:
+    def _error(self, row: LoggedEvent, payload: Payload | None) -> None:
         failed = payload if isinstance(payload, Failed) else Failed()
         code = failed.code
         self._part["Errors", "unknown" if code is None else str(code)].append(1)
         if len(self.errors) < MAX_ERRORS:
-            self.errors.append(SessionError(code, failed.message or "", t))
+            self.errors.append(SessionError(code, failed.message or "", self._base + row.timestamp))
 
-    def _turn_latency(self, _t: int, payload: Payload | None) -> None:
+    def _turn_latency(self, _row: LoggedEvent, payload: Payload | None) -> None:
         """Of a platform's figures of a turn, the turn rules tell those that have a say there."""
         if not isinstance(payload, TurnLatency):
             return
@@ -162,15 +166,15 @@ class EventWalk:
         if (end_of_turn := valid(payload.end_of_turn)) is not None:
             self._part["EndOfTurnDelay"].append(end_of_turn)
 
-    def _tool_call(self, _t: int, payload: Payload | None) -> None:
+    def _tool_call(self, _row: LoggedEvent, payload: Payload | None) -> None:
         name = payload.name if isinstance(payload, ToolCalled) else None
         self._part["ToolCalls", name or "unknown"].append(1)
 
-    def _handoff(self, _t: int, payload: Payload | None) -> None:
+    def _handoff(self, _row: LoggedEvent, payload: Payload | None) -> None:
         if isinstance(payload, HandedOff) and payload.step == "begins":
             self._part["Handoffs"].append(1)
 
-    def _wrap_up(self, _t: int, payload: Payload | None) -> None:
+    def _wrap_up(self, _row: LoggedEvent, payload: Payload | None) -> None:
         self.wrap_up = payload if isinstance(payload, WrapUp) else WrapUp()
 
     def _unknown(self, name: str) -> None:
@@ -182,7 +186,9 @@ class EventWalk:
 
 def latency_of(payload: Payload | None) -> int | None:
     """Return a reported latency in ms; None if it is invalid."""
-    value = payload.ms if isinstance(payload, Latency) else None
+    if not isinstance(payload, Latency):
+        return None
+    value = payload.ms
     return value if value is not None and 0 <= value <= MAX_LATENCY_MS else None
 
 
@@ -193,18 +199,18 @@ def count_of(value: int | None) -> int | None:
     return value if value is not None and 0 <= value <= MAX_COUNT else None
 
 
-_Step = Callable[[EventWalk, int, Payload | None], None]
+_Step = Callable[[EventWalk, LoggedEvent, Payload | None], None]
 
 
 def _count(metric: str) -> _Step:
-    def run(walk: EventWalk, _t: int, _payload: Payload | None) -> None:
+    def run(walk: EventWalk, _row: LoggedEvent, _payload: Payload | None) -> None:
         walk._part[metric].append(1)
 
     return run
 
 
 def _latency(metric: str) -> _Step:
-    def run(walk: EventWalk, _t: int, payload: Payload | None) -> None:
+    def run(walk: EventWalk, _row: LoggedEvent, payload: Payload | None) -> None:
         value = latency_of(payload)
         if value is None:
             walk._part["InvalidLatencies"].append(1)

@@ -107,7 +107,7 @@ class NumberRuns:
             start = end
 
     def _note_names(self, rows: Sequence[LoggedEvent]) -> None:
-        names = list(map(_NAME, rows))
+        names = [row.name for row in rows]
         if not self._configured:
             self._configured = _CONFIGURATIONS in names
         if _WRAP_UP in names:
@@ -116,7 +116,8 @@ class NumberRuns:
 
     def _take(self, rows: Sequence[LoggedEvent]) -> None:
         ordered = sorted(rows, key=_NUMBER)
-        numbers, times = list(map(_NUMBER, ordered)), list(map(_TIME, ordered))
+        numbers = [row.sequence_number for row in ordered]
+        times = [row.timestamp for row in ordered]
         if self.unordered or times != sorted(times):
             self._give_up()
             return
@@ -172,8 +173,6 @@ class NumberRuns:
 
 _NONE: Final[Set[int]] = frozenset()
 _SIZE: Final = 4
-_NAME: Final = attrgetter("name")
 _NUMBER: Final = attrgetter("sequence_number")
-_TIME: Final = attrgetter("timestamp")
 _CONFIGURATIONS: Final = EVENT_CODES["configurations"]
 _WRAP_UP: Final = EVENT_CODES["call_wrap_up"]

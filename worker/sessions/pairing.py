@@ -23,6 +23,12 @@ class Pairing:
     def reply_ends(self, final_token: LoggedEvent, tokens: int | None) -> None:
         """The reply that began last, the only one in progress, is complete."""
 
+    def transcribed(self, now: LoggedEvent, latency_ms: int) -> None:
+        """A latency of speech to text is reported, which belongs to the next utterance's row."""
+
+    def synthesized(self, now: LoggedEvent, latency_ms: int) -> None:
+        """A latency of text to speech is reported, which belongs to the next utterance's row."""
+
     def agent_begins(self, now: LoggedEvent, row: TurnRow | None) -> None:
         """The agent begins to speak; ``row`` is the turn answered, which may change until the
         end.
