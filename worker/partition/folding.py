@@ -70,12 +70,16 @@ class Folding:
         aren't in memory, uncounted.
         """
         by_session: defaultdict[SessionKey, list[Delivery]] = defaultdict(list)
+        ignored = 0
         for delivery in deliveries:
             occurrence = delivery.occurrence
             if type(occurrence) is Event:
                 by_session[occurrence.key].append(delivery)
+            elif isinstance(occurrence, Ignored):
+                ignored += 1
             else:
                 self._note(occurrence, delivery)
+        self._pending.counters["ignored"] += ignored
         arrivals: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
         misses: Misses = {}
         for key, of_session in by_session.items():
@@ -157,11 +161,9 @@ class Folding:
                 admitted += self._admitted(of_session, loaded)
             misses = self.known(admitted)  # some are left if a session's first event was a defect
 
-    def _note(self, occurrence: Ignored | SinkTest | Damaged, delivery: Delivery) -> None:
-        """Count an occurrence that isn't an event."""
-        if isinstance(occurrence, Ignored):
-            self._pending.counters["ignored"] += 1
-        elif isinstance(occurrence, SinkTest):
+    def _note(self, occurrence: SinkTest | Damaged, delivery: Delivery) -> None:
+        """Count an occurrence that isn't a platform's event."""
+        if isinstance(occurrence, SinkTest):
             self._pending.counters["test_events"] += 1
             self._pending.outputs.test_ids.append(occurrence.test_id)
         else:

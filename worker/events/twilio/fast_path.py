@@ -7,6 +7,7 @@ a test holds that.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, final
 
 import msgspec
@@ -25,7 +26,7 @@ from worker.events.occurrence import TYPE_LENGTH, Ignored
 from worker.events.payload import Interrupted, Latency, Payload, Tokens
 from worker.events.twilio.call_event import ALIASES, PLATFORM, RELAY_GROUP
 from worker.events.twilio.envelope import GATEWAY_TYPE, TEST_TYPE
-from worker.events.twilio.payloads import PAYLOADS, ReadPayload, configured
+from worker.events.twilio.payloads import PAYLOADS, ReadPayload, configurations
 from worker.times.rfc3339 import parse_ms
 
 _Id = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)]
@@ -177,7 +178,17 @@ def _interrupted(relay: _Relay) -> Interrupted | None:
 
 
 def _configured(relay: _Relay) -> Payload | None:
-    return configured(bytes(relay.configurations))
+    data = bytes(relay.configurations)
+    return _read_once(data) if len(data) <= _USUAL_BYTES else _read(data)
+
+
+def _read(data: bytes) -> Payload | None:
+    return configurations(msgspec.json.decode(data))
+
+
+_USUAL_BYTES: Final = 8192
+_read_once: Final = lru_cache(maxsize=128)(_read)
+"""The same for configurations of usual size, which many sessions have in the same bytes."""
 
 
 _TYPED: Final[dict[str, ReadPayload]] = {

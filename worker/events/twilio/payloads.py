@@ -9,7 +9,6 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
-import msgspec
 from msgspec.structs import replace
 
 from worker.events.bounds import INT64, NAME_LENGTH, TEXT_LENGTH
@@ -182,7 +181,8 @@ def _language_changed(kept: KeptFields) -> Payload:
     )
 
 
-def _configurations(value: object) -> Payload | None:
+def configurations(value: object) -> Payload | None:
+    """Return the payload of a session's configurations; None if they aren't an object."""
     if not isinstance(value, dict):
         return None
     kept: KeptFields = {}
@@ -197,21 +197,6 @@ def _configurations(value: object) -> Payload | None:
         if len(languages) > len(codes):
             kept["omitted_languages"] = len(languages) - len(codes)
     return _configured(canonical(kept))
-
-
-def configured(data: bytes) -> Payload | None:
-    """Return the payload of configurations as JSON, which of usual size are read once for many
-    sessions. Raises ``msgspec.DecodeError``.
-    """
-    return _read_once(data) if len(data) <= _USUAL_BYTES else _read(data)
-
-
-def _read(data: bytes) -> Payload | None:
-    return _configurations(msgspec.json.decode(data))
-
-
-_USUAL_BYTES: Final = 8192
-_read_once: Final = lru_cache(maxsize=128)(_read)
 
 
 @lru_cache(maxsize=128)
@@ -295,7 +280,7 @@ PAYLOADS: Final[dict[str, ReadPayload]] = {
     "tts_latency": _of("tts_latency", "tts_latency", _latency),
     "final_token_received": _of("last_token_received", "final_token_received", _tokens),
     "interrupt": _of("interrupt", "interrupt", _interrupted),
-    "configurations": lambda relay: _configurations(relay.configurations),
+    "configurations": lambda relay: configurations(relay.configurations),
     "language_changed": _of("language_changed", "language_changed", _language_changed),
     "language_info": _language_info,
     "call_wrap_up": _of("call_wrap_up", "call_wrap_up", _wrap_up),
