@@ -65,6 +65,23 @@ def test_a_session_restored_from_its_log_knows_the_same_repeats(
     assert kept.log == restored.log
 
 
+@given(st.lists(some_events, max_size=30), st.integers(1, 12))
+def test_events_added_together_leave_what_they_leave_one_by_one(
+    some: list[Event], most: int
+) -> None:
+    together, singly = fresh(), fresh()
+    left = some
+    while left:
+        new = together.add_new(left, most)
+        for one in left[new : new + 1]:
+            together.add(one, most)
+        left = left[new + 1 :]
+    for one in some:
+        singly.add(one, most)
+    assert together.state == singly.state
+    assert together.log == singly.log
+
+
 @pytest.mark.parametrize("first_number", [0, 4096])
 def test_repeats_are_found_in_a_long_session_too(first_number: int) -> None:
     resident = fresh()

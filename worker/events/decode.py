@@ -75,8 +75,9 @@ def decode_all(records: Iterable[Record], platforms: Platforms = PLATFORMS) -> l
             occurrence = read_quickly(data, arrival)
             # nearly all are events; to ask of each whether it is settled would cost more
             if type(occurrence) is Event or platforms.settled(occurrence):
-                shard, number = record.shard, record.sequence_number
-                deliveries.append(Delivery(occurrence, shard, number, arrival, data))
+                deliveries.append(
+                    Delivery(occurrence, record.shard, record.sequence_number, arrival, data)
+                )
             else:
                 deliveries += _slow_path(record, platforms)
         except Exception as defect:

@@ -181,7 +181,8 @@ def _language_changed(kept: KeptFields) -> Payload:
     )
 
 
-def _configurations(value: object) -> Payload | None:
+def configurations(value: object) -> Payload | None:
+    """Return the payload of a session's configurations; None if they aren't an object."""
     if not isinstance(value, dict):
         return None
     kept: KeptFields = {}
@@ -279,7 +280,7 @@ PAYLOADS: Final[dict[str, ReadPayload]] = {
     "tts_latency": _of("tts_latency", "tts_latency", _latency),
     "final_token_received": _of("last_token_received", "final_token_received", _tokens),
     "interrupt": _of("interrupt", "interrupt", _interrupted),
-    "configurations": lambda relay: _configurations(relay.configurations),
+    "configurations": lambda relay: configurations(relay.configurations),
     "language_changed": _of("language_changed", "language_changed", _language_changed),
     "language_info": _language_info,
     "call_wrap_up": _of("call_wrap_up", "call_wrap_up", _wrap_up),
