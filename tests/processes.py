@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -77,3 +78,36 @@ def started(
         for pipe in (process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
+
+
+def descent(process: int) -> list[int]:
+    """The ids of a process and of all that it has started, and they in turn."""
+    table = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    )
+    parents = [tuple(map(int, line.split())) for line in table.stdout.splitlines()]
+    found = [process]
+    for known in found:  # it grows
+        found += [one for one, parent in parents if parent == known]
+    return found
+
+
+def send(process: int, number: signal.Signals) -> None:
+    """Send a signal, if the process is still there."""
+    with suppress(ProcessLookupError):
+        os.kill(process, number)
+
+
+@contextmanager
+def frozen(process: int) -> Iterator[None]:
+    """Freeze a process and all that it has started, until the end of the block."""
+    found: list[int] = []
+    while more := [one for one in descent(process) if one not in found]:
+        for one in more:
+            send(one, signal.SIGSTOP)
+        found += more
+    try:
+        yield
+    finally:
+        for one in found:
+            send(one, signal.SIGCONT)

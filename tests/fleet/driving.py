@@ -18,6 +18,7 @@ import click
 import zstandard
 
 from tests.fleet.emulators import Endpoints
+from tests.fleet.trials import HOLDS, longest_silence_ms
 from tests.live import (
     Offline,
     Statistics,
@@ -29,7 +30,7 @@ from tests.live import (
     published,
     replayed,
 )
-from tests.processes import run, started
+from tests.processes import descent, frozen, run, send, started
 from worker.cli.fleet_status import contents_of
 from worker.destinations.objects import DEAD_LETTERS, RECORDS
 from worker.fleet.layout import Layout
@@ -45,24 +46,11 @@ from worker.testing.moto_server import away_from_aws
 
 NAMESPACE: Final = "Fleet"
 BUCKET: Final = "fleet"
-LONGEST_S: Final[Mapping[str, float]] = {"kcl-rs": 240.0, "daemon": 600.0}
+LONGEST_S: Final[Mapping[str, float]] = {"kcl-rs": 400.0, "daemon": 600.0}
 """How long anything that is waited for may take, by engine: leases expire, and are assigned, in
 turns.
 """
 
-HOLDS: Final[Mapping[str, object]] = {
-    "hold_direct_s": 10,
-    "hold_turn_s": 14_400,
-    "quiet_s": 5,
-    "hold_hole_s": 14_400,
-    "hold_max_s": 14_400,
-    "close_after_wrap_up_s": 10,
-    "close_idle_s": 45,
-    "commit_every_s": 1,
-}
-"""What is fed faster than it happened is old when it arrives. A turn's samples wait until they are
-complete or the session has closed, so that no later event contradicts what was emitted.
-"""
 _LOOK_S: Final = 0.5
 _OWNER: Final = re.compile(r"-(\d+)-[0-9a-f]{8}$")
 
@@ -85,7 +73,7 @@ class Tasks:
         engine: str,
         buckets: int = 8,
         shards: int = 4,
-        holds: Mapping[str, object] = {},
+        holds: Mapping[str, int] = HOLDS,
     ) -> None:
         self.aws = aws
         self.names = FleetNames()
@@ -97,6 +85,7 @@ class Tasks:
         self._shards = shards
         self._stack = ExitStack()
         self._longest_s = LONGEST_S[engine]
+        self._close_idle_ms = holds["close_idle_s"] * 1000
         chosen = {
             "stream": self.names.source,
             "fleet_stream": self.names.keyed,
@@ -109,7 +98,7 @@ class Tasks:
             "records": f"s3://{BUCKET}",
             "dead_letters": f"s3://{BUCKET}",
             "log_format": "json",
-            **HOLDS,
+            "commit_every_s": 1,
             **holds,
         }
         own = {f"VOICE_INSIGHTS_{name.upper()}": str(value) for name, value in chosen.items()}
@@ -156,8 +145,23 @@ class Tasks:
         process.send_signal(number)
         return process.wait(self._longest_s)
 
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """Freeze a task until the end of the block, as a machine that stands still; until then it
+        counts as none that runs.
+        """
+        process = self.running.pop(name)
+        try:
+            with frozen(process.pid):
+                yield
+        finally:
+            self.running[name] = process
+
     def close(self) -> None:
-        """Kill what still runs."""
+        """Kill what still runs, with all that it has started."""
+        for process in self.running.values():
+            for one in descent(process.pid):
+                send(one, signal.SIGKILL)
         self._stack.close()
 
     def feed(self, records: Iterable[Record], speed: float) -> Thread:
@@ -338,8 +342,13 @@ class Tasks:
     # --- what must be equal
 
     def recorded(self) -> Offline:
-        """What a replay of the source's records gives."""
-        return replayed(self._records(), self._folder, self.env)
+        """What a replay of the source's records gives. Only if no call was silent until it closed,
+        a fleet has no record to revise.
+        """
+        records = [*self._records()]
+        silence = longest_silence_ms(records)
+        assert silence < self._close_idle_ms, f"nothing of a call was fed for {silence} ms"
+        return replayed(records, self._folder, self.env)
 
     def _records(self) -> Iterator[Record]:
         """All records of the source, each shard's in order."""

@@ -14,46 +14,21 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
-from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from rich.table import Table
 
 from tests.fleet.driving import NAMESPACE, Tasks
 from tests.fleet.emulators import fleet_aws
+from tests.fleet.trials import SHOWN
 from worker.events.decode import decode_all
 from worker.reports.console import console, print_table
 from worker.reports.readback import totals
 from worker.reports.record_counts import beside
 from worker.reports.tables import MetricRow
 from worker.sessions.schema import SessionRecord
-from worker.stream.record import Record
-from worker.testing.traffic import Traffic, simulated_records
-
-SPEED: Final = 16.0
-FED_S: Final = 75
-HOLDS: Final = {
-    "hold_direct_s": 2,
-    "quiet_s": 2,
-    "close_after_wrap_up_s": 4,
-    "close_idle_s": 15,
-}
-TRAFFIC: Final = Traffic(
-    sessions=60,
-    spread_s=FED_S * SPEED * 0.7,
-    delay_median_s=0.5,
-    stragglers=0,
-    lost=0,
-    malformed=0.003,
-    aggregates=0.03,
-)
-
-
-def _calls() -> list[Record]:
-    last = TRAFFIC.start_ms + FED_S * SPEED * 1000
-    return [*takewhile(lambda one: one.arrival < last, simulated_records(TRAFFIC, 1))]
 
 
 def _rows(datums: Iterable[Mapping[str, Any]]) -> list[MetricRow]:
@@ -99,15 +74,15 @@ def main() -> int:
     def say(text: str) -> None:
         out.print(f"{time.monotonic() - began:6.1f} s  {text}", soft_wrap=True)
 
-    records = _calls()
+    records = SHOWN.records()
     with (
         tempfile.TemporaryDirectory(prefix="fleet-") as name,
         fleet_aws(resharding=False) as aws,
-        closing(Tasks(aws, Path(name), "kcl-rs", holds=HOLDS)) as tasks,
+        closing(Tasks(aws, Path(name), "kcl-rs", holds=SHOWN.holds)) as tasks,
     ):
         tasks.make()
         say(f"two streams of 4 shards, 8 buckets; {len(records):,} records of simulated calls come")
-        feed = tasks.feed(records, SPEED)
+        feed = tasks.feed(records, SHOWN.speed)
         tasks.start("task 1")
         tasks.start("task 2")
         tasks.await_leases({"task 1", "task 2"})

@@ -9,7 +9,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +17,8 @@ import pytest
 
 from tests.fleet.driving import Tasks, differing
 from tests.fleet.emulators import NODE_HOME, fleet_aws
+from tests.fleet.trials import HINDERED
 from worker.events.decode import decode_all
-from worker.testing.traffic import Traffic, simulated_records
 
 ENGINE: Final = os.environ.get("FLEET_ENGINE", "kcl-rs")
 RESHARDING: Final = ENGINE != "daemon"
@@ -29,20 +28,9 @@ STOPPED_S: Final = 55.0
 """Longer than any lease lasts."""
 
 WAKING_S: Final = 10.0
-SPEED: Final = 6.0
-FED_S: Final = 300
+TRIAL: Final = HINDERED[ENGINE]
 
 pytestmark = pytest.mark.slow
-
-TRAFFIC: Final = Traffic(
-    sessions=120,
-    spread_s=FED_S * SPEED * 0.7,
-    delay_median_s=0.5,
-    stragglers=0,
-    lost=0,
-    malformed=0.003,
-    aggregates=0.03,
-)
 
 
 @pytest.fixture
@@ -53,7 +41,7 @@ def tasks(tmp_path: Path) -> Iterator[Tasks]:
             pytest.fail(f"in CI nothing is skipped: {reason}")
         pytest.skip(reason)
     with fleet_aws(resharding=True) as aws:
-        made = Tasks(aws, tmp_path, ENGINE)
+        made = Tasks(aws, tmp_path, ENGINE, holds=TRIAL.holds)
         try:
             yield made
         finally:
@@ -61,11 +49,9 @@ def tasks(tmp_path: Path) -> Iterator[Tasks]:
 
 
 def test_what_befalls_a_fleet_changes_no_number(tasks: Tasks) -> None:
-    last = TRAFFIC.start_ms + FED_S * SPEED * 1000
-    records = [*takewhile(lambda one: one.arrival < last, simulated_records(TRAFFIC, 1))]
-    names = tasks.names
+    records, names = TRIAL.records(), tasks.names
     tasks.make()
-    feed = tasks.feed(records, SPEED)
+    feed = tasks.feed(records, TRIAL.speed)
 
     tasks.start("A")
     tasks.tell("first leases", tasks.await_leases({"A"}))
@@ -82,15 +68,12 @@ def test_what_befalls_a_fleet_changes_no_number(tasks: Tasks) -> None:
     tasks.start("C")
     tasks.await_leases({"B", "C"})
     began = time.monotonic()
-    stopped = tasks.running.pop("B")
-    stopped.send_signal(signal.SIGSTOP)
-    tasks.tell("SIGSTOP", tasks.await_leases({"C"}, began))
-    time.sleep(max(0.0, began + STOPPED_S - time.monotonic()))
-    stopped.send_signal(signal.SIGCONT)
+    with tasks.frozen("B"):
+        tasks.tell("SIGSTOP", tasks.await_leases({"C"}, began))
+        time.sleep(max(0.0, began + STOPPED_S - time.monotonic()))
     time.sleep(WAKING_S)
-    if stopped.poll() is None:  # it drops its shards and leases others, or ends with an error
-        tasks.running["B"] = stopped
-    else:
+    if tasks.running["B"].poll() is not None:  # else it drops its shards and leases others
+        del tasks.running["B"]
         tasks.start("B2")
     if RESHARDING:
         tasks.merge(names.keyed, "shardId-000000000004", "shardId-000000000005")

@@ -11,7 +11,6 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,31 +18,19 @@ import pytest
 
 from tests.fleet.driving import BUCKET, NAMESPACE, Tasks
 from tests.fleet.emulators import NODE_HOME, fleet_aws
+from tests.fleet.trials import MOVED
 from tests.live import beyond, bounds, but_for_the_close, published
 from tests.processes import started
 from worker.destinations.objects import DEAD_LETTERS
 from worker.events.decode import decode_all
 from worker.opening import Locations
 from worker.state.view import StateContents, StateView
-from worker.testing.traffic import Traffic, simulated_records
 
-SPEED: Final = 6.0
-FED_S: Final = 200
 SINGLE: Final = f"s3://{BUCKET}/single"
 AGAIN: Final = f"s3://{BUCKET}/again"
 FLEET: Final = f"s3://{BUCKET}/state"
 
 pytestmark = pytest.mark.slow
-
-TRAFFIC: Final = Traffic(
-    sessions=60,
-    spread_s=FED_S * SPEED * 0.7,
-    delay_median_s=0.5,
-    stragglers=0,
-    lost=0,
-    malformed=0.003,
-    aggregates=0.03,
-)
 
 
 class Move:
@@ -106,7 +93,7 @@ def move(tmp_path: Path) -> Iterator[Move]:
             pytest.fail(f"in CI nothing is skipped: {reason}")
         pytest.skip(reason)
     with fleet_aws(resharding=True) as aws:  # the other one lists no shards by time
-        tasks = Tasks(aws, tmp_path, "kcl-rs", buckets=4, shards=2)
+        tasks = Tasks(aws, tmp_path, "kcl-rs", buckets=4, shards=2, holds=MOVED.holds)
         try:
             yield Move(tasks, tmp_path)
         finally:
@@ -115,11 +102,10 @@ def move(tmp_path: Path) -> Iterator[Move]:
 
 def test_what_moves_over_and_back_amid_calls_is_counted_once(move: Move) -> None:
     tasks = move.tasks
-    last = TRAFFIC.start_ms + FED_S * SPEED * 1000
-    records = [*takewhile(lambda one: one.arrival < last, simulated_records(TRAFFIC, 2))]
+    records = MOVED.records()
     occurrences = len(decode_all(records))
     tasks.make_streams()
-    feed = tasks.feed(records, SPEED)
+    feed = tasks.feed(records, MOVED.speed)
 
     with move.worker("before", SINGLE):
         tasks.wait_for(lambda: move.seen(SINGLE) > occurrences // 8, "a worker at work")
