@@ -67,20 +67,20 @@ class SessionAnalysis:
     def timeline(self) -> Timeline:
         """The timeline: who spoke when, when the caller waited, and for what."""
         holes = self.conversation.turns.holes is not None
-        return timeline_of(self._pairs, self.ordered.rows, holes=holes)
+        return timeline_of(self._pairs, self.ordered, holes=holes)
 
     @property
     def holes(self) -> Holes | None:
         """The holes in the sequence numbers; None if none is missing, or if a missing one means
         nothing.
         """
-        return holes_of(self.ordered.rows) if self.contiguous and self.numbers.missing else None
+        return holes_of(self.ordered) if self.contiguous else None
 
     @property
     def numbers(self) -> NumberSpan:
         """The events' sequence numbers."""
         if self._numbers is None:
-            self._numbers = numbers_of(self.ordered.rows)
+            self._numbers = numbers_of(self.ordered)
         return self._numbers
 
     @property
@@ -137,10 +137,10 @@ def direct_samples(rows: list[LoggedEvent], base: int) -> Samples:
 
 def turn_samples(rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool) -> Samples:
     """Return the samples that neighbouring events decide, the same as those of ``analyse``."""
-    holes = holes_of(rows) if contiguous else None
-    ordered = in_order(rows).rows
-    walk = conversation_walk(Samples(), base, ordered)
-    _walk_through(walk, ordered, holes, closing=closing)
+    ordered = in_order(rows)
+    holes = holes_of(ordered) if contiguous else None
+    walk = conversation_walk(Samples(), base, ordered.rows)
+    _walk_through(walk, ordered.rows, holes, closing=closing)
     return walk.samples
 
 

@@ -7,7 +7,6 @@ are missing, are read from the events themselves. Times are in ms since the sess
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from operator import attrgetter
 from typing import Final
@@ -18,7 +17,7 @@ from msgspec.structs import astuple, replace
 from worker.events.event import EVENT_CODES
 from worker.events.payload import Configured, LanguageChanged
 from worker.sessions.context import ContextWalk
-from worker.sessions.event_log import LoggedEvent
+from worker.sessions.event_log import LoggedEvent, Ordered
 from worker.sessions.event_walk import CONFIGURING, latency_of
 from worker.sessions.marks import MARKS, TimelineEntry, TimelineMark, marks_of
 from worker.sessions.pairing import Pairing
@@ -192,11 +191,12 @@ class Pairs(Pairing):
         ]
 
 
-def timeline_of(pairs: Pairs, ordered: list[LoggedEvent], *, holes: bool) -> Timeline:
-    """Return the timeline of a session from its pairs and all of its events in order, at least one.
+def timeline_of(pairs: Pairs, ordered: Ordered, *, holes: bool) -> Timeline:
+    """Return the timeline of a session from its pairs and all of its events, at least one.
     ``holes``: whether any numbers are missing.
     """
-    first, notable = ordered[0].timestamp, [row for row in ordered if row.name in _NOTABLE]
+    rows = ordered.rows
+    first, notable = rows[0].timestamp, [row for row in rows if row.name in _NOTABLE]
     return _bounded(
         Timeline(
             customer=pairs.customer,
@@ -239,12 +239,17 @@ def _reported(first: int, notable: list[LoggedEvent], code: int) -> list[Reporte
     ]
 
 
-def _gaps(ordered: list[LoggedEvent]) -> list[Gap]:
-    first, gaps = ordered[0].timestamp, list[Gap]()
-    by_number = sorted(zip(map(_NUMBER, ordered), map(_TIME, ordered), strict=True))
-    for number, missing in breaks_of(ordered):
-        after = bisect_left(by_number, (number,))
-        around = by_number[after - 1][1] - first, by_number[after][1] - first
+def _gaps(ordered: Ordered) -> list[Gap]:
+    breaks = breaks_of(ordered)
+    beside = {number for one in breaks for number in (one.before, one.after)}
+    earliest, latest = dict[int, int](), dict[int, int]()
+    for row in ordered.rows:
+        if (number := row.sequence_number) in beside:
+            earliest.setdefault(number, row.timestamp)
+            latest[number] = row.timestamp
+    first, gaps = ordered.rows[0].timestamp, list[Gap]()
+    for before, after, missing in breaks:
+        around = latest[before] - first, earliest[after] - first
         gaps.append(Gap(min(around), max(around), missing))
     return sorted(gaps, key=astuple)
 
@@ -271,6 +276,4 @@ _STT: Final = EVENT_CODES["stt_latency"]
 _TTS: Final = EVENT_CODES["tts_latency"]
 _NOTABLE: Final = frozenset((*MARKS, *CONFIGURING, _STT, _TTS))
 """The codes of the events that are facts by themselves."""
-_NUMBER: Final = attrgetter("sequence_number")
-_TIME: Final = attrgetter("timestamp")
 _SENT: Final = attrgetter("sent")
