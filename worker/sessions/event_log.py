@@ -14,7 +14,7 @@ from collections.abc import Container
 from itertools import pairwise
 from operator import attrgetter
 from struct import Struct
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 import msgspec
 

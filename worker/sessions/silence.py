@@ -33,6 +33,9 @@ class Silence:
         since = self._since
         if since is None:
             return self.longest
+        lasted = last.timestamp - since.timestamp
+        if lasted <= self.longest:
+            return self.longest
         if holes is not None and holes.between(since.sequence_number, last.sequence_number):
             return self.longest
-        return max(self.longest, last.timestamp - since.timestamp)
+        return lasted
