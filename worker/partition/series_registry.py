@@ -113,9 +113,7 @@ class SeriesBook:
             PLATFORM_DIMENSION: platform,
         }
 
-    def _expand(
-        self, kind: SampleKey, context: Context, labels: Mapping[str, str]
-    ) -> list[Series]:
+    def _expand(self, kind: SampleKey, context: Context, labels: Mapping[str, str]) -> list[Series]:
         metric, own = split(kind)
         sets: list[dict[str, str]] = [{}]
         own_dimension = CATALOGUE[metric].own_dimension
