@@ -97,7 +97,8 @@ class LiveReplay(Replay):
             decode(item, self._platforms) if isinstance(item, Record) else [_dead_letter(item)]
         )
         misses = self._partition.fold_resident(deliveries)
-        self._partition.fold_misses(misses, self._load_sessions(misses))
+        if misses:
+            self._partition.fold_misses(misses, self._load_sessions(misses))
 
     def _judge_numbers(self) -> None:
         """Do nothing: the partition judges as sessions close."""

@@ -29,7 +29,7 @@ def _admitted(rules: SeriesRules) -> int:
     for metric, context, account in product(CATALOGUE.values(), contexts, [*rules.labels, "AC?"]):
         for own in OWN_VALUES.get(metric.own_dimension or "", (None,)):
             for owner in (account, ("pinecall", account)):
-                book.of(metric.name, own, context, owner)
+                _ = book.of(context, owner)[metric.name if own is None else (metric.name, own)]
     return len(book.drain_admitted())
 
 

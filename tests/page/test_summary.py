@@ -56,9 +56,9 @@ def test_a_strip_has_every_part_that_has_both_ends_in_its_place() -> None:
         lasted = instant(one.ended_at) - instant(one.started_at)
         customer, agent, waits, doubtful = parts_of(summary_row(one)["strip"])
         expected = [
-            (STRIP * start // lasted, STRIP * end // lasted)
-            for start, end in timeline.customer
-            if start is not None and end is not None
+            (STRIP * said.start // lasted, STRIP * said.end // lasted)
+            for said in timeline.customer
+            if said.start is not None and said.end is not None
         ]
         assert customer == expected
         assert len(agent) == sum(None not in (said.start, said.end) for said in timeline.agent)

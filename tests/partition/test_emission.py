@@ -90,7 +90,7 @@ def told_to(
         EmittedSample(one, minute, value)
         for (context, minute), (metric, own), value in parts_of(resident.analysis(contiguous=True))
         if CATALOGUE[metric].hold is not Hold.SESSION
-        for one in series.of(metric, own, context, owner)
+        for one in series.of(context, owner)[metric if own is None else (metric, own)]
     )
 
 

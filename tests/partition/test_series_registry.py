@@ -20,7 +20,7 @@ def by_language(code: str) -> Context:
 
 
 def languages(book: SeriesBook, code: str, account: str = "AC1") -> tuple[Series, ...]:
-    return book.of("CallerWait", None, by_language(code), account)
+    return book.of(by_language(code), account)["CallerWait"]
 
 
 BASE = Series("CallerWait", ())
@@ -32,7 +32,7 @@ def test_a_sample_goes_to_the_bare_series_and_to_each_set() -> None:
 
 
 def test_a_dimension_of_its_own_is_published_with_and_without() -> None:
-    found = SeriesBook(SeriesRules()).of("Interruptions", "DTMF", Context(), AC1)
+    found = SeriesBook(SeriesRules()).of(Context(), AC1)["Interruptions", "DTMF"]
     assert found == (Series("Interruptions", ()), Series("Interruptions", (("Type", "DTMF"),)))
 
 
@@ -48,7 +48,7 @@ def test_beyond_its_cap_a_sets_series_count_under_other() -> None:
 def test_beyond_the_cap_in_all_only_bare_series_and_others_come() -> None:
     book = SeriesBook(SeriesRules(in_all=1))
     assert languages(book, "a") == (BASE, Series("CallerWait", (("Language", "other"),)))
-    assert book.of("Prompts", None, Context(), AC1) == (Series("Prompts", ()),)
+    assert book.of(Context(), AC1)["Prompts"] == (Series("Prompts", ()),)
 
 
 def test_membership_outlives_a_restart() -> None:
@@ -74,7 +74,7 @@ def test_a_set_asks_for_dimensions_of_the_context_and_of_labels() -> None:
     labels = {"AC1": {"Environment": "prod"}}
     book = SeriesBook(SeriesRules(sets=sets, labels=labels))
     context = Context(tts_language="en", voice="V")
-    assert [one.dimensions for one in book.of("Prompts", None, context, AC1)] == [
+    assert [one.dimensions for one in book.of(context, AC1)["Prompts"]] == [
         (("Environment", "prod"),),
         (("Environment", "prod"), ("Language", "en")),
         (("Environment", "prod"), ("Voice", "V")),
@@ -83,7 +83,7 @@ def test_a_set_asks_for_dimensions_of_the_context_and_of_labels() -> None:
 
 def test_a_set_that_an_account_has_no_label_for_adds_no_series_twice() -> None:
     book = SeriesBook(SeriesRules(sets={"Prompts": (("Environment",),)}))
-    assert book.of("Prompts", None, Context(), "AC2") == (Series("Prompts", ()),)
+    assert book.of(Context(), "AC2")["Prompts"] == (Series("Prompts", ()),)
 
 
 @given(
@@ -95,9 +95,9 @@ def test_caps_hold_whatever_comes(asked: list[tuple[str, int]], per_set: int, in
     book = SeriesBook(SeriesRules(per_set=per_set, in_all=in_all))
     for metric, number in asked:
         context = Context(tts_language=f"l{number}", speech_model=f"m{number}")
-        bare, further = book.of(metric, None, context, AC1)
+        bare, further = book.of(context, AC1)[metric]
         assert bare == Series(metric, ())
-        assert book.of(metric, None, context, AC1) == (bare, further)
+        assert book.of(context, AC1)[metric] == (bare, further)
     admitted = book.drain_admitted()
     assert len(set(admitted)) == len(admitted)
     proper = [one for one in admitted if one.dimensions and one.dimensions[0][1] != OTHER]
@@ -156,7 +156,7 @@ VOICES = [
 @pytest.mark.parametrize(("one", "other"), VOICES)
 def test_two_values_never_become_one_series(one: str, other: str) -> None:
     book = SeriesBook(SeriesRules())
-    found = [book.of("TtsLatency", None, Context(voice=voice), AC1) for voice in (one, other)]
+    found = [book.of(Context(voice=voice), AC1)["TtsLatency"] for voice in (one, other)]
     assert found[0][1] != found[1][1]
 
 
@@ -165,8 +165,8 @@ def test_what_identifies_someone_is_other_whichever_dimension_it_is_for() -> Non
     rules = SeriesRules(sets={"SttLatency": tuple((name,) for name in CONTEXT_DIMENSIONS)})
     book = SeriesBook(rules)
     series = {
-        *book.of("SttLatency", None, Context(*[number] * 6), AC1),
-        *book.of("Errors", number, Context(), AC1),
+        *book.of(Context(*[number] * 6), AC1)["SttLatency"],
+        *book.of(Context(), AC1)["Errors", number],
     }
     values = {value for one in series for _, value in one.dimensions}
     assert values == {"other"}
@@ -175,6 +175,6 @@ def test_what_identifies_someone_is_other_whichever_dimension_it_is_for() -> Non
 
 def test_a_closed_vocabularys_values_stay() -> None:
     book = SeriesBook(SeriesRules())
-    assert book.of("SessionsEnded", "other", Context(), AC1)[1].dimensions == (
+    assert book.of(Context(), AC1)["SessionsEnded", "other"][1].dimensions == (
         ("EndStatus", "other"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.sessions.event_log import LoggedEvent
+from worker.sessions.event_log import LoggedEvent, Ordered, in_order
 from worker.sessions.sequence_numbers import Holes, holes_of, numbers_of
 
 some_numbers = st.lists(
@@ -13,21 +13,21 @@ some_numbers = st.lists(
 )
 
 
-def rows_of(numbers: list[int]) -> list[LoggedEvent]:
-    return [LoggedEvent(at, number, "odd", None, 0) for at, number in enumerate(numbers)]
+def ordered(numbers: list[int]) -> Ordered:
+    return in_order([LoggedEvent(at, number, "odd", None, 0) for at, number in enumerate(numbers)])
 
 
 def found(numbers: list[int]) -> Holes:
-    return holes_of(rows_of(numbers)) or Holes([])
+    return holes_of(ordered(numbers)) or Holes(sorted(set(numbers)))
 
 
 @given(some_numbers)
 def test_missing_is_what_is_absent_between_the_first_and_the_last(numbers: list[int]) -> None:
-    first, last, missing, present = numbers_of(rows_of(numbers))
+    first, last, missing, present = numbers_of(ordered(numbers))
     assert (first, last) == (min(numbers), max(numbers))
     assert missing == last - first + 1 - present
     assert present == len(set(numbers))
-    assert (holes_of(rows_of(numbers)) is None) == (missing == 0)
+    assert (holes_of(ordered(numbers)) is None) == (missing == 0)
 
 
 @given(some_numbers, st.data())

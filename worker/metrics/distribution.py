@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, islice
-from math import log2
+from math import floor, log2
 from operator import itemgetter, mul, sub, xor
 from typing import Final, NamedTuple
 
@@ -155,7 +155,7 @@ def _apart(values: list[int]) -> list[int]:
     """
     above = bisect_right(values, 0)
     finest = list(map(_low_bucket, values[:above]))
-    finest += [int(log2(value) * _FINEST_BUCKETS) for value in values[above:]]
+    finest += [floor(log2(value) * _FINEST_BUCKETS) for value in values[above:]]
     return list(map(int.bit_length, map(xor, finest, islice(finest, 1, None))))
 
 
@@ -163,7 +163,7 @@ def _low_bucket(value: int) -> int:
     """Return the finest index of a value up to 0, with a higher bit that separates zero, negative
     and positive values on any scale.
     """
-    return _BELOW | int(log2(-value) * _FINEST_BUCKETS) if value else _ZERO
+    return _BELOW | floor(log2(-value) * _FINEST_BUCKETS) if value else _ZERO
 
 
 def _bucketed(before: _Before, bounds: list[int]) -> Distribution:

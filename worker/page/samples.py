@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final, NamedTuple
 
+from msgspec.structs import astuple
+
 from worker.sessions.context import NOWHERE, Context
 from worker.sessions.schema import RowPart, SessionRecord
 from worker.sessions.timeline import Timeline
@@ -64,7 +66,7 @@ _Told = tuple[str, int, int]
 
 def _of_timeline(timeline: Timeline, began: int, ended: int) -> Iterator[RecordSample]:
     times = [one.since for one in timeline.contexts]
-    contexts = [NOWHERE, *(Context(*one[1:]) for one in timeline.contexts)]
+    contexts = [NOWHERE, *(Context(*astuple(one)[1:]) for one in timeline.contexts)]
     for metric, at, value in chain(
         _waits(timeline, ended - began), _turns(timeline), _reported(timeline), _marks(timeline)
     ):
@@ -93,10 +95,10 @@ def _turns(timeline: Timeline) -> Iterator[_Told]:
 
 
 def _reported(timeline: Timeline) -> Iterator[_Told]:
-    for at, latency in timeline.stt:
-        yield "SttLatency", at, latency
-    for at, latency in timeline.tts:
-        yield "TtsLatency", at, latency
+    for one in timeline.stt:
+        yield "SttLatency", one.at, one.latency_ms
+    for one in timeline.tts:
+        yield "TtsLatency", one.at, one.latency_ms
 
 
 def _marks(timeline: Timeline) -> Iterator[_Told]:

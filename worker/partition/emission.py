@@ -69,7 +69,7 @@ def emit(resident: ResidentSession, hold: Hold, due: Due, windows: MetricWindows
     if not _is_reanalysed(mark, hold, due):
         incremental = _incremental(resident, hold, due, emitted, span, windows.book)
     retracted = 0
-    if incremental is not None and not _meet(incremental, _over_emitted(state, hold)):
+    if incremental is not None and not _meet(incremental, state, hold):
         windows.add_samples(incremental, span, owner_of(state.key))
         windows.note_slowest(incremental, span, state.key)
         minutes = {minute for (_, minute), part in incremental.parts.items() if part}
@@ -222,11 +222,11 @@ def _over_emitted(state: Session, hold: Hold) -> Counter[EmittedSample]:
     return Counter({one: n for one, n in state.over_emitted if _HOLDS[one.series.metric] is hold})
 
 
-def _meet(samples: Samples, over_emitted: Counter[EmittedSample]) -> bool:
+def _meet(samples: Samples, state: Session, hold: Hold) -> bool:
     """Whether some samples share their metric and minute with an over-emitted sample."""
-    if not over_emitted:
+    if not state.over_emitted:
         return False
-    places = {(one.series.metric, one.minute) for one in over_emitted}
+    places = {(one.series.metric, one.minute) for one in _over_emitted(state, hold)}
     return any(
         (split(kind)[0], minute) in places
         for (_, minute), part in samples.parts.items()

@@ -7,7 +7,7 @@ decision depends only on the session's events and its emit cursors, which a rest
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from worker.partition.commit_outputs import ReleaseReason
 from worker.partition.numbering import Numbering
@@ -17,7 +17,7 @@ from worker.sessions.state import Session
 from worker.times.minutes import AFTER_ALL, BEFORE_ALL, MINUTE, minute_of
 
 
-class Due(NamedTuple):
+class Due(msgspec.Struct, frozen=True, gc=False):
     """The minutes that may be released at an ``instant``, None at the end of the input: those that
     end by ``before`` and, for samples that wait for the session's beginning, by ``contextual``,
     which is no later. Those that end by ``complete`` are released as complete, the others for
@@ -58,7 +58,7 @@ class Holds:
             return complete  # a session that began later has nothing to release
         if self._begun(resident, minute_of(instant - self._rules.hold_hole)):
             return Due(instant, ripe, ripe, BEFORE_ALL, "given_up", contiguous)
-        return complete._replace(contextual=BEFORE_ALL)
+        return Due(instant, ripe, BEFORE_ALL, ripe, "complete", contiguous)
 
     def turn(self, resident: ResidentSession, instant: int) -> Due:
         """Return the minutes due for samples that neighbouring events decide."""

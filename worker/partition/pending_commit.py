@@ -32,7 +32,9 @@ class PendingCommit:
     def __bool__(self) -> bool:
         """Whether the next commit has any outputs."""
         out = self.outputs
-        return any((self.samples, out.records, out.dead_letters, out.test_ids, out.evicted))
+        return bool(
+            self.samples or out.records or out.dead_letters or out.test_ids or out.evicted
+        )
 
     def dead_letter(self, reason: str, delivery: Delivery) -> None:
         """Reject to the dead letters an occurrence that can't be counted."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from worker.events.decode import PLATFORMS
@@ -35,6 +36,22 @@ def owner_of(key: SessionKey) -> Owner:
     return key.platform, key.account_sid
 
 
+class SeriesByKind(dict[SampleKey, tuple[Series, ...]]):
+    """The series of samples in one context of one owner, one for each dimension set, with overflow
+    already applied. A series is admitted when it is first asked for.
+    """
+
+    __slots__ = ("_admit",)
+
+    def __init__(self, admit: Callable[[SampleKey], tuple[Series, ...]]) -> None:
+        super().__init__()
+        self._admit = admit
+
+    def __missing__(self, kind: SampleKey) -> tuple[Series, ...]:
+        series = self[kind] = self._admit(kind)
+        return series
+
+
 class SeriesBook:
     """The admitted series, and the mapping of samples to them."""
 
@@ -42,7 +59,9 @@ class SeriesBook:
         self._rules = rules
         self._admitted: set[Series] = set()
         self._per_set: dict[tuple[str, ...], int] = {}
-        self._known: dict[tuple[str, str | None, Context, Owner], tuple[Series, ...]] = {}
+        self._known: dict[tuple[Context, Owner], SeriesByKind] = {}
+        self._remembered = 0
+        """How many kinds ``_known`` has, in all contexts."""
         for series in admitted:
             self._note(series)
         self._admitted_now: list[Series] = []
@@ -57,22 +76,22 @@ class SeriesBook:
         """Whether a direct sample's series, or its minute, depends on the session's beginning."""
         return split(kind)[0] in self._contextual
 
-    def of(
-        self, metric: str, own: str | None, context: Context, owner: Owner
-    ) -> tuple[Series, ...]:
-        """Return the series of a sample, one for each dimension set, with overflow already
-        applied.
-        """
-        key = (metric, own, context, owner)
-        known = self._known.get(key)
+    def of(self, context: Context, owner: Owner) -> SeriesByKind:
+        """Return the series of an owner's samples in a context."""
+        known = self._known.get((context, owner))
         if known is None:
-            labels = self._labels(owner)
-            expanded = self._expand(metric, own, context, labels)
-            known = tuple(dict.fromkeys(self._admit(one, labels) for one in expanded))
-            if len(self._known) > _MEMO:
-                self._known.clear()
-            self._known[key] = known
+            known = SeriesByKind(partial(self._admit_kind, context, owner))
+            self._known[context, owner] = known
         return known
+
+    def _admit_kind(self, context: Context, owner: Owner, kind: SampleKey) -> tuple[Series, ...]:
+        self._remembered += 1
+        if self._remembered > _MEMO:
+            self._known.clear()
+            self._remembered = 0
+        labels = self._labels(owner)
+        expanded = self._expand(kind, context, labels)
+        return tuple(dict.fromkeys(self._admit(one, labels) for one in expanded))
 
     def drain_admitted(self) -> list[Series]:
         """Drain the series admitted since the last call, in the order of their admission."""
@@ -94,31 +113,26 @@ class SeriesBook:
             PLATFORM_DIMENSION: platform,
         }
 
-    def _expand(
-        self, metric: str, own: str | None, context: Context, labels: Mapping[str, str]
-    ) -> list[Series]:
-        values = {**_context_dimensions(context), **labels}
+    def _expand(self, kind: SampleKey, context: Context, labels: Mapping[str, str]) -> list[Series]:
+        metric, own = split(kind)
         sets: list[dict[str, str]] = [{}]
         own_dimension = CATALOGUE[metric].own_dimension
         if own_dimension is not None and own is not None:
             closed = own_dimension in OWN_DIMENSION_VALUES
             sets.append({own_dimension: own if closed else dimension_value(own)})
-        sets.extend(
-            {name: values[name] for name in names if name in values}
-            for names in self._rules.sets.get(metric, ())
-        )
+        if wanted := self._rules.sets.get(metric):
+            values = {**_context_dimensions(context), **labels}
+            sets += ({name: values[name] for name in names if name in values} for names in wanted)
         return [Series(metric, tuple(sorted({**one, **labels}.items()))) for one in sets]
 
     def _admit(self, series: Series, labels: Mapping[str, str]) -> Series:
         if series in self._admitted:
             return series
-        overflow = Series(
-            series.metric,
-            tuple((name, labels.get(name, OTHER)) for name, _ in series.dimensions),
-        )
-        # a series with labels only is its own overflow: it is always admitted
-        if series != overflow and not self._room(series):
-            return self._admit(overflow, labels)
+        if len(series.dimensions) > len(labels) and not self._room(series):
+            overflow = _overflow(series, labels)
+            if series != overflow:
+                return self._admit(overflow, labels)
+        # a series with labels only, or that is its own overflow, is always admitted
         self._note(series)
         self._admitted_now.append(series)
         return series
@@ -133,6 +147,12 @@ class SeriesBook:
 
 
 _MEMO: Final = 20_000
+
+
+def _overflow(series: Series, labels: Mapping[str, str]) -> Series:
+    """Return the series that counts for those that aren't admitted, of the same labels."""
+    values = ((name, labels.get(name, OTHER)) for name, _ in series.dimensions)
+    return Series(series.metric, tuple(values))
 
 
 def _set_of(series: Series) -> tuple[str, ...]:

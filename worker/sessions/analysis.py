@@ -7,12 +7,13 @@ record can't disagree.
 
 from __future__ import annotations
 
+from functools import cached_property
 from operator import attrgetter
 from typing import Final
 
 from worker.sessions.context import Context
 from worker.sessions.conversation_walk import ConversationWalk, conversation_walk
-from worker.sessions.event_log import LoggedEvent, Ordered, in_order
+from worker.sessions.event_log import LoggedEvent, in_order
 from worker.sessions.event_walk import EventWalk, count_of
 from worker.sessions.samples import Samples
 from worker.sessions.sequence_numbers import Holes, NumberSpan, holes_of, numbers_of
@@ -27,61 +28,48 @@ class SessionAnalysis:
     Each of the two walks runs on first access: some callers need only one of them.
     """
 
-    __slots__ = (
-        *("_base", "_closing", "_direct", "_numbers", "_pairs", "_conversation"),
-        *("contiguous", "first", "last", "ordered"),
-    )
-
     def __init__(
         self, rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool
     ) -> None:
         self._base = base
         self._closing = closing
         self.contiguous = contiguous
-        self._direct: EventWalk | None = None
-        self._conversation: ConversationWalk | None = None
-        self._numbers: NumberSpan | None = None
-        self.ordered: Ordered = in_order(rows)
+        self.ordered = in_order(rows)
         self._pairs = Pairs(self.ordered.rows[0])
         self.first = base + self.ordered.rows[0].timestamp
         self.last = base + self.ordered.rows[-1].timestamp
 
-    @property
+    @cached_property
     def direct(self) -> EventWalk:
         """The walk of single events, run to the last event."""
-        if self._direct is None:
-            self._direct = _direct(self.ordered.rows, self._base)
-        return self._direct
+        return _direct(self.ordered.rows, self._base)
 
-    @property
+    @cached_property
     def conversation(self) -> ConversationWalk:
         """The walk of the turn rules, run to the last event."""
-        if self._conversation is None:
-            rows, holes = self.ordered.rows, self.holes
-            walk = self._conversation = conversation_walk(Samples(), self._base, rows)
-            walk.turns.pairs = self._pairs
-            _walk_through(walk, rows, holes, closing=self._closing)
-        return self._conversation
+        rows = self.ordered.rows
+        walk = conversation_walk(Samples(), self._base, rows)
+        walk.turns.pairs = self._pairs
+        _walk_through(walk, rows, self.holes, closing=self._closing)
+        return walk
 
     @property
     def timeline(self) -> Timeline:
         """The timeline: who spoke when, when the caller waited, and for what."""
         holes = self.conversation.turns.holes is not None
-        return timeline_of(self._pairs, self.ordered.rows, holes=holes)
+        return timeline_of(self._pairs, self.ordered, holes=holes)
 
     @property
     def holes(self) -> Holes | None:
         """The holes in the sequence numbers; None if none is missing, or if a missing one means
         nothing.
         """
-        return holes_of(self.ordered.rows) if self.contiguous and self.numbers.missing else None
+        return holes_of(self.ordered) if self.contiguous else None
 
-    @property
+    @cached_property
     def numbers(self) -> NumberSpan:
         """The events' sequence numbers."""
-        if self._numbers is None:
-            self._numbers = numbers_of(self.ordered.rows)
-        return self._numbers
+        return numbers_of(self.ordered)
 
     @property
     def turns(self) -> TurnWalk:
@@ -137,10 +125,10 @@ def direct_samples(rows: list[LoggedEvent], base: int) -> Samples:
 
 def turn_samples(rows: list[LoggedEvent], base: int, *, closing: bool, contiguous: bool) -> Samples:
     """Return the samples that neighbouring events decide, the same as those of ``analyse``."""
-    holes = holes_of(rows) if contiguous else None
-    ordered = in_order(rows).rows
-    walk = conversation_walk(Samples(), base, ordered)
-    _walk_through(walk, ordered, holes, closing=closing)
+    ordered = in_order(rows)
+    holes = holes_of(ordered) if contiguous else None
+    walk = conversation_walk(Samples(), base, ordered.rows)
+    _walk_through(walk, ordered.rows, holes, closing=closing)
     return walk.samples
 
 

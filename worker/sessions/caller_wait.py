@@ -33,13 +33,15 @@ class CallerWait:
         """
         self._last_speech: LoggedEvent | None = None
 
-    def speech(self, now: LoggedEvent, *, paired: bool) -> None:
-        """Note that a side starts or stops speaking. Not ``paired``: an end without its start, or a
-        start that shows that the end before it is lost.
-        """
+    def speech(self, now: LoggedEvent) -> None:
+        """Note that a side starts or stops speaking."""
         self._last_speech = now
-        if not paired:
-            self._unpaired = True
+
+    def lost_partner(self) -> None:
+        """Note that what ``speech`` was told of is an end without its start, or a start that shows
+        that the end before it is lost.
+        """
+        self._unpaired = True
 
     def customer_ends(self, now: LoggedEvent, since: LoggedEvent | None) -> None:
         """Note that the customer, who spoke since the given event (None if it is lost), stops."""

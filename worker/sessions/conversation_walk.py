@@ -9,7 +9,7 @@ from typing import Any, Final
 from worker.events.event import by_code
 from worker.events.payload import Configured, LanguageChanged, Payload, Tokens
 from worker.sessions.context import ContextWalk
-from worker.sessions.event_log import LinkedEvent, LoggedEvent, in_order
+from worker.sessions.event_log import LinkedEvent, LoggedEvent
 from worker.sessions.event_walk import count_of, latency_of
 from worker.sessions.linked_turns import LinkedTurnWalk
 from worker.sessions.links import links_of
@@ -40,9 +40,9 @@ class ConversationWalk:
         self._until = BEFORE_ALL
 
     def link(self, rows: Sequence[LoggedEvent]) -> None:
-        """Before the walk goes on: all of the session's events, in any order."""
+        """Before the walk goes on: all of the session's events."""
         if isinstance(self.turns, LinkedTurnWalk):
-            self.turns.links = links_of(in_order(list(rows)).rows)
+            self.turns.links = links_of(rows)
 
     def walk(self, rows: Sequence[LoggedEvent], holes: Holes | None) -> None:
         """Continue with events in order, beginning with the session's first one. ``holes``: those

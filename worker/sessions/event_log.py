@@ -14,7 +14,7 @@ from collections.abc import Container
 from itertools import pairwise
 from operator import attrgetter
 from struct import Struct
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 import msgspec
 
@@ -182,10 +182,13 @@ def text_of(row: LoggedEvent) -> str:
     return f"[{text},{known},{canonical(row.turn)},{canonical(row.guessed)}]"
 
 
-class Ordered(NamedTuple):
-    """A session's distinct events in order, and the conflicts that were resolved to get there."""
+class Ordered(msgspec.Struct, frozen=True, gc=False):
+    """A session's distinct events in order, its distinct sequence numbers in ascending order, and
+    the conflicts that were resolved to get there.
+    """
 
     rows: list[LoggedEvent]
+    numbers: list[int]
     conflicts: int
     order_conflicts: int
 
@@ -197,7 +200,23 @@ def in_order(rows: list[LoggedEvent]) -> Ordered:
     other one is a conflict, and the earliest arrival counts. An order conflict is a row whose
     sequence number is smaller than its predecessor's.
     """
-    ordered = _sorted(rows)
+    by_number = sorted(rows, key=_NUMBER)
+    numbers = [row.sequence_number for row in by_number]
+    times = [row.timestamp for row in by_number]
+    if times == sorted(times) and _are_distinct(numbers):
+        return Ordered(by_number, numbers, 0, 0)  # nearly always
+    return _in_order_of_time(by_number, sorted(set(numbers)))
+
+
+def _are_distinct(ascending: list[int]) -> bool:
+    """Whether no number is there twice; of consecutive ones that is known in no time."""
+    first, count = ascending[0] if ascending else 0, len(ascending)
+    return ascending == list(range(first, first + count)) or len(set(ascending)) == count
+
+
+def _in_order_of_time(by_number: list[LoggedEvent], numbers: list[int]) -> Ordered:
+    """Order rows whose numbers are repeated, or disagree with their times."""
+    ordered = sorted(by_number, key=_TIME)  # stable, and faster than sorting by pairs
     order_conflicts = 0
     time: int | None = None
     number: int | None = None
@@ -208,24 +227,22 @@ def in_order(rows: list[LoggedEvent]) -> Ordered:
             if before > number:
                 order_conflicts += 1
             elif time == row.timestamp:
-                return _deduplicated(ordered)
+                return _deduplicated(ordered, numbers)
         time = row.timestamp
-    return Ordered(ordered, 0, order_conflicts)
+    return Ordered(ordered, numbers, 0, order_conflicts)
 
 
 def _sorted(rows: list[LoggedEvent]) -> list[LoggedEvent]:
     """Sort rows by time and number; rows that share both keep their order."""
-    ordered = sorted(rows, key=_NUMBER)
-    ordered.sort(key=_TIME)  # faster than sorting by pairs
-    return ordered
+    return sorted(sorted(rows, key=_NUMBER), key=_TIME)  # faster than sorting by pairs
 
 
-def _deduplicated(rows: list[LoggedEvent]) -> Ordered:
+def _deduplicated(rows: list[LoggedEvent], numbers: list[int]) -> Ordered:
     """Order rows of which some share both time and number. Only rows that share their number can
     share their identity, and those are few.
     """
-    numbers = Counter(map(_NUMBER, rows))
-    repeated = {number for number, count in numbers.items() if count > 1}
+    counts = Counter(map(_NUMBER, rows))
+    repeated = {number for number, count in counts.items() if count > 1}
     by_identity: dict[Identity, list[LoggedEvent]] = {}
     for row in rows:
         if row.sequence_number in repeated:
@@ -244,7 +261,7 @@ def _deduplicated(rows: list[LoggedEvent]) -> Ordered:
     kept += [row for row in rows if row.sequence_number not in repeated]
     ordered = _sorted(kept)
     backwards = sum(a.sequence_number > b.sequence_number for a, b in pairwise(ordered))
-    return Ordered(ordered, conflicts, backwards)
+    return Ordered(ordered, numbers, conflicts, backwards)
 
 
 def name_of(code: int | str) -> str:

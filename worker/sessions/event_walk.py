@@ -118,9 +118,10 @@ class EventWalk:
         if not isinstance(payload, Tokens):
             return
         tokens, words = count_of(payload.tokens), count_of(payload.words)
-        for said, counted in ((payload.tokens, tokens), (payload.words, words)):
-            if said is not None and counted is None:
-                self._part["InvalidTokens"].append(1)
+        if tokens is None and payload.tokens is not None:
+            self._part["InvalidTokens"].append(1)
+        if words is None and payload.words is not None:
+            self._part["InvalidTokens"].append(1)
         if tokens is not None:
             self.tokens += tokens
             self._part["Tokens"].append(tokens)
@@ -182,7 +183,9 @@ class EventWalk:
 
 def latency_of(payload: Payload | None) -> int | None:
     """Return a reported latency in ms; None if it is invalid."""
-    value = payload.ms if isinstance(payload, Latency) else None
+    if not isinstance(payload, Latency):
+        return None
+    value = payload.ms
     return value if value is not None and 0 <= value <= MAX_LATENCY_MS else None
 
 

@@ -8,6 +8,8 @@ epoch ms; each ``before`` is the start of a minute.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from operator import attrgetter
 from typing import Final
 
 from worker.sessions.conversation_walk import ConversationWalk, conversation_walk
@@ -91,20 +93,21 @@ def _walk(resident: ResidentSession, before: int, *, contiguous: bool) -> Conver
     state, rows = resident.state, resident.rows()
     low, high = state.turn.before - state.base, before - state.base
     kept, resident.turn_walk = resident.turn_walk, None
-    emitted = [row for row in rows if row.timestamp < low]
+    ordered = in_order(rows)
+    first = bisect_left(ordered.rows, low, key=_TIME)
+    emitted, coming = ordered.rows[:first], ordered.rows[first:]
     new = rows[state.turn.count :]
     if (contiguous and _fills_a_hole(new, emitted)) or may_change_told(new, emitted):
         return None
-    holes = holes_of(rows) if contiguous else None
+    holes = holes_of(ordered) if contiguous else None
     if kept is not None and kept[0] == state.turn.before:
         walk = kept[1]
-        walk.link(rows)
+        walk.link(ordered.rows)
     else:
-        walk = conversation_walk(Samples(), state.base, rows)
-        walk.walk(in_order(emitted).rows, holes)
+        walk = conversation_walk(Samples(), state.base, ordered.rows)
+        walk.walk(emitted, holes)
         walk.drain()
-    coming = [row for row in rows if low <= row.timestamp < high]
-    walk.walk(in_order(coming).rows, holes)
+    walk.walk(coming[: bisect_left(coming, high, key=_TIME)], holes)
     return walk
 
 
@@ -116,6 +119,7 @@ def _fills_a_hole(new: list[LoggedEvent], emitted: list[LoggedEvent]) -> bool:
     return any(row.sequence_number > lowest for row in emitted)
 
 
+_TIME: Final = attrgetter("timestamp")
 _LONG: Final = 250
 """A session of at least so many events keeps its walk, which takes at most half the memory of its
 log, and continues it; for a shorter one the walk is repeated over the emitted events.

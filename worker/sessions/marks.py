@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, get_args
+
+import msgspec
 
 from worker.events.event import EVENT_CODES
 from worker.events.payload import (
@@ -34,7 +36,11 @@ What = Literal[
 ]
 
 
-class TimelineMark(NamedTuple):
+class TimelineEntry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Something that a timeline shows; in a record's line it is an array of its fields."""
+
+
+class TimelineMark(TimelineEntry, frozen=True, gc=False):
     """Something that happens; ``detail``: what broke in, the new language, the error's code, the
     tool, the new vendor, or whether a hand-off begins or ends.
     """

@@ -106,7 +106,7 @@ def to_record(state: Session, analysis: SessionAnalysis, *, timeline: bool = Tru
             replies=direct.replies,
             per_second=summary("TokensPerSecond"),
         ),
-        talk=_talk(analysis),
+        talk=_talk(analysis, turns),
         errors=[
             ErrorPart(code=e.code, message=e.message, at=format_ms(e.at)) for e in direct.errors
         ],
@@ -154,9 +154,9 @@ def encode_within(line: bytes, most: int) -> bytes:
     return line
 
 
-def agent_share(analysis: SessionAnalysis) -> int | None:
+def agent_share(turns: TurnWalk) -> int | None:
     """Return the agent's share of the talking in hundredths of a percent; None if nobody talked."""
-    agent, both = analysis.turns.agent_ms, analysis.turns.agent_ms + analysis.turns.customer_ms
+    agent, both = turns.agent_ms, turns.agent_ms + turns.customer_ms
     return half_up(agent * 10_000, both) if both else None
 
 
@@ -170,11 +170,11 @@ def _by_kind(analysis: SessionAnalysis) -> MinuteSamples:
     return found
 
 
-def _talk(analysis: SessionAnalysis) -> TalkPart:
-    share = agent_share(analysis)
+def _talk(analysis: SessionAnalysis, turns: TurnWalk) -> TalkPart:
+    share = agent_share(turns)
     return TalkPart(
-        customer_ms=analysis.turns.customer_ms,
-        agent_ms=analysis.turns.agent_ms,
+        customer_ms=turns.customer_ms,
+        agent_ms=turns.agent_ms,
         agent_share=None if share is None else share / 100,
         longest_silence_ms=analysis.longest_silence,
     )
@@ -208,11 +208,11 @@ def _row(n: int, row: TurnRow) -> RowPart:
 
 
 def _completeness(state: Session, analysis: SessionAnalysis) -> CompletenessPart:
-    numbers = analysis.numbers
+    numbers, ordered = analysis.numbers, analysis.ordered
     return CompletenessPart(
-        events=len(analysis.ordered.rows),
-        conflicts=analysis.ordered.conflicts,
-        order_conflicts=analysis.ordered.order_conflicts,
+        events=len(ordered.rows),
+        conflicts=ordered.conflicts,
+        order_conflicts=ordered.order_conflicts,
         lost_ends=analysis.turns.lost_ends,
         first_sequence=numbers.first,
         last_sequence=numbers.last,

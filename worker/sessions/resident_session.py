@@ -23,7 +23,7 @@ from worker.sessions.event_walk import CONFIGURING
 from worker.sessions.named_predecessors import NamedPredecessors
 from worker.sessions.number_runs import NumberRuns
 from worker.sessions.samples import Samples
-from worker.sessions.sequence_numbers import numbers_of
+from worker.sessions.sequence_numbers import are_sparse
 from worker.sessions.state import Closed, Session
 from worker.times.minutes import AFTER_ALL, BEFORE_ALL
 
@@ -159,7 +159,7 @@ class ResidentSession:
 
     def is_sparse(self) -> bool:
         """Whether so many numbers are absent that they can't be contiguous."""
-        return numbers_of(self.rows()).sparse
+        return are_sparse(self.rows())
 
     def close(self, closed: Closed) -> None:
         """Close the session for the first time."""

@@ -10,14 +10,10 @@ is missing, at least one event is, and exactly one if it directly follows the nu
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from worker.sessions.event_log import LinkedEvent, LoggedEvent, in_order
-
-Break = tuple[int, int]
-"""A number that lacks its predecessor, and how many numbers are missing directly below it."""
+from worker.sessions.event_log import LinkedEvent, LoggedEvent, Ordered, in_order
 
 _SPARSE_FROM: Final = 20
 """A session with a span of fewer numbers, missing ones included, is too short to be called
@@ -25,23 +21,52 @@ sparse.
 """
 
 
+class Break(NamedTuple):
+    """Two of a session's numbers of which the ``after`` lacks its predecessor, and none is between
+    them; and how many numbers are missing there at least.
+    """
+
+    before: int
+    after: int
+    missing: int
+
+
 class Holes:
-    """Missing numbers. ``breaks``: at least one, in ascending order of the numbers."""
+    """Missing numbers, where each event's predecessor has the number less one. ``numbers``: those
+    that are there, in ascending order.
+    """
 
-    __slots__ = ("_after", "_missing")
+    __slots__ = ("_counted",)
 
-    def __init__(self, breaks: Iterable[Break]) -> None:
-        self._after: list[int] = []
-        self._missing = [0]
-        for number, missing in breaks:
-            self._after.append(number)
-            self._missing.append(self._missing[-1] + missing)
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self._counted = dict(zip(numbers, range(len(numbers)), strict=True))
 
     def between(self, one: int, other: int) -> int:
         """Return how many numbers are missing between two of the session's, in either order."""
-        missing, after = self._missing, self._after
-        many = missing[bisect_right(after, other)] - missing[bisect_right(after, one)]
+        counted = self._counted
+        many = other - one - counted[other] + counted[one]
         return many if many > 0 else -many
+
+
+class NamedHoles(Holes):
+    """Missing numbers, where events name their predecessors. ``numbers``: as above; ``missing``:
+    how many are missing directly below a number, where any are.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, numbers: Iterable[int], missing: Mapping[int, int]) -> None:
+        self._counted = {}
+        below = 0
+        for number in numbers:
+            below += missing.get(number, 0)
+            self._counted[number] = below
+
+    def between(self, one: int, other: int) -> int:
+        """Return how many events are missing between two of the session's, in either order: 1 if
+        it is a single one for sure.
+        """
+        return abs(self._counted[other] - self._counted[one])
 
 
 class NumberSpan(NamedTuple):
@@ -61,62 +86,59 @@ class NumberSpan(NamedTuple):
         return span >= _SPARSE_FROM and 4 * self.missing > span
 
 
-def numbers_of(rows: Sequence[LoggedEvent]) -> NumberSpan:
-    """Return the span of the numbers of at least one event, in any order."""
-    if isinstance(rows[0], LinkedEvent):
-        named = _named(rows)
+def numbers_of(ordered: Ordered) -> NumberSpan:
+    """Return the span of the numbers of at least one event."""
+    if isinstance(ordered.rows[0], LinkedEvent):
+        named = _named(ordered.rows)
         return NumberSpan(min(named), max(named), len(_lacking(named)), len(named))
-    return _numbers(_ascending(rows))
+    return _span(ordered.numbers)
 
 
-def holes_of(rows: Sequence[LoggedEvent]) -> Holes | None:
-    """Return the holes in the numbers of at least one event, in any order; None if there are
-    none.
-    """
+def are_sparse(rows: Sequence[LoggedEvent]) -> bool:
+    """Whether the numbers of at least one event, in any order, are too few for contiguous ones."""
     if isinstance(rows[0], LinkedEvent):
-        named = _named(rows)
+        return numbers_of(in_order(list(rows))).sparse
+    return _span(sorted({row.sequence_number for row in rows})).sparse
+
+
+def holes_of(ordered: Ordered) -> Holes | None:
+    """Return the holes in the numbers of at least one event; None if there are none."""
+    if isinstance(ordered.rows[0], LinkedEvent):
+        named = _named(ordered.rows)
         lacking = _lacking(named)
-        return Holes(_certain(named, lacking)) if lacking else None
-    ascending = _ascending(rows)
-    return Holes(_breaks(ascending)) if _numbers(ascending).missing else None
+        return NamedHoles(sorted(named), dict(_certain(named, lacking))) if lacking else None
+    return Holes(ordered.numbers) if _span(ordered.numbers).missing else None
 
 
-def breaks_of(rows: Sequence[LoggedEvent]) -> list[Break]:
-    """The numbers that lack their predecessor, in ascending order, and how many are missing there
-    at least.
-    """
-    if isinstance(rows[0], LinkedEvent):
-        return [(number, 1) for number in _lacking(_named(rows))]
-    return _breaks(_ascending(rows))
+def breaks_of(ordered: Ordered) -> list[Break]:
+    """Return where numbers are missing, in ascending order."""
+    numbers = ordered.numbers
+    if isinstance(ordered.rows[0], LinkedEvent):
+        return [
+            Break(numbers[bisect_right(numbers, number) - 2], number, 1)
+            for number in _lacking(_named(ordered.rows))
+        ]
+    present = set(numbers)
+    found = list[Break]()
+    for number in numbers[1:]:
+        if number - 1 not in present:
+            before = numbers[bisect_right(numbers, number) - 2]
+            found.append(Break(before, number, number - before - 1))
+    return found
 
 
-def _ascending(rows: Iterable[LoggedEvent]) -> list[int]:
-    numbers = [row.sequence_number for row in rows]
-    numbers.sort()  # mostly so already
-    return numbers
-
-
-def _numbers(ascending: list[int]) -> NumberSpan:
-    first, last = ascending[0], ascending[-1]
-    present = len(set(ascending))
+def _span(ascending: Sequence[int]) -> NumberSpan:
+    first, last, present = ascending[0], ascending[-1], len(ascending)
     return NumberSpan(first, last, last - first + 1 - present, present)
-
-
-def _breaks(ascending: list[int]) -> list[Break]:
-    return [
-        (following, following - number - 1)
-        for number, following in pairwise(ascending)
-        if following - number > 1
-    ]
 
 
 _Named = dict[int, int | None]
 """By a number: its predecessor, None if that isn't known."""
 
 
-def _named(rows: Sequence[LoggedEvent]) -> _Named:
+def _named(ordered: Iterable[LoggedEvent]) -> _Named:
     named: _Named = {}
-    for row in in_order(list(rows)).rows:
+    for row in ordered:
         if isinstance(row, LinkedEvent):
             number, previous = row.sequence_number, row.previous
             before = named.get(number)
@@ -131,8 +153,8 @@ def _lacking(named: _Named) -> list[int]:
     return [number for number in sorted(named)[1:] if named[number] not in named]
 
 
-def _certain(named: _Named, lacking: list[int]) -> Iterator[Break]:
-    """Of a break the count is 1 if a single event is lost for sure, else more than that."""
+def _certain(named: _Named, lacking: list[int]) -> Iterator[tuple[int, int]]:
+    """By number: the count is 1 if a single event is lost for sure, else more than that."""
     ascending = sorted(named)
     for number in lacking:
         before = ascending[bisect_right(ascending, number) - 2]

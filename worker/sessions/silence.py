@@ -24,8 +24,10 @@ class Silence:
 
     def end(self, now: LoggedEvent, holes: Holes | None) -> None:
         """Note that a side speaks from this event on."""
-        if self._since is not None:
-            self.longest = self.longest_up_to(now, holes)
+        since = self._since
+        if since is not None:
+            if now.timestamp - since.timestamp > self.longest:
+                self.longest = self.longest_up_to(now, holes)
             self._since = None
 
     def longest_up_to(self, last: LoggedEvent, holes: Holes | None) -> int:

@@ -19,11 +19,12 @@ def summary_of(analysis: SessionAnalysis) -> Samples:
 
 
 def _session_values(analysis: SessionAnalysis) -> list[tuple[SampleKey, int]]:
-    wrap_up, share, numbers = analysis.direct.wrap_up, agent_share(analysis), analysis.numbers
+    direct, share, numbers = analysis.direct, agent_share(analysis.turns), analysis.numbers
+    wrap_up = direct.wrap_up
     values: list[tuple[SampleKey, int]] = [
         (("SessionsEnded", "none" if wrap_up is None else wrap_up.ending), 1),
-        ("TokensPerSession", analysis.direct.tokens),
-        ("InterruptionsPerSession", sum(analysis.direct.interruptions.values())),
+        ("TokensPerSession", direct.tokens),
+        ("InterruptionsPerSession", sum(direct.interruptions.values())),
         ("TurnsPerSession", analysis.conversation.samples.count("Turns")),
         ("LongestSilence", analysis.longest_silence),
         ("SparseSessions", 1) if numbers.sparse else ("MissingEvents", numbers.missing),

@@ -7,20 +7,19 @@ are missing, are read from the events themselves. Times are in ms since the sess
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from worker.events.event import EVENT_CODES
 from worker.events.payload import Configured, LanguageChanged
 from worker.sessions.context import ContextWalk
-from worker.sessions.event_log import LoggedEvent
+from worker.sessions.event_log import LoggedEvent, Ordered
 from worker.sessions.event_walk import CONFIGURING, latency_of
-from worker.sessions.marks import MARKS, TimelineMark, marks_of
+from worker.sessions.marks import MARKS, TimelineEntry, TimelineMark, marks_of
 from worker.sessions.pairing import Pairing
 from worker.sessions.sequence_numbers import breaks_of
 from worker.sessions.turn_rows import RowOutcome, TurnRow
@@ -29,14 +28,14 @@ MAX_ENTRIES: Final = 2_000
 """The most entries of a timeline; the earliest are kept."""
 
 
-class Speech(NamedTuple):
+class Speech(TimelineEntry, frozen=True, gc=False):
     """The customer speaks; None for a start or an end that was never seen."""
 
     start: int | None
     end: int | None
 
 
-class Utterance(NamedTuple):
+class Utterance(TimelineEntry, frozen=True, gc=False):
     """The agent speaks; None for a start or an end that was never seen. ``outcome`` is that of its
     turn row, None if it answers nobody. ``response_ms``: only of a turn beyond doubt.
     """
@@ -47,7 +46,7 @@ class Utterance(NamedTuple):
     response_ms: int | None
 
 
-class Wait(NamedTuple):
+class Wait(TimelineEntry, frozen=True, gc=False):
     """The caller waits, up to the agent's audio; None if that never came. ``speech_ms``: how long
     the caller speaks meanwhile. ``doubtful``: 1 if a missing event may have ended the wait.
     """
@@ -58,7 +57,7 @@ class Wait(NamedTuple):
     doubtful: int
 
 
-class Prompt(NamedTuple):
+class Prompt(TimelineEntry, frozen=True, gc=False):
     """A prompt and the first token of its reply; None without a reply. ``sure``: 1 if the pairing
     is beyond doubt.
     """
@@ -68,7 +67,7 @@ class Prompt(NamedTuple):
     sure: int
 
 
-class ReplyStream(NamedTuple):
+class ReplyStream(TimelineEntry, frozen=True, gc=False):
     """A reply's tokens; the end and the count are None where they are unknown."""
 
     first_token: int
@@ -76,14 +75,14 @@ class ReplyStream(NamedTuple):
     tokens: int | None
 
 
-class ReportedLatency(NamedTuple):
+class ReportedLatency(TimelineEntry, frozen=True, gc=False):
     """A latency in ms as an event reports it."""
 
     at: int
     latency_ms: int
 
 
-class Gap(NamedTuple):
+class Gap(TimelineEntry, frozen=True, gc=False):
     """Missing sequence numbers: the times of the two events around them, and how many are
     missing.
     """
@@ -93,7 +92,7 @@ class Gap(NamedTuple):
     missing: int
 
 
-class InForce(NamedTuple):
+class InForce(TimelineEntry, frozen=True, gc=False):
     """A context, and the time since which it is in force."""
 
     since: int
@@ -138,38 +137,49 @@ class Pairs(Pairing):
 
     def spoke(self, since: LoggedEvent | None, until: LoggedEvent | None) -> None:
         """Add an utterance of the customer."""
-        self.customer.append(Speech(self._time(since), self._time(until)))
+        first = self._first
+        self.customer.append(
+            Speech(
+                None if since is None else since.timestamp - first,
+                None if until is None else until.timestamp - first,
+            )
+        )
 
     def prompted(self, sent: LoggedEvent, first_token: LoggedEvent | None, *, sure: bool) -> None:
         """Add a prompt."""
-        self.prompts.append(Prompt(self._at(sent), self._time(first_token), int(sure)))
+        first = self._first
+        token = None if first_token is None else first_token.timestamp - first
+        self.prompts.append(Prompt(sent.timestamp - first, token, 1 if sure else 0))
 
     def reply_begins(self, first_token: LoggedEvent) -> None:
         """Add a reply in progress."""
-        self.replies.append(ReplyStream(self._at(first_token), None, None))
+        self.replies.append(ReplyStream(first_token.timestamp - self._first, None, None))
 
     def reply_ends(self, final_token: LoggedEvent, tokens: int | None) -> None:
         """Complete the last reply."""
         began = self.replies[-1].first_token
-        self.replies[-1] = ReplyStream(began, self._at(final_token), tokens)
+        self.replies[-1] = ReplyStream(began, final_token.timestamp - self._first, tokens)
 
     def agent_begins(self, now: LoggedEvent, row: TurnRow | None) -> None:
         """Add an utterance of the agent in progress."""
-        self._utterances.append((self._at(now), None, row))
+        self._utterances.append((now.timestamp - self._first, None, row))
 
     def agent_ends(self, now: LoggedEvent, *, begun: bool) -> None:
         """Complete the last utterance, or add the end of one whose start was never seen."""
+        end = now.timestamp - self._first
         if begun:
             start, _, row = self._utterances[-1]
-            self._utterances[-1] = start, self._at(now), row
+            self._utterances[-1] = start, end, row
         else:
-            self._utterances.append((None, self._at(now), None))
+            self._utterances.append((None, end, None))
 
     def waited(
         self, since: LoggedEvent, audio: LoggedEvent | None, speech_ms: int, *, doubtful: bool
     ) -> None:
         """Add a wait."""
-        self.waits.append(Wait(self._at(since), self._time(audio), speech_ms, int(doubtful)))
+        first = self._first
+        until = None if audio is None else audio.timestamp - first
+        self.waits.append(Wait(since.timestamp - first, until, speech_ms, 1 if doubtful else 0))
 
     def agent(self) -> list[Utterance]:
         """Return the agent's utterances."""
@@ -180,24 +190,19 @@ class Pairs(Pairing):
             for start, end, row in self._utterances
         ]
 
-    def _at(self, row: LoggedEvent) -> int:
-        return row.timestamp - self._first
 
-    def _time(self, row: LoggedEvent | None) -> int | None:
-        return None if row is None else row.timestamp - self._first
-
-
-def timeline_of(pairs: Pairs, ordered: list[LoggedEvent], *, holes: bool) -> Timeline:
-    """Return the timeline of a session from its pairs and all of its events in order, at least one.
+def timeline_of(pairs: Pairs, ordered: Ordered, *, holes: bool) -> Timeline:
+    """Return the timeline of a session from its pairs and all of its events, at least one.
     ``holes``: whether any numbers are missing.
     """
-    first, notable = ordered[0].timestamp, [row for row in ordered if row.name in _NOTABLE]
+    rows = ordered.rows
+    first, notable = rows[0].timestamp, [row for row in rows if row.name in _NOTABLE]
     return _bounded(
         Timeline(
             customer=pairs.customer,
             agent=pairs.agent(),
             waits=pairs.waits,
-            prompts=sorted(pairs.prompts, key=_begin),
+            prompts=sorted(pairs.prompts, key=_SENT),
             replies=pairs.replies,
             stt=_reported(first, notable, _STT),
             tts=_reported(first, notable, _TTS),
@@ -209,12 +214,11 @@ def timeline_of(pairs: Pairs, ordered: list[LoggedEvent], *, holes: bool) -> Tim
     )
 
 
-def _begin(entry: tuple[int | None, int | str | None, *tuple[object, ...]]) -> int:
+def _begin(entry: TimelineEntry) -> int:
     """Return when an entry begins; if that was never seen, when it ends."""
-    begin, end = entry[:2]
-    if begin is not None:
-        return begin
-    return end if isinstance(end, int) else 0
+    begin, end = astuple(entry)[:2]
+    at: int = end if begin is None else begin
+    return at
 
 
 def _bounded(whole: Timeline) -> Timeline:
@@ -235,14 +239,19 @@ def _reported(first: int, notable: list[LoggedEvent], code: int) -> list[Reporte
     ]
 
 
-def _gaps(ordered: list[LoggedEvent]) -> list[Gap]:
-    first, gaps = ordered[0].timestamp, list[Gap]()
-    by_number = sorted(zip(map(_NUMBER, ordered), map(_TIME, ordered), strict=True))
-    for number, missing in breaks_of(ordered):
-        after = bisect_left(by_number, (number,))
-        around = by_number[after - 1][1] - first, by_number[after][1] - first
+def _gaps(ordered: Ordered) -> list[Gap]:
+    breaks = breaks_of(ordered)
+    beside = {number for one in breaks for number in (one.before, one.after)}
+    earliest, latest = dict[int, int](), dict[int, int]()
+    for row in ordered.rows:
+        if (number := row.sequence_number) in beside:
+            earliest.setdefault(number, row.timestamp)
+            latest[number] = row.timestamp
+    first, gaps = ordered.rows[0].timestamp, list[Gap]()
+    for before, after, missing in breaks:
+        around = latest[before] - first, earliest[after] - first
         gaps.append(Gap(min(around), max(around), missing))
-    return sorted(gaps)
+    return sorted(gaps, key=astuple)
 
 
 def _contexts(first: int, notable: list[LoggedEvent]) -> list[InForce]:
@@ -267,5 +276,4 @@ _STT: Final = EVENT_CODES["stt_latency"]
 _TTS: Final = EVENT_CODES["tts_latency"]
 _NOTABLE: Final = frozenset((*MARKS, *CONFIGURING, _STT, _TTS))
 """The codes of the events that are facts by themselves."""
-_NUMBER: Final = attrgetter("sequence_number")
-_TIME: Final = attrgetter("timestamp")
+_SENT: Final = attrgetter("sent")

@@ -126,7 +126,10 @@ class TurnRows:
         self._keep(TurnRow(since, "abandoned" if abandoned else "doubtful", self.language))
 
     def _open(self, at: int, outcome: RowOutcome, wait: int | None, response: int | None) -> None:
-        self.current = TurnRow(at, outcome, self.language, wait, response, *self._measured)
+        application, stt, tts, tokens = self._measured
+        self.current = TurnRow(
+            at, outcome, self.language, wait, response, application, stt, tts, tokens
+        )
         self._keep(self.current)
 
     def _keep(self, row: TurnRow) -> None:

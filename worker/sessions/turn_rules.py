@@ -90,8 +90,9 @@ class TurnWalk:
 
     def start_of_customer_speech(self, now: LoggedEvent) -> None:
         """The customer begins to speak."""
-        self.wait.speech(now, paired=self.customer_since is None)
+        self.wait.speech(now)
         if self.customer_since is not None:
+            self.wait.lost_partner()
             self.lost_ends += 1
             self.pairs.spoke(self.customer_since, None)
         if self.agent_since is not None:
@@ -169,7 +170,7 @@ class TurnWalk:
         self.agent_utterances += 1
         if self.agent_since is not None:
             self.lost_ends += 1
-            self._forget_utterance()
+            self._answers = self._interrupt = None
         if self.customer_since is not None and not self._has_hole(self.customer_since, now):
             self.part["InterruptionsByAgent"].append(1)
         self._answer(now, self._end_wait(now))
@@ -184,12 +185,14 @@ class TurnWalk:
 
     def end_of_agent_speech(self, now: LoggedEvent) -> None:
         """The agent falls silent."""
-        self.wait.speech(now, paired=self.agent_since is not None)
-        self.pairs.agent_ends(now, begun=self.agent_since is not None)
-        if self.agent_since is not None:
-            self._end_utterance(now, self.agent_since)
-        self.agent_since = None
-        self._forget_utterance()
+        since, self.agent_since = self.agent_since, None
+        self.wait.speech(now)
+        self.pairs.agent_ends(now, begun=since is not None)
+        if since is not None:
+            self._end_utterance(now, since)
+        else:
+            self.wait.lost_partner()
+        self._answers = self._interrupt = None
         self._ended_since_prompt = True
         if self.customer_since is None:
             self.silence.begin(now)
@@ -221,7 +224,7 @@ class TurnWalk:
 
     def _has_hole(self, one: LoggedEvent, other: LoggedEvent) -> bool:
         holes = self.holes
-        return holes is not None and bool(holes.between(one.sequence_number, other.sequence_number))
+        return holes is not None and holes.between(one.sequence_number, other.sequence_number) > 0
 
     def _answer(self, now: LoggedEvent, wait: int | None) -> None:
         """Decide whether this utterance answers the customer, and whether that is beyond doubt."""
@@ -272,7 +275,7 @@ class TurnWalk:
     def _end_wait(self, now: LoggedEvent) -> int | None:
         since = self.wait.since
         if since is None:
-            self.wait.speech(now, paired=True)
+            self.wait.speech(now)
             return None
         wait = self.wait.end(now, self.customer_since, self.holes)
         self.pairs.waited(since, now, self.wait.speech_ms, doubtful=wait is None)
@@ -294,7 +297,3 @@ class TurnWalk:
         self.pairs.prompted(prompt, None, sure=not doubtful)
         self.part["DoubtfulPrompts" if doubtful else "UnansweredPrompts"].append(1)
         self._rows.unanswered(self._base + prompt.timestamp, doubtful=doubtful)
-
-    def _forget_utterance(self) -> None:
-        self._answers = None
-        self._interrupt = None

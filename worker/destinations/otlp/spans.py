@@ -17,7 +17,7 @@ from worker.destinations.otlp.turns import TurnInterval, turns_of
 from worker.events.event import SessionKey
 from worker.metrics.dimension_values import UNKNOWN, dimension_value
 from worker.sessions.schema import SessionRecord
-from worker.sessions.timeline import InForce, ReportedLatency, Timeline
+from worker.sessions.timeline import InForce, ReportedLatency, Speech, Timeline, Utterance
 from worker.times.rfc3339 import parse_ms
 
 Attribute = str | int | float | bool
@@ -161,17 +161,17 @@ def is_failure(record: SessionRecord) -> bool:
 
 
 def _events(timeline: Timeline, first: int) -> Iterator[SpanEvent]:
-    for at, what, detail in timeline.marks:
+    for mark in timeline.marks:
         named: SpanAttributes = (
-            {} if detail is None else {f"{PREFIX}detail": dimension_value(detail)}
+            {} if mark.detail is None else {f"{PREFIX}detail": dimension_value(mark.detail)}
         )
-        yield SpanEvent(first + at, what, named)
-    for after, before, missing in timeline.gaps:
+        yield SpanEvent(first + mark.at, mark.what, named)
+    for gap in timeline.gaps:
         info: SpanAttributes = {
-            f"{PREFIX}missing_events": missing,
-            f"{PREFIX}until_s": before / 1000,
+            f"{PREFIX}missing_events": gap.missing,
+            f"{PREFIX}until_s": gap.before / 1000,
         }
-        yield SpanEvent(first + after, "gap", info)
+        yield SpanEvent(first + gap.after, "gap", info)
 
 
 _FAILED_TURNS: Final = {
@@ -220,10 +220,11 @@ def _parts(
 
 
 def _speech(
-    name: str, segments: Iterable[tuple[int | None, int | None]], first: int
+    name: str, segments: Iterable[Speech | Utterance], first: int
 ) -> Iterator[tuple[int, Span]]:
     """A side's utterances; one whose begin or end nobody saw lasts no time."""
-    for start, end in segments:
+    for segment in segments:
+        start, end = segment.start, segment.end
         at = start if start is not None else end
         if at is None:
             continue
@@ -239,7 +240,7 @@ def _utterances(
 ) -> Iterator[tuple[int, Span]]:
     broken = sorted(mark.at for mark in timeline.marks if mark.what == "interrupt")
     tokens = {turn.audio: turn.row.tokens for turn in turns_of(record)}
-    spoken = _speech("agent_speech", ((one.start, one.end) for one in timeline.agent), first)
+    spoken = _speech("agent_speech", timeline.agent, first)
     for at, span in spoken:
         interrupted = bisect_right(broken, span.end - first) > bisect_right(broken, at - first)
         span.attributes[f"{PREFIX}interrupted"] = interrupted
@@ -261,10 +262,11 @@ def _applications(
 ) -> Iterator[tuple[int, Span]]:
     """The customer's application: from each prompt to the first token of its reply."""
     finals = {reply.first_token: reply for reply in timeline.replies}
-    for sent, token, sure in timeline.prompts:
+    for prompt in timeline.prompts:
+        sent, token = prompt.sent, prompt.first_token
         if token is None:
             continue
-        attributes: SpanAttributes = {f"{PREFIX}ambiguous": not sure}
+        attributes: SpanAttributes = {f"{PREFIX}ambiguous": not prompt.sure}
         if application == "chat":
             attributes["gen_ai.operation.name"] = "chat"
         span = _span("application", first + sent, first + token, attributes, None)
@@ -283,7 +285,7 @@ class _Contexts:
 
     def __init__(self, record: SessionRecord, timeline: Timeline) -> None:
         last = record.context
-        fields = (getattr(last, name) for name in InForce._fields[1:])
+        fields = (getattr(last, name) for name in InForce.__struct_fields__[1:])
         self._last = InForce(0, *fields)
         self._changes = timeline.contexts
         self._since = [one.since for one in timeline.contexts]

@@ -38,7 +38,7 @@ class _Begins:
     """When the caller began to say what ends at an instant (epoch ms)."""
 
     def __init__(self, customer: list[Speech], first: int) -> None:
-        ended = sorted((end, start) for start, end in customer if end is not None)
+        ended = sorted((one.end, one.start) for one in customer if one.end is not None)
         self._ends = [first + end for end, _ in ended]
         self._starts = [None if start is None else first + start for _, start in ended]
 
