@@ -35,7 +35,7 @@ def deliveries(events: list[Event]) -> list[Delivery]:
 def whole() -> Session:
     """The state of the session after all that is stored."""
     state = Session(KEY, BASE)
-    state.take_in(unpack_log(LOG, len(STORED)))
+    state.take_in_rows(unpack_log(LOG, len(STORED)))
     return state
 
 
@@ -72,7 +72,7 @@ def test_a_payload_that_was_not_read_before_comes_in_with_the_redelivery() -> No
     known = event(5, "stt_latency", Latency(90), 5)
     log = packed_as_text(event(5, "stt_latency", None, 5))
     state = Session(KEY, BASE)
-    state.take_in(unpack_log(log, 1))
+    state.take_in_rows(unpack_log(log, 1))
     partition = Partition(Rules(), Delta(numbered=1, sessions=[SessionChange(1, state, log)]))
     partition.fold(deliveries([known, known]))
     partition.finish(partition.keys())

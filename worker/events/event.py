@@ -11,7 +11,9 @@ import msgspec
 from worker.events.payload import Payload
 
 
-class SessionKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
+class SessionKey(
+    msgspec.Struct, frozen=True, order=True, array_like=True, gc=False, cache_hash=True
+):
     """The identity of a session; one call can have several sessions.
 
     ``account_sid``: ``account/agent`` on a platform that names agents.

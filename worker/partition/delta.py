@@ -140,7 +140,7 @@ class _Merged:
             self._state, self._copied = self._state.copy(), True
         log = b"".join(growth.events)
         self._log.append(log)
-        self._state.take_in(unpack_log(log, len(growth.events)))
+        self._state.take_in_rows(unpack_log(log, len(growth.events)))
 
     def write_to(self, number: int, whole: Delta) -> None:
         """Write the session into ``whole``: as growth if its state is in an earlier delta."""

@@ -25,7 +25,7 @@ class DirtySessions:
     def mark_added(self, resident: ResidentSession) -> None:
         """Mark a session that wasn't in memory at the last commit."""
         if resident.log:
-            self.appended.append((resident.number, bytes(resident.log)))
+            self.appended.append((resident.number, [bytes(resident.log)]))
         self._changed[resident.number] = resident
 
     def mark_changed(self, resident: ResidentSession) -> None:
@@ -48,8 +48,8 @@ class DirtySessions:
     def order_appended(self) -> None:
         """Group the appended events by session, as the commit needs them."""
         events = self._events
-        for number, event in self.appended:
-            events[number].append(event)
+        for number, appended in self.appended:
+            events[number] += appended
         self.appended.clear()
 
     def write_to(self, delta: Delta) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from worker.events.decode import Delivery, defect_reason
 from worker.events.event import EVENT_CODES, Event, SessionKey
@@ -31,6 +31,11 @@ _REPORTING: Final = {
     *("configurations", "language_changed", "language_info", "error_event", "tool_call"),
 }
 """Names of the events whose texts may become dimension values."""
+
+_AT_ONCE: Final = 64
+"""The most events of a session that are packed together: so many are packed in vain where one of
+them has no room, or is a defect.
+"""
 
 _USUAL: Final = frozenset(EVENT_CODES) - _REPORTING - {_WRAP_UP}
 """Names of the events that concern the session alone."""
@@ -64,36 +69,83 @@ class Folding:
         """Count each delivery and fold its event, if it is one. Return the events of sessions that
         aren't in memory, uncounted.
         """
-        sessions, most = self._sessions.by_key, self._rules.max_events
-        arrivals: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
-        misses: Misses = defaultdict(list)
+        by_session: defaultdict[SessionKey, list[Delivery]] = defaultdict(list)
         for delivery in deliveries:
             occurrence = delivery.occurrence
-            if type(occurrence) is not Event:
+            if type(occurrence) is Event:
+                by_session[occurrence.key].append(delivery)
+            else:
                 self._note(occurrence, delivery)
-                continue
-            resident = sessions.get(occurrence.key)
-            if resident is None:
-                misses[occurrence.key].append(delivery)
-                continue
-            if resident.shard is not None and resident.shard != delivery.shard:
-                self._sessions.saw_shard(resident, delivery.shard)
-            try:
-                arrival = resident.add(occurrence, most)
-            except Exception as defect:
-                self._give_up(resident, defect, delivery)
-                continue
-            arrivals[arrival] += 1
-            if (
-                arrival != "folded"
-                or occurrence.name not in _USUAL
-                or occurrence.arrival < resident.notable_before
-            ):
-                self._unusual(resident, occurrence, arrival)
+        arrivals: dict[Arrival, int] = dict.fromkeys(ARRIVALS, 0)
+        misses: Misses = {}
+        for key, of_session in by_session.items():
+            resident = self._sessions.by_key.get(key)
+            left = of_session if resident is None else self._fold(resident, of_session, arrivals)
+            if left:
+                misses[key] = left
         self._sessions.changes.order_appended()
         folded = len(deliveries) - sum(map(len, misses.values()))
         account(self._pending.counters, folded, arrivals)
         return misses
+
+    def _fold(
+        self, resident: ResidentSession, deliveries: list[Delivery], arrivals: dict[Arrival, int]
+    ) -> list[Delivery]:
+        """Fold a session's events, many at once as long as they are plainly new, and count their
+        ``arrivals``. Return those that follow a defect with which the session was discarded.
+        """
+        if resident.shard is not None:
+            self._note_shards(resident, deliveries)
+        taken = 0
+        while taken < len(deliveries):
+            some = deliveries[taken : taken + _AT_ONCE]
+            new = self._fold_new(resident, some)
+            arrivals["folded"] += new
+            taken += new
+            if new < len(some):
+                taken += 1
+                if not self._fold_one(resident, some[new], arrivals):
+                    return deliveries[taken:]
+        return []
+
+    def _fold_new(self, resident: ResidentSession, deliveries: list[Delivery]) -> int:
+        """Fold events as long as they are plainly new; return how many these are."""
+        events = cast("list[Event]", [delivery.occurrence for delivery in deliveries])
+        try:
+            new = resident.add_new(events, self._rules.max_events)
+        except Exception:
+            return 0  # which of them has the defect is found one by one
+        notable_before = resident.notable_before
+        for event in events[:new]:
+            if event.name not in _USUAL or event.arrival < notable_before:
+                self._unusual(resident, event, "folded")
+        return new
+
+    def _fold_one(
+        self, resident: ResidentSession, delivery: Delivery, arrivals: dict[Arrival, int]
+    ) -> bool:
+        """Fold an event, whatever it is to its session; False if the session was discarded."""
+        event = cast("Event", delivery.occurrence)
+        try:
+            arrival = resident.add(event, self._rules.max_events)
+        except Exception as defect:
+            return self._give_up(resident, defect, delivery)
+        arrivals[arrival] += 1
+        if (
+            arrival != "folded"
+            or event.name not in _USUAL
+            or event.arrival < resident.notable_before
+        ):
+            self._unusual(resident, event, arrival)
+        return True
+
+    def _note_shards(self, resident: ResidentSession, deliveries: list[Delivery]) -> None:
+        """Note the shards of a session that is not yet known to have several."""
+        for delivery in deliveries:
+            if delivery.shard != resident.shard:
+                self._sessions.saw_shard(resident, delivery.shard)
+                if resident.shard is None:
+                    break
 
     def misses(self, misses: Misses, loaded: Mapping[SessionKey, EvictedSession]) -> None:
         """Fold the events that ``known`` left, now that their sessions are ``loaded`` as far as the
@@ -160,16 +212,17 @@ class Folding:
         limit, now = self._rules.expire_after, self._time.now
         return limit is not None and now is not None and event.timestamp < now - limit
 
-    def _give_up(self, resident: ResidentSession, defect: Exception, delivery: Delivery) -> None:
+    def _give_up(self, resident: ResidentSession, defect: Exception, delivery: Delivery) -> bool:
         """Reject an event in which the worker met a defect; none of it was folded, and all others
-        go on.
+        go on. Return False if the session, which has no other event, is discarded.
         """
+        self._pending.dead_letter(defect_reason(defect), delivery)
         if resident.state.count:
             self._sessions.changes.mark_changed(resident)
-        else:
-            self._sessions.discard(resident)
-            self._pending.counters["sessions_opened"] -= 1
-        self._pending.dead_letter(defect_reason(defect), delivery)
+            return True
+        self._sessions.discard(resident)
+        self._pending.counters["sessions_opened"] -= 1
+        return False
 
     def _unusual(self, resident: ResidentSession, event: Event, arrival: Arrival) -> None:
         """Take note of what an event means beyond being counted."""

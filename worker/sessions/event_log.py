@@ -10,7 +10,7 @@ guessed``; either all events of a log have them or none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from itertools import pairwise
 from operator import attrgetter
 from struct import Struct
@@ -77,13 +77,27 @@ def logged_event(event: Event, base: int) -> LoggedEvent:
 
 
 def pack_event(event: Event, base: int) -> bytes:
-    """Return an event as its log encodes it, without making a row."""
-    timestamp, name = event.timestamp, event.name
-    code = EVENT_CODES.get(name, name)
-    delay = event.arrival - timestamp
-    if event.link is not None:
-        return _encode(logged_event(event, base))
-    return _encode((timestamp - base, event.sequence_number, code, event.payload, delay))
+    """Return an event as its log encodes it."""
+    return pack_events((event,), base)[0]
+
+
+def pack_events(events: Sequence[Event], base: int) -> list[bytes]:
+    """Return each of a session's events as its log encodes it, without making rows."""
+    if events[0].link is not None:
+        return [_encode(logged_event(event, base)) for event in events]
+    code = EVENT_CODES.get
+    return [
+        _encode(
+            (
+                (timestamp := event.timestamp) - base,
+                event.sequence_number,
+                code(event.name, event.name),
+                event.payload,
+                event.arrival - timestamp,
+            )
+        )
+        for event in events
+    ]
 
 
 def unpack_log(log: bytes | bytearray, count: int) -> list[LoggedEvent]:

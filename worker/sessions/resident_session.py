@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, get_args
 
 from worker.events.event import Event
@@ -15,7 +15,7 @@ from worker.sessions.event_log import (
     identity,
     is_linked,
     logged_event,
-    pack_event,
+    pack_events,
     text_of,
     unpack_log,
 )
@@ -62,21 +62,17 @@ class _Index:
         return "earlier" if row.delay < delay else "duplicate"
 
 
-AppendedEvents = list[tuple[int, bytes]]
-"""Events appended to sessions: the session's number, and the event as its log encodes it."""
+AppendedEvents = list[tuple[int, list[bytes]]]
+"""Events appended to sessions: the session's number, and each event as its log encodes it."""
 
 
 class ResidentSession:
-    """A session in memory: its state, its log, and the means to find repeats quickly.
-
-    An event is appended to the log at once, but the state is brought up to date only when it is
-    next read: for many events together, and in contiguous memory where possible.
-    """
+    """A session in memory: its state, its log, and the means to find repeats quickly."""
 
     __slots__ = (
-        *("_base", "_counted", "_events", "_appended", "_analysis", "_index", "_runs", "_seen"),
-        *("_state", "_emitted", "due", "log", "notable_before", "number", "open", "resettled"),
-        *("shard", "summary", "turn_walk"),
+        *("_analysis", "_appended", "_base", "_emitted", "_index", "_runs", "_runs_of", "_seen"),
+        *("due", "log", "notable_before", "number", "open", "resettled", "shard", "state"),
+        *("summary", "turn_walk"),
     )
 
     def __init__(
@@ -86,13 +82,10 @@ class ResidentSession:
         number: int = 0,
         appended: AppendedEvents | None = None,
     ) -> None:
-        self._state = state
         state.key = state.key.shared()
+        self.state: Final = state
+        """The session's state after all of its events."""
         self._base = state.base
-        self._events = state.count
-        """The number of events in the log."""
-        self._counted = 0
-        """The bytes of the log that the state accounts for, once events can be added."""
         self._appended: AppendedEvents = [] if appended is None else appended
         """Receives the session's new events, for the next commit."""
         self.number = number
@@ -127,32 +120,24 @@ class ResidentSession:
         """The runs of the sequence numbers; None until first needed, which is never in an offline
         replay.
         """
+        self._runs_of = 0, 0
+        """The events that the runs include, and the bytes of the log that these take."""
         self.turn_walk: tuple[int, ConversationWalk] | None = None
         """A walk through all events before a time (epoch ms), before which no event has arrived
         since.
         """
 
     @property
-    def state(self) -> Session:
-        """The session's state after all of its events."""
-        if self._events != self._state.count:
-            self._analysis = None
-            new = unpack_log(self.log[self._counted :], self._events - self._state.count)
-            self._state.take_in(new)
-            self._counted = len(self.log)
-            if self._runs is not None:
-                self._runs.take_in(new)
-        return self._state
-
-    @property
     def runs(self) -> NumberRuns:
         """The runs of the sequence numbers of all events."""
-        runs = self._runs
+        runs, count = self._runs, self.state.count
         if runs is None:
             runs = self._runs = NamedPredecessors() if is_linked(self.log) else NumberRuns()
-            if self._state.count:
-                runs.take_in(self.rows()[: self._state.count])
-        _ = self.state  # brings the runs up to date
+            self._runs_of = 0, 0
+        known, size = self._runs_of
+        if count > known:
+            runs.take_in(unpack_log(self.log[size:], count - known))
+            self._runs_of = count, len(self.log)
         if runs.repeated:
             runs.resolve(self.rows())
         return runs
@@ -171,7 +156,7 @@ class ResidentSession:
 
     def rows(self) -> list[LoggedEvent]:
         """Return all events, in the order of their arrival."""
-        return unpack_log(self.log, self._events)
+        return unpack_log(self.log, self.state.count)
 
     def rows_to_emit(self) -> tuple[list[LoggedEvent], int]:
         """Return the events that may still matter to direct samples, in the order of their arrival,
@@ -212,29 +197,53 @@ class ResidentSession:
         """Drop the kept analysis: it is many times the size of the log."""
         self._analysis = None
 
+    def add_new(self, events: Sequence[Event], most: int) -> int:
+        """Append events that arrived as long as they are plainly new, if the session has room for
+        them among ``most``; return how many these are. Of the next one ``add`` can tell.
+        """
+        before = seen = self._prepare() if self._seen is None else self._seen
+        for event in events:
+            after = seen | 1 << (event.sequence_number & _BITS)
+            if after == seen:
+                break
+            seen = after
+        new = seen.bit_count() - before.bit_count()
+        if not new or not self._append(events[:new], most):
+            return 0
+        self._seen = seen
+        return new
+
     def add(self, event: Event, most: int) -> Arrival:
         """Append an event that arrived, unless it is known or the session already has ``most``
         events.
         """
-        seen = self._seen
-        if seen is None:
-            seen = self._prepare()
+        seen = self._prepare() if self._seen is None else self._seen
         bit = 1 << (event.sequence_number & _BITS)
         known = self._find(event) if seen & bit else "folded"
         if known == "duplicate":
             return known
-        log, packed = self.log, pack_event(event, self._base)
-        if self._events >= most or len(log) + len(packed) > MAX_LOG_BYTES:
+        before = self.state.count
+        if not self._append((event,), most):
             return self._refuse(known)
         if known != "folded":
-            self._repeated(known, event)
-        log += packed
-        self._appended.append((self.number, packed))
+            self._repeated(known, event, before)
         self._seen = seen | bit
-        self._events += 1
-        if self._index is not None:
-            self._index.note(logged_event(event, self._base))
         return known
+
+    def _append(self, events: Sequence[Event], most: int) -> bool:
+        """Append events; do nothing and return False if there isn't room for all of them."""
+        packed = pack_events(events, self._base)
+        added = b"".join(packed)
+        if self.state.count + len(events) > most or len(self.log) + len(added) > MAX_LOG_BYTES:
+            return False
+        self.log += added
+        self._appended.append((self.number, packed))
+        self.state.take_in(events)
+        self._analysis = None
+        if self._index is not None:
+            for event in events:
+                self._index.note(logged_event(event, self._base))
+        return True
 
     def _refuse(self, known: Arrival) -> Arrival:
         """Refuse an event for which there is no room."""
@@ -243,8 +252,8 @@ class ResidentSession:
         self.state.cut += 1
         return "cut"
 
-    def _repeated(self, known: Arrival, event: Event) -> None:
-        """Note an event that has the identity of an earlier one."""
+    def _repeated(self, known: Arrival, event: Event, before: int) -> None:
+        """Note an event that has the identity of one of the ``before`` events before it."""
         state = self.state
         if event.timestamp < state.direct.before:
             self.resettled = True
@@ -252,12 +261,11 @@ class ResidentSession:
             # no record shows arrival times: this event makes no revision, and a record that is up
             # to date remains so
             state.revision -= state.closed is not None
-            state.recorded += state.recorded == state.count
+            state.recorded += state.recorded == before
 
     def _prepare(self) -> int:
         """Prepare a restored session for new events; return the bits of its sequence numbers."""
         self.log = bytearray(self.log)
-        self._counted = len(self.log)
         seen = 0
         for bit in {row.sequence_number & _BITS for row in self.rows()}:
             seen |= 1 << bit
@@ -268,7 +276,7 @@ class ResidentSession:
         row = logged_event(event, self._base)
         if self._index is not None:
             return self._index.find(row)
-        if self._events > _SCANNED:
+        if self.state.count > _SCANNED:
             self._index = _Index(self.rows())
             return self._index.find(row)
         number = row.sequence_number

@@ -8,12 +8,11 @@ then evicted; an event that still arrives brings it back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import add, attrgetter
 from typing import Final, Literal
 
 import msgspec
 
-from worker.events.event import EVENT_CODES, SessionKey
+from worker.events.event import EVENT_CODES, Event, SessionKey
 from worker.metrics.series import EmittedSample
 from worker.sessions.event_log import LoggedEvent
 from worker.times.minutes import AFTER_ALL, BEFORE_ALL
@@ -90,29 +89,48 @@ class Session(msgspec.Struct, array_like=True, gc=False):
         direct, turn = msgspec.structs.replace(self.direct), msgspec.structs.replace(self.turn)
         return msgspec.structs.replace(self, direct=direct, turn=turn)
 
-    def take_in(self, rows: Sequence[LoggedEvent]) -> None:
-        """Update the state with rows that the log has gained: at least one, all new to the session,
-        in the order of their arrival.
+    def take_in(self, events: Sequence[Event]) -> None:
+        """Update the state with events that the log has gained: at least one, all new to the
+        session, in the order of their arrival.
         """
-        if self.closed is not None:
-            self.revision += len(rows)
-        times = list(map(_TIME, rows))
-        arrivals = list(map(add, times, map(_DELAY, rows)))
-        oldest = self.base + min(times)
-        self.count += len(rows)
-        self.oldest = min(self.oldest, oldest)
-        self.newest = max(self.newest, self.base + max(times))
-        self.last_arrival = max(self.last_arrival, self.base + max(arrivals))
-        for mark in (self.direct, self.turn):
-            if mark.oldest_new is None or oldest < mark.oldest_new:
-                mark.oldest_new = oldest
+        first, newest, last_arrival = events[0].timestamp, self.newest, self.last_arrival
+        for event in events:
+            timestamp, arrival = event.timestamp, event.arrival
+            if timestamp > newest:
+                newest = timestamp
+            elif timestamp < first:
+                first = timestamp
+            if arrival > last_arrival:
+                last_arrival = arrival
+            if event.name == _WRAP_UP and self.wrap_up_arrival is None:
+                self.wrap_up_arrival = arrival
+        self._grow(len(events), first, newest, last_arrival)
+
+    def take_in_rows(self, rows: Sequence[LoggedEvent]) -> None:
+        """Update the state as ``take_in`` does with the events of these rows."""
+        times = [self.base + row.timestamp for row in rows]
+        arrivals = [time + row.delay for time, row in zip(times, rows, strict=True)]
         if self.wrap_up_arrival is None:
-            names = list(map(_NAME, rows))
-            if _WRAP_UP in names:
-                self.wrap_up_arrival = self.base + arrivals[names.index(_WRAP_UP)]
+            names = [row.name for row in rows]
+            if _WRAP_UP_CODE in names:
+                self.wrap_up_arrival = arrivals[names.index(_WRAP_UP_CODE)]
+        newest, last_arrival = max(times), max(arrivals)
+        self._grow(
+            len(rows), min(times), max(newest, self.newest), max(last_arrival, self.last_arrival)
+        )
+
+    def _grow(self, count: int, oldest: int, newest: int, last_arrival: int) -> None:
+        """Add ``count`` events: their oldest, and of all events the newest and the last arrival."""
+        self.count += count
+        if self.closed is not None:
+            self.revision += count
+        self.newest, self.last_arrival = newest, last_arrival
+        if oldest < self.oldest:
+            self.oldest = oldest
+        for cursor in (self.direct, self.turn):
+            if cursor.oldest_new is None or oldest < cursor.oldest_new:
+                cursor.oldest_new = oldest
 
 
-_TIME: Final = attrgetter("timestamp")
-_DELAY: Final = attrgetter("delay")
-_NAME: Final = attrgetter("name")
-_WRAP_UP: Final = EVENT_CODES["call_wrap_up"]
+_WRAP_UP: Final = "call_wrap_up"
+_WRAP_UP_CODE: Final = EVENT_CODES[_WRAP_UP]

@@ -26,9 +26,11 @@ _LAST: Final = 253_402_300_799_999
 
 def parse_ms(text: str) -> int | None:
     """Return the epoch milliseconds of an RFC 3339 date-time; None if ``text`` isn't one."""
-    # nearly all texts are like 2026-10-02T12:00:00.000Z, and many share their second
-    second, millis = _SECONDS[text[:20]], _MILLIS.get(text[20:])
-    return _parse_any(text) if second is None or millis is None else second + millis
+    try:
+        # nearly all texts are like 2026-10-02T12:00:00.000Z, and many share their second
+        return _SECONDS[text[:20]] + _MILLIS[text[20:]]
+    except KeyError:
+        return _parse_new(text)
 
 
 def format_ms(ms: int) -> str:
@@ -40,6 +42,17 @@ def format_ms(ms: int) -> str:
 @lru_cache(maxsize=4096)
 def _text_of_second(second: int) -> str:
     return (_NAIVE_EPOCH + timedelta(seconds=second)).isoformat() + "."
+
+
+def _parse_new(text: str) -> int | None:
+    """Return what ``parse_ms`` does; remember the second of a text like most."""
+    second, millis = _parse_any(text[:20] + "0Z"), _MILLIS.get(text[20:])
+    if second is None or millis is None:
+        return _parse_any(text)
+    if len(_SECONDS) >= _REMEMBERED:
+        _SECONDS.clear()
+    _SECONDS[text[:20]] = second
+    return second + millis
 
 
 def _parse_any(text: str) -> int | None:
@@ -76,17 +89,8 @@ def _minute(text: str) -> int | None:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
-class _Seconds(dict[str, int | None]):
-    """Epoch milliseconds of texts like ``2026-10-02T12:00:00.``; None for any other text."""
-
-    def __missing__(self, text: str) -> int | None:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        found = self[text] = _parse_any(text + "0Z")
-        return found
-
-
 _REMEMBERED: Final = 4096
-_SECONDS: Final = _Seconds()
+_SECONDS: Final[dict[str, int]] = {}
+"""Epoch milliseconds of texts like ``2026-10-02T12:00:00.``."""
 _MILLIS_TEXTS: Final = [f"{ms:03}Z" for ms in range(1000)]
 _MILLIS: Final = {text: ms for ms, text in enumerate(_MILLIS_TEXTS)}

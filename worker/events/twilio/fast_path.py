@@ -7,7 +7,7 @@ a test holds that.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -25,12 +25,15 @@ from worker.events.occurrence import TYPE_LENGTH, Ignored
 from worker.events.payload import Interrupted, Latency, Payload, Tokens
 from worker.events.twilio.call_event import ALIASES, PLATFORM, RELAY_GROUP
 from worker.events.twilio.envelope import GATEWAY_TYPE, TEST_TYPE
-from worker.events.twilio.payloads import PAYLOADS, ReadPayload
+from worker.events.twilio.payloads import PAYLOADS, ReadPayload, configured
 from worker.times.rfc3339 import parse_ms
 
 _Id = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)]
 _SequenceNumber = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQUENCE_NUMBER)]
 _Int64 = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64 - 1)]
+
+
+_NULL: Final = msgspec.Raw(b"null")
 
 
 class _Latency(msgspec.Struct, gc=False):
@@ -48,7 +51,7 @@ class _Interrupt(msgspec.Struct, gc=False):
 
 class _Relay(msgspec.Struct, gc=False, kw_only=True):
     """``conversation_relay_data``, with fields in the order in which they come; the payloads that
-    come with each turn are typed.
+    come with each turn are typed, and configurations, the same in many sessions, left as they are.
     """
 
     session_id: _Id
@@ -58,13 +61,14 @@ class _Relay(msgspec.Struct, gc=False, kw_only=True):
     tts_latency: _Latency | None = None
     last_token_received: _Tokens | None = None
     interrupt: _Interrupt | None = None
-    configurations: Any = None
+    configurations: msgspec.Raw = _NULL
     language_changed: Any = None
     language_info: Any = None
     call_wrap_up: Any = None
     error: Any = None
 
 
+@final
 class _Call(msgspec.Struct, gc=False):
     """``data`` of a call event."""
 
@@ -84,6 +88,7 @@ class _Envelope(msgspec.Struct, gc=False):
 _envelope: Final = msgspec.json.Decoder(_Envelope).decode
 _call: Final = msgspec.json.Decoder(_Call).decode
 _OTHER_CALL_EVENT: Final = Ignored(GATEWAY_TYPE)
+_LEAST_DELAY_MS: Final = -MAX_AHEAD_MS
 
 
 def read_quickly(data: bytes, arrival: int) -> Event | Ignored | None:
@@ -95,27 +100,32 @@ def read_quickly(data: bytes, arrival: int) -> Event | Ignored | None:
     try:
         # msgspec checks the encoding only of what it keeps, and everything must be UTF-8
         envelope = _envelope(data if data.isascii() else data.decode())
-        kind, call = envelope.type, envelope.data
-        if kind != GATEWAY_TYPE:
+        call = envelope.data
+        if envelope.type != GATEWAY_TYPE:
+            kind = envelope.type
             return None if kind == TEST_TYPE else Ignored(kind[:TYPE_LENGTH])
-        if isinstance(call, str):
+        if type(call) is not _Call:
+            if call is None:
+                return None
             call = _call(call)
+        relay = call.conversation_relay_data
+        if relay is None:
+            return None if call.group == RELAY_GROUP else _OTHER_CALL_EVENT
+        return _event(call, relay, arrival)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    if call is None:
-        return None
-    relay = call.conversation_relay_data
-    if relay is None:
-        return None if call.group == RELAY_GROUP else _OTHER_CALL_EVENT
-    return _event(call, relay, arrival)
 
 
 def _event(call: _Call, relay: _Relay, arrival: int) -> Event | None:
-    session, timestamp = relay.session_id, parse_ms(call.timestamp)
-    if timestamp is None or not -MAX_AHEAD_MS <= arrival - timestamp <= MAX_BEHIND_MS:
+    timestamp = parse_ms(call.timestamp)
+    if timestamp is None or not _LEAST_DELAY_MS <= arrival - timestamp <= MAX_BEHIND_MS:
         return None
-    if not session or session.isspace():
-        return None
+    session = relay.session_id
+    key = _KEYS.get(session)
+    if key is None or key.call_sid != call.call_sid or key.account_sid != call.account_sid:
+        if not session or session.isspace():
+            return None
+        key = _remembered(SessionKey(PLATFORM, call.account_sid, call.call_sid, session))
     name = relay.name or call.name or ""
     payload: Payload | None = None
     known = _NAMES.get(name)
@@ -125,14 +135,19 @@ def _event(call: _Call, relay: _Relay, arrival: int) -> Event | None:
         name, read_payload = known
         if read_payload is not None:
             payload = read_payload(relay)
-    return Event(
-        SessionKey(PLATFORM, call.account_sid, call.call_sid, session),
-        timestamp,
-        relay.sequence_number,
-        name,
-        payload,
-        arrival,
-    )
+    return Event(key, timestamp, relay.sequence_number, name, payload, arrival)
+
+
+def _remembered(key: SessionKey) -> SessionKey:
+    """Return the key, which the next events of its session share: it is hashed but once."""
+    if len(_KEYS) >= _MOST_REMEMBERED:
+        _KEYS.clear()
+    _KEYS[key.session_id] = key
+    return key
+
+
+_KEYS: Final[dict[str, SessionKey]] = {}
+_MOST_REMEMBERED: Final = 4096
 
 
 _NO_LATENCY: Final = Latency()
@@ -161,13 +176,20 @@ def _interrupted(relay: _Relay) -> Interrupted | None:
     return None if (reported := relay.interrupt) is None else Interrupted(reported.type)
 
 
+def _configured(relay: _Relay) -> Payload | None:
+    return configured(bytes(relay.configurations))
+
+
 _TYPED: Final[dict[str, ReadPayload]] = {
     "stt_latency": _stt_latency,
     "tts_latency": _tts_latency,
     "final_token_received": _tokens,
     "interrupt": _interrupted,
+    "configurations": _configured,
 }
-"""Readers of the payloads that are typed here, as long as they conform to their schema."""
+"""Readers of the payloads that are typed here, as long as they conform to their schema, and of
+those that come as they are.
+"""
 
 _NAMES: Final[dict[str, tuple[str, ReadPayload | None]]] = {
     said: (name, _TYPED.get(name) or PAYLOADS.get(name))

@@ -9,6 +9,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from worker.events.bounds import INT64, NAME_LENGTH, TEXT_LENGTH
@@ -196,6 +197,21 @@ def _configurations(value: object) -> Payload | None:
         if len(languages) > len(codes):
             kept["omitted_languages"] = len(languages) - len(codes)
     return _configured(canonical(kept))
+
+
+def configured(data: bytes) -> Payload | None:
+    """Return the payload of configurations as JSON, which of usual size are read once for many
+    sessions. Raises ``msgspec.DecodeError``.
+    """
+    return _read_once(data) if len(data) <= _USUAL_BYTES else _read(data)
+
+
+def _read(data: bytes) -> Payload | None:
+    return _configurations(msgspec.json.decode(data))
+
+
+_USUAL_BYTES: Final = 8192
+_read_once: Final = lru_cache(maxsize=128)(_read)
 
 
 @lru_cache(maxsize=128)
