@@ -48,7 +48,7 @@ def to_datums(series: Series, minute: int, distribution: Mapping[int, int]) -> l
 def groups(window: Mapping[tuple[Series, int], Distribution]) -> Iterator[list[Datum]]:
     """Yield the datums of each series' minute, by minute and series."""
     places = sorted(window)
-    places.sort(key=_MINUTE)  # stable; faster than sorting by reversed pairs
+    places.sort(key=_MINUTE)  # a stable sort; faster than sorting by reversed pairs
     for series, minute in places:
         yield to_datums(series, minute, window[series, minute])
 
