@@ -1,7 +1,7 @@
 """The dashboard for Grafana, of CloudWatch's metrics or of Prometheus's. Pure.
 
-It is the dashboard that CloudFormation gets, panel by panel, in Grafana's words, so the two can't
-tell different things; each data source adds what only it can show. The schema is that of Grafana 10
+It is the dashboard that CloudFormation deploys, panel by panel, in Grafana's terms, so the two
+always agree; each data source adds panels that only it can show. The schema is that of Grafana 10
 to 13.
 """
 

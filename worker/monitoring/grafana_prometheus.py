@@ -33,7 +33,7 @@ _ALL: Final = ".*"
 
 
 class PrometheusSource:
-    """Prometheus's data source. Lines are told by platform, and those of the worker by job."""
+    """Prometheus's data source. Lines are split by platform, and those of the worker by job."""
 
     kind: GrafanaSource = "prometheus"
 

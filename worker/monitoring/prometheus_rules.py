@@ -1,7 +1,7 @@
-"""Prometheus's rules: what is watched is what CloudWatch's alarms watch. Pure.
+"""Prometheus's rules, which watch the same metrics as CloudWatch's alarms. Pure.
 
-An alarm looks at M of N periods, because CloudWatch shows a minute late; Prometheus sees what is
-told when it is told, so a rule has to hold for M periods.
+An alarm looks at M of N periods, because CloudWatch shows a minute late; Prometheus sees samples as
+soon as they are emitted, so a rule has to hold for M periods.
 """
 
 from __future__ import annotations
