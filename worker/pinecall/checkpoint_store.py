@@ -1,4 +1,4 @@
-"""Where the bridge's checkpoint is kept: in a file, or in a bucket. Shell."""
+"""The bridge's checkpoint, stored in a file or in a bucket. Shell."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Receiver(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The address of the receiver."""
         ...
 
     def post(self, body: bytes) -> Answer | NoAnswer:
@@ -68,7 +68,7 @@ class HttpReceiver:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The address of the receiver."""
         return self._url
 
     def post(self, body: bytes) -> Answer | NoAnswer:
