@@ -103,15 +103,15 @@ def _share(statistics: PromqlStatistics, share: Share, window: str, threshold: i
 
 
 def _filled(one: str, all_of_them: Iterable[str]) -> str:
-    """A sum, 0 where only the others have series: an operator with a side that has none gives
-    none.
+    """Return a sum that is 0 where only other operands have series: an operator with an operand
+    without series gives none.
     """
     others = [f"0 * {other}" for other in all_of_them if other != one]
     return f"({' or '.join((one, *others))})"
 
 
 def _silence(alarm: Alarm) -> str:
-    """No worker that answers, or none that commits, for as long as the alarm waits."""
+    """Return the rule of an absent worker: none answers or commits while the alarm waits."""
     waits_s = alarm.bad * alarm.period_s
     beat, age = (TELEMETRY_METRICS[name].prometheus_name for name in ("Heartbeat", "CommitAge"))
     return f"absent_over_time({beat}[{duration(waits_s)}])\nor\nmin by (job) ({age}) >= {waits_s}"

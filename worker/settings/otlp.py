@@ -1,4 +1,4 @@
-"""The settings of OpenTelemetry: where metrics and traces go over OTLP, and as what."""
+"""The settings of OpenTelemetry: the receivers of metrics and traces, and their format."""
 
 from __future__ import annotations
 

@@ -19,14 +19,14 @@ from worker.telemetry.merged_status import MergedStatus
 from worker.telemetry.snapshot import MetricValues
 
 _ANSWERS_WITHIN_S: Final = 60.0
-"""A shard that its router hasn't heard of for longer is taken to fall behind."""
+"""A shard without an answer for longer (s) counts as falling behind."""
 
 _OF_BUCKETS: Final = (
     *("StreamTimeLag", "CommitAge", "MillisBehindLatest", "StreamTimeHeldBack", "ShardsLive"),
     *("ShardsPaused", "Backpressure", "SessionsOpen", "SessionsHeld", "SessionsCrossShard"),
     *("OutboxEntries", "OutboxSize", "OutboxAge", "StateSize"),
 )
-"""The metrics of what buckets hold now: 0 for a task that holds none."""
+"""Metrics of the buckets' present contents: 0 for a task that holds no buckets."""
 
 
 class BucketNews(Protocol):
@@ -129,10 +129,10 @@ class FleetTelemetry(WorkerEvents):
                 merged = self._merged.add(bucket, status)
             listener.progress(merged)
 
-    # --- what others ask
+    # --- queries
 
     def values(self) -> MetricValues:
-        """The values of the metrics that only a fleet has, and those that it has otherwise."""
+        """Return the values of metrics that only a fleet has, or defines differently."""
         with self._lock:
             held = len(self._merged.held)
             values: MetricValues = {
