@@ -41,7 +41,7 @@ class CallFamily(NamedTuple):
 
     @property
     def sampled_name(self) -> str:
-        """The name of the counter, or of the histogram without ``_bucket``, ``_sum`` or ``_count``."""
+        """The counter's name, or the histogram's without ``_bucket``, ``_sum`` or ``_count``."""
         return self.name if instrument_of(self.metric).is_histogram else f"{self.name}_total"
 
 
