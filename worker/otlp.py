@@ -108,7 +108,7 @@ def _place(settings: Settings, endpoint: str, headers: Mapping[str, str]) -> Pla
 
 
 def _resource(settings: Settings, instance: str) -> dict[str, str]:
-    """What names the worker; what the operator says of it goes before."""
+    """Return the attributes that name the worker; the operator's own take precedence."""
     named = {
         "service.name": _SERVICE,
         "service.instance.id": str(uuid5(NAMESPACE_URL, instance)),

@@ -41,7 +41,7 @@ SAMPLE: Final = StreamSample(
     test_events=1,
     schemas={"3": 590},
     seen=20,
-    spread=5,
+    cross_shard=5,
     delays={12_000: 490, 29_000: 10},
 )
 ASKED: Final = [

@@ -65,7 +65,7 @@ def test_a_session_is_spread_if_its_events_lie_on_several_shards() -> None:
         minutes=15,
         shards=2,
     )
-    assert (sample.seen, sample.spread) == (2, 1)
+    assert (sample.seen, sample.cross_shard) == (2, 1)
 
 
 def test_of_an_event_delivered_again_the_first_arrival_is_its_delay() -> None:

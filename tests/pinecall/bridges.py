@@ -89,7 +89,7 @@ class MemoryStore:
     def __init__(self, kept: bytes | None = None) -> None:
         self.kept = kept
 
-    def take(self, claim: Callable[[bytes | None], bytes]) -> bytes:
+    def acquire(self, claim: Callable[[bytes | None], bytes]) -> bytes:
         self.kept = claim(self.kept)
         return self.kept
 
@@ -134,7 +134,7 @@ class Run:
 
     async def _until(self, url: str, done: Callable[[], object], key: str) -> None:
         source, place = f"{url} {ACCOUNT}", self.store.place
-        taken = self.store.take(lambda found: claimed(source, found, place))
+        taken = self.store.acquire(lambda found: claimed(source, found, place))
         self.book = ProgressBook(decode_checkpoint(taken, place))
         deadline = time.monotonic() + LONGEST_S
 

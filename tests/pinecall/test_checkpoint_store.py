@@ -18,24 +18,24 @@ def _claim(found: bytes | None) -> bytes:
 
 def test_a_file_keeps_what_was_saved_last(tmp_path: Path) -> None:
     first = CheckpointFile(tmp_path / "c.json")
-    assert first.take(_claim) == b"new"
+    assert first.acquire(_claim) == b"new"
     first.save(b"one")
     del first
-    assert CheckpointFile(tmp_path / "c.json").take(_claim) == b"one+"
+    assert CheckpointFile(tmp_path / "c.json").acquire(_claim) == b"one+"
     assert (tmp_path / "c.json").stat().st_mode & 0o077 == 0
 
 
 def test_a_second_bridge_of_a_file_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     first = CheckpointFile(tmp_path / "c.json")
-    first.take(_claim)
+    first.acquire(_claim)
     with pytest.raises(Fenced, match="in use"):
-        CheckpointFile(tmp_path / "c.json").take(_claim)
+        CheckpointFile(tmp_path / "c.json").acquire(_claim)
     assert (tmp_path / "c.json").read_bytes() == b"new"
 
 
 def test_a_folder_that_is_not_there_is_the_operators(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="pinecall_checkpoint"):
-        CheckpointFile(tmp_path / "none" / "c.json").take(_claim)
+        CheckpointFile(tmp_path / "none" / "c.json").acquire(_claim)
 
 
 def _object(bucket: StrictS3) -> CheckpointObject:
@@ -45,19 +45,19 @@ def _object(bucket: StrictS3) -> CheckpointObject:
 def test_of_two_bridges_of_a_bucket_the_later_one_goes_on() -> None:
     bucket = StrictS3()
     first, second = _object(bucket), _object(bucket)
-    assert first.take(_claim) == b"new"
+    assert first.acquire(_claim) == b"new"
     first.save(b"one")
-    assert second.take(_claim) == b"one+"
+    assert second.acquire(_claim) == b"one+"
     with pytest.raises(Fenced, match="another bridge"):
         first.save(b"two")
     second.save(b"three")
-    assert _object(bucket).take(_claim) == b"three+"
+    assert _object(bucket).acquire(_claim) == b"three+"
 
 
 def test_a_bridge_at_work_that_saves_meanwhile_is_overtaken() -> None:
     bucket = StrictS3()
     first, second = _object(bucket), _object(bucket)
-    first.take(_claim)
+    first.acquire(_claim)
     saved: list[bytes] = []
 
     def claim(found: bytes | None) -> bytes:
@@ -66,4 +66,4 @@ def test_a_bridge_at_work_that_saves_meanwhile_is_overtaken() -> None:
             first.save(saved[0])
         return _claim(found)
 
-    assert second.take(claim) == b"meanwhile+"
+    assert second.acquire(claim) == b"meanwhile+"

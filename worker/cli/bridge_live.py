@@ -99,7 +99,7 @@ async def _bridge(
     key = pinecall_key(os.environ, settings.region, settings.endpoint_url)
     store = places.checkpoint()
     source = f"{settings.pinecall_url.rstrip('/')} {account}"
-    taken = store.take(lambda found: claimed(source, found, store.place))
+    taken = store.acquire(lambda found: claimed(source, found, store.place))
     book = ProgressBook(decode_checkpoint(taken, store.place))
     async with http_call_logs(settings.pinecall_url, key.value, settings.pinecall_env) as logs:
         bridge = Bridge(

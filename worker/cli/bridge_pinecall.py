@@ -36,7 +36,7 @@ def pinecall(
     config_file: Path | None,
     **options: str | None,
 ) -> None:
-    """Bridge Pinecall's calls onto the worker's stream, until told to stop.
+    """Bridge Pinecall's calls onto the worker's stream, until asked to stop.
 
     It finds calls, follows the log of each, and puts what the worker counts: times, durations,
     names of providers and tools. Neither words, nor numbers, nor names of people leave it. It

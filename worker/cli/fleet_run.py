@@ -45,11 +45,11 @@ _LAST_LINES_S: Final = 2.0
 
 
 def run_fleet(settings: Settings, roles: Sequence[Role], child: ChildOf | None = None) -> NoReturn:
-    """Work as one task until asked to stop, and exit. Raises ``VoiceInsightsError`` for what is
-    wrong before there is a log to tell it in.
+    """Work as one task until asked to stop, and exit. Raises ``VoiceInsightsError`` for an error
+    that occurs before there is a log.
     """
     layout = require_layout(Locations(settings.region, settings.endpoint_url), settings.state)
-    if child is not None:  # the port is that of the process that all children are of
+    if child is not None:  # the port belongs to the parent of all children
         settings = settings.model_copy(update={"health_port": None})
     own = readable(settings)
     pump = configure_logging(settings.log_level, settings.log_format, sys.stderr, own)
@@ -130,7 +130,7 @@ def _work(
 
 
 def _child_command(role: Role) -> list[str]:
-    """The command of a process for one shard: this one's, told whose shard it serves."""
+    """Return the command of a process for one shard: this process's, with the role to serve."""
     return [sys.executable, "-m", "worker", *sys.argv[1:], "--child", role]
 
 

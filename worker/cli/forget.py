@@ -46,7 +46,7 @@ BEYOND_REACH: Final = (
 
 
 class _Forgotten(NamedTuple):
-    """What was removed; None for lines on standard output, which can't be reached."""
+    """The removed data; None for lines on standard output, which can't be reached."""
 
     state: ErasedState
     records: ErasedLines | None

@@ -215,11 +215,11 @@ def _measured(settings: Settings, deployment: Deployment, seconds: float) -> dic
             for name in ALARMED_LATENCIES
         }
     for name, measured in found.items():
-        click.echo(f"{name}: {_told(measured)}", err=True)
+        click.echo(f"{name}: {_threshold_text(measured)}", err=True)
     return {name: measured for name, measured in found.items() if measured is not None}
 
 
-def _told(measured: int | None) -> str:
+def _threshold_text(measured: int | None) -> str:
     if measured is None:
         return f"fewer than {PERIODS_AT_LEAST} periods with enough samples; keeps its fallback"
     return f"{measured:,} ms"

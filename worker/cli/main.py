@@ -81,8 +81,8 @@ def main() -> None:
     """Run a command. An expected error ends it with one line and the error's exit code."""
     tune_collector()
     prepare_streams()
-    sys.excepthook = _tell_defect
-    threading.excepthook = _tell_defect_of_thread
+    sys.excepthook = _print_defect
+    threading.excepthook = _print_defect_of_thread
     try:
         sys.exit(cli(prog_name="voice-insights", standalone_mode=False))
     except NoArgsIsHelpError as asked:
@@ -106,7 +106,7 @@ def _end(line: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _tell_defect(
+def _print_defect(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     if issubclass(kind, KeyboardInterrupt):
@@ -115,9 +115,9 @@ def _tell_defect(
         click.echo(traceback_of((kind, error, trace)), err=True)
 
 
-def _tell_defect_of_thread(thrown: threading.ExceptHookArgs) -> None:
+def _print_defect_of_thread(thrown: threading.ExceptHookArgs) -> None:
     if thrown.exc_value is not None and not issubclass(thrown.exc_type, SystemExit):
-        _tell_defect(thrown.exc_type, thrown.exc_value, thrown.exc_traceback)
+        _print_defect(thrown.exc_type, thrown.exc_value, thrown.exc_traceback)
 
 
 def _in_one_line(error: click.ClickException) -> str:

@@ -38,7 +38,7 @@ def require_libraries() -> None:
 
 
 def examine_pinecall(settings: Settings, environ: Mapping[str, str], now: int) -> PinecallFacts:
-    """What ``doctor`` finds out of Pinecall's side, by the bridge's settings. ``now``: epoch ms."""
+    """Collect the facts of Pinecall for ``doctor``, by the bridge's settings. ``now``: epoch ms."""
     place = settings.pinecall_checkpoint
     locations = Locations(settings.region, settings.endpoint_url)
     try:

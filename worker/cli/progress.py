@@ -35,7 +35,7 @@ class Progress:
             self._next = now + self._interval_s
 
 
-def tell_refused(record: Record, why: str) -> None:
+def print_refused(record: Record, why: str) -> None:
     """Report a record that a stream refused."""
     place = f"{record.shard}, sequence number {record.sequence_number}"
     click.echo(escaped_line(f"{place}: left out: {why}"), err=True)

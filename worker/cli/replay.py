@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from worker.cli.kinesis import aws_options, kinesis_client
-from worker.cli.progress import Progress, tell_refused
+from worker.cli.progress import Progress, print_refused
 from worker.cli.replay_files import Paths, ReplayFiles
 from worker.cli.settings_options import CONFIG_HELP
 from worker.errors import BadInput, Misconfigured, VoiceInsightsError
@@ -94,7 +94,7 @@ def _replay(path: str, config: Path | None, as_live: bool, options: dict[str, An
     settings = load_settings({}, os.environ, config).settings
     items = read_recording(path)
     paths = Paths(**{name: options[name] for name in Paths._fields})
-    with _full_disks_told(), ReplayFiles(settings.namespace, paths, path) as files:
+    with _full_disks_reported(), ReplayFiles(settings.namespace, paths, path) as files:
         replay = (LiveReplay if as_live else Replay)(rules_of(settings), files.take)
         run_replay(items, replay, Progress("replayed", monotonic), _PROGRESS_EVERY)
         files.finish(replay.counters)
@@ -105,7 +105,7 @@ def _replay(path: str, config: Path | None, as_live: bool, options: dict[str, An
 
 
 @contextmanager
-def _full_disks_told() -> Iterator[None]:
+def _full_disks_reported() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:  # the reader has read enough
@@ -149,7 +149,7 @@ def _put_back(
         speed=speed or 0.0,
         shift_to_now=shift_to_now,
         progress=Progress("put", monotonic),
-        refused=tell_refused,
+        refused=print_refused,
     )
     damaged = f", {done.damaged:,} damaged lines left out" if done.damaged else ""
     refused = f", {done.refused:,} refused records left out" if done.refused else ""

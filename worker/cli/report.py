@@ -128,7 +128,7 @@ def report(
     )
     data = data_of(read.records, scope, read.counters)
     size = _write(out or _STDOUT, _text(data, as_json=wishes["as_json"]).encode())
-    click.echo(f"{_told(data)}: {out or 'standard output'}, {size:,} bytes", err=True)
+    click.echo(f"{_span_of(data)}: {out or 'standard output'}, {size:,} bytes", err=True)
 
 
 _WISHES: Final = ("since", "until", "calls", "title", "redact", "against", "as_json")
@@ -147,7 +147,7 @@ def _text(data: Data, *, as_json: bool) -> str:
     return (whole[:-1] + b',"calls":[' + calls + b"]}\n").decode()
 
 
-def _told(data: Data) -> str:
+def _span_of(data: Data) -> str:
     fleet = data.whole["fleet"]
     if not data.sessions:
         return "0 sessions"

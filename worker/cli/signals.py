@@ -30,7 +30,7 @@ class Signals:
 
     def __init__(self, shutdown_s: float) -> None:
         self._shutdown_s = shutdown_s
-        self._told_at: float | None = None
+        self._asked_at: float | None = None
         self._begun = False
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
@@ -45,9 +45,9 @@ class Signals:
         """After a signal, the time (``time.monotonic``) by which work should finish, somewhat
         before ``shutdown_s`` have passed; None before a signal.
         """
-        if self._told_at is None:
+        if self._asked_at is None:
             return None
-        return self._told_at + self._shutdown_s - min(_LAST_S, self._shutdown_s / 2)
+        return self._asked_at + self._shutdown_s - min(_LAST_S, self._shutdown_s / 2)
 
     def over(self) -> None:
         """Note that all work has ended, and cancel the forced exit."""
@@ -66,20 +66,20 @@ class Signals:
         self._give_up_in_time()
 
     def _give_up_in_time(self) -> None:
-        if self._told_at is None:
+        if self._asked_at is None:
             return
         if not self._begun:
             raise Stopped
-        if monotonic() - self._told_at >= self._shutdown_s / 2:
+        if monotonic() - self._asked_at >= self._shutdown_s / 2:
             raise Unreachable(
                 "asked to stop while the state could not be reached; whatever isn't committed "
                 "will be read again"
             )
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
-        if self._told_at is not None:
+        if self._asked_at is not None:
             os._exit(_INTERRUPTED)
-        self._told_at = monotonic()
+        self._asked_at = monotonic()
         signal.setitimer(signal.ITIMER_REAL, self._shutdown_s)
 
     def _reopen(self, _number: int, _frame: FrameType | None) -> None:

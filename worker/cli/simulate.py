@@ -19,7 +19,7 @@ from worker.cli.parameters import (
     compress_option,
     compression_of,
 )
-from worker.cli.progress import Progress, tell_refused
+from worker.cli.progress import Progress, print_refused
 from worker.producer.put_records import Clock, reingest
 from worker.recordings.writer import RecordingWriter
 from worker.testing.habits import Habits
@@ -187,7 +187,7 @@ def simulate(
             speed=speed or 0.0,
             shift_to_now=moved,
             progress=Progress("put", time.monotonic),
-            refused=tell_refused,
+            refused=print_refused,
         )
         click.echo(
             f"{done.put:,} records of {traffic.sessions:,} sessions put into {into}", err=True

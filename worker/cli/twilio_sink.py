@@ -114,14 +114,14 @@ def create(
         step = next_step(wanted, streams.look(stream_arn))
         if isinstance(step, CreateSink):
             made = streams.create(wanted)
-            _tell(f"made sink {made.sid} ({made.status})")
+            _print(f"made sink {made.sid} ({made.status})")
             step = next_step(wanted, streams.look(stream_arn))
         step = _subscribed(streams, wanted, step)
         found = sink_of(streams.look(stream_arn), stream_arn)
     if found is not None:
-        _tell_stack(found)
+        _print_stack(found)
     if isinstance(step, SendTest):
-        _tell(f"next: voice-insights twilio sink validate --stream-arn {stream_arn}")
+        _print(f"next: voice-insights twilio sink validate --stream-arn {stream_arn}")
 
 
 @sink.command("test", short_help="Have Twilio send its test event.")
@@ -142,7 +142,7 @@ def send_test(
     """
     with _streams(events_url, region, endpoint_url) as streams:
         found = _require(streams.look(stream_arn), stream_arn)
-        _tell(_tested(streams, found, wait, endpoint_url))
+        _print(_tested(streams, found, wait, endpoint_url))
 
 
 @sink.command(short_help="Validate the sink, and subscribe it.")
@@ -174,7 +174,7 @@ def validate(
         if isinstance(step, SendTest):
             arrived = test_id or _tested(streams, step.sink, wait, endpoint_url)
             streams.validate(step.sink, arrived)
-            _tell(f"validated sink {step.sink.sid}")
+            _print(f"validated sink {step.sink.sid}")
             step = next_step(wanted, streams.look(stream_arn))
         step = _subscribed(streams, wanted, step)
     if isinstance(step, SendTest):
@@ -206,11 +206,11 @@ def status(
         click.echo(json.dumps(_status_fields(found, seen, step)))
     else:
         if found is not None:
-            _tell(f"sink {found.sid}: {found.status}")
-            _tell_stack(found)
+            _print(f"sink {found.sid}: {found.status}")
+            _print_stack(found)
         for event in seen.events:
-            _tell(f"subscribed to {event.type}, schema version {event.schema_version}")
-        _tell(_in_words(step))
+            _print(f"subscribed to {event.type}, schema version {event.schema_version}")
+        _print(_in_words(step))
     sys.exit(0 if isinstance(step, Done) else 1)
 
 
@@ -245,7 +245,7 @@ def _tested(streams: EventStreams, found: TwilioSink, wait: float, endpoint_url:
     arn = _ARN.fullmatch(stream_arn)
     with reading_from_now(stream_arn, arn and arn["region"], endpoint_url) as reader:
         streams.send_test(found)
-        _tell(f"sent the test event to {found.sid}; waiting for it on the stream", err=True)
+        _print(f"sent the test event to {found.sid}; waiting for it on the stream", err=True)
         test_id = reader.wait(wait)
     if test_id is None:
         raise VoiceInsightsError(
@@ -264,20 +264,20 @@ def _subscribed(streams: EventStreams, wanted: WantedSink, step: Step) -> Step:
         click.echo("subscribed to call events")
         return next_step(wanted, streams.look(wanted.stream))
     if isinstance(step, Done):
-        _tell(f"sink {step.sink.sid} is active and subscribed")
+        _print(f"sink {step.sink.sid} is active and subscribed")
     return step
 
 
-def _tell(text: str, *, err: bool = False) -> None:
+def _print(text: str, *, err: bool = False) -> None:
     """Print a line; Twilio's own texts in it can't steer the terminal."""
     click.echo(escaped_line(text), err=err)
 
 
-def _tell_stack(found: TwilioSink) -> None:
+def _print_stack(found: TwilioSink) -> None:
     """Print the values on which the CloudFormation stack and the sink must agree."""
-    _tell(f"  stream  {found.configured('arn')}")
-    _tell(f"  role    {found.configured('role_arn')}")
-    _tell(f"  TwilioExternalId={found.configured('external_id')}")
+    _print(f"  stream  {found.configured('arn')}")
+    _print(f"  role    {found.configured('role_arn')}")
+    _print(f"  TwilioExternalId={found.configured('external_id')}")
 
 
 def _in_words(step: Step) -> str:

@@ -46,7 +46,7 @@ class LineSink:
     def send(self, body: bytes) -> tuple[DeliveryOutcome, str]:
         """Write all lines of an entry; the entries of several threads are serialized.
 
-        Raises ``Unreachable`` if the reader of the lines is gone, and nobody can read any more.
+        Raises ``Unreachable`` if the reader of the lines is gone.
         """
         with self._writing:
             try:
@@ -122,7 +122,7 @@ def _write(file: BinaryIO, data: bytes) -> None:
 class StdoutRecords:
     """Session records on standard output, each line short enough for container runtimes.
 
-    They split lines at 16 KB; a longer record leaves out its timeline, and then its last turn rows.
+    Runtimes split lines at 16 KB; a longer record leaves out its timeline, then its last turn rows.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Requests that are lines of JSON: session records, and dead letters. Pure.
 
-Files, standard output and objects of a bucket take them. Readers recognize a line that is written
-twice, so repeats do no harm, and lines never grow too old.
+The requests of files, standard output and objects of a bucket. Readers recognize a line that is
+written twice, so repeats do no harm, and lines never grow too old.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from worker.partition.dead_letters import decode_letter
 
 RECORDS: Final = "sessions"
 DEAD_LETTERS: Final = "dead-letters"
-"""The folders of both."""
+"""The folders of session records and of dead letters."""
 
 SUFFIX: Final = ".jsonl.zst"
 
@@ -67,7 +67,7 @@ class ObjectSink:
         for key, data in self._contents(body).items():
             answer = self._objects.put(key, zstandard.compress(data, _LEVEL), None)
             if isinstance(answer, StoreFailure) and answer.kind is StoreFailureKind.CHANGED:
-                answer = self._objects.etag(key)  # it exists already
+                answer = self._objects.etag(key)  # the object exists already
             if isinstance(answer, StoreFailure):
                 return DeliveryOutcome.NOT_APPLIED, f"{self._objects.url}: {answer.detail}"
         return DeliveryOutcome.APPLIED, ""

@@ -67,7 +67,7 @@ class StreamSample:
 
     ``records``, of ``bytes`` in all, arrived within ``span_ms``. ``gateway``: gateway call events
     other than ConversationRelay's. ``schemas``: events by the last part of their dataschema.
-    ``seen``: sessions with more than one event; ``spread``: those of them on several shards.
+    ``seen``: sessions with more than one event; ``cross_shard``: those on several shards.
     ``delays``: the delay of each event's first arrival, ms.
     """
 
@@ -84,7 +84,7 @@ class StreamSample:
     unreadable: int = 0
     schemas: dict[str, int] = field(default_factory=dict)
     seen: int = 0
-    spread: int = 0
+    cross_shard: int = 0
     delays: Distribution = field(default_factory=dict)
 
 

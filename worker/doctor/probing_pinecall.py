@@ -1,4 +1,4 @@
-"""Asking Pinecall about its key and its calls, and the bridge's checkpoint how far it is. Shell."""
+"""Probes Pinecall for its key and its calls, and reads the bridge's checkpoint. Shell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.pinecall.checkpoint_store import CHECKPOINT_KEY
 async def probe_pinecall(
     logs: CallLogs, locations: Locations, place: str, now: int
 ) -> PinecallFacts:
-    """All that the checks of Pinecall's side need. ``place``: of the checkpoint."""
+    """Collect the facts for the checks of Pinecall. ``place``: the checkpoint's location."""
     listed = await logs.calls(None)
     log = None
     if isinstance(listed, CallsPage) and listed.calls:
@@ -26,8 +26,8 @@ async def probe_pinecall(
 
 
 def read_checkpoint(locations: Locations, place: str) -> tuple[Checkpoint | None, str | None]:
-    """What a bridge has stored, without taking it; None if nothing is there. Why not, if it can't
-    be read.
+    """Read a bridge's checkpoint without acquiring it; None if there is none. Also return why it
+    can't be read, None if it can.
     """
     try:
         found = _stored(locations, place)

@@ -32,7 +32,7 @@ def sample_of(records: Iterable[Record], minutes: int, shards: int) -> StreamSam
     deliveries = decode_all(records)
     kinds = Counter(_kind(delivery) for delivery in deliveries)
     events = [one for one in deliveries if isinstance(one.occurrence, Event)]
-    seen, spread = _sessions(events)
+    seen, cross_shard = _sessions(events)
     return StreamSample(
         minutes,
         shards,
@@ -47,7 +47,7 @@ def sample_of(records: Iterable[Record], minutes: int, shards: int) -> StreamSam
         unreadable=kinds["unreadable"],
         schemas=dict(Counter(name for one in deliveries if (name := _schema(one.data)))),
         seen=seen,
-        spread=spread,
+        cross_shard=cross_shard,
         delays=_delays(events),
     )
 

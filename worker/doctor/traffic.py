@@ -41,7 +41,7 @@ def _of_sample(sample: StreamSample | None, expected: Expectations) -> Iterator[
     yield _events(sample)
     yield _advanced(sample)
     yield _schemas(sample)
-    yield _spread(sample)
+    yield _cross_shard(sample)
     yield _holds(sample, expected)
 
 
@@ -94,13 +94,14 @@ def _is_old(name: str) -> bool:
     return name.isdecimal() and int(name) < _CURRENT_SCHEMA
 
 
-def _spread(sample: StreamSample) -> Finding:
+def _cross_shard(sample: StreamSample) -> Finding:
     check = "sessions by shard"
     if sample.shards < 2:
         return ok(check, "one shard, so each session is on one")
     if sample.seen < _ENOUGH_SESSIONS:
         return not_known(check, f"{sample.seen} sessions seen", "run again under traffic")
-    found = f"{sample.spread / sample.seen:.0%} of {sample.seen:,} sessions are on several shards"
+    share = sample.cross_shard / sample.seen
+    found = f"{share:.0%} of {sample.seen:,} sessions are on several shards"
     return ok(check, f"{found}, which doesn't matter to a worker that reads all shards")
 
 

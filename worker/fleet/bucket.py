@@ -18,26 +18,26 @@ from worker.stream.position import CARRIER, Position, carrier_at
 from worker.wiring import SharedParts, partition_of
 
 _NO_SKEW_LIMIT_MS: Final = 1 << 62
-"""A shard that runs ahead can't be paused here: its records are in the keyed stream already."""
+"""No limit: a shard that runs ahead can't be paused, as its records are already routed."""
 
 
 class BucketObserver(Protocol):
-    """Learns what becomes of buckets. Called in any thread; must neither block nor raise."""
+    """Observes buckets. Called in any thread; its methods must neither block nor raise."""
 
     def bucket_taken(self, bucket: int, admitted: Iterable[Series]) -> None:
-        """A bucket is about to be served, whose state has ``admitted`` series."""
+        """A bucket will be served; its state has ``admitted`` series."""
         ...
 
     def bucket_left(self, bucket: int) -> None:
-        """A bucket is served no more; also called if it never was."""
+        """A bucket is no longer served; also called if it never was."""
         ...
 
     def turned(self, bucket: int) -> None:
-        """A bucket has been attended to, or is known to be waiting."""
+        """A bucket has had its turn, or is known to be waiting."""
         ...
 
     def routed_twice(self, records: int) -> None:
-        """A bucket has left out so many records, because it had them."""
+        """A bucket has left out ``records`` that it had already."""
         ...
 
     def bundle_refused(self) -> None:
@@ -45,15 +45,15 @@ class BucketObserver(Protocol):
         ...
 
     def of_bucket(self, bucket: int, listener: WorkerEvents) -> WorkerEvents:
-        """Return the hooks of a bucket's service, by which ``listener`` learns of it, too."""
+        """Return the hooks of a bucket's service, which also pass on to ``listener``."""
         ...
 
 
 class BucketParts(NamedTuple):
-    """What the buckets of a process share.
+    """The parts that all buckets of a process share.
 
-    ``state``: the fleet's location. ``births``: returns the positions at which a bucket without any
-    begins, those of all shards of the source. ``parents``: returns the parents of each of these.
+    ``state``: the fleet's location. ``births``: returns the first positions of a bucket that has
+    none yet, in all shards of the source. ``parents``: returns the parents of each of these shards.
     """
 
     layout: Layout
@@ -78,12 +78,12 @@ class BucketParts(NamedTuple):
 
 
 class PartitionsParts(NamedTuple):
-    """What a process's processors of keyed shards share.
+    """The parts that all processors of keyed shards in a process share.
 
     ``hash_keys``: returns the first and the last hash key of a keyed shard. ``monotonic``: seconds.
     ``threads``: how many buckets of a shard are acquired or committed at once. ``grace_s``: how
-    long a bucket that is handed over may go on sending. ``rest``: waits for so many seconds; None:
-    as long as the process doesn't stop.
+    long a bucket that is handed over may go on sending. ``rest``: called with seconds to wait; None
+    waits until the process stops.
     """
 
     buckets: BucketParts
@@ -101,28 +101,28 @@ class PushedSource:
         self._ready: list[DecodedBatch] = []
 
     def push(self, batches: Iterable[DecodedBatch]) -> None:
-        """Have these batches ready."""
+        """Make these batches available to ``poll``."""
         self._ready += batches
 
     def start(self) -> None:
-        """Do nothing: what is pushed comes from elsewhere."""
+        """Do nothing: batches are pushed from outside."""
 
     def poll(self, timeout_s: float) -> list[DecodedBatch]:  # noqa: ARG002
-        """See ``Source.poll``. It doesn't wait."""
+        """See ``Source.poll``. Returns at once."""
         ready, self._ready = self._ready, []
         return ready
 
     def committed(self, positions: Mapping[str, Position]) -> None:
-        """Do nothing: who pushes has checkpoints of its own."""
+        """Do nothing: the pushing processor has checkpoints of its own."""
 
     def pause(self, shards: Iterable[str]) -> None:
-        """Do nothing: who pushes waits while the outbox is too full."""
+        """Do nothing: the pushing processor waits while the outbox is too full."""
 
     def resume(self, shards: Iterable[str]) -> None:
         """Do nothing."""
 
     def expired_shards(self) -> list[str]:
-        """Return none: ended shards stay known, so that late repeats of their records are, too."""
+        """Return none: ended shards stay known, so that late repeats are recognised."""
         return []
 
     def stop(self) -> None:
@@ -149,14 +149,14 @@ class HeldBucket:
         self._receipt = receipt
 
     def has(self, carrier: str, sequence_number: str) -> bool:
-        """Whether the bucket has had the record of a keyed shard, or that shard's end."""
+        """Whether the bucket has received the record of a keyed shard, or that shard's end."""
         position = self.service.partition.positions.get(CARRIER + carrier)
         if position is None:
             return False
         return position.ended or int(position.value) >= int(sequence_number)
 
     def receive(self, bundle: Bundle | Mark) -> int:
-        """Have what is new of a bundle ready to be folded; return how many records were not. See
+        """Prepare a bundle's new records for folding; return how many were repeats. See
         ``Receipt.take`` for errors.
         """
         received = self._receipt.take(bundle)
@@ -166,9 +166,9 @@ class HeldBucket:
         return received.repeated
 
     def _never_leased(self, shard: str) -> Iterator[DecodedBatch]:
-        """The ends of a shard's ancestors of which nothing has come. A shard is leased after its
-        parents' ends have been told, so these were never leased: they had ended before the fleet's
-        start, and would hold time back for ever.
+        """Yield the ends of those ancestors of a shard of which no record has come. A shard is
+        leased after its parents' ends are reported, so these were never leased: they had ended
+        before the fleet's start, and would hold stream time back for ever.
         """
         positions = self.service.partition.positions
         for parent in self._parents.pop(shard, ()):
@@ -180,7 +180,7 @@ class HeldBucket:
     def carried(
         self, carrier: str, sequence_number: str, arrival: int, *, ended: bool = False
     ) -> None:
-        """Note that a keyed shard has been read up to a record, or to its end."""
+        """Note that a keyed shard is read up to a record, or to its end."""
         position = carrier_at(sequence_number, arrival, ended=ended)
         self._source.push([DecodedBatch(CARRIER + carrier, 0, [], position)])
 

@@ -35,7 +35,7 @@ _SEND_THREADS: Final = 2
 
 
 class TaskParts(NamedTuple):
-    """What a process of a fleet is made of.
+    """The parts of a process of a fleet.
 
     ``wait``: called with seconds, in any thread, while streams or states are unreachable; an
     exception from it ends the retries. ``fail``: see ``guard``.
@@ -52,7 +52,7 @@ class TaskParts(NamedTuple):
     fail: Fail
 
     def open(self, stream: str) -> tuple[Kinesis, Callable[[], StreamDescription]]:
-        """Open a stream by its name, as engines do, whatever account an ARN says."""
+        """Open a stream by its name, as engines do, and ignore the account in an ARN."""
         agreed = self.settings.idle_clock == "agreed"
         api = open_stream(
             stream_name(stream),
@@ -72,7 +72,7 @@ def build_task(
     """Make a task of ``roles``; nothing is leased yet.
 
     ``child``: returns the command of a process that serves one shard of a role, by ``build_host``,
-    for an engine that starts such. Raises ``StreamReplaced`` if a stream isn't the layout's, and
+    for an engine with child processes. Raises ``StreamReplaced`` if a stream isn't the layout's,
     ``Misconfigured`` if a setting is missing.
     """
     engine, hosts = _engine(made, child), _HOSTS[made.settings.fleet_engine or "kcl-rs"]
@@ -86,7 +86,7 @@ def build_task(
 
 
 def build_host(made: TaskParts, role: Role) -> RoleHost:
-    """Make what a process has of a role. See ``build_task`` for errors."""
+    """Make the host of a role in this process. See ``build_task`` for errors."""
     source, keyed = required_streams(made.settings)
     api, describe_source = made.open(source)
     _, describe_keyed = made.open(keyed)
@@ -98,7 +98,7 @@ def build_host(made: TaskParts, role: Role) -> RoleHost:
 
 
 class _HostElsewhere:
-    """A ``RoleHost`` of a role whose shards are served by processes of their own."""
+    """The ``RoleHost`` of a role whose shards are served by processes of their own."""
 
     def processor(self) -> Processor:
         """Never called here."""
@@ -145,7 +145,7 @@ def _application(made: TaskParts, role: Role, stream: str, host: RoleHost) -> Fl
         stream=stream_name(stream),
         region=settings.region,
         endpoint=settings.endpoint_url,
-        # all of the keyed stream is the fleet's
+        # the fleet is the only writer of the keyed stream
         start=made.layout.start if role == "router" else "trim_horizon",
         idle_ms=settings.fleet_idle_ms,
         fan_out=settings.fleet_fan_out == "on",

@@ -1,8 +1,8 @@
 """The records of the keyed stream: bundles of one bucket's records, and marks. Pure.
 
-Either is a statement that stays true for good: *of the records of this source shard after that
-position and up to this one, the bucket has exactly these* (a mark: none). So it may come late, or
-any number of times; whoever has got all before it takes what it doesn't have yet.
+Both are statements that stay true for good: *of the records of this source shard after that
+position and up to this one, the bucket has exactly these* (a mark: none). So they may come late, or
+any number of times; a bucket that has all records before takes those that it doesn't have yet.
 
 On the wire it is a version in one byte, then msgpack, compressed with zstd.
 """
@@ -32,8 +32,8 @@ _Name = Annotated[str, msgspec.Meta(max_length=_LONGEST)]
 
 
 class BundleItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A record, or what of it belongs to the bucket, with its place and arrival (epoch ms) in the
-    source.
+    """A record, or the part of it that belongs to the bucket, with its place and arrival (epoch ms)
+    in the source.
 
     ``sub_sequence``: the index in its KPL aggregate, None for a plain record. ``element``: whether
     ``data`` is one element of a list, or one of several documents. ``refused``: why ``data`` is
@@ -51,12 +51,12 @@ class BundleItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class SourceProgress(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A stretch of a source shard.
 
-    ``after``, ``through``: the sequence numbers between which it lies, the second included; empty
-    for the shard's beginning. ``clock``: epoch ms; everything that arrived in the shard before it
-    is not beyond ``through``; 0 if unknown. ``millis_behind``: the distance to the shard's tip.
-    ``ended``: the shard has been read to its end, and these are its child shards. ``horizon``:
-    epoch ms; the stream may have dropped what arrived before it when the router began there; 0 if
-    it has dropped nothing, or everything between was seen.
+    ``after``, ``through``: the sequence numbers that bound the stretch, the second included; empty
+    for the shard's beginning. ``clock``: epoch ms; no record that arrived in the shard before this
+    time lies beyond ``through``; 0 if unknown. ``millis_behind``: the distance to the shard's tip.
+    ``ended``: whether the shard is read to its end; ``children`` are then its child shards.
+    ``horizon``: epoch ms; the stream may have dropped earlier records when the router began there;
+    0 if it has dropped none, or all between were seen.
     """
 
     shard: _Name
@@ -92,8 +92,8 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
 def encode_bundle(
     bundle: Bundle | Mark, compressor: zstandard.ZstdCompressor | None = None
 ) -> bytes:
-    """Return a bundle or a mark as bytes. ``compressor``: saves making one each time; it serves one
-    thread.
+    """Return a bundle or a mark as bytes. ``compressor``: reused by the caller, in one thread only;
+    None makes a new one.
     """
     pack = compressor or bundle_compressor()
     return _PREFIX + pack.compress(_ENCODER.encode(bundle))
@@ -105,8 +105,8 @@ def bundle_compressor() -> zstandard.ZstdCompressor:
 
 
 def decode_bundle(data: bytes) -> Bundle | Mark:
-    """Return what these bytes encode, whatever they are in bounded memory. Raises ``Unreadable`` if
-    they aren't a bundle or mark of a version that this release reads.
+    """Return the bundle or mark that these bytes encode, in bounded memory whatever they hold.
+    Raises ``Unreadable`` if they are none, or of a version that this release doesn't read.
     """
     version = data[0] if data else 0
     read = _READERS.get(version)
@@ -121,7 +121,7 @@ def decode_bundle(data: bytes) -> Bundle | Mark:
 def _plain(frame: bytes) -> bytes:
     try:
         size = zstandard.frame_content_size(frame)
-        # a frame that doesn't say its size could be of any
+        # a frame that doesn't declare its size may have any
         if not 0 <= size <= MAX_PLAIN_BYTES:
             raise Unreadable(f"a bundle of {size} bytes, at most {MAX_PLAIN_BYTES} are read")
         return zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)

@@ -1,7 +1,7 @@
 """A bucket's items as lists that fit into bundles. Pure.
 
-Positions are those of whole records, so what one record has for a bucket is never spread over two
-bundles: it is a *group*.
+Positions are those of whole records, so the items that one record has for a bucket, a *group*, are
+never divided between two bundles.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHUNK_ITEMS: Final = 10_000
 """The bytes and items at which a bundle is full; one group may be more."""
 
 KEPT_BYTES: Final = 1 << 10
-"""What is kept of data that no bundle can hold."""
+"""How many bytes are kept of data that no bundle can hold."""
 
 
 def chunks(items: list[BundleItem]) -> Iterator[list[BundleItem]]:
@@ -43,8 +43,8 @@ def chunks(items: list[BundleItem]) -> Iterator[list[BundleItem]]:
 
 
 def shortened(chunk: list[BundleItem]) -> list[list[BundleItem]]:
-    """Return lists that are smaller than a chunk that turned out too large: its halves or, of one
-    group, the group with its largest data cut off, which makes those items dead letters.
+    """Return smaller lists for a chunk that turned out too large: its halves or, for one group, the
+    group with its largest data cut, which makes those items dead letters.
     """
     groups = list(_groups(chunk))
     if len(groups) > 1:
@@ -55,8 +55,8 @@ def shortened(chunk: list[BundleItem]) -> list[list[BundleItem]]:
 
 
 def _few(group: list[BundleItem]) -> list[BundleItem]:
-    """Return a group that is no more than a bundle may have: a few bytes of an aggregate of more
-    records than events fit in are one dead letter, as they are where nothing is routed.
+    """Return a group of no more items than a bundle may have: an aggregate with too many records is
+    cut to a few bytes, which are one dead letter, as in a single worker.
     """
     if len(group) <= MAX_PARTS:
         return group
@@ -65,7 +65,7 @@ def _few(group: list[BundleItem]) -> list[BundleItem]:
 
 def _cut(item: BundleItem) -> BundleItem:
     why = f"{len(item.data)} bytes, more than a record of the keyed stream can hold"
-    # once nothing is left to cut, the sizes of places are all there is
+    # once no data is left to cut, only the places take bytes
     kept = item.data[: min(KEPT_BYTES, len(item.data) // 2)]
     return replace(item, data=kept, refused=item.refused or why)
 

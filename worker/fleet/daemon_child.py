@@ -1,8 +1,9 @@
-"""The side of the worker that the Kinesis Client Library's daemon in Java starts and talks to.
+"""The child process that the Kinesis Client Library's daemon in Java starts and talks to.
 
-The daemon starts a process for each shard that it leases, and both exchange lines of JSON: it names
-an action on standard input, and goes on once a line on standard output says that it is done. What
-the process makes of errors is not the daemon's: it ends at the first one, and so does the daemon.
+The daemon starts a process for each shard that it leases, and both exchange lines of JSON: the
+daemon names an action on standard input, and goes on once a line on standard output says that the
+action is done. The process doesn't report errors to the daemon: it ends at the first one, and the
+daemon ends with it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class _DaemonRecord(msgspec.Struct, rename="camel"):
 
 
 class _Action(msgspec.Struct, rename="camel"):
-    """Any line of the daemon's; each action has some of the fields."""
+    """A line of the daemon; each action has some of the fields."""
 
     action: str
     shard_id: str | None = None
@@ -42,8 +43,8 @@ _DECODER: Final = msgspec.json.Decoder(_Action)
 
 
 class DaemonChild:
-    """Serves one shard. ``lines``: standard input; ``write``: writes a line to standard output at
-    once. ``fail``: see ``guard``.
+    """Serves one shard. ``lines``: standard input; ``write``: writes a line to standard output,
+    unbuffered. ``fail``: see ``guard``.
     """
 
     def __init__(
@@ -68,24 +69,24 @@ class DaemonChild:
                 self._perform(action)
                 self._say({"action": "status", "responseFor": action.action})
 
-    def _perform(self, told: _Action) -> None:
+    def _perform(self, line: _Action) -> None:
         processor = self._processor
-        if told.action == "initialize":
-            self._shard = told.shard_id or ""
-            processor.initialize(self._shard, begun_after(told.sequence_number))
-        elif told.action == "processRecords":
+        if line.action == "initialize":
+            self._shard = line.shard_id or ""
+            processor.initialize(self._shard, begun_after(line.sequence_number))
+        elif line.action == "processRecords":
             records = leased_records(
-                (self._record(one), one.sub_sequence_number or 0) for one in told.records
+                (self._record(one), one.sub_sequence_number or 0) for one in line.records
             )
-            processor.process(records, told.millis_behind_latest, self._checkpointer())
-        elif told.action == "leaseLost":
+            processor.process(records, line.millis_behind_latest, self._checkpointer())
+        elif line.action == "leaseLost":
             processor.lease_lost()
-        elif told.action == "shardEnded":
+        elif line.action == "shardEnded":
             processor.shard_ended(self._checkpointer())
-        elif told.action == "shutdownRequested":
+        elif line.action == "shutdownRequested":
             processor.shutdown_requested(self._checkpointer())
         else:
-            raise VoiceInsightsError(f"the daemon asks for {told.action!r}, which is unknown")
+            raise VoiceInsightsError(f"the daemon asks for {line.action!r}, which is unknown")
 
     def _record(self, one: _DaemonRecord) -> Record:
         return Record(
@@ -112,5 +113,5 @@ class DaemonChild:
             if line.strip():
                 yield _DECODER.decode(line)
 
-    def _say(self, told: dict[str, str | None]) -> None:
-        self._write(b"\n" + msgspec.json.encode(told) + b"\n")
+    def _say(self, message: dict[str, str | None]) -> None:
+        self._write(b"\n" + msgspec.json.encode(message) + b"\n")

@@ -26,7 +26,7 @@ from worker.fleet.processor import FleetApplication
 
 _MAIN: Final = "software.amazon.kinesis.multilang.MultiLangDaemon"
 TASK_ALIVE: Final = "FLEET_TASK_ALIVE"
-"""The variable that names a pipe to a child: it ends when the task has, however that ended."""
+"""The variable that names a pipe to a child: the pipe ends when the task has ended in any way."""
 
 _ASK_EVERY_S: Final = 0.2
 _SHUTDOWN_S: Final = 20.0
@@ -40,7 +40,7 @@ _LOGGING: Final = """\
   <root level="WARN"><appender-ref ref="stderr" /></root>
 </configuration>
 """
-"""The daemon passes the lines of our processes on by itself, and would log them once more."""
+"""The daemon passes on the lines of the child processes anyway, and would log them twice."""
 
 
 class DaemonEngine:
@@ -78,7 +78,7 @@ class DaemonEngine:
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr,
-                start_new_session=True,  # a terminal's Ctrl-C is this process's to handle
+                start_new_session=True,  # this process handles a terminal's Ctrl-C
             )
             try:
                 _watch(process, stop)
@@ -98,7 +98,7 @@ def _watch(process: subprocess.Popen[bytes], stop: Callable[[], bool]) -> None:
         while process.poll() is None and monotonic() < until:
             sleep(_ASK_EVERY_S)
     finally:
-        process.kill()  # its children end when their input does
+        process.kill()  # the daemon's children end when their input does
         process.wait()
 
 

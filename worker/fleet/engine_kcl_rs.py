@@ -32,11 +32,11 @@ _SHUTDOWN_S: Final = 5.0
 _LEAST_IDLE_MS: Final = 200
 
 _SHARD_SYNC_MS: Final = 10_000
-"""How often one process lists the stream's shards. The very first leases wait for it."""
+"""How often (ms) one process lists the stream's shards. The very first leases wait for it."""
 
 _LOGGED: Final = {"RUST_LOG": "warn,kcl::metrics=off", "NO_COLOR": "1"}
-"""What the library writes to standard error, unless the environment says otherwise: not that its
-own metrics can't be published.
+"""The library's log on standard error, unless the environment sets another one: warnings, without
+those about its own metrics, which can't be published.
 """
 
 
@@ -59,11 +59,11 @@ class KclCheckpointer(Protocol):
     """A checkpointer of the library."""
 
     def checkpoint(self, sequence_number: str | None = None) -> None:
-        """Raises an error whose ``value`` names it as the library in Java does."""
+        """Checkpoint. Raises an error whose ``value`` is its name in the library in Java."""
 
 
 class KclInput(Protocol):
-    """What the library passes to a callback; each has some of these."""
+    """The argument of the library's callbacks; each callback has some of the fields."""
 
     @property
     def shard_id(self) -> str | None: ...  # noqa: D102
@@ -103,13 +103,13 @@ class KclRsEngine:
             if ended:
                 raise VoiceInsightsError(f"kcl-rs ended by itself: {ended[0]}") from ended[0]
             sleep(_ASK_EVERY_S)
-        # it can't be ended while it waits for its first leases, so it gets only some time
+        # the scheduler can't be ended while it waits for its first leases, so the join is limited
         closing = Thread(target=scheduler.shutdown, name=f"{name}-shutdown", daemon=True)
         closing.start()
         closing.join(_SHUTDOWN_S)
 
     def adapter(self, make: Callable[[], Processor]) -> KclRsProcessor:
-        """Return what the library calls instead of a processor that ``make`` makes."""
+        """Return a record processor that passes the library's calls to one made by ``make``."""
         with guarded(self._fail):
             return KclRsProcessor(make(), self._fail, self._random)
 
@@ -163,33 +163,33 @@ class KclRsProcessor:
         self._random = random
         self._shard = ""
 
-    def initialize(self, told: KclInput) -> None:
-        """Called once, before everything else."""
+    def initialize(self, given: KclInput) -> None:
+        """Called once, before all other methods."""
         with guarded(self._fail):
-            self._shard = told.shard_id or ""
-            self._processor.initialize(self._shard, begun_after(told.sequence_number))
+            self._shard = given.shard_id or ""
+            self._processor.initialize(self._shard, begun_after(given.sequence_number))
 
-    def process_records(self, told: KclInput) -> None:
+    def process_records(self, given: KclInput) -> None:
         """Called with records; never without any."""
         with guarded(self._fail):
-            records = self._leased(told.records)
-            behind = told.millis_behind_latest
-            self._processor.process(records, behind, self._checkpointer(told))
+            records = self._leased(given.records)
+            behind = given.millis_behind_latest
+            self._processor.process(records, behind, self._checkpointer(given))
 
-    def lease_lost(self, _told: object) -> None:
-        """Called at the end, also where the process stops."""
+    def lease_lost(self, _given: object) -> None:
+        """Called at the end, also if the process stops."""
         with guarded(self._fail):
             self._processor.lease_lost()
 
-    def shard_ended(self, told: KclInput) -> None:
+    def shard_ended(self, given: KclInput) -> None:
         """Called at the shard's end."""
         with guarded(self._fail):
-            self._processor.shard_ended(self._checkpointer(told))
+            self._processor.shard_ended(self._checkpointer(given))
 
-    def shutdown_requested(self, told: KclInput) -> None:
+    def shutdown_requested(self, given: KclInput) -> None:
         """Called by no release so far."""
         with guarded(self._fail):
-            self._processor.shutdown_requested(self._checkpointer(told))
+            self._processor.shutdown_requested(self._checkpointer(given))
 
     def _leased(self, records: Sequence[KclRecord]) -> list[LeasedRecord]:
         return leased_records((self._record(one), one.sub_sequence_number) for one in records)
@@ -205,8 +205,8 @@ class KclRsProcessor:
             one.partition_key or "",
         )
 
-    def _checkpointer(self, told: KclInput) -> Checkpointer:
-        return checkpointer("kcl-rs", partial(_attempt, told.checkpointer), self._random)
+    def _checkpointer(self, given: KclInput) -> Checkpointer:
+        return checkpointer("kcl-rs", partial(_attempt, given.checkpointer), self._random)
 
 
 def _attempt(checkpointer: KclCheckpointer, sequence: str | None) -> str | None:

@@ -1,8 +1,8 @@
 """Checkpoints of the Kinesis Client Library: their names, errors, and further attempts. Shell.
 
-A checkpoint only spares the next owner what was read before, so one that fails in passing is left
-to the next: a processor that waited for the table would stand still with it. Only a shard's end has
-no next one.
+A checkpoint only spares the next owner records that were read before, so after a passing failure it
+is left to the next checkpoint: a processor that waited for the table would stand still with it. A
+shard's end has no next checkpoint.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Attempt = Callable[[str | None], str | None]
 
 _LEASE_GONE: Final = "ShutdownException"
 _PASSING: Final = frozenset({"ThrottlingException", "KinesisClientLibDependencyException"})
-"""Errors after which another attempt may succeed."""
+"""Passing errors: another attempt may succeed."""
 
 _ATTEMPTS: Final = 6
 _FIRST_WAIT_S: Final = 0.1
@@ -31,12 +31,12 @@ _NOTHING_YET: Final = frozenset({"TRIM_HORIZON", "LATEST", "AT_TIMESTAMP", "SHAR
 
 
 def begun_after(checkpoint: str | None) -> str | None:
-    """Return the sequence number of a lease's checkpoint; None if it is none."""
+    """Return the sequence number of a lease's checkpoint; None if it has none."""
     return None if checkpoint in _NOTHING_YET else checkpoint
 
 
 def checkpointer(engine: str, attempt: Attempt, random: Callable[[], float]) -> Checkpointer:
-    """Return a checkpointer that attempts by ``attempt``. ``engine``: its name in errors."""
+    """Return a checkpointer that calls ``attempt``. ``engine``: the engine's name in errors."""
 
     def checkpoint(sequence: str | None = None) -> Checkpointed:
         for number in range(_ATTEMPTS):

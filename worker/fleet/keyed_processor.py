@@ -1,7 +1,7 @@
 """The processor of a keyed shard, which acquires and serves the buckets on it. Shell.
 
-What counts is a bucket's store: its positions say what the bucket has had, its epoch who owns it.
-A checkpoint only follows commits.
+A bucket's store decides: its positions say which records the bucket has had, its epoch which
+process owns it. A checkpoint only follows commits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from worker.fleet.processor import Checkpointed, Checkpointer, LeasedRecord
 from worker.objectstore.parallel import each
 
 _REST_S: Final = 2.0
-"""The period of which a share is rested while an outbox is too full."""
+"""The period (s) of which a share is waited while an outbox is too full."""
 
 
 class _Host(Protocol):
@@ -38,7 +38,7 @@ class _Host(Protocol):
 class KeyedProcessor:
     """A ``Processor``. Its methods may be called in any thread.
 
-    It checkpoints only what all its buckets have committed, and nothing after an error.
+    It checkpoints only records that all its buckets have committed, and none after an error.
     """
 
     def __init__(self, host: _Host) -> None:
@@ -55,18 +55,18 @@ class KeyedProcessor:
 
     @property
     def buckets(self) -> Sequence[HeldBucket]:
-        """The buckets that are held."""
+        """The acquired buckets."""
         return tuple(self._buckets.values())
 
     def initialize(self, shard: str, after: str | None) -> None:
-        """See ``Processor``. Acquires the shard's buckets. Whoever acquires a bucket later, though
-        it has lost the lease meanwhile, fences this process; ``process`` finds out who is to end.
+        """See ``Processor``. Acquires the shard's buckets. A process that acquires a bucket later
+        fences this one, even after losing the lease; ``process`` finds out which has to end.
         """
         with self._lock, self._serving():
             self._host.enter(self)
             self._shard = shard
             self._settled = self._checkpointed = after
-            self._over = self._host.stopping  # which may not know of this shard any more
+            self._over = self._host.stopping  # the host may have forgotten this shard
             if self._over:
                 self._host.leave(self)
             else:
@@ -78,10 +78,10 @@ class KeyedProcessor:
         millis_behind: int | None,  # noqa: ARG002
         checkpoint: Checkpointer,
     ) -> None:
-        """See ``Processor``. Waits while an outbox is too full. After a stop nothing is taken: the
-        records will come to the next owner.
+        """See ``Processor``. Waits while an outbox is too full. After a stop no records are taken:
+        they go to the next owner.
 
-        Raises ``ChainBroken`` if a bucket lacks what came before a record; ``Misconfigured`` if a
+        Raises ``ChainBroken`` if a bucket lacks records before a bundle; ``Misconfigured`` if a
         record is of another fleet, or on a shard that doesn't carry its bucket;
         ``VoiceInsightsError`` if it can't be read; ``Fenced`` if another process has acquired a
         bucket although this one holds the lease.
@@ -95,16 +95,16 @@ class KeyedProcessor:
             self._settle(checkpoint)
 
     def lease_lost(self) -> None:
-        """See ``Processor``. What is not committed yet is committed all the same: the epoch tells
-        whether this process may.
+        """See ``Processor``. Commits all the same: the epoch decides whether this process still
+        may.
         """
         with self._lock:
             self._finish(self._host.deadline())
             self._give_up()
 
     def shard_ended(self, checkpoint: Checkpointer) -> None:
-        """See ``Processor``. The end is committed in all buckets before it is checkpointed, so
-        their next owner, a child's, finds them as they were left.
+        """See ``Processor``. The end is committed in all buckets before it is checkpointed, so that
+        the owner of a child shard finds them as they were left.
         """
         with self._lock:
             ended = False
@@ -127,7 +127,7 @@ class KeyedProcessor:
             self._settle(checkpoint)
 
     def tick(self) -> None:
-        """Commit if it is time, unless the engine's call is at work."""
+        """Commit if it is time, unless a call of the engine is under way."""
         if self._lock.acquire(blocking=False):
             try:
                 with self._serving():
@@ -136,8 +136,8 @@ class KeyedProcessor:
                 self._lock.release()
 
     def stop(self, deadline: float) -> None:
-        """Commit, send until ``deadline``, and take no more. Whoever is fenced now has nothing
-        left to do.
+        """Commit, send until ``deadline``, and take no more records. A process that is fenced now
+        has nothing left to do.
         """
         if self._lock.acquire(timeout=max(0.0, deadline - self._host.parts.monotonic())):
             try:
@@ -175,7 +175,7 @@ class KeyedProcessor:
             bucket.service.start()
 
     def _make_room(self) -> None:
-        """Wait while an outbox is so full that reading has to rest."""
+        """Wait while an outbox is so full that reading has to pause."""
         while not self._host.stopping:
             for bucket in self.buckets:
                 bucket.service.look_at_backlog()
@@ -207,7 +207,7 @@ class KeyedProcessor:
                     bucket.carried(self._shard, *self._read)
 
     def _received(self, sequence_number: str, data: bytes) -> int:
-        """Give a record to its bucket; return how much of it the bucket had from another one."""
+        """Give a record to its bucket; return how many of its items the bucket had already."""
         bundle = decode_bundle(data)
         bucket = self._buckets.get(bundle.bucket)
         if bucket is None:
@@ -233,14 +233,14 @@ class KeyedProcessor:
             self._parts.observer.turned(bucket.number)
 
     def _settle(self, checkpoint: Checkpointer) -> None:
-        """Checkpoint what is committed. Whoever is fenced and can still checkpoint holds the lease,
-        and must acquire its buckets again: raises ``Fenced``.
+        """Checkpoint up to the committed record. A process that is fenced and can still checkpoint
+        holds the lease, and has to acquire its buckets again: raises ``Fenced``.
         """
         fenced, settled = self._fenced, self._settled
         if fenced is not None:
             made = Checkpointed.MADE if settled is None else checkpoint(settled)
             if made is Checkpointed.DEFERRED:
-                return  # who holds the lease will be known later
+                return  # the holder of the lease is found later
             self._give_up()
             if made is Checkpointed.MADE:
                 raise fenced
@@ -253,12 +253,12 @@ class KeyedProcessor:
                     self._give_up()
 
     def _give_up(self) -> None:
-        """Checkpoint nothing any more."""
+        """Checkpoint no more."""
         self._fenced = self._settled = self._checkpointed = None
 
     def _finish(self, deadline: float) -> bool:
         """Commit all buckets, send until ``deadline``, and end; return whether all were committed,
-        by which this process knows that it owned them.
+        which shows that this process owned them.
         """
         if self._over:
             return False

@@ -1,4 +1,4 @@
-"""The keyed stream as ``fleet init`` finds it, or makes it. Shell."""
+"""Creates the keyed stream for ``fleet init``, or checks an existing one. Shell."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from worker.fleet.streams import stream_name
 from worker.producer.put_records import stream_argument
 
 LEAST_RETENTION_H: Final = 168
-"""A router's checkpoint goes on once the keyed stream has a record, so that has to keep it for as
-long as partitions may be away.
+"""The shortest retention of a keyed stream (hours): a router's checkpoint advances once the keyed
+stream has a record, so the stream has to keep it for as long as partitions may be down.
 """
 
 
 class StreamMaker(Protocol):
-    """The part of a Kinesis client that makes streams and tells of them."""
+    """The part of a Kinesis client that creates and describes streams."""
 
     def describe_stream_summary(self, **request: object) -> dict[str, Any]: ...  # noqa: D102
 
@@ -42,8 +42,8 @@ def stream_maker(session: boto3.Session, region: str | None, endpoint: str | Non
 
 def make_keyed_stream(client: StreamMaker, source: str, keyed: str, shards: int) -> None:
     """Make a provisioned stream that keeps records for at least as long as ``source``, encrypted
-    if that is, with the same key. Of a stream that is there already, perhaps since an attempt that
-    was interrupted, only what is lacking is made up for. ``keyed``: a name or an ARN.
+    if that is, with the same key. An existing stream, as of an interrupted attempt, is kept, and
+    only missing settings are made up for. ``keyed``: a name or an ARN.
     """
     with aws_errors(), expecting_an_answer("Kinesis", client):
         theirs = _summary(client, source)
@@ -65,7 +65,7 @@ def make_keyed_stream(client: StreamMaker, source: str, keyed: str, shards: int)
 def _complete(
     client: StreamMaker, keyed: str, ours: dict[str, Any], theirs: dict[str, Any]
 ) -> None:
-    """Raise the retention of a stream, and encrypt it, where need be."""
+    """Raise the retention of a stream, and encrypt it, as far as necessary."""
     hours = max(LEAST_RETENTION_H, _hours(theirs))
     if _hours(ours) < hours:
         client.increase_stream_retention_period(
@@ -80,8 +80,8 @@ def _complete(
 
 
 def require_fit(client: StreamMaker, source: str, keyed: str) -> None:
-    """Raise ``Misconfigured`` for a keyed stream that can't carry a fleet's records: one on demand,
-    which need not heed their explicit hash keys, or one that keeps them for too short a time.
+    """Raise ``Misconfigured`` for a keyed stream that can't carry a fleet's records: an on-demand
+    one, which may ignore explicit hash keys, or one with too short a retention.
     """
     with aws_errors(), expecting_an_answer("Kinesis", client):
         ours, theirs = _summary(client, keyed), _summary(client, source)

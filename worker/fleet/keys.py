@@ -1,9 +1,9 @@
-"""Which bucket a record belongs to, and how one that belongs to several is divided. Pure.
+"""Assigns records to buckets, and divides those that belong to several. Pure.
 
-Nearly every record is one event, whose session is found without decoding the rest of it. The others
-are decoded. An event belongs to its session's bucket; what belongs to no session goes by the
-sequence number of its record, so that exactly one bucket counts it. A bucket is a function of the
-record alone: a record that is routed again goes where it went.
+Nearly every record is one event, whose session is found without decoding the rest of it. Other
+records are decoded. An event belongs to its session's bucket; an occurrence without a session
+belongs to the bucket of its record's sequence number, so that exactly one bucket counts it. The
+bucket is a function of the record alone: a record that is routed again goes to the same bucket.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from worker.fleet.processor import LeasedRecord
 from worker.stream.record import Record
 
 Keyed = tuple[int, BundleItem]
-"""A bucket, and what belongs to it."""
+"""A bucket, and an item that belongs to it."""
 
 
 def items_by_bucket(
     records: Iterable[LeasedRecord], layout: Layout, platforms: Platforms = PLATFORMS
 ) -> dict[int, list[BundleItem]]:
-    """Return what belongs to each bucket that any of the records belong to, in their order."""
+    """Return the items of each bucket that has any, in the order of the records."""
     found: defaultdict[int, list[BundleItem]] = defaultdict(list)
     session_quickly, bucket_of = platforms.session_quickly, layout.bucket_of
     for record, sub_sequence in records:
@@ -46,8 +46,8 @@ def items_by_bucket(
 def divided(
     record: Record, sub_sequence: int | None, layout: Layout, platforms: Platforms = PLATFORMS
 ) -> list[Keyed]:
-    """Return a record's parts by decoding it: itself, if all its occurrences belong to one
-    bucket.
+    """Return a record's parts by decoding it: the whole record, if all its occurrences belong to
+    one bucket.
     """
     if sub_sequence is not None or not record.data.startswith(MAGIC):
         return _user_record(record, sub_sequence, layout, platforms)

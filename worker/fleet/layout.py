@@ -23,11 +23,11 @@ _HASH_KEY_BITS: Final = 128
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """What all processes of a fleet agree on; it is written once and never changes.
+    """The facts that all processes of a fleet agree on; written once and never changed.
 
     ``source``, ``keyed``: the streams' names and creations, as an ``Engine``'s identity.
-    ``buckets``: their number, 1 to 256. ``start``: where the source's shards begin that have no
-    position; an int is epoch ms.
+    ``buckets``: their number, 1 to 256. ``start``: where shards of the source without a position
+    begin; an int is epoch ms.
     """
 
     source: str
@@ -43,12 +43,12 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fingerprint(self) -> int:
-        """A number that the layouts of other fleets hardly share, by which bundles name theirs."""
+        """A number that bundles name the layout by; those of two fleets are hardly ever equal."""
         return crc32(f"{self.source}\n{self.keyed}\n{self.buckets}".encode())
 
     def bucket_of(self, text: str) -> int:
-        """Return the bucket of a session, by its session id; or of what belongs to no session, by
-        the sequence number of its record.
+        """Return the bucket of a session, by its session id; or of an occurrence without a session,
+        by the sequence number of its record.
         """
         return crc32(text.encode("utf-8", "replace")) % self.buckets
 
@@ -57,8 +57,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return ((2 * bucket + 1) << (_HASH_KEY_BITS - 1)) // self.buckets
 
     def partition_key(self, bucket: int) -> str:
-        """Return the partition key of the bucket's records. Kinesis requires one, and doesn't use
-        it where a record has an explicit hash key.
+        """Return the partition key of the bucket's records. Kinesis requires one, and ignores it
+        for a record with an explicit hash key.
         """
         return f"bucket-{bucket:02}"
 
@@ -69,7 +69,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return [one for one in range(self.buckets) if first <= self.hash_key(one) <= last]
 
     def identity(self, bucket: int) -> str:
-        """Return what the state of a bucket belongs to for good: see ``Store.acquire``."""
+        """Return the identity that a bucket's state belongs to for good: see ``Store.acquire``."""
         return f"{self.source} by {self.keyed}, bucket {bucket} of {self.buckets}"
 
     def location(self, state: str, bucket: int) -> str:
@@ -85,8 +85,8 @@ def encode_layout(layout: Layout) -> bytes:
 
 
 def decode_layout(data: bytes) -> Layout:
-    """Return the layout that these bytes encode. Raises ``CorruptState`` if they aren't one of a
-    version that this release reads.
+    """Return the layout that these bytes encode. Raises ``CorruptState`` if they are none, or of a
+    version that this release doesn't read.
     """
     try:
         version = _VERSION.decode(data).version

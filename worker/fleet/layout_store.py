@@ -1,4 +1,4 @@
-"""Where a fleet's layout is kept: beside the states of its buckets. Shell."""
+"""Stores a fleet's layout, beside the states of its buckets. Shell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worker.opening import Locations
 from worker.state.view import StateView
 
 LAYOUT: Final = "layout"
-"""The name of its file, or of its object."""
+"""The name of the layout's file or object."""
 
 
 def read_layout(locations: Locations, state: str) -> Layout | None:
@@ -36,7 +36,7 @@ def require_layout(locations: Locations, state: str) -> Layout:
 
 
 def create_layout(locations: Locations, state: str, layout: Layout) -> bool:
-    """Write the layout of a new fleet; return False where the same one is there already.
+    """Write the layout of a new fleet; return False if the same one is there already.
 
     Raises ``Misconfigured`` if there is another one.
     """
@@ -70,12 +70,12 @@ def bucket_views(locations: Locations, state: str, sid: str | None = None) -> li
 
 
 def buckets_with(layout: Layout, sid: str) -> list[int]:
-    """Return the buckets that can have a call or a session: a session's own, and all for a call,
-    whose sessions may be in several, or for what may be either.
+    """Return the buckets that can have a call or a session: a session's own; or all buckets for a
+    call, whose sessions may be in several, and for an id that may be either.
     """
     return [layout.bucket_of(sid)] if sid.startswith("VX") else list(range(layout.buckets))
 
 
 def _fixed(layout: Layout) -> tuple[str, str, int]:
-    """What two runs of ``init`` must agree on; the start was fixed by the first."""
+    """Return the facts that two runs of ``init`` must agree on; the first fixes the start."""
     return layout.source, layout.keyed, layout.buckets

@@ -15,7 +15,7 @@ from worker.fleet.task import ROLES
 
 
 class Lease(NamedTuple):
-    """A lease: which role's, of which shard, and by whom; by nobody if ``owner`` is empty."""
+    """A lease: its role, its shard and its owner; nobody holds it if ``owner`` is empty."""
 
     role: str
     shard: str
@@ -23,7 +23,7 @@ class Lease(NamedTuple):
 
 
 class LeaseTable(NamedTuple):
-    """A table. ``exists``: the first task makes it. ``problem``: why it can't be read."""
+    """A table, made by the first task. ``problem``: why it can't be read."""
 
     name: str
     exists: bool
@@ -34,15 +34,15 @@ class LeaseTable(NamedTuple):
 def read_leases(
     session: boto3.Session, fleet: str, region: str | None, endpoint: str | None
 ) -> list[LeaseTable]:
-    """Return both tables of the fleet of that name, whose shards engines note by their ids."""
+    """Return both tables of the fleet of that name, with a lease per shard id."""
     with client_errors("DynamoDB"):
         client: Any = session.client("dynamodb", region_name=region, endpoint_url=endpoint)
     return [_table(client, f"{fleet}-{role}", role) for role in ROLES]
 
 
 def require_unleased(tables: Iterable[LeaseTable]) -> None:
-    """Raise ``Misconfigured`` if one of the tables has leases: a fleet's that was there before,
-    whose checkpoints the routers of a new one would go on from.
+    """Raise ``Misconfigured`` if one of the tables has leases: they belong to an earlier fleet, and
+    the routers of a new one would continue from its checkpoints.
     """
     for table in tables:
         if table.leases:

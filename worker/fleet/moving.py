@@ -1,10 +1,10 @@
 """Moves a whole state from one partition to the buckets of a fleet, and back. Pure.
 
-A session goes to its bucket with all that the state has of it. What belongs to no session is either
-what every bucket must know (how far the source's shards are read and what their clocks say, the
-admitted series, the digests of erased calls and of revisions, which name no session), or what must
-be counted once (the counters, the ledger's notes), which goes to bucket 0. Totals of series since a
-start end: a bucket is another instance, whose totals begin anew.
+A session goes to its bucket with everything that the state has of it. Other parts go to every
+bucket (the positions and clocks of the source's shards, the admitted series, the digests of erased
+calls and of revisions, which name no session), or must be counted once and go to bucket 0 (the
+counters, the ledger's notes). Totals of series since a start end: a bucket is another instance,
+whose totals start at 0.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from worker.stream.position import CARRIER, SECOND, Position
 
 _OPENED: Final = "sessions_opened"
 _MARGIN_MS: Final = 60_000
-"""A position's time is a clock's of this side, too, and records' arrivals are the service's: no two
-clocks agree.
+"""The overlap (ms) of a start by time: a position's time may be this machine's, records' arrivals
+are the service's, and the two clocks differ.
 """
 
 
 class WholeState(NamedTuple):
-    """All that a partition's state holds while nothing waits in its outbox.
+    """The whole state of a partition while no request waits in its outbox.
 
     ``whole``: the merge of all commits; ``evicted``: the closed sessions in the store, without
     those in memory; ``notes``: the ledger's.
@@ -69,7 +69,7 @@ def split_state(
 
 
 def start_after(positions: Mapping[str, Position]) -> Literal["trim_horizon"] | int:
-    """Return where routers must begin so that they leave nothing out after these positions: they
+    """Return where routers must begin so that they leave out no record after these positions. They
     repeat a minute, which the buckets recognise. An int is epoch ms, in whole seconds.
     """
     start = min((at.seen_to for at in positions.values() if not at.ended), default=0) - _MARGIN_MS
@@ -80,8 +80,8 @@ def join_states(states: Sequence[WholeState]) -> WholeState:
     """Return the one state of a fleet's buckets, in their order.
 
     Raises ``BadInput``, which names a shard and the buckets, unless all buckets have read every
-    shard of the source equally far: what one has read and another has not would be lost or counted
-    twice.
+    shard of the source equally far: records that only some of them have read would be lost or
+    counted twice.
     """
     deltas = [state.whole for state in states]
     sessions = [change for delta in deltas for change in delta.sessions]
@@ -123,7 +123,7 @@ def _open(sessions: Iterable[SessionChange]) -> int:
 
 
 def _renumbered(notes: Iterable[Note]) -> list[Note]:
-    """Notes by their latest minute, under numbers that no entry of an outbox ever has."""
+    """Return notes by their latest minute, under numbers that no entry of an outbox ever has."""
     ordered = sorted(notes, key=lambda note: note.newest)
     return [replace(note, entry=-number) for number, note in enumerate(ordered, 1)]
 
@@ -142,8 +142,8 @@ def _latest(clocks: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _common(positions: Sequence[Mapping[str, Position]]) -> dict[str, Position]:
-    """The positions that all buckets have. A shard that was read to its end may have left the
-    stream, and so the positions of some of them.
+    """Return the positions that all buckets share. A shard that was read to its end may have left
+    the stream, and so the positions of some buckets.
     """
     common = {}
     for shard in sorted({shard for one in positions for shard in one}):

@@ -35,8 +35,8 @@ class PartitionsHost:
         Thread(target=self._repeat, name="fleet-commits", daemon=True).start()
 
     def stop(self, deadline: float) -> None:
-        """Commit what every bucket has, send until ``deadline`` (by the monotonic clock), and take
-        no more.
+        """Commit all buckets, send until ``deadline`` (by the monotonic clock), and take no more
+        records.
         """
         self._deadline = deadline
         self._stopping.set()
@@ -44,17 +44,17 @@ class PartitionsHost:
 
     @property
     def stopping(self) -> bool:
-        """Whether nothing is taken any more."""
+        """Whether no more records are taken."""
         return self._stopping.is_set()
 
     @property
     def processors(self) -> list[KeyedProcessor]:
-        """Those that hold a shard."""
+        """The processors that hold a shard."""
         with self._lock:
             return list(self._processors.values())
 
     def deadline(self) -> float:
-        """By when a shard that is left now must be (by the monotonic clock)."""
+        """Return the deadline for leaving a shard now (by the monotonic clock)."""
         return self._deadline or self.parts.monotonic() + self.parts.grace_s
 
     def rest(self, seconds: float) -> None:

@@ -1,8 +1,8 @@
-"""The protocols between a consumer library that leases shards and what is done with them. Pure.
+"""The protocols between a consumer library that leases shards and the processors of shards. Pure.
 
 An engine makes one processor for each shard that it holds a lease of. It calls the processor's
 methods one at a time, in any thread, and different processors at once. Its checkpoints decide only
-where it reads on: what counts is what the processors have made durable themselves.
+where reading continues: the processors make their results durable themselves.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LeasedRecord(NamedTuple):
 
 
 class Checkpointed(Enum):
-    """What became of a checkpoint."""
+    """The result of a checkpoint."""
 
     MADE = "made"
     LEASE_GONE = "the lease is held no more"
@@ -37,9 +37,9 @@ class Checkpointer(Protocol):
     """Moves the lease's checkpoint; valid for as long as the call that it was passed to."""
 
     def __call__(self, sequence: str | None = None) -> Checkpointed:
-        """Checkpoint after the record with the sequence number ``sequence``; None means all that
-        was delivered, and in ``shard_ended`` the shard's end. Only the former can be deferred, to
-        the next call's; the latter raises ``Unreachable`` where the table stays away.
+        """Checkpoint after the record with the sequence number ``sequence``; None means all
+        delivered records, and in ``shard_ended`` the shard's end. Only the former can be deferred,
+        to the next call; the latter raises ``Unreachable`` if the table stays unreachable.
         """
         ...
 
@@ -48,8 +48,8 @@ class Processor(Protocol):
     """Processes one shard for as long as its lease is held."""
 
     def initialize(self, shard: str, after: str | None) -> None:
-        """Begin with ``shard``. ``after``: the sequence number of the lease's checkpoint, None
-        where the shard has none yet. Another process may take the lease while this runs.
+        """Begin with ``shard``. ``after``: the sequence number of the lease's checkpoint, None if
+        it has none yet. Another process may take the lease during this call.
         """
         ...
 
@@ -57,7 +57,7 @@ class Processor(Protocol):
         self, records: Sequence[LeasedRecord], millis_behind: int | None, checkpoint: Checkpointer
     ) -> None:
         """Process the next records of the shard; the engine prefetches only little while this
-        blocks. ``millis_behind``: the distance to the shard's tip, if it is known.
+        blocks. ``millis_behind``: the distance to the shard's tip, if known.
         """
         ...
 
@@ -81,7 +81,7 @@ class Processor(Protocol):
 class FleetApplication(NamedTuple):
     """One role of a task, as an engine runs it.
 
-    ``name``: by which leases are shared with other processes, also the name of their table.
+    ``name``: identifies the leases shared with other processes; also the name of their table.
     ``stream``: the stream's name. ``region`` and ``endpoint``: None leaves them to the environment.
     ``start``: where shards without a checkpoint begin, an int is epoch ms; children of such shards
     begin at their oldest record. ``idle_ms``: the wait between two reads of a shard. ``fan_out``:
@@ -102,16 +102,16 @@ class FleetEngine(Protocol):
     """A consumer library."""
 
     def run(self, application: FleetApplication, stop: Callable[[], bool]) -> None:
-        """Lease and process shards until ``stop`` returns True, which is asked several times a
+        """Lease and process shards until ``stop`` returns True, which is called several times a
         second; then end the processors. Raises an error if the library itself fails.
         """
         ...
 
 
 def leased_records(delivered: Iterable[tuple[Record, int]]) -> list[LeasedRecord]:
-    """Give records their places, if the library numbers the records of an aggregate from 0 and all
-    others 0, too. The only record of an aggregate can't be told from a plain one, and passes for
-    one.
+    """Give records their places, if the library numbers the records of an aggregate from 0 and
+    plain records 0, too. The only record of an aggregate can't be distinguished from a plain one,
+    and counts as plain.
     """
     records = [*delivered]
     firsts = {

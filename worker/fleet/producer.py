@@ -1,6 +1,6 @@
 """Puts bundles and marks into the keyed stream, until all are acknowledged. Shell.
 
-A bundle whose put has no known outcome is put again: buckets drop what they have.
+A bundle whose put has no known outcome is put again: buckets drop repeats.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _FIRST_BACKOFF_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 5.0
 
 PutFailedHook = Callable[[str, int], object]
-"""Called with the reason for which records were not accepted, and how often in a row that has
-happened; must neither block nor raise.
+"""Called with the reason why records were not accepted, and the number of failures in a row; must
+neither block nor raise.
 """
 
 
@@ -46,7 +46,7 @@ class BundleProducer:
     """Puts into ``stream``; safe for threads.
 
     ``wait``: called with seconds before another attempt; returns False once the process stops, and
-    then what is left isn't put. ``random`` returns numbers in [0, 1).
+    then the remaining records aren't put. ``random`` returns numbers in [0, 1).
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class BundleProducer:
         }
 
     def _attempt(self, waiting: list[PutEntry]) -> tuple[list[PutEntry], str]:
-        """Put once; return what has not been acknowledged, and why."""
+        """Put once; return the entries that are not acknowledged, and the reason."""
         rest: list[PutEntry] = []
         reason = ""
         for request in _requests(waiting):
@@ -114,7 +114,7 @@ class BundleProducer:
 
 
 def _requests(entries: list[PutEntry]) -> Iterator[list[PutEntry]]:
-    """Divide entries into requests that PutRecords takes."""
+    """Divide entries into requests within the limits of PutRecords."""
     request: list[PutEntry] = []
     size = 0
     for entry in entries:

@@ -1,9 +1,9 @@
-"""What a bucket does with bundles and marks: whatever it doesn't have yet becomes a batch. Pure.
+"""Turns the new items of bundles and marks into a bucket's batches. Pure.
 
-A bucket has of each source shard all that belongs to it up to a position, its *high-water mark*.
-A bundle that begins at or before it moves it on; what isn't above it is a repeat. A bundle that
-begins beyond it shows that something between was never received: the chain is broken, and nothing
-may be folded any more.
+A bucket has all its items of each source shard up to a position, its *high-water mark*. A bundle
+that begins at or before the mark advances it; items not above the mark are repeats. A bundle that
+begins beyond the mark shows that items between were never received: the chain is broken, and no
+more items may be folded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from worker.stream.record import Record
 
 
 class Received(NamedTuple):
-    """``batches``: at most one a source shard. ``repeated``: how many items the bucket had
+    """``batches``: at most one per source shard. ``repeated``: how many items the bucket had
     already.
     """
 
@@ -38,8 +38,8 @@ class Received(NamedTuple):
 
 
 class Receipt:
-    """The high-water marks of one bucket. ``positions``: those of its state; the same names may
-    hold others than the source's, which stay as they are. Not thread-safe.
+    """The high-water marks of one bucket. ``positions``: those of its state; positions of shards of
+    other streams than the source stay as they are. Not thread-safe.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class Receipt:
         self._platforms = platforms
 
     def take(self, bundle: Bundle | Mark) -> Received:
-        """Return what is new in a bundle, and count it as had from now on.
+        """Return the new items of a bundle, and count them as received.
 
-        Raises ``ChainBroken``, and ``Misconfigured`` if it is of another fleet or bucket; then
-        nothing of it counts as had.
+        Raises ``ChainBroken``, and ``Misconfigured`` if the bundle is of another fleet or bucket;
+        then none of its items counts as received.
         """
         if (bundle.fleet, bundle.bucket) != (self._layout.fingerprint, self._bucket):
             raise Misconfigured(
@@ -116,7 +116,7 @@ class Receipt:
         )
 
     def _lost(self, before: Position, progress: SourceProgress) -> bool:
-        """Whether records may have been trimmed before the router read them; said by one bucket
+        """Whether records may have been trimmed before the router read them; True in one bucket
         only, so that a gap counts once.
         """
         counts = self._layout.bucket_of(progress.shard) == self._bucket
@@ -146,8 +146,8 @@ def _record(shard: str, item: BundleItem) -> Record:
 
 
 def _has(position: Position | None, sequence_number: str) -> bool:
-    """Whether all up to ``sequence_number`` has been received. Numbers are compared as such: some
-    servers write them with leading zeros.
+    """Whether all items up to ``sequence_number`` are received. Compared as numbers, since some
+    servers write leading zeros.
     """
     if not sequence_number:
         return True
@@ -162,7 +162,7 @@ def _moved(position: Position, progress: SourceProgress) -> Position:
         return position
     seen_to = position.seen_to
     if _has(position, progress.through) and not progress.ended:
-        # a repeat, or the same with a later clock
+        # a repeat, or the same position with a later clock
         later = _same(position, progress.through) and progress.clock > seen_to
         return position._replace(seen_to=progress.clock) if later else position
     seen_to = max(seen_to, progress.clock)
@@ -172,8 +172,8 @@ def _moved(position: Position, progress: SourceProgress) -> Position:
 
 
 def _same(position: Position, through: str) -> bool:
-    """Whether nothing lies between ``through``, which the position has, and where it is; after an
-    empty ``through`` a run has found nothing at all, so nothing beyond the position either.
+    """Whether no item lies between ``through``, which the position includes, and the position. A
+    run with an empty ``through`` has found no items at all, so none beyond the position either.
     """
     if not through:
         return True

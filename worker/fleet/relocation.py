@@ -1,7 +1,7 @@
 """Moves a stopped worker's state into a fleet's buckets, and a stopped fleet's into one. Shell.
 
-The states that are moved are acquired first, so that whoever still works on them is fenced, and
-handed over last, so that nobody can go on with them. Until the layout of a new fleet is written, or
+The moved states are acquired first, so that a process still working on them is fenced, and handed
+over last, so that no process can continue with them. Until the layout of a new fleet is written, or
 until the buckets are handed over, nothing has been moved: the attempt can be removed and repeated.
 """
 
@@ -28,8 +28,8 @@ _NOTES_AT_ONCE: Final = 500
 
 
 def fleet_from(locations: Locations, source: str, state: str, layout: Layout) -> WholeState:
-    """Make the state of a fleet at ``state`` from a single worker's at ``source``; return what was
-    moved. The fleet's routers begin where the worker has stopped, whatever ``layout`` says of it.
+    """Make the state of a fleet at ``state`` from a single worker's at ``source``; return the moved
+    state. The fleet's routers begin where the worker has stopped, whatever start ``layout`` names.
 
     Raises ``BadInput`` if there is no state at ``source``, or requests wait in its outbox;
     ``StreamReplaced`` if it isn't that of the layout's source stream; ``Misconfigured`` if there is
@@ -57,8 +57,8 @@ def fleet_from(locations: Locations, source: str, state: str, layout: Layout) ->
 
 
 def single_from(locations: Locations, state: str, target: str) -> WholeState:
-    """Make a single worker's state at ``target`` from that of the fleet at ``state``; return what
-    was moved.
+    """Make a single worker's state at ``target`` from that of the fleet at ``state``; return the
+    moved state.
 
     Raises ``BadInput`` if requests wait in a bucket's outbox, or the buckets have not all read the
     source equally far; ``Misconfigured`` if there is a state at ``target`` already; ``Fenced`` if a
@@ -89,8 +89,8 @@ def single_from(locations: Locations, state: str, target: str) -> WholeState:
 def _acquired(
     locations: Locations, location: str, identity: str, moved: str
 ) -> Iterator[tuple[Erasable, WholeState]]:
-    """Acquire a state, and read all of it. ``moved``: whose it is if an earlier attempt has handed
-    it over already.
+    """Acquire a state, and read all of it. ``moved``: the identity that an earlier attempt has
+    handed it over to.
     """
     with closing(_store(locations, location)) as store:
         there = locations.has_state(location)
@@ -113,7 +113,7 @@ def _acquired(
 def _filled(
     locations: Locations, location: str, identity: str, state: WholeState
 ) -> Iterator[Erasable]:
-    """Keep a state in a place without one."""
+    """Store a state at a location without one."""
     with closing(_store(locations, location)) as store:
         store.acquire(identity)
         store.append(Commit(state.whole, [], state.evicted, None))
@@ -123,7 +123,7 @@ def _filled(
 
 
 def _settled(note: Note) -> Settled:
-    """A note comes into a ledger with the outcome of an entry, here one that is not there."""
+    """Wrap a note as a ledger takes it: the outcome of an entry, here one that doesn't exist."""
     return Settled(note.entry, DeliveryOutcome.APPLIED, (), note)
 
 
@@ -146,7 +146,7 @@ def _require_empty(locations: Locations, state: str, layout: Layout) -> None:
 
 
 def _require_no_state(locations: Locations, target: str, unfinished: str) -> None:
-    """Any other state than one whose move was interrupted may be all that somebody has."""
+    """Raise ``Misconfigured`` if there is a state, in use or left by an interrupted move."""
     if not locations.has_state(target):
         return
     if locations.view(target).taken().stream == unfinished:

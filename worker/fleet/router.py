@@ -1,7 +1,7 @@
-"""The router: takes what source shards deliver, and puts it into the keyed stream by bucket. Shell.
+"""The router: puts the records of source shards into the keyed stream by bucket. Shell.
 
-``RouterHost`` is what one process has of it: a processor for each leased source shard, a thread
-that puts marks, and one that probes shards which deliver nothing.
+``RouterHost`` is the router's part in one process: a processor for each leased source shard, a
+thread that puts marks, and one that probes shards which deliver no records.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from worker.sources.kinesis.api import KinesisApi
 from worker.sources.kinesis.lineage import StreamDescription, children_of, trim_horizon
 
 _SILENT_S: Final = 2.0
-"""How long a shard delivers nothing before it is probed."""
+"""How long (s) a shard delivers no records before it is probed."""
 
 _PROBE_EVERY_S: Final = 2.5
 _DESCRIBE_ATTEMPTS: Final = 20
@@ -30,9 +30,9 @@ _DESCRIBE_AGAIN_S: Final = 0.5
 
 
 class RouterParts(NamedTuple):
-    """What a process's routers share. ``source``: the source stream; ``describe`` returns it as it
-    is now, and raises if it can't be asked for long. ``now``: epoch ms, ``monotonic``: seconds.
-    ``sleep``: called with seconds in any thread; may raise to end a wait.
+    """The parts that all routers of a process share. ``source``: the source stream; ``describe``
+    returns its present description, and raises if it is unreachable for long. ``now``: epoch ms,
+    ``monotonic``: seconds. ``sleep``: called with seconds in any thread; may raise to end a wait.
     """
 
     layout: Layout
@@ -70,8 +70,8 @@ class RouterHost:
             thread.start()
 
     def stop(self, deadline: float) -> None:
-        """Route nothing more, and put last marks, until ``deadline`` (by the monotonic clock). What
-        is not put by then will be routed by the next owners of the leases.
+        """Route no more records, and put last marks, until ``deadline`` (by the monotonic clock).
+        The next owners of the leases route the records that are not put by then.
         """
         self._stopping.set()
         last = Thread(target=self.put_marks, name="fleet-last-marks", daemon=True)
@@ -82,7 +82,7 @@ class RouterHost:
 
     @property
     def stopping(self) -> bool:
-        """Whether nothing is routed any more."""
+        """Whether no more records are routed."""
         return self._stopping.is_set()
 
     def enter(self, router: Router) -> None:
@@ -91,12 +91,12 @@ class RouterHost:
             self._routers[id(router)] = router
 
     def leave(self, router: Router) -> None:
-        """Count a router out: its shard is another process's, or at its end."""
+        """Count a router out: its shard has another owner, or has ended."""
         with self._lock:
             self._routers.pop(id(router), None)
 
     def put_marks(self) -> bool:
-        """Tell buckets what they have to learn; return whether all of them know."""
+        """Report progress to the buckets that lack it; return whether all marks are put."""
         with self._lock:
             marks = Marks(self._parts.layout, [one.routing for one in self._routers.values()])
         if not self._parts.producer.put(marks.puts):
@@ -106,8 +106,8 @@ class RouterHost:
         return True
 
     def probe(self) -> None:
-        """Probe the shards that deliver nothing. A closed shard has no clock, even where an answer
-        looks like a tip's: its child shards may hold records from before.
+        """Probe the shards that deliver no records. A closed shard has no clock, even if an answer
+        looks like that of a tip: its child shards may hold earlier records.
         """
         parts = self._parts
         with self._lock:
@@ -146,7 +146,7 @@ class RouterHost:
         return True
 
     def ended(self, router: Router, children: Sequence[str]) -> bool:
-        """Tell all buckets of the end of a router's shard; return whether they know."""
+        """Report the end of a router's shard to all buckets; return whether all marks are put."""
         with self._lock:
             router.routing.end(children)
         while not router.routing.end_settled:
@@ -176,11 +176,11 @@ class Router:
         self.routing = Routing(parts.layout, "", None)
 
     def silent(self, now: float) -> bool:
-        """Whether the shard delivers nothing, and hasn't for a while."""
+        """Whether the shard has delivered no records for a while."""
         return not self._busy and now - self._called_at >= _SILENT_S
 
     def initialize(self, shard: str, after: str | None) -> None:
-        """See ``Processor``. What was routed before is what the checkpoint says, and no more."""
+        """See ``Processor``. Only the checkpoint says which records were routed before."""
         self.shard = shard
         horizon = trim_horizon(self._parts.describe(), self._parts.now())
         self.routing = Routing(self._parts.layout, shard, after, horizon)
@@ -191,8 +191,8 @@ class Router:
     def process(
         self, records: Sequence[LeasedRecord], millis_behind: int | None, checkpoint: Checkpointer
     ) -> None:
-        """See ``Processor``. After a stop, or once the lease is known to be lost, nothing is
-        routed: the records will come to the next owner.
+        """See ``Processor``. After a stop, or once the lease is known to be lost, no records are
+        routed: they go to the next owner.
         """
         if self._lost or self._host.stopping:
             return
@@ -212,8 +212,8 @@ class Router:
         self._leave()
 
     def shard_ended(self, checkpoint: Checkpointer) -> None:
-        """See ``Processor``. The end is checkpointed once all buckets know it, with the child
-        shards, which hold stream time from then on.
+        """See ``Processor``. The end is checkpointed once it is reported to all buckets, with the
+        child shards, which hold stream time back from then on.
         """
         if self._lost or self._host.stopping:
             return

@@ -1,10 +1,10 @@
 """One router's run over one source shard: batches become bundles and marks. Pure.
 
-A run begins after a checkpoint and goes on without a hole. It puts a batch's rounds one after
-another, each when all of the one before has been acknowledged, and the next batch after that; so a
-bucket never sees a bundle whose predecessor isn't in the keyed stream already. What a bucket has
-nothing of, it learns by marks. Only what every bucket has been told may be checkpointed: then the
-next run's first bundles begin after nothing that a bucket lacks.
+A run begins after a checkpoint and continues without a gap. It puts a batch's rounds one after
+another, each once the one before is acknowledged, and then the next batch; so a bucket never sees a
+bundle whose predecessor isn't in the keyed stream already. Marks report stretches without items.
+Only progress that is reported to every bucket may be checkpointed: then no bucket lacks items
+before the next run's first bundles.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ its partition key counts, too.
 """
 
 MARK_EVERY_S: Final = 1.0
-"""How often marks are put."""
+"""The period (s) of marks."""
 
 _LEAST_BYTES: Final = 256 << 10
-"""What the places of a record's parts take at most, if nothing is left of their data."""
+"""The most bytes of a record's parts once all their data is cut: those of their places."""
 
 
 class BundlePut(NamedTuple):
@@ -49,7 +49,7 @@ class BundlePut(NamedTuple):
 
 
 class _Reached(NamedTuple):
-    """How far a run has come; later is greater. ``step``: the number of its batches."""
+    """A run's progress; later is greater. ``step``: the number of its batches."""
 
     step: int
     ended: bool
@@ -83,31 +83,31 @@ class Routing:
         self._most_bytes = most_bytes
         self._compressor = bundle_compressor()
         self._now = self._settled = _Reached(0, ended=False, clock=0, through=after or "")
-        self._told = [self._now] * layout.buckets
+        self._reported = [self._now] * layout.buckets
         self._begun = False
         self._routed: tuple[_Reached, frozenset[int]] | None = None
         self._millis_behind = 0
 
     @property
     def through(self) -> str:
-        """The sequence number up to which all has been acknowledged; empty at the shard's start."""
+        """The sequence number up to which all is acknowledged; empty at the shard's start."""
         return self._now.through
 
     @property
     def clock(self) -> int:
-        """The time (epoch ms) up to which the shard is known; 0 if it isn't at all."""
+        """The time (epoch ms) up to which the shard is read; 0 if unknown."""
         return self._now.clock
 
     @property
     def settled(self) -> str:
-        """The sequence number that may be checkpointed, since all buckets have been told of all up
-        to it; empty if there is none.
+        """The sequence number that may be checkpointed, since the progress up to it is reported to
+        all buckets; empty if there is none.
         """
         return self._settled.through
 
     @property
     def end_settled(self) -> bool:
-        """Whether all buckets have been told of the shard's end, so that it may be checkpointed."""
+        """Whether the shard's end is reported to all buckets, so that it may be checkpointed."""
         return self._settled.ended
 
     def route(
@@ -116,9 +116,9 @@ class Routing:
         """Return the rounds of the next records of the shard, to be put as the module says. Call
         ``acknowledged`` when they have been.
 
-        ``millis_behind``: the distance to the shard's tip after them, if it is known. Raises
-        ``ValueError`` if the batch before has not been acknowledged, whyever: what a later bundle
-        says of its stretch would not be true. Such a run can't go on.
+        ``millis_behind``: the distance to the shard's tip after them, if known. Raises
+        ``ValueError`` if the batch before is not acknowledged, for whatever reason: a later
+        bundle's statement about its stretch would be false. Such a run can't continue.
         """
         if self._begun:
             raise ValueError("the batch before has not been acknowledged")
@@ -140,18 +140,18 @@ class Routing:
         return rounds
 
     def acknowledged(self) -> None:
-        """Note that all that ``route`` returned last is in the keyed stream."""
+        """Note that all records that ``route`` returned last are in the keyed stream."""
         if self._routed is None:
             return
         self._now, buckets = self._routed
         self._begun, self._routed = False, None
         for bucket in buckets:
-            self._told[bucket] = self._now
+            self._reported[bucket] = self._now
         self._settle()
 
     def caught_up(self, clock: int) -> None:
-        """Note that the shard was seen to have nothing beyond ``through`` at ``clock`` (epoch ms):
-        nothing can arrive before it any more.
+        """Note that the shard was seen to have no records beyond ``through`` at ``clock`` (epoch
+        ms): no record can arrive before that time any more.
         """
         if not (self._begun or self._now.ended) and clock > self._now.clock:
             self._now = self._now._replace(clock=clock)
@@ -167,26 +167,26 @@ class Routing:
             step = self._now.step + 1
             self._now = self._now._replace(step=step, ended=True, children=tuple(children))
 
-    def untold(self, bucket: int) -> SourceProgress | None:
-        """Return what a mark has to tell a bucket; None if it knows."""
-        told, now = self._told[bucket], self._now
-        if told >= now:
+    def unreported(self, bucket: int) -> SourceProgress | None:
+        """Return the progress that a mark has to report to a bucket; None if there is none."""
+        reported, now = self._reported[bucket], self._now
+        if reported >= now:
             return None
-        return self._progress(told, now)
+        return self._progress(reported, now)
 
-    def told_all(self, reached: object) -> None:
-        """Note that every bucket has been told of what ``reached`` was then."""
+    def reported_to_all(self, reached: object) -> None:
+        """Note that the progress ``reached`` is reported to every bucket."""
         if isinstance(reached, _Reached):
-            self._told = [max(told, reached) for told in self._told]
+            self._reported = [max(one, reached) for one in self._reported]
             self._settle()
 
     @property
     def reached(self) -> object:
-        """What the run has reached by now: for ``told_all``."""
+        """The run's present progress, for ``reported_to_all``."""
         return self._now
 
     def _settle(self) -> None:
-        self._settled = min(self._told)
+        self._settled = min(self._reported)
 
     def _progress(self, after: _Reached, reached: _Reached) -> SourceProgress:
         return SourceProgress(
@@ -201,8 +201,8 @@ class Routing:
         )
 
     def _bundles(self, bucket: int, items: list[BundleItem], reached: _Reached) -> list[bytes]:
-        """Return a bucket's bundles in order, of which only the last one tells the whole batch."""
-        after, found = self._told[bucket], list[bytes]()
+        """Return a bucket's bundles in order; only the last one reports the whole batch."""
+        after, found = self._reported[bucket], list[bytes]()
         waiting = list(chunks(items))
         while waiting:
             chunk = waiting.pop(0)
@@ -210,7 +210,7 @@ class Routing:
             if waiting:
                 until = self._now._replace(through=chunk[-1].sequence_number)
             progress = self._progress(after, until)
-            if found:  # what may be trimmed before the run counts once
+            if found:  # records trimmed before the run count once
                 progress = replace(progress, horizon=0)
             data = self._encoded(bucket, progress, chunk)
             if len(data) > self._most_bytes:
@@ -226,8 +226,8 @@ class Routing:
 
 
 class Marks:
-    """The marks that are due of all of a task's ``routings``: one a bucket that has to learn
-    anything. They can be put beside the routings' next batches.
+    """The due marks of all of a task's ``routings``: one per bucket with unreported progress. They
+    can be put while the routings' next batches are.
     """
 
     def __init__(self, layout: Layout, routings: Iterable[Routing]) -> None:
@@ -235,13 +235,13 @@ class Marks:
         self.puts: Final = [
             BundlePut(bucket, encode_bundle(Mark(layout.fingerprint, bucket, progress)))
             for bucket in range(layout.buckets)
-            if (progress := self._untold(bucket))
+            if (progress := self._unreported(bucket))
         ]
 
     def acknowledged(self) -> None:
         """Note that all ``puts`` are in the keyed stream."""
         for routing, reached in self._reached:
-            routing.told_all(reached)
+            routing.reported_to_all(reached)
 
-    def _untold(self, bucket: int) -> list[SourceProgress]:
-        return [one for routing, _ in self._reached if (one := routing.untold(bucket))]
+    def _unreported(self, bucket: int) -> list[SourceProgress]:
+        return [one for routing, _ in self._reached if (one := routing.unreported(bucket))]

@@ -1,4 +1,4 @@
-"""Lets a bucket go on where its chain is broken. Shell."""
+"""Lets a bucket whose chain is broken continue after the gap. Shell."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from worker.stream.position import HEAD, Position
 def skip_to(
     locations: Locations, state: str, layout: Layout, bucket: int, shard: str, after: str
 ) -> str:
-    """Move a bucket's position in a shard of the source on to ``after``, a sequence number, and
-    count a gap; return where it was, in words.
+    """Advance a bucket's position in a shard of the source to ``after``, a sequence number, and
+    count a gap; return the position before, in words.
 
     Raises ``BadInput`` for a bucket without a state, for a shard that no bucket knows, and for a
-    number that isn't one or lies before what the bucket has.
+    text that is no number or a number before the bucket's position.
     """
     if bucket >= layout.buckets or not after.isdecimal():
         raise BadInput(f"takes a bucket from 0 to {layout.buckets - 1} and a sequence number")
@@ -45,9 +45,11 @@ def skip_to(
 def _require_known(
     locations: Locations, state: str, layout: Layout, bucket: int, shard: str
 ) -> None:
-    """A shard's first records may never have reached this bucket, but then they have others.
+    """Raise ``BadInput`` for a shard that no bucket knows. A shard's first records may never have
+    reached this bucket, but then they have reached others.
 
-    One that doesn't exist would have no clock for good, and the bucket's time would stand still.
+    A shard that doesn't exist would never have a clock, and the bucket's stream time would stand
+    still.
     """
     for one in (bucket, *range(layout.buckets)):
         location = layout.location(state, one)

@@ -21,7 +21,7 @@ _AGAIN_S: Final = 0.5
 
 
 def stream_identity(description: StreamDescription) -> str:
-    """Return the name of a stream in all of AWS, and its creation."""
+    """Return a stream's name, unique in all of AWS, with its creation."""
     return f"{description.arn}, created {format_ms(description.created)}"
 
 
@@ -38,8 +38,8 @@ def stream_name(stream: str) -> str:
 
 
 def may_pass(error: VoiceInsightsError) -> bool:
-    """Whether a call that failed may succeed if it is made again: Kinesis didn't answer, or the
-    credentials had expired, which are looked up again.
+    """Whether a failed call may succeed if retried: Kinesis didn't answer, or the credentials had
+    expired, which are looked up again.
     """
     return isinstance(error, Unreachable) or found_expired(error.__cause__)
 

@@ -1,7 +1,7 @@
 """One task of a fleet: one or both roles, each an application of the engine, in one process. Shell.
 
-It ends with the first error of a callback or a thread, by ``fail``. Asked to stop, it first commits
-what its partitions have, since engines may end processors without a word.
+A task ends with the first error of a callback or a thread, by ``fail``. Asked to stop, it first
+commits its partitions, since engines may end processors without a call.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LOOK_EVERY_S: Final = 0.2
 
 
 class RoleHost(Protocol):
-    """What a process has of one role."""
+    """The part of one role in a process."""
 
     def processor(self) -> Processor:
         """Return the processor of one more leased shard."""
@@ -36,7 +36,7 @@ class RoleHost(Protocol):
         ...
 
     def stop(self, deadline: float) -> None:
-        """Make durable what can be, until ``deadline`` (``time.monotonic``), and take no more."""
+        """Take no more records; make durable what can be until ``deadline`` (monotonic)."""
         ...
 
 
@@ -57,7 +57,7 @@ class FleetTask:
         self._stop = Event()
 
     def run(self, deadline: Callable[[], float | None]) -> None:
-        """Work until there is a ``deadline`` (``time.monotonic``), and end before it."""
+        """Work until ``deadline`` returns an instant (``time.monotonic``), and end before it."""
         threads = [self._thread(one) for one in self._roles]
         while (end := deadline()) is None:
             sleep(_LOOK_EVERY_S)

@@ -1,7 +1,7 @@
-"""Asks whether a source shard has nothing to read, and since when. Shell.
+"""Finds out whether a source shard has no records to read, and since when. Shell.
 
-Engines are silent about an empty shard, or don't tell the server's date; stream time would stand
-until the shard's next record.
+Engines don't report an empty shard, or not the server's date; stream time would stand still until
+the shard's next record.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from worker.stream.position import HEAD, Position, at_time
 def probed_tip(
     api: KinesisApi, shard: str, through: str, seen_to: int, start: Literal["trim_horizon"] | int
 ) -> int | None:
-    """Return the time (epoch ms) before which nothing can arrive beyond ``through`` any more, a
-    sequence number, or empty where the shard is not read yet and begins at ``start``. ``seen_to``:
-    the shard's clock so far, 0 if it has none; the shard is asked from about there if the stream no
-    longer accepts the number, whose record it has dropped.
+    """Return the time (epoch ms) before which no record can arrive beyond ``through`` any more.
+    ``through``: a sequence number, empty if the shard is not read yet and begins at ``start``.
+    ``seen_to``: the shard's clock so far, 0 if it has none; the probe begins about there if the
+    stream no longer accepts the number, as it has dropped the record.
 
     None if the shard has records there, is at its end, or can't be asked.
     """
@@ -39,7 +39,7 @@ def probed_tip(
         and iterator.kind is StreamFailureKind.REFUSED
         and through
     ):
-        # no horizon: all that the shard still has is beyond the number
+        # no horizon: all remaining records of the shard are beyond the number
         iterator = api.shard_iterator(
             shard, after_refusal(Position("after", through, seen_to), 0)[0]
         )

@@ -135,7 +135,7 @@ def _lines(deployment: Deployment) -> str:
 
 
 def _turn_taking(deployment: Deployment) -> Widget:
-    """How long the agent takes to fall silent, or where that can't be told, to take its turn."""
+    """The time until the agent falls silent or, where that is unknown, until it takes its turn."""
     if deployment.platform:
         return _latency(deployment, "EndOfTurnDelay", ("p50", "p95"), "End of turn found (ms)")
     return _latency(deployment, "BargeInStopTime", ("p50", "p95"), "Silent after barge-in (ms)")

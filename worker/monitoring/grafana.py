@@ -1,7 +1,7 @@
 """The dashboard for Grafana, of CloudWatch's metrics or of Prometheus's. Pure.
 
-It is the dashboard that CloudFormation gets, panel by panel, in Grafana's words, so the two can't
-tell different things; each data source adds what only it can show. The schema is that of Grafana 10
+It is the dashboard that CloudFormation deploys, panel by panel, in Grafana's terms, so the two
+always agree; each data source adds panels that only it can show. The schema is that of Grafana 10
 to 13.
 """
 
@@ -22,7 +22,7 @@ from worker.monitoring.yaml_text import to_yaml
 from worker.telemetry.catalogue import TELEMETRY_METRICS
 
 GrafanaSource = Literal["cloudwatch", "prometheus"]
-"""Where a dashboard's numbers are from."""
+"""The source of a dashboard's numbers."""
 
 SCHEMA_VERSION: Final = 39
 PROVISIONED_AT: Final = "/var/lib/grafana/dashboards/voice-insights"
@@ -33,7 +33,7 @@ PanelQuery = dict[str, Any]
 
 _UNIT: Final = re.compile(r"(?:,? ?\(?p95\)?)? ?\((ms|%|Milliseconds)\)")
 SHARE: Final = "share"
-"""The unit of what CloudWatch has in percent, and other stores as a ratio."""
+"""The unit of values that CloudWatch has in percent, and other stores as a ratio."""
 
 _UNITS: Final = {"Milliseconds": "ms", "Seconds": "s", "Percent": SHARE, "Bytes": "bytes"}
 _TARGET_COLORS: Final = ("green", "yellow", "red")
@@ -63,7 +63,7 @@ class DataSource(Protocol):
         ...
 
     def annotations(self) -> list[dict[str, Any]]:
-        """When alarms went off."""
+        """Return the annotations of alarms that went off."""
         ...
 
 

@@ -33,7 +33,7 @@ _ALL: Final = ".*"
 
 
 class PrometheusSource:
-    """Prometheus's data source. Lines are told by platform, and those of the worker by job."""
+    """Prometheus's data source. Lines are split by platform, and those of the worker by job."""
 
     kind: GrafanaSource = "prometheus"
 
@@ -62,8 +62,8 @@ class PrometheusSource:
     def _expression(
         self, line: GraphLine, known: Mapping[str, str]
     ) -> tuple[str | None, tuple[str, ...]]:
-        """The line as PromQL, None if it is of what Prometheus hasn't, and the labels beside the
-        platform by which it is several.
+        """Return the line as PromQL, None if Prometheus lacks its metric; and the labels beside the
+        platform that split it into several lines.
         """
         options = line[-1]
         if len(line) > 1:
@@ -99,7 +99,7 @@ class PrometheusSource:
         return f"{line[-1].get('label', '')} {values}".strip()
 
     def scaled(self, unit: str, value: float) -> tuple[str, float]:
-        """See ``DataSource.scaled``: in seconds what is in milliseconds; percentages as such."""
+        """See ``DataSource.scaled``: milliseconds become seconds; percentages are kept."""
         if unit == "ms":
             return "s", value / 1000
         return ("percentunit", value / 100) if unit == SHARE else (unit, value)

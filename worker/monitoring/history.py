@@ -25,7 +25,7 @@ class StatisticsApi(Protocol):
 def history(
     client: StatisticsApi, deployment: Deployment, name: str, start: datetime, end: datetime
 ) -> Iterator[BaselinePeriod]:
-    """All periods with samples from ``start`` to ``end``, both at a period's boundary.
+    """Yield the periods with samples from ``start`` to ``end``, both at a period's boundary.
 
     Makes two calls for each five days, because CloudWatch answers with either statistics or
     percentiles. A period without a percentile (emulators have none) is left out.

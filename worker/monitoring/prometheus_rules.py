@@ -1,7 +1,7 @@
-"""Prometheus's rules: what is watched is what CloudWatch's alarms watch. Pure.
+"""Prometheus's rules, which watch the same metrics as CloudWatch's alarms. Pure.
 
-An alarm looks at M of N periods, because CloudWatch shows a minute late; Prometheus sees what is
-told when it is told, so a rule has to hold for M periods.
+An alarm looks at M of N periods, because CloudWatch shows a minute late; Prometheus sees samples as
+soon as they are emitted, so a rule has to hold for M periods.
 """
 
 from __future__ import annotations
@@ -103,15 +103,15 @@ def _share(statistics: PromqlStatistics, share: Share, window: str, threshold: i
 
 
 def _filled(one: str, all_of_them: Iterable[str]) -> str:
-    """A sum, 0 where only the others have series: an operator with a side that has none gives
-    none.
+    """Return a sum that is 0 where only other operands have series: an operator with an operand
+    without series gives none.
     """
     others = [f"0 * {other}" for other in all_of_them if other != one]
     return f"({' or '.join((one, *others))})"
 
 
 def _silence(alarm: Alarm) -> str:
-    """No worker that answers, or none that commits, for as long as the alarm waits."""
+    """Return the rule of an absent worker: none answers or commits while the alarm waits."""
     waits_s = alarm.bad * alarm.period_s
     beat, age = (TELEMETRY_METRICS[name].prometheus_name for name in ("Heartbeat", "CommitAge"))
     return f"absent_over_time({beat}[{duration(waits_s)}])\nor\nmin by (job) ({age}) >= {waits_s}"

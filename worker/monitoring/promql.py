@@ -1,7 +1,7 @@
 """Statistics of metrics as PromQL. Pure.
 
-Series are added up by job, and those of calls by platform, too: what two platforms call by one
-name differs. Series without a platform are those of the platform that has no label.
+Series are added up by job, and those of calls by platform, too: a metric's definition differs by
+platform. Series without a platform are those of the platform that has no label.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MINUTE_S: Final = 60
 
 
 def duration(seconds: int) -> str:
-    """A length of time as Prometheus writes it."""
+    """Format a length of time as Prometheus writes it."""
     for unit_s, unit in ((_HOUR_S, "h"), (_MINUTE_S, "m")):
         if seconds and seconds % unit_s == 0:
             return f"{seconds // unit_s}{unit}"
@@ -55,7 +55,7 @@ class PromqlStatistics:
         return self._of_calls(family, metric.statistic, window, dict(metric.dimensions), ())
 
     def by_dimensions(self, metric: MetricQuery, window: str) -> str:
-        """The same by the values of the metric's dimensions, whatever they are."""
+        """Return the statistic by the values of the metric's dimensions."""
         family = family_of(self._deployment, metric)
         by = tuple(map(label_name, family.dimensions))
         return self._of_calls(family, metric.statistic, window, {}, by)
@@ -138,8 +138,8 @@ def family_of(deployment: Deployment, metric: MetricQuery) -> CallFamily:
 
 
 def bound_of(metric: str, sample: int) -> str:
-    """An explicit bound of a metric's histogram, by the greatest integer sample within, as the
-    label ``le`` has it. Raises ``ValueError`` for what is none.
+    """Return an explicit bound of a metric's histogram, by the greatest integer sample within, in
+    the form of the label ``le``. Raises ``ValueError`` for any other sample.
     """
     instrument = instrument_of(metric)
     if sample not in instrument.bounds:

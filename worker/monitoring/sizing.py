@@ -45,11 +45,11 @@ FLEET_TASKS: Final = 2
 """Tasks of the smallest fleet, so that one takes over from the other."""
 BUCKETS: Final = 16
 BUNDLED_BYTES: Final = 130
-"""What a record of 1 KB takes in the keyed stream, bundled and compressed."""
+"""The bytes of a record of 1 KB in the keyed stream, bundled and compressed."""
 BUNDLES_A_S: Final = 1.0
 """Bundles a second that a shard's router makes for each bucket."""
 SHARD_BYTES_A_S: Final = 1_000_000
-"""What a shard takes."""
+"""The bytes that a shard accepts per second."""
 HELD_S: Final = 1_000
 """The time that a session is in memory: the call, its last events' delay, its close, the holds."""
 HELD_KB: Final = 8
@@ -159,8 +159,8 @@ def keyed_shards(events_s: float) -> int:
 
 
 def second_stream(shards: int, keyed: int) -> float:
-    """What a keyed stream of ``keyed`` shards beside one of ``shards`` costs a month, in dollars:
-    its shards, seven days of records, and what is put.
+    """Return the cost in dollars a month of a keyed stream of ``keyed`` shards beside a source of
+    ``shards``: its shards, seven days of records, and the bytes put.
     """
     puts = shards * BUCKETS * BUNDLES_A_S * HOURS * 3600
     return keyed * HOURS * (SHARD_HOUR + RETENTION_SHARD_HOUR) + puts / 1e6 * MILLION_PUTS

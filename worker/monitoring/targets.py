@@ -1,4 +1,4 @@
-"""What good latencies are, by platform: the lines on dashboards, and fallbacks of alarms. Pure."""
+"""Targets of latencies, by platform: the lines on dashboards, and fallbacks of alarms. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worker.monitoring.deployment import Deployment
 
 
 class Target(NamedTuple):
-    """The latencies that are good: a median and a limit, in ms."""
+    """Good latencies: a median and a limit, in ms."""
 
     median: int
     limit: int
@@ -27,7 +27,7 @@ TARGETS: Final = {
 SttLatency leaves out; the gap's also serves CallerWait, which includes doubtful turns."""
 
 END_POINTING_MS: Final = 500
-"""About what the end of a turn takes to be found."""
+"""The approximate time (ms) that a platform takes to find the end of a turn."""
 
 _BY_PLATFORM: Final[Mapping[str, Mapping[str, Target]]] = {
     # the vendor publishes none, and its gap begins with the end of the sound

@@ -28,7 +28,7 @@ _STREAM_PARAMETER: Final[Resource] = {
         "Description": "The Kinesis stream that the worker reads.",
     }
 }
-"""Nothing of a single platform's calls, or of their bridge, is asked of the stream."""
+"""The parameter of templates with alarms of the stream: not those for a single platform."""
 
 _KEYED_PARAMETER: Final[Resource] = {
     "KeyedStreamName": {

@@ -67,7 +67,7 @@ def math(id_: str, expression: str, label: str, **options: object) -> GraphLine:
 
 
 def search(deployment: Deployment, name: str, names: Iterable[str], statistic: str) -> GraphLine:
-    """All series of a metric with these dimension names, whatever the values."""
+    """Return a search for a metric's series with these dimension names, whatever the values."""
     fixed = dict(deployment.labels)
     schema = ",".join(f'"{one}"' for one in (deployment.namespace, *sorted({*names, *fixed})))
     terms = [f'MetricName="{name}"', *(f'{key}="{value}"' for key, value in fixed.items())]

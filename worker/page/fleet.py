@@ -34,8 +34,8 @@ _CONTEXT_FIELDS: Final = {
 _OWN_DIMENSIONS: Final = frozenset(
     {*CONTEXT_DIMENSIONS, *(one.own_dimension for one in CATALOGUE.values() if one.own_dimension)}
 )
-"""Dimensions that tell samples of one metric apart; any other one is a label, which says where the
-samples come from.
+"""Dimensions that distinguish samples of one metric; any other one is a label, which names the
+origin of the samples.
 """
 
 
@@ -118,7 +118,7 @@ class FleetSamples:
                 distribution.add(into, samples)
 
     def merged(self, metric: str) -> Distribution:
-        """All samples of a metric."""
+        """Return the samples of a metric over all minutes."""
         merged: Distribution = {}
         for samples in self.minutes[metric].values():
             distribution.add(merged, samples)

@@ -1,7 +1,7 @@
-"""The page of a running worker: what commits publish goes in, answers to the browser come out.
+"""The page of a running worker: folds what commits publish, and answers the browser.
 
 The service's thread only leaves a commit in a queue; a thread of this object folds it into
-``Recent``, as does whoever asks for a view. One lock is held around ``Recent``, which no hook
+``Recent``, as does a thread that asks for a view. One lock is held around ``Recent``, which no hook
 waits for.
 """
 
@@ -31,11 +31,11 @@ from worker.telemetry.snapshot import TelemetrySnapshot
 from worker.times.minutes import MINUTE, minute_of
 
 COMMITS_WAITING: Final = 256
-"""So many commits may wait to be folded; if there are more, all of it is forgotten."""
+"""The most commits that may wait to be folded; with more, the page forgets everything."""
 
 _FLEETS_KEPT: Final = 8
 _REMAKINGS: Final = 720
-"""So often a fleet is made while its span passes once."""
+"""How often a fleet's view is made while its span passes once."""
 
 FindRecords = Callable[[str], list[SessionRecord] | None]
 """Returns the records of a session or call by its SID; None if the search must wait."""
@@ -51,9 +51,9 @@ _NOT_YET: Final = Page(503, TEXT, "the worker has not committed yet\n")
 class LivePage(WorkerEvents):
     """Answers for everything at ``/page`` and below. Begins empty with each worker.
 
-    ``snapshot``: how the worker stands by its metrics. ``find_records``: of a session or a call
-    that is not among the closed ones kept here, from the worker; the server's thread calls it.
-    It returns None if that can't be said now.
+    ``snapshot``: returns the worker's telemetry. ``find_records``: returns the worker's records of
+    a session or a call that is not among the closed ones kept here, None if it can't at present;
+    called in the server's thread.
     """
 
     def __init__(
@@ -118,13 +118,13 @@ class LivePage(WorkerEvents):
 
     def _fold_waiting(self) -> None:
         if self._lost:
-            self._begin_anew()
+            self._start_over()
         while self._waiting:
             self._status, self._committed = self._waiting.popleft()
             self._recent.add(self._status, self._committed)
 
-    def _begin_anew(self) -> None:
-        """Forget everything, so that nothing is shown of which a part is missing."""
+    def _start_over(self) -> None:
+        """Forget everything, so that no view is shown with a part missing."""
         self._waiting.clear()
         self._lost = False
         self._recent = Recent(self._bounds)
@@ -157,7 +157,7 @@ class LivePage(WorkerEvents):
         return _not_found(name)
 
     def _head(self) -> dict[str, Any]:
-        """What every answer says: by whom, and as of when."""
+        """Return the fields of every answer: the worker's run, and the time."""
         return {
             "run": str(self._run),
             "now": self._now(),
@@ -167,7 +167,7 @@ class LivePage(WorkerEvents):
         }
 
     def _kept_fleet(self, asked: int | None) -> Page:
-        """The fleet, made again the less often the more minutes it has: of an hour every 5 s."""
+        """Return the fleet's view, made less often for more minutes: every 5 s for an hour."""
         minutes = min(max(1, asked or USUAL_MINUTES), self._bounds.span // MINUTE)
         known, now = self._fleets.get(minutes), self._now()
         if known is not None and known[0] == self._run and now < known[1]:

@@ -1,4 +1,4 @@
-"""Which minutes the fleet of a running worker shows. Pure."""
+"""The minutes that a running worker's fleet view shows. Pure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from worker.page.bins import Bins, bins_over
 from worker.times.minutes import MINUTE, minute_of
 
 USUAL_MINUTES: Final = 60
-"""So many minutes are shown if no number is asked for."""
+"""The number of minutes shown by default."""
 
 
 class Minutes(NamedTuple):
-    """From a minute up to another, which is not in it (epoch ms)."""
+    """A span from a minute up to another, exclusive (epoch ms)."""
 
     since: int
     until: int
 
 
 def span_of(minutes: int, end: int, most: int, floor: int) -> Minutes:
-    """The last ``minutes`` (1 or more) before ``end``, that of it included: at most ``most`` ms,
-    and none before ``floor``; both instants in epoch ms.
+    """Return the last ``minutes`` (1 or more) up to and including the minute of ``end``: at most
+    ``most`` ms, and none before ``floor``; both instants in epoch ms.
     """
     until = minute_of(end) + MINUTE
     asked = min(minutes * MINUTE, most)

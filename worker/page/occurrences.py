@@ -1,4 +1,4 @@
-"""What became of everything that was read, of a worker's stream or in a replay. Pure."""
+"""Accounts for every occurrence read, by a worker or in a replay. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OUTCOMES: Final = (
     ("erased", "erased"),
     ("test events", "test_events"),
 )
-"""What becomes of an occurrence, each by the partition's counter; together all that were read."""
+"""The outcomes of an occurrence, each by the partition's counter; together all that were read."""
 
 _COUNTED: Final = (
     ("late_events", "late events", "new events of a session that had closed"),
@@ -45,7 +45,7 @@ _COUNTED: Final = (
 
 
 def occurrences_of(counters: Mapping[str, int]) -> dict[str, Any]:
-    """All that was read by outcome; ``unaccounted``: what has none, or more than one."""
+    """Return the occurrences by outcome; ``unaccounted``: those with no outcome, or several."""
     counted = Counter(counters)
     parts = [(label, counted[name]) for label, name in OUTCOMES]
     read = counted["occurrences"]

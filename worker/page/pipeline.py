@@ -17,9 +17,9 @@ from worker.telemetry.catalogue import TELEMETRY_METRICS
 from worker.telemetry.snapshot import TelemetrySnapshot
 
 LAG_MS: Final = 60_000
-"""A shard this far behind its tip is behind."""
+"""A shard that is further (ms) from its tip counts as behind."""
 WAITING_MS: Final = 300_000
-"""A request that waits for longer than this doesn't leave."""
+"""A request that waits longer (ms) counts as stuck."""
 STREAM_TIME_MS: Final = 300_000
 COMMIT_MS: Final = 60_000
 
@@ -161,7 +161,7 @@ def _leaving_chip(values: Mapping[str, float]) -> tuple[str, bool]:
 
 
 def _bucket_chips(buckets: HeldBuckets | None) -> list[tuple[str, bool]]:
-    """Whose calls a fleet's task shows; nothing of a single worker."""
+    """Return the share of the calls that a fleet's task shows; empty for a single worker."""
     if buckets is None:
         return []
     return [(f"of a fleet: {listed_buckets(buckets.held)} of {buckets.of} buckets", True)]

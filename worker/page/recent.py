@@ -1,7 +1,7 @@
 """The last hours of a running worker, as the page shows them: bounded in time and memory. Pure.
 
-What doesn't fit goes, the oldest first, and never comes back: a minute that is shown has every
-sample that was published since the worker's start.
+Data that doesn't fit is dropped, the oldest first, and never returns: a minute that is shown has
+every sample that was published since the worker's start.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_VALUES: Final = 150
 REASONS_AT_MOST: Final = 50
 _OTHER_REASONS: Final = "other reasons"
 _OVERHEAD: Final = 250
-"""Bytes of Python objects around whatever is kept."""
+"""The bytes of Python objects around each kept value."""
 _ROWS_AT_ONCE: Final = 2_000
 _LONGEST_LINE: Final = 1 << 20
 """A record that is longer (bytes) has a row, but is not kept."""
@@ -185,7 +185,7 @@ class Recent:
     def _drop_session(self, key: tuple[SessionKey, int]) -> None:
         self.size -= self._sessions.pop(key).size
 
-    # --- what the page asks
+    # --- queries of the page
 
     def samples(self, since: int, until: int) -> FleetSamples:
         """The samples of the minutes from ``since`` up to ``until``, which is not in it (epoch

@@ -60,7 +60,7 @@ def samples_of(record: SessionRecord) -> Iterator[RecordSample]:
         yield from _of_rows(record)
 
 
-_Told = tuple[str, int, int]
+_RowSample = tuple[str, int, int]
 """A metric, ms since the session's first event, and a value."""
 
 
@@ -73,7 +73,7 @@ def _of_timeline(timeline: Timeline, began: int, ended: int) -> Iterator[RecordS
         yield RecordSample(metric, began + at, value, contexts[bisect_right(times, at)])
 
 
-def _waits(timeline: Timeline, lasted: int) -> Iterator[_Told]:
+def _waits(timeline: Timeline, lasted: int) -> Iterator[_RowSample]:
     for one in timeline.waits:
         if one.doubtful:
             continue
@@ -83,7 +83,7 @@ def _waits(timeline: Timeline, lasted: int) -> Iterator[_Told]:
             yield "CallerWait", one.audio, one.audio - one.since - one.speech_ms
 
 
-def _turns(timeline: Timeline) -> Iterator[_Told]:
+def _turns(timeline: Timeline) -> Iterator[_RowSample]:
     for one in timeline.agent:
         if one.start is not None and one.outcome in _TURNS:
             yield "Turns", one.start, 1
@@ -94,14 +94,14 @@ def _turns(timeline: Timeline) -> Iterator[_Told]:
             yield "ApplicationLatency", prompt.first_token, prompt.first_token - prompt.sent
 
 
-def _reported(timeline: Timeline) -> Iterator[_Told]:
+def _reported(timeline: Timeline) -> Iterator[_RowSample]:
     for one in timeline.stt:
         yield "SttLatency", one.at, one.latency_ms
     for one in timeline.tts:
         yield "TtsLatency", one.at, one.latency_ms
 
 
-def _marks(timeline: Timeline) -> Iterator[_Told]:
+def _marks(timeline: Timeline) -> Iterator[_RowSample]:
     for mark in timeline.marks:
         if mark.what in _COUNTED:
             yield _COUNTED[mark.what], mark.at, 1

@@ -38,7 +38,7 @@ def static_files() -> dict[str, str]:
 
 
 def served_files() -> dict[str, StaticFile]:
-    """What a server answers with, by name."""
+    """Return the files that a server serves, by name."""
     return {
         name: StaticFile(
             text,

@@ -1,4 +1,4 @@
-"""How a worker has stood, minute by minute, for the pipeline's small lines. Pure."""
+"""A worker's status by minute, for the pipeline's small lines. Pure."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pinecall's calls onto a stream: the bridge, and the mapping of what a call's log says."""
+"""The bridge from Pinecall's call logs to a stream, and the mapping of their entries to events."""

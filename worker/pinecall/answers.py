@@ -1,6 +1,6 @@
-"""From what Pinecall answers to values. Pure.
+"""Decodes Pinecall's answers into values. Pure.
 
-Of an answer that is an error only its status is passed on: its body may quote what it was sent.
+Only the status of an error is passed on: its body may quote what was sent.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Whole(msgspec.Struct):
 
 
 def failed_answer(status: int, headers: Mapping[str, str]) -> Failure:
-    """What a status that isn't 200 or 204 means; ``headers`` by names in lower case."""
+    """Return what a status other than 200 and 204 means; ``headers``: by name, in lower case."""
     if status >= _OUT_OF_ORDER:
         kind, words = FailureKind.AWAY, "it is out of order"
     else:
@@ -63,7 +63,7 @@ def failed_answer(status: int, headers: Mapping[str, str]) -> Failure:
 
 
 def calls_of(body: bytes) -> CallsPage | Failure:
-    """A page of the list of calls. Unreadable rows, and those with an id that no call can have, are
+    """Decode a page of the list of calls. Unreadable rows, and rows with an impossible call id, are
     left out.
     """
     page = _decoded(body, _Calls)
@@ -81,7 +81,7 @@ def _listed(row: _Row) -> ListedCall:
 
 
 def page_of(body: bytes) -> LogPage | Failure:
-    """A page of a log."""
+    """Decode a page of a log."""
     page = _decoded(body, _Page)
     if page is None:
         return _UNREADABLE
@@ -89,10 +89,10 @@ def page_of(body: bytes) -> LogPage | Failure:
 
 
 def entry_of(data: str, event: str, number: str) -> bytes | None:
-    """The whole entry of an SSE frame; None for one that holds none.
+    """Return the whole entry of an SSE frame; None if the frame holds none.
 
-    The data is the entry, or by an older description only what the entry holds as data, with the
-    type in ``event`` and the sequence number in the frame's id.
+    The frame's data is the entry or, by an older description, only the entry's own data, with its
+    type in ``event`` and its sequence number in the frame's id.
     """
     body = data.encode()
     if _decoded(body, _Whole) is not None:
@@ -104,7 +104,7 @@ def entry_of(data: str, event: str, number: str) -> bytes | None:
 
 
 def object_of(text: bytes) -> dict[str, Any]:
-    """A JSON object; an empty one for what is none."""
+    """Decode a JSON object; an empty one for any other text."""
     return _decoded(text, dict[str, Any]) or {}
 
 

@@ -1,4 +1,4 @@
-"""What the bridge asks of Pinecall's call logs, as values: what may be asked and what comes back.
+"""The interface of Pinecall's call logs: requests that the bridge makes, and answers as values.
 
 Pure.
 """
@@ -10,14 +10,14 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
 MOST_LISTED: Final = 200
-"""Calls of one page of the list at most."""
+"""The most calls that one page of the list holds."""
 
 MOST_ENTRIES: Final = 500
-"""Entries of one page of a log at most."""
+"""The most entries that one page of a log holds."""
 
 
 class FailureKind(StrEnum):
-    """What an answer that isn't the wanted one means to the bridge."""
+    """The meaning of an unsuccessful answer to the bridge."""
 
     BAD_KEY = "bad key"  # 401: the operator's
     FORBIDDEN = "forbidden"  # 403: another organisation's, or a key without the scope `calls`
@@ -51,7 +51,7 @@ class ListedCall(NamedTuple):
 
 
 class CallsPage(NamedTuple):
-    """Calls by their start, the newest first. ``following``: what to ask the next page with; None
+    """Calls by their start, the newest first. ``following``: the cursor of the next page; None
     after the last one.
     """
 
@@ -79,17 +79,19 @@ class CallLogs(Protocol):
     """
 
     async def calls(self, before: str | None) -> CallsPage | Failure:
-        """A page of the list of calls, from the newest on or from what a page calls following."""
+        """Return a page of the list of calls, from the newest one or a page's ``following``."""
         ...
 
     async def page(self, call: str, after: int, limit: int) -> LogPage | Sealed | Failure:
-        """The entries of a call's log after a sequence number."""
+        """Return the entries of a call's log after a sequence number."""
         ...
 
     def stream(self, call: str, after: int) -> AsyncGenerator[bytes | Sealed | Failure, None]:
-        """The same as they come, each as its JSON text; what ends it early is the last item."""
+        """Yield the same entries as they are written, each as its JSON text. If the stream ends
+        early, the last item says why.
+        """
         ...
 
     def floor(self) -> AsyncGenerator[bytes | Sealed | Failure, None]:
-        """Entries of all calls' logs on their beginning and end, live only."""
+        """Yield the entries of all calls' logs about beginnings and ends, live only."""
         ...

@@ -1,4 +1,4 @@
-"""Recordings of calls that are too old for the stream: a file, or an object, a call. Shell."""
+"""Recordings of calls that are too old for the stream: one file or object per call. Shell."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SUFFIX: Final = ".jsonl"
 
 
 class FolderArchive:
-    """In a folder, which as a whole is a recording that ``replay`` reads."""
+    """An archive in a folder, which as a whole is a recording that ``replay`` reads."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,7 +43,7 @@ class FolderArchive:
 
 
 class BucketArchive:
-    """In a bucket, an object a call; copied to a folder they are a recording."""
+    """An archive in a bucket, one object per call; a folder with copies of them is a recording."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -57,19 +57,19 @@ class BucketArchive:
         with TemporaryDirectory(prefix="voice-insights-") as made:
             data = _written(Path(made), shard, records).read_bytes()
         while self._access.replace(key, data, self._access.etag(key)) is None:
-            pass  # another bridge has written it meanwhile
+            pass  # another bridge has written the object meanwhile
         return f"{self._access.url}/{key}"
 
 
 def archive_name(call: str) -> str:
-    """The name of a call's shard in a recording: its id, or a digest of one that no file can
-    have for its name.
+    """Return the name of a call's shard in a recording: its id, or a digest of an id that can't
+    name a file.
     """
     return call if _SAFE.fullmatch(call) else sha256(call.encode()).hexdigest()[:32]
 
 
 def _written(folder: Path, shard: str, records: list[Record]) -> Path:
-    """A file of the records, in order of arrival, under numbers as Kinesis pads them."""
+    """Write a file of the records, in order of arrival, under numbers as Kinesis pads them."""
     ordered = sorted(records, key=lambda record: (record.arrival, int(record.sequence_number)))
     write_recording(
         folder,

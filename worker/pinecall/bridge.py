@@ -1,4 +1,4 @@
-"""The bridge: finds calls, follows them, puts their events onto a stream, and remembers. Shell."""
+"""The bridge: finds calls, follows them, puts their events onto a stream, checkpoints. Shell."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class BridgeLimits(NamedTuple):
 
 
 class BridgeParts(NamedTuple):
-    """What a bridge is made of. ``now``: epoch ms; ``random`` gives numbers in [0, 1). ``turn``:
-    called some times a second; once it gives a time (``time.monotonic``), all is to be over by
-    then; ``monotonic`` returns it.
+    """The parts of a bridge. ``now``: epoch ms; ``random`` gives numbers in [0, 1). ``turn``:
+    called several times a second; once it returns an instant of ``monotonic`` (s), the bridge ends,
+    by that instant at the latest.
     """
 
     stream: str
@@ -102,7 +102,7 @@ class Bridge:
             *map(asyncio.create_task, self._services()),
         ]
         try:
-            await self._until_told(services)
+            await self._until_asked_to_end(services)
             await _cancelled([*services[1:], *self._tasks.values()])
             await self._finish_put(putting)
         finally:
@@ -117,7 +117,7 @@ class Bridge:
             self._save_again_and_again(),
         ]
 
-    async def _until_told(self, services: list[asyncio.Task[None]]) -> None:
+    async def _until_asked_to_end(self, services: list[asyncio.Task[None]]) -> None:
         turn = 0
         while self._parts.turn() is None:
             for task in services:
@@ -129,7 +129,7 @@ class Bridge:
             await asyncio.sleep(_TURN_S)
 
     async def _finish_put(self, putting: asyncio.Task[None]) -> None:
-        """What is being put is put, if there is time."""
+        """Wait until the request under way is done, if there is time."""
         parts = self._parts
         parts.putter.end()
         while parts.putter.is_busy and not putting.done():
@@ -153,7 +153,7 @@ class Bridge:
                     self._tasks[call] = asyncio.create_task(self._follow(call, follower))
 
     async def _follow(self, call: str, follower: Follower) -> None:
-        """Follow one call. A failure at its data is a notice, and ends this call only."""
+        """Follow one call. A failure caused by its data is noticed, and ends this call only."""
         try:
             await follower.run()
         except VoiceInsightsError:
@@ -181,7 +181,7 @@ class Bridge:
                 await self._save()
 
     async def _save(self) -> None:
-        """Store the checkpoint; one save at a time, each to its end even where it is cancelled."""
+        """Store the checkpoint; one save at a time, and each is completed even if cancelled."""
         async with self._saving:
             data = encode_checkpoint(self._parts.book.stored())
             saving = asyncio.create_task(asyncio.to_thread(self._parts.store.save, data))

@@ -1,7 +1,7 @@
-"""How far the bridge has come with each call, and how that is stored. Pure.
+"""The progress of the bridge in each call, and how it is stored. Pure.
 
 A call's mapping is a function of its log, so a bridge that starts again reads the log from its
-beginning and puts only what lies beyond the last number put: under the same ids as before.
+beginning and puts only events beyond the last number put, under the same ids as before.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ VERSION: Final = 1
 
 
 class CallProgress(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One call. ``started``: epoch ms, 0 if it isn't known. ``read``: the sequence number of the
-    last entry of its log whose events are on the stream; ``put``: the number of the last event put,
-    None before the first. ``sure``: whether all events up to there were put; False from the
-    first gap of the log that could not be read. ``finished``: nothing more is to come.
+    """The progress in one call. ``started``: epoch ms, 0 if unknown. ``read``: the sequence number
+    of the last log entry whose events are on the stream; ``put``: the number of the last event put,
+    None before the first. ``sure``: whether all events up to ``put`` are on the stream; False from
+    the first gap of the log that could not be read. ``finished``: no more events follow.
     """
 
     started: int = 0
@@ -30,9 +30,9 @@ class CallProgress(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
 
 
 class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``source``: the interface and the account that the calls are of. ``epoch``: how many bridges
-    have taken it, one after another. ``listed``: when the list of calls that was last read to its
-    end was asked for, epoch ms; None before the first.
+    """``source``: the interface and the account that the calls belong to. ``epoch``: how many
+    bridges have acquired the checkpoint, one after another. ``listed``: when the list of calls was
+    requested that was last read to its end, epoch ms; None before the first.
     """
 
     version: int
@@ -43,8 +43,8 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProgressBook:
-    """The progress of all calls that the list may still name. ``changed``: whether it holds what
-    was not stored yet.
+    """The progress in all calls that the list may still name. ``changed``: whether the book has
+    changes that are not stored yet.
     """
 
     def __init__(self, stored: Checkpoint) -> None:
@@ -58,12 +58,12 @@ class ProgressBook:
         return self._calls[call]
 
     def unfinished(self) -> list[str]:
-        """Calls that are not at their end, those that began first before the others."""
+        """Return the calls that are not finished, by their start."""
         found = [(one.started, call) for call, one in self._calls.items() if not one.finished]
         return [call for _, call in sorted(found)]
 
     def find(self, call: str, started: int) -> bool:
-        """Note a call; whether it is new. ``started``: epoch ms, 0 if it isn't known."""
+        """Note a call; return whether it is new. ``started``: epoch ms, 0 if unknown."""
         known = self._calls.get(call)
         if known is None:
             self._set(call, CallProgress(started))
@@ -72,8 +72,8 @@ class ProgressBook:
         return known is None
 
     def advance(self, call: str, read: int, put: int | None) -> None:
-        """All events up to this entry, and up to this number, are on the stream. Of a call that
-        is forgotten meanwhile nothing is noted.
+        """Note that all events up to this entry, and up to this number, are on the stream. Calls
+        that the book has forgotten meanwhile are ignored.
         """
         known = self._calls.get(call)
         if known is None:
@@ -83,18 +83,18 @@ class ProgressBook:
             self._set(call, msgspec.structs.replace(known, read=read, put=number))
 
     def doubt(self, call: str) -> None:
-        """Entries of the log could not be read: a later reading may find them, so whatever comes
-        after them will be put again by the next bridge.
+        """Note that entries of the log could not be read. A later reading may find them, so the
+        next bridge puts all later events of the call again.
         """
         self._set(call, msgspec.structs.replace(self._calls[call], sure=False))
 
     def finish(self, call: str) -> None:
-        """Nothing more is to come of a call."""
+        """Note that no more events follow of a call."""
         self._set(call, msgspec.structs.replace(self._calls[call], finished=True))
 
     def list_read(self, asked: int, horizon: int) -> None:
-        """The list of calls was read to its end, back to those that began at ``horizon``; times in
-        epoch ms. Finished calls that began before are forgotten.
+        """Note that the list of calls was read to its end, back to those that began at ``horizon``,
+        and forget finished calls that began earlier. Times in epoch ms.
         """
         self.listed = asked
         self._calls = {
@@ -105,7 +105,7 @@ class ProgressBook:
         self.changed = True
 
     def stored(self) -> Checkpoint:
-        """What to store; until it changes again there is nothing more to."""
+        """Return the checkpoint to store, and count all changes as stored."""
         self.changed = False
         return Checkpoint(VERSION, self._source, self._epoch, self.listed, dict(self._calls))
 
@@ -115,9 +115,11 @@ class ProgressBook:
 
 
 def claimed(source: str, data: bytes | None, place: str) -> bytes:
-    """What a bridge that takes a checkpoint stores at once: what was stored, in its own epoch.
+    """Return what a bridge stores at once as it acquires a checkpoint: the stored one, in a new
+    epoch.
 
-    Raises ``CorruptState`` if that can't be read back, ``Misconfigured`` if it is another source's.
+    Raises ``CorruptState`` if the stored one can't be decoded, ``Misconfigured`` if it is another
+    source's.
     """
     if data is None:
         return encode_checkpoint(Checkpoint(VERSION, source, 1, None, {}))
@@ -131,12 +133,12 @@ def claimed(source: str, data: bytes | None, place: str) -> bytes:
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """The bytes to store."""
+    """Encode the checkpoint as the bytes to store."""
     return msgspec.json.encode(checkpoint, order="deterministic")
 
 
 def decode_checkpoint(data: bytes, place: str) -> Checkpoint:
-    """What was stored at ``place``. Raises ``CorruptState`` if it can't be read back."""
+    """Decode the bytes stored at ``place``. Raises ``CorruptState`` if that is impossible."""
     try:
         found = msgspec.json.decode(data, type=Checkpoint)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Where the bridge's checkpoint is kept: in a file, or in a bucket. Shell."""
+"""The bridge's checkpoint, stored in a file or in a bucket. Shell."""
 
 from __future__ import annotations
 
@@ -16,39 +16,37 @@ CHECKPOINT_KEY: Final = "checkpoint"
 
 
 Claim = Callable[[bytes | None], bytes]
-"""What a new owner stores in place of what was there; None if nothing was."""
+"""Makes the document that a new owner stores, from the stored one; None if there is none."""
 
 
 class CheckpointStore(Protocol):
-    """Keeps one document."""
+    """Stores one document, for one writer at a time."""
 
     @property
     def place(self) -> str:
-        """Where it lies, for messages."""
+        """The document's location, for messages."""
         ...
 
-    def take(self, claim: Claim) -> bytes:
-        """Become its only writer, and store what ``claim`` makes of what was there, which is
-        returned.
-        """
+    def acquire(self, claim: Claim) -> bytes:
+        """Become the only writer; store and return what ``claim`` makes of the stored one."""
         ...
 
     def save(self, data: bytes) -> None:
-        """Replace it, whole. Raises ``Fenced`` if another bridge has taken it."""
+        """Replace the whole document. Raises ``Fenced`` if another bridge has acquired it."""
         ...
 
 
 class CheckpointFile:
-    """In a file, which a lock on another one beside it keeps for one bridge at a time."""
+    """A document in a file; a lock on a second file beside it admits one bridge at a time."""
 
     def __init__(self, path: Path) -> None:
         self.place = str(path)
         self._path = path
         self._lock: IO[bytes] | None = None
 
-    def take(self, claim: Claim) -> bytes:
-        """See ``CheckpointStore.take``. Raises ``Misconfigured`` if it can't be used, ``Fenced``
-        if another bridge on this machine has it.
+    def acquire(self, claim: Claim) -> bytes:
+        """See ``CheckpointStore.acquire``. Raises ``Misconfigured`` if the file can't be used,
+        ``Fenced`` if another bridge on this machine has it.
         """
         try:
             self._lock = open(f"{self._path}.lock", "ab", opener=owner_only)  # noqa: SIM115
@@ -80,16 +78,16 @@ class CheckpointFile:
 
 
 class CheckpointObject:
-    """In a bucket, by conditional writes: the later of two bridges goes on."""
+    """A document in a bucket, by conditional writes: of two bridges the later one continues."""
 
     def __init__(self, access: Access) -> None:
         self.place = f"{access.url}/{CHECKPOINT_KEY}"
         self._access = access
         self._etag: str | None = None
 
-    def take(self, claim: Claim) -> bytes:
-        """See ``CheckpointStore.take``. A bridge at work may store meanwhile, which ends no later
-        than this one has stored.
+    def acquire(self, claim: Claim) -> bytes:
+        """See ``CheckpointStore.acquire``. The earlier bridge may go on storing until this one has
+        stored; its next save then raises ``Fenced``.
         """
         while True:
             found = self._access.read(CHECKPOINT_KEY)

@@ -19,17 +19,17 @@ _KEY: Final = re.compile(r"[!-~]{8,512}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key that can read calls. It is in no text of this."""
+    """A key that can read calls. Neither ``repr`` nor ``str`` contains it."""
 
     value: str = field(repr=False)
 
 
 def find_key(environ: Mapping[str, str], read_secret: Callable[[str], str]) -> ApiKey:
-    """The key that the environment gives or names.
+    """Return the key that the environment gives or names.
 
-    ``read_secret``: the text of a secret by its name or ARN; it is the key, or a JSON object that
-    has it as PINECALL_API_KEY. Raises ``Misconfigured`` if there is none, or none that could be
-    right.
+    ``read_secret``: the text of a secret by its name or ARN; the text is the key, or a JSON object
+    with the key as PINECALL_API_KEY. Raises ``Misconfigured`` if there is no key, or only one that
+    can't be valid.
     """
     name = environ.get(KEY_SECRET_ID)
     if name:

@@ -1,4 +1,4 @@
-"""Which calls there are: the list read again and again, and hints of what has just begun. Shell."""
+"""Discovery of calls: the list, polled, and hints of calls that have just begun. Shell."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ LIST: Final = "the list of calls"
 FLOOR: Final = "the floor"
 
 OVERLAP: Final = 900_000
-"""How far (ms) the list is read again beyond what was read before."""
+"""How far (ms) each reading of the list overlaps with the one before."""
 
 _BEGINNINGS: Final = frozenset({"call.ringing", "call.dialing", "call.started"})
 _OPERATORS: Final = frozenset({FailureKind.BAD_KEY, FailureKind.FORBIDDEN, FailureKind.REFUSED})
 
 
 class Ways(NamedTuple):
-    """``lookback``: ms, how far the first list is read. ``poll_s``: between two lists. ``now``:
-    epoch ms; ``sleep``: seconds; ``random`` gives numbers in [0, 1). ``found``: called whenever
-    the book may have new calls.
+    """``lookback``: ms, how far back the first list is read. ``poll_s``: between two lists.
+    ``now``: epoch ms; ``sleep``: seconds; ``random`` gives numbers in [0, 1). ``found``: called
+    whenever the book may have new calls.
     """
 
     lookback: int
@@ -48,15 +48,15 @@ class Discovery:
         self._answered = False
 
     async def run(self) -> None:
-        """Read the list again and again. Raises ``Misconfigured`` if the service takes neither
-        key nor request at all; later the same is waited for, as an operator may mend it.
+        """Poll the list. Raises ``Misconfigured`` if the service refuses the key or the request
+        before it has ever answered; later refusals are retried, as an operator may repair the key.
         """
         while True:
             await self.read_list()
             await self._ways.sleep(self._ways.poll_s)
 
     async def read_list(self) -> None:
-        """Read the list once, back to where it was read before."""
+        """Read the list once, back to the calls that an earlier reading has listed."""
         asked = self._ways.now()
         back_to = horizon(asked, self._book.listed, self._ways.lookback, OVERLAP)
         before: str | None = None
@@ -76,8 +76,8 @@ class Discovery:
         self._ways.found()
 
     async def hints(self) -> None:
-        """Note calls as they begin, which only makes it quicker: whatever fails here is tried
-        again, and the list has all of them.
+        """Note calls as they begin. Hints only save time: failures are retried, and the list names
+        all calls in any case.
         """
         attempt = 0
         while True:
@@ -113,7 +113,9 @@ class Discovery:
             await self._ways.sleep(wait_s)
 
     def _note(self, page: CallsPage, back_to: int, asked: int) -> int:
-        """How many calls of the page are new. One that hasn't begun is noted only while it may."""
+        """Note a page's calls; return how many are new. A call that has not begun is noted only
+        while it is live.
+        """
         found = 0
         for row in page.calls:
             started = asked if row.started is None and row.live else row.started

@@ -1,4 +1,4 @@
-"""One call's log, followed to its end: by pages up to where it stands, then as it grows. Shell."""
+"""One call's log, followed to its end: by pages up to its present end, then by stream. Shell."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _GAP_ATTEMPTS: Final = 5
 
 
 class _Over(Exception):
-    """The log needs no further reading. ``given_up``: why, if that isn't its end."""
+    """The log needs no further reading. ``given_up``: the reason, if its end was not reached."""
 
     def __init__(self, given_up: str | None = None) -> None:
         super().__init__(given_up)
@@ -45,8 +45,8 @@ class _Over(Exception):
 
 
 class Follower:
-    """One call. Its mapping reads the log from the beginning; what the checkpoint says was put is
-    not put again. ``failing``: whether the log can't be read just now.
+    """Follows one call. The mapping reads the log from its beginning; events that were put by the
+    checkpoint are not put again. ``failing``: whether the log can't be read at present.
     """
 
     def __init__(self, around: Surroundings, call: str) -> None:
@@ -82,7 +82,7 @@ class Follower:
     # by pages
 
     async def _read_pages(self) -> None:
-        """Up to where the log stands. Raises ``_Over`` at its end."""
+        """Read up to the log's present end. Raises ``_Over`` once the log has ended."""
         around = self._around
         while True:
             before = self._read
@@ -104,8 +104,8 @@ class Follower:
     # as it grows
 
     async def _stream(self) -> None:
-        """Until the connection ends, or pages have to supply what a frame lacks. Raises ``_Over``
-        at the log's end.
+        """Read until the connection ends, or until pages have to supply what a frame lacks. Raises
+        ``_Over`` at the log's end.
         """
         failure: Failure | None = None
         async with aclosing(self._around.logs.stream(self._call, self._read)) as items:
@@ -122,8 +122,8 @@ class Follower:
     async def _next(
         self, items: AsyncGenerator[bytes | Sealed | Failure]
     ) -> bytes | Failure | None:
-        """The next item of a stream, None at its end. Only this wait is limited: the putting of
-        what has come is not broken off.
+        """Return the next item of a stream, None at its end. Only this wait is limited, so that no
+        put of received entries is interrupted.
         """
         try:
             async with asyncio.timeout(self._left_s()):
@@ -135,7 +135,7 @@ class Follower:
         return item
 
     async def _frame(self, frame: bytes) -> bool:
-        """Take a frame; whether the stream is to be read on."""
+        """Handle a frame; return whether to continue with the stream."""
         entry = object_of(frame)
         kind = entry.get("type")
         if kind == _SCORE:
@@ -151,8 +151,8 @@ class Follower:
         return True
 
     def _hint(self, seq: object) -> bool:
-        """An entry whose time the stream doesn't give; whether pages have given it already. One
-        that they don't give either doesn't count as an answer a second time.
+        """Handle an entry that the stream gives without its time; return whether pages have given
+        the entry already. An entry that pages lack, too, counts as an answer only once.
         """
         if type(seq) is not int or seq <= self._read:
             return True
@@ -162,7 +162,7 @@ class Follower:
         return False
 
     async def _fill_gap(self, bounds: object) -> None:
-        """Read by pages what a stream has left out, or note that it is lost."""
+        """Read by pages the entries that a stream has left out, or note that they are lost."""
         around = self._around
         first, last = _bounds(bounds)
         after = max(self._read, first - 1)
@@ -187,7 +187,7 @@ class Follower:
     # entries
 
     async def _take(self, entries: list[bytes]) -> None:
-        """Map entries and put what is new of them. Raises ``_Over`` after the last one."""
+        """Map entries and put their new events. Raises ``_Over`` after the log's last entry."""
         mapping, around = self._mapping, self._around
         known = set(mapping.dropped)
         scored = False
@@ -204,7 +204,7 @@ class Follower:
             self._heard = around.now()
             around.notify(EntriesRead(len(entries)))
         self._read = max(self._read, mapping.last_seq)
-        await self._route.take(self._read, events)
+        await self._route.add(self._read, events)
         if scored or mapping.skipped is not None:
             raise _Over
 
@@ -215,7 +215,7 @@ class Follower:
         self.failing = False
 
     async def _failed(self, failure: Failure | None, failures: Failures) -> None:
-        """Wait before the next attempt. Raises ``_Over`` where there will be none."""
+        """Wait before the next attempt. Raises ``_Over`` if there is none."""
         around = self._around
         failures.add(failure)
         if failure is not None and is_hopeless(failure, failures.of_kind):
@@ -234,7 +234,7 @@ class Follower:
         return self._left_s() == 0
 
     def _left_s(self) -> float | None:
-        """For how many seconds the log of a call that has ended may still grow."""
+        """Return the seconds for which the log may still grow; None before the call's end."""
         ended = self._mapping.ended_at
         if ended is None:
             return None
@@ -242,7 +242,7 @@ class Follower:
 
 
 def _bounds(data: object) -> tuple[int, int]:
-    """From and to which sequence number a gap goes; (1, 0) where it doesn't say."""
+    """Return a gap's first and last sequence number; (1, 0) if the entry lacks them."""
     if not isinstance(data, dict):
         return 1, 0
     first, last = data.get("from_seq"), data.get("to_seq")

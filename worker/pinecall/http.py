@@ -1,4 +1,4 @@
-"""The HTTP client of Pinecall's call logs: one attempt a request, of bounded size and time. Shell.
+"""The HTTP client of Pinecall's call logs: one bounded attempt per request. Shell.
 
 Needs httpx and httpx-sse, which the extra ``pinecall`` installs.
 """
@@ -29,10 +29,10 @@ from worker.pinecall.mapping.call_log import WIRE_TYPES
 _CONNECT_S: Final = 10.0
 _ANSWER_S: Final = 30.0
 _SILENT_S: Final = 60.0
-"""A stream gives at least a comment every 25 s."""
+"""The longest silence of a stream, which sends at least a comment every 25 s."""
 
 _LARGEST: Final = 32 << 20
-"""Of an answer that isn't a stream, and of one frame of a stream."""
+"""The largest answer that isn't a stream, and the largest frame of a stream, in bytes."""
 
 _JSON: Final = {"Accept": "application/json"}
 _FILTER: Final = {"types": ",".join(WIRE_TYPES), "durable": "1"}
@@ -75,7 +75,7 @@ class HttpCallLogs:
                 yield frame
 
     async def _get(self, path: str, query: Mapping[str, str]) -> bytes | Failure | None:
-        """The body of a 200; None for a 204."""
+        """Return the body of a 200; None for a 204."""
         url = f"{self._base}{path}"
         try:
             async with self._client.stream("GET", url, params=query, headers=_JSON) as answer:
@@ -115,7 +115,7 @@ class HttpCallLogs:
 
 
 class _Bounded(httpx.AsyncByteStream):
-    """A stream that breaks off where a frame is larger than any may be."""
+    """A stream that ends at a frame larger than ``_LARGEST``."""
 
     def __init__(self, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> None:
         assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - the client is one
@@ -157,10 +157,10 @@ async def _body(answer: httpx.Response) -> bytes | Failure:
 
 @asynccontextmanager
 async def http_call_logs(base: str, key: str, env: str | None) -> AsyncIterator[HttpCallLogs]:
-    """A client with its connections, closed at the end of the block.
+    """Open a client with its connections, closed at the end of the block.
 
-    ``env``: the world that a person's key is to read, None for the key's own. Redirects are not
-    followed, so the key goes nowhere else. Raises ``Misconfigured`` where this machine's settings
+    ``env``: the environment that a personal key reads, None for the key's own. Redirects are not
+    followed, so the key reaches no other host. Raises ``Misconfigured`` if this machine's settings
     allow no client.
     """
     headers = {
@@ -186,7 +186,7 @@ async def http_call_logs(base: str, key: str, env: str | None) -> AsyncIterator[
 
 
 def _plainly(error: Exception) -> str:
-    """What a library's error means, in our own words."""
+    """Describe a library's error in the program's own words."""
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     if isinstance(error, httpx.ProxyError):

@@ -10,15 +10,15 @@ from worker.pinecall.api import Failure
 
 
 class Started(NamedTuple):
-    """The checkpoint was taken; so many calls in it are not at their end."""
+    """The checkpoint is acquired; so many calls in it are not finished."""
 
     stream: str
     unfinished: int
 
 
 class RequestFailed(NamedTuple):
-    """A request to Pinecall that will be made again after ``wait_s``; the ``attempt``-th in a row,
-    from 1. ``of``: a call's id, or what else was asked for.
+    """A request to Pinecall failed, for the ``attempt``-th time in a row, from 1; it is retried
+    after ``wait_s``. ``of``: a call's id, or else what was requested, such as the list of calls.
     """
 
     of: str
@@ -28,14 +28,14 @@ class RequestFailed(NamedTuple):
 
 
 class ListRead(NamedTuple):
-    """The list of calls was read to its end: so many calls, ``found`` of them new."""
+    """The list of calls was read to its end: ``calls`` of them, ``found`` of these new."""
 
     calls: int
     found: int
 
 
 class EntriesRead(NamedTuple):
-    """So many entries of logs were read."""
+    """Entries of a log were read: their number."""
 
     number: int
 
@@ -53,21 +53,21 @@ class FollowingLive(NamedTuple):
 
 
 class LogGap(NamedTuple):
-    """A stream has left entries out. ``read``: whether they could be read by pages."""
+    """A stream has left out entries. ``read``: whether they could be read by pages."""
 
     call: str
     read: bool
 
 
 class Put(NamedTuple):
-    """So many records are on the stream, the oldest ``delay`` ms after what it describes."""
+    """Records were put onto the stream, the oldest one ``delay`` ms after its event."""
 
     records: int
     delay: int
 
 
 class PutFailed(NamedTuple):
-    """The stream takes nothing; the same records are put again after ``wait_s``."""
+    """The stream accepts no records; the same ones are put again after ``wait_s``."""
 
     error: str
     attempt: int
@@ -75,15 +75,15 @@ class PutFailed(NamedTuple):
 
 
 class RecordRefused(NamedTuple):
-    """The stream calls a record invalid; it was left out."""
+    """The stream rejects a record as invalid; it was left out."""
 
     call: str
     why: str
 
 
 class CallFinished(NamedTuple):
-    """A call was followed to its end. ``skipped``: why nothing of it was put, as for a simulation;
-    None for a call like others.
+    """A call was followed to its end. ``skipped``: why no event of it was put, as for a simulation;
+    None for an ordinary call.
     """
 
     call: str
@@ -106,16 +106,16 @@ class CallGivenUp(NamedTuple):
 
 
 class CheckpointCallFailed(NamedTuple):
-    """A call to the checkpoint's bucket failed; it is made again."""
+    """A call to the checkpoint's bucket failed; it is retried."""
 
     failed: CallFailed
 
 
 class Standing(NamedTuple):
-    """How the bridge stands, about once a second. ``listed``: when the list of calls last read to
-    its end was asked for, epoch ms, None before the first. ``followed``: calls whose logs are read
-    now; ``waiting``: those that wait for their turn. ``oldest_put``: for how long the oldest
-    records on their way have waited, ms. ``failing``: calls whose logs can't be read just now.
+    """The bridge's status, about once a second. ``listed``: when the list of calls was requested
+    that was last read to its end, epoch ms, None before the first. ``followed``: calls whose logs
+    are being read; ``waiting``: calls that wait to be followed. ``oldest_put``: the age (ms) of the
+    oldest pending put. ``failing``: calls whose logs can't be read at present.
     """
 
     listed: int | None
@@ -144,13 +144,13 @@ BridgeNotice = (
 )
 
 Listener = Callable[[BridgeNotice], object]
-"""Takes notices: most from the bridge's loop, ``CheckpointCallFailed`` and ``RecordRefused`` from
-any thread. It must neither block nor raise.
+"""Receives notices: ``CheckpointCallFailed`` and ``RecordRefused`` from any thread, others from the
+bridge's loop. A listener must neither block nor raise.
 """
 
 
 def to_all(*listeners: Listener) -> Listener:
-    """One listener for all of them, in their order."""
+    """Combine listeners into one that calls them in order."""
 
     def notify(notice: BridgeNotice) -> None:
         for listener in listeners:

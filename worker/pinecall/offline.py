@@ -1,4 +1,4 @@
-"""Saved call logs, as the records that the bridge would have put. Shell."""
+"""Saved call logs, as the records that the bridge puts of them. Shell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.stream.record import Record
 
 
 class Converted(NamedTuple):
-    """``calls``: that gave records; ``skipped``: simulations and written ones, by why."""
+    """``calls``: those with records; ``skipped``: simulated and written calls, by reason."""
 
     records: list[Record]
     calls: int
@@ -24,8 +24,8 @@ class Converted(NamedTuple):
 
 
 class SavedCalls:
-    """Maps the items of files, a file after the other: entries of one call that stand in several
-    are read in the order of the files.
+    """Maps the items of files, one file after the other: entries of a call whose log is split over
+    several files are read in the order of the files.
     """
 
     def __init__(self, account: str) -> None:
@@ -34,7 +34,7 @@ class SavedCalls:
         self._frames = FrameMapping(account)
 
     def records(self, paths: Iterable[Path]) -> Converted:
-        """All records, by arrival. Raises ``BadInput`` for a file that can't be read."""
+        """Return the records, by arrival. Raises ``BadInput`` for a file that can't be read."""
         found: list[tuple[int, PinecallEvent]] = []
         for path in paths:
             for item in items_of(path):

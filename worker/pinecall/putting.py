@@ -1,4 +1,4 @@
-"""Records from all calls onto the stream, in requests of many. Shell."""
+"""Puts the records of all calls onto the stream, many per request. Shell."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _MOST_AT_ONCE: Final = 500
 
 
 class _Parcel(NamedTuple):
-    """Records that belong together. ``then`` is called, and ``done`` set, once all of them are on
-    the stream. ``since``: epoch ms.
+    """Records of one ``put``. Once all of them are on the stream, ``then`` is called and ``done``
+    set. ``since``: when they were handed in, epoch ms.
     """
 
     records: Sequence[Record]
@@ -28,10 +28,11 @@ class _Parcel(NamedTuple):
 
 
 class Putter:
-    """Puts what calls hand in, together, in the order in which they do.
+    """Puts the records that calls hand in, many at once, in the order of their arrival.
 
     ``clock``: its sleep, in a thread, raises once the bridge has to end. Records that the stream
-    has no room for are put again and again; one that it calls invalid is left out and noticed.
+    has no room for are retried without limit; a record that it rejects as invalid is left out, and
+    noticed.
     """
 
     def __init__(
@@ -52,8 +53,8 @@ class Putter:
         self._ending = False
 
     async def put(self, records: Sequence[Record], then: Callable[[], object]) -> None:
-        """Return once all records are on the stream and ``then`` was called, which happens even
-        if whoever waits here is cancelled meanwhile.
+        """Return once all records are on the stream and ``then`` was called. Both happen even if
+        the caller is cancelled meanwhile.
         """
         if not records:
             then()
@@ -63,16 +64,16 @@ class Putter:
         await done
 
     def oldest(self) -> int:
-        """For how long the oldest records on their way have waited, in ms."""
+        """Return the age (ms) of the oldest put that is under way; 0 if there is none."""
         return 0 if self._oldest is None else max(0, self._clock.now_ms() - self._oldest)
 
     def end(self) -> None:
-        """Begin nothing more."""
+        """Begin no more requests."""
         self._ending = True
 
     async def run(self) -> None:
-        """Put until asked to end, or cancelled. Raises ``Misconfigured`` if the stream will never
-        take the records.
+        """Put until asked to end, or cancelled. Raises ``Misconfigured`` if the stream can never
+        accept the records.
         """
         while not self._ending:
             parcels = await self._gathered()
@@ -86,7 +87,7 @@ class Putter:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is under way, or is made again."""
+        """Whether a request is under way, or waits for its retry."""
         return self._oldest is not None
 
     async def _gathered(self) -> list[_Parcel]:

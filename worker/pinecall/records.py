@@ -9,17 +9,17 @@ from worker.stream.record import Record
 from worker.times.rfc3339 import parse_ms
 
 BRIDGE_SHARD: Final = "pinecall"
-"""Of records that are in no stream yet."""
+"""The shard of records that are in no stream yet."""
 
 
 def time_of(event: PinecallEvent) -> int:
-    """When it happened, in epoch ms."""
+    """Return when the event happened, in epoch ms."""
     at = parse_ms(event.time)
     assert at is not None, "an event's time is written by format_ms"  # noqa: S101
     return at
 
 
 def record_of(event: PinecallEvent) -> Record:
-    """The record of an event, as if it had arrived when it happened."""
+    """Return an event's record, whose arrival is the time of the event."""
     number = str(event.sequence_number)
     return Record(BRIDGE_SHARD, number, time_of(event), encode_event(event), event.partition_key)

@@ -1,4 +1,4 @@
-"""Where a call's events go: onto the stream, or into an archive. Shell."""
+"""The route of a call's events: onto the stream, or into an archive. Shell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.stream.record import Record
 
 
 class Puts(Protocol):
-    """Where records go."""
+    """Puts records onto a stream."""
 
     async def put(self, records: list[Record], then: Callable[[], object]) -> None:
         """Return once all records are on the stream and ``then`` was called."""
@@ -24,16 +24,16 @@ class Puts(Protocol):
 
 
 class CallArchive(Protocol):
-    """Where the events of calls go that are too old for the stream."""
+    """Keeps the events of calls that are too old for the stream."""
 
     async def keep(self, call: str, records: list[Record]) -> str:
-        """Keep a call's events, in the place of what was kept of it before; the place."""
+        """Keep a call's events, instead of those kept before; return their location."""
         ...
 
 
 class Surroundings(NamedTuple):
-    """What all followers share. ``pages``: how many may read pages at once. ``now``: epoch ms;
-    ``sleep``: seconds; ``random`` gives numbers in [0, 1). ``expire_after``: ms.
+    """The parts that all followers share. ``pages``: limits how many read pages at once. ``now``:
+    epoch ms; ``sleep``: seconds; ``random`` gives numbers in [0, 1). ``expire_after``: ms.
     """
 
     account: str
@@ -50,7 +50,7 @@ class Surroundings(NamedTuple):
 
 
 class Route:
-    """Where a call's events go: onto the stream, or, if the first that isn't there yet is too old
+    """Routes a call's events: onto the stream or, if the first one that isn't there yet is too old
     for the worker, all of them into the archive.
     """
 
@@ -61,8 +61,10 @@ class Route:
         self._decided = False
         self._archived = False
 
-    async def take(self, read: int, events: list[PinecallEvent]) -> None:
-        """Events of entries up to sequence number ``read``, in order; return once they are put."""
+    async def add(self, read: int, events: list[PinecallEvent]) -> None:
+        """Put the events of entries up to sequence number ``read``, in order, or keep them for the
+        archive. Returns once that is done.
+        """
         around = self._around
         put = around.book[self._call].put
         records = [record_of(event) for event in events]
@@ -88,7 +90,7 @@ class Route:
         )
 
     async def end(self) -> None:
-        """There are no more events."""
+        """End the route, since no more events follow."""
         if self._archived:
             place = await self._around.archive.keep(self._call, self._kept)
             self._around.notify(CallExpired(self._call, place, len(self._kept)))

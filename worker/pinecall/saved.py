@@ -1,8 +1,8 @@
-"""What was saved of Pinecall's call logs, in files: the items that stand in them. Shell.
+"""Files with saved call logs of Pinecall, read as items. Shell.
 
 A file holds a stream of events as it was received; pages of a log, as the interface answers them
-or with the requests around them; entries, or frames of the vendor's SDK with their arrival, one
-JSON value a line or all in one.
+or with the requests around them; or entries, or frames of the vendor's SDK with their arrival, one
+JSON value per line or all in one value.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SavedItem = LogEntry | SdkFrame
 
 
 def files_at(path: str) -> list[Path]:
-    """The files at a path: itself, or all that a folder holds, by name.
+    """Return the files at a path: the path itself, or the files in a folder, by name.
 
     Raises ``BadInput`` if there is nothing to read.
     """
@@ -58,7 +58,7 @@ def files_at(path: str) -> list[Path]:
 
 
 def items_of(path: Path) -> list[SavedItem]:
-    """The items of a file: entries by their sequence numbers, then frames as they stand.
+    """Return the items of a file: entries by their sequence numbers, then frames in their order.
 
     Raises ``BadInput`` for a file that can't be read, is larger than 256 MiB, or holds neither.
     """
@@ -102,7 +102,7 @@ def _of_json(data: bytes) -> Iterator[SavedItem]:
 
 
 def _within(value: object, depth: int) -> Iterator[SavedItem]:
-    """Items at any place of a JSON value where one would look for them."""
+    """Yield the items at those places of a JSON value where they may stand."""
     if isinstance(value, list):
         for one in value if depth < _DEEPEST else ():
             yield from _within(one, depth + 1)
@@ -117,7 +117,7 @@ def _within(value: object, depth: int) -> Iterator[SavedItem]:
 
 
 def _arrival(value: object) -> int | None:
-    """Epoch seconds, as they were noted, in ms."""
+    """Return a noted arrival, in epoch seconds, as ms."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value * 1000) if 0 <= value < 1e11 else None

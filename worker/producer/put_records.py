@@ -162,7 +162,7 @@ class _Feed:
         self._client = client
         self._clock = clock
         self._progress = progress
-        self._tell_refused = refused
+        self._on_refused = refused
         self._waiting: list[_Waiting] = []
         self._bytes = 0
 
@@ -192,10 +192,10 @@ class _Feed:
             self._progress(self.put)
 
     def _leave_out(self, record: Record, why: str) -> None:
-        if self._tell_refused is None or (not self.put and self.refused == _ALL_REFUSED):
+        if self._on_refused is None or (not self.put and self.refused == _ALL_REFUSED):
             raise Misconfigured(f"{self._stream} doesn't take the records: {why}")
         self.refused += 1
-        self._tell_refused(record, why)
+        self._on_refused(record, why)
 
     def _put_all(self, waiting: list[_Waiting]) -> str | None:
         """Put all of the records; retry throttled ones after a growing pause. Return the reason if

@@ -1,4 +1,4 @@
-"""The settings of OpenTelemetry: where metrics and traces go over OTLP, and as what."""
+"""The settings of OpenTelemetry: the receivers of metrics and traces, and their format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ATTRIBUTE: Final = re.compile(r"[^\x00-\x20,=]{1,255}")
 
 
 def _pairs(value: object) -> object:
-    """``a=1,b=2`` as the mapping that it is, by OpenTelemetry's rules: names and values may be
+    """Parse ``a=1,b=2`` into a mapping by OpenTelemetry's rules: names and values may be
     percent-encoded.
     """
     if not isinstance(value, str):
@@ -36,7 +36,7 @@ _PAIRS: Final = "takes name=value,name=value, or a mapping in the file"
 
 
 def _headers(value: dict[str, str]) -> dict[str, str]:
-    """What is wrong is told without the value, which may be a secret."""
+    """Check headers; errors leave out the value, which may be a secret."""
     for name, text in value.items():
         if not _HEADER.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
             raise ValueError(f"{_PAIRS}, of names and values that HTTP can carry")
@@ -64,7 +64,7 @@ def _traces(value: object) -> object:
 
 
 Headers = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs), AfterValidator(_headers)]
-"""Names and values, of which no value is ever shown."""
+"""Names and values of headers; no value is ever shown."""
 
 ResourceAttributes = Annotated[
     dict[str, str], NoDecode, BeforeValidator(_pairs), AfterValidator(_attributes)
@@ -82,11 +82,11 @@ OTEL_VARIABLES: Final[Mapping[str, str]] = {
     "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "otlp_traces_headers",
     "OTEL_RESOURCE_ATTRIBUTES": "otlp_resource",
 }
-"""OpenTelemetry's own variables, and the settings that take them where nothing else is given."""
+"""OpenTelemetry's own variables, by the settings that they are the weakest source of."""
 
 
 class OtlpSettings(BaseModel):
-    """What concerns OTLP only."""
+    """The settings of OTLP."""
 
     otlp_endpoint: Address | None = Field(
         default=None,

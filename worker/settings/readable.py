@@ -9,6 +9,6 @@ from worker.settings.model import Settings
 
 
 def readable(settings: Settings) -> Own:
-    """All text values of the settings, such as locations and the addresses of hosts."""
+    """Return the text values of the settings, such as locations and the addresses of hosts."""
     values = [value for value in settings.model_dump().values() if isinstance(value, str)]
     return own_texts([*values, urlsplit(settings.endpoint_url or "").hostname or ""])

@@ -147,7 +147,7 @@ def _uses_otlp(layer: _Layer) -> bool:
 
 
 def _otel_layer(environ: Mapping[str, str]) -> _Layer:
-    """What OpenTelemetry's own variables say, for all programs alike: the weakest source."""
+    """Return the layer of OpenTelemetry's own variables, for all programs: the weakest source."""
     layer = _Layer({}, {})
     for variable, name in OTEL_VARIABLES.items():
         if environ.get(variable):
@@ -177,18 +177,18 @@ def _line(errors: list[ErrorDetails], values: Mapping[str, Any], sources: Mappin
     """One line with the first error and the number of further ones."""
     first = errors[0]
     if first["type"] == "ascending":
-        low, high = (_told(first["ctx"][end], values, sources) for end in ("low", "high"))
+        low, high = (_described(first["ctx"][end], values, sources) for end in ("low", "high"))
         line = f"{low} must not exceed {high}"
     elif first["type"] == "lacking":
-        line = f"{_told(first['ctx']['name'], values, sources)}: {first['ctx']['why']}"
+        line = f"{_described(first['ctx']['name'], values, sources)}: {first['ctx']['why']}"
     else:
         name = str(first["loc"][0])
-        line = f"{_told(name, values, sources)}: {_reason(name, first)}"
+        line = f"{_described(name, values, sources)}: {_reason(name, first)}"
     more = len(errors) - 1
     return line + (f" (and {more} more invalid setting{'s' * (more > 1)})" if more else "")
 
 
-def _told(name: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
+def _described(name: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     value = values.get(name, Settings.model_fields[name].default)
     return f"{name} = {_shown(name, value)} ({sources[name]})"
 

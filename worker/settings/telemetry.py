@@ -1,4 +1,4 @@
-"""The settings of what the worker says about itself: its log, its pages and its telemetry."""
+"""The settings of the worker's log, its pages and its telemetry."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The notices of a bridge as metrics and as readiness.
 
-Most notices come from the bridge's loop, the rest from threads, and the health page asks from yet
-another: one lock is held around what is known.
+Most notices come from the bridge's loop, the rest from threads, and the health pages read from yet
+another one: a lock guards the counts.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from worker.telemetry.snapshot import MetricValues, TelemetrySnapshot
 from worker.times.minutes import MINUTE
 
 LISTED_WITHIN: Final = 300_000
-"""The list of calls has to be read to its end within so long (ms), or within three polls."""
+"""The time (ms) within which the list of calls must be read to its end, or within three polls."""
 
 PUT_WITHIN: Final = 300_000
-"""Records have to be on the stream within so long, ms."""
+"""The time (ms) within which records must be on the stream."""
 
 
 class BridgeTelemetry:
-    """Counts notices. ``report`` gets a reading in each minute of the wall clock. ``poll``: ms
-    between two lists of calls. ``dropped_lines``: how many log lines were lost so far.
+    """Counts notices. ``report`` gets a snapshot in each minute of the wall clock. ``poll``: ms
+    between two lists of calls. ``dropped_lines``: the number of log lines dropped so far.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class BridgeTelemetry:
         self._put_failure: str | None = None
 
     def __call__(self, reader_event: BridgeNotice) -> None:
-        """Take a notice."""
+        """Count a notice."""
         with self._lock:
             self._counts.update(_counted(reader_event))
             if isinstance(reader_event, Put):
@@ -83,12 +83,12 @@ class BridgeTelemetry:
             self._stand(reader_event)
 
     def snapshot(self) -> TelemetrySnapshot | None:
-        """How things stand; None before the bridge has begun. For any thread."""
+        """Return the present values; None before the bridge has begun. For any thread."""
         with self._lock:
             return None if self._standing is None else self._read(self._standing)
 
     def unready(self) -> str | None:
-        """Why nothing is to be expected of the bridge now; None if all is well. For any thread."""
+        """Return why the bridge is not ready; None if it is. For any thread."""
         with self._lock:
             standing = self._standing
             if standing is None or standing.listed is None:
@@ -140,7 +140,7 @@ _ONE: Final[dict[type[BridgeNotice], str]] = {
     RecordRefused: "BridgeRecordsRefused",
     RequestFailed: "BridgeRequestsFailed",
 }
-"""Notices that count one each."""
+"""Notices that count as 1 each."""
 
 
 def _counted(reader_event: BridgeNotice) -> dict[str, int]:

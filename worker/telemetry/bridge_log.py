@@ -1,4 +1,4 @@
-"""A bridge's notices as log lines: calls by their ids, never what was said."""
+"""A bridge's notices as log lines: calls by their ids, never their content."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ _EVERY_S: Final = 60.0
 
 
 class BridgeLog:
-    """A bridge's notices as log lines, and how the command began and ended. Most repeats
-    of a line are left out, and their number is logged.
+    """Logs a bridge's notices, and how the command began and ended.
+
+    Most repeats of a line are left out, and their number is logged.
     """
 
     def __init__(self, clocks: Clocks) -> None:
@@ -44,25 +45,25 @@ class BridgeLog:
         self._repeats = RepeatLimit(clocks.monotonic)
 
     def __call__(self, reader_event: BridgeNotice) -> None:
-        """Take a notice."""
+        """Log a notice."""
         write = _LINES.get(type(reader_event))
         if write is not None:
             write(self, reader_event)
 
     def served(self, port: int) -> None:
-        """Where health and metrics can be asked for."""
+        """Log the port that serves health and metrics."""
         self._log.info("health served", port=port)
 
     def stopped(self) -> None:
-        """The end, in good order."""
+        """Log an orderly end."""
         self._log.info("stopped")
 
     def failed(self, error: str) -> None:
-        """What ended the bridge, and what may be done about it."""
+        """Log the error that ended the bridge, which says what may be done about it."""
         self._log.error(LogLine.STOPPED.value, error=error)
 
     def crashed(self) -> None:
-        """A defect, with the traceback that is being handled."""
+        """Log a defect, with the traceback of the exception being handled."""
         self._log.error(LogLine.CRASHED.value, exc_info=True)
 
     def _started(self, reader_event: Started) -> None:

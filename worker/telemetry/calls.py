@@ -1,10 +1,10 @@
-"""The metrics of calls as Prometheus's families, made from their totals. Pure.
+"""The metrics of calls as Prometheus families, made from their totals. Pure.
 
-No sample is in two series of one family, so that a sum over a family is right: a family has the
+No sample is in two series of one family, so that a sum over a family is exact: a family has the
 series of one dimension set, and further sets have families of their own.
-``voice_insights_caller_wait_seconds`` has a label ``language`` by default, and
-``voice_insights_caller_wait_by_voice_seconds`` would be there beside it. The series without
-dimensions is left out where there are others: it is their sum.
+``voice_insights_caller_wait_seconds`` has a label ``language`` by default;
+``voice_insights_caller_wait_by_voice_seconds`` would be a family of its own. The series without
+dimensions is left out if there are others: it is their sum.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CallsShown = Literal["auto", "on", "off"]
 """The setting whether /metrics has the metrics of calls; auto: as long as they are few."""
 
 AUTO_SERIES: Final = 200
-"""So many series ``auto`` shows at most; a histogram counts as one."""
+"""The most series that ``auto`` shows; a histogram counts as one."""
 
 _UNITS: Final = {"Milliseconds": "seconds", "Seconds": "seconds", "Percent": "ratio"}
 _SHOWN: Final = f"{CALLS_PREFIX}_calls_series"
@@ -32,7 +32,7 @@ _LEFT_OUT: Final = f"{CALLS_PREFIX}_calls_series_left_out"
 
 
 class CallFamily(NamedTuple):
-    """A family of the metric, by some dimensions (in ascending order). ``unit``: empty for none."""
+    """A family of a metric, by some dimensions (in ascending order). ``unit``: empty for none."""
 
     metric: str
     dimensions: tuple[str, ...]
@@ -41,19 +41,19 @@ class CallFamily(NamedTuple):
 
     @property
     def sampled_name(self) -> str:
-        """The name of its counter, or without ``_bucket``, ``_sum`` or ``_count``, histogram."""
+        """The counter's name, or the histogram's without ``_bucket``, ``_sum`` or ``_count``."""
         return self.name if instrument_of(self.metric).is_histogram else f"{self.name}_total"
 
 
 def families_of(metric: str, sets: SetsByMetric) -> list[CallFamily]:
-    """The families that a metric can have, the one that bears its plain name first."""
+    """Return the families that a metric can have, the one with its plain name first."""
     found = dimension_sets_of(metric, sets)
     return [_family(metric, one, plain=one == found[0]) for one in found]
 
 
 def call_families(totals: Totals | None, sets: SetsByMetric, shown: CallsShown) -> Iterator[Family]:
-    """The families of all series that are ``shown``, each from the same start. ``auto`` shows up to
-    ``AUTO_SERIES``; of more only those without dimensions, and of more of these, none.
+    """Yield the families of all series that are ``shown``, each from the same start. ``auto`` shows
+    up to ``AUTO_SERIES``; if there are more, those without dimensions; if these are more, none.
     """
     if totals is None or shown == "off":
         return
@@ -71,8 +71,8 @@ _Groups = dict[CallFamily, dict[Series, SeriesTotals]]
 
 
 def _grouped(totals: Totals, sets: SetsByMetric | None) -> _Groups:
-    """The series by family; those that are in none are left out, being the sum of others. None:
-    only those without dimensions.
+    """Return the series by family, without series that are the sum of others. ``sets`` None: only
+    series without dimensions.
     """
     groups: _Groups = {}
     for metric in CATALOGUE:
@@ -107,7 +107,7 @@ def _family_of(family: CallFamily, series: Mapping[Series, SeriesTotals], since:
     by_labels: dict[tuple[tuple[str, str], ...], SeriesTotals] = {}
     for one, totals in sorted(series.items()):
         labels = tuple(labels_of(one.dimensions).items())
-        known = by_labels.get(labels)  # of two labels of accounts that are one here
+        known = by_labels.get(labels)  # of two labels of accounts that become one label
         by_labels[labels] = totals if known is None else combined(known, totals)
     points = [
         point

@@ -1,7 +1,7 @@
 """Bounded connections in front of an HTTP protocol: their number, their request, their time. Shell.
 
-The protocol behind is a library's. Whoever can reach the port may connect, so a connection costs
-next to nothing until its request is complete: the library sees it only then.
+The protocol behind is a library's. Any host that can reach the port may connect, so a connection
+costs next to nothing until its request is complete: the library sees only complete requests.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 CONNECTIONS: Final = 32
-"""So many at a time. To a new one the oldest gives way of those whose request is not complete; if
-all are, the oldest.
+"""The most connections at a time. A new one replaces the oldest whose request is not complete; if
+all requests are, the oldest connection.
 """
 
 REQUEST_BYTES: Final = 8192
-"""Of the request's line and headers, the empty line included."""
+"""The most bytes of a request's line and headers, the empty line included."""
 
 REQUEST_WITHIN_S: Final = 2.0
-"""From the connection to the end of its headers."""
+"""The longest time from the connection to the end of its headers."""
 
 ANSWER_WITHIN_S: Final = 20.0
-"""From the end of the headers to the answer, and from there to the answer's last byte, at most."""
+"""The longest time from the headers to the answer, and from there to the answer's last byte."""
 
 _STEP_S: Final = 1.0
 _STEP_BYTES: Final = 128 * 1024
@@ -36,26 +36,26 @@ _TOO_LONG: Final = (
 )
 
 ProtocolMaker = Callable[[Mapping[str, Any]], asyncio.Protocol]
-"""Makes the protocol behind, given the state that it hands to the application."""
+"""Makes the library's protocol, given the state that it hands to the application."""
 
 STATE_NAME: Final = "connection"
 """The name under which the application finds its connection in that state."""
 
 
 def writing_within_s(size: int) -> float:
-    """Seconds in which an answer of ``size`` bytes has to be taken: at least 64 KiB/s of it."""
+    """Return the seconds within which a client has to read ``size`` bytes: 64 KiB/s at least."""
     return min(ANSWER_WITHIN_S, REQUEST_WITHIN_S + _STEP_S * size / _STEP_BYTES)
 
 
 class OpenConnections:
-    """The connections of one server, in the order in which they came. For the loop's thread."""
+    """The connections of one server, in order of arrival. For the loop's thread."""
 
     def __init__(self) -> None:
         self._open: dict[BoundedConnection, None] = {}
         self._closing = False
 
     def add(self, connection: BoundedConnection) -> None:
-        """Take in a connection, for which another may have to give way."""
+        """Add a connection, which may replace another one."""
         while len(self._open) >= CONNECTIONS:
             oldest = next(iter(self._open))
             next((one for one in self._open if one.idle), oldest).abort()
@@ -68,7 +68,7 @@ class OpenConnections:
         self._open.pop(connection, None)
 
     def close(self) -> None:
-        """End all connections whose request is not complete, and each that comes from now on."""
+        """End all connections whose request is not complete, and all later ones."""
         self._closing = True
         for connection in [one for one in self._open if one.idle]:
             connection.abort()
@@ -80,8 +80,8 @@ class OpenConnections:
 
 
 class BoundedConnection(asyncio.Protocol):
-    """A connection with one request. ``make`` gets what comes after its headers never to see: the
-    answer ends the connection.
+    """A connection with one request. The protocol that ``make`` makes never sees bytes after the
+    headers: the answer ends the connection.
     """
 
     def __init__(self, make: ProtocolMaker, others: OpenConnections) -> None:
@@ -96,15 +96,15 @@ class BoundedConnection(asyncio.Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether its request is not complete."""
+        """Whether the request is not complete."""
         return self._inner is None
 
     def answering(self, size: int) -> None:
-        """The answer is known, and of ``size`` bytes: from now on its time runs."""
+        """Note that the answer has ``size`` bytes, and start its time."""
         self._end_within(writing_within_s(size))
 
     def abort(self) -> None:
-        """End it at once; what is not sent yet never is."""
+        """End the connection at once, and drop unsent bytes."""
         self._others.discard(self)
         self._deadline.cancel()
         self._transport.abort()
@@ -123,7 +123,7 @@ class BoundedConnection(asyncio.Protocol):
             self._inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Wait for the end of the headers; what follows them is read and dropped."""
+        """Wait for the end of the headers; later bytes are read and dropped."""
         if self._inner is not None or self._refused:
             return
         searched = max(0, len(self._head) - len(_END_OF_HEAD))

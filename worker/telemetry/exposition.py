@@ -1,4 +1,4 @@
-"""Metric families as text, in the format that whoever scrapes them asks for."""
+"""Metric families as text, in the format that the scraper requests."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _START: Final = "_created"
 
 
 def content_type_for(accept: str) -> str:
-    """The content type of the answer to a request with this Accept header: OpenMetrics where it is
-    named, as Prometheus does, else Prometheus's own text.
+    """Return the content type of the answer to a request with this Accept header: OpenMetrics if
+    named, as by Prometheus, else Prometheus's own text.
     """
     kinds = (one.partition(";")[0].strip().lower() for one in accept.split(","))
     return OPENMETRICS_TYPE if _OPENMETRICS in kinds else TEXT_TYPE
 
 
 def exposition(families: Iterable[Family], content_type: str = TEXT_TYPE) -> str:
-    """The families as text of that content type. Starts of counters and histograms are written in
-    OpenMetrics only: Prometheus's text has no word for them but a gauge each.
+    """Format families as text of a content type. Starts of counters and histograms are written in
+    OpenMetrics only: Prometheus's text could express them only as a gauge each.
     """
     if content_type == OPENMETRICS_TYPE:
         text: bytes = openmetrics.generate_latest(_Families(families, starts=True))  # type: ignore[no-untyped-call]
@@ -44,7 +44,7 @@ class _Families(Collector):
         self._starts = starts
 
     def collect(self) -> Iterator[Metric]:
-        """The families as the library has them."""
+        """Yield the families in the library's form."""
         for family in self._families:
             metric = Metric(family.name, family.about, family.kind, family.unit)
             for point in family.points:

@@ -1,4 +1,4 @@
-"""Metric families as Prometheus has them, before they are text. Pure."""
+"""Prometheus metric families, before they are formatted as text. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9_]+")
 
 
 class Point(NamedTuple):
-    """A value. ``suffix``: what its name has after the family's: ``_total``, ``_bucket``."""
+    """A value. ``suffix``: the part of its name after the family's: ``_total``, ``_bucket``."""
 
     suffix: str
     labels: Mapping[str, str]
@@ -33,8 +33,8 @@ class Family(NamedTuple):
 
 
 def label_name(name: str) -> str:
-    """A dimension's name as a label: snake case, of the characters that a label may have, and none
-    of the names that Prometheus keeps to itself (``le``, and those that begin with ``__``).
+    """Return a dimension's name as a label: snake case, in a label's characters, and none of the
+    names that Prometheus reserves (``le``, and those that begin with ``__``).
     """
     snake = _BETWEEN_WORDS.sub("_", name).lower()
     plain = _NOT_IN_NAMES.sub("_", snake).strip("_") or "label"
@@ -45,7 +45,7 @@ _TAKEN: Final = {"le", "quantile", "job", "instance"}
 
 
 def labels_of(dimensions: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Dimensions as labels. Two names that become one label share it, their values joined."""
+    """Return dimensions as labels. Two names that become one label share it, with joined values."""
     labels: dict[str, str] = {}
     for name, value in dimensions:
         label = label_name(name)

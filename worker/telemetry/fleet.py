@@ -19,31 +19,31 @@ from worker.telemetry.merged_status import MergedStatus
 from worker.telemetry.snapshot import MetricValues
 
 _ANSWERS_WITHIN_S: Final = 60.0
-"""A shard that its router hasn't heard of for longer is taken to fall behind."""
+"""A shard without an answer for longer (s) counts as falling behind."""
 
 _OF_BUCKETS: Final = (
     *("StreamTimeLag", "CommitAge", "MillisBehindLatest", "StreamTimeHeldBack", "ShardsLive"),
     *("ShardsPaused", "Backpressure", "SessionsOpen", "SessionsHeld", "SessionsCrossShard"),
     *("OutboxEntries", "OutboxSize", "OutboxAge", "StateSize"),
 )
-"""The metrics of what buckets hold now: 0 for a task that holds none."""
+"""Metrics of the buckets' present contents: 0 for a task that holds no buckets."""
 
 
 class BucketNews(Protocol):
-    """Told of the buckets that come to a task, and go."""
+    """Observes the buckets that come to a task, and go."""
 
     def bucket_taken(self, bucket: int) -> None:
         """A bucket is served by this task from now on."""
         ...
 
     def bucket_left(self, bucket: int) -> None:
-        """A bucket is served by this task no more."""
+        """A bucket is no longer served by this task."""
         ...
 
 
 class FleetTelemetry(WorkerEvents):
     """Collects what a task's routers and buckets report. ``of``: the fleet's number of buckets;
-    ``totals_kept``: whether totals of series are wanted; ``monotonic``: seconds. ``news``: told of
+    ``totals_kept``: whether totals of series are wanted; ``monotonic``: seconds. ``news``: observes
     each bucket that comes and goes.
     """
 
@@ -98,7 +98,7 @@ class FleetTelemetry(WorkerEvents):
             self._news.bucket_left(bucket)
 
     def turned(self, bucket: int) -> None:
-        """A bucket has been attended to, or is known to be waiting."""
+        """A bucket has had its turn, or is known to be waiting."""
         with self._lock:
             if bucket in self._signs:
                 self._signs[bucket] = self._monotonic(), TURN_WITHIN_S
@@ -122,17 +122,17 @@ class FleetTelemetry(WorkerEvents):
         return _BucketEvents(self, bucket, listener)
 
     def committed(self, bucket: int, status: WorkerStatus, listener: WorkerEvents) -> None:
-        """Tell ``listener`` the task's status after a commit of a bucket."""
+        """Report the task's status to ``listener`` after a commit of a bucket."""
         self.turned(bucket)
         with self._passing:  # in the order of the commits; a listener may ask for ``values``
             with self._lock:
                 merged = self._merged.add(bucket, status)
             listener.progress(merged)
 
-    # --- what others ask
+    # --- queries
 
     def values(self) -> MetricValues:
-        """The values of the metrics that only a fleet has, and those that it has otherwise."""
+        """Return the values of metrics that only a fleet has, or defines differently."""
         with self._lock:
             held = len(self._merged.held)
             values: MetricValues = {

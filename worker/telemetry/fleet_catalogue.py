@@ -1,4 +1,4 @@
-"""The telemetry of a fleet's task: the worker's, and what only a fleet has. Pure."""
+"""The telemetry of a fleet's task: the worker's metrics, and those of fleets only. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The worker's HTTP server, in a thread of its own: health, metrics and the page. Shell.
 
-uvicorn speaks HTTP; `worker.telemetry.connections` bounds what anyone can make it do.
+uvicorn speaks HTTP; `worker.telemetry.connections` bounds what clients can demand of it.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ _Receive = Callable[[], Awaitable[_Message]]
 
 
 class HttpServer:
-    """Serves ``page_at(path, accept)``, which its thread calls, to GET and HEAD; ``accept``: what
-    the request says of the kinds of answer that it takes. ``views``: what is at ``/page`` and
-    below, to which ``/`` leads; without them, nothing. ``failed`` gets the path at which one of
-    these raised, in the except clause.
+    """Serves ``page_at(path, accept)``, which its thread calls, to GET and HEAD; ``accept``: the
+    request's Accept header. ``views``: makes the answers at ``/page`` and below, to which ``/``
+    leads; None serves nothing there. ``failed``: called with the path at which one of these raised,
+    in the except clause.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class HttpServer:
         views: ViewAt | None = None,
         failed: Callable[[str], None] = lambda _path: None,
     ) -> None:
-        """Listen; port 0 is any that is free. Raises ``Misconfigured`` if that can't be done."""
+        """Listen; port 0 means any free port. Raises ``Misconfigured`` if that is impossible."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -88,7 +88,7 @@ class HttpServer:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Listen no more and let the thread end, for which ``timeout_s`` are waited."""
+        """Stop listening, and wait up to ``timeout_s`` for the thread's end."""
         self._server.should_exit = True
         with suppress(RuntimeError):  # the loop has ended by itself
             self._loop.call_soon_threadsafe(self._open.close)
@@ -134,7 +134,7 @@ class HttpServer:
     async def _serve(self) -> None:
         await self._server.serve([self._socket])
         self._open.abort()
-        await asyncio.sleep(0)  # in which the connections are lost
+        await asyncio.sleep(0)  # the connections are lost during this turn of the loop
 
     async def _application(self, scope: Mapping[str, Any], _: _Receive, send: _Send) -> None:
         request = _request(scope)
@@ -175,7 +175,7 @@ def _request(scope: Mapping[str, Any]) -> HttpRequest:
 
 
 def _query(text: bytes) -> dict[str, str]:
-    """The fields of a query string, of each name the last; none, if there are too many."""
+    """Return a query string's fields, the last of each name; none if there are too many."""
     try:
         return dict(
             parse_qsl(text.decode("latin-1"), keep_blank_values=True, max_num_fields=_QUERY_FIELDS)

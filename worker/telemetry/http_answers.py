@@ -1,4 +1,4 @@
-"""From a page to the bytes and headers of its answer, and whom the server answers at all. Pure."""
+"""The bytes and headers of a page's answer, and the requests that are refused. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _GZIP_FORMAT: Final = 31
 
 
 class HttpRequest(NamedTuple):
-    """A request's line and the headers that matter here, by their names in lower case."""
+    """A request's line and its relevant headers, by name in lower case."""
 
     method: str
     path: str
@@ -49,7 +49,7 @@ class HttpAnswer(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A page whose body is made once for all who ask. ``gzipped``: None where it is no smaller."""
+    """A page whose body is made once for all requests. ``gzipped``: None if it is no smaller."""
 
     page: Page
     body: bytes
@@ -57,11 +57,11 @@ class Prepared(NamedTuple):
 
 
 def hosts_answered(host: str, machine: str) -> frozenset[str] | None:
-    """The names in a request's Host that are answered at the address ``host``; None: any.
+    """Return the names in a request's Host that are answered at the address ``host``; None: any.
 
-    On loopback these are the loopback's, so that no web page can make its own name mean this
-    server (DNS rebinding). At another address, the address and the ``machine``'s name. Listening
-    at every address, the server can't know by which name it is found.
+    On loopback these are the loopback's names, so that no web page can make its own name resolve to
+    this server (DNS rebinding). At another address, the address and the ``machine``'s name. If the
+    server listens at every address, it can't know the names that it is found by.
     """
     address = ip_address(host)
     if address.is_unspecified:
@@ -73,7 +73,7 @@ def hosts_answered(host: str, machine: str) -> frozenset[str] | None:
 
 
 def refused(request: HttpRequest, hosts: frozenset[str] | None) -> Page | None:
-    """The answer to what is not answered: another's Host, another method than GET and HEAD."""
+    """Return the refusal of a request for another Host, or with a method but GET and HEAD."""
     if hosts is not None:
         match = _HOST.fullmatch(request.headers.get("host", ""))
         if match is None or match[1].lower() not in hosts:
@@ -84,7 +84,7 @@ def refused(request: HttpRequest, hosts: frozenset[str] | None) -> Page | None:
 
 
 def prepared(page: Page) -> Prepared:
-    """The page with its body compressed, if it is long enough."""
+    """Return the page with its body compressed, if it is long enough."""
     body = page.encoded
     if len(body) < _COMPRESSED_FROM:
         return Prepared(page, body, None)
@@ -94,7 +94,7 @@ def prepared(page: Page) -> Prepared:
 
 
 def answer_of(made: Prepared, request: HttpRequest) -> HttpAnswer:
-    """The answer to a request for the page: as it is, compressed, or that it has not changed."""
+    """Return the answer to a request for the page: plain, compressed, or "not modified"."""
     own = {name.lower(): value for name, value in made.page.headers}
     headers = [("Content-Type", made.page.content_type), *made.page.headers, *_ALWAYS]
     if "cache-control" not in own:

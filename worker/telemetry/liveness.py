@@ -19,7 +19,7 @@ START_WITHIN_S: Final = 600.0
 
 
 class SignsOfLife(Protocol):
-    """What tells whether there were signs of life in time. For any thread."""
+    """Reports whether there were signs of life in time. For any thread."""
 
     def alive(self) -> bool:
         """Whether there was a sign of life within the bound."""

@@ -20,8 +20,8 @@ class MergedStatus:
     """Statuses by bucket. ``of``: the fleet's number of buckets; ``totals_kept``: whether totals of
     series are wanted.
 
-    What is summed up never falls when a bucket goes to another task: counters and totals are those
-    of what this task has committed, so that the fleet's are the sums over its tasks.
+    Sums never fall when a bucket goes to another task: counters and totals are those of this task's
+    commits, so that the fleet's are the sums over its tasks.
     """
 
     def __init__(self, of: int, *, totals_kept: bool) -> None:
@@ -39,7 +39,7 @@ class MergedStatus:
 
     @property
     def series(self) -> int:
-        """How many different series the buckets have admitted."""
+        """The number of distinct series that the buckets have admitted."""
         return len(set().union(*self._series.values()))
 
     def take(self, bucket: int, admitted: Iterable[Series]) -> None:
@@ -55,8 +55,8 @@ class MergedStatus:
             self._left += _growth(status, self._before.pop(bucket))
 
     def add(self, bucket: int, status: WorkerStatus) -> WorkerStatus:
-        """Return the task's status after a commit of a bucket: it gave out what the commit did. The
-        bucket's first status says what was counted before.
+        """Return the task's status after a commit of a bucket, with the commit's outputs. The
+        bucket's first status is the base for its counters.
         """
         self._before.setdefault(bucket, Counter(status.counters))
         self._statuses[bucket] = status
@@ -103,7 +103,7 @@ def _backlog(backlogs: list[Backlog]) -> Backlog:
 
 
 def _shards(statuses: Iterable[WorkerStatus]) -> dict[str, ShardProgress]:
-    """Each shard as the bucket sees it that knows least of it."""
+    """Return each shard by the status of the bucket that has read least of it."""
     seen: dict[str, list[ShardProgress]] = {}
     for status in statuses:
         for shard, progress in status.shards.items():

@@ -1,4 +1,4 @@
-"""A page: the answer to a path, before HTTP makes an answer of it. Pure."""
+"""A page: the answer at a path, before its HTTP encoding. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ TEXT: Final = "text/plain; charset=utf-8"
 
 
 class Page(NamedTuple):
-    """An answer: its HTTP status and what it holds. ``headers``: further ones."""
+    """An answer: its HTTP status and its content. ``headers``: additional ones."""
 
     status: int
     content_type: str

@@ -1,4 +1,4 @@
-"""What the worker answers to those who look after it: health, readiness, metrics."""
+"""The worker's pages for operators: health, readiness, metrics."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _KEPT_S: Final = 1.0
 
 
 class Pages:
-    """``/healthz``: the loop turns. ``/readyz``: the state is taken, where each shard goes on is
-    committed, and the stream can be read; ``unready`` returns why not. ``/metrics``: for
-    Prometheus, made again at most once a second, ask who may; of the process from the start on, and
-    of calls what ``calls`` gives.
+    """``/healthz``: the loop turns. ``/readyz``: the state is acquired, the position of each shard
+    is committed, and the stream can be read; ``unready`` returns why not. ``/metrics``: for
+    Prometheus, made at most once a second, however often it is scraped; the process's metrics from
+    the start, and the metrics of calls that ``calls`` returns.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Pages:
         self._metrics_until = monotonic()
 
     def __call__(self, path: str, accept: str = "") -> Page:
-        """The page at ``path``, for a request with this Accept header. For one thread."""
+        """Return the page at ``path``, for a request with this Accept header. For one thread."""
         if path == "/healthz":
             return self._health()
         if path == "/readyz":

@@ -28,7 +28,7 @@ class RepeatLimit:
         self._monotonic = monotonic
         self._lock = Lock()
         self._kinds: dict[Hashable, _Kind] = {}
-        self._untold = 0
+        self._unreported = 0
 
     def admit(self, kind: Hashable) -> int | None:
         """Decide on a line of this kind: None to leave it out, else how many lines of the kind
@@ -41,7 +41,7 @@ class RepeatLimit:
             one.at_s = now
             if one.allowance < 1:
                 one.left_out += 1
-                self._untold += 1
+                self._unreported += 1
                 return None
             one.allowance -= 1
             left_out, one.left_out = one.left_out, 0
@@ -50,5 +50,5 @@ class RepeatLimit:
     def drain_left_out(self) -> int:
         """Return how many lines of all kinds were left out since the last call."""
         with self._lock:
-            untold, self._untold = self._untold, 0
-        return untold
+            unreported, self._unreported = self._unreported, 0
+        return unreported

@@ -87,7 +87,7 @@ _COMMITTED: Final = {
 def snapshot_of(
     progress: WorkerStatus, events: EventCounts, period: ReportPeriod, now: int
 ) -> TelemetrySnapshot:
-    """All values at ``now`` (epoch ms). A counter without events is 0."""
+    """Return the values at ``now`` (epoch ms). A counter without events is 0."""
     counters = Counter(progress.counters)
     counted = {name: 0 for name, one in TELEMETRY_METRICS.items() if one.kind is MetricKind.COUNTER}
     by_shard = _by_shard(progress)

@@ -40,7 +40,7 @@ def values_of(page: str) -> ScrapedValues:
 
 
 def values_of_snapshot(snapshot: TelemetrySnapshot) -> ScrapedValues:
-    """The same values, from within the worker."""
+    """Return the same values from the worker's own snapshot."""
     found: dict[str, dict[str, float]] = {}
     for name, value in snapshot.values.items():
         found[name] = {"": value / FLEET_METRICS[name].prometheus_divisor}
@@ -184,7 +184,7 @@ _AGE_S: Final = 300
 _COMMIT_S: Final = 60
 _MINUTES_FROM: Final = 120
 _LOST_MS: Final = 600_000
-"""So long after an attempt that may have lost something, somebody should look."""
+"""How long (ms) an attempt that may have lost data needs attention."""
 _LINES: Final[tuple[Callable[[ScrapedValues], StatusLine], ...]] = (
     *(_lag, _shards, _time, _occurrences, _dead_letters, _outbox, _sends, _commit, _sessions),
 )

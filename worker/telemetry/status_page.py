@@ -16,8 +16,8 @@ JSON: Final = "application/json"
 
 
 class WorkerStatusView(msgspec.Struct, frozen=True):
-    """The status ``at`` an instant (epoch ms). ``unready``: why nothing is to be expected of the
-    worker now; None if all is well. ``lines``: none before the first commit.
+    """The status ``at`` an instant (epoch ms). ``unready``: why the worker is not ready; None if it
+    is. ``lines``: none before the first commit.
     """
 
     at: int
@@ -28,13 +28,13 @@ class WorkerStatusView(msgspec.Struct, frozen=True):
 def status_page(
     snapshot: TelemetrySnapshot | None, last_sent: Mapping[str, int], unready: str | None, now: int
 ) -> Page:
-    """The page at ``STATUS_PATH``. ``last_sent``: see ``status_of``."""
+    """Return the page at ``STATUS_PATH``. ``last_sent``: see ``status_of``."""
     lines = [] if snapshot is None else status_of(values_of_snapshot(snapshot), last_sent, now)
     return Page(200, JSON, msgspec.json.encode(WorkerStatusView(now, unready, lines)))
 
 
 def status_view(text: str) -> WorkerStatusView:
-    """The status from the text of the page. Raises ``ValueError`` if it is none."""
+    """Parse the status from the page's text. Raises ``ValueError`` if it is none."""
     try:
         return msgspec.json.decode(text, type=WorkerStatusView)
     except msgspec.DecodeError as error:

@@ -1,8 +1,8 @@
 """The page's views, made in a thread of their own, one at a time. Shell.
 
 A view takes tens of ms, or waits for a bucket; neither health nor the worker's loop may wait for
-it, and a view that never comes doesn't keep the process from ending. Whoever asks for the same view
-within two seconds shares it.
+it, and a view that never ends doesn't keep the process from ending. Requests for the same view
+within two seconds share it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ViewAt = Callable[[str, Mapping[str, str]], Page]
 """Makes the answer at a path, for the fields of a query."""
 
 WAITING: Final = 8
-"""So many views are in the making at most, of which all but one wait."""
+"""The most views requested at a time, of which all but one wait."""
 
 SHARED_S: Final = 2.0
 _SHARED: Final = 16
@@ -35,7 +35,7 @@ _Job = tuple[_Key, asyncio.Future[Prepared]]
 
 
 class Views:
-    """Makes views by ``view_at``, which its own thread calls. For the loop of one thread.
+    """Makes views by ``view_at``, which a thread of its own calls. For one event loop.
 
     ``failed`` gets the path of a view whose making raised, in the except clause.
     """
@@ -50,7 +50,7 @@ class Views:
         Thread(target=self._run, name="views", daemon=True).start()
 
     async def view(self, path: str, query: Mapping[str, str]) -> Prepared:
-        """The view at the path, made within the last two seconds."""
+        """Return the view at the path, made within the last two seconds."""
         key = (path, tuple(sorted(query.items())))
         known = self._made.get(key)
         if known is not None and monotonic() < known[0]:
@@ -65,7 +65,7 @@ class Views:
         return await asyncio.shield(making)
 
     def close(self) -> None:
-        """Make none of those that still wait."""
+        """Drop the views that still wait."""
         self._closed = True
         self._jobs.put(None)
 

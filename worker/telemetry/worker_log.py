@@ -219,12 +219,12 @@ class WorkerLog(WorkerEvents):
 
     def _warning(self, line: LogLine, alike: Hashable, /, **fields: Any) -> None:
         """``alike``: lines with an equal value count as repeats of each other."""
-        self._tell(self._log.warning, line, alike, fields)
+        self._write(self._log.warning, line, alike, fields)
 
     def _error(self, line: LogLine, alike: Hashable, /, **fields: Any) -> None:
-        self._tell(self._log.error, line, alike, fields)
+        self._write(self._log.error, line, alike, fields)
 
-    def _tell(
+    def _write(
         self, write: Callable[..., object], line: LogLine, alike: Hashable, fields: dict[str, Any]
     ) -> None:
         left_out = self._repeats.admit((line, alike))

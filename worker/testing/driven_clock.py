@@ -102,7 +102,7 @@ class Driver:
         self._url = endpoint + PATH
         self._now = now
         self._speed = speed
-        self._tell()
+        self._send_time()
 
     def now_ms(self) -> int:
         """The time of the embedded AWS."""
@@ -116,9 +116,9 @@ class Driver:
     def skip(self, seconds: float) -> None:
         """Advance the embedded AWS's time by seconds at once."""
         self._now += round(seconds * 1000)
-        self._tell()
+        self._send_time()
 
-    def _tell(self) -> None:
+    def _send_time(self) -> None:
         request = Request(self._url, str(self._now).encode(), method="PUT")  # noqa: S310
         with urlopen(request):  # noqa: S310
             pass

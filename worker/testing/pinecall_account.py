@@ -1,7 +1,7 @@
 """An organisation at Pinecall, as its interface of call logs shows it: for the stub that serves it.
 
-What has happened at an instant is what can be read then: a call's log grows as time goes on, and
-is sealed once its last entry is there.
+At any instant the entries written so far can be read: a call's log grows as time goes on, and is
+sealed once its last entry is there.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _LAST: Final = "call.score"
 
 
 class StubFaults(NamedTuple):
-    """How often (0 to 1) what goes wrong. Of requests: answered 429, or 503, or not at all. Of
-    entries on a stream: after it the connection drops; it and some more are left out, behind a
-    ``log.gap``; it is sent twice.
+    """The rates (0 to 1) of faults. Of requests: answered 429, or 503, or not at all. Of entries on
+    a stream: the connection drops after the entry; the entry and some more are left out, behind a
+    ``log.gap``; the entry is sent twice.
     """
 
     throttled: float = 0.0
@@ -53,7 +53,7 @@ class StubAccount:
     _lock: Lock = field(default_factory=Lock)
 
     def happens(self, rate: float) -> bool:
-        """Whether a fault of this rate befalls what is done now. For any thread."""
+        """Draw whether a fault of this rate occurs. For any thread."""
         if not rate:
             return False
         with self._lock:
@@ -65,7 +65,7 @@ class StubAccount:
             self.asked[path] = self.asked.get(path, 0) + 1
 
     def entries(self, call: str, after: int, query: Mapping[str, str]) -> list[CallLogEntry]:
-        """What can be read now of a call's log, by the filter of a query."""
+        """Return the entries of a call's log written so far, by the filter of a query."""
         only = set(query["types"].split(",")) | ALWAYS if "types" in query else None
         return [
             entry
@@ -78,16 +78,16 @@ class StubAccount:
         return max((entry["seq"] for entry in self._there(self.calls[call])), default=0)
 
     def is_sealed(self, call: str) -> bool:
-        """Whether nothing more can come."""
+        """Whether no more entries can follow."""
         return any(entry["type"] == _LAST for entry in self._there(self.calls[call]))
 
     def rows(self) -> list[dict[str, Any]]:
-        """The list of calls that there are, the newest first; what hasn't begun comes last."""
+        """Return the list of calls, the newest first; those that have not begun come last."""
         rows = [self._row(one) for one in self.calls.values() if self._there(one)]
         return sorted(rows, key=_begin, reverse=True)
 
     def floor(self, since: float, until: float) -> list[CallLogEntry]:
-        """What has begun or ended between two instants."""
+        """Return the entries on beginnings and ends between two instants."""
         return [
             entry
             for one in self.calls.values()

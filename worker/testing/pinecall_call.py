@@ -71,11 +71,11 @@ class _Scene:
         return self._rng.random() < rate
 
     def about(self, median_s: float, sigma: float) -> float:
-        """Lognormal, in seconds to the millisecond."""
+        """Draw a lognormal duration, in seconds to the millisecond."""
         return round(self._rng.lognormvariate(math.log(median_s), sigma), 3)
 
     def numbered(self) -> list[CallLogEntry]:
-        """All entries as they were written, each under a number of its own."""
+        """Number the entries in the order in which they were written."""
         number = 0
         for entry in sorted(self._entries, key=_written):
             number += self._rng.choice((1, 1, 1, 2, 5))
@@ -85,7 +85,7 @@ class _Scene:
     # the course of a call
 
     def open(self) -> None:
-        """It rings, is answered, and mostly greeted."""
+        """Let the call ring, be answered and, mostly, greeted."""
         caller = {"id": "ct_1f", "phone": CALLER, "name": CALLER_NAME}
         route = {"channel": "phone", "number": CALLED, "label": "main line"}
         ends = {"channel": "phone", "from": CALLER, "to": CALLED, "run": None, "caller": caller}
@@ -99,7 +99,7 @@ class _Scene:
             self._agent_turn(self._speech(), self.now + self.about(0.3, 0.2), None)
 
     def turn(self) -> None:
-        """The caller says something and gets its reply; perhaps something else happens."""
+        """Let the caller speak and get a reply, perhaps with something else in between."""
         speech, stopped, handed = self.user_turn()
         first = handed
         if self.happens(self._habits.tool_delays):
@@ -120,7 +120,7 @@ class _Scene:
             self._handoff()
 
     def user_turn(self) -> tuple[str, float, float]:
-        """The caller speaks; whose turn it is, when the sound ended, when it was handed over."""
+        """Let the caller speak; return the speech id, when the sound ended, and the hand-over."""
         speech = self._speech()
         started = self.now + self.about(0.65, 0.6)
         stopped = started + max(0.15, self.about(2.3, 0.6))
@@ -141,7 +141,7 @@ class _Scene:
         return speech, stopped, handed
 
     def close(self) -> None:
-        """It ends; the gateway sums it up and seals its log."""
+        """End the call: the gateway writes its summary and seals its log."""
         end = max(self.now, *(entry["ts"] for entry in self._entries)) + self.about(1.0, 0.5)
         duration = round(end - self._start, 3)
         reason = self._rng.choice(("caller_hung_up", "agent_hung_up", "timeout"))
@@ -164,7 +164,7 @@ class _Scene:
         score = {"passed": True, "judges": [], "panel": ["consent"], "judge_calls": 0}
         self._add(end + 3, "call.score", score)
 
-    # what turns are made of
+    # the parts of turns
 
     def _speech(self) -> str:
         self._speeches += 1
@@ -234,7 +234,7 @@ class _Scene:
         )
 
     def _tool_round(self, speech: str, handed: float) -> float:
-        """A request that only calls a tool; when its result is there."""
+        """Add a request that only calls a tool; return when its result is there."""
         asked = handed + self.about(0.7, 0.2)
         self._request(speech, asked, asked - handed, 0.4)
         call_id = f"toolu_{self._rng.getrandbits(32):08x}"

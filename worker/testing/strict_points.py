@@ -35,7 +35,7 @@ class SeriesKey(NamedTuple):
 
 
 class KeptPoint(NamedTuple):
-    """What is known of a series. Times in nanoseconds; of a counter only ``sum``. ``buckets``:
+    """The kept point of a series. Times in nanoseconds; a counter has only ``sum``. ``buckets``:
     counts by index on ``scale``.
     """
 
@@ -51,7 +51,7 @@ class KeptPoint(NamedTuple):
 
 
 class Rejected(Exception):
-    """A point that isn't taken, and why."""
+    """A point that is rejected, and why."""
 
 
 class StrictPoints:
@@ -59,10 +59,10 @@ class StrictPoints:
 
     def __init__(self) -> None:
         self.kept: dict[SeriesKey, KeptPoint] = {}
-        """Of cumulative series the latest point; of others what all points amount to."""
+        """The latest point of each cumulative series; of a delta series the sum of all points."""
 
     def take(self, resource: Resource, metric: encoded.Metric) -> Iterator[str]:
-        """Take the points of a metric; why each of those that aren't taken is rejected."""
+        """Take the points of a metric; yield why each rejected one is rejected."""
         place = _attributes(resource.attributes)
         points, temporality = _points_of(metric)
         for point in points:
@@ -152,11 +152,11 @@ def _histogram(point: encoded.ExponentialHistogramDataPoint) -> KeptPoint:
 
 
 _NEARLY: Final = 1 - 1e-9
-"""What a quotient of floating-point numbers may lack."""
+"""The tolerance of a quotient of floating-point numbers."""
 
 
 def _added(known: KeptPoint, point: KeptPoint) -> KeptPoint:
-    """Both together, on the coarser of their scales."""
+    """Add two points, on the coarser of their scales."""
     scale = min(known.scale, point.scale)
     counts: Counter[int] = Counter()
     for one in (known, point):

@@ -76,7 +76,7 @@ class StrictS3:
         self.objects: dict[str, bytes] = {}
         """The objects, by key."""
         self.calls: list[S3Call] = []
-        """All calls so far."""
+        """The calls so far."""
         self.faults = faults
         self.after: Callable[[S3Operation, str], object] = _no_faults
         self._later: list[Callable[[], object]] = []

@@ -121,7 +121,7 @@ _MEAN_BUNDLE: Final = 5
 
 
 def _deliveries(settings: Traffic, seed: int) -> Iterator[_Delivery]:
-    """All deliveries, by arrival."""
+    """Yield the deliveries, by arrival."""
     account_sid = sid(Random(f"{seed}:account"), "AC")
     post = _Post(settings)
     if settings.test_event:

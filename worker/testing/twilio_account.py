@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from worker.events.twilio.envelope import TEST_TYPE
 from worker.testing.twilio_summaries import SummaryRow, agent_session_summaries
+from worker.times.minutes import AFTER_ALL
 from worker.times.rfc3339 import parse_ms
 
 _PAGE_SIZE: Final = 50
@@ -109,7 +110,7 @@ class TwilioAccount:
         found = [
             {"call_sid": one.call_sid, "start_time": one.start_time}
             for one in sorted(self.calls.values(), key=lambda call: call.start_time)
-            if (since or 0) <= (parse_ms(one.start_time) or 0) < (until or 1 << 62)
+            if (since or 0) <= (parse_ms(one.start_time) or 0) < (until or AFTER_ALL)
         ]
         return _page(request, "insights", "call_summaries", found)
 

@@ -109,7 +109,7 @@ def _not_ready(
 
 
 def _rows(insights: Rest, call_sid: str, edge: str) -> list[bytes] | None:
-    """All rows of a call's events; None if the call isn't ready."""
+    """Return the rows of a call's events; None if the call isn't ready."""
     what = f"call {call_sid}"
     parameters: Parameters = {"PageSize": str(PAGE_SIZE)}
     if edge != ANY_EDGE:

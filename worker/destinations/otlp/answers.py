@@ -1,4 +1,4 @@
-"""What an answer of an OTLP receiver says about the request. Pure."""
+"""Classifies the answers of an OTLP receiver by what they say about the request. Pure."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from worker.outbox.entries import DeliveryOutcome
 from worker.printable import escaped_line
 
 LONGEST_PAUSE_S: Final = 300.0
-"""A receiver that asks for a longer pause is asked again after this one."""
+"""The longest pause (s) before the next attempt, even if the receiver asks for a longer one."""
 
 _OK: Final = range(200, 300)
 _INVALID: Final = frozenset({400, 413})
 _THROTTLED: Final = frozenset({408, 429})
 _REFUSED: Final = range(300, 500)
 _SHOWN: Final = 4096
-"""Characters of an answer's words: cut short only after credentials in them are masked."""
+"""The most characters shown of an answer; cut only after credentials in it are masked."""
 
 Response = type[ExportMetricsServiceResponse] | type[ExportTraceServiceResponse]
-"""What a receiver answers to metrics, or to traces."""
+"""The type of a receiver's answer to metrics, or to traces."""
 
 
 class Answer(NamedTuple):
-    """An answer over HTTP. ``headers``: by names in lower case."""
+    """An answer over HTTP. ``headers``: by name, in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -42,8 +42,8 @@ class Answer(NamedTuple):
 
 
 class OtlpVerdict(NamedTuple):
-    """What is known of a request, in words why it failed, and for how long (s) to ask no more.
-    ``rejected``: how many points or spans of a request that was taken in part.
+    """The outcome of a request, the reason of a failure in words, and the pause (s) that the
+    receiver asks for. ``rejected``: how many points or spans of a request accepted in part.
     """
 
     outcome: DeliveryOutcome
@@ -53,13 +53,13 @@ class OtlpVerdict(NamedTuple):
 
 
 def verdict_of(answer: Answer, response: Response) -> OtlpVerdict:
-    """A 2xx is read whole, for it may have taken a part only, and is invalid then. 400 and 413:
-    invalid. Any other 3xx and 4xx, 408 and 429 among them: not applied. A 5xx, or a 2xx that no
-    receiver of OTLP gives: nobody knows.
+    """Classify an answer. A 2xx is decoded, since it may report a partial success, which counts as
+    invalid. 400 and 413: invalid. Any other 3xx or 4xx, 408 and 429 included: not applied. A 5xx,
+    or a 2xx that no receiver of OTLP gives: unknown.
     """
     if answer.status in _OK:
         return _of_200(answer, response)
-    words = f"HTTP {answer.status}{_told(answer)}"
+    words = f"HTTP {answer.status}{_reason(answer)}"
     if answer.status in _INVALID:
         return OtlpVerdict(DeliveryOutcome.INVALID, words)
     if answer.status in _REFUSED:
@@ -70,7 +70,7 @@ def verdict_of(answer: Answer, response: Response) -> OtlpVerdict:
 
 
 def asked_pause_s(answer: Answer) -> float:
-    """For how long (s) an answer asks for nothing more, at most ``LONGEST_PAUSE_S``."""
+    """Return the pause (s) that an answer asks for, at most ``LONGEST_PAUSE_S``."""
     return min(retry_after_s(answer.headers), LONGEST_PAUSE_S)
 
 
@@ -104,8 +104,8 @@ _REJECTED: Final[dict[Response, str]] = {
 }
 
 
-def _told(answer: Answer) -> str:
-    """The words of a refusal: of a ``google.rpc.Status``, its message."""
+def _reason(answer: Answer) -> str:
+    """Return the text of a refusal: the message of a ``google.rpc.Status``, or the body."""
     if "protobuf" not in answer.headers.get("content-type", ""):
         return _shown(answer.body)
     try:

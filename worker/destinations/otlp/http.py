@@ -1,4 +1,4 @@
-"""One POST an attempt to a receiver of OTLP, by urllib3, with no retries of its own."""
+"""One POST per attempt to a receiver of OTLP, by urllib3, with no retries of its own."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _BEFORE_SENDING: Final = (ConnectTimeoutError, NewConnectionError, ProxyError)
 
 
 class NoAnswer(NamedTuple):
-    """An attempt without an answer: why, and whether the request can have been sent."""
+    """An attempt without an answer: the reason, and whether the request can have been sent."""
 
     words: str
     was_sent: bool
 
 
 class Receiver(Protocol):
-    """What takes requests."""
+    """A receiver of requests."""
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The address of the receiver."""
         ...
 
     def post(self, body: bytes) -> Answer | NoAnswer:
@@ -68,11 +68,11 @@ class HttpReceiver:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The address of the receiver."""
         return self._url
 
     def post(self, body: bytes) -> Answer | NoAnswer:
-        """See ``Receiver.post``. A redirect isn't followed: credentials go where they are meant."""
+        """See ``Receiver.post``. Follows no redirects, so that credentials reach no other host."""
         headers = {"content-type": "application/x-protobuf", "user-agent": _USER_AGENT}
         if self._compression == "gzip":
             body, headers["content-encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
@@ -100,7 +100,7 @@ class HttpReceiver:
         return Answer(response.status, named, read)
 
     def _read(self, response: BaseHTTPResponse) -> bytes:
-        """The body of an answer, all of it within the time for one."""
+        """Return the body of an answer, received within one timeout."""
         until = monotonic() + self._timeout_s
         read = bytearray()
         while len(read) < _LONGEST_ANSWER and (block := response.read1(decode_content=True)):
@@ -111,7 +111,7 @@ class HttpReceiver:
 
 
 def _is_before_sending(error: BaseException) -> bool:
-    """Whether there was no connection, or none that is trusted, and so no request."""
+    """Whether there was no connection, or no trusted one, and so no request was sent."""
     if isinstance(error, SSLError):
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, SSLCertVerificationError):

@@ -1,8 +1,8 @@
-"""Identifiers of traces and spans: digests of what they are of, so a repeat adds none. Pure.
+"""Identifiers of traces and spans: digests of their keys, so that repeats are recognised. Pure.
 
-A later revision of a session has the same trace, and each of its spans that has not moved the same
-identifier. A share of the traces is chosen by the trace's identifier, as OpenTelemetry's consistent
-probability sampling does, so all revisions, and other programs that know the identifier, agree.
+A later revision of a session has the same trace, and its spans that have not moved keep their
+identifiers. A share of the traces is chosen by their identifiers, as in OpenTelemetry's consistent
+probability sampling, so all revisions, and other programs that know the identifier, agree.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _THRESHOLDS: Final = 1 << (8 * _RANDOM_BYTES)
 
 
 def trace_id_of(key: SessionKey) -> bytes:
-    """The 16 bytes that identify the trace of a session."""
+    """Return the 16 bytes that identify the trace of a session."""
     return _digest(key.platform, key.account_sid, key.call_sid, key.session_id)[:_TRACE_BYTES]
 
 
 def span_id_of(trace_id: bytes, name: str, start: int, nth: int) -> bytes:
-    """The 8 bytes that identify the ``nth`` (from 0 on) of the spans of a trace that have this name
+    """Return the 8 bytes that identify the ``nth`` (from 0) of the spans of a trace with this name
     and start (epoch ms).
     """
     return _digest(trace_id.hex(), name, str(start), str(nth))[:_SPAN_BYTES]
@@ -36,5 +36,5 @@ def is_in_share(trace_id: bytes, share: float) -> bool:
 
 
 def _digest(*parts: str) -> bytes:
-    """Parts are separated by a byte that no text in UTF-8 has."""
+    """Digest parts, separated by a byte that no text in UTF-8 has."""
     return sha256(b"\xff".join(part.encode("utf-8", "surrogatepass") for part in parts)).digest()

@@ -27,11 +27,11 @@ _TEMPORALITIES = {
 def encode_metrics(
     points: Iterable[OtlpPoint], names: MetricNames, resource: Resource, temporality: Temporality
 ) -> bytes:
-    """The protobuf of some points, which have names: a metric for each name, in order."""
+    """Encode points as protobuf: one metric for each name that a point has, in order."""
     by_name: dict[str, list[OtlpPoint]] = {}
     for point in points:
         name = names.of(point.series)
-        if name is not None:  # else its dimension set is no longer in force
+        if name is not None:  # otherwise the point's dimension set is no longer in force
             by_name.setdefault(name, []).append(point)
     metrics = [_metric(name, some, temporality) for name, some in sorted(by_name.items())]
     scope = encoded.ScopeMetrics(scope=SCOPE, metrics=metrics)
@@ -86,7 +86,7 @@ def _number(point: OtlpPoint, instrument: Instrument) -> encoded.NumberDataPoint
 def _dense(
     buckets: tuple[tuple[int, int], ...],
 ) -> encoded.ExponentialHistogramDataPoint.Buckets | None:
-    """Counts from the first bucket to the last, those in between that are empty included."""
+    """Return the counts from the first bucket to the last, including empty ones in between."""
     if not buckets:
         return None
     offset = buckets[0][0]

@@ -1,13 +1,12 @@
-"""Metrics as requests: one data point a series and commit, in order of time. Pure.
+"""Metrics as requests: one data point per series and commit, in order of time. Pure.
 
-Cumulative points say what a series amounts to since the start of its totals: the same one twice,
-or one that never comes, changes nothing that a later one says. Of each series that had a sample in
-the last hour there is a point at each release, so that rates see a series that paused. Delta points
-hold what a commit releases, and nothing else.
+Cumulative points hold a series' totals since their start: a point that arrives twice, or never,
+changes no later one. Each series with a sample in the last hour has a point at each release, so
+that rates include a series that paused. Delta points hold only the samples that a commit releases.
 
-All points of a commit have one time: the end of the latest minute in it, or 1 ms after that of the
-commit before. So what is emitted late counts at the time of its emission, and no store is ever
-given an older point after a newer one, or two of one time.
+All points of a commit have one time: the end of the latest minute in it, or 1 ms after the time of
+the commit before. So a sample that is emitted late counts at the time of its emission, and no store
+receives an older point after a newer one, or two points of one time.
 """
 
 from __future__ import annotations
@@ -36,25 +35,25 @@ from worker.times.minutes import MINUTE
 
 CUMULATIVE_KIND: Final[EntryKind] = "otlp"
 DELTA_KIND: Final[EntryKind] = "otlp_delta"
-"""Kinds of entries: whoever changes the temporality begins another lane, and what waits in the old
-one is reported by ``stranded``."""
+"""The kinds of entries. A change of the temporality begins another lane, and ``stranded`` reports
+the entries that wait in the old one."""
 
 Temporality = Literal["cumulative", "delta"]
 
 REQUEST_POINTS: Final = 1_000
-"""Data points that CloudWatch takes in a request."""
+"""The most data points that CloudWatch accepts in a request."""
 
 METRIC_REQUEST_BYTES: Final = 640_000
-"""Bytes of a request before it is protobuf, which has names and attributes once more; CloudWatch
-takes 1 MB."""
+"""The most bytes of a request before it is encoded as protobuf, which repeats names and attributes;
+CloudWatch accepts 1 MB."""
 
 REPEATED: Final = 60 * MINUTE
-"""For how long (ms) after its last sample a series has points."""
+"""How long (ms) after its last sample a series has points."""
 
 
 class MetricRequests(NamedTuple):
-    """The ``RequestFormat`` of metrics over OTLP. ``traces``: the sessions that become traces, to
-    which exemplars can point; None: there are no exemplars.
+    """The ``RequestFormat`` of metrics over OTLP. ``traces``: selects the sessions that become
+    traces, to which exemplars can point; None: there are no exemplars.
     """
 
     names: MetricNames
@@ -62,7 +61,7 @@ class MetricRequests(NamedTuple):
     traces: TraceSelection | None = None
 
     def requests(self, outputs: Outputs) -> Iterator[bytes]:
-        """Requests that are each as full as the limits allow; none if a commit has no samples."""
+        """Yield requests, each as full as the limits allow; none if a commit has no samples."""
         totals = outputs.totals
         if not outputs.window or totals is None:
             return
@@ -86,7 +85,7 @@ class MetricRequests(NamedTuple):
             yield _joined(request)
 
     def _exemplars(self, outputs: Outputs) -> dict[Series, Exemplar]:
-        """Of each series the slowest sample of the commit whose session becomes a trace."""
+        """Return each series' slowest sample of the commit whose session becomes a trace."""
         found: dict[Series, Exemplar] = {}
         if self.traces is None:
             return found
@@ -99,7 +98,7 @@ class MetricRequests(NamedTuple):
         return found
 
     def split(self, body: bytes) -> Replacement:
-        """The two halves of a request, or, of a single point, a dead letter."""
+        """Return the two halves of a request or, of a single point, a dead letter."""
         points = decode_points(body)
         if len(points) == 1:
             return _buried(points)
@@ -107,10 +106,10 @@ class MetricRequests(NamedTuple):
         return Replacement((encode_points(points[:middle]), encode_points(points[middle:])))
 
     def too_old(self, body: bytes) -> None:
-        """Nothing: no receiver says so."""
+        """Return None: no receiver calls points too old."""
 
     def counts(self, body: bytes) -> SampleCounts:
-        """How many samples delta points hold; of cumulative ones, nothing."""
+        """Return the samples that delta points hold; none for cumulative points."""
         return () if self.temporality == "cumulative" else _counts(decode_points(body))
 
     def _cumulative(self, totals: Totals) -> Iterator[OtlpPoint]:
@@ -126,7 +125,7 @@ class MetricRequests(NamedTuple):
             if samples and self.names.of(series) is not None:
                 minutes.setdefault(series, {})[minute] = samples
         for series, parts in sorted(minutes.items()):
-            # what is emitted late begins where the last point ended
+            # a point with late samples begins where the last one ended
             start = max(parts) if max(parts) + MINUTE == time else time - 1
             merged: Distribution = {}
             for samples in parts.values():
@@ -136,23 +135,23 @@ class MetricRequests(NamedTuple):
 
 
 def _latest(totals: Totals) -> int:
-    """The time of the latest commit that had samples."""
+    """Return the time of the latest commit that had samples."""
     return max(one.time for one in totals.series.values())
 
 
 def encode_points(points: Iterable[OtlpPoint]) -> bytes:
-    """The body of a request."""
+    """Return the body of a request."""
     return _joined(map(_encode, points))
 
 
 def decode_points(body: bytes) -> list[OtlpPoint]:
-    """The points of a request."""
+    """Return the points of a request."""
     return _POINTS.decode(body)
 
 
 def newer(points: Iterable[OtlpPoint], sent: Mapping[Series, int]) -> list[OtlpPoint]:
-    """The points that are no older than what was ``sent`` last of their series (epoch ms): a newer
-    cumulative point says all that an older one does.
+    """Return the points that are no older than the last one ``sent`` of their series (epoch ms): a
+    newer cumulative point includes all samples of an older one.
     """
     return [point for point in points if point.time >= sent.get(point.series, point.time)]
 

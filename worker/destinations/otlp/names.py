@@ -1,9 +1,9 @@
-"""The names that metrics of calls and their dimensions have in OpenTelemetry. Pure.
+"""The names of call metrics and their dimensions in OpenTelemetry. Pure.
 
-Of one metric no sample is in two series of one name, so that a sum over all of them is right. The
-series by one set of dimensions bear the plain name, those by further sets names of their own
-(``voice_insights.caller_wait.by_tts.voice``), and those without dimensions are left out where there
-are others: they are their sum.
+No sample of a metric is in two series of one name, so that a sum over a name is exact. The series
+by one set of dimensions bear the plain name, and series by further sets names of their own
+(``voice_insights.caller_wait.by_tts.voice``). A series without dimensions is left out if the metric
+has others: it is their sum.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ATTRIBUTES: Final = {
     "Platform": "platform",
     "Environment": "deployment.environment.name",
 }
-"""Attributes by dimension; any other, an account's label, keeps its name."""
+"""Attributes by dimension; any other dimension, an account's label, keeps its name."""
 
 
 class MetricNames:
@@ -44,12 +44,12 @@ class MetricNames:
         }
 
     def of(self, series: Series) -> str | None:
-        """The metric's name for a series; None for one that is the sum of others."""
+        """Return the metric's name for a series; None for one that is the sum of others."""
         return self._names.get((series.metric, varying_dimensions(series)))
 
 
 def attributes_of(series: Series) -> list[tuple[str, str]]:
-    """A series' dimensions as attributes, by name."""
+    """Return a series' dimensions as attributes, by name."""
     return sorted((_ATTRIBUTES.get(name, name), value) for name, value in series.dimensions)
 
 

@@ -1,4 +1,4 @@
-"""Data points: what a series amounts to at an instant, as OpenTelemetry understands it. Pure."""
+"""OpenTelemetry's data points: a series' totals at an instant, or its samples since then. Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from worker.metrics.series import Series
 from worker.metrics.totals import SeriesTotals
 
 BUCKETS_AT_MOST: Final = 160
-"""How far apart, in buckets, the least and the greatest sample of a histogram may be: what SDKs
-have by default, and Prometheus's native histograms take."""
+"""The most buckets from the least to the greatest sample of a histogram: the default of SDKs, which
+Prometheus's native histograms accept."""
 
 _FINEST_SCALE: Final = 20
 
 
 class Exemplar(msgspec.Struct, array_like=True, frozen=True):
-    """One sample of a point: its value in integer samples, its minute (epoch ms), and the trace of
-    the session that it comes from.
+    """A sample of a point: its value as an integer sample, its minute (epoch ms), and the trace of
+    its session.
     """
 
     sample: int
@@ -34,10 +34,10 @@ class Exemplar(msgspec.Struct, array_like=True, frozen=True):
 class OtlpPoint(msgspec.Struct, array_like=True, frozen=True):
     """A data point of a series, from ``start`` to ``time`` (epoch ms).
 
-    ``sum``, ``min`` and ``max`` are integer samples. Of a histogram, ``buckets`` are the counts by
-    index on ``scale``, in ascending order, and ``zeros`` those of samples that are 0; a counter has
-    none. ``minutes``: how many samples of which minutes (epoch ms) a point that stands for itself
-    holds; of one that repeats all before it, empty.
+    ``sum``, ``min`` and ``max`` are integer samples. A histogram's ``buckets`` are the counts by
+    index on ``scale``, in ascending order, and ``zeros`` counts the samples that are 0; a counter
+    has neither. ``minutes``: the number of samples of each minute (epoch ms) in a delta point;
+    empty in a cumulative one.
     """
 
     metric: str
@@ -56,12 +56,12 @@ class OtlpPoint(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def series(self) -> Series:
-        """The series that it is of."""
+        """The point's series."""
         return Series(self.metric, self.dimensions)
 
 
 def cumulative_point(series: Series, since: int, time: int, totals: SeriesTotals) -> OtlpPoint:
-    """All samples of a series from ``since`` to ``time``."""
+    """Return the point of a series with its totals from ``since`` to ``time``."""
     scale, buckets = _within(totals_of.SCALE, sorted(totals.buckets.items()))
     return OtlpPoint(
         *series,
@@ -80,7 +80,7 @@ def cumulative_point(series: Series, since: int, time: int, totals: SeriesTotals
 def delta_point(
     series: Series, start: int, time: int, samples: Mapping[int, int], minutes: Mapping[int, int]
 ) -> OtlpPoint:
-    """Some samples (at least one, none below 0) of a series; ``minutes``: how many of each."""
+    """Return the point of samples (at least one, none below 0); ``minutes``: number in each."""
     scale, zeros = totals_of.SCALE, 0
     buckets: list[tuple[int, int]] = []
     instrument = instrument_of(series.metric)
@@ -109,7 +109,7 @@ def delta_point(
 
 
 def finest_scale(least: float, greatest: float) -> int:
-    """The finest scale on which values between these (> 0) lie in few enough buckets."""
+    """Return the finest scale with few enough buckets for values between these (> 0)."""
     scale = _FINEST_SCALE
     while bucket_on_scale(scale, greatest) - bucket_on_scale(scale, least) >= BUCKETS_AT_MOST:
         scale -= 1
@@ -117,14 +117,14 @@ def finest_scale(least: float, greatest: float) -> int:
 
 
 def bucket_on_scale(scale: int, value: float) -> int:
-    """The index of the bucket of a value above 0: (base**index, base**(index + 1)], where the base
-    is 2**(2**-scale).
+    """Return the index of the bucket of a value above 0: (base**index, base**(index + 1)], where
+    the base is 2**(2**-scale).
     """
     return ceil(log2(value) * 2.0**scale) - 1
 
 
 def _within(scale: int, buckets: list[tuple[int, int]]) -> tuple[int, tuple[tuple[int, int], ...]]:
-    """The same on the next coarser scales, until they are few enough."""
+    """Merge buckets on coarser scales until they are few enough."""
     while buckets and buckets[-1][0] - buckets[0][0] >= BUCKETS_AT_MOST:
         counts: dict[int, int] = {}
         for index, times in buckets:

@@ -1,4 +1,4 @@
-"""From what an operator says of a receiver of OTLP to the receiver."""
+"""Makes the receiver of OTLP that an operator's settings describe."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from worker.errors import Misconfigured
 Signal = Literal["metrics", "traces"]
 
 SERVICES: Final[Mapping[Signal, str]] = {"metrics": "monitoring", "traces": "xray"}
-"""The services of AWS that take each; their hosts are named after them."""
+"""The service of AWS for each signal; its hosts are named after it."""
 
 _AWS_HOST: Final = re.compile(r"(?:monitoring|xray)\.([a-z0-9-]+)\.")
 
 
 class Place(NamedTuple):
-    """Where requests go, and how. ``endpoint``: a base address, or that of one signal. ``auth``:
-    auto is sigv4 for addresses of AWS, else headers. ``timeout_s``: for the connection, and again
-    for the answer.
+    """The address of a receiver, and how to reach it. ``endpoint``: a base address, or the address
+    of one signal. ``auth``: auto is sigv4 for addresses of AWS, else headers. ``timeout_s``: for
+    the connection, and again for the answer.
     """
 
     endpoint: str
@@ -37,8 +37,8 @@ class Place(NamedTuple):
 def receiver_of(
     place: Place, signal: Signal, region: str | None, session: boto3.Session
 ) -> HttpReceiver:
-    """The receiver of metrics, or of traces. ``region``: for signatures, where the address doesn't
-    say it. Raises ``Misconfigured`` if there is none.
+    """Return the receiver of metrics, or of traces. ``region``: for signatures, if the address
+    doesn't name one. Raises ``Misconfigured`` if there is none.
     """
     url = url_of(place.endpoint, signal)
     signer = _signer(place, url, signal, region, session)
@@ -46,8 +46,8 @@ def receiver_of(
 
 
 def url_of(endpoint: str, signal: Signal) -> str:
-    """Where a signal goes: the path of OTLP is appended, unless it is there. Of the two hosts of
-    AWS, one for each signal, either will do.
+    """Return the address of a signal: the path of OTLP is appended if missing. AWS has one host for
+    each signal; either may be given for both.
     """
     end = f"/v1/{signal}"
     url = endpoint.rstrip("/")

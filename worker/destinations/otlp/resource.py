@@ -1,4 +1,4 @@
-"""Attributes as OTLP has them, and what all requests of a worker say about it. Pure."""
+"""Attributes in OTLP's form, and the resource in all requests of a worker. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NANOS: Final = 1_000_000
 
 
 def resource_of(attributes: Mapping[str, str]) -> Resource:
-    """The resource with these attributes, by name."""
+    """Return the resource with these attributes, by name."""
     return Resource(attributes=key_values(sorted(attributes.items())))
 
 
 def key_values(attributes: Iterable[tuple[str, str | int | float | bool]]) -> list[KeyValue]:
-    """Attributes with the types that their values have."""
+    """Return attributes with the types of their values."""
     return [KeyValue(key=name, value=_any(value)) for name, value in attributes]
 
 

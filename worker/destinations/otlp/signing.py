@@ -1,6 +1,6 @@
-"""Headers by which a receiver knows the sender: an operator's own, or AWS's Signature Version 4.
+"""Headers that authenticate a request: the operator's own, or AWS's Signature Version 4.
 
-botocore signs; it is given the request as it leaves, compressed.
+botocore signs the request in its final form, compressed.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from botocore.awsrequest import AWSRequest
 
 
 class Credentials(Protocol):
-    """The credentials of a session of boto3's."""
+    """The credentials of a boto3 session."""
 
     def get_frozen_credentials(self) -> object:
-        """The keys as they are now. Raises what botocore raises."""
+        """Return the present keys. Raises botocore's errors."""
         ...
 
 
 class Signer(Protocol):
-    """What proves who sends a request."""
+    """Authenticates the sender of a request."""
 
     def headers(self, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
-        """All headers of a POST of ``body``. Raises what botocore raises."""
+        """Return all headers of a POST of ``body``. Raises botocore's errors."""
         ...
 
 
 class OwnHeaders:
-    """Headers that the operator gives, with each request."""
+    """Adds the operator's headers to each request."""
 
     def __init__(self, own: Mapping[str, str]) -> None:
         self._own = dict(own)
@@ -41,7 +41,7 @@ class OwnHeaders:
 
 
 class SignatureV4:
-    """AWS's signature for a ``service`` in a ``region``, beside the operator's headers."""
+    """Adds AWS's signature for a ``service`` in a ``region``, and the operator's headers."""
 
     def __init__(
         self, credentials: Credentials, service: str, region: str, own: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Sinks of metrics and traces: an entry of the outbox becomes one request of OTLP."""
+"""The sinks of metrics and traces: one OTLP request per entry of the outbox."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Sent = tuple[DeliveryOutcome, str]
 
 
 class _Attempts:
-    """Attempts at one receiver, none of them while it asks for a pause. ``monotonic`` gives
-    seconds; ``masked``: a text without the credentials that a receiver may have put into it.
+    """Makes attempts at one receiver, but none during a pause that it asked for. ``monotonic``:
+    returns seconds; ``masked``: returns a text without the credentials that a receiver may quote.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class _Attempts:
         self._not_before = 0.0
 
     def make(self, body: bytes) -> OtlpVerdict:
-        """One attempt, or what takes its place."""
+        """Make an attempt; during a pause, return a verdict without one."""
         left = self._not_before - self._monotonic()
         if left > 0:
             words = f"it asked for a pause, of which {left:.0f} s are left"
@@ -63,8 +63,8 @@ class _Attempts:
 
 
 class MetricSink:
-    """Sends entries of metrics. Of a cumulative series nothing is sent that is older than what was
-    sent of it before, since that says all of it.
+    """Sends entries of metrics. No cumulative point is sent that is older than the last one sent of
+    its series, since the newer one includes all its samples.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class MetricSink:
         self._sent: dict[Series, int] = {}
 
     def send(self, body: bytes) -> Sent:
-        """See ``Sink.send``. Of delta points that are rejected one by one nobody knows which, and
-        those that were taken must not be sent again, so these are lost, and the log says so.
+        """See ``Sink.send``. If a receiver rejects some delta points of a request, it doesn't say
+        which, and the accepted ones must not be sent again: the rejected ones are lost, and logged.
         """
         points = newer(decode_points(body), self._sent)
         if not points:

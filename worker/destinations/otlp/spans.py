@@ -1,8 +1,8 @@
 """The spans of a session: its record's turn rows and timeline as one trace. Pure.
 
-Nothing here measures or pairs: times and durations are those of the record. Numbers, names of
-providers, voices and languages are all that attributes say; no transcript, no number of a person
-and no error message reaches a span.
+This module measures and pairs nothing: times and durations are those of the record. Attributes hold
+only numbers and the names of providers, voices and languages; no transcript, phone number or error
+message reaches a span.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PREFIX: Final = "voice_insights."
 
 
 class SpanEvent(NamedTuple):
-    """Something that happens in a span, at an instant (epoch ms)."""
+    """An occurrence within a span, at an instant (epoch ms)."""
 
     at: int
     name: str
@@ -37,8 +37,8 @@ class SpanEvent(NamedTuple):
 
 
 class Span(NamedTuple):
-    """One span. ``start``, ``end``: epoch ms. ``error``: why its status is an error; None if it
-    isn't. ``is_client``: whether it is a call to another program.
+    """One span. ``start``, ``end``: epoch ms. ``error``: the reason of an error status; None for
+    any other status. ``is_client``: whether the span is a call to another program.
     """
 
     span_id: bytes
@@ -53,19 +53,19 @@ class Span(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """All spans of a session, the root first."""
+    """The spans of a session, the root first."""
 
     trace_id: bytes
     spans: list[Span]
 
 
 def key_of(record: SessionRecord) -> SessionKey:
-    """The session's key."""
+    """Return the session's key."""
     return SessionKey(record.platform, record.account_sid, record.call_sid, record.session_id)
 
 
 def trace_of(record: SessionRecord, application: ApplicationOperation = "off") -> Trace:
-    """The trace of a session's record."""
+    """Return the trace of a session's record."""
     spans = _Spans(record)
     root = spans.add(None, _root(record, spans.first, spans.last))
     turns = turns_of(record)
@@ -78,7 +78,7 @@ def trace_of(record: SessionRecord, application: ApplicationOperation = "off") -
 
 
 class _Spans:
-    """The spans made so far, with their identifiers."""
+    """Collects spans, with their identifiers."""
 
     def __init__(self, record: SessionRecord) -> None:
         key = key_of(record)
@@ -94,8 +94,8 @@ class _Spans:
         self._continued = record.continued
 
     def add(self, parent: bytes | None, span: Span) -> bytes:
-        """Keep a span under its parent, the root under none; its identifier."""
-        # a session has one root whenever it began, as far as is known so far
+        """Add a span under its parent, the root under None; return its identifier."""
+        # one root per session, even if a later revision begins earlier
         start = 0 if parent is None and not self._continued else span.start
         place = span.name, start
         span_id = span_id_of(self.trace_id, *place, self._seen[place])
@@ -108,7 +108,7 @@ class _Spans:
 
 
 class _Parents:
-    """Under which span something is: the turn that began last, if it is still going on."""
+    """Finds the parent of a span: the turn that began last, if it has not ended."""
 
     def __init__(self, root: bytes, turns: list[TurnInterval], spans: list[bytes]) -> None:
         self._root = root
@@ -117,7 +117,7 @@ class _Parents:
         self._starts = [turn.start for turn in turns]
 
     def at(self, instant: int) -> bytes:
-        """The parent of what is at this instant (epoch ms)."""
+        """Return the parent of a span at this instant (epoch ms)."""
         latest = bisect_right(self._starts, instant) - 1
         if latest >= 0 and instant <= self._turns[latest].end:
             return self._spans[latest]
@@ -146,7 +146,7 @@ def _root(record: SessionRecord, first: int, last: int) -> Span:
 
 
 def _failure(record: SessionRecord) -> str | None:
-    """Why a session failed; None if it didn't."""
+    """Return why a session failed; None if it didn't."""
     if record.errors:
         codes = sorted({dimension_value(str(one.code)) for one in record.errors if one.code})
         return " ".join(["error", *codes])
@@ -167,8 +167,10 @@ def _events(timeline: Timeline, first: int) -> Iterator[SpanEvent]:
         )
         yield SpanEvent(first + mark.at, mark.what, named)
     for gap in timeline.gaps:
-        info: SpanAttributes = {f"{PREFIX}missing_events": gap.missing}
-        info[f"{PREFIX}until_s"] = gap.before / 1000
+        info: SpanAttributes = {
+            f"{PREFIX}missing_events": gap.missing,
+            f"{PREFIX}until_s": gap.before / 1000,
+        }
         yield SpanEvent(first + gap.after, "gap", info)
 
 
@@ -199,7 +201,7 @@ def _turn(turn: TurnInterval) -> Span:
 def _parts(
     record: SessionRecord, timeline: Timeline, first: int, application: ApplicationOperation
 ) -> Iterator[tuple[int, Span]]:
-    """What a call consists of, each with the instant (epoch ms) that decides on its turn."""
+    """Yield the parts of a call, each with the instant (epoch ms) that decides on its turn."""
     yield from _speech("user_speech", timeline.customer, first)
     yield from _utterances(record, timeline, first)
     context = _Contexts(record, timeline)
@@ -220,7 +222,7 @@ def _parts(
 def _speech(
     name: str, segments: Iterable[Speech | Utterance], first: int
 ) -> Iterator[tuple[int, Span]]:
-    """A side's utterances; one whose begin or end nobody saw lasts no time."""
+    """Yield a side's utterances; one without a known begin or end has no duration."""
     for segment in segments:
         start, end = segment.start, segment.end
         at = start if start is not None else end
@@ -249,7 +251,7 @@ def _utterances(
 
 
 def _derived(name: str, reported: ReportedLatency, first: int, attributes: SpanAttributes) -> Span:
-    """A latency that an event reports, as the time before the event."""
+    """Return the span of a latency that an event reports: the time before the event."""
     at = first + reported.at
     attributes |= {"gen_ai.operation.name": name, f"{PREFIX}derived": True}
     return _span(name, at - reported.latency_ms, at, attributes, None)
@@ -258,7 +260,7 @@ def _derived(name: str, reported: ReportedLatency, first: int, attributes: SpanA
 def _applications(
     timeline: Timeline, first: int, application: ApplicationOperation
 ) -> Iterator[tuple[int, Span]]:
-    """The customer's application: from each prompt to the first token of its reply."""
+    """Yield spans of the application: from each prompt to the first token of its reply."""
     finals = {reply.first_token: reply for reply in timeline.replies}
     for prompt in timeline.prompts:
         sent, token = prompt.sent, prompt.first_token
@@ -277,8 +279,8 @@ def _applications(
 
 
 class _Contexts:
-    """Which configuration is in force; at the end of a session, and where its changes aren't known,
-    that of its record.
+    """Finds the configuration in force: that of the session's record at its end, and where its
+    changes aren't known.
     """
 
     def __init__(self, record: SessionRecord, timeline: Timeline) -> None:
@@ -289,12 +291,12 @@ class _Contexts:
         self._since = [one.since for one in timeline.contexts]
 
     def at(self, at: int) -> InForce:
-        """That at so many ms after the session's first event."""
+        """Return the configuration at ``at`` ms after the session's first event."""
         latest = bisect_right(self._since, at) - 1
         return self._changes[latest] if latest >= 0 else self._last
 
 
 def _add_known(attributes: SpanAttributes, name: str, value: str) -> None:
-    """Add what is known, as the value of a dimension: nothing that identifies someone."""
+    """Add a known value in the form of a dimension's value, which identifies nobody."""
     if value and value != UNKNOWN:
         attributes[name] = dimension_value(value)

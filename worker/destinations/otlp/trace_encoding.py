@@ -15,7 +15,7 @@ from worker.sessions.record import decode_record
 
 
 def encode_traces(body: bytes, resource: Resource, application: ApplicationOperation) -> bytes:
-    """The protobuf of a traces entry: the spans of each record in it."""
+    """Encode a traces entry as protobuf: the spans of each record in it."""
     spans = [
         span
         for line in body.splitlines()

@@ -1,8 +1,8 @@
-"""Which sessions become traces, and the requests that carry them. Pure.
+"""Selects the sessions that become traces, and makes their requests. Pure.
 
-A request is lines of session records; the sink makes spans of them as it sends them. So whatever
-removes a call from lines removes it from here, too. A trace that arrives twice is there once, for
-its identifiers are those of its session.
+A request is lines of session records; the sink makes spans of them as it sends them. So removing a
+call from lines removes it from requests, too. A trace that arrives twice is stored once, since its
+identifiers derive from its session.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from worker.times.rfc3339 import parse_ms
 TRACE_KIND: Final[EntryKind] = "traces"
 
 REQUEST_SPANS: Final = 10_000
-"""Spans that X-Ray takes in a request."""
+"""The most spans that X-Ray accepts in a request."""
 
 TRACE_REQUEST_BYTES: Final = 1_000_000
-"""Bytes of records in a request: their spans have some twice as many, and X-Ray takes 5 MB."""
+"""The most bytes of records in a request: their spans take about twice that, and X-Ray 5 MB."""
 
 MAX_RANGE: Final = 24 * 3_600_000
-"""How far apart (ms) the times of a request may be for X-Ray."""
+"""The longest distance (ms) between the times of a request that X-Ray accepts."""
 
 
 class TraceSelection(NamedTuple):
-    """Which sessions become traces: a ``share`` (0 to 1) of them or, if ``slow_ms`` is given, those
-    that failed and those whose longest wait is longer than so many ms.
+    """Selects the sessions that become traces: a ``share`` (0 to 1) of them or, if ``slow_ms`` is
+    given, those that failed and those whose longest wait exceeds it.
     """
 
     share: float = 1.0
@@ -65,7 +65,7 @@ class TraceRequests(NamedTuple):
     selection: TraceSelection
 
     def requests(self, outputs: Outputs) -> Iterator[bytes]:
-        """Whole sessions, in the order in which they closed, as many as the limits allow."""
+        """Yield requests of whole sessions, by their close, as full as the limits allow."""
         block = _Block()
         for line in outputs.records:
             record = decode_record(line.line)
@@ -79,7 +79,7 @@ class TraceRequests(NamedTuple):
             yield block.body()
 
     def split(self, body: bytes) -> Replacement:
-        """The two halves of a request, or, of a single session, a dead letter."""
+        """Return the two halves of a request or, of a single session, a dead letter."""
         lines = body.splitlines(keepends=True)
         if len(lines) == 1:
             return _buried(lines[0], "the receiver of traces calls it invalid")
@@ -87,15 +87,15 @@ class TraceRequests(NamedTuple):
         return Replacement((b"".join(lines[:middle]), b"".join(lines[middle:])))
 
     def too_old(self, body: bytes) -> None:
-        """Nothing: no receiver says so."""
+        """Return None: no receiver calls spans too old."""
 
     def counts(self, body: bytes) -> SampleCounts:  # noqa: ARG002
-        """No samples."""
+        """Return no samples."""
         return ()
 
 
 class _Block:
-    """Records that make one request."""
+    """The records of one request."""
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
@@ -103,7 +103,7 @@ class _Block:
         self._earliest = self._latest = 0
 
     def add(self, line: bytes, record: SessionRecord) -> bool:
-        """Add a record, if there is room for it or there is none yet; whether it was added."""
+        """Add a record if there is room, or if it is the first; return whether it was added."""
         started, ended = parse_ms(record.started_at) or 0, parse_ms(record.ended_at) or 0
         size, spans = len(line) + 1, spans_at_most(record)
         if self.lines:
@@ -121,12 +121,12 @@ class _Block:
         return True
 
     def body(self) -> bytes:
-        """The request."""
+        """Return the request's body."""
         return b"".join(line + b"\n" for line in self.lines)
 
 
 def spans_at_most(record: SessionRecord) -> int:
-    """No fewer than the spans of a record: one for each part of it, and the root."""
+    """Return an upper bound of a record's spans: one for each part of it, and the root."""
     timeline = record.timeline
     parts = 0 if timeline is None else sum(len(getattr(timeline, kind)) for kind in _PARTS)
     return 1 + len(record.turn_rows) + min(parts, MAX_ENTRIES)

@@ -1,4 +1,4 @@
-"""From when to when a turn lasts: a record's turn rows laid on its timeline. Pure."""
+"""The intervals of turns: a record's turn rows laid on its timeline. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from worker.times.rfc3339 import parse_ms
 
 
 class TurnInterval(NamedTuple):
-    """A turn row and its time: from the begin of the caller's speech (of a greeting: of its audio)
-    to the end of the reply. ``audio``: when the agent begins to speak, None if it doesn't. Epoch
-    ms.
+    """A turn row and its interval: from the start of the caller's speech (a greeting: of its audio)
+    to the end of the reply. ``audio``: when the agent begins to speak, None if it doesn't. Times in
+    epoch ms.
     """
 
     row: RowPart
@@ -24,7 +24,7 @@ class TurnInterval(NamedTuple):
 
 
 def turns_of(record: SessionRecord) -> list[TurnInterval]:
-    """The turns of a record, by when they begin."""
+    """Return the turns of a record, by their start."""
     first, last = (parse_ms(text) or 0 for text in (record.started_at, record.ended_at))
     timeline = record.timeline
     answers = {} if timeline is None else dict(_answers(record.turn_rows, timeline, first))
@@ -35,7 +35,7 @@ def turns_of(record: SessionRecord) -> list[TurnInterval]:
 
 
 class _Begins:
-    """When the caller began to say what ends at an instant (epoch ms)."""
+    """Finds the start of the caller's speech by its end (epoch ms)."""
 
     def __init__(self, customer: list[Speech], first: int) -> None:
         ended = sorted((one.end, one.start) for one in customer if one.end is not None)
@@ -43,12 +43,12 @@ class _Begins:
         self._starts = [None if start is None else first + start for _, start in ended]
 
     def end_before(self, instant: int) -> int | None:
-        """The latest end of the caller's speech up to an instant."""
+        """Return the latest end of the caller's speech up to an instant."""
         latest = bisect_right(self._ends, instant) - 1
         return None if latest < 0 else self._ends[latest]
 
     def of(self, end: int) -> int:
-        """The begin of the speech that ends then; if nobody saw it, its end."""
+        """Return the start of the speech that ends at ``end``; ``end`` itself if unknown."""
         latest = bisect_right(self._ends, end) - 1
         if latest < 0 or self._ends[latest] != end:
             return end
@@ -59,8 +59,8 @@ class _Begins:
 def _answers(
     rows: list[RowPart], timeline: Timeline, first: int
 ) -> Iterator[tuple[int, Utterance]]:
-    """The utterance of the agent that each row is of, by the row's number: a greeting's begins at
-    the row's time, and any other is the first after the speech that it answers.
+    """Yield the agent's utterance of each row, by the row's number: a greeting begins at the row's
+    time, and any other utterance is the first after the speech that it answers.
     """
     waiting: dict[tuple[int, str], list[int]] = {}
     for row in rows:

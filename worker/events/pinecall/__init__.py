@@ -1,1 +1,1 @@
-"""Pinecall's call events: how they stand on a stream, and what they say. Pure."""
+"""Pinecall's call events: their format on a stream, and their meaning. Pure."""

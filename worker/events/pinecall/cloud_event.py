@@ -1,7 +1,7 @@
 """A Pinecall call event as it stands on a stream: a CloudEvent, its fields and its schema. Pure.
 
-Pinecall puts nothing on a stream by itself: a bridge makes these of a call's log. They hold what
-this module names and nothing else, so no text, phone number or name of anybody can be among it.
+Pinecall puts nothing on a stream by itself: a bridge makes these events of a call's log. They hold
+only the fields that this module names, so they contain no speech, phone number or person's name.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ CALL_EVENT_TYPE: Final = "com.voiceinsights.pinecall.call-event"
 DATA_SCHEMA: Final = "urn:voice-insights:pinecall-call-event:1"
 
 MAX_TURN: Final = (1 << 53) - 1
-"""Numbers of turns run from 0 up to this one, as JSON's readers have integers exactly."""
+"""The greatest number of a turn: the greatest integer that all JSON readers represent exactly."""
 
 Basis = Literal["reported", "derived", "preceding", "arrival"]
-"""Where an event's time comes from: the platform's own figure; worked out of several; that of an
-event before it; the arrival of its frame.
+"""The origin of an event's time: the platform's own figure; derived from several figures; the time
+of the event before; the arrival of the frame.
 """
 
 WireInstant = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds")]
@@ -32,11 +32,11 @@ WireMs = Annotated[int, Meta(description="milliseconds")]
 
 
 class _Part(msgspec.Struct, frozen=True, gc=False):
-    """Readers pass over fields that they don't know."""
+    """A part of the CloudEvent; readers ignore fields that they don't know."""
 
 
 class WireSettings(_Part, frozen=True):
-    """Of ``configurations``: what the session is known to use at its start."""
+    """The settings in ``configurations``: the providers known at the session's start."""
 
     channel: WireName | UnsetType = UNSET
     direction: WireName | UnsetType = UNSET
@@ -47,13 +47,13 @@ class WireSettings(_Part, frozen=True):
 
 
 class WireConfigurations(_Part, frozen=True):
-    """The session's start."""
+    """The payload of ``configurations``, the session's start."""
 
     configurations: WireSettings = WireSettings()
 
 
 class WireLanguage(_Part, frozen=True):
-    """Of ``language_info`` and ``language_changed``: all that is known so far."""
+    """The payload of ``language_info`` and ``language_changed``: all that is known so far."""
 
     tts_provider: WireName | UnsetType = UNSET
     voice: WireName | UnsetType = UNSET
@@ -63,13 +63,13 @@ class WireLanguage(_Part, frozen=True):
 
 
 class WireLatency(_Part, frozen=True):
-    """Of ``stt_latency`` and ``tts_latency``."""
+    """The payload of ``stt_latency`` and ``tts_latency``."""
 
     latency_ms: WireMs
 
 
 class WireTurnLatency(_Part, frozen=True):
-    """The platform's own figures of an answered turn, each if it gives it."""
+    """The platform's own figures of an answered turn, each if the platform gives it."""
 
     stt_ms: WireMs | UnsetType = UNSET
     eou_ms: WireMs | UnsetType = UNSET
@@ -79,20 +79,20 @@ class WireTurnLatency(_Part, frozen=True):
 
 
 class WireTokens(_Part, frozen=True):
-    """Of ``final_token_received``: the model's completion tokens, and the words played."""
+    """The payload of ``final_token_received``: completion tokens and words played."""
 
     total_tokens: int
     total_words: int | UnsetType = UNSET
 
 
 class WireInterrupt(_Part, frozen=True):
-    """What broke in."""
+    """The kind of an interruption."""
 
     type: Literal["SPEECH", "DTMF"]
 
 
 class WireToolCall(_Part, frozen=True):
-    """A tool that was called; neither its arguments nor what it gave."""
+    """A tool that was called, without its arguments and its result."""
 
     name: WireName
     duration_ms: WireMs | UnsetType = UNSET
@@ -100,7 +100,7 @@ class WireToolCall(_Part, frozen=True):
 
 
 class WireError(_Part, frozen=True):
-    """An error's code; its message may hold anything, and stays away."""
+    """An error's code, without its message, which may hold anything."""
 
     error_code: WireName
 
@@ -114,7 +114,7 @@ class WireVendor(_Part, frozen=True):
 
 
 class WireHandoff(_Part, frozen=True):
-    """A step of a hand-off to a human; nobody's name, no number."""
+    """A step of a hand-off to a human, without names and phone numbers."""
 
     kind: Literal["requested", "answered", "took_over", "released", "transferred"]
     ok: bool | UnsetType = UNSET
@@ -129,10 +129,10 @@ class WireWrapUp(_Part, frozen=True):
 
 
 class PinecallData(_Part, frozen=True, kw_only=True):
-    """``data``: of one call, one event. ``sequence_number`` is the same at every reading of the
-    call's log; ``previous`` that of the event derived before it, null for the first one and where
-    the log could not be read. ``src_seq``: the log entry that it comes from. ``turn``: equal for
-    what belongs to one turn of this call. The payload stands under the event's name.
+    """``data``: one event of one call. ``sequence_number`` is the same at every reading of the
+    call's log; ``previous``: that of the event derived before, null for the first event and after
+    a gap of the log. ``src_seq``: the log entry that the event is derived from. ``turn``: equal for
+    all events of one turn of the call. The payload is the field with the event's name.
     """
 
     platform: Literal["pinecall"] = PINECALL_PLATFORM
@@ -178,7 +178,7 @@ class PinecallEvent(_Part, frozen=True, kw_only=True):
 
     @property
     def partition_key(self) -> str:
-        """All events of a call go to one shard."""
+        """The key that sends all events of a call to one shard."""
         return self.data.call
 
     @property
@@ -188,7 +188,7 @@ class PinecallEvent(_Part, frozen=True, kw_only=True):
 
 
 def pinecall_event(data: PinecallData) -> PinecallEvent:
-    """The CloudEvent of these data."""
+    """Return the CloudEvent with these data."""
     return PinecallEvent(
         source=f"/pinecall/{data.agent}",
         subject=data.call,
@@ -199,17 +199,17 @@ def pinecall_event(data: PinecallData) -> PinecallEvent:
 
 
 def instant_text(ms: int) -> str:
-    """An instant_text in epoch ms as the events have it."""
+    """Format an instant, in epoch ms, as the events hold it."""
     return format_ms(ms)
 
 
 def encode_event(event: PinecallEvent) -> bytes:
-    """The event as one line of JSON, without a line end; equal events, equal bytes."""
+    """Encode the event as JSON on one line, without a line end; equal events give equal bytes."""
     return _ENCODER.encode(event)
 
 
 def pinecall_schema() -> dict[str, Any]:
-    """The JSON schema of the CloudEvent."""
+    """Return the JSON schema of the CloudEvent."""
     parts = msgspec.json.schema(PinecallEvent)["$defs"]
     return {**parts.pop(PinecallEvent.__name__), "$defs": parts}
 

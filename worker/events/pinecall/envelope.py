@@ -1,6 +1,6 @@
-"""Pinecall's CloudEvents, read as far as they can be understood. Pure.
+"""Reads Pinecall's CloudEvents, as far as they can be understood. Pure.
 
-Only what makes an event impossible to place, in a session or in time, is refused.
+Only an event that has no place, in a session or in time, is refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from worker.events.pinecall.cloud_event import MAX_TURN, PINECALL_PLATFORM
 from worker.events.pinecall.payloads import PINECALL_PAYLOADS
 
 _GUESSED: Final = ("preceding", "arrival")
-"""Where a time comes from that isn't the event's own."""
+"""Origins of a time that isn't the event's own."""
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -39,7 +39,7 @@ _DATA: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def read_pinecall_event(text: str, arrival: int) -> Occurrence:
-    """The event in a CloudEvent of Pinecall's type.
+    """Read the event in a CloudEvent of Pinecall's type.
 
     ``arrival`` in epoch milliseconds. Raises ``Unreadable``.
     """
@@ -84,7 +84,7 @@ def _payload(name: str, data: dict[str, Any]) -> Payload | None:
 
 
 def _account(data: dict[str, Any]) -> str:
-    """``account/agent``, or the account alone where no agent is named."""
+    """Return ``account/agent``, or the account alone where no agent is named."""
     account = optional_id("account", data.get("account"))
     agent = optional_id("agent", data.get("agent"))
     if "/" in account:
@@ -93,7 +93,7 @@ def _account(data: dict[str, Any]) -> str:
 
 
 def _previous(data: dict[str, Any], number: int) -> int | None:
-    """The number of the event before; that less by one where events don't name theirs."""
+    """Return the number of the event before: ``number - 1`` where events don't name it."""
     value = data.get("previous", UNSET)
     if value is UNSET:
         return number - 1

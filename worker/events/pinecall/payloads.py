@@ -1,7 +1,7 @@
-"""Pinecall's payloads: which of their fields are kept, and what they say in canonical terms. Pure.
+"""Pinecall's payloads: the fields that are kept, and their meaning in canonical terms. Pure.
 
-Any field may hold anything: what is no integer, text or flag counts as absent, and a text that is
-too long ends with a digest of the whole.
+Any field may hold anything: a value that is no integer, text or flag counts as absent, and a text
+that is too long is cut, and ends with a digest of the whole.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _flag(value: object) -> bool | None:
 
 
 def _count(value: object) -> int | None:
-    """A count; none if none is reported, and -1 if what is reported is no integer."""
+    """Return a count; None if none is reported, and -1 if the reported value is no integer."""
     if value is None:
         return None
     whole = _integer(value)
@@ -165,4 +165,4 @@ PINECALL_PAYLOADS: Final[dict[str, Callable[[Fields], Payload]]] = {
     "vendor_switched": _vendor_switched,
     "handoff": _handed_off,
 }
-"""By an event's name, what reads its payload; the payload of any other name is ignored."""
+"""The reader of an event's payload, by the event's name; other payloads are ignored."""

@@ -22,8 +22,8 @@ _envelope: Final = msgspec.json.Decoder(_Envelope).decode
 
 
 def pinecall_session(data: bytes) -> str | None:
-    """Return the session id of the call event in the bytes of one CloudEvent; None where only
-    decoding can tell, as of events that name the call alone.
+    """Return the session id of the call event in the bytes of one CloudEvent; None if only decoding
+    can find it, as for events that name the call alone.
     """
     try:
         envelope = _envelope(data if data.isascii() else data.decode())

@@ -99,7 +99,7 @@ function targets(values) {
   };
 }
 
-/** Tells of the bin under the pointer. */
+/** Shows a note about the bin under the pointer. */
 const noting = text => chart => {
   chart.over.addEventListener('mousemove', event => {
     if (chart.cursor.idx !== null) showNote(event, text(chart.cursor.idx));

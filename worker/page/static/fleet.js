@@ -54,7 +54,7 @@ function coverage(element, fleet) {
     const share = turns[i] ? sure[i] / turns[i] : null;
     const text = share === null ? `${clock(start(fleet, i))}  no turns`
       : `${clock(start(fleet, i))}  ${sure[i]} of ${turns[i]} turns beyond doubt: ${percent(sure[i], turns[i])}`;
-    svg.append(telling(S('rect', {
+    svg.append(withNote(S('rect', {
       x: left + i * each, y: 8, width: Math.max(1, each - 1), height: 12, rx: 1.5,
       class: share === null ? 'empty' : 'f-ok', opacity: share === null ? 1 : Math.max(0.12, (share - 0.55) / 0.45) }), text));
   }

@@ -75,7 +75,7 @@ class Lanes {
     if (to < this.from || from > this.to) return 0;
     const [x, end] = [Math.max(LEFT, this.x(from)), Math.min(this.width - RIGHT, this.x(to))];
     const width = Math.max(least, end - x), [y, height] = this.places[lane];
-    this.svg.append(telling(S('rect', { x, y, width, height, rx: Math.min(3, width / 2), class: kind, opacity: pale ? 0.5 : null }), text));
+    this.svg.append(withNote(S('rect', { x, y, width, height, rx: Math.min(3, width / 2), class: kind, opacity: pale ? 0.5 : null }), text));
     return width;
   }
 
@@ -168,11 +168,11 @@ class Lanes {
       const x = this.x(at), text = `${what.replaceAll('_', ' ')}${detail ? ` ${detail}` : ''} at ${within(at)}`;
       if (what === 'interrupt') {
         const [top, tall] = this.places.Agent;
-        this.svg.append(telling(S('path', { d: `M${x - 5},${top - 3}h10l-4,6v${tall}h-2v${-tall}z`, class: 'f-bad' }), text));
+        this.svg.append(withNote(S('path', { d: `M${x - 5},${top - 3}h10l-4,6v${tall}h-2v${-tall}z`, class: 'f-bad' }), text));
         continue;
       }
       const kind = what === 'error_event' ? 'bad' : 'soft';
-      this.svg.append(telling(S('path', { d: `M${x},${y + 2}l7,7l-7,7l-7,-7z`, class: `f-${kind}` }), text));
+      this.svg.append(withNote(S('path', { d: `M${x},${y + 2}l7,7l-7,7l-7,-7z`, class: `f-${kind}` }), text));
       if (kind === 'bad') this.svg.append(S('text', { x: x + 10, y: y + height / 2 + 4, class: 'ax', text: `error ${detail || ''}` }));
     }
   }

@@ -63,8 +63,8 @@ function showNote(event, text) {
 }
 const hideNote = () => note.classList.remove('shown');
 
-/** An element that tells its text while the pointer is over it. */
-function telling(element, text) {
+/** An element that shows a text while the pointer is over it. */
+function withNote(element, text) {
   element.addEventListener('pointermove', event => showNote(event, text));
   element.addEventListener('pointerleave', hideNote);
   return element;

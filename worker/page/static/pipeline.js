@@ -36,7 +36,7 @@ function outcomes({ read, parts, unaccounted }) {
   for (const [label, count, kind] of drawn) {
     if (!count) continue;
     const wide = Math.max(2, width * count / all);
-    svg.append(telling(S('rect', { x: from, y: 0, width: wide, height: 26, class: kind }), `${label}: ${whole(count)}, ${percent(count, all, 2)}`));
+    svg.append(withNote(S('rect', { x: from, y: 0, width: wide, height: 26, class: kind }), `${label}: ${whole(count)}, ${percent(count, all, 2)}`));
     from += width * count / all;
   }
   const colours = [...parts.map(([label, count], i) => [OUTCOME_COLOURS[i], `${label} ${whole(count)}`, 'box'])];
@@ -83,7 +83,7 @@ function delays({ values: v, holds }) {
   }
   for (const [name, kind] of [['P99', 'p99'], ['P95', 'p95'], ['P50', 'p50']]) {
     const ms = v[`DeliveryDelay${name}`];
-    if (ms !== undefined) svg.append(telling(S('circle', { cx: Math.max(4, x(ms)), cy: 24, r: 4.5, class: `f-${kind}` }), `${kind} ${spell(ms)}`));
+    if (ms !== undefined) svg.append(withNote(S('circle', { cx: Math.max(4, x(ms)), cy: 24, r: 4.5, class: `f-${kind}` }), `${kind} ${spell(ms)}`));
   }
   return svg;
 }

@@ -20,7 +20,7 @@ function turnOf(row, record) {
   return { ...turn, total, parts: partsOf(row, wait, T) };
 }
 
-/** The wait that a row tells of. */
+/** The wait of a row. */
 function waitOf(row, at, T) {
   if (row.outcome === 'greeting' || row.outcome === 'unanswered') return null;
   const open = T.waits.find(([since, audio]) => audio === null && since === at);
@@ -74,7 +74,7 @@ function bar(turn, end) {
   const block = (from, to, kind, text) => {
     if (to <= from || from >= end) return;
     const width = share(to, end) - share(from, end);
-    svg.append(telling(S('rect', { x: at(from, end), y: 6, width: `${Math.max(0.15, width).toFixed(3)}%`, height: 14, class: kind }), text));
+    svg.append(withNote(S('rect', { x: at(from, end), y: 6, width: `${Math.max(0.15, width).toFixed(3)}%`, height: 14, class: kind }), text));
   };
   for (const [from, to, kind, text] of turn.parts) block(from, to, kind, text);
   for (const [from, to] of turn.speech) block(from, to, 'cut-out', `the caller speaks: ${whole(to - from)} ms that are no wait`);
@@ -89,7 +89,7 @@ function bar(turn, end) {
 
 const OUTCOMES = { abandoned: 'bad', unanswered: 'bad', ambiguous: 'warn', interrupted: 'warn', doubtful: 'warn' };
 
-/** The table; `chosen` is told which span of the call a row is of. */
+/** The table; `chosen` is called with the span of the call that a row covers. */
 function turnTable(record, chosen) {
   const turns = record.turn_rows.map(row => turnOf(row, record)), end = axisEnd(turns);
   const scale = S('svg', { width: '100%', height: 16, role: 'img', 'aria-label': 'the wait and its parts, from the customer’s end' }, S('text', { x: 0, y: 12, class: 'ax', text: '0' }),

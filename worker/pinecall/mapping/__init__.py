@@ -1,1 +1,1 @@
-"""The mapping of Pinecall's log of a call to call events: only named fields pass. Pure."""
+"""The mapping of Pinecall's call logs to call events: only named fields pass. Pure."""

@@ -1,7 +1,8 @@
-"""A call's log becomes call events, entry by entry. Pure.
+"""Maps a call's log to call events, entry by entry. Pure.
 
-The same log gives the same events, live or read again, since nothing but the entries decides: so a
-bridge keeps nothing of a mapping, and reads a call from its first entry after a restart.
+The same log gives the same events, live or read again, since the mapping depends on nothing but the
+entries. So a bridge stores no state of a mapping: after a restart it reads a call from its first
+entry.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ WIRE_TYPES: Final = (
     *("attention.requested", "attention.answered"),
     *("supervisor.took_over", "supervisor.released", "call.summary"),
 )
-"""The entries to ask for: all that are mapped, and those that end a call."""
+"""The types of entry to request: those that are mapped, and those that end a call."""
 
 MOST_NAMES: Final = 50
 _WIRE_NAME: Final = re.compile(r"[A-Za-z0-9_.]{1,64}", re.ASCII)
@@ -51,11 +52,11 @@ AGENT_LENGTH: Final = 128
 
 
 class CallMapping:
-    """One call's log, read in ascending order. ``account``: of the operator, ``[A-Za-z0-9_-]``.
+    """Maps one call's log, in ascending order. ``account``: the operator's, ``[A-Za-z0-9_-]``.
 
-    ``last_seq``: the greatest entry read. ``last_number``: that of the last event given.
-    ``skipped``: why the call is no voice call with a customer, and gives nothing. ``dropped``: how
-    many entries of each name say nothing here.
+    ``last_seq``: the greatest sequence number read. ``last_number``: the last event's number.
+    ``skipped``: why the call is no voice call with a customer, and so has no events. ``dropped``:
+    the number of entries that are not mapped, by name.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class CallMapping:
         self._settings = fields(fields(settings).get("config"))
         self._env: str | None = None
         self._turns = Turns()
-        self._told: set[tuple[str, int]] = set()
+        self._turns_seen: set[tuple[str, int]] = set()
         self._line = False, False
         self._providers = Providers()
         self.agent = ""
@@ -79,11 +80,11 @@ class CallMapping:
         self.dropped: dict[str, int] = {}
 
     def lost(self) -> None:
-        """What precedes the next entry could not be read."""
+        """Note that entries before the next one could not be read."""
         self._previous = None
 
     def read(self, entry: object) -> list[PinecallEvent]:
-        """The events of one entry, by number; none of one that was read before."""
+        """Return the events of one entry, by number; none for an entry that was read before."""
         whole = fields(entry)
         seq, kind = whole.get("seq"), whole.get("type")
         if type(seq) is not int or not isinstance(kind, str) or seq <= self.last_seq:
@@ -134,13 +135,13 @@ class CallMapping:
             self.dropped[name] = self.dropped.get(name, 0) + 1
 
     def _first_time(self, kind: str, number: int | None) -> bool:
-        """Whether a turn's entry wasn't there before: a write may be made twice."""
+        """Whether a turn's entry is the first of its kind: a log may hold one twice."""
         if number is None:
             return True
-        if (kind, number) in self._told:
+        if (kind, number) in self._turns_seen:
             return False
-        if len(self._told) < _MOST_SPEECHES:
-            self._told.add((kind, number))
+        if len(self._turns_seen) < _MOST_SPEECHES:
+            self._turns_seen.add((kind, number))
         return True
 
     def _started(self, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
@@ -148,7 +149,7 @@ class CallMapping:
         yield occurrences.started(data, at, self._settings)
 
     def _ringing(self, _data: dict[str, Any], _at: int, _kind: str) -> Iterator[Derived]:
-        """It only says what kind of call this is."""
+        """Give no event: the entry only says what kind of call this is."""
         return iter(())
 
     def _user_turn(self, data: dict[str, Any], at: int, kind: str) -> Iterator[Derived]:
@@ -174,7 +175,7 @@ class CallMapping:
         yield from agent_turn(data, at, number, turn)
 
     def _piece(self, data: dict[str, Any], at: int, kind: str) -> Iterator[Derived]:
-        """A fact of a turn whose own entry is still to come."""
+        """Note a fact of a turn whose own entry follows later."""
         number = turn_number(self._call, data.get("speech_id"))
         if number is not None:
             turn = self._turns.of(number)
@@ -202,7 +203,7 @@ class CallMapping:
 
 
 def _alone(read: Callable[[dict[str, Any], int], Derived]) -> _Step:
-    """The step of an entry that says one thing, whatever was before it."""
+    """Return the step of a type of entry that gives one event, whatever precedes it."""
 
     def step(_: CallMapping, data: dict[str, Any], at: int, _kind: str) -> Iterator[Derived]:
         yield read(data, at)
@@ -211,14 +212,14 @@ def _alone(read: Callable[[dict[str, Any], int], Derived]) -> _Step:
 
 
 def dropped_name(kind: str, known: Collection[str]) -> str:
-    """The name under which an entry or frame that says nothing is counted, beside those known."""
+    """Return the name to count an unmapped entry or frame by. ``known``: the names so far."""
     if not _WIRE_NAME.fullmatch(kind) or (kind not in known and len(known) >= MOST_NAMES):
         return OTHER_NAME
     return kind
 
 
 def _skipped(kind: str, data: dict[str, Any]) -> str | None:
-    """Why nothing of a call is mapped, if an entry on its kind says so."""
+    """Return why a call is not mapped, if this entry says so."""
     if kind not in ("call.ringing", "call.dialing", "call.started"):
         return None
     if data.get("medium") == "text":

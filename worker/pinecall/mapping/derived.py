@@ -1,4 +1,4 @@
-"""What one log entry or frame says: events without their numbers yet. Pure."""
+"""Events derived from a log entry or a frame, before they are numbered. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from worker.events.pinecall.cloud_event import Basis
 
 
 class Derived(NamedTuple):
-    """One event. ``slot``: its place among those of its entry, the same at every reading, below
-    ``SLOTS_PER_ENTRY``. ``at`` in epoch ms. ``turn``: the number of its turn, if it is known.
+    """One event. ``slot``: its place among the events of its entry, the same at every reading and
+    below ``SLOTS_PER_ENTRY``. ``at``: epoch ms. ``turn``: the number of its turn, if known.
     """
 
     slot: int
@@ -21,4 +21,4 @@ class Derived(NamedTuple):
 
 
 SLOTS_PER_ENTRY = 64
-"""The events of one log entry have room for so many numbers."""
+"""How many numbers are reserved for the events of one log entry."""

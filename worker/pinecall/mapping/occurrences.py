@@ -1,4 +1,4 @@
-"""What single entries of a log say that have nothing to do with others. Pure."""
+"""Maps log entries that give an event of their own, whatever surrounds them. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATUS_BY_REASON: Final = {
     **dict.fromkeys(("agent_hung_up", "supervisor_ended", "transferred", "timeout"), "ended"),
     **dict.fromkeys(("no_answer", "busy", "dial_failed", "error"), "failure"),
 }
-"""How a call ended, by the reason given; any other reason stays as it is."""
+"""A call's end status by the log's reason; any other reason is kept as it is."""
 
 HANDOFFS: Final[dict[str, Any]] = {
     "attention.requested": "requested",
@@ -36,7 +36,7 @@ HANDOFFS: Final[dict[str, Any]] = {
 
 
 def started(data: dict[str, Any], at: int, settings: dict[str, Any]) -> Derived:
-    """The call begins, with what its settings say of providers."""
+    """The call begins, with the providers that its settings name."""
     stt, tts = fields(settings.get("stt")), fields(settings.get("tts"))
     part = WireSettings(
         channel=named(data.get("channel")) or UNSET,
@@ -51,7 +51,7 @@ def started(data: dict[str, Any], at: int, settings: dict[str, Any]) -> Derived:
 
 
 def tool_result(data: dict[str, Any], at: int) -> Derived:
-    """A tool has given something, or failed."""
+    """A tool has given a result, or failed."""
     duration = ms_of(data.get("duration_s"))
     part = WireToolCall(
         named(data.get("name")) or "unknown",
@@ -62,7 +62,7 @@ def tool_result(data: dict[str, Any], at: int) -> Derived:
 
 
 def error(data: dict[str, Any], at: int) -> Derived:
-    """An error, of which the message stays away."""
+    """An error, without its message."""
     return Derived(0, "error_event", at, payload=WireError(named(data.get("code")) or "unknown"))
 
 

@@ -1,6 +1,6 @@
-"""Who transcribes and who speaks in a call, and in which language, as its log says. Pure.
+"""The providers of transcription and speech in a call, and its language, by its log. Pure.
 
-Each event of it repeats all that is known, since what it leaves out counts as unknown.
+Each event repeats all that is known, since a field that an event leaves out counts as unknown.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from worker.pinecall.mapping.values import named
 
 
 class Providers:
-    """What is known so far."""
+    """The providers and the language known so far."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
         self._language: str | None = None
 
     def transcribing(self, slot: int, at: int, meta: dict[str, Any]) -> Iterator[Derived]:
-        """Who transcribes, if that is new; ``at`` in epoch ms."""
+        """Give the provider of transcription, if it is new; ``at``: epoch ms."""
         provider, model = named(meta.get("model_provider")), named(meta.get("model_name"))
         return self._learn(slot, at, transcription_provider=provider, speech_model=model)
 
     def speaking(self, slot: int, at: int, meta: dict[str, Any]) -> Iterator[Derived]:
-        """Who speaks, if that is new; ``at`` in epoch ms."""
+        """Give the provider of speech, if it is new; ``at``: epoch ms."""
         provider, model = named(meta.get("model_provider")), named(meta.get("model_name"))
         return self._learn(slot, at, tts_provider=provider, voice=model)
 
     def language(self, slot: int, at: int, language: str | None) -> Iterator[Derived]:
-        """The language of the customer, if that is new; ``at`` in epoch ms."""
+        """Give the customer's language, if it is new; ``at``: epoch ms."""
         if language is not None and language != self._language:
             name = "language_info" if self._language is None else "language_changed"
             self._language = language

@@ -1,4 +1,4 @@
-"""What the two ``turn.*`` entries of a log say of a turn. Pure."""
+"""Maps the two ``turn.*`` entries of a log: the customer's turn, and the agent's. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from worker.pinecall.mapping.values import as_ms, fields, instant_s, seconds
 
 
 def ms_of(value: object) -> int | None:
-    """A duration of the wire in ms."""
+    """Return a duration of the wire in ms."""
     found = seconds(value)
     return None if found is None else as_ms(found)
 
 
 def at_of(value: object) -> int | None:
-    """An instant_text of the wire in epoch ms."""
+    """Return an instant of the wire in epoch ms."""
     found = instant_s(value)
     return None if found is None else as_ms(found)
 
@@ -33,8 +33,8 @@ def at_of(value: object) -> int | None:
 def user_turn(
     data: dict[str, Any], at: int, number: int | None, turn: Turn | None
 ) -> Iterator[Derived]:
-    """What the customer said, when that was, and when it was handed over. ``at``: the entry's own
-    time, in epoch ms.
+    """The customer's turn: its speech, with its times, and its hand-over to the agent. ``at``: the
+    entry's own time, in epoch ms.
     """
     metrics = fields(data.get("metrics"))
     started = at_of(metrics.get("started_speaking_at"))
@@ -111,7 +111,7 @@ def _tokens(
 
 
 def _tts_ms(metrics: dict[str, Any], turn: Turn) -> int | None:
-    """The first synthesis of the reply, as its own metric has it or else the turn."""
+    """Return the latency of the reply's first synthesis, by ``metrics.tts`` or else by the turn."""
     if turn.tts_s is not None:
         return as_ms(turn.tts_s)
     whole = seconds(metrics.get("tts_node_ttfb"))

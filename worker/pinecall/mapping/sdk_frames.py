@@ -1,6 +1,6 @@
-"""Frames of the vendor's older SDK become call events: all calls of one stream of them. Pure.
+"""Maps frames of the vendor's older SDK to call events, of all calls of one stream. Pure.
 
-They say less than a call's log. Few have a time of their own; none says when a model or a
+Frames hold less than a call's log. Few have a time of their own; none says when a model or a
 synthesis began to answer, or which reply belongs to which prompt.
 """
 
@@ -39,7 +39,7 @@ from worker.pinecall.mapping.values import (
 )
 
 VOICE: Final = ("phone", "webrtc")
-"""The transports of calls; of other sessions nothing is mapped."""
+"""The transports of calls; sessions on any other transport are not mapped."""
 
 MOST_CALLS: Final = 10_000
 _MOST_WAITING: Final = 1_000
@@ -61,7 +61,7 @@ class _Call:
         self.call = call
         self.agent = ""
         self.voice: bool | None = None
-        """Whether it is one; None until a frame says so."""
+        """Whether the session is a voice call; None until a frame says so."""
         self.number = 0
         self.latest: int | None = None
         """The greatest time that a frame has named."""
@@ -69,13 +69,13 @@ class _Call:
         """Frames before any time was known."""
         self.seen: set[tuple[str, str]] = set()
         self.speaking: dict[str, int] = {}
-        """By message: when its audio began."""
+        """When the audio of each message began."""
 
 
 class FrameMapping:
-    """All calls of one stream of frames, read in their order. ``account``: of the operator.
+    """Maps all calls of one stream of frames, in their order. ``account``: the operator's.
 
-    ``dropped``: how many frames of each name say nothing here.
+    ``dropped``: the number of frames that are not mapped, by name.
     """
 
     def __init__(self, account: str) -> None:
@@ -84,7 +84,7 @@ class FrameMapping:
         self.dropped: dict[str, int] = {}
 
     def read(self, event: str, data: object, arrival: int | None) -> list[PinecallEvent]:
-        """The events of one frame, and of those before it that had to wait for a time.
+        """Return the events of one frame, and of earlier ones that had to wait for a time.
 
         ``arrival``: when the frame came, in epoch ms, if that is known.
         """
@@ -115,7 +115,7 @@ class FrameMapping:
         return released
 
     def _call(self, said: dict[str, Any]) -> _Call | None:
-        """The call that a frame is of; None if it is of none, or of a session that is no call."""
+        """Return a frame's call; None if it has none, or only a session that is no call."""
         name = ident(said.get("callId"))
         if not name:
             return None
@@ -166,8 +166,8 @@ class FrameMapping:
 
 
 def _mark(event: str, said: dict[str, Any]) -> tuple[str, str] | None:
-    """The mark by which a frame differs from its repeats, ``_UNMARKED`` where nothing does; None
-    for one of a message that has no id.
+    """Return the key that a frame shares with its repeats only, ``_UNMARKED`` for a frame that is
+    never repeated; None for a frame of a message that has no id.
     """
     message = ident(said.get("messageId"))
     if event.startswith(("bot.", "message.", "reply.")):
@@ -202,7 +202,7 @@ def _speaking(call: _Call, said: dict[str, Any], at: int, basis: Basis) -> Itera
 
 
 def _finished(call: _Call, said: dict[str, Any], _at: int, _basis: Basis) -> Iterator[Derived]:
-    """The frame comes before the audio has ended; how long that takes it says."""
+    """End the reply's audio: the frame comes earlier, and says how long the audio lasts."""
     began = call.speaking.pop(ident(said.get("messageId")), None)
     duration = count(said.get("durationMs"))
     if began is not None and duration is not None:

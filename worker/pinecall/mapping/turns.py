@@ -8,16 +8,16 @@ from typing import Any, Final, NamedTuple
 from worker.pinecall.mapping.values import count, instant_s, seconds
 
 TOOL_WINDOW_S: Final = 0.25
-"""A tool is called at most so long after the request of the model that asks for it has ended."""
+"""The longest time (s) from the end of the model's request to the call of its tool."""
 
 MOST_TURNS: Final = 256
-"""Turns of a call that are remembered; all entries of a turn lie within a few."""
+"""How many turns of a call are remembered; the entries of a turn lie within a few turns."""
 
 _MOST_PIECES: Final = 256
 
 
 class Request(NamedTuple):
-    """A request of the model. Unix times in s; ``first_token``: None if there was none."""
+    """A request to the model. Unix times in s; ``first_token``: None if there was none."""
 
     started: float
     ended: float
@@ -26,7 +26,7 @@ class Request(NamedTuple):
 
 
 class Turn:
-    """What is known of one turn before the entry of the agent's reply. Times in epoch ms."""
+    """The facts known of a turn before the entry of the agent's reply. Times in epoch ms."""
 
     __slots__ = ("eou_ms", "prompt", "requests", "stt_ms", "tools", "tts_s")
 
@@ -35,12 +35,12 @@ class Turn:
         self.stt_ms: int | None = None
         self.eou_ms: int | None = None
         self.tts_s: float | None = None
-        """The first synthesis: request to first byte."""
+        """The first synthesis, from request to first byte (s)."""
         self.requests: list[Request] = []
         self.tools: list[float] = []
 
     def request(self, data: dict[str, Any]) -> None:
-        """A ``metrics.llm``; one that was dropped before it was heard says nothing."""
+        """Note a ``metrics.llm``, unless its answer was dropped before it was heard."""
         ended, duration = instant_s(data.get("timestamp")), seconds(data.get("duration"))
         cancelled = data.get("cancelled") is True
         if cancelled or ended is None or duration is None or len(self.requests) >= _MOST_PIECES:
@@ -51,18 +51,18 @@ class Turn:
         self.requests.append(Request(started, ended, first, count(data.get("completion_tokens"))))
 
     def synthesis(self, data: dict[str, Any]) -> None:
-        """A ``metrics.tts``, of which the first that got anything counts."""
+        """Note a ``metrics.tts``, if it is the first with a first byte."""
         ttfb = seconds(data.get("ttfb"))
         if self.tts_s is None and ttfb is not None and ttfb >= 0:
             self.tts_s = ttfb
 
     def tool(self, at: float) -> None:
-        """A ``tool.call``."""
+        """Note a ``tool.call``."""
         if len(self.tools) < _MOST_PIECES:
             self.tools.append(at)
 
     def spoken(self) -> list[Request]:
-        """The requests whose answer was spoken, and not a tool's call."""
+        """Return the requests whose answer was spoken, and not a tool's call."""
         return [
             one
             for one in self.requests
@@ -77,7 +77,7 @@ class Turns:
         self._turns: OrderedDict[int, Turn] = OrderedDict()
 
     def of(self, number: int) -> Turn:
-        """The turn of a number."""
+        """Return the turn with a number."""
         turn = self._turns.get(number)
         if turn is None:
             turn = self._turns[number] = Turn()

@@ -1,7 +1,7 @@
-"""Values of the wire, none of which can be relied on, as those of call events. Pure.
+"""Converts values of the wire, none of which can be relied on, to those of call events. Pure.
 
-Names are all that passes as text, and only where they look like names: a text in which somebody
-could be found, or that could be something said, becomes ``other``.
+Only names pass as text, and only if they look like names: a text that could identify somebody, or
+could be speech, becomes ``other``.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,127}", re.ASCII)
 _LONGEST_S: Final = 1e9
 _LATEST_S: Final = 253_402_300_799
 LATEST_MS: Final = _LATEST_S * 1000 + 999
-"""The last instant_text that a date can be written for."""
+"""The last instant (epoch ms) that can be written as a date."""
 
 
 def seconds(value: object) -> float | None:
-    """A duration in s that is a number, of any sign; None for anything else."""
+    """Return a duration in s, of any sign; None for anything but a number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if -_LONGEST_S < value < _LONGEST_S else None
 
 
 def instant_s(value: object) -> float | None:
-    """A Unix time in s that a date can be written for; None for anything else."""
+    """Return a Unix time in s that can be written as a date; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value <= _LATEST_S else None
 
 
 def as_ms(value: float) -> int:
-    """Seconds as milliseconds, half up."""
+    """Return seconds as milliseconds, half up."""
     return math.floor(value * 1000 + 0.5)
 
 
 def rounded(value: float) -> int:
-    """A number of s as whole ones."""
+    """Return seconds as whole ones."""
     return math.floor(value + 0.5)
 
 
 def count(value: object) -> int | None:
-    """A count that JSON's readers have exactly; None for anything else."""
+    """Return a count that all JSON readers represent exactly; None for anything else."""
     return value if type(value) is int and 0 <= value <= MAX_TURN else None
 
 
 def named(value: object) -> str | None:
-    """A name that is reported; ``OTHER_NAME`` for a text that doesn't look like one."""
+    """Return a name; ``OTHER_NAME`` for a text that doesn't look like one."""
     if not isinstance(value, str) or not value:
         return None
     if not _NAME.fullmatch(value) or identifies_someone(value):
@@ -62,18 +62,18 @@ def named(value: object) -> str | None:
 
 
 def ident(value: object) -> str:
-    """An id of a call; empty for anything that can't be one."""
+    """Return a call's id; an empty one for anything that can't be an id."""
     return value if isinstance(value, str) and len(value) <= ID_LENGTH and value.strip() else ""
 
 
 def fields(value: object) -> dict[str, Any]:
-    """An object's fields; none of anything else."""
+    """Return an object's fields; an empty object for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def turn_number(call: str, speech: object) -> int | None:
-    """The number of the turn that a speech belongs to: the same at every reading, and of nothing
-    else in the call.
+    """Return the number of the turn that a speech belongs to: the same at every reading, and unique
+    within the call.
     """
     if not isinstance(speech, str) or not speech:
         return None
