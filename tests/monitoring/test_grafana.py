@@ -89,6 +89,17 @@ def test_a_dashboard_has_the_fields_that_grafana_knows(
             assert any(not target.get("hide") for target in panel["targets"])
 
 
+def test_no_dashboard_takes_the_place_of_another() -> None:
+    every = [(kind, deployment) for kind in SOURCES for deployment in (PLAIN, PINECALL)]
+    dashboards = [made(kind, deployment) for kind, deployment in every]
+    for name in ("uid", "title"):
+        assert len({one[name] for one in dashboards}) == len(every)
+    files = [grafana_files(deployment, source_of(deployment, kind)) for kind, deployment in every]
+    apart = {path for folder in files for path in folder if path.startswith("dashboards/")}
+    assert len(apart) == len(every)
+    assert len({folder["provisioning/dashboards/voice-insights.yaml"] for folder in files}) == 1
+
+
 @pytest.mark.parametrize("kind", SOURCES)
 def test_every_data_source_is_the_one_that_is_chosen(kind: GrafanaSource) -> None:
     whole = made(kind)
