@@ -131,11 +131,18 @@ function happened(at) {
   return found.slice(0, 3);
 }
 
-/** Twilio's targets and limits in ms, which the pictures show as dashed lines. */
+const PARTS_TARGETS = { SttLatency: [350, 500], ApplicationLatency: [375, 750], TtsLatency: [100, 250] };
+/** Targets and limits in ms by platform, which the pictures show as dashed lines. */
 const TARGETS = {
-  CallerWait: [885, 1100], ResponseLatency: [885, 1100], SttLatency: [350, 500],
-  ApplicationLatency: [375, 750], TtsLatency: [100, 250],
+  twilio: { CallerWait: [885, 1100], ResponseLatency: [885, 1100], ...PARTS_TARGETS },
+  pinecall: { CallerWait: [1385, 1600], ResponseLatency: [1385, 1600], ...PARTS_TARGETS },
 };
+/** A platform's target and limit of a metric; nothing where it has none. */
+const targetsOf = (platform, metric) => (TARGETS[platform] || {})[metric] || [];
+/** Those of the fleet: of its platform, if all its calls are of one. */
+const fleetTargets = metric => DATA.fleet.platforms.length === 1 ? targetsOf(DATA.fleet.platforms[0], metric) : [];
+/** The wait in ms that is too long on a platform. */
+const limitOf = platform => targetsOf(platform, 'CallerWait')[1] ?? Infinity;
 const PARTS = { SttLatency: 'speech to text', ApplicationLatency: 'the application', TtsLatency: 'text to speech' };
 
 const link = at => $('a', { class: 'sid short', href: `#call/${DATA.sessions.sid[at]}`, text: DATA.sessions.sid[at], title: DATA.sessions.sid[at] });
