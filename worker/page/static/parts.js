@@ -119,11 +119,18 @@ function table(label, heads, rows) {
 const cell = (content, kind = '') => content instanceof Node
   ? $('td', { class: kind }, content) : $('td', { class: kind, text: content });
 
+/** Error codes with how often each came, where that is more than once. */
+function counted(codes) {
+  const times = new Map();
+  for (const code of codes) times.set(code, (times.get(code) || 0) + 1);
+  return [...times].map(([code, count]) => count > 1 ? `${code} × ${count}` : code);
+}
+
 /** What happened in a call as chips, at most three, the worst first. `at`: the session's number. */
 function happened(at) {
   const one = name => DATA.sessions[name][at], found = [];
   if (one('abandoned')) found.push(chip('gave up', 'bad'));
-  for (const code of one('codes').slice(0, 2)) found.push(chip(`error ${code}`, 'bad'));
+  for (const code of counted(one('codes')).slice(0, 2)) found.push(chip(`error ${code}`, 'bad'));
   if (one('unanswered')) found.push(chip(`${one('unanswered')} unanswered`, 'warn'));
   if (one('doubtful')) found.push(chip(`${one('doubtful')} in doubt`));
   if (one('missing')) found.push(chip(`${one('missing')} missing`));
