@@ -39,26 +39,40 @@ Ctrl-C ends it.
 END
 
 others=()
+trap '[ -z "${others[*]}" ] || kill -- "${others[@]}" 2>/dev/null || true' EXIT
 set -m # groups of their own: this script alone hears Ctrl-C, and tells the worker once
+
+# A program beside the worker, under a name; if it fails, the end of its log is shown.
+beside() {
+  local log=$folder/$1.log
+  shift
+  ("$@" >"$log" 2>&1 </dev/null || tail -n 5 "$log" | sed "s|^|${log##*/}: |" >&2) &
+  others+=("-$!")
+}
+
 if [ "$platform" != pinecall ]; then
-  $python -m worker simulate --into "$name" --endpoint-url "$endpoint" --speed 1 \
-    --seed "$RANDOM" --sessions 300 --spread 30m --delay-median 2s >"$folder/simulate.log" 2>&1 </dev/null &
-  others+=("$!")
+  beside simulate $python -m worker simulate --into "$name" --endpoint-url "$endpoint" --speed 1 \
+    --seed "$RANDOM" --sessions 300 --spread 30m --delay-median 2s
 fi
 if [ "$platform" != twilio ]; then
-  $python -m worker.testing.pinecall_server 0 300 1800 "$RANDOM" >"$folder/pinecall-url" 2>"$folder/pinecall.log" </dev/null &
-  others+=("$!")
-  until [ -s "$folder/pinecall-url" ]; do sleep 0.1; done
-  PINECALL_API_KEY=pc_test_not-a-secret VOICE_INSIGHTS_PINECALL_ACCOUNT=simulated \
-    VOICE_INSIGHTS_PINECALL_URL=$(cat "$folder/pinecall-url") VOICE_INSIGHTS_PINECALL_POLL_S=5 \
-    VOICE_INSIGHTS_PINECALL_CHECKPOINT=$folder/pinecall-bridge.json \
-    $python -m worker bridge pinecall >"$folder/bridge.log" 2>&1 </dev/null &
-  others+=("$!")
+  url=$folder/pinecall-url checkpoint=$folder/pinecall-bridge.json
+  rm -f "$url" "$checkpoint" # each run has a service of its own, on another port
+  # shellcheck disable=SC2016
+  beside pinecall bash -c 'exec "$1" -m worker.testing.pinecall_server 0 300 1800 "$2" >"$3"' \
+    _ "$python" "$RANDOM" "$url"
+  until [ -s "$url" ]; do
+    kill -0 "${others[-1]}" 2>/dev/null || exit 1
+    sleep 0.1
+  done
+  # the health port is the worker's
+  beside bridge env -u VOICE_INSIGHTS_HEALTH_PORT PINECALL_API_KEY=pc_test_not-a-secret \
+    VOICE_INSIGHTS_PINECALL_ACCOUNT=simulated VOICE_INSIGHTS_PINECALL_URL="$(cat "$url")" \
+    VOICE_INSIGHTS_PINECALL_POLL_S=5 VOICE_INSIGHTS_PINECALL_CHECKPOINT="$checkpoint" \
+    $python -m worker bridge pinecall
 fi
 $python -m worker run </dev/null &
 worker=$!
 set +m
-trap 'kill "${others[@]}" 2>/dev/null || true' EXIT
 trap 'kill -TERM "$worker" 2>/dev/null || true' INT TERM
 
 while kill -0 "$worker" 2>/dev/null; do

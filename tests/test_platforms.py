@@ -96,6 +96,17 @@ def test_of_the_older_sdks_frames_no_latency_is_guessed(arrivals: int | None) ->
     assert record["end_status"] == "disconnected"
 
 
+@pytest.mark.parametrize("name", ["sdk-capture.sse", "sdk-stream.sse"])
+def test_a_session_whose_events_tell_of_no_tokens_gives_no_sample_of_them(name: str) -> None:
+    found = Result(records(mapped_frames(frames(name))))
+    assert found.record["prompts"] > 0
+    assert found.record["tokens"] == {"total": 0, "words": 0, "replies": 0, "per_second": None}
+    names = {metric for metric, _, _ in found.window}
+    assert "TurnsPerSession" in names
+    assert "TokensPerSession" not in names
+    assert "TokensPerSession" in {metric for metric, _, _ in Result(whole()).window}
+
+
 def test_of_a_whole_call_in_frames_the_greeting_is_a_greeting() -> None:
     record = Result(records(mapped_frames(frames("sdk-stream.sse")))).record
     assert [row["outcome"] for row in record["turn_rows"]][:2] == ["greeting", "ambiguous"]

@@ -40,6 +40,7 @@ LABELLED: Final = PLAIN._replace(
     labels=(("Environment", "prod"),),
     rules=Rules(series=SeriesRules(sets={"CallerWait": (("Language",), ("TtsProvider", "Voice"))})),
 )
+PINECALL: Final = PLAIN._replace(labels=(("Platform", "pinecall"),), platform="pinecall")
 SOURCES: Final[tuple[GrafanaSource, ...]] = ("cloudwatch", "prometheus")
 FIELDS: Final = {
     *("__inputs", "__requires", "annotations", "description", "editable", "graphTooltip", "id"),
@@ -70,7 +71,7 @@ def expressions(deployment: Deployment = PLAIN) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-@pytest.mark.parametrize("deployment", [PLAIN, LABELLED])
+@pytest.mark.parametrize("deployment", [PLAIN, LABELLED, PINECALL])
 def test_a_dashboard_has_the_fields_that_grafana_knows(
     kind: GrafanaSource, deployment: Deployment
 ) -> None:
@@ -86,6 +87,17 @@ def test_a_dashboard_has_the_fields_that_grafana_knows(
         if panel["type"] == "timeseries":
             assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, panel["title"]
             assert any(not target.get("hide") for target in panel["targets"])
+
+
+def test_no_dashboard_takes_the_place_of_another() -> None:
+    every = [(kind, deployment) for kind in SOURCES for deployment in (PLAIN, PINECALL)]
+    dashboards = [made(kind, deployment) for kind, deployment in every]
+    for name in ("uid", "title"):
+        assert len({one[name] for one in dashboards}) == len(every)
+    files = [grafana_files(deployment, source_of(deployment, kind)) for kind, deployment in every]
+    apart = {path for folder in files for path in folder if path.startswith("dashboards/")}
+    assert len(apart) == len(every)
+    assert len({folder["provisioning/dashboards/voice-insights.yaml"] for folder in files}) == 1
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -155,7 +167,20 @@ def test_of_prometheus_every_line_is_there_but_those_of_the_stream() -> None:
         assert len(panels[title]["targets"]) == len(visible), title
 
 
-@pytest.mark.parametrize("deployment", [PLAIN, LABELLED])
+def test_a_share_within_a_limit_that_is_no_bound_names_the_bound_that_it_is_within() -> None:
+    (panel,) = (one for one in made("prometheus", PINECALL)["panels"] if "Good" in one["title"])
+    within = {
+        target["legendFormat"]: re.findall(r'le="([\d.]+)"', target["expr"])
+        for target in panel["targets"]
+        if "within" in target["legendFormat"]
+    }
+    assert within == {
+        "within 1,500 ms {{platform}}": ["1.5"],
+        "within 2,000 ms {{platform}}": ["2.0"],
+    }
+
+
+@pytest.mark.parametrize("deployment", [PLAIN, LABELLED, PINECALL])
 def test_prometheus_can_read_every_expression(deployment: Deployment, tmp_path: Path) -> None:
     rules = [
         {"record": f"one:{number}", "expr": expression}

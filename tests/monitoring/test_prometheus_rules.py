@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,14 +18,19 @@ from worker.metrics.catalogue import CATALOGUE
 from worker.metrics.instruments import LATENCY_BOUNDS
 from worker.monitoring.alarm import Alarm
 from worker.monitoring.alarms import ALARMED_LATENCIES, alarms
-from worker.monitoring.deployment import Deployment, Of
+from worker.monitoring.deployment import Deployment, MetricQuery, Of, telemetry_metric
 from worker.monitoring.prometheus_rules import ALERT_PREFIX, NOBODY, prometheus_rules
-from worker.monitoring.promql import duration
+from worker.monitoring.promql import at_a_bound, duration
+from worker.monitoring.targets import targets_of
+from worker.pinecall.notices import Standing
 from worker.settings.model import Settings
 from worker.settings.rules import rules_of
+from worker.telemetry.bridge import BridgeTelemetry
+from worker.telemetry.bridge_catalogue import BRIDGE_METRICS
 from worker.telemetry.calls import call_families, families_of
 from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind
 from worker.telemetry.exposition import exposition
+from worker.telemetry.prometheus import own_families
 from worker.testing.traffic import Traffic, simulated_records
 
 SETTINGS: Final = Settings()
@@ -33,6 +39,8 @@ RULES: Final = prometheus_rules(SUBJECT)
 ALARMS: Final = {
     one.name: one for one in alarms(SUBJECT) if all(m.of is not Of.STREAM for m in one.metrics)
 }
+PINECALL: Final = SUBJECT._replace(labels=(("Platform", "pinecall"),), platform="pinecall")
+PINECALL_RULES: Final = prometheus_rules(PINECALL)
 COMMITTED: Final = ROOT / "infra" / "prometheus-rules.yaml"
 LONG: Final = 180
 """Minutes that a test goes on for."""
@@ -144,9 +152,9 @@ _TOLD: Final = {case.alarm for case in CASES}
 CASES.extend(of_the_worker(alarm) for name, alarm in ALARMS.items() if name not in _TOLD)
 
 
-def rule(name: str) -> dict[str, Any]:
+def rule(name: str, rules: str = RULES) -> dict[str, Any]:
     """An alerting rule of the file."""
-    groups = yaml.safe_load(RULES)["groups"]
+    groups = yaml.safe_load(rules)["groups"]
     (found,) = (
         r for group in groups for r in group["rules"] if r.get("alert") == ALERT_PREFIX + name
     )
@@ -178,7 +186,7 @@ def test_the_committed_rules_are_what_the_catalogues_give() -> None:
 
 def test_prometheus_takes_the_rules(tmp_path: Path) -> None:
     labelled = SUBJECT._replace(labels=(("Cost-Centre", 'a"b'),))
-    for rules in (RULES, prometheus_rules(labelled, {"CallerWait": 1540})):
+    for rules in (RULES, PINECALL_RULES, prometheus_rules(labelled, {"CallerWait": 1540})):
         (tmp_path / "rules.yaml").write_text(rules)
         assert "SUCCESS" in checked("check", "rules", tmp_path / "rules.yaml")
 
@@ -189,6 +197,60 @@ def test_every_alarm_that_is_not_of_the_stream_is_an_alert() -> None:
     for alarm, made in zip(ALARMS.values(), rules, strict=True):
         assert made["labels"]["severity"] == (alarm.urgency.value if alarm.measured else NOBODY)
         assert f"runbook.md, {alarm.name}." in made["annotations"]["description"]
+
+
+def test_calls_of_a_platform_with_limits_of_its_own_set_off_none_of_the_usual_alerts(
+    tmp_path: Path,
+) -> None:
+    theirs: Inputs = histogram(family("CallerWait"), 19, 20, platform="pinecall")
+    theirs |= histogram(family("ResponseLatency"), 19, 20, platform="pinecall")
+    theirs[one(family("AbandonedWaits"), platform="pinecall")] = grows(20)
+    run(tmp_path, [scenario({**calm(), **theirs}, {name: [] for name in ALARMS})])
+
+
+def test_every_alarm_of_a_platform_is_an_alert_on_its_calls_alone_or_on_its_bridge() -> None:
+    named = [f"{ALERT_PREFIX}{one.name}" for one in alarms(PINECALL)]
+    groups = yaml.safe_load(PINECALL_RULES)["groups"]
+    rules = [one for group in groups for one in group["rules"]]
+    assert [one["alert"] for one in rules if "alert" in one] == named
+    assert f"{ALERT_PREFIX}BridgeHeartbeat" in named
+    for made in rules:
+        of_bridge = "voice_insights_worker_bridge_" in made["expr"]
+        assert of_bridge or 'platform="pinecall"' in made["expr"]
+    assert "Left out" not in PINECALL_RULES
+
+
+def test_a_limit_that_is_no_bound_is_replaced_by_the_next_bound_above() -> None:
+    shares = {name for name in PINECALL_RULES.split('"') if ":within_" in name}
+    limits = {
+        f"job_platform:{family(metric)}:within_{bound}_ms_5m"
+        for metric in ALARMED_LATENCIES
+        for limit in targets_of(PINECALL)[metric]
+        for bound in (min(one for one in LATENCY_BOUNDS if one >= limit),)
+    }
+    assert shares == limits
+    with pytest.raises(ValueError, match="above all bounds"):
+        at_a_bound(MetricQuery("value", "CallerWait", "PR(:20001)"))
+
+
+@pytest.mark.parametrize("beat", [None, f"1x20 _x{LONG}"])
+def test_a_bridge_that_stands_still_sets_off_its_alert(tmp_path: Path, beat: str | None) -> None:
+    made = rule("BridgeHeartbeat", PINECALL_RULES)
+    alert = {"exp_labels": made["labels"], "exp_annotations": made["annotations"]}
+    series = one(telemetry_metric("BridgeHeartbeat").prometheus_name)
+    inputs = {} if beat is None else {series: beat}
+    expected = {"BridgeHeartbeat": [alert]}
+    run(tmp_path, [scenario(inputs, expected)], PINECALL_RULES)
+    run(tmp_path, [scenario({series: stands(1)}, {"BridgeHeartbeat": []})], PINECALL_RULES)
+
+
+def test_the_bridge_tells_prometheus_what_its_alerts_ask_for() -> None:
+    bridge = BridgeTelemetry(lambda: 2000, lambda: 0, lambda _snapshot, _at: None, 60_000)
+    bridge(Standing(listed=1000, followed=0, waiting=0, oldest_put=0, failing=0))
+    page = exposition(own_families(bridge.snapshot(), BRIDGE_METRICS))
+    asked = set(re.findall(r"voice_insights_worker_bridge_\w+", PINECALL_RULES))
+    assert len(asked) == 5
+    assert asked <= {line.split(" ")[0] for line in page.splitlines()}
 
 
 def test_a_measured_threshold_is_in_seconds_and_tells_somebody(tmp_path: Path) -> None:

@@ -248,7 +248,8 @@ def add_session_samples(walk: Walk, merged: Merged, record: dict[str, Any]) -> N
     walk.sample("SessionsEnded", 1, ("EndStatus", end_status_of(walk)))
     if record["duration_s"] is not None:
         walk.sample("SessionDuration", record["duration_s"])
-    walk.sample("TokensPerSession", record["tokens"]["total"])
+    if not (isinstance(walk, LinkedWalk) and record["prompts"] and not walk.tells_tokens):
+        walk.sample("TokensPerSession", record["tokens"]["total"])
     walk.sample("InterruptionsPerSession", record["interruptions"]["total"])
     walk.sample("TurnsPerSession", record["turns"])
     walk.sample("LongestSilence", record["talk"]["longest_silence_ms"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tests.page.calls import records
 from tests.page.pictures import INCIDENT_MS, incident
-from worker.page.fleet import BREAKDOWNS, FleetSamples, breakdowns_of, fleet_of
+from worker.page.fleet import BREAKDOWNS, BY_PLATFORM, FleetSamples, breakdowns_of, fleet_of
 from worker.page.samples import COUNTS, RECORD_LATENCIES, samples_of
 from worker.page.statistics import percentile
 
@@ -45,6 +46,25 @@ def test_a_breakdown_has_every_sample_under_its_configuration_the_most_first() -
         assert counts == sorted(counts, reverse=True)
         assert sum(counts) == sum(gathered.merged(scope.metric).values())
         assert len(counts) > 1
+
+
+def test_calls_of_several_platforms_are_told_apart_and_those_of_one_need_no_name() -> None:
+    theirs = [replace(one, platform="pinecall") for one in records()[:25]]
+    ours = records()[25:]
+    gathered = FleetSamples([*ours, *theirs])
+    fleet = fleet_of(gathered, gathered.bins())
+    assert fleet["platforms"] == ["pinecall", "twilio"]
+    by = {one["title"]: one["rows"] for one in fleet["by"]}
+    for metric, title in BY_PLATFORM.items():
+        alone = {"twilio": FleetSamples(ours), "pinecall": FleetSamples(theirs)}
+        assert {row["names"]: row["n"] for row in by[title]} == {
+            (name,): sum(of.merged(metric).values()) for name, of in alone.items()
+        }
+    assert {row["names"][0] for row in by["Wait by language"]} == {"pinecall", "twilio"}
+    one = fleet_of(FleetSamples(ours), gathered.bins())
+    assert one["platforms"] == ["twilio"]
+    assert not {scope["title"] for scope in one["by"]} & set(BY_PLATFORM.values())
+    assert all(len(row["names"]) == 1 for row in one["by"][0]["rows"])
 
 
 @pytest.mark.slow

@@ -106,6 +106,30 @@ def test_a_turns_parts_add_up_to_its_wall_time_and_its_label_is_the_wait(
     assert measured > 30
 
 
+def test_an_error_that_came_again_is_one_chip_with_its_number_and_nothing_is_cut(
+    browser: Browser, tmp_path: Path
+) -> None:
+    first, *rest = worst(records())
+    at = first.started_at
+    errors = [ErrorPart(code, "", at) for code in (64107, 64105, 64107, 64107)]
+    again = replace(first, errors=errors, abandoned_waits=1)
+    address, _ = written(tmp_path, [again, *rest])
+    browser.do("open", url=f"{address}#sessions", width=1440, height=900)
+    chips = browser.evaluate(
+        f"[...document.querySelectorAll('.vt a[href=\"#call/{first.session_id}\"]')][0]"
+        ".closest('tr').querySelectorAll('.chip').length"
+    )
+    assert chips == 3
+    texts = browser.texts(".vt tr.link .chip")
+    assert {"error 64107 × 3", "error 64105"} <= set(texts)
+    cut = browser.evaluate(
+        "[...document.querySelectorAll('.vt td')].filter(td => [...td.querySelectorAll('.chip')]"
+        ".some(one => one.getBoundingClientRect().right > td.getBoundingClientRect().right))"
+        ".map(td => td.textContent)"
+    )
+    assert cut == []
+
+
 def test_a_report_has_a_replays_counters_or_says_that_it_knows_none(
     browser: Browser, url: str, tmp_path: Path
 ) -> None:

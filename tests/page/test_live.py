@@ -114,6 +114,27 @@ def test_a_longer_span_is_made_anew_less_often() -> None:
         assert fed.data("fleet.json", minutes=str(minutes))["now"] == fed.now
 
 
+def test_what_changes_with_commits_alone_has_a_tag_that_does() -> None:
+    fed = FedPage()
+    fed.feed(commits()[:12])
+    asked = [
+        *(("fleet.json", {"minutes": minutes}) for minutes in ("60", "360")),
+        *(("sessions.json", {"after": after, "run": _run(fed)}) for after in ("0", "1")),
+    ]
+
+    def tags() -> list[str]:
+        answers = [fed.page.answer(f"/page/data/{name}", query) for name, query in asked]
+        return [dict(answer.headers)["ETag"] for answer in answers]
+
+    before = tags()
+    assert len(set(before)) == len(asked)
+    fed.now += 60_000
+    assert tags() == before
+    fed.feed(commits()[12:13])
+    fed.now += 60_000
+    assert set(tags()).isdisjoint(before)
+
+
 def test_latencies_that_only_series_have_are_those_that_were_published() -> None:
     fed = FedPage()
     fed.feed(commits())

@@ -86,6 +86,24 @@ def test_a_new_session_appears_and_what_is_looked_at_stays_in_place(
     assert set(browser.evaluate("DATA.sessions.sid")) == found
 
 
+def test_what_has_not_changed_is_not_sent_again(browser: Browser, fed: tuple[FedPage, str]) -> None:
+    page, url = fed
+    browser.do("open", url=f"{url}#sessions")
+    browser.evaluate(
+        "(ask => { window.statuses = []; window.fetch = async (...all) => {"
+        " const answer = await ask(...all); statuses.push(answer.status);"
+        " return answer; }; })(fetch)"
+    )
+    known = browser.evaluate(KNOWN)
+    asked_again(browser)
+    asked_again(browser)
+    assert set(browser.evaluate("statuses.slice(-2)")) == {304}
+    assert browser.evaluate(KNOWN) == known
+    page.feed(commits()[half() :])
+    browser.until(f"({KNOWN}) > {known}")
+    assert 200 in browser.evaluate("statuses")
+
+
 def test_a_zoom_and_marked_text_outlast_what_comes(
     browser: Browser, fed: tuple[FedPage, str]
 ) -> None:

@@ -9,11 +9,19 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from itertools import repeat
 from typing import Any
 
+import pytest
+
 from tests.pinecall.bridges import MemoryArchive
 from worker.pinecall.api import CallsPage, Failure, FailureKind, LogPage, Sealed
 from worker.pinecall.checkpoint import ProgressBook, claimed, decode_checkpoint
 from worker.pinecall.following import Follower
-from worker.pinecall.notices import BridgeNotice, CallFinished, CallGivenUp, RequestFailed
+from worker.pinecall.notices import (
+    BridgeNotice,
+    CallFinished,
+    CallGivenUp,
+    LogGap,
+    RequestFailed,
+)
 from worker.pinecall.routing import Surroundings
 from worker.stream.record import Record
 
@@ -123,6 +131,56 @@ def test_a_live_call_is_given_up_only_for_the_same_answer_again_and_again() -> N
     refused = Around(Logs([AWAY, *[GONE] * 5]))
     refused.run()
     assert CallGivenUp("c", "404") in refused.told
+
+
+def gap(first: int, last: int) -> bytes:
+    return entry(last, "log.gap", from_seq=first, to_seq=last)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        AWAY,
+        Failure(FailureKind.THROTTLED, "429", 1.0),
+        Failure(FailureKind.BAD_KEY, "401"),
+    ],
+)
+def test_entries_that_a_stream_left_out_are_waited_for_through_an_outage(failure: Failure) -> None:
+    pages: list[Answer] = [page(entry(1)), page(), *[failure] * 40, page(entry(2), entry(3))]
+    around = Around(Logs(pages, [[gap(2, 3), entry(4), Sealed()]]))
+    around.run()
+    assert around.numbers == [1, 2, 3, 4]
+    assert LogGap("c", read=True) in around.told
+    assert LogGap("c", read=False) not in around.told
+    attempts = [one.attempt for one in around.told if isinstance(one, RequestFailed)]
+    assert attempts == list(range(1, 41))
+    most = [failure.retry_after_s + min(30, 2**n) for n in range(40)]
+    assert all(wait <= bound for wait, bound in zip(around.slept, most, strict=True))
+    assert max(around.slept) > 10
+
+
+@pytest.mark.parametrize(
+    "failure", [GONE, Failure(FailureKind.REFUSED, "410"), Failure(FailureKind.UNREADABLE, "html")]
+)
+def test_entries_that_can_t_be_had_are_lost_after_the_same_answer_again_and_again(
+    failure: Failure,
+) -> None:
+    pages: list[Answer] = [page(entry(1)), page(), AWAY, *[failure] * 5]
+    around = Around(Logs(pages, [[gap(2, 3), entry(4), Sealed()]]))
+    around.run()
+    assert around.numbers == [1, 4]
+    assert LogGap("c", read=False) in around.told
+    before = [json.loads(one.data)["data"]["previous"] for one in around.taken]
+    assert before[-1] is None
+
+
+def test_an_outage_that_outlasts_a_call_leaves_its_gap_lost() -> None:
+    ended = entry(4, "call.ended", ended_at=BEGIN)
+    pages: list[Answer] = [page(entry(1), ended), page(), *repeat(AWAY, 400)]
+    around = Around(Logs(pages, [[gap(5, 6)]]))
+    around.run()
+    assert LogGap("c", read=False) in around.told
+    assert around.told[-1] == CallFinished("c", None)
 
 
 def test_what_is_being_put_is_put_even_where_the_time_for_the_log_is_up() -> None:

@@ -157,7 +157,7 @@ def test_an_answer_without_end_is_broken_off() -> None:
 
     with _serving(handle) as (url, _):
         found = _asking(url, lambda logs: logs.calls(None))
-    assert found == Failure(FailureKind.AWAY, "the answer is too large")
+    assert found == Failure(FailureKind.UNREADABLE, "the answer is too large")
 
 
 def test_nobody_there_is_no_connection() -> None:

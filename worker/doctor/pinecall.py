@@ -24,6 +24,7 @@ _ADVICE: Final = {
     FailureKind.REFUSED: "check pinecall_url; the interface may have changed",
     FailureKind.THROTTLED: "ask again later",
     FailureKind.AWAY: "check pinecall_url, the way there, and Pinecall's status",
+    FailureKind.UNREADABLE: "check pinecall_url and the way there: something else answers",
 }
 
 

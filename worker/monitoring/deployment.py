@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from worker.metrics.catalogue import CATALOGUE, Hold
 from worker.partition.rules import Rules
 from worker.telemetry.bridge_catalogue import BRIDGE_METRICS
+from worker.telemetry.catalogue import TelemetryMetric
 from worker.telemetry.fleet_catalogue import FLEET_METRICS
 
 DELIVERY_S: Final = 90
@@ -83,10 +84,14 @@ class MetricQuery(NamedTuple):
         }[self.of]
 
 
+def telemetry_metric(name: str) -> TelemetryMetric:
+    """A telemetry metric of the worker, of a fleet or of the bridge."""
+    return (BRIDGE_METRICS if name in BRIDGE_METRICS else FLEET_METRICS)[name]
+
+
 def own(id_: str, name: str) -> MetricQuery:
     """A query of a telemetry metric, by the statistic that yields its meaning."""
-    catalogue = BRIDGE_METRICS if name in BRIDGE_METRICS else FLEET_METRICS
-    return MetricQuery(id_, name, catalogue[name].statistic, of=Of.WORKER)
+    return MetricQuery(id_, name, telemetry_metric(name).statistic, of=Of.WORKER)
 
 
 def of_stream(id_: str, name: str) -> MetricQuery:

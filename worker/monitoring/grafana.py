@@ -87,8 +87,8 @@ def grafana_dashboard(deployment: Deployment, source: DataSource) -> dict[str, A
             {"type": "datasource", "id": source.kind, "name": source.kind, "version": "1.0.0"},
         ],
         "id": None,
-        "uid": f"voice-insights-{source.kind}",
-        "title": f"Voice Insights ({source.kind})",
+        "uid": _name(deployment, source),
+        "title": f"Voice Insights ({', '.join(_subject(deployment, source))})",
         "description": "Made by voice-insights infra render --grafana.",
         "tags": ["voice-insights"],
         "timezone": "utc",
@@ -119,11 +119,21 @@ def grafana_files(deployment: Deployment, source: DataSource) -> dict[str, str]:
         "options": {"path": PROVISIONED_AT},
     }
     return {
-        f"dashboards/voice-insights-{source.kind}.json": f"{json.dumps(whole, indent=1)}\n",
+        f"dashboards/{_name(deployment, source)}.json": f"{json.dumps(whole, indent=1)}\n",
         "provisioning/dashboards/voice-insights.yaml": to_yaml(
             {"apiVersion": 1, "providers": [provider]}
         ),
     }
+
+
+def _subject(deployment: Deployment, source: DataSource) -> list[str]:
+    """What tells one dashboard from another."""
+    return [source.kind, *([deployment.platform] if deployment.platform else [])]
+
+
+def _name(deployment: Deployment, source: DataSource) -> str:
+    """The dashboard's id and the name of its file."""
+    return "-".join(("voice-insights", *_subject(deployment, source)))
 
 
 def reference(source: GrafanaSource) -> dict[str, str]:

@@ -17,7 +17,7 @@ from worker.monitoring.grafana import (
     ref_ids,
     reference,
 )
-from worker.monitoring.promql import PromqlStatistics, duration
+from worker.monitoring.promql import PromqlStatistics, at_a_bound, duration
 from worker.monitoring.widgets import PERIOD_S, GraphLine
 from worker.telemetry.calls import CALLS_PREFIX
 from worker.telemetry.catalogue import TELEMETRY_METRICS
@@ -68,7 +68,9 @@ class PrometheusSource:
         options = line[-1]
         if len(line) > 1:
             metric = self._metric(line)
-            return (None if metric is None else self._statistics.of(metric, _WINDOW)), ()
+            if metric is None:
+                return None, ()
+            return self._statistics.of(at_a_bound(metric), _WINDOW), ()
         if searched := _SEARCH.match(options["expression"]):
             statistic = _STATISTIC.search(options["expression"])
             names = [one.strip('"') for one in searched["schema"].split(",")][1:]
@@ -96,7 +98,16 @@ class PrometheusSource:
     def _legend(self, line: GraphLine, by: tuple[str, ...]) -> str:
         of_worker = line[0] == self._deployment.own_namespace
         values = " ".join(f"{{{{{one}}}}}" for one in (*by, "job" if of_worker else "platform"))
-        return f"{line[-1].get('label', '')} {values}".strip()
+        return f"{self._label(line)} {values}".strip()
+
+    def _label(self, line: GraphLine) -> str:
+        """The line's label, which names the bound that its share is within."""
+        label = str(line[-1].get("label", ""))
+        metric = self._metric(line) if len(line) > 1 else None
+        if metric is None or (exact := at_a_bound(metric)) == metric:
+            return label
+        was, bound = (int(re.sub(r"\D", "", one.statistic)) for one in (metric, exact))
+        return label.replace(f"{was:,}", f"{bound:,}")
 
     def scaled(self, unit: str, value: float) -> tuple[str, float]:
         """See ``DataSource.scaled``: milliseconds become seconds; percentages are kept."""

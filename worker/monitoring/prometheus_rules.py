@@ -11,12 +11,17 @@ from typing import Any, Final
 
 from worker.monitoring.alarm import BAD_AT_LEAST, Alarm, Enough, Share
 from worker.monitoring.alarms import ALARMED_LATENCIES, LATENCY_PERIOD_S, alarms
-from worker.monitoring.deployment import Deployment, MetricQuery, Of
-from worker.monitoring.promql import PromqlStatistics, duration, family_of, threshold_of
-from worker.monitoring.targets import targets_of
+from worker.monitoring.deployment import Deployment, MetricQuery, Of, telemetry_metric
+from worker.monitoring.promql import (
+    PromqlStatistics,
+    at_a_bound,
+    duration,
+    family_of,
+    threshold_of,
+)
+from worker.monitoring.targets import PLATFORMS_APART, targets_of
 from worker.monitoring.template import RUNBOOK
 from worker.monitoring.yaml_text import to_yaml
-from worker.telemetry.catalogue import TELEMETRY_METRICS
 
 ALERT_PREFIX: Final = "VoiceInsights"
 NOBODY: Final = "none"
@@ -44,6 +49,8 @@ def prometheus_rules(deployment: Deployment, thresholds: Mapping[str, int] = {})
 
 def _left_out(watched: Iterable[Alarm]) -> str:
     names = ", ".join(one.name for one in watched if not _is_known(one))
+    if not names:
+        return ""
     return f"# Left out, being of metrics that Kinesis has and Prometheus hasn't: {names}.\n"
 
 
@@ -52,18 +59,24 @@ def _is_known(alarm: Alarm) -> bool:
 
 
 def _recordings(deployment: Deployment) -> Iterator[dict[str, Any]]:
-    """Percentiles of the latencies, and the shares within what Twilio publishes."""
+    """Percentiles of the latencies, and the shares within the platform's targets."""
     for name in ALARMED_LATENCIES:
-        target = targets_of(deployment)[name]
-        wanted = [(f"PR(:{limit})", f"within_{limit}_ms") for limit in target]
-        wanted += [("p50", "p50"), ("p95", "p95"), ("p99", "p99")]
-        for what, called in wanted:
-            metric = MetricQuery("value", name, what)
+        limits = [f"PR(:{limit})" for limit in targets_of(deployment)[name]]
+        for wanted in (*limits, "p50", "p95", "p99"):
+            metric = at_a_bound(MetricQuery("value", name, wanted))
             level = f"job_platform:{family_of(deployment, metric).sampled_name}"
+            called = metric.statistic.replace("PR(:", "within_").replace(")", "_ms")
             yield {
                 "record": f"{level}:{called}_{_WINDOW}",
-                "expr": PromqlStatistics(deployment).of(metric, _WINDOW),
+                "expr": _statistics(deployment).of(metric, _WINDOW),
             }
+
+
+def _statistics(deployment: Deployment) -> PromqlStatistics:
+    """Those of the deployment's platform; without one, those of the platforms that have no targets
+    of their own.
+    """
+    return PromqlStatistics(deployment, without=() if deployment.platform else PLATFORMS_APART)
 
 
 def _alert(deployment: Deployment, alarm: Alarm) -> dict[str, Any]:
@@ -78,7 +91,7 @@ def _alert(deployment: Deployment, alarm: Alarm) -> dict[str, Any]:
 
 
 def _expression(deployment: Deployment, alarm: Alarm) -> str:
-    window, statistics = duration(alarm.period_s), PromqlStatistics(deployment)
+    window, statistics = duration(alarm.period_s), _statistics(deployment)
     if isinstance(alarm.form, Share):
         return _share(statistics, alarm.form, window, alarm.threshold)
     if isinstance(alarm.form, Enough):
@@ -111,10 +124,18 @@ def _filled(one: str, all_of_them: Iterable[str]) -> str:
 
 
 def _silence(alarm: Alarm) -> str:
-    """Return the rule of an absent worker: none answers or commits while the alarm waits."""
+    """Return the rule of an absent heartbeat: no worker answers, or a bridge stands still, for as
+    long as the alarm waits. A worker that answers always has one, so its last commit counts, too.
+    """
     waits_s = alarm.bad * alarm.period_s
-    beat, age = (TELEMETRY_METRICS[name].prometheus_name for name in ("Heartbeat", "CommitAge"))
-    return f"absent_over_time({beat}[{duration(waits_s)}])\nor\nmin by (job) ({age}) >= {waits_s}"
+    (metric,) = alarm.metrics
+    absent = (
+        f"absent_over_time({telemetry_metric(metric.name).prometheus_name}[{duration(waits_s)}])"
+    )
+    if metric.name != "Heartbeat":
+        return absent
+    age = telemetry_metric("CommitAge").prometheus_name
+    return f"{absent}\nor\nmin by (job) ({age}) >= {waits_s}"
 
 
 def _description(alarm: Alarm) -> str:

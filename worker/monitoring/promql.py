@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from worker.metrics.instruments import instrument_of
-from worker.monitoring.deployment import Deployment, MetricQuery, Of
+from worker.monitoring.deployment import Deployment, MetricQuery, Of, telemetry_metric
 from worker.telemetry.calls import CallFamily, families_of
-from worker.telemetry.catalogue import TELEMETRY_METRICS, MetricKind
+from worker.telemetry.catalogue import MetricKind
 from worker.telemetry.families import label_name, labels_of
 
 CALLS_BY: Final = ("job", "platform")
@@ -36,12 +36,18 @@ def duration(seconds: int) -> str:
 
 class PromqlStatistics:
     """Statistics of a deployment's metrics. ``chosen``: regular expressions that labels must match,
-    of series that have such a label.
+    of series that have such a label. ``without``: platforms whose series are left out.
     """
 
-    def __init__(self, deployment: Deployment, chosen: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        chosen: Mapping[str, str] = {},
+        without: Iterable[str] = (),
+    ) -> None:
         self._deployment = deployment
         self._chosen = chosen
+        self._without = [f'platform!~"{"|".join(without)}"'] if without else []
 
     def of(self, metric: MetricQuery, window: str) -> str:
         """The metric's statistic over a ``window`` (a range, such as ``5m``), in base units. Raises
@@ -94,7 +100,7 @@ class PromqlStatistics:
         return f"sum by ({groups}) (increase({name}{labels}[{window}]))"
 
     def _of_worker(self, name: str, window: str) -> str:
-        own = TELEMETRY_METRICS[name]
+        own = telemetry_metric(name)
         by = ", ".join(WORKER_BY)
         labels = _in_braces(
             f'{one}=~"{self._chosen[one]}"' for one in WORKER_BY if one in self._chosen
@@ -121,6 +127,7 @@ class PromqlStatistics:
             [
                 *(f"{name}={json.dumps(value)}" for name, value in equal.items()),
                 *(f'{name}=~"{one}"' for name, one in self._chosen.items() if name in has),
+                *self._without,
             ]
         )
 
@@ -147,10 +154,24 @@ def bound_of(metric: str, sample: int) -> str:
     return str(sample / instrument.divisor)
 
 
+def at_a_bound(metric: MetricQuery) -> MetricQuery:
+    """The query that a histogram answers exactly: a share within a limit is that within the least
+    bound that is no lower. Raises ``ValueError`` for a limit above all bounds.
+    """
+    found = _WITHIN.fullmatch(metric.statistic)
+    if found is None:
+        return metric
+    limit = int(found[1])
+    bounds = [one for one in instrument_of(metric.name).bounds if one >= limit]
+    if not bounds:
+        raise ValueError(f"{limit} is above all bounds of {metric.name}")
+    return metric._replace(statistic=f"PR(:{bounds[0]})")
+
+
 def threshold_of(metric: MetricQuery, threshold: int) -> str:
     """A threshold in the metric's CloudWatch unit, in base units."""
     if metric.of is Of.WORKER:
-        return _number(threshold / TELEMETRY_METRICS[metric.name].prometheus_divisor)
+        return _number(threshold / telemetry_metric(metric.name).prometheus_divisor)
     instrument = instrument_of(metric.name)
     return _number(threshold / (instrument.divisor if instrument.unit == "s" else 1))
 

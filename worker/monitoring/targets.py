@@ -39,6 +39,9 @@ _BY_PLATFORM: Final[Mapping[str, Mapping[str, Target]]] = {
     }
 }
 
+PLATFORMS_APART: Final = tuple(_BY_PLATFORM)
+"""Platforms that have targets of their own, and so are judged apart from the others."""
+
 
 def targets_of(deployment: Deployment) -> Mapping[str, Target]:
     """Return the targets of the platform that a deployment watches, by latency metric."""

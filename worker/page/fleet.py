@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from worker.events.decode import PLATFORMS
 from worker.metrics import distribution
 from worker.metrics.catalogue import CATALOGUE, CONTEXT_DIMENSIONS
 from worker.metrics.dimension_values import dimension_value
@@ -18,6 +19,7 @@ from worker.page.bins import EDGES, Bins, bins_over, cell_of
 from worker.page.samples import COUNTS, RECORD_LATENCIES, has_all_samples, samples_of
 from worker.page.statistics import OrderedSamples, percentile, quantile
 from worker.page.verdict import verdict
+from worker.partition.series_registry import PLATFORM_DIMENSION
 from worker.sessions.context import Context
 from worker.sessions.schema import SessionRecord
 from worker.times.minutes import minute_of
@@ -47,6 +49,11 @@ class Breakdown(NamedTuple):
     dimensions: tuple[str, ...]
 
 
+BY_PLATFORM: Final = {"CallerWait": "Wait by platform", "ResponseLatency": "Response by platform"}
+"""The latencies that the fleet also shows by platform, if it has calls of several."""
+_UNMARKED: Final = min(PLATFORMS.unmarked)
+"""The platform of series without the dimension Platform."""
+
 BREAKDOWNS: Final = (
     Breakdown("Wait by language", "CallerWait", ("Language",)),
     Breakdown("Application by language", "ApplicationLatency", ("Language",)),
@@ -69,13 +76,15 @@ class FleetSamples:
     """The samples that the fleet shows, from session records or from published series.
 
     ``minutes``: of each metric, its samples by minute; ``by``: of each metric with a breakdown, its
-    samples by the values of the breakdown's dimensions. ``whole``: the sessions of which every
-    sample is known.
+    samples by platform and the values of the breakdown's dimensions. ``whole``: the sessions of
+    which every sample is known.
     """
 
     def __init__(self, records: Iterable[SessionRecord] = ()) -> None:
         self.minutes: dict[str, dict[int, Distribution]] = defaultdict(dict)
         self.by: dict[str, dict[tuple[str, ...], Distribution]] = defaultdict(dict)
+        self.by_platform: dict[str, dict[str, Distribution]] = defaultdict(dict)
+        self.platforms: set[str] = set()
         self.sessions = self.whole = 0
         self.ends: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
@@ -83,6 +92,7 @@ class FleetSamples:
             self._add_record(record)
 
     def _add_record(self, record: SessionRecord) -> None:
+        self.platforms.add(record.platform)
         self.sessions += 1
         self.whole += has_all_samples(record)
         self.ends[record.end_status or "none"] += 1
@@ -92,18 +102,26 @@ class FleetSamples:
             one[value] = one.get(value, 0) + 1
             breakdown = _BREAKDOWN_OF.get(metric)
             if breakdown is not None:
-                names = _names(context, breakdown.dimensions)
-                one = self.by[metric].setdefault(names, {})
-                one[value] = one.get(value, 0) + 1
+                names = (record.platform, *_names(context, breakdown.dimensions))
+                distribution.add(self.by[metric].setdefault(names, {}), {value: 1})
+            if metric in BY_PLATFORM:
+                of_platform = self.by_platform[metric].setdefault(record.platform, {})
+                distribution.add(of_platform, {value: 1})
 
     def add_series(self, series: Series, minutes: Mapping[int, Distribution]) -> None:
         """Add the samples of one series by minute."""
         metric = series.metric
         own = {name: value for name, value in series.dimensions if name in _OWN_DIMENSIONS}
+        platform = dict(series.dimensions).get(PLATFORM_DIMENSION, _UNMARKED)
         breakdown = _BREAKDOWN_OF.get(metric)
+        if minutes:
+            self.platforms.add(platform)
         if not own:
             for minute, samples in minutes.items():
                 distribution.add(self.minutes[metric].setdefault(minute, {}), samples)
+                if metric in BY_PLATFORM:
+                    of_platform = self.by_platform[metric].setdefault(platform, {})
+                    distribution.add(of_platform, samples)
             if metric == "SessionsStarted":
                 self.sessions += sum(sum(one.values()) for one in minutes.values())
                 self.whole = self.sessions
@@ -112,7 +130,7 @@ class FleetSamples:
             value = next(iter(own.values()))
             counted[value] += sum(sum(one.values()) for one in minutes.values())
         elif breakdown is not None and own.keys() == set(breakdown.dimensions):
-            names = tuple(own[name] for name in breakdown.dimensions)
+            names = (platform, *(own[name] for name in breakdown.dimensions))
             into = self.by[metric].setdefault(names, {})
             for samples in minutes.values():
                 distribution.add(into, samples)
@@ -148,6 +166,7 @@ def fleet_of(gathered: FleetSamples, bins: Bins) -> dict[str, Any]:
         "heat": {"edges": EDGES, "cells": [_cells(one) for one in binned["CallerWait"]]},
         "totals": totals_of(gathered),
         "by": breakdowns_of(gathered),
+        "platforms": sorted(gathered.platforms),
         "verdict": verdict(bins, latency, counts["AbandonedWaits"]),
     }
 
@@ -178,14 +197,30 @@ def _most_common(counted: Counter[str]) -> list[tuple[str, int]]:
 
 
 def breakdowns_of(gathered: FleetSamples) -> list[dict[str, Any]]:
-    """Each latency by configuration, the most samples first."""
-    found = []
+    """Each latency by configuration, the most samples first. Calls of several platforms stand
+    apart, under the platform's name, and by platform alone.
+    """
+    several = len(gathered.platforms) > 1
+    found = [
+        _breakdown(
+            title, metric, {(name,): of for name, of in gathered.by_platform[metric].items()}
+        )
+        for metric, title in BY_PLATFORM.items()
+        if several
+    ]
     for one in BREAKDOWNS:
         by = gathered.by[one.metric]
-        rows = [{"names": names, **_summary(by[names])} for names in sorted(by)]
-        rows.sort(key=lambda row: -int(row["n"]))
-        found.append({"title": one.title, "metric": one.metric, "rows": rows})
+        rows = by if several else {names[1:]: samples for names, samples in by.items()}
+        found.append(_breakdown(one.title, one.metric, rows))
     return found
+
+
+def _breakdown(
+    title: str, metric: str, by: Mapping[tuple[str, ...], Distribution]
+) -> dict[str, Any]:
+    rows = [{"names": names, **_summary(by[names])} for names in sorted(by)]
+    rows.sort(key=lambda row: -int(row["n"]))
+    return {"title": title, "metric": metric, "rows": rows}
 
 
 def _names(context: Context, dimensions: tuple[str, ...]) -> tuple[str, ...]:

@@ -79,6 +79,7 @@ class LivePage(WorkerEvents):
         self._recent = Recent(bounds)
         self._status: WorkerStatus | None = None
         self._committed = 0
+        self._commits = 0
         self._fleets: dict[int, tuple[int, int, Page]] = {}
         self._counting = Lock()
         self._sent: dict[EntryKind, Counter[DeliveryOutcome]] = defaultdict(Counter)
@@ -121,6 +122,7 @@ class LivePage(WorkerEvents):
             self._start_over()
         while self._waiting:
             self._status, self._committed = self._waiting.popleft()
+            self._commits += 1
             self._recent.add(self._status, self._committed)
 
     def _start_over(self) -> None:
@@ -172,15 +174,14 @@ class LivePage(WorkerEvents):
         known, now = self._fleets.get(minutes), self._now()
         if known is not None and known[0] == self._run and now < known[1]:
             return known[2]
-        page = _json(self._fleet(minutes))
+        page = self._tagged(self._fleet(minutes), "fleet", minutes, self._end() // MINUTE)
         while len(self._fleets) >= _FLEETS_KEPT:
             del self._fleets[next(iter(self._fleets))]
         self._fleets[minutes] = self._run, now + minutes * MINUTE // _REMAKINGS, page
         return page
 
     def _fleet(self, minutes: int) -> dict[str, Any]:
-        stream_time = self._recent.stream_time
-        end = self._now() if stream_time is None else stream_time
+        end = self._end()
         span = span_of(minutes, end, self._bounds.span, self._recent.floor)
         samples = self._recent.samples(span.since, span.until)
         waits = max(self._rules.hold_max, self._rules.hold_hole, self._rules.hold_turn)
@@ -192,11 +193,24 @@ class LivePage(WorkerEvents):
             "also": series_latencies_of(samples),
         }
 
+    def _end(self) -> int:
+        """Up to when the fleet is shown, epoch ms."""
+        stream_time = self._recent.stream_time
+        return self._now() if stream_time is None else stream_time
+
+    def _tagged(self, value: dict[str, Any] | bytes, *of: object) -> Page:
+        """Data that changes with commits alone. ``of``: what tells it from other data of a commit;
+        the answer's own time is no difference.
+        """
+        tag = "-".join(map(str, (self._run, self._commits, *of)))
+        body = value if isinstance(value, bytes) else _encoded(value)
+        return Page(200, _JSON, body, (("ETag", f'"{tag}"'),))
+
     def _sessions(self, after: int) -> Page:
         found = self._recent.rows_after(after)
         head = {**self._head(), "next": found.next, "oldest": found.oldest, "more": found.more}
         whole = _encoded(head)[:-1] + b',"rows":[' + b",".join(found.rows) + b"]}"
-        return Page(200, _JSON, whole)
+        return self._tagged(whole, "sessions", after)
 
     def _pipeline(self, status: WorkerStatus) -> Page:
         snapshot = self._snapshot()

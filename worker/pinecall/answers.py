@@ -119,7 +119,7 @@ def is_call_id(text: str) -> bool:
     )
 
 
-_UNREADABLE: Final = Failure(FailureKind.AWAY, "what answers is not Pinecall")
+_UNREADABLE: Final = Failure(FailureKind.UNREADABLE, "what answers is not Pinecall")
 
 
 def _decoded(body: bytes, kind: type[_T]) -> _T | None:

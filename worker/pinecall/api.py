@@ -24,7 +24,8 @@ class FailureKind(StrEnum):
     MISSING = "missing"  # 404: there is no such call, or no longer
     REFUSED = "refused"  # any other 4xx: the request is wrong, or the interface has changed
     THROTTLED = "throttled"  # 429
-    AWAY = "away"  # no answer, 408, 409, 5xx, or a body that can't be read
+    AWAY = "away"  # no answer, 408, 409 or 5xx
+    UNREADABLE = "unreadable"  # a body that can't be read: it is not Pinecall's, or too large
 
 
 class Failure(NamedTuple):

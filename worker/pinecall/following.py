@@ -26,6 +26,7 @@ from worker.pinecall.pacing import (
     SILENT_AT_MOST,
     Failures,
     is_hopeless,
+    is_lost,
     retry_pause_s,
 )
 from worker.pinecall.routing import Route, Surroundings
@@ -33,7 +34,6 @@ from worker.pinecall.routing import Route, Surroundings
 _GAP: Final = "log.gap"
 _CAUGHT_UP: Final = "log.caught_up"
 _SCORE: Final = "call.score"
-_GAP_ATTEMPTS: Final = 5
 
 
 class _Over(Exception):
@@ -163,26 +163,26 @@ class Follower:
 
     async def _fill_gap(self, bounds: object) -> None:
         """Read by pages the entries that a stream has left out, or note that they are lost."""
-        around = self._around
+        around, failures = self._around, Failures()
         first, last = _bounds(bounds)
         after = max(self._read, first - 1)
-        failures = 0
-        while after < last and failures < _GAP_ATTEMPTS:
+        while after < last:
             answer = await around.logs.page(self._call, after, MOST_ENTRIES)
             if isinstance(answer, Failure):
-                failures += 1
-                wait_s = retry_pause_s(failures, answer, around.random)
-                around.notify(RequestFailed(self._call, answer, failures, wait_s))
-                await around.sleep(wait_s)
+                failures.add(answer)
+                if is_lost(answer, failures.of_kind) or self._is_silent() or self._is_long_over():
+                    around.notify(LogGap(self._call, read=False))
+                    self._mapping.lost()
+                    around.book.doubt(self._call)
+                    return
+                await self._wait(answer, failures)
                 continue
+            self._answered(failures)
             if isinstance(answer, Sealed) or (answer.read or 0) <= after:
                 break
             await self._take(answer.entries)
             after = answer.read or last
-        around.notify(LogGap(self._call, failures < _GAP_ATTEMPTS))
-        if failures == _GAP_ATTEMPTS:
-            self._mapping.lost()
-            around.book.doubt(self._call)
+        around.notify(LogGap(self._call, read=True))
 
     # entries
 
@@ -216,19 +216,25 @@ class Follower:
 
     async def _failed(self, failure: Failure | None, failures: Failures) -> None:
         """Wait before the next attempt. Raises ``_Over`` if there is none."""
-        around = self._around
         failures.add(failure)
         if failure is not None and is_hopeless(failure, failures.of_kind):
             raise _Over(failure.detail)
         if self._is_long_over():
             raise _Over
-        if around.now() - self._heard > SILENT_AT_MOST:
+        if self._is_silent():
             raise _Over("it has had no entry for a day")
+        await self._wait(failure, failures)
+
+    async def _wait(self, failure: Failure | None, failures: Failures) -> None:
+        around = self._around
         wait_s = retry_pause_s(failures.in_a_row, failure, around.random)
         if failure is not None:
             self.failing = True
             around.notify(RequestFailed(self._call, failure, failures.in_a_row, wait_s))
         await around.sleep(wait_s)
+
+    def _is_silent(self) -> bool:
+        return self._around.now() - self._heard > SILENT_AT_MOST
 
     def _is_long_over(self) -> bool:
         return self._left_s() == 0

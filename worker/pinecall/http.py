@@ -151,7 +151,7 @@ async def _body(answer: httpx.Response) -> bytes | Failure:
     async for chunk in answer.aiter_bytes():
         body += chunk
         if len(body) > _LARGEST:
-            return Failure(FailureKind.AWAY, "the answer is too large")
+            return Failure(FailureKind.UNREADABLE, "the answer is too large")
     return bytes(body)
 
 

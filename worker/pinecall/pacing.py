@@ -22,6 +22,9 @@ SILENT_AT_MOST: Final = 86_400_000
 _TRIED: Final = {FailureKind.MISSING: 5, FailureKind.FORBIDDEN: 5, FailureKind.REFUSED: 5}
 """The number of refusals in a row, by kind, after which a call's log is given up."""
 
+_UNREADABLE_TRIED: Final = 5
+"""How often entries that a stream has left out are asked for where the answer can't be read."""
+
 
 def retry_pause_s(attempt: int, failure: Failure | None, random: Callable[[], float]) -> float:
     """Return the pause (s) after the ``attempt``-th failure in a row, from 1.
@@ -60,6 +63,14 @@ class Failures:
 def is_hopeless(failure: Failure, attempt: int) -> bool:
     """Whether a call's log is given up after ``attempt`` failures of this kind in a row."""
     return attempt >= _TRIED.get(failure.kind, attempt + 1)
+
+
+def is_lost(failure: Failure, attempt: int) -> bool:
+    """Whether entries that a stream has left out are lost, since asking for them has given this
+    answer so often in a row. While the service is away or refuses the key they are not.
+    """
+    unreadable = failure.kind is FailureKind.UNREADABLE and attempt >= _UNREADABLE_TRIED
+    return unreadable or is_hopeless(failure, attempt)
 
 
 def too_old(event_at: int, now: int, expire_after: int) -> bool:

@@ -5,6 +5,7 @@ close.
 from __future__ import annotations
 
 from worker.sessions.analysis import SessionAnalysis
+from worker.sessions.linked_turns import LinkedTurnWalk
 from worker.sessions.record import agent_share
 from worker.sessions.samples import SampleKey, Samples
 
@@ -23,7 +24,6 @@ def _session_values(analysis: SessionAnalysis) -> list[tuple[SampleKey, int]]:
     wrap_up = direct.wrap_up
     values: list[tuple[SampleKey, int]] = [
         (("SessionsEnded", "none" if wrap_up is None else wrap_up.ending), 1),
-        ("TokensPerSession", direct.tokens),
         ("InterruptionsPerSession", sum(direct.interruptions.values())),
         ("TurnsPerSession", analysis.conversation.samples.count("Turns")),
         ("LongestSilence", analysis.longest_silence),
@@ -31,6 +31,17 @@ def _session_values(analysis: SessionAnalysis) -> list[tuple[SampleKey, int]]:
     ]
     if analysis.duration_s is not None:
         values.append(("SessionDuration", analysis.duration_s))
+    if _tokens_told(analysis):
+        values.append(("TokensPerSession", analysis.direct.tokens))
     if share is not None:
         values.append(("AgentTalkShare", share))
     return values
+
+
+def _tokens_told(analysis: SessionAnalysis) -> bool:
+    """Whether no token event means that there were none: not on a platform that need not have such
+    events, in a session with prompts.
+    """
+    turns = analysis.turns
+    no_events = isinstance(turns, LinkedTurnWalk) and not turns.links.tokens
+    return not (no_events and analysis.direct.samples.count("Prompts"))

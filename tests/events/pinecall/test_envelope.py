@@ -160,6 +160,12 @@ def test_other_types_are_ignored_as_ever() -> None:
     assert isinstance(occurrence(other), Ignored)
 
 
+def test_the_schema_asks_for_all_that_a_cloud_event_must_have() -> None:
+    assert {"specversion", "type", "source", "id"} <= set(pinecall_schema()["required"])
+    for name in ("specversion", "type"):
+        assert "default" not in pinecall_schema()["properties"][name]
+
+
 def test_the_schema_names_all_that_a_mapping_gives() -> None:
     schema = pinecall_schema()
     fields = schema["$defs"]["PinecallData"]["properties"]

@@ -166,8 +166,8 @@ class PinecallData(_Part, frozen=True, kw_only=True):
 class PinecallEvent(_Part, frozen=True, kw_only=True):
     """A CloudEvent of one event of one call. Its ``id`` and bytes are the same at every reading."""
 
-    specversion: Literal["1.0"] = "1.0"
-    type: Literal["com.voiceinsights.pinecall.call-event"] = CALL_EVENT_TYPE
+    specversion: Literal["1.0"]
+    type: Literal["com.voiceinsights.pinecall.call-event"]
     source: str
     subject: str
     id: str
@@ -190,6 +190,8 @@ class PinecallEvent(_Part, frozen=True, kw_only=True):
 def pinecall_event(data: PinecallData) -> PinecallEvent:
     """Return the CloudEvent with these data."""
     return PinecallEvent(
+        specversion="1.0",
+        type=CALL_EVENT_TYPE,
         source=f"/pinecall/{data.agent}",
         subject=data.call,
         id=f"{data.call}/{data.sequence_number}",

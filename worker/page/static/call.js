@@ -56,7 +56,7 @@ function facts(record, row) {
 }
 
 const NUMBERS = [
-  (r, row) => [whole(row.longest), 'longest wait, ms', row.longest > TARGETS.CallerWait[1]],
+  (r, row) => [whole(row.longest), 'longest wait, ms', row.longest > limitOf(r.platform)],
   r => [whole(r.latency_ms.caller_wait?.p50), 'median wait, ms'],
   r => [whole(r.latency_ms.response?.p95), `response p95, ms (${r.latency_ms.response?.count ?? 0} of ${plural(r.turns, 'turn')})`],
   r => [whole(r.latency_ms.application?.p95), 'application p95, ms'],
@@ -86,7 +86,8 @@ function numbers(record, row) {
 function sentence(record) {
   const turns = record.turn_rows.map(row => turnOf(row, record)).filter(turn => turn.total && !turn.doubtful);
   const worst = turns.sort((a, b) => b.label - a.label)[0];
-  if (!worst || worst.label <= SLOW) return 'No wait was longer than 1.1 s.';
+  const limit = limitOf(record.platform);
+  if (!worst || worst.label <= limit) return limit < Infinity ? `No wait was longer than ${short(limit)}.` : '';
   if (worst.open) return `From turn ${worst.row.n} on, at ${within(worst.since)}, the caller waited ${short(worst.label)}, until the session’s end.`;
   const part = worst.parts.find(one => one[2] === 'f-app'), took = part ? part[1] - part[0] : null;
   return `Turn ${worst.row.n}, at ${within(worst.since)}: the caller waited ${short(worst.label)}${took === null ? '' : `, ${short(took)} of them the application`}.`;

@@ -118,10 +118,11 @@ function lines(latency, name, colour, width) {
 }
 
 function latencyChart(element, fleet, name, height) {
-  const latency = fleet.latency[name], marks = TARGETS[name];
+  const latency = fleet.latency[name], marks = fleetTargets(name);
   const drawn = [...lines(latency, 'p99', '--p99', 1), ...lines(latency, 'p95', '--p95', 1.7), ...lines(latency, 'p50', '--p50', 1.7)];
   const all = [...latency.p50, ...latency.p99].filter(value => value > 0);
-  const low = Math.min(...all, ...marks) * 0.8, high = Math.max(...all, ...marks) * 1.3;
+  const seen = all.length || marks.length ? [...all, ...marks] : [100, 1000];
+  const low = Math.min(...seen) * 0.8, high = Math.max(...seen) * 1.3;
   return plot(element, {
     height, padding: [6, 62, 0, 0], cursor: together,
     scales: { x: span(fleet), y: { distr: 3, log: 10, range: () => [low, high] } },
@@ -165,7 +166,7 @@ function heatChart(element, fleet, height, chosen) {
       size: 58, splits: () => MARKS.slice(3, 11), filter: (_chart, all) => all,
       values: (_chart, all) => all.map(short) })],
     series: [{}, ...drawn.map(one => one[0])],
-    hooks: { drawClear: unsettled(fleet), drawAxes: [paint], draw: [targets(TARGETS.CallerWait)], ready: [noting(text)] },
+    hooks: { drawClear: unsettled(fleet), drawAxes: [paint], draw: [targets(fleetTargets('CallerWait'))], ready: [noting(text)] },
   }, [middles(fleet), ...drawn.map(one => one[1])]);
   chart.over.addEventListener('click', () => {
     const i = chart.cursor.idx, at = chart.posToVal(chart.cursor.top, 'y');

@@ -29,13 +29,13 @@ function interval([value, low, high], hot = false) {
 
 function breakdowns() {
   return DATA.fleet.by.filter(one => one.rows.length).map(one => {
-    const marks = TARGETS[one.metric];
+    const marks = fleetTargets(one.metric);
     const rows = one.rows.map(row => $('tr', {},
       $('th', { scope: 'row', class: 'l cut', text: row.names.join(', '), title: row.names.join(', ') }),
       cell(whole(row.n)), cell(interval(row.p50)), cell(interval(row.p95, row.p95[0] > marks[1])),
       cell(whole(row.p99)), cell(ruler(row, marks), 'ruler')));
     return $('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': one.title },
-      table(one.title, [[one.title, 'l strong w-name'], 'samples', 'p50, within', 'p95, within', 'p99', [`${whole(marks[0])} ┊ ${whole(marks[1])}`, 'ruler']], rows));
+      table(one.title, [[one.title, 'l strong w-name'], 'samples', 'p50, within', 'p95, within', 'p99', [marks.length ? marks.map(whole).join(' ┊ ') : 'median to p95', 'ruler']], rows));
   });
 }
 

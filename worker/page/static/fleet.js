@@ -68,10 +68,10 @@ function worstSessions() {
 }
 
 function worstTable() {
-  const sessions = DATA.sessions, limit = TARGETS.CallerWait[1];
+  const sessions = DATA.sessions;
   const rows = worstSessions().slice(0, WORST).map(i => $('tr', {},
     cell(link(i), 'sid-cell'), cell(clock(sessions.began[i], true)),
-    cell(`${whole(sessions.longest[i])} ms`, sessions.longest[i] > limit ? 'hot strong' : ''),
+    cell(`${whole(sessions.longest[i])} ms`, sessions.longest[i] > limitOf(sessions.platform[i]) ? 'hot strong' : ''),
     cell(whole(sessions.turns[i])), cell($('span', { class: 'chips' }, ...happened(i)), 'l')));
   return $('div', { class: 'scroll worst', tabindex: 0, role: 'group', 'aria-label': 'Worst sessions' },
     table('Worst sessions', [['Session', 'l'], 'Began', 'Longest wait', 'Turns', ['What happened', 'l']], rows));
@@ -83,6 +83,12 @@ function firstSteps(fleet) {
   if (!fleet.verdict || worst === undefined) return null;
   return $('p', { class: 'sub' }, partText(fleet), ' The longest wait was ',
     $('a', { href: `#call/${DATA.sessions.sid[worst]}`, text: `${whole(DATA.sessions.longest[worst])} ms` }), '.');
+}
+
+/** Whether the numbers are of platforms that mean different things by them, in words. */
+function severalPlatforms(fleet) {
+  if (fleet.platforms.length < 2) return null;
+  return $('p', { class: 'sub platforms', text: `Calls of ${fleet.platforms.join(' and ')} together, which measure different things by one name: no targets are drawn. By configuration has each by itself.` });
 }
 
 function showFleet(main) {
@@ -100,7 +106,7 @@ function showFleet(main) {
     $('div', { class: 'head' }, $('h1', { text: DATA.title ? `${DATA.title}: ${spanText(fleet.start, end)}` : spanText(fleet.start, end) }),
       $('span', { class: 'grow' }), LIVE.on ? spans(fleet) : null),
     LIVE.on ? stillComing(fleet) : '',
-    $('p', { class: 'sub lead', text: verdictText(fleet) }), firstSteps(fleet) || '',
+    $('p', { class: 'sub lead', text: verdictText(fleet) }), firstSteps(fleet) || '', severalPlatforms(fleet) || '',
     fleet.totals.whole < fleet.totals.sessions
       ? $('p', { class: 'sub', text: `${plural(fleet.totals.sessions - fleet.totals.whole, 'record')} without a whole timeline: of these only turn rows count.` }) : '',
     tiles(fleet), DATA.against ? comparison() : '',

@@ -3,7 +3,6 @@
 
 const LANES = [['Customer', 30], ['Agent', 30], ['Caller waits', 24], ['Application', 18], ['STT, TTS', 18], ['Events', 18]];
 const [LEFT, RIGHT, GAP, TOP] = [92, 14, 7, 4];
-const SLOW = 1100;
 
 /** Hatches, which mean: not known, or not ended. */
 function hatches() {
@@ -120,7 +119,7 @@ class Lanes {
   waits() {
     const [top] = this.places.Customer, [bottom] = this.places['Caller waits'];
     for (const [since, audio, speech, doubtful] of this.record.timeline.waits) {
-      const to = audio ?? this.end, ms = to - since - speech, slow = ms > SLOW || audio === null;
+      const to = audio ?? this.end, ms = to - since - speech, slow = ms > limitOf(this.record.platform) || audio === null;
       if (to < this.from || since > this.to) continue;
       const x = Math.max(LEFT, this.x(since)), end = Math.min(this.width - RIGHT, this.x(to));
       if (slow) this.svg.append(S('rect', { x, y: top, width: Math.max(1, end - x), height: bottom - top, class: 'f-wait', opacity: 0.1 }));

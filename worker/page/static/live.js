@@ -6,16 +6,24 @@ const LIVE = { on: false, minutes: 60, run: null, after: 0, answered: null, fail
 
 const BUSY_MS = 1000, BUSY_TIMES = 4;
 
+/** The last answer under each name: of which path, with which tag. */
+const ANSWERED = {};
+
 /** What the worker answers at a path; null for a 404. One that is busy is asked again. */
 async function asked(path, times = BUSY_TIMES) {
-  const answer = await fetch(`page/data/${path}`, { signal: AbortSignal.timeout(PATIENCE_MS), credentials: 'omit' });
+  const name = path.split('?')[0], before = ANSWERED[name] && ANSWERED[name].path === path ? ANSWERED[name] : null;
+  const headers = before ? { 'If-None-Match': before.tag } : {};
+  const answer = await fetch(`page/data/${path}`, { signal: AbortSignal.timeout(PATIENCE_MS), credentials: 'omit', headers });
+  if (before && answer.status === 304) return before.value;
   if (answer.status === 404) return null;
   if (answer.status === 503 && answer.headers.has('Retry-After') && times > 0) {
     await new Promise(done => setTimeout(done, BUSY_MS * (1 + Math.random())));
     return asked(path, times - 1);
   }
   if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
-  return answer.json();
+  const value = await answer.json(), tag = answer.headers.get('ETag');
+  if (tag) ANSWERED[name] = { path, tag, value };
+  return value;
 }
 
 const viewNow = () => (/^#?([a-z]*)/.exec(location.hash) || [])[1] || 'fleet';

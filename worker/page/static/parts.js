@@ -119,11 +119,18 @@ function table(label, heads, rows) {
 const cell = (content, kind = '') => content instanceof Node
   ? $('td', { class: kind }, content) : $('td', { class: kind, text: content });
 
+/** Error codes with how often each came, where that is more than once. */
+function counted(codes) {
+  const times = new Map();
+  for (const code of codes) times.set(code, (times.get(code) || 0) + 1);
+  return [...times].map(([code, count]) => count > 1 ? `${code} × ${count}` : code);
+}
+
 /** What happened in a call as chips, at most three, the worst first. `at`: the session's number. */
 function happened(at) {
   const one = name => DATA.sessions[name][at], found = [];
   if (one('abandoned')) found.push(chip('gave up', 'bad'));
-  for (const code of one('codes').slice(0, 2)) found.push(chip(`error ${code}`, 'bad'));
+  for (const code of counted(one('codes')).slice(0, 2)) found.push(chip(`error ${code}`, 'bad'));
   if (one('unanswered')) found.push(chip(`${one('unanswered')} unanswered`, 'warn'));
   if (one('doubtful')) found.push(chip(`${one('doubtful')} in doubt`));
   if (one('missing')) found.push(chip(`${one('missing')} missing`));
@@ -131,11 +138,18 @@ function happened(at) {
   return found.slice(0, 3);
 }
 
-/** Twilio's targets and limits in ms, which the pictures show as dashed lines. */
+const PARTS_TARGETS = { SttLatency: [350, 500], ApplicationLatency: [375, 750], TtsLatency: [100, 250] };
+/** Targets and limits in ms by platform, which the pictures show as dashed lines. */
 const TARGETS = {
-  CallerWait: [885, 1100], ResponseLatency: [885, 1100], SttLatency: [350, 500],
-  ApplicationLatency: [375, 750], TtsLatency: [100, 250],
+  twilio: { CallerWait: [885, 1100], ResponseLatency: [885, 1100], ...PARTS_TARGETS },
+  pinecall: { CallerWait: [1385, 1600], ResponseLatency: [1385, 1600], ...PARTS_TARGETS },
 };
+/** A platform's target and limit of a metric; nothing where it has none. */
+const targetsOf = (platform, metric) => (TARGETS[platform] || {})[metric] || [];
+/** Those of the fleet: of its platform, if all its calls are of one. */
+const fleetTargets = metric => DATA.fleet.platforms.length === 1 ? targetsOf(DATA.fleet.platforms[0], metric) : [];
+/** The wait in ms that is too long on a platform. */
+const limitOf = platform => targetsOf(platform, 'CallerWait')[1] ?? Infinity;
 const PARTS = { SttLatency: 'speech to text', ApplicationLatency: 'the application', TtsLatency: 'text to speech' };
 
 const link = at => $('a', { class: 'sid short', href: `#call/${DATA.sessions.sid[at]}`, text: DATA.sessions.sid[at], title: DATA.sessions.sid[at] });

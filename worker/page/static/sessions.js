@@ -68,7 +68,7 @@ function strip(text) {
 }
 
 function sessionRow(i, index) {
-  const s = DATA.sessions, coverage = percent(s.sure[i], s.turns[i]), slow = s.longest[i] > TARGETS.CallerWait[1];
+  const s = DATA.sessions, coverage = percent(s.sure[i], s.turns[i]), slow = s.longest[i] > limitOf(s.platform[i]);
   const open = event => { if (!event.target.closest('a')) location.hash = `#call/${s.sid[i]}`; };
   return $('tr', { class: 'link', 'aria-rowindex': index + 2, onclick: open },
     cell(link(i), 'l'), cell(clock(s.began[i], true)), cell(whole(s.longest[i]), slow ? 'hot strong' : ''),

@@ -65,12 +65,12 @@ function ticks(end) {
 }
 
 /** Grid, target and limit behind a bar. */
-const behind = end => [
+const behind = (end, marks) => [
   ...ticks(end).map(ms => S('line', { x1: at(ms, end), x2: at(ms, end), y1: 0, y2: '100%', class: 'gridline' })),
-  ...TARGETS.CallerWait.filter(ms => ms < end).map(ms => S('line', { x1: at(ms, end), x2: at(ms, end), y1: 0, y2: '100%', class: 'target' }))];
+  ...marks.filter(ms => ms < end).map(ms => S('line', { x1: at(ms, end), x2: at(ms, end), y1: 0, y2: '100%', class: 'target' }))];
 
-function bar(turn, end) {
-  const svg = S('svg', { width: '100%', height: 26, role: 'img', 'aria-label': turn.parts.map(part => part[3]).join(', ') || 'no wait' }, hatches(), ...behind(end));
+function bar(turn, end, marks) {
+  const svg = S('svg', { width: '100%', height: 26, role: 'img', 'aria-label': turn.parts.map(part => part[3]).join(', ') || 'no wait' }, hatches(), ...behind(end, marks));
   const block = (from, to, kind, text) => {
     if (to <= from || from >= end) return;
     const width = share(to, end) - share(from, end);
@@ -82,7 +82,7 @@ function bar(turn, end) {
   if (turn.total > end) {
     svg.append(S('svg', { x: `${ENDS_AT - 3}%`, overflow: 'visible' }, S('path', { d: 'M0,4l5,9l-5,9h5l5,-9l-5,-9z', class: 'f-card' })));
   }
-  const slow = turn.label > TARGETS.CallerWait[1] && !turn.doubtful;
+  const slow = turn.label > (marks[1] ?? Infinity) && !turn.doubtful;
   svg.append(S('text', { x: at(turn.total, end), dx: 6, y: 17, class: `lbl ${slow ? 'hot' : 'plain'}`, text: whole(turn.label) }));
   return svg;
 }
@@ -91,19 +91,19 @@ const OUTCOMES = { abandoned: 'bad', unanswered: 'bad', ambiguous: 'warn', inter
 
 /** The table; `chosen` is called with the span of the call that a row covers. */
 function turnTable(record, chosen) {
-  const turns = record.turn_rows.map(row => turnOf(row, record)), end = axisEnd(turns);
+  const turns = record.turn_rows.map(row => turnOf(row, record)), end = axisEnd(turns), marks = targetsOf(record.platform, 'CallerWait');
   const scale = S('svg', { width: '100%', height: 16, role: 'img', 'aria-label': 'the wait and its parts, from the customer’s end' }, S('text', { x: 0, y: 12, class: 'ax', text: '0' }),
     ...ticks(end).map(ms => S('text', { x: at(ms, end), y: 12, class: 'ax', 'text-anchor': 'middle', text: `${+(ms / 1000).toFixed(2)} s` })));
   const names = [['#', 'l'], 'at', ['outcome', 'l'], 'wait', 'response', 'application', 'STT', 'TTS', 'tokens'];
   const head = names.map(name => Array.isArray(name) ? $('th', { scope: 'col', class: name[1], text: name[0] }) : $('th', { scope: 'col', text: name }));
   const rows = turns.map(turn => {
-    const { row } = turn, slow = turn.label > TARGETS.CallerWait[1] && turn.total > 0 && !turn.doubtful;
+    const { row } = turn, slow = turn.label > limitOf(record.platform) && turn.total > 0 && !turn.doubtful;
     const show = () => chosen(turn.since - 3000, turn.since + turn.total + 4000);
     return $('tr', { class: 'link', onclick: show },
       $('td', { class: 'l' }, $('button', { type: 'button', class: 'plain', 'aria-label': `turn ${row.n}: show it on the time axis`, text: row.n })),
       cell(within(turn.at), 'soft'), cell(row.outcome, `l ${OUTCOMES[row.outcome] || 'soft'}`),
       cell(whole(turn.open ? turn.label : row.caller_wait_ms), slow ? 'hot strong' : ''), cell(whole(row.response_ms)), cell(whole(row.application_ms)),
-      cell(whole(row.stt_ms), 'soft'), cell(whole(row.tts_ms), 'soft'), cell(whole(row.tokens), 'soft'), $('td', { class: 'bar' }, bar(turn, end)));
+      cell(whole(row.stt_ms), 'soft'), cell(whole(row.tts_ms), 'soft'), cell(whole(row.tokens), 'soft'), $('td', { class: 'bar' }, bar(turn, end, marks)));
   });
   return $('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'Turn by turn' },
     $('table', { class: 'turns', 'aria-label': 'Turn by turn, times in ms' },
