@@ -18,7 +18,7 @@ from worker.pinecall.bridge import Bridge, BridgeLimits, BridgeParts
 from worker.pinecall.checkpoint import ProgressBook, claimed, decode_checkpoint
 from worker.pinecall.http import http_call_logs
 from worker.pinecall.mapping.call_log import CallMapping
-from worker.pinecall.notices import BridgeNotice, FollowingLive
+from worker.pinecall.notices import BridgeNotice, CallFinished, CallGivenUp, FollowingLive
 from worker.pinecall.putting import Putter
 from worker.pinecall.records import record_of
 from worker.producer.put_records import Clock, PutRecordsAnswer
@@ -166,8 +166,10 @@ class Run:
         assert done(), f"waited in vain: {self.told[-5:]}"
 
     def finished(self, number: int) -> bool:
-        """Whether so many calls are at their end."""
-        return len(self.book.stored().calls) >= number and not self.book.unfinished()
+        """Whether so many calls are at their end. The book forgets those no longer listed."""
+        noticed = {one.call for one in self.told if isinstance(one, CallFinished | CallGivenUp)}
+        ended = noticed | self.book.stored().calls.keys()
+        return len(ended) >= number and not self.book.unfinished()
 
 
 class Hands:
