@@ -220,11 +220,11 @@ def _parts(
 
 
 def _speech(
-    name: str, segments: Iterable[Speech | Utterance], first: int
+    name: str, said: Iterable[Speech | Utterance], first: int
 ) -> Iterator[tuple[int, Span]]:
     """Yield a side's utterances; one without a known begin or end has no duration."""
-    for segment in segments:
-        start, end = segment.start, segment.end
+    for one in said:
+        start, end = one.start, one.end
         at = start if start is not None else end
         if at is None:
             continue
@@ -240,8 +240,7 @@ def _utterances(
 ) -> Iterator[tuple[int, Span]]:
     broken = sorted(mark.at for mark in timeline.marks if mark.what == "interrupt")
     tokens = {turn.audio: turn.row.tokens for turn in turns_of(record)}
-    spoken = _speech("agent_speech", timeline.agent, first)
-    for at, span in spoken:
+    for at, span in _speech("agent_speech", timeline.agent, first):
         interrupted = bisect_right(broken, span.end - first) > bisect_right(broken, at - first)
         span.attributes[f"{PREFIX}interrupted"] = interrupted
         heard = tokens.get(at)
@@ -263,19 +262,18 @@ def _applications(
     """Yield spans of the application: from each prompt to the first token of its reply."""
     finals = {reply.first_token: reply for reply in timeline.replies}
     for prompt in timeline.prompts:
-        sent, token = prompt.sent, prompt.first_token
-        if token is None:
+        if (token := prompt.first_token) is None:
             continue
         attributes: SpanAttributes = {f"{PREFIX}ambiguous": not prompt.sure}
         if application == "chat":
             attributes["gen_ai.operation.name"] = "chat"
-        span = _span("application", first + sent, first + token, attributes, None)
+        span = _span("application", first + prompt.sent, first + token, attributes, None)
         reply = finals.get(token)
         events: tuple[SpanEvent, ...] = ()
         if reply is not None and reply.final_token is not None:
             info: SpanAttributes = {} if reply.tokens is None else {f"{PREFIX}tokens": reply.tokens}
             events = (SpanEvent(first + reply.final_token, "final_token", info),)
-        yield first + sent, span._replace(is_client=True, events=events)
+        yield first + prompt.sent, span._replace(is_client=True, events=events)
 
 
 class _Contexts:
