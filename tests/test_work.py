@@ -56,6 +56,16 @@ def test_a_record_is_decoded_and_folded_in_a_few_dozen_calls() -> None:
     assert calls(fold) <= 12 * len(RECORDS)
 
 
+def test_an_event_for_which_a_session_has_no_room_is_packed_once() -> None:
+    partition = Partition(Rules(max_events=10))
+    events = [event(n, "dtmf", None, n) for n in range(1_010)]
+    deliveries = [Delivery(one, "shard-0", "1", one.arrival, b"") for one in events]
+    partition.fold(deliveries[:10])
+    made = calls_by_name(lambda: partition.fold(deliveries[10:]))
+    assert partition.counters["cut"] == 1_000
+    assert made["pack_events"] <= 1_001
+
+
 def walked(made: Counter[str]) -> dict[str, int]:
     """How many events of one name each walk went through."""
     return {

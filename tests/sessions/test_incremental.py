@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from random import Random
 
@@ -124,3 +125,11 @@ def test_a_session_starts_in_the_minute_of_its_first_event_emitted_up_to_it_or_n
     incremental = incremental_direct(resident, BASE + 2 * MINUTE)
     assert incremental is not None
     assert incremental.count("SessionsStarted") == starts
+
+
+def test_a_kept_walk_stays_small_whatever_numbers_are_missing() -> None:
+    resident = held_of(*[(n * 100, "dtmf") for n in range(LONG * 4)])
+    resident.add(event(MINUTE * 2, PROMPT, None, LONG * 4 + 10), 50_000)
+    assert incremental_turn(resident, BASE + MINUTE, contiguous=True) is not None
+    assert resident.turn_walk is not None
+    assert len(pickle.dumps(resident.turn_walk)) < len(resident.log) / 4

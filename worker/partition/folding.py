@@ -97,24 +97,30 @@ class Folding:
     ) -> list[Delivery]:
         """Fold a session's events, many at once as long as they are plainly new, and count their
         ``arrivals``. Return those that follow a defect with which the session was discarded.
+
+        What isn't plainly new is folded one by one until an event is new: repeats come in runs, and
+        a full session has no room for any more.
         """
         if resident.shard is not None:
             self._note_shards(resident, deliveries)
+        events = cast("list[Event]", [delivery.occurrence for delivery in deliveries])
         taken = 0
-        while taken < len(deliveries):
-            some = deliveries[taken : taken + _AT_ONCE]
+        while taken < len(events):
+            some = events[taken : taken + _AT_ONCE]
             new = self._fold_new(resident, some)
-            arrivals["folded"] += new
             taken += new
-            if new < len(some):
+            arrivals["folded"] += new
+            if new == len(some):
+                continue
+            folded = arrivals["folded"]
+            while taken < len(events) and arrivals["folded"] == folded:
                 taken += 1
-                if not self._fold_one(resident, some[new], arrivals):
+                if not self._fold_one(resident, deliveries[taken - 1], arrivals):
                     return deliveries[taken:]
         return []
 
-    def _fold_new(self, resident: ResidentSession, deliveries: list[Delivery]) -> int:
+    def _fold_new(self, resident: ResidentSession, events: list[Event]) -> int:
         """Fold events as long as they are plainly new; return how many these are."""
-        events = cast("list[Event]", [delivery.occurrence for delivery in deliveries])
         try:
             new = resident.add_new(events, self._rules.max_events)
         except Exception:

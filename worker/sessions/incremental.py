@@ -70,6 +70,7 @@ def incremental_turn(resident: ResidentSession, before: int, *, contiguous: bool
         return None
     samples = walk.drain()
     if resident.state.closed is None and resident.state.count >= _LONG:
+        walk.turns.holes = None  # the next walk has its own, which take many times the log's memory
         resident.turn_walk = before, walk
     return samples
 

@@ -42,14 +42,13 @@ class _Index:
     def __init__(self, rows: Iterable[LoggedEvent]) -> None:
         self._delays: dict[Identity, int] = {}
         self._payloads: set[tuple[Identity, str]] = set()
-        for row in rows:
-            self.note(row)
+        self.note(rows)
 
-    def note(self, row: LoggedEvent) -> None:
-        """Add a row of the log."""
-        one = identity(row)
-        self._delays[one] = min(self._delays.get(one, row.delay), row.delay)
-        self._payloads.add((one, text_of(row)))
+    def note(self, rows: Iterable[LoggedEvent]) -> None:
+        """Add rows of the log: all of them or, if one has a defect, none."""
+        for one, text, delay in [(identity(row), text_of(row), row.delay) for row in rows]:
+            self._delays[one] = min(self._delays.get(one, delay), delay)
+            self._payloads.add((one, text))
 
     def find(self, row: LoggedEvent) -> Arrival:
         """Return "folded" for a new identity, else how the row relates to those known."""
@@ -236,13 +235,12 @@ class ResidentSession:
         added = b"".join(packed)
         if self.state.count + len(events) > most or len(self.log) + len(added) > MAX_LOG_BYTES:
             return False
+        if self._index is not None:  # first, since it may meet a defect
+            self._index.note([logged_event(event, self._base) for event in events])
         self.log += added
         self._appended.append((self.number, packed))
         self.state.take_in(events)
         self._analysis = None
-        if self._index is not None:
-            for event in events:
-                self._index.note(logged_event(event, self._base))
         return True
 
     def _refuse(self, known: Arrival) -> Arrival:

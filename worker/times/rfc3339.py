@@ -46,7 +46,8 @@ def _text_of_second(second: int) -> str:
 
 def _parse_new(text: str) -> int | None:
     """Return what ``parse_ms`` does; remember the second of a text like most."""
-    second, millis = _parse_any(text[:20] + "0Z"), _MILLIS.get(text[20:])
+    millis = _MILLIS.get(text[20:])
+    second = None if millis is None else _parse_any(text[:20] + "0Z")
     if second is None or millis is None:
         return _parse_any(text)
     if len(_SECONDS) >= _REMEMBERED:
