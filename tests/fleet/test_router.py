@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from threading import Event
+from collections.abc import Callable
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from worker.errors import Misconfigured, VoiceInsightsError
 from worker.fleet.bundles import Bundle, Mark, SourceProgress
 from worker.fleet.processor import Checkpointed, LeasedRecord
 from worker.fleet.router import Router, RouterHost, RouterParts
+from worker.producer.put_records import PutRecordsAnswer
 from worker.service.hooks import WorkerEvents
 from worker.sources.kinesis.api import RecordsAnswer, StreamFailure
 from worker.sources.kinesis.reader import describe_stream
@@ -278,6 +280,39 @@ def test_after_a_stop_nothing_is_routed_and_all_buckets_know() -> None:
     scene.host.stop(scene.now + 60)
     router.process(scene.put(1), 0, lease)
     assert scene.events.records == 1
+    assert {scene.told(one)[-1].through for one in range(LAYOUT.buckets)} == {
+        router.routing.through
+    }
+
+
+_A_WHILE_S = 0.5
+
+
+class StoppedAmid(Keyed):
+    """Has ``stop`` begin in another thread while it takes its first request."""
+
+    def __init__(self) -> None:
+        super().__init__("throttled")
+        self.stop: Callable[[], object] = bool
+        self.thread: Thread | None = None
+
+    def put_records(self, **arguments: Any) -> PutRecordsAnswer:
+        if self.thread is None:
+            self.thread = Thread(target=self.stop)
+            self.thread.start()
+            self.thread.join(_A_WHILE_S)  # in vain: it waits for this batch
+        return super().put_records(**arguments)
+
+
+def test_a_batch_amid_a_stop_is_put_whole_and_all_buckets_know() -> None:
+    keyed = StoppedAmid()
+    scene = Scene(keyed)
+    router = scene.router()
+    keyed.stop = lambda: scene.host.stop(60.0)
+    router.process(scene.put(3), 0, Lease())
+    assert keyed.thread is not None
+    keyed.thread.join(LONGEST_S)
+    assert scene.events.records == 3
     assert {scene.told(one)[-1].through for one in range(LAYOUT.buckets)} == {
         router.routing.through
     }

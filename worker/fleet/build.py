@@ -161,7 +161,7 @@ def _router(
 
     def wait_to_put(seconds: float) -> bool:
         wait(seconds)
-        return not host.stopping
+        return host.may_put
 
     client = keyed_stream_client(made.session, settings.region, settings.endpoint_url, _PUT_THREADS)
     producer = BundleProducer(

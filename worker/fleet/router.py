@@ -25,6 +25,9 @@ _SILENT_S: Final = 2.0
 """How long (s) a shard delivers no records before it is probed."""
 
 _PROBE_EVERY_S: Final = 2.5
+_LAST_BATCH_S: Final = 10.0
+"""How long (s) a stop waits at most for batches that are being put."""
+
 _DESCRIBE_ATTEMPTS: Final = 20
 _DESCRIBE_AGAIN_S: Final = 0.5
 
@@ -54,6 +57,7 @@ class RouterHost:
         self._lock = Lock()
         self._routers: dict[int, Router] = {}
         self._stopping = Event()
+        self._until = 0.0
         self._threads = [
             Thread(target=self._repeat, args=(MARK_EVERY_S, self.put_marks), name="fleet-marks"),
             Thread(target=self._repeat, args=(_PROBE_EVERY_S, self.probe), name="fleet-probe"),
@@ -72,8 +76,16 @@ class RouterHost:
     def stop(self, deadline: float) -> None:
         """Route no more records, and put last marks, until ``deadline`` (by the monotonic clock).
         The next owners of the leases route the records that are not put by then.
+
+        A batch that is being put is put whole: otherwise some buckets would have it and others not,
+        until another router comes.
         """
+        self._until = min(deadline, self._parts.monotonic() + _LAST_BATCH_S)
         self._stopping.set()
+        with self._lock:
+            routers = [*self._routers.values()]
+        for router in routers:
+            router.idle.wait(max(0.0, self._until - self._parts.monotonic()))
         last = Thread(target=self.put_marks, name="fleet-last-marks", daemon=True)
         last.start()
         for thread in (*self._threads, last):
@@ -84,6 +96,11 @@ class RouterHost:
     def stopping(self) -> bool:
         """Whether no more records are routed."""
         return self._stopping.is_set()
+
+    @property
+    def may_put(self) -> bool:
+        """Whether a record that the keyed stream hasn't taken may be put once more."""
+        return not self.stopping or self._parts.monotonic() < self._until
 
     def enter(self, router: Router) -> None:
         """Count a router in."""
@@ -139,7 +156,7 @@ class RouterHost:
         with self._lock:
             rounds = router.routing.route(records, behind)
         for puts in rounds:
-            if self.stopping or not self._parts.producer.put(puts):
+            if not self._parts.producer.put(puts):
                 return False
         with self._lock:
             router.routing.acknowledged()
@@ -169,7 +186,9 @@ class Router:
         self._host = host
         self._parts = parts
         self._called_at = parts.monotonic()
-        self._busy = False
+        self.idle = Event()
+        """Set while no batch is being put."""
+        self.idle.set()
         self._lost = False
         self._checkpointed = ""
         self.shard = ""
@@ -177,7 +196,7 @@ class Router:
 
     def silent(self, now: float) -> bool:
         """Whether the shard has delivered no records for a while."""
-        return not self._busy and now - self._called_at >= _SILENT_S
+        return self.idle.is_set() and now - self._called_at >= _SILENT_S
 
     def initialize(self, shard: str, after: str | None) -> None:
         """See ``Processor``. Only the checkpoint says which records were routed before."""
@@ -194,15 +213,15 @@ class Router:
         """See ``Processor``. After a stop, or once the lease is known to be lost, no records are
         routed: they go to the next owner.
         """
-        if self._lost or self._host.stopping:
-            return
-        self._busy = True
+        self.idle.clear()  # before the stop is looked at, which waits for those that didn't see it
         try:
+            if self._lost or self._host.stopping:
+                return
             if records and not self._host.routed(self, records, millis_behind):
                 return
         finally:
             self._called_at = self._parts.monotonic()
-            self._busy = False
+            self.idle.set()
         self._parts.events.routed(len(records))
         self._parts.events.router_behind(self.shard, millis_behind or 0)
         self._settle(checkpoint)
